@@ -1,0 +1,47 @@
+# Needs make and Python 3.11 or newer; everything else goes into .venv.
+
+PYTHON ?= python3
+BIN := .venv/bin
+COLLECTOR := .venv/collector-installed
+ALL := .venv/all-installed
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test lint format bench clean
+
+help: ## show this list
+	@sed -n 's/^\([a-z]*\):.*## /\1 /p' Makefile | while read -r name text; do \
+	  printf '  make %-8s %s\n' "$$name" "$$text"; done
+
+venv: $(ALL) ## create .venv and install Pequel into it with all it can use
+
+$(COLLECTOR): pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable ".[collector]"
+	@touch $@
+
+$(ALL): $(COLLECTOR)
+	$(BIN)/python -m pip install --quiet --editable ".[dev]"
+	@touch $@
+
+demo: $(COLLECTOR) ## run the demo product (ARGS=--exit stops by itself)
+	@$(BIN)/pequel demo $(ARGS)
+
+test: lint ## check style and types, then run every test (ARGS are pytest's)
+	$(BIN)/pytest $(ARGS)
+
+lint: $(ALL) ## check style and types only
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(ALL) ## lay the code out and repair what can be repaired
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(ALL) ## run the benchmarks: tests/**/bench_*.py
+	$(BIN)/pytest -s -o python_files='bench_*.py' $(ARGS)
+
+clean: ## remove .venv and every cache
+	rm -rf .venv .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
+	find sdk collector tests -type d -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""What the tests share: a PostgreSQL server, collector processes, recorded event logs."""
