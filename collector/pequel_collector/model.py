@@ -1,0 +1,160 @@
+"""The records that the floors above pass to each other.
+
+Times are integer milliseconds since 1970-01-01T00:00:00Z. A *subject key* names one stream
+of facts: ``u:`` + user id, ``a:`` + anonymous id, or ``g:`` + account id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Any, Literal, NamedTuple
+
+Kind = Literal["user", "account"]
+JSON = Any
+
+BUCKETS = 4096
+_PREFIX = {"user": "u:", "account": "g:"}
+_KIND: dict[str, Kind] = {"u:": "user", "g:": "account"}
+
+
+def user_key(user_id: str) -> str:
+    """The subject key of a user id."""
+    return "u:" + user_id
+
+
+def anonymous_key(anonymous_id: str) -> str:
+    """The subject key of an anonymous id."""
+    return "a:" + anonymous_id
+
+
+def account_key(account_id: str) -> str:
+    """The subject key of an account id."""
+    return "g:" + account_id
+
+
+def subject_key(kind: Kind, identifier: str) -> str:
+    """The subject key of a user or an account."""
+    return _PREFIX[kind] + identifier
+
+
+def kind_of(key: str) -> Kind | None:
+    """``user`` or ``account``; None for an anonymous visitor, who is no subject."""
+    return _KIND.get(key[:2])
+
+
+def id_of(key: str) -> str:
+    """The id inside a subject key."""
+    return key[2:]
+
+
+@lru_cache(maxsize=65536)
+def bucket_of(key: str) -> int:
+    """The fixed bucket, 0 to 4095, that holds every row of a subject: a hash of project and key."""
+    digest = blake2b(b"default\0" + key.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "big") % BUCKETS
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One accepted call, as it is stored: a fact of its person and of the account it falls to.
+
+    ``account`` is the account *named* on the message; ``time`` is the corrected event time.
+    ``properties`` holds the properties of an event or the traits of an identify or group call.
+    """
+
+    mid: str
+    type: str
+    subject: str
+    time: int
+    received: int
+    name: str | None = None
+    anonymous_id: str | None = None
+    previous_id: str | None = None
+    account: str | None = None
+    properties: Mapping[str, JSON] = field(default_factory=dict)
+    traits: Mapping[str, JSON] = field(default_factory=dict)
+    context: Mapping[str, JSON] = field(default_factory=dict)
+    original: str | None = None
+    sent: int | None = None
+
+    @property
+    def user_id(self) -> str | None:
+        """The user id, or None for an anonymous message."""
+        return self.subject[2:] if self.subject.startswith("u:") else None
+
+    @property
+    def is_event(self) -> bool:
+        """Whether counting sees it: track, page and screen are events, the others only facts."""
+        return self.name is not None
+
+
+class Stored(NamedTuple):
+    """A message as the store gives it back, with the account it was attributed to."""
+
+    message: Message
+    account: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """One refused message of a batch: where it stood, why, and what it was."""
+
+    index: int
+    code: str
+    message: str
+    field: str | None = None
+    mid: str | None = None
+    payload: str = ""
+
+
+@dataclass(slots=True)
+class Lead:
+    """One definition, one subject, one cycle: the ledger entry that a qualification opens.
+
+    ``account`` is the account that a user had at ``qualified_at``; None for an account's lead.
+    """
+
+    id: str
+    definition: str
+    version: int
+    subject: str
+    cycle: int
+    qualified_at: int
+    marked_at: int
+    state: str = "new"
+    kind: str = "new"
+    priority: str = "normal"
+    owner: str | None = None
+    due_at: int | None = None
+    account: str | None = None
+    flags: list[str] = field(default_factory=list)
+    evidence: dict[str, JSON] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """An API key: only its hash is stored."""
+
+    id: str
+    kind: Literal["write", "read", "admin"]
+    label: str
+    digest: str
+    created_at: int
+    revoked_at: int | None = None
+
+
+def iso(time: int) -> str:
+    """An instant as text: UTC, milliseconds, ``Z``."""
+    return datetime.fromtimestamp(time // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + (
+        f"{time % 1000:03d}Z"
+    )
+
+
+def lead_id(definition: str, subject: str, cycle: int) -> str:
+    """The id of a lead: the same for the same definition, subject and cycle, everywhere."""
+    text = "\0".join((definition, subject, str(cycle)))
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()

@@ -1,0 +1,90 @@
+"""The name of a definition's content: equal meaning, equal hash.
+
+Only what decides who qualifies, and when, goes in: a new title or owner makes no new version.
+Fields at their default are left out, so that a definition keeps its hash when a later release
+gives the records another field.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, is_dataclass
+from decimal import Decimal
+from hashlib import blake2b
+from typing import Any
+
+from .definition import (
+    Customer,
+    Definition,
+    EventLeaf,
+    Guard,
+    Internal,
+    Leaf,
+    Project,
+    leaves_of,
+)
+
+_CALENDAR = ("@day", "@hour")
+_UNORDERED = ("where", "comparisons", "traits")  # all of them count, whichever comes first
+
+
+def content_hash(definition: Definition, project: Project) -> str:
+    """The hex digest of what a definition means, and of what it uses of the project."""
+    content = {
+        "subject": definition.subject,
+        "when": definition.when,
+        "unless": definition.unless,
+        "project": _used(definition, project),
+    }
+    text = json.dumps(canonical(content), sort_keys=True, separators=(",", ":"))
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def _used(definition: Definition, project: Project) -> dict[str, Any]:
+    """The parts of the project that the definition's meaning depends on."""
+    parts: tuple[Guard, ...] = (definition.when, *definition.unless)
+    leaves = [leaf for part in parts for leaf in leaves_of(part)]
+    used: dict[str, Any] = {}
+    if any(isinstance(leaf, EventLeaf) and leaf.window.of == "signup" for leaf in leaves):
+        used["signup"] = project.signup
+    if any(isinstance(leaf, EventLeaf) and leaf.distinct in _CALENDAR for leaf in leaves):
+        used["timezone"] = project.timezone
+    if Customer() in parts:
+        used["conversion"] = project.conversion
+    if Internal() in parts:
+        used["internal"] = project.internal
+    return used
+
+
+def canonical(value: Any) -> Any:
+    """A value as plain JSON with one form for each meaning; arrays of ours begin with a tag."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return [type(value).__name__, _record(value)]
+    match value:
+        case Decimal():
+            return ["decimal", format(value, "f")]
+        case Mapping():
+            return {name: canonical(part) for name, part in value.items()}
+        case frozenset():
+            return ["set", *_in_order(map(canonical, value))]
+        case list() | tuple():
+            return ["list", *map(canonical, value)]
+        case _:
+            return value
+
+
+def _record(record: Any) -> dict[str, Any]:
+    """The fields of a record that are not at their default, without where it was written."""
+    written = {f.name: (getattr(record, f.name), f.default) for f in fields(record)}
+    if isinstance(record, Leaf):
+        del written["path"]
+    return {
+        name: _in_order(map(canonical, value)) if name in _UNORDERED else canonical(value)
+        for name, (value, default) in written.items()
+        if value != default
+    }
+
+
+def _in_order(parts: Iterable[Any]) -> list[Any]:
+    return sorted(parts, key=lambda part: json.dumps(part, sort_keys=True))

@@ -1,0 +1,227 @@
+"""TOML with a memory: the data of a document, and where each part of it was written.
+
+``tomllib`` decides what is valid and what it means. The scanner below walks the same text once
+more, knowing it to be valid, and notes only positions.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any, NamedTuple
+
+import tomllib
+
+Path = tuple[str | int, ...]
+
+DEPTH = 64
+_INFINITE = Decimal("Infinity")
+_BLANKS = re.compile(r"[ \t]*")
+_SPACE = re.compile(r"(?:[ \t\n]|#[^\n]*)*")
+_NAME = re.compile(r"""[A-Za-z0-9_-]+|"(?:\\.|[^"\\])*"|'[^']*'""")
+_SCALAR = re.compile(
+    r'''"""(?:\\.|[^\\])*?"{3,5}|\'\'\'.*?\'{3,5}|"(?:\\.|[^"\\])*"|'[^']*\''''
+    r"|\d{4}-\d\d-\d\d \d\d:[^\s,\]}#]*|[^\s,\]}#]+",
+    re.DOTALL,
+)
+_WHERE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
+
+
+class Position(NamedTuple):
+    """A line and a column, both counted from 1, in characters."""
+
+    line: int
+    column: int
+
+
+class Place(NamedTuple):
+    """Where a key and its value stand; ``text`` is the value as written.
+
+    A table made by a header or by dotted keys has no text of its own.
+    """
+
+    key: Position
+    value: Position
+    text: str
+
+
+class TomlError(ValueError):
+    """The text is not TOML; ``position`` is where that shows."""
+
+    def __init__(self, message: str, position: Position) -> None:
+        super().__init__(message)
+        self.position = position
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """The parsed data, floats as exact decimals, and the place of every path in it."""
+
+    data: dict[str, Any]
+    places: dict[Path, Place]
+
+
+def parse(text: str) -> Document:
+    """Read a document; raises ``TomlError`` where it is not TOML, or nested beyond reason."""
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n")
+    try:
+        data = tomllib.loads(text, parse_float=_decimal)
+        return Document(data, _Scanner(text).document())
+    except TomlError:
+        raise
+    except RecursionError:
+        raise TomlError(_too_deep(), Position(1, 1)) from None
+    except ValueError as error:
+        raise _located(error, text) from None
+
+
+def _decimal(text: str) -> Decimal:
+    """A float, exactly as written; one beyond all exponents is infinite."""
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        return _INFINITE
+
+
+def _too_deep() -> str:
+    return f"Nested deeper than {DEPTH} levels"
+
+
+def _located(error: ValueError, text: str) -> TomlError:
+    """The parser's complaint, its position taken out of the message."""
+    message = str(error)
+    found = _WHERE.search(message)
+    if found is None:  # such as a number of thousands of digits
+        return TomlError(message.partition(";")[0], Position(1, 1))
+    if found[1] is None:
+        position = _Scanner(text).position(len(text))
+    else:
+        position = Position(int(found[1]), int(found[2]))
+    return TomlError(message[: found.start()], position)
+
+
+class _Scanner:
+    """Recursive descent over valid TOML: each method moves ``at`` past what it is named for."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.at = 0
+        self.places: dict[Path, Place] = {}
+        self.lengths: dict[Path, int] = {}  # of the arrays that ``[[headers]]`` make
+        self.lines = [0, *(newline.end() for newline in re.finditer("\n", text))]
+
+    def document(self) -> dict[Path, Place]:
+        table: Path = ()
+        self.place((), 0, 0)
+        self.take(_SPACE)
+        while self.at < len(self.text):
+            if self.text[self.at] == "[":
+                table = self.header()
+            else:
+                self.pair(table)
+            self.take(_SPACE)
+        return self.places
+
+    def header(self) -> Path:
+        """``[table]`` or ``[[array of tables]]``; answers the path that the lines below fill."""
+        start = self.at
+        brackets = 2 if self.text.startswith("[[", start) else 1
+        self.at += brackets
+        path: Path = ()
+        at = start
+        for name, at in self.key():
+            path = (*self.newest(path), name)
+            self.mention(path, at)
+        if brackets == 2:
+            self.lengths[path] = self.lengths.get(path, 0) + 1
+            path = self.newest(path)
+        self.place(path, at, start)
+        self.at += brackets
+        return path
+
+    def newest(self, path: Path) -> Path:
+        """What a header means by a path: of an array of tables, its last one."""
+        return (*path, self.lengths[path] - 1) if path in self.lengths else path
+
+    def pair(self, table: Path) -> None:
+        """``key = value``, where a dotted key mentions every table on its way."""
+        path = table
+        at = self.at
+        for name, at in self.key():
+            path = (*path, name)
+            self.mention(path, at)
+        self.at += 1  # the equals sign
+        self.take(_BLANKS)
+        self.value(path, at)
+
+    def key(self) -> Iterator[tuple[str, int]]:
+        """The names of a dotted key, each with its offset."""
+        more = True
+        while more:
+            self.take(_BLANKS)
+            at = self.at
+            yield _unquoted(self.take(_NAME)), at
+            self.take(_BLANKS)
+            more = self.text[self.at] == "."
+            self.at += more
+
+    def value(self, path: Path, key: int) -> None:
+        start = self.at
+        self.place(path, key, start)
+        match self.text[start]:
+            case "[":
+                self.array(path)
+            case "{":
+                self.inline_table(path)
+            case _:
+                self.take(_SCALAR)
+        self.place(path, key, start, self.text[start : self.at])
+
+    def array(self, path: Path) -> None:
+        for index in self.elements("]"):
+            self.value((*path, index), self.at)
+
+    def inline_table(self, path: Path) -> None:
+        for _ in self.elements("}"):
+            self.pair(path)
+
+    def elements(self, closing: str) -> Iterator[int]:
+        """Stop at each element between brackets, for the caller to read it."""
+        self.at += 1
+        self.take(_SPACE)
+        index = 0
+        while self.text[self.at] != closing:
+            yield index
+            index += 1
+            self.take(_SPACE)
+            self.at += self.text[self.at] == ","
+            self.take(_SPACE)
+        self.at += 1
+
+    def mention(self, path: Path, at: int) -> None:
+        """Note a table where it is first named, unless it stands somewhere already."""
+        if path not in self.places:
+            self.place(path, at, at)
+
+    def place(self, path: Path, key: int, value: int, text: str = "") -> None:
+        if len(path) > DEPTH:
+            raise TomlError(_too_deep(), self.position(value))
+        self.places[path] = Place(self.position(key), self.position(value), text)
+
+    def position(self, offset: int) -> Position:
+        line = bisect_right(self.lines, offset)
+        return Position(line, offset - self.lines[line - 1] + 1)
+
+    def take(self, pattern: re.Pattern[str]) -> str:
+        found = pattern.match(self.text, self.at)
+        if found is None:
+            raise TomlError("Invalid statement", self.position(self.at))
+        self.at = found.end()
+        return found[0]
+
+
+def _unquoted(name: str) -> str:
+    return str(tomllib.loads(f"name = {name}")["name"]) if name[0] in "\"'" else name

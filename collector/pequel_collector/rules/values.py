@@ -1,0 +1,140 @@
+"""Values of properties and traits: which are equal, and what a comparison says of them.
+
+Values come from JSON. 1 equals 1.0; a number, a text and true are never equal; lists and
+objects are equal when their parts are. A missing value is None, as is ``null``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from .definition import Comparison, Condition
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a number: true and false are not."""
+    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+
+
+def key(value: Any) -> str:
+    """A text that equal values share and different values do not."""
+    match value:
+        case str():
+            return "s" + value
+        case bool():
+            return "b" + str(value)
+        case int() | float() | Decimal():
+            return "n" + _number(value)
+        case list() | tuple():
+            return "l[" + ",".join(_quoted(key(item)) for item in value) + "]"
+        case Mapping():
+            parts = sorted((str(name), key(item)) for name, item in value.items())
+            return "o{" + ",".join(_quoted(n) + ":" + _quoted(k) for n, k in parts) + "}"
+        case _:
+            return "z"
+
+
+def _number(value: float | Decimal) -> str:
+    if value == int(value):
+        return str(int(value))
+    if isinstance(value, Decimal) and Decimal(repr(float(value))) != value:
+        return str(value).rstrip("0")
+    return repr(float(value))
+
+
+def _quoted(text: str) -> str:
+    return f"{len(text)}'{text}"
+
+
+def lookup(path: str, values: Mapping[str, Any]) -> Any:
+    """The value at a path: the literal name first, then by dots into objects; None if missing."""
+    literal = values.get(path)
+    if literal is not None:
+        return literal
+    here: Any = values
+    for step in path.split("."):
+        if not isinstance(here, Mapping):
+            return None
+        here = here.get(step)
+    return here
+
+
+def satisfies(value: Any, condition: Condition) -> bool:
+    """Whether a value, None where it is missing, meets a condition."""
+    if value is None and condition.or_missing:
+        return True
+    return all(compare(value, c) for c in condition.comparisons)
+
+
+def compare(value: Any, comparison: Comparison) -> bool:
+    """Whether one comparison holds of a value. Of a missing one only ``exists = false`` does."""
+    operator, operand = comparison.operator, comparison.operand
+    if operator == "exists":
+        return (value is not None) is operand
+    if value is None:
+        return False
+    match operator:
+        case "eq":
+            return key(value) == key(operand)
+        case "ne":
+            return key(value) != key(operand)
+        case "in":
+            return any(key(value) == key(item) for item in operand)
+        case "not_in":
+            return all(key(value) != key(item) for item in operand)
+        case "contains":
+            return _contains(value, operand)
+        case "starts_with" | "ends_with":
+            return _affix(value, operator, operand)
+        case _:
+            return is_number(value) and measures_up(exact(value), comparison)
+
+
+def exact(number: float | Decimal) -> int | Decimal:
+    """A number as it was written: 0.1 is a tenth, not the binary fraction next to it."""
+    return Decimal(repr(number)) if isinstance(number, float) else number
+
+
+def measures_up(number: Any, comparison: Comparison) -> bool:
+    """Whether a number meets a comparison between numbers."""
+    operand = comparison.operand
+    match comparison.operator:
+        case "gte":
+            return bool(number >= operand)
+        case "gt":
+            return bool(number > operand)
+        case "lte":
+            return bool(number <= operand)
+        case "lt":
+            return bool(number < operand)
+        case "eq":
+            return bool(number == operand)
+        case "ne":
+            return bool(number != operand)
+        case "between":
+            return bool(operand[0] <= number <= operand[1])
+        case operator:
+            raise ValueError(f"{operator} does not compare numbers")
+
+
+def _contains(value: Any, operand: Any) -> bool:
+    if isinstance(value, str):
+        return isinstance(operand, str) and operand in value
+    return isinstance(value, list | tuple) and any(key(v) == key(operand) for v in value)
+
+
+def _affix(value: Any, operator: str, operand: Any) -> bool:
+    if not isinstance(value, str):
+        return False
+    affixes = tuple(operand) if isinstance(operand, list | tuple) else operand
+    return value.startswith(affixes) if operator == "starts_with" else value.endswith(affixes)
+
+
+def ceiling(comparison: Comparison) -> int:
+    """The count beyond which a comparison of a count no longer changes its answer."""
+    operator, operand = comparison.operator, comparison.operand
+    bound = operand[1] if operator == "between" else operand
+    whole = int(bound)
+    return max(1, whole + (operator != "gte" or whole != bound))

@@ -1,0 +1,256 @@
+"""Where everything in a TOML document stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import tomllib
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pequel_collector.rules.toml import DEPTH, Document, Path, Place, Position, TomlError, parse
+
+DOCUMENT = '''\
+# a comment, with [brackets] and "quotes"
+title = "café # not a comment"   # a comment
+"quoted key" = 'literal \\ text'
+
+[project]
+since = 1979-05-27 07:32:00
+rate.lower . "upper" = 0x1F
+
+[[pql]]
+name = """
+two "lines" """
+when.all = [
+  { event = "a", gte = 3 },  # the first ]
+  { event = 'b', where = { "a.b" = 1, c.d = [ ] } },
+]
+[pql.when.more]
+deep = true
+
+[[pql]]
+name = """"x""""
+[[ pql . steps ]]
+n = -1_000.5e3
+'''
+
+PLACES: list[tuple[Path, Position, Position]] = [
+    ((), Position(1, 1), Position(1, 1)),
+    (("title",), Position(2, 1), Position(2, 9)),
+    (("quoted key",), Position(3, 1), Position(3, 16)),
+    (("project",), Position(5, 2), Position(5, 1)),
+    (("project", "since"), Position(6, 1), Position(6, 9)),
+    (("project", "rate"), Position(7, 1), Position(7, 1)),
+    (("project", "rate", "lower"), Position(7, 6), Position(7, 6)),
+    (("project", "rate", "lower", "upper"), Position(7, 14), Position(7, 24)),
+    (("pql",), Position(9, 3), Position(9, 3)),
+    (("pql", 0), Position(9, 3), Position(9, 1)),
+    (("pql", 0, "name"), Position(10, 1), Position(10, 8)),
+    (("pql", 0, "when"), Position(12, 1), Position(12, 1)),
+    (("pql", 0, "when", "all"), Position(12, 6), Position(12, 12)),
+    (("pql", 0, "when", "all", 0), Position(13, 3), Position(13, 3)),
+    (("pql", 0, "when", "all", 0, "gte"), Position(13, 18), Position(13, 24)),
+    (("pql", 0, "when", "all", 1, "where"), Position(14, 18), Position(14, 26)),
+    (("pql", 0, "when", "all", 1, "where", "a.b"), Position(14, 28), Position(14, 36)),
+    (("pql", 0, "when", "all", 1, "where", "c", "d"), Position(14, 41), Position(14, 45)),
+    (("pql", 0, "when", "more"), Position(16, 11), Position(16, 1)),
+    (("pql", 0, "when", "more", "deep"), Position(17, 1), Position(17, 8)),
+    (("pql", 1), Position(19, 3), Position(19, 1)),
+    (("pql", 1, "name"), Position(20, 1), Position(20, 8)),
+    (("pql", 1, "steps"), Position(21, 10), Position(21, 10)),
+    (("pql", 1, "steps", 0), Position(21, 10), Position(21, 1)),
+    (("pql", 1, "steps", 0, "n"), Position(22, 1), Position(22, 5)),
+]
+
+
+@pytest.mark.parametrize(("path", "key", "value"), PLACES, ids=[str(path) for path, *_ in PLACES])
+def test_keys_and_values_stand_where_they_were_written(
+    path: Path, key: Position, value: Position
+) -> None:
+    assert parse(DOCUMENT.replace(" [ ]", " [1]")).places[path][:2] == (key, value)
+
+
+def test_a_value_is_kept_as_it_was_written() -> None:
+    places = parse(DOCUMENT).places
+    assert places["project", "rate", "lower", "upper"].text == "0x1F"
+    assert places["pql", 0, "when", "all", 0].text == '{ event = "a", gte = 3 }'
+    assert places["pql", 1, "name"].text == '""""x""""'
+
+
+def test_tables_made_by_headers_and_dotted_keys_have_no_text() -> None:
+    places = parse(DOCUMENT).places
+    assert [places[path].text for path in [(), ("project",), ("project", "rate"), ("pql", 0)]] == [
+        "", "", "", "",
+    ]  # fmt: skip
+
+
+def test_floats_are_exact() -> None:
+    assert parse("a = 0.1\nb = 1e400\nc = 1_0.5").data == {
+        "a": Decimal("0.1"), "b": Decimal("1e400"), "c": Decimal("10.5"),
+    }  # fmt: skip
+
+
+def test_a_float_beyond_all_exponents_is_infinite() -> None:
+    assert parse("a = 1e99999999999999999999").data == {"a": Decimal("Infinity")}
+
+
+def test_a_byte_order_mark_does_not_count_as_a_column() -> None:
+    assert parse("\ufeffa = 1").places["a",] == Place(Position(1, 1), Position(1, 5), "1")
+
+
+MISTAKES = [
+    ("a = [1,\n  2 3]", Position(2, 5)),
+    ("a = 1\na = 2", Position(2, 6)),
+    ('a = 1\nb = """\n', Position(3, 1)),
+    ("a = \n", Position(1, 5)),
+    ("a = " + "[" * 5_000, Position(1, 1)),
+    ("a = " + "9" * 5_000, Position(1, 1)),
+    ("a = " + "[" * (DEPTH + 1) + "]" * (DEPTH + 1), Position(1, 5 + DEPTH)),
+    (".".join("a" * (DEPTH + 1)) + " = 1", Position(1, 1 + 2 * DEPTH)),
+]
+
+
+@pytest.mark.parametrize(("text", "position"), MISTAKES, ids=[text[:12] for text, _ in MISTAKES])
+def test_what_is_not_toml_is_refused_where_that_shows(text: str, position: Position) -> None:
+    with pytest.raises(TomlError) as caught:
+        parse(text)
+    assert caught.value.position == position
+    assert "(at " not in str(caught.value)
+
+
+# -- laws ----------------------------------------------------------------------------------
+
+
+def is_toml(text: str) -> bool:
+    try:
+        tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return False
+    return True
+
+
+def meaning(key: str) -> str:
+    return next(iter(tomllib.loads(f"{key} = 1")))
+
+
+PIECES = [*"a\"'\n #[]{},=é\t", "\\\\", '\\"', "\\n"]
+QUOTES = ['"', "'", '"""', "'''"]
+NUMBERS = ["0xAF", "0b1", "1_000", "+1", "-0.0", "6.5e-3", "1e400", "-inf"]
+DATES = [
+    "1979-05-27", "07:32:00", "1979-05-27T07:32:00Z", "1979-05-27 07:32:00.5+01:00",
+]  # fmt: skip
+
+pieces = st.lists(st.sampled_from(PIECES), max_size=6).map("".join)
+strings = st.builds(lambda quote, inside: quote + inside + quote, st.sampled_from(QUOTES), pieces)
+scalars = st.one_of(
+    strings.filter(lambda text: is_toml(f"a = {text}")),
+    st.integers(-(2**63), 2**63 - 1).map(str),
+    st.sampled_from([*NUMBERS, *DATES, "true", "false"]),
+)
+bare_keys = st.text("ab1_-", min_size=1, max_size=3)
+quoted_keys = strings.filter(lambda text: is_toml(f"{text} = 1"))
+keys = st.lists(st.one_of(bare_keys, quoted_keys), unique_by=meaning, max_size=4)
+commas = st.sampled_from([",", " , ", ",\n  ", ", # ], }\n", "\n,"])
+
+
+@st.composite
+def arrays(draw: st.DrawFn) -> str:
+    elements = draw(st.lists(values, max_size=3))
+    text = "".join(element + draw(commas) for element in elements)
+    return draw(st.sampled_from(["[", "[ ", "[\n # [\n"])) + text + "]"
+
+
+@st.composite
+def inline_tables(draw: st.DrawFn) -> str:
+    pairs = [f"{key} = {draw(values)}" for key in draw(keys)]
+    return "{" + draw(st.sampled_from([", ", ","])).join(pairs) + "}"
+
+
+values: st.SearchStrategy[str] = st.deferred(
+    lambda: st.one_of(scalars, scalars, arrays(), inline_tables())
+)
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> str:
+    return "\n".join(draw(tables("", depth=0))) + "\n"
+
+
+@st.composite
+def tables(draw: st.DrawFn, header: str, depth: int) -> list[str]:
+    """The lines of one table: values and dotted keys first, then the tables inside it."""
+    lines, inside = [], []
+    for key in draw(keys):
+        kind = draw(st.sampled_from(["value", "value", "dotted", "table", "tables"]))
+        if kind == "value" or depth == 2:
+            lines.append(f"{key} = {draw(values)}" + draw(st.sampled_from(["", " # x", "\n"])))
+        elif kind == "dotted":
+            lines += [f"{key} . {inner}={draw(values)}" for inner in draw(keys)]
+        else:
+            inside += draw(sections(f"{header} . {key}" if header else key, kind, depth))
+    return lines + inside
+
+
+@st.composite
+def sections(draw: st.DrawFn, header: str, kind: str, depth: int) -> list[str]:
+    if kind == "table":
+        return [f"[ {header} ]", *draw(tables(header, depth + 1))]
+    lines = []
+    for _ in range(draw(st.integers(1, 2))):
+        lines += [f"  [[{header}]] # y", *draw(tables(header, depth + 1))]
+    return lines
+
+
+def walk(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
+    yield path, value
+    inside = value.items() if isinstance(value, dict) else ()
+    inside = enumerate(value) if isinstance(value, list) else inside
+    for step, part in inside:
+        yield from walk(part, (*path, step))
+
+
+def text_at(text: str, position: Position) -> str:
+    lines = text.split("\n")[position.line - 1 :]
+    return "\n".join(lines)[position.column - 1 :]
+
+
+def reparsed(text: str) -> Any:
+    return tomllib.loads(f"a = {text}", parse_float=Decimal)["a"]
+
+
+@given(documents())
+def test_every_path_of_a_document_has_a_place_and_no_other_has(text: str) -> None:
+    document = parse(text)
+    assert document.places.keys() == {path for path, _ in walk(document.data)}
+
+
+@given(documents())
+def test_the_text_at_a_value_reads_back_as_the_value(text: str) -> None:
+    for place, value in placed_values(parse(text)):
+        assert text_at(text, place.value).startswith(place.text)
+        if place.text:
+            assert reparsed(place.text) == value
+        else:
+            assert isinstance(value, dict | list)
+
+
+@given(documents())
+def test_the_text_at_a_key_begins_with_that_key(text: str) -> None:
+    for path, place in parse(text).places.items():
+        if path and isinstance(path[-1], str):
+            there = text_at(text, place.key)
+            ends = range(1, len(there) + 1)
+            assert any(is_toml(f"{there[:n]}=1") and meaning(there[:n]) == path[-1] for n in ends)
+
+
+@given(documents())
+def test_windows_line_ends_move_nothing(text: str) -> None:
+    assert parse(text.replace("\n", "\r\n")) == parse(text)
+
+
+def placed_values(document: Document) -> Iterator[tuple[Place, Any]]:
+    return ((document.places[path], value) for path, value in walk(document.data))
