@@ -1,0 +1,348 @@
+"""The client: calls become messages, messages become bytes, bytes wait to be sent."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from pequel import config, ids
+from pequel.clock import Bell, Clock
+from pequel.encode import encode
+from pequel.errors import DroppedError
+from pequel.http_transport import HttpTransport
+from pequel.message import InvalidMessageError, compose
+from pequel.outbox import Outbox, Stats
+from pequel.reporter import Reporter, logger
+from pequel.sender import Sender
+from pequel.worker import Worker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import date
+    from types import TracebackType
+    from typing import TypeAlias
+
+    from typing_extensions import Self
+
+    from pequel.errors import Reason
+    from pequel.message import Data, Id
+    from pequel.reporter import OnError
+    from pequel.transport import Transport
+
+    Timestamp: TypeAlias = date | str
+
+DEFAULT_TIMEOUT = 10.0
+
+
+class Client:
+    """Sends what users do to a collector, in the background.
+
+    Calls return at once and never raise on account of their arguments. A message is encoded
+    when the call is made: later changes to its values do not show. What cannot be sent is
+    counted, see `stats`, and handed to `on_error`.
+
+    Used as a context manager, it is shut down at the end.
+    """
+
+    def __init__(
+        self,
+        write_key: str,
+        host: str = config.DEFAULT_HOST,
+        *,
+        on_error: OnError | None = None,
+        transport: Transport | None = None,
+        clock: Clock | None = None,
+        new_id: Callable[[int], str] = ids.new_id,
+        jitter: Callable[[], float] | None = None,
+        **options: Any,
+    ) -> None:
+        """Make a client; the thread that sends starts with the first call.
+
+        Args:
+            write_key: the key that may write to the collector. Without one, everything is
+                dropped, and said to be, once.
+            host: where the collector is.
+            on_error: called with a `DroppedError` and the message, for each that is dropped.
+                Called once with None for a message when the key turns out to be unknown.
+            transport: takes batches in place of HTTP.
+            clock: tells the time and waits, in place of the system's.
+            new_id: makes a message's id from its time in milliseconds since 1970.
+            jitter: draws numbers from 0 to 1 that spread the tries.
+            **options: the settings in `pequel.config.Options`.
+
+        Raises:
+            ConfigError: a setting is unknown or cannot have this value.
+        """
+        self.options = config.checked({"write_key": write_key, "host": host, **options})
+        self._clock = clock or Clock()
+        self._transport = transport or HttpTransport(self.options, self._clock)
+        self._reporter = Reporter(on_error)
+        self._new_id = new_id
+        self._jitter = jitter
+        self._workers: dict[int, Worker] = {}
+        weakref.finalize(self, _retire, self._workers).atexit = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.shutdown()
+
+    def track(
+        self,
+        user_id: Id | None = None,
+        event: str | None = None,
+        properties: Data | None = None,
+        context: Data | None = None,
+        timestamp: Timestamp | None = None,
+        anonymous_id: Id | None = None,
+        integrations: Data | None = None,
+        message_id: str | None = None,
+    ) -> None:
+        """Record that somebody did something.
+
+        Args:
+            user_id: who did it; or give `anonymous_id`, or both.
+            event: what they did, such as "project_created".
+            properties: what else there is to say about it.
+            context: where it happened; `{"groupId": …}` names the account it falls to.
+            timestamp: when it happened, if not now. A datetime without a zone is UTC; text is
+                ISO 8601, and passed as it is.
+            anonymous_id: who did it, when that is not known yet.
+            integrations: which destinations may have it.
+            message_id: the id of this message, if it has one. The same id counts once.
+        """
+        fields = {
+            "event": event,
+            "properties": properties,
+            "userId": user_id,
+            "anonymousId": anonymous_id,
+            "context": context,
+            "integrations": integrations,
+            "timestamp": timestamp,
+            "messageId": message_id,
+        }
+        self._send("track", fields)
+
+    def identify(
+        self,
+        user_id: Id | None = None,
+        traits: Data | None = None,
+        context: Data | None = None,
+        timestamp: Timestamp | None = None,
+        anonymous_id: Id | None = None,
+        integrations: Data | None = None,
+        message_id: str | None = None,
+    ) -> None:
+        """Record what is known of a user; a trait of None is unset. Arguments as for `track`."""
+        fields = {
+            "traits": traits,
+            "userId": user_id,
+            "anonymousId": anonymous_id,
+            "context": context,
+            "integrations": integrations,
+            "timestamp": timestamp,
+            "messageId": message_id,
+        }
+        self._send("identify", fields)
+
+    def group(
+        self,
+        user_id: Id | None = None,
+        group_id: Id | None = None,
+        traits: Data | None = None,
+        context: Data | None = None,
+        timestamp: Timestamp | None = None,
+        anonymous_id: Id | None = None,
+        integrations: Data | None = None,
+        message_id: str | None = None,
+    ) -> None:
+        """Record that a user belongs to an account, and what is known of the account."""
+        fields = {
+            "groupId": group_id,
+            "traits": traits,
+            "userId": user_id,
+            "anonymousId": anonymous_id,
+            "context": context,
+            "integrations": integrations,
+            "timestamp": timestamp,
+            "messageId": message_id,
+        }
+        self._send("group", fields)
+
+    def page(
+        self,
+        user_id: Id | None = None,
+        category: str | None = None,
+        name: str | None = None,
+        properties: Data | None = None,
+        context: Data | None = None,
+        timestamp: Timestamp | None = None,
+        anonymous_id: Id | None = None,
+        integrations: Data | None = None,
+        message_id: str | None = None,
+    ) -> None:
+        """Record that somebody saw a page. Arguments as for `track`."""
+        fields = {
+            "category": category,
+            "name": name,
+            "properties": properties,
+            "userId": user_id,
+            "anonymousId": anonymous_id,
+            "context": context,
+            "integrations": integrations,
+            "timestamp": timestamp,
+            "messageId": message_id,
+        }
+        self._send("page", fields)
+
+    def screen(
+        self,
+        user_id: Id | None = None,
+        category: str | None = None,
+        name: str | None = None,
+        properties: Data | None = None,
+        context: Data | None = None,
+        timestamp: Timestamp | None = None,
+        anonymous_id: Id | None = None,
+        integrations: Data | None = None,
+        message_id: str | None = None,
+    ) -> None:
+        """Record that somebody saw a screen of an app. Arguments as for `track`."""
+        fields = {
+            "category": category,
+            "name": name,
+            "properties": properties,
+            "userId": user_id,
+            "anonymousId": anonymous_id,
+            "context": context,
+            "integrations": integrations,
+            "timestamp": timestamp,
+            "messageId": message_id,
+        }
+        self._send("screen", fields)
+
+    def alias(
+        self,
+        previous_id: Id | None = None,
+        user_id: Id | None = None,
+        context: Data | None = None,
+        timestamp: Timestamp | None = None,
+        integrations: Data | None = None,
+        message_id: str | None = None,
+    ) -> None:
+        """Record that the one known by an earlier id is this user."""
+        fields = {
+            "previousId": previous_id,
+            "userId": user_id,
+            "context": context,
+            "integrations": integrations,
+            "timestamp": timestamp,
+            "messageId": message_id,
+        }
+        self._send("alias", fields)
+
+    def flush(self, timeout: float | None = DEFAULT_TIMEOUT) -> bool:
+        """Send all that waits now, and wait for it.
+
+        Args:
+            timeout: seconds to wait at most; None waits for as long as it takes.
+
+        Returns:
+            Whether everything that waited was delivered.
+        """
+        return self._worker().flush(timeout)
+
+    def shutdown(self, timeout: float | None = DEFAULT_TIMEOUT) -> bool:
+        """Flush, then stop for good; what is left then, or comes later, is dropped.
+
+        Args:
+            timeout: seconds to wait at most; None waits for as long as it takes.
+
+        Returns:
+            Whether everything that waited was delivered.
+        """
+        return self._worker().shutdown(timeout)
+
+    def stats(self) -> Stats:
+        """What became of the events of this process so far."""
+        return self._worker().outbox.stats()
+
+    def _send(self, kind: str, fields: Mapping[str, object]) -> None:
+        try:
+            message = compose(kind, fields, self._clock.now_ms(), self._new_id)
+            event = encode(message)
+        except InvalidMessageError as error:
+            self._drop(_given(kind, fields), "invalid", error.detail, error.field)
+        except Exception as error:  # noqa: BLE001 - a call must not fail, whatever it was given
+            self._drop({"type": kind}, "invalid", f"{type(error).__name__}: {error}")
+        else:
+            self._queue(message, event)
+
+    def _queue(self, message: dict[str, object], event: bytes) -> None:
+        limit = self.options.max_event_bytes
+        if len(event) > limit:
+            detail = f"{len(event)} bytes, where {limit} are allowed"
+            return self._drop(message, "too_large", detail)
+        try:
+            return self._put(event)
+        except Exception:  # noqa: BLE001 - as above
+            return logger.exception("queueing failed")
+
+    def _put(self, event: bytes) -> None:
+        worker = self._worker()
+        for refused, reason in worker.outbox.put(event):
+            self._reporter.dropped(DroppedError(reason, self._refusal(reason)), refused)
+        worker.start()
+
+    def _refusal(self, reason: Reason) -> str:
+        if reason == "queue_full":
+            return "the queue is full"
+        if reason == "shutdown":
+            return "the client was shut down"
+        return "the write key is unknown" if self.options.write_key else "there is no write key"
+
+    def _drop(
+        self, message: dict[str, object], reason: Reason, detail: str, field: str | None = None
+    ) -> None:
+        with suppress(Exception):  # what is wrong with it may well go wrong here again
+            self._worker().outbox.refuse(reason)
+            self._reporter.dropped(DroppedError(reason, detail, field=field), encode(message))
+
+    def _worker(self) -> Worker:
+        """This process's worker. A forked child begins with a new one; the parent keeps its own."""
+        pid = os.getpid()
+        worker = self._workers.get(pid)
+        if worker is None:
+            worker = self._workers.setdefault(pid, self._new_worker())
+            for other in self._workers.keys() - {pid}:
+                self._workers.pop(other, None)
+        return worker
+
+    def _new_worker(self) -> Worker:
+        bell = Bell()
+        outbox = Outbox(self.options, bell.ring)
+        if not self.options.write_key:
+            outbox.closed = "unauthorized"
+        sender = Sender(
+            outbox, self._transport, self.options, self._reporter, self._clock, self._jitter
+        )
+        return Worker(outbox, sender, bell, self._clock, self.options.exit_timeout)
+
+
+def _given(kind: str, fields: Mapping[str, object]) -> dict[str, object]:
+    """What there is of a message that could not be made."""
+    return {"type": kind, **{field: v for field, v in fields.items() if v is not None}}
+
+
+def _retire(workers: dict[int, Worker]) -> None:
+    """Let the thread of a client end that was thrown away without a shutdown."""
+    for worker in list(workers.values()):
+        worker.retire()

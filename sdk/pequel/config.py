@@ -1,0 +1,150 @@
+"""The settings: one list, from which names, defaults, environment and help all follow."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, NamedTuple, cast
+from urllib.parse import urlsplit
+
+from pequel.errors import ConfigError
+
+DEFAULT_HOST = "http://127.0.0.1:8321"
+
+
+class Help(NamedTuple):
+    """What a setting means, and for numbers the least it can be."""
+
+    text: str
+    least: float = 0
+
+
+class Options(NamedTuple):
+    """Every setting of a client, checked and unchangeable."""
+
+    write_key: Annotated[str, Help("The key that may write to the collector.")] = ""
+    host: Annotated[str, Help("Where the collector is: scheme, name and port.")] = DEFAULT_HOST
+    flush_interval: Annotated[
+        float, Help("Seconds an event waits for others to be sent along with it.")
+    ] = 0.5
+    batch_events: Annotated[int, Help("Events in one request, at most.", least=1)] = 100
+    batch_bytes: Annotated[
+        int, Help("Bytes of events in one request, at most, before compression.", least=1)
+    ] = 475_000
+    max_event_bytes: Annotated[
+        int, Help("Bytes of one event, at most; a longer one is dropped.", least=1)
+    ] = 32_768
+    max_queue_events: Annotated[
+        int, Help("Events waiting, at most; when full, new ones are dropped.", least=1)
+    ] = 10_000
+    max_queue_bytes: Annotated[
+        int, Help("Bytes of events waiting, at most; when full, new ones are dropped.", least=1)
+    ] = 16_777_216
+    gzip: Annotated[bool, Help("Whether requests are compressed.")] = True
+    timeout: Annotated[
+        float, Help("Seconds to wait for a connection, and then for an answer.", least=0.001)
+    ] = 10.0
+    max_retries: Annotated[
+        int, Help("Times a batch is sent again before its events are dropped.")
+    ] = 30
+    max_retry_wait: Annotated[
+        float, Help("Seconds between two tries, at most, when the client chooses.", least=0.1)
+    ] = 30.0
+    max_retry_after: Annotated[
+        float, Help("Seconds between two tries, at most, when the collector asks to wait.")
+    ] = 300.0
+    exit_timeout: Annotated[
+        float, Help("Seconds the end of the process may be delayed to send what is left.")
+    ] = 5.0
+
+
+class Setting(NamedTuple):
+    """One setting as a row: for the documentation, for the environment, for checking."""
+
+    name: str
+    kind: type
+    default: bool | int | float | str
+    help: str
+    least: float
+
+    @property
+    def variable(self) -> str:
+        """Its name in the environment."""
+        return f"PEQUEL_{self.name.upper()}"
+
+
+def _setting(name: str, hint: Any) -> Setting:
+    help_ = cast("Help", hint.__metadata__[0])
+    default = Options._field_defaults[name]
+    return Setting(name, hint.__origin__, default, help_.text, help_.least)
+
+
+SETTINGS: tuple[Setting, ...] = tuple(
+    _setting(name, hint) for name, hint in Options.__annotations__.items()
+)
+
+_WORDS = {"1": True, "true": True, "yes": True, "on": True}
+_WORDS |= {"0": False, "false": False, "no": False, "off": False}
+
+
+def from_environment(environ: Mapping[str, str]) -> dict[str, object]:
+    """The settings an environment gives, unchecked; empty variables count as absent."""
+    found = {setting.name: environ.get(setting.variable) for setting in SETTINGS}
+    return {name: value for name, value in found.items() if value}
+
+
+def checked(given: Mapping[str, object]) -> Options:
+    """The whole settings, from those given and the defaults.
+
+    Raises:
+        ConfigError: a name is unknown, or a value does not fit its setting.
+    """
+    unknown = given.keys() - Options._field_defaults.keys()
+    if unknown:
+        known = ", ".join(Options._fields)
+        raise ConfigError(f"no setting {', '.join(sorted(unknown))}; there are {known}")
+    values: dict[str, Any] = {s.name: _value(s, given[s.name]) for s in SETTINGS if s.name in given}
+    options = Options(**values)
+    return options._replace(host=_address(options.host))
+
+
+def _value(setting: Setting, value: object) -> object:
+    """The value in the setting's own type, read from text where it is text."""
+    try:
+        converted = _convert(setting.kind, value)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ConfigError(
+            f"{setting.name} must be of type {setting.kind.__name__}, not {value!r}"
+        ) from error
+    if isinstance(converted, int | float) and not converted >= setting.least:
+        raise ConfigError(f"{setting.name} must be at least {setting.least:g}, not {value!r}")
+    return converted
+
+
+def _convert(kind: type, value: object) -> bool | int | float | str:
+    if kind is bool:
+        return value if isinstance(value, bool) else _word(value)
+    if kind is str:
+        return _text(value)
+    if isinstance(value, bool):
+        raise TypeError("a truth value is no number")
+    if kind is int and isinstance(value, float) and not value.is_integer():
+        raise ValueError("not a whole number")
+    return kind(value)  # type: ignore[no-any-return]
+
+
+def _word(value: object) -> bool:
+    word = str(value).strip().lower()
+    if word not in _WORDS:
+        raise ValueError("neither yes nor no")
+    return _WORDS[word]
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("not text")
+    return value.strip()
+
+
+def _address(host: str) -> str:
+    parts = urlsplit(host)
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise ConfigError(f"host must look like {DEFAULT_HOST}, not {host!r}")
+    return host.rstrip("/")

@@ -1,0 +1,86 @@
+"""Batches over HTTP, by one `requests` session that keeps its connection."""
+
+from __future__ import annotations
+
+import base64
+import os
+from typing import TYPE_CHECKING
+
+from pequel import instants, receipt, retry
+from pequel.clock import Clock
+from pequel.transport import Outcome, Verdict
+from pequel.version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import requests
+
+    from pequel.config import Options
+
+_LEVEL = 6
+
+
+class HttpTransport:
+    """Posts batches to `{host}/v1/batch`, with the write key as the user of Basic auth."""
+
+    def __init__(self, options: Options, clock: Clock | None = None) -> None:
+        self._url = f"{options.host}/v1/batch"
+        self._basic = b"Basic " + base64.b64encode(f"{options.write_key}:".encode())
+        self._timeout = options.timeout
+        self._gzip = options.gzip
+        self._clock = clock or Clock()
+        self._opened: tuple[int, requests.Session] | None = None
+
+    def send(self, events: Sequence[bytes], /) -> Outcome:
+        """Post the events once; what cannot be sent or answered is to be tried again."""
+        import requests  # here, so that only the sending thread pays for it
+
+        try:
+            answer = self._post(self._body(events))
+        except requests.RequestException as error:
+            return Outcome(Verdict.RETRY, f"{type(error).__name__}: {error}")
+        wait = retry.retry_after(answer.headers.get("Retry-After"), self._clock.now_ms())
+        return receipt.read(answer.status_code, answer.content, len(events), wait)
+
+    def _post(self, body: bytes) -> requests.Response:
+        headers = {"Content-Type": "application/json"}
+        if self._gzip:
+            body, headers["Content-Encoding"] = _compressed(body), "gzip"
+        return self._session().post(
+            self._url,
+            data=body,
+            headers=headers,
+            auth=self._authorize,  # as a header, a .netrc would override it
+            timeout=self._timeout,
+            allow_redirects=False,
+        )
+
+    def _authorize(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = self._basic.decode()
+        return request
+
+    def _body(self, events: Sequence[bytes]) -> bytes:
+        sent_at = instants.from_ms(self._clock.now_ms()).encode()
+        return b'{"batch":[' + b",".join(events) + b'],"sentAt":"' + sent_at + b'"}'
+
+    def _session(self) -> requests.Session:
+        """The session of this process: one inherited by a fork would share its connection."""
+        pid = os.getpid()
+        if self._opened is None or self._opened[0] != pid:
+            self._opened = (pid, _new_session())
+        return self._opened[1]
+
+
+def _new_session() -> requests.Session:
+    import requests
+
+    session = requests.Session()
+    session.headers["User-Agent"] = f"pequel-python/{__version__}"
+    return session
+
+
+def _compressed(body: bytes) -> bytes:
+    import gzip
+
+    return gzip.compress(body, _LEVEL, mtime=0)

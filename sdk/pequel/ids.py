@@ -1,0 +1,46 @@
+"""Message ids: UUIDs of version 7, ordered by time.
+
+An id holds the time in milliseconds (48 bits), a count that never stands still (42 bits) and
+a number of this process (32 bits). So ids made one after another increase, also within one
+millisecond and when the clock is set back, and no two processes make the same.
+"""
+
+import itertools
+import os
+from collections.abc import Callable
+
+_START_BYTES = 5  # the count starts below 2**40, which leaves room for 3 * 2**40 more
+
+
+class IdMaker:
+    """Makes ids; `maker(now_ms)` gives the next one. Takes no lock, and may be re-entered."""
+
+    def __init__(self, entropy: Callable[[int], bytes] = os.urandom) -> None:
+        self._entropy = entropy
+        self._latest = 0
+        self.start_afresh()
+
+    def start_afresh(self) -> None:
+        """Begin another count under another number, as a forked process has to."""
+        self._count = itertools.count(int.from_bytes(self._entropy(_START_BYTES), "big"))
+        self._process = int.from_bytes(self._entropy(4), "big")
+
+    def __call__(self, now_ms: int) -> str:
+        """A new id for something that happened at this time, in milliseconds since 1970."""
+        ms = max(now_ms, self._latest)
+        self._latest = ms
+        count = next(self._count)
+        return "%08x-%04x-7%03x-%04x-%04x%08x" % (  # noqa: UP031 - twice as fast as an f-string
+            ms >> 16,
+            ms & 0xFFFF,
+            count >> 30,
+            0x8000 | (count >> 16) & 0x3FFF,
+            count & 0xFFFF,
+            self._process,
+        )
+
+
+new_id = IdMaker()
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=new_id.start_afresh)

@@ -1,0 +1,132 @@
+"""From the arguments of a call to a message of the wire; no clock, no queue, no network."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timezone
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from pequel import instants
+from pequel.encode import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any, TypeAlias
+    from uuid import UUID
+
+    Id: TypeAlias = str | int | UUID
+    Data: TypeAlias = Mapping[str, Any]
+
+REQUIRED = {"track": "event", "group": "groupId", "alias": "previousId"}
+
+
+class InvalidMessageError(ValueError):
+    """A message cannot be made: the field at fault, and why."""
+
+    def __init__(self, field: str, detail: str) -> None:
+        super().__init__(detail)
+        self.field = field
+        self.detail = detail
+
+
+def compose(
+    kind: str, fields: Mapping[str, object], now_ms: int, new_id: Callable[[int], str]
+) -> dict[str, object]:
+    """A message of this type, from its fields as the caller gave them.
+
+    Fields without a value are left out; time and id are added where they are missing. Values
+    inside properties, traits and context are not looked at.
+
+    Raises:
+        InvalidMessageError: something needed is missing, or of no use as what it is.
+    """
+    message: dict[str, object] = {"type": kind}
+    for field, value in fields.items():
+        read = None if value is None else READERS[field](field, value)
+        if read is not None:
+            message[field] = read
+    if "timestamp" not in message:
+        message["timestamp"] = instants.from_ms(now_ms)
+    if "messageId" not in message:
+        message["messageId"] = new_id(now_ms)
+    _check(kind, message)
+    return message
+
+
+def identifier(field: str, value: object) -> str | None:
+    """An id or a name as text; None where it is absent, which blank text is too."""
+    if not isinstance(value, str):
+        value = _number_as_text(field, plain(value))
+    return value if value is not None and value.strip() else None
+
+
+def mapping(field: str, value: object) -> dict[Any, Any]:
+    """Properties, traits or context as a dict."""
+    found = value if isinstance(value, dict) else plain(value)
+    if not isinstance(found, dict):
+        raise InvalidMessageError(field, f"{field} must be a mapping, not {_kind(value)}")
+    return found
+
+
+def moment(field: str, value: object) -> str | None:
+    """A time as text, from a date, or from text which is passed as it is unless it is blank."""
+    if isinstance(value, str):
+        return value if value.strip() else None
+    if not isinstance(value, date):
+        raise InvalidMessageError(field, f"{field} must be a time, not {_kind(value)}")
+    try:
+        return instants.from_datetime(_midnight(value))
+    except (OverflowError, ValueError) as error:
+        raise InvalidMessageError(field, f"{field} is out of range: {error}") from error
+
+
+def _as_it_is(_field: str, value: object) -> object:
+    return value
+
+
+READERS: dict[str, Callable[[str, object], object]] = {
+    "userId": identifier,
+    "anonymousId": identifier,
+    "previousId": identifier,
+    "groupId": identifier,
+    "messageId": identifier,
+    "event": identifier,
+    "category": _as_it_is,
+    "name": _as_it_is,
+    "properties": mapping,
+    "traits": mapping,
+    "context": mapping,
+    "integrations": mapping,
+    "timestamp": moment,
+}
+
+
+def _check(kind: str, message: dict[str, object]) -> None:
+    needed = REQUIRED.get(kind)
+    if needed and needed not in message:
+        raise InvalidMessageError(needed, f"{kind} needs {needed}")
+    if "userId" not in message and (kind == "alias" or "anonymousId" not in message):
+        either = "userId" if kind == "alias" else "userId or anonymousId"
+        raise InvalidMessageError("userId", f"{kind} needs {either}")
+
+
+def _number_as_text(field: str, value: object) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bool | list | tuple | dict):
+        raise InvalidMessageError(field, f"{field} must be text or a number, not {_kind(value)}")
+    if isinstance(value, float | Decimal) and not Decimal(value).is_finite():
+        return None  # NaN is what tables have where a number is absent
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value)
+
+
+def _midnight(day: date) -> datetime:
+    if isinstance(day, datetime):
+        return day
+    return datetime(day.year, day.month, day.day, tzinfo=timezone.utc)
+
+
+def _kind(value: object) -> str:
+    return type(value).__name__

@@ -1,0 +1,181 @@
+"""The queue of encoded events, and the books about every event there ever was."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pequel.config import Options
+    from pequel.errors import Reason
+
+
+class Stats(NamedTuple):
+    """What became of the events so far. Always `accepted = delivered + dropped + queued`."""
+
+    accepted: int
+    delivered: int
+    dropped: int
+    queued: int
+    queued_bytes: int
+    dropped_by_reason: dict[str, int]
+
+
+class Outbox:
+    """Events between the threads that track and the one that sends.
+
+    Nobody waits here. Who puts an event leaves it in the inbox and then, if the door is free,
+    enters and books all that lies there; if it is not, the one inside books it too. The door
+    opens again to the thread that is inside already, so that a signal handler or a finalizer
+    which interrupts it does not get stuck.
+
+    Every number only grows and has one writer at a time: the one inside the door for what came
+    in, the sender for what went out.
+    """
+
+    def __init__(self, options: Options, ring: Callable[[], None] = lambda: None) -> None:
+        self.closed: Reason | None = None
+        self.admitted = 0
+        self.finished = 0
+        self._options = options
+        self._ring = ring
+        self._inbox: deque[bytes | Reason] = deque()
+        self._ready: deque[bytes] = deque()
+        self._door = threading.RLock()
+        self._refused: dict[Reason, int] = {}
+        self._bytes_in = 0
+        self._delivered = 0
+        self._lost: dict[Reason, int] = {}
+        self._bytes_out = 0
+
+    # For the threads that track
+
+    def put(self, event: bytes) -> list[tuple[bytes, Reason]]:
+        """Queue an event; returns the events that were refused meanwhile, and why."""
+        self._inbox.append(event)
+        return self.book()
+
+    def refuse(self, reason: Reason) -> None:
+        """Count an event that is dropped before it was queued."""
+        self._inbox.append(reason)
+        self.book()
+
+    def book(self) -> list[tuple[bytes, Reason]]:
+        """Book what lies in the inbox, unless somebody else is at it."""
+        refused: list[tuple[bytes, Reason]] = []
+        while self._inbox and self._door.acquire(blocking=False):
+            try:
+                self._empty_inbox(refused)
+            finally:
+                self._door.release()
+        return refused
+
+    @property
+    def unbooked(self) -> bool:
+        """Whether somebody else is about to book what was put."""
+        return bool(self._inbox)
+
+    # For the sender
+
+    @property
+    def waiting(self) -> int:
+        """Events that the sender has not taken yet."""
+        return len(self._ready)
+
+    @property
+    def queued_bytes(self) -> int:
+        """Bytes of events that are neither delivered nor dropped."""
+        out = self._bytes_out
+        return self._bytes_in - out
+
+    @property
+    def lost(self) -> int:
+        """Events that were queued and then dropped."""
+        return sum(self._lost.values())
+
+    def take(self) -> list[bytes]:
+        """The oldest events, as many as make a batch; they stay queued in the books."""
+        batch: list[bytes] = []
+        room = self._options.batch_bytes
+        while self._ready and len(batch) < self._options.batch_events:
+            room -= len(self._ready[0]) + 1  # and a comma
+            if batch and room < 0:
+                break
+            batch.append(self._ready.popleft())
+        return batch
+
+    def delivered(self, events: Sequence[bytes]) -> None:
+        """Book events as delivered."""
+        self._delivered += len(events)
+        self._leave(events)
+
+    def dropped(self, events: Sequence[bytes], reason: Reason) -> None:
+        """Book events as dropped."""
+        self._lost[reason] = self._lost.get(reason, 0) + len(events)
+        self._leave(events)
+
+    # For everyone
+
+    def stats(self) -> Stats:
+        """The books, as of now."""
+        self.book()
+        out, delivered, lost = self._bytes_out, self._delivered, dict(self._lost)
+        refused = dict(self._refused)  # numbers of what came in last, so that none goes missing
+        admitted, bytes_in = self.admitted, self._bytes_in
+        dropped = _sum(refused, lost)
+        return Stats(
+            accepted=admitted + sum(refused.values()),
+            delivered=delivered,
+            dropped=sum(dropped.values()),
+            queued=admitted - delivered - sum(lost.values()),
+            queued_bytes=bytes_in - out,
+            dropped_by_reason=dropped,
+        )
+
+    def _empty_inbox(self, refused: list[tuple[bytes, Reason]]) -> None:
+        while self._inbox:
+            try:
+                item = self._inbox.popleft()
+            except IndexError:  # an interruption was faster
+                return
+            if isinstance(item, str):
+                self._count_refusal(item)
+            else:
+                self._admit(item, refused)
+
+    def _admit(self, event: bytes, refused: list[tuple[bytes, Reason]]) -> None:
+        reason = self.closed or self._overflow(len(event))
+        if reason:
+            self._count_refusal(reason)
+            refused.append((event, reason))
+            return
+        self.admitted += 1
+        self._bytes_in += len(event)
+        self._ready.append(event)
+        if len(self._ready) in (1, self._options.batch_events) or self._filled(len(event)):
+            self._ring()
+
+    def _overflow(self, size: int) -> Reason | None:
+        full = (
+            self.admitted - self.finished >= self._options.max_queue_events
+            or self.queued_bytes + size > self._options.max_queue_bytes
+        )
+        return "queue_full" if full else None
+
+    def _filled(self, size: int) -> bool:
+        """Whether the last event made the bytes of a batch full."""
+        return 0 <= self.queued_bytes - self._options.batch_bytes < size
+
+    def _count_refusal(self, reason: Reason) -> None:
+        self._refused[reason] = self._refused.get(reason, 0) + 1
+
+    def _leave(self, events: Sequence[bytes]) -> None:
+        self._bytes_out += sum(map(len, events))
+        self.finished += len(events)
+
+
+def _sum(one: dict[Reason, int], other: dict[Reason, int]) -> dict[str, int]:
+    return {reason: one.get(reason, 0) + other.get(reason, 0) for reason in {**one, **other}}

@@ -1,0 +1,79 @@
+"""Reading the collector's answer: was it a receipt, and if not, what now?"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pequel.transport import Outcome, Rejection, Verdict
+
+_OK = 200
+_HOPELESS = {501, 505}  # the server will never be able to do this
+_VERDICTS = {
+    401: Verdict.UNAUTHORIZED,
+    408: Verdict.RETRY,
+    413: Verdict.SPLIT,
+    429: Verdict.RETRY,
+}
+_FIRST_CLIENT_ERROR, _FIRST_SERVER_ERROR = 400, 500
+
+
+def read(status: int, body: bytes, count: int, retry_after: float | None = None) -> Outcome:
+    """What an answer means for a batch of `count` events.
+
+    Only a receipt counts as delivery: status 200 with JSON that holds `"success": true` and
+    the number accepted. Anything else that is no error, such as a redirect or somebody's
+    login page, is answered by trying again.
+    """
+    answer = _json(body)
+    if status == _OK and _is_receipt(answer):
+        return Outcome(Verdict.DELIVERED, rejected=_rejections(answer.get("rejected"), count))
+    detail = f"status {status}{_said(answer)}"
+    return Outcome(_verdict(status), detail, retry_after)
+
+
+def _verdict(status: int) -> Verdict:
+    if status in _VERDICTS:
+        return _VERDICTS[status]
+    if _FIRST_CLIENT_ERROR <= status < _FIRST_SERVER_ERROR or status in _HOPELESS:
+        return Verdict.REFUSED
+    return Verdict.RETRY
+
+
+def _is_receipt(answer: dict[str, Any]) -> bool:
+    accepted = answer.get("accepted")
+    whole = isinstance(accepted, int) and not isinstance(accepted, bool)
+    return answer.get("success") is True and whole
+
+
+def _rejections(entries: object, count: int) -> tuple[Rejection, ...]:
+    found: dict[int, Rejection] = {}
+    for entry in entries if isinstance(entries, list) else ():
+        index = entry.get("index") if isinstance(entry, dict) else None
+        if type(index) is int and 0 <= index < count:
+            found.setdefault(index, _rejection(index, entry))
+    return tuple(found[index] for index in sorted(found))
+
+
+def _rejection(index: int, entry: dict[str, Any]) -> Rejection:
+    field = entry.get("field")
+    return Rejection(
+        index,
+        code=str(entry.get("code") or ""),
+        message=str(entry.get("message") or ""),
+        field=None if field is None else str(field),
+    )
+
+
+def _said(answer: dict[str, Any]) -> str:
+    """What the collector said about it, cut short."""
+    words = answer.get("message") or answer.get("error") or answer.get("code") or ""
+    return f": {str(words)[:200]}" if words else ""
+
+
+def _json(body: bytes) -> dict[str, Any]:
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return answer if isinstance(answer, dict) else {}

@@ -1,0 +1,59 @@
+"""Telling about dropped events: the application by `on_error`, its operator by the log."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pequel.errors import DroppedError, Reason
+
+    OnError: TypeAlias = Callable[[DroppedError, dict[str, Any] | None], object]
+
+logger = logging.getLogger("pequel")
+
+
+class Reporter:
+    """Hands every drop to `on_error`, and logs the first of each reason.
+
+    That there is no write key, or that the collector does not know it, is told once and loudly,
+    and not again for each event dropped for it.
+    """
+
+    def __init__(self, on_error: OnError | None = None) -> None:
+        self._on_error = on_error
+        self._logged: set[Reason] = set()
+        self._thread = threading.local()
+
+    def dropped(self, error: DroppedError, event: bytes) -> None:
+        """Tell that an event was dropped."""
+        first = error.reason not in self._logged
+        self._logged.add(error.reason)
+        if error.reason == "unauthorized":
+            self._stopped(error, first)
+            return
+        if first:
+            logger.warning("an event was dropped, %s; more of the kind are only counted", error)
+        if self._on_error is not None:
+            self._tell(error, json.loads(event))
+
+    def _stopped(self, error: DroppedError, first: bool) -> None:
+        if first:
+            logger.error("every event is dropped from now on, %s", error)
+            self._tell(error, None)
+
+    def _tell(self, error: DroppedError, message: dict[str, Any] | None) -> None:
+        """Call `on_error`, unless it is `on_error` that made the call which failed."""
+        if self._on_error is None or getattr(self._thread, "telling", False):
+            return
+        self._thread.telling = True
+        try:
+            self._on_error(error, message)
+        except Exception:  # the application's fault must not become ours
+            logger.exception("on_error failed")
+        finally:
+            self._thread.telling = False

@@ -1,0 +1,171 @@
+"""Sending, step by step: which batch is due, and what follows from its outcome."""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from typing import TYPE_CHECKING
+
+from pequel.clock import Clock
+from pequel.errors import DroppedError
+from pequel.retry import backoff
+from pequel.transport import Outcome, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pequel.config import Options
+    from pequel.outbox import Outbox
+    from pequel.reporter import Reporter
+    from pequel.transport import Transport
+
+
+class Sender:
+    """Empties an outbox into a transport. Has no thread: each step does what is due now.
+
+    A batch once made keeps its events in their order until it is delivered, dropped or split,
+    and none behind it is sent before that.
+
+    Attributes:
+        urgent: somebody waits; do not let events wait for others.
+        abandoned: send nothing more, drop what is left.
+    """
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        transport: Transport,
+        options: Options,
+        reporter: Reporter,
+        clock: Clock | None = None,
+        jitter: Callable[[], float] | None = None,
+    ) -> None:
+        self.urgent = False
+        self.abandoned = False
+        self._outbox = outbox
+        self._transport = transport
+        self._options = options
+        self._reporter = reporter
+        self._clock = clock or Clock()
+        self._jitter = jitter or random.Random().random
+        self._batches: deque[list[bytes]] = deque()
+        self._waiting_since: float | None = None
+        self._failures = 0
+        self._try_at = 0.0
+        self._asked_to_wait_until = 0.0
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is left to send."""
+        return not self._batches and not self._outbox.waiting
+
+    def step(self) -> float | None:
+        """Do one thing if one is due; returns the seconds until the next may be.
+
+        None means that nothing waits.
+        """
+        if self.abandoned or self._outbox.closed == "unauthorized":
+            self._give_up()
+            return None
+        batch = self._next_batch()
+        if batch is None:
+            return self._until_due()
+        wait = self._try_at - self._clock.monotonic()
+        if wait > 0:
+            return wait
+        self._follow(batch, self._try(batch))
+        return 0.0
+
+    def stop_backing_off(self) -> None:
+        """Make the next try at once, unless the collector itself asked to wait."""
+        self._try_at = self._asked_to_wait_until
+
+    def _next_batch(self) -> list[bytes] | None:
+        if not self._batches and self._due():
+            self._batches.append(self._outbox.take())
+            self._waiting_since = None
+        return self._batches[0] if self._batches else None
+
+    def _due(self) -> bool:
+        waiting = self._outbox.waiting
+        full = (
+            waiting >= self._options.batch_events
+            or self._outbox.queued_bytes >= self._options.batch_bytes
+        )
+        return waiting > 0 and (full or self.urgent or self._until_due() == 0)
+
+    def _until_due(self) -> float | None:
+        """Seconds until the events waiting have waited long enough; None when there are none."""
+        if not self._outbox.waiting:
+            return None
+        now = self._clock.monotonic()
+        if self._waiting_since is None:
+            self._waiting_since = now
+        return max(0.0, self._waiting_since + self._options.flush_interval - now)
+
+    def _try(self, batch: Sequence[bytes]) -> Outcome:
+        try:
+            return self._transport.send(batch)
+        except Exception as error:  # noqa: BLE001 - a transport may be anybody's
+            return Outcome(Verdict.RETRY, f"{type(error).__name__}: {error}")
+
+    def _follow(self, batch: list[bytes], outcome: Outcome) -> None:
+        if outcome.verdict is Verdict.RETRY:
+            self._wait_before_next_try(outcome)
+            if self._failures <= self._options.max_retries:
+                return
+        self._batches.popleft()
+        self._failures = 0
+        follow = {
+            Verdict.DELIVERED: self._delivered,
+            Verdict.RETRY: self._exhausted,
+            Verdict.SPLIT: self._split,
+            Verdict.REFUSED: self._refused,
+            Verdict.UNAUTHORIZED: self._unauthorized,
+        }
+        follow[outcome.verdict](batch, outcome)
+
+    def _wait_before_next_try(self, outcome: Outcome) -> None:
+        """Also when this batch is given up: the next would fare no better."""
+        self._failures += 1
+        now = self._clock.monotonic()
+        asked = min(outcome.retry_after or 0.0, self._options.max_retry_after)
+        chosen = backoff(self._failures, self._jitter(), self._options.max_retry_wait)
+        self._asked_to_wait_until = now + asked
+        self._try_at = now + max(asked, chosen)
+
+    def _delivered(self, batch: list[bytes], outcome: Outcome) -> None:
+        for position, code, message, field in outcome.rejected:
+            error = DroppedError("rejected", message or code, field=field, code=code)
+            self._drop([batch[position]], error)
+        refused = {rejection.position for rejection in outcome.rejected}
+        self._outbox.delivered([e for i, e in enumerate(batch) if i not in refused])
+
+    def _exhausted(self, batch: list[bytes], outcome: Outcome) -> None:
+        self._drop(batch, DroppedError("retries_exhausted", outcome.detail))
+
+    def _split(self, batch: list[bytes], outcome: Outcome) -> None:
+        if len(batch) == 1:
+            return self._drop(batch, DroppedError("too_large", outcome.detail))
+        middle = len(batch) // 2
+        return self._batches.extendleft((batch[middle:], batch[:middle]))
+
+    def _refused(self, batch: list[bytes], outcome: Outcome) -> None:
+        self._drop(batch, DroppedError("rejected", outcome.detail))
+
+    def _unauthorized(self, batch: list[bytes], outcome: Outcome) -> None:
+        self._outbox.closed = "unauthorized"
+        self._drop(batch, DroppedError("unauthorized", outcome.detail))
+
+    def _give_up(self) -> None:
+        """Drop everything that is left."""
+        error = DroppedError("shutdown", "not delivered before the deadline")
+        if self._outbox.closed == "unauthorized":
+            error = DroppedError("unauthorized", "the collector does not know the write key")
+        while not self.idle:
+            self._drop(self._batches.popleft() if self._batches else self._outbox.take(), error)
+
+    def _drop(self, events: Sequence[bytes], error: DroppedError) -> None:
+        self._outbox.dropped(events, error.reason)
+        for event in events:
+            self._reporter.dropped(error, event)

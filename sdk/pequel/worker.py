@@ -1,0 +1,172 @@
+"""The thread that sends, and waiting for it."""
+
+from __future__ import annotations
+
+import _thread
+import atexit
+import os
+import threading
+import time
+import weakref
+from collections import deque
+from typing import TYPE_CHECKING
+
+from pequel.clock import Bell, Clock
+from pequel.reporter import logger
+
+if TYPE_CHECKING:
+    from pequel.outbox import Outbox
+    from pequel.sender import Sender
+
+_AFTER_A_BUG = 1.0
+_BRIEFLY = 0.001
+
+
+class Worker:
+    """Sends one process's events in the background, from the first one on.
+
+    Attributes:
+        pid: the process; the thread does not follow into a fork.
+        ended: the thread has run and will not again.
+        exit_timeout: seconds that sending may delay the end of the process.
+    """
+
+    def __init__(
+        self, outbox: Outbox, sender: Sender, bell: Bell, clock: Clock, exit_timeout: float
+    ) -> None:
+        self.pid = os.getpid()
+        self.ended = False
+        self.exit_timeout = exit_timeout
+        self.outbox = outbox
+        self._sender = sender
+        self._bell = bell
+        self._clock = clock
+        self._started = False
+        self._starting = threading.Lock()  # taken by the one who starts the thread
+        self._sending = threading.Lock()  # held while the sender works
+        self._flushes: deque[_Flush] = deque()
+        self._closing = False
+
+    def start(self) -> None:
+        """Start the thread, unless it was. Where no thread is to be had, the next call tries."""
+        if self._started or not self._starting.acquire(blocking=False):
+            return
+        try:
+            # Not by threading.Thread, whose start takes a lock of the whole process that a
+            # signal handler or a finalizer may have interrupted.
+            _thread.start_new_thread(self._run, ())
+        except RuntimeError:
+            self._starting.release()
+            return
+        self._started = True
+        _workers.add(self)
+
+    def flush(self, timeout: float | None) -> bool:
+        """Send all that waits now; whether all of it was delivered, and before the deadline.
+
+        An event accepted meanwhile and then lost makes the answer no, too.
+        """
+        deadline = None if timeout is None else self._clock.monotonic() + timeout
+        self._await_booking(deadline)
+        lost = self.outbox.lost
+        flush = _Flush(self.outbox.admitted)
+        if self.outbox.finished < flush.until:
+            self._await(flush, deadline)
+        return self.outbox.finished >= flush.until and self.outbox.lost == lost
+
+    def shutdown(self, timeout: float | None) -> bool:
+        """Flush, drop what could not be sent, and end the thread; whether all was delivered."""
+        self.outbox.closed = self.outbox.closed or "shutdown"
+        self._sender.stop_backing_off()
+        delivered = self.flush(timeout)
+        self._sender.abandoned = True
+        self._work_if_free()
+        self.retire()
+        return delivered
+
+    def retire(self) -> None:
+        """Let the thread end once all is sent."""
+        self._closing = True
+        self._bell.ring()
+
+    def flush_at_exit(self, budget: float) -> None:
+        """Send what is left as the process ends, within so many seconds."""
+        self._sender.stop_backing_off()
+        if not self.flush(budget):
+            logger.warning("events not delivered at exit: %d", self.outbox.stats().queued)
+
+    def _run(self) -> None:
+        threading.current_thread().name = "pequel"
+        while not (self._closing and self._sender.idle):
+            self._clock.wait(self._bell, self._work())
+        self.ended = True
+
+    def _work(self) -> float | None:
+        with self._sending:
+            return self._step()
+
+    def _work_if_free(self) -> None:
+        """Do a step here, unless the thread is in the middle of one and will do it itself."""
+        if self._sending.acquire(blocking=False):
+            try:
+                self._step()
+            finally:
+                self._sending.release()
+
+    def _step(self) -> float | None:
+        self._sender.urgent = bool(self._flushes)
+        try:
+            wait = self._sender.step()
+        except Exception:  # noqa: BLE001 - one fault must not end all sending
+            logger.exception("sending failed")
+            return _AFTER_A_BUG
+        self._answer_flushes()
+        return wait
+
+    def _answer_flushes(self) -> None:
+        while self._flushes and self._flushes[0].until <= self.outbox.finished:
+            self._flushes.popleft().answer()
+
+    def _await_booking(self, deadline: float | None) -> None:
+        """Let another thread finish what it is booking, which takes it microseconds."""
+        self.outbox.book()
+        while self.outbox.unbooked and self._left(deadline) != 0:
+            self._clock.wait(Bell(), _BRIEFLY)
+            self.outbox.book()
+
+    def _await(self, flush: _Flush, deadline: float | None) -> None:
+        self._flushes.append(flush)
+        self.start()
+        self._bell.ring()
+        while not flush.answered and self._left(deadline) != 0:
+            self._clock.wait(flush.bell, self._left(deadline))
+        if not flush.answered and flush in self._flushes:
+            self._flushes.remove(flush)
+
+    def _left(self, deadline: float | None) -> float | None:
+        return None if deadline is None else max(0.0, deadline - self._clock.monotonic())
+
+
+class _Flush:
+    """Somebody waiting until the event of this number is finished."""
+
+    def __init__(self, until: int) -> None:
+        self.until = until
+        self.answered = False
+        self.bell = Bell()
+
+    def answer(self) -> None:
+        self.answered = True
+        self.bell.ring()
+
+
+# Those whose threads were started, to be flushed when the process ends.
+_workers: weakref.WeakSet[Worker] = weakref.WeakSet()
+
+
+@atexit.register
+def _flush_all() -> None:
+    """Flush the workers of this process; they share the time, as they send at once."""
+    began = time.monotonic()
+    for worker in [w for w in _workers if w.pid == os.getpid() and not w.ended]:
+        worker.flush_at_exit(max(0.0, worker.exit_timeout - (time.monotonic() - began)))

@@ -1,0 +1,186 @@
+"""What the tests of the SDK share: a clock that is moved by hand, and a collector on localhost."""
+
+import gzip
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+import pequel
+from pequel import default
+from pequel.clock import Clock
+from pequel.config import checked
+from pequel.outbox import Outbox
+from pequel.reporter import Reporter
+from pequel.sender import Sender
+
+
+class HandClock(Clock):
+    """Time that passes only when it is waited for or moved."""
+
+    def __init__(self):
+        self.ms = 1_772_359_200_000  # 2026-03-01T10:00:00.000Z
+        self.seconds = 0.0
+
+    def now_ms(self):
+        return self.ms
+
+    def monotonic(self):
+        return self.seconds
+
+    def advance(self, seconds):
+        self.seconds += seconds
+        self.ms += round(seconds * 1000)
+
+    def wait(self, bell, seconds):
+        if seconds is None:
+            bell.wait(None)
+        else:
+            bell.wait(0)
+            self.advance(seconds)
+
+
+class Desk:
+    """A sender with all it needs, and no thread; `sent` shows what reached the transport."""
+
+    def __init__(self, outcomes=(), transport=None, jitter=1.0, **options):
+        self.clock = HandClock()
+        self.options = checked(options)
+        self.transport = transport or pequel.RecordingTransport(outcomes)
+        self.errors = []
+        self.outbox = Outbox(self.options)
+        self.sender = Sender(
+            self.outbox,
+            self.transport,
+            self.options,
+            Reporter(lambda error, message: self.errors.append((error, message))),
+            self.clock,
+            lambda: jitter,
+        )
+
+    def put(self, *numbers):
+        for number in numbers:
+            self.outbox.put(json.dumps({"n": number}).encode())
+
+    def run(self):
+        """Step until nothing waits, moving the clock; returns the waits there were."""
+        waits = []
+        while (wait := self.sender.step()) is not None:
+            if wait:
+                waits.append(wait)
+            self.clock.advance(wait)
+        return waits
+
+    @property
+    def sent(self):
+        return [[event["n"] for event in batch] for batch in self.transport.tried]
+
+    @property
+    def delivered(self):
+        return [event["n"] for event in self.transport.events]
+
+
+@pytest.fixture
+def clock():
+    return HandClock()
+
+
+@pytest.fixture
+def desk():
+    """Makes senders: `desk(outcomes, **options)`."""
+    return Desk
+
+
+@pytest.fixture
+def transport():
+    return pequel.RecordingTransport()
+
+
+@pytest.fixture
+def client(transport):
+    """A client whose events end in `transport`; `client.errors` holds what on_error was told."""
+    errors = []
+    client = pequel.Client(
+        "key", transport=transport, on_error=lambda error, message: errors.append((error, message))
+    )
+    client.errors = errors
+    yield client
+    client.shutdown()
+
+
+@pytest.fixture
+def sent(client, transport):
+    """Flushes, and gives every event that was delivered."""
+
+    def flushed():
+        assert client.flush()
+        return transport.events
+
+    return flushed
+
+
+@pytest.fixture
+def no_default(monkeypatch):
+    """A process in which nobody has configured a default client."""
+    for setting in pequel.config.SETTINGS:
+        monkeypatch.delenv(setting.variable, raising=False)
+    monkeypatch.setattr(default, "_clients", {})
+
+
+class Collector(ThreadingHTTPServer):
+    """Accepts every batch, and remembers it."""
+
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.host = f"http://127.0.0.1:{self.server_port}"
+        self.batches = []
+        self.connections = set()
+
+    @property
+    def events(self):
+        return [event for batch in self.batches for event in batch]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1  # an answer is one write, which TCP does not hold back
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.headers.get("Content-Encoding") == "gzip":
+            body = gzip.decompress(body)
+        batch = json.loads(body)["batch"]
+        self.server.batches.append(batch)
+        self.server.connections.add(self.client_address)
+        self._answer({"success": True, "accepted": len(batch), "duplicates": 0, "rejected": []})
+
+    def _answer(self, answer):
+        data = json.dumps(answer).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def collector():
+    """A collector on localhost."""
+    with Collector() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="session")
+def desk_class():
+    """The same as `desk`, for laws, whose examples share their fixtures."""
+    return Desk

@@ -1,0 +1,70 @@
+"""The settings are one list, and are checked where they are given."""
+
+import pytest
+
+import pequel
+from pequel.config import SETTINGS, checked, from_environment
+
+
+def test_every_setting_has_help_and_a_default_of_its_own_type():
+    """The list is complete by itself."""
+    for setting in SETTINGS:
+        assert setting.help.endswith(".")
+        assert type(setting.default) is setting.kind
+
+
+def test_the_defaults_are_valid():
+    """Giving every default gives the defaults."""
+    assert checked({setting.name: setting.default for setting in SETTINGS}) == pequel.Options()
+
+
+def test_every_setting_can_come_from_the_environment():
+    """Under its own name; empty variables do not count."""
+    environ = {setting.variable: str(setting.default) for setting in SETTINGS}
+    assert checked(from_environment(environ)) == pequel.Options()
+    assert from_environment({"PEQUEL_TIMEOUT": "", "PEQUEL_OTHER": "x"}) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "expected"),
+    [
+        ("gzip", "Yes", True),
+        ("gzip", "0", False),
+        ("gzip", False, False),
+        ("timeout", 3, 3.0),
+        ("timeout", "2.5", 2.5),
+        ("batch_events", "20", 20),
+        ("batch_events", 20.0, 20),
+        ("host", " https://c.test/base/ ", "https://c.test/base"),
+        ("flush_interval", float("inf"), float("inf")),
+    ],
+)
+def test_a_value_is_read_in_the_settings_type(name, given, expected):
+    """Text is read, numbers are converted."""
+    assert getattr(checked({name: given}), name) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "given"),
+    [
+        ("gzip", "perhaps"),
+        ("timeout", "soon"),
+        ("timeout", 0),
+        ("timeout", float("nan")),
+        ("timeout", True),
+        ("timeout", None),
+        ("batch_events", 0),
+        ("batch_events", 1.5),
+        ("batch_events", float("inf")),
+        ("max_retries", -1),
+        ("write_key", 5),
+        ("host", "localhost:8321"),
+        ("host", "ftp://c.test"),
+        ("host", "http://"),
+        ("hots", "http://c.test"),
+    ],
+)
+def test_a_wrong_value_is_named(name, given):
+    """With the setting, and what it was given."""
+    with pytest.raises(pequel.ConfigError, match=name):
+        checked({name: given})

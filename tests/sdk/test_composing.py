@@ -1,0 +1,142 @@
+"""The arguments of a call become a message."""
+
+import dataclasses
+import datetime as dt
+import enum
+import uuid
+from decimal import Decimal
+
+import pytest
+
+from pequel.message import InvalidMessageError, compose
+
+NOW = 1_772_359_200_000
+NAIVE = dt.datetime(2026, 3, 1, 10, 0, 0, 999_999)  # noqa: DTZ001 - on purpose
+
+
+def track(**fields):
+    return compose("track", {"event": "e", "userId": "u", **fields}, NOW, lambda ms: f"id-{ms}")
+
+
+def test_a_message_has_a_type_a_time_and_an_id():
+    """What the caller leaves out is added or left out."""
+    assert track() == {
+        "type": "track",
+        "event": "e",
+        "userId": "u",
+        "timestamp": "2026-03-01T10:00:00.000Z",
+        "messageId": f"id-{NOW}",
+    }
+
+
+def test_fields_without_a_value_are_left_out():
+    """None and blank ids do not travel."""
+    message = track(properties=None, context=None, anonymousId=" ", integrations=None)
+    assert message.keys() == {"type", "event", "userId", "timestamp", "messageId"}
+
+
+class Name(enum.Enum):
+    DONE = "done"
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (42, "42"),
+        (42.0, "42"),
+        (uuid.UUID(int=1), "00000000-0000-0000-0000-000000000001"),
+        (Name.DONE, "done"),
+        (" u ", " u "),
+    ],
+)
+def test_an_id_becomes_text(given, expected):
+    """Numbers give their decimal text; text stays exactly as it is."""
+    assert track(userId=given)["userId"] == expected
+
+
+@pytest.mark.parametrize("given", [True, ["u"], {"id": "u"}, b""])
+def test_what_cannot_be_an_id_is_refused(given):
+    """The field at fault is named."""
+    with pytest.raises(InvalidMessageError) as caught:
+        track(userId=given)
+    assert caught.value.field == "userId"
+
+
+@pytest.mark.parametrize("absent", [None, "", "  ", float("nan"), Decimal("NaN")])
+def test_an_absent_id_may_be_replaced_by_the_other(absent):
+    """Null, blank and not-a-number ids count as absent."""
+    message = track(userId=absent, anonymousId="a")
+    assert "userId" not in message
+    assert message["anonymousId"] == "a"
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "missing"),
+    [
+        ("track", {"userId": "u"}, "event"),
+        ("track", {"userId": "u", "event": " "}, "event"),
+        ("track", {"event": "e"}, "userId"),
+        ("identify", {}, "userId"),
+        ("page", {}, "userId"),
+        ("group", {"userId": "u"}, "groupId"),
+        ("alias", {"userId": "u"}, "previousId"),
+        ("alias", {"previousId": "p"}, "userId"),
+    ],
+)
+def test_what_a_type_needs_must_be_there(kind, fields, missing):
+    """A message the collector would have to refuse is not made."""
+    with pytest.raises(InvalidMessageError) as caught:
+        compose(kind, fields, NOW, str)
+    assert caught.value.field == missing
+
+
+@dataclasses.dataclass
+class Traits:
+    plan: str
+
+
+def test_a_dataclass_serves_as_properties():
+    """Whatever encodes to an object can be one."""
+    assert track(properties=Traits("free"))["properties"] == {"plan": "free"}
+
+
+@pytest.mark.parametrize("field", ["properties", "context", "integrations"])
+@pytest.mark.parametrize("value", [[1], "text", 5])
+def test_what_is_no_mapping_is_refused(field, value):
+    """Properties that are a list or text cannot be meant."""
+    with pytest.raises(InvalidMessageError) as caught:
+        track(**{field: value})
+    assert caught.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (NAIVE, "2026-03-01T10:00:00.999Z"),
+        (
+            dt.datetime(2026, 3, 1, tzinfo=dt.timezone(dt.timedelta(hours=-8))),
+            "2026-03-01T08:00:00.000Z",
+        ),
+        (dt.date(2026, 3, 1), "2026-03-01T00:00:00.000Z"),
+        ("2026-03-01T10:00:00+05:30", "2026-03-01T10:00:00+05:30"),
+        (" ", "2026-03-01T10:00:00.000Z"),
+    ],
+)
+def test_a_timestamp_is_in_utc(given, expected):
+    """Aware times are converted, naive ones are UTC, text is passed as it is."""
+    assert track(timestamp=given)["timestamp"] == expected
+
+
+@pytest.mark.parametrize(
+    "given", [1_772_359_200, dt.datetime.min.replace(tzinfo=dt.timezone(dt.timedelta(hours=1)))]
+)
+def test_an_unusable_timestamp_is_refused(given):
+    """A bare number says neither seconds nor milliseconds; a time before year 1 has no text."""
+    with pytest.raises(InvalidMessageError) as caught:
+        track(timestamp=given)
+    assert caught.value.field == "timestamp"
+
+
+def test_a_given_message_id_is_kept():
+    """So that the caller can send the same event again."""
+    assert track(messageId="mine")["messageId"] == "mine"
