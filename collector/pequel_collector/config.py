@@ -67,8 +67,8 @@ class Settings:
 
 def _value(setting: Setting, environment: Mapping[str, str]) -> Any:
     text = environment.get(setting.variable)
-    if text is None:
-        return setting.default
+    if text is None or (setting.name == "host" and "://" in text):
+        return setting.default  # a URL in PEQUEL_HOST is the SDK's: where to send, not to listen
     if not isinstance(setting.default, int):
         return text
     try:

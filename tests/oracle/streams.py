@@ -409,7 +409,7 @@ def where() -> Strategy[Table]:
             {"n": {"gt": 0.1}},
             {"n": {"lte": 2, "or_missing": True}},
             {"n": {"eq": 1}},
-            {"deep": {"x": 1}},
+            {"deep.x": 1},
             {"deep.x": {"in": [1, 2]}},
             {"tags": {"contains": "a"}},
             {"name": {"starts_with": "P"}},

@@ -78,14 +78,14 @@ class TraitLeaf:
 
 
 @dataclass(frozen=True, slots=True)
-class All:
+class AllOf:
     """Holds where every part holds, at the same τ."""
 
     parts: tuple[Node, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Any_:
+class AnyOf:
     """Holds where at least one part holds."""
 
     parts: tuple[Node, ...]
@@ -102,7 +102,7 @@ class Customer:
 
 
 Leaf = EventLeaf | TraitLeaf
-Node = EventLeaf | TraitLeaf | All | Any_
+Node = EventLeaf | TraitLeaf | AllOf | AnyOf
 Guard = Node | Internal | Customer
 
 
@@ -176,7 +176,7 @@ class Catalogue:
 def leaves_of(node: Guard) -> Iterator[Leaf]:
     """Every leaf below a node, in the order of the text."""
     match node:
-        case All(parts) | Any_(parts):
+        case AllOf(parts) | AnyOf(parts):
             for part in parts:
                 yield from leaves_of(part)
         case EventLeaf() | TraitLeaf():

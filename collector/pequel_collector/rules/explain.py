@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..model import JSON
-from .definition import All, Any_, Customer, EventLeaf, Guard, Internal, TraitLeaf
+from .definition import AllOf, AnyOf, Customer, EventLeaf, Guard, Internal, TraitLeaf
 from .facts import Fact, State, World
 from .machine import Machine, Rule
 from .reading import EventReading, LeafReading, TraitReading
@@ -59,7 +59,7 @@ class Explainer:
 
     def _readings(self, node: Guard) -> list[LeafReading]:
         match node:
-            case All(parts) | Any_(parts):
+            case AllOf(parts) | AnyOf(parts):
                 return [reading for part in parts for reading in self._readings(part)]
             case EventLeaf() | TraitLeaf():
                 return [self._read(node)]
@@ -75,9 +75,9 @@ class Explainer:
 
     def _share(self, node: Guard) -> float:
         match node:
-            case All(parts):
+            case AllOf(parts):
                 return min(self._share(part) for part in parts)
-            case Any_(parts):
+            case AnyOf(parts):
                 return max(self._share(part) for part in parts)
             case EventLeaf() | TraitLeaf():
                 return self._read(node).share
@@ -94,7 +94,7 @@ def name_of(guard: Guard) -> str:
             return "customer"
         case EventLeaf() | TraitLeaf():
             return describe_leaf(guard)
-        case All(parts):
+        case AllOf(parts):
             return " and ".join(name_of(part) for part in parts)
-        case Any_(parts):
+        case AnyOf(parts):
             return " or ".join(name_of(part) for part in parts)

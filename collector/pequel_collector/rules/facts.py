@@ -54,14 +54,14 @@ class State(Struct, omit_defaults=True):
             {name: list(instants) for name, instants in self.qualified.items()},
         )  # fmt: skip
 
-    def known_at(self, name: str, time: int) -> Any:
-        """The value that a remembered trait had at a time, or None."""
-        value = None
-        for since, then in self.known.get(name, ()):
-            if since > time:
-                break
-            value = then
-        return value
+    def known_at(self, time: int) -> dict[str, Any]:
+        """The remembered traits as they were at a time."""
+        return {
+            name: value
+            for name, values in self.known.items()
+            for value in [next((v for since, v in reversed(values) if since <= time), None)]
+            if value is not None
+        }
 
 
 def _copied(slot: Any) -> Any:

@@ -7,7 +7,7 @@ gives the same state, as long as the later step has only later instants.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import blake2b
 from itertools import groupby
 from operator import attrgetter
@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 
 from ..model import Kind, Message
 from .definition import (
-    All,
-    Any_,
+    AllOf,
+    AnyOf,
     Catalogue,
     Customer,
     Definition,
@@ -70,14 +70,14 @@ class Needs:
         inherits_internal = any(_asks_internal(d) for d in accounts)
         of_member = inherits_signup or inherits_internal
         own = users if kind == "user" else accounts
-        internal = catalogue.project.internal.names
+        internal = {p for name in catalogue.project.internal.names for p in _prefixes(name)}
         is_user = kind == "user"
         self.first_member = of_member and not is_user
         self.accounts = of_member and is_user
         self.account = is_user and (customers or of_member)
         self.conversion = customers or any(_asks_customer(d) for d in own)
         self.signup = is_user and (inherits_signup or any(_asks_signup(d) for d in users))
-        self.remembered = internal if is_user and inherits_internal else frozenset()
+        self.remembered = frozenset(internal) if is_user and inherits_internal else frozenset()
         self.every_fact = self.first_member or any(_turns_unseen(d) for d in own)
 
 
@@ -108,10 +108,10 @@ class Machine:
 
     def _test(self, node: Guard, index: int) -> Test:
         match node:
-            case All(parts):
+            case AllOf(parts):
                 tests = [self._test(part, index) for part in parts]
                 return lambda s, t, w: all(test(s, t, w) for test in tests)
-            case Any_(parts):
+            case AnyOf(parts):
                 tests = [self._test(part, index) for part in parts]
                 return lambda s, t, w: any(test(s, t, w) for test in tests)
             case EventLeaf():
@@ -133,7 +133,8 @@ class Machine:
 
     def _internal_test(self, index: int) -> Test:
         for name in self.project.internal.names:
-            self._read_by.setdefault(name, set()).add(index)
+            for prefix in _prefixes(name):
+                self._read_by.setdefault(prefix, set()).add(index)
         return self._is_internal
 
     # -- what it looks at ------------------------------------------------------------------
@@ -277,19 +278,19 @@ class Machine:
         return account is not None and account.converted is not None and account.converted <= time
 
     def _is_internal(self, state: State, time: int, world: World) -> bool:
-        if self._matches_internal(state.traits.get):
+        if self._matches_internal(state.traits):
             return True
         if self.kind == "user" or state.first_member is None:
             return False
         member = world.user(state.first_member)
-        return member is not None and self._matches_internal(lambda n: member.known_at(n, time))
+        return member is not None and self._matches_internal(member.known_at(time))
 
-    def _matches_internal(self, trait: Callable[[str], Any]) -> bool:
+    def _matches_internal(self, traits: Mapping[str, Any]) -> bool:
         internal = self.project.internal
-        email = trait("email")
+        email = traits.get("email")
         if isinstance(email, str) and email.rpartition("@")[2].lower() in internal.email_domains:
             return True
-        return any(key(trait(name)) == key(value) for name, value in internal.traits)
+        return any(key(lookup(name, traits)) == key(value) for name, value in internal.traits)
 
 
 def qualify(
@@ -340,9 +341,9 @@ def _turns_unseen(definition: Definition) -> bool:
 def _holds_of_nothing(node: Guard) -> bool:
     """Whether a condition can hold for a subject of which it has seen nothing."""
     match node:
-        case All(parts):
+        case AllOf(parts):
             return all(_holds_of_nothing(part) for part in parts)
-        case Any_(parts):
+        case AnyOf(parts):
             return any(_holds_of_nothing(part) for part in parts)
         case TraitLeaf(condition):
             return satisfies(None, condition)

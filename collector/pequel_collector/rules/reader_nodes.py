@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from .definition import All, Any_, Customer, Guard, Internal, Node, Window
+from .definition import AllOf, AnyOf, Customer, Guard, Internal, Node, Window
 from .reader_items import (
     Item,
     UnreadableError,
@@ -51,11 +51,11 @@ def _no_measure(item: Item) -> UnreadableError:
 
 
 def _all(item: Item, scope: Scope) -> Node:
-    return All(_parts(item, "all", scope))
+    return AllOf(_parts(item, "all", scope))
 
 
 def _any(item: Item, scope: Scope) -> Node:
-    return Any_(_parts(item, "any", scope))
+    return AnyOf(_parts(item, "any", scope))
 
 
 def _parts(item: Item, key: str, scope: Scope) -> tuple[Node, ...]:

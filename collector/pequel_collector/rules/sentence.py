@@ -9,8 +9,8 @@ from decimal import Decimal
 from typing import Any
 
 from .definition import (
-    All,
-    Any_,
+    AllOf,
+    AnyOf,
     Comparison,
     Condition,
     Customer,
@@ -91,9 +91,9 @@ def _clause(node: Node, pronoun: str) -> str:
             return f"{pronoun} has {describe_leaf(node)}"
         case TraitLeaf():
             return f"whose {describe_leaf(node)}"
-        case All(parts):
+        case AllOf(parts):
             return _several(parts, "and", pronoun)
-        case Any_(parts):
+        case AnyOf(parts):
             return _several(parts, "or", pronoun)
 
 
@@ -108,7 +108,7 @@ def _several(parts: Sequence[Node], word: str, pronoun: str) -> str:
 
 def _inner_clause(node: Node, pronoun: str) -> str:
     clause = _clause(node, pronoun)
-    return f"({clause})" if isinstance(node, All | Any_) else clause
+    return f"({clause})" if isinstance(node, AllOf | AnyOf) else clause
 
 
 def _shared_span(leaves: Sequence[EventLeaf]) -> str:

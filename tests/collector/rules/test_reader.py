@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from pequel_collector.rules.definition import (
-    All,
-    Any_,
+    AllOf,
+    AnyOf,
     Catalogue,
     Comparison,
     Condition,
@@ -200,7 +200,7 @@ class TestInheritance:
 
     def windows(self, leaves: str) -> list[Window]:
         found = read(f'within = "7d"\nof = "signup"\nwhen.all = [{leaves}]').when
-        assert isinstance(found, All)
+        assert isinstance(found, AllOf)
         return [part.window for part in found.parts if isinstance(part, EventLeaf)]
 
     def test_a_leaf_without_a_window_inherits_both_parts(self) -> None:
@@ -214,9 +214,9 @@ class TestInheritance:
 
     def test_a_leaf_inherits_through_combinators(self) -> None:
         found = read('within = "7d"\nwhen.any = [{ all = [{ event = "a" }] }]').when
-        assert found == Any_(
+        assert found == AnyOf(
             (
-                All(
+                AllOf(
                     (
                         EventLeaf(
                             EventPattern(frozenset({"a"})),
@@ -329,7 +329,7 @@ def test_unless_lists_guards_and_conditions() -> None:
 )
 def test_absence_is_allowed_in_unless(text: str) -> None:
     found = read(f'when = {{ event = "a" }}\nunless = [{{ all = [{{ event = "b", {text} }}] }}]')
-    assert isinstance(found.unless[0], All)
+    assert isinstance(found.unless[0], AllOf)
 
 
 def test_unless_may_be_empty() -> None:

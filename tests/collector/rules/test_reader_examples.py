@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from pequel_collector.rules.definition import (
-    All,
-    Any_,
+    AllOf,
+    AnyOf,
     Comparison,
     Condition,
     Customer,
@@ -115,7 +115,7 @@ EXAMPLES = [
         """,
         Definition(
             "set_up",
-            All(
+            AllOf(
                 (
                     count(
                         "project_created",
@@ -163,7 +163,7 @@ EXAMPLES = [
         """,
         Definition(
             "team_spread",
-            Any_(
+            AnyOf(
                 (
                     count(
                         "teammate_invited",
@@ -192,7 +192,7 @@ EXAMPLES = [
         """,
         Definition(
             "fit_and_used",
-            All(
+            AllOf(
                 (
                     count("report_exported", window=MONTH, path="when.all[0]"),
                     trait("employees", gte(50), "when.all[1]"),
@@ -213,7 +213,7 @@ EXAMPLES = [
         """,
         Definition(
             "whole_app_tried",
-            All(
+            AllOf(
                 (
                     count(
                         "project_created",

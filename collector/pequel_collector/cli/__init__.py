@@ -1,0 +1,21 @@
+"""The command line. Light to import: the commands, and what they need, come when one is run."""
+
+from __future__ import annotations
+
+import sys
+
+EXTRA = {"click", "flask", "gunicorn", "marshmallow", "msgspec", "sqlite_utils", "tomli"}
+
+
+def main() -> None:
+    """Run the command ``pequel``."""
+    try:
+        from .commands import pequel
+
+        pequel(prog_name="pequel")
+    except ModuleNotFoundError as missing:
+        name = (missing.name or "").partition(".")[0]
+        if name not in EXTRA:
+            raise
+        sys.stderr.write(f'pequel: {name} is not installed: install "pequel[collector]"\n')
+        sys.exit(2)

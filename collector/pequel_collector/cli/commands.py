@@ -1,0 +1,48 @@
+"""The command ``pequel`` and its family."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from .. import __version__
+from ..errors import DefinitionError, PequelError
+from .demo import demo
+from .imports import import_
+from .keys import keys
+from .serve import serve
+
+
+class Failure(click.ClickException):
+    """Something to put right, said without a traceback; the exit status is 1."""
+
+    def __init__(self, error: PequelError) -> None:
+        # Editors and terminals make a link of file:line:column where a line begins with it.
+        located = isinstance(error, DefinitionError)
+        super().__init__(error.message if located else f"pequel: {error.message}")
+
+    def show(self, file: Any = None) -> None:
+        """Print the message alone."""
+        click.echo(self.message, err=file is None, file=file)
+
+
+class Family(click.Group):
+    """Commands whose errors are sentences."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command."""
+        try:
+            return super().invoke(ctx)
+        except PequelError as error:
+            raise Failure(error) from error
+
+
+@click.group(cls=Family, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="pequel")
+def pequel() -> None:
+    """Collect product events and mark product-qualified leads."""
+
+
+for command in (serve, import_, keys, demo):
+    pequel.add_command(command)

@@ -1,0 +1,80 @@
+"""The demo's collector: the real command in a process of its own, on a database that goes away."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import FrameType
+from typing import NamedTuple
+
+from ...errors import Unavailable
+
+PORT = 8321
+WRITE_KEY = "pk_w_demo"
+READ_KEY = "pk_r_demo"
+READY = "listening on "
+STOP_WITHIN = 15
+
+DEFINITIONS = Path(__file__).with_name("pequel.toml")
+
+
+class Running(NamedTuple):
+    """A collector that answers at ``url``."""
+
+    url: str
+    process: subprocess.Popen[str]
+
+
+@contextmanager
+def running_collector() -> Iterator[Running]:
+    """Yield a collector that listens; it and its files are gone afterwards."""
+    signal.signal(signal.SIGTERM, _leave)
+    with TemporaryDirectory(prefix="pequel-demo-") as folder:
+        process = _started(Path(folder))
+        try:
+            yield Running(_url(process), process)
+        finally:
+            process.terminate()
+            process.wait(STOP_WITHIN)
+
+
+def _started(folder: Path) -> subprocess.Popen[str]:
+    (folder / "pequel.toml").write_text(DEFINITIONS.read_text("utf-8"), "utf-8")
+    clean = {name: text for name, text in os.environ.items() if not name.startswith("PEQUEL_")}
+    options = ("--host", "127.0.0.1", "--port", str(PORT if _is_free(PORT) else 0))
+    return subprocess.Popen(  # noqa: S603 - the command is our own
+        [sys.executable, "-m", "pequel_collector.cli", "serve", *options],
+        cwd=folder,
+        env=clean | {"PEQUEL_WRITE_KEY": WRITE_KEY, "PEQUEL_READ_KEY": READ_KEY},
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # Ctrl-C is for the demo, which then stops it
+    )
+
+
+def _url(process: subprocess.Popen[str]) -> str:
+    for line in process.stdout or ():
+        if line.startswith(READY):
+            return line.removeprefix(READY).strip()
+    raise Unavailable("the demo's collector did not start")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _leave(_signal: int, _frame: FrameType | None) -> None:
+    sys.exit(0)

@@ -1,0 +1,135 @@
+"""Taskboard, a made-up product: two weeks in the life of its users, told to the SDK."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from importlib import import_module
+from random import Random
+from typing import Any, NamedTuple
+
+DAYS = 13  # before today
+SEED = 7
+
+
+class Person(NamedTuple):
+    """Somebody who uses Taskboard, and the days on which they have things to do there."""
+
+    account: str
+    busy: tuple[int, ...]
+    tasks: int = 4
+
+
+ACCOUNTS: dict[str, dict[str, Any]] = {
+    "acme": {"employees": 120, "country": "DE", "plan": "free"},
+    "globex": {"employees": 2000, "country": "US", "plan": "free"},
+    "initech": {"employees": 40, "country": "GB", "plan": "team"},
+    "taskboard": {"employees": 9},
+}
+
+PEOPLE = {
+    "ada": Person("acme", (1, 3, 5, 8)),
+    "ben": Person("acme", (2, 6, 7, 8, 9, 10)),
+    "cem": Person("acme", (4, 11)),
+    "dee": Person("acme", (9,)),
+    "fay": Person("globex", (3, 7, 12), tasks=30),
+    "gus": Person("globex", (13,)),
+    "hana": Person("globex", (8, 9, 12)),
+    "ivo": Person("initech", (1, 2)),
+    "jil": Person("initech", (3, 4, 7)),
+    "kai": Person("initech", (10, 13)),
+    "sam": Person("taskboard", (1, 2, 3, 4, 5, 6)),
+    "tia": Person("taskboard", (5, 12)),
+}
+
+PROPERTY = {
+    "project_created": "project_id",
+    "integration_connected": "kind",
+    "teammate_invited": "invitee",
+}
+
+# Day, who, what, which. Signing up and everyday tasks come by themselves.
+STORY = """
+1  ada  project_created       website
+1  ada  teammate_invited      ben
+1  sam  project_created       demo-1
+1  sam  project_created       demo-2
+2  sam  project_created       demo-3
+2  sam  integration_connected slack
+2  sam  integration_connected github
+2  ivo  subscription_started  team
+3  ada  project_created       app
+3  ada  integration_connected slack
+3  ada  teammate_invited      cem
+3  jil  project_created       audit
+4  jil  project_created       budget
+4  jil  integration_connected slack
+5  ada  project_created       launch
+5  ada  integration_connected github
+7  jil  project_created       hiring
+7  jil  integration_connected jira
+8  ada  teammate_invited      dee
+8  hana project_created       roadmap
+9  hana project_created       research
+11 cem  project_created       support
+12 hana project_created       retro
+12 hana integration_connected slack
+"""
+
+
+class Taskboard:
+    """Calls the SDK as the product's own code would."""
+
+    def __init__(self, write_key: str, host: str, today: datetime) -> None:
+        # The collector does not know the SDK; the demo's product has to.
+        self.pequel = import_module("pequel")
+        self.pequel.configure(write_key=write_key, host=host)
+        self._first_day = today - timedelta(days=DAYS)
+        self._chance = Random(SEED)  # noqa: S311 - a story, no secret
+
+    def live(self, day: int) -> None:
+        """Let a day go by, and send what happened on it."""
+        times = self._times(day)
+        for name, person in PEOPLE.items():
+            if day in person.busy:
+                self._work(name, person, day, times)
+        self.pequel.flush()
+
+    def raise_hand(self, name: str) -> None:
+        """Let somebody ask for a call, now."""
+        self.pequel.track(name, "contact_sales_clicked")
+        self.pequel.flush()
+
+    def close(self) -> None:
+        """Send what is left."""
+        self.pequel.shutdown()
+
+    def _work(self, name: str, person: Person, day: int, times: Iterator[datetime]) -> None:
+        if day == person.busy[0]:
+            self._sign_up(name, person.account, next(times))
+        for event, thing in _told(day, name):
+            self.pequel.track(
+                name, event, {PROPERTY.get(event, "plan"): thing}, timestamp=next(times)
+            )
+        for _ in range(person.tasks):
+            self.pequel.track(name, "task_completed", timestamp=next(times))
+
+    def _sign_up(self, name: str, account: str, time: datetime) -> None:
+        email = f"{name}@{account}.example"
+        self.pequel.identify(name, {"email": email}, timestamp=time)
+        self.pequel.group(name, account, ACCOUNTS[account], timestamp=time)
+        self.pequel.track(name, "signed_up", timestamp=time)
+
+    def _times(self, day: int) -> Iterator[datetime]:
+        """Moments of one day's office hours, each after the one before."""
+        time = self._first_day + timedelta(days=day - 1, hours=9)
+        while True:
+            time += timedelta(seconds=self._chance.randint(20, 200))
+            yield time
+
+
+def _told(day: int, name: str) -> Iterator[tuple[str, str]]:
+    for line in STORY.split("\n"):
+        match line.split():
+            case [when, who, event, thing] if int(when) == day and who == name:
+                yield event, thing

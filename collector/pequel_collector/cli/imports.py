@@ -1,0 +1,63 @@
+"""``pequel import``: an event log from a file into the store."""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from typing import Any, BinaryIO
+
+import click
+
+from ..bootstrap import now, open_collector
+from ..errors import BadRequest
+from ..importing import Import, Log, Summary
+from .options import example, settings_from, settings_options
+from .progress import reading, replaying
+
+
+@click.command(
+    "import",
+    epilog=example(
+        "pequel import events.ndjson.gz",
+        "zcat 2026-*.gz | pequel import - --database sqlite:///pequel.db",
+    ),
+)
+@click.argument("file", type=click.File("rb"))
+@settings_options("database", "config", "max_event", "max_depth")
+def import_(file: BinaryIO, **given: Any) -> None:
+    """Import an event log.
+
+    FILE is NDJSON: one event a line, plain or gzip; - is standard input. A line is a Segment
+    message, or has the common form: event_id, user_id, account_id, event, timestamp, properties.
+    An event without a user is kept as anonymous. Importing a file again
+    changes nothing: events are known by their ids, and one without an id by its content. Lines
+    that are refused are kept with their number and the reason, for GET /v1/rejected.
+    """
+    settings = settings_from(given)
+    log = Log(file, settings.max_body)
+    started = time.monotonic()
+    with replaying() as replayed, closing(open_collector(settings, progress=replayed)) as collector:
+        job = Import(collector.ingest.accept, settings, now)
+        with reading(file) as progress:
+            summary = job.run(log, progress)
+    for line in _told(summary, time.monotonic() - started):
+        click.echo(line)
+    if log.broken:
+        raise BadRequest(f"the log could not be read to its end: {log.broken}")
+    if not summary.stored + summary.duplicates:
+        raise BadRequest("the log has no event that could be read")
+
+
+def _told(summary: Summary, seconds: float) -> list[str]:
+    rejected = [f"  {code:<16} {n:>9,}" for code, n in summary.rejected.most_common()]
+    marked = [f"  {name:<16} {n:>9,}" for name, n in summary.marked.most_common()]
+    return [
+        f"read               {summary.read:>9,}",
+        f"stored             {summary.stored:>9,}",
+        f"duplicates         {summary.duplicates:>9,}",
+        f"rejected           {summary.rejected.total():>9,}",
+        *rejected,
+        f"leads marked       {summary.marked.total():>9,}",
+        *marked,
+        f"{seconds:.1f} s, {summary.read / max(seconds, 0.001):,.0f} events/s",
+    ]

@@ -1,0 +1,85 @@
+"""``pequel keys``: make, list and revoke API keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from typing import Any
+
+import click
+
+from ..bootstrap import now, open_store
+from ..errors import NotFound
+from ..keys import KINDS, KeyKind, Keys
+from ..model import Key
+from .options import example, settings_from, settings_options
+
+
+@click.group(epilog=example('pequel keys create --kind read --label "the CRM"'))
+def keys() -> None:
+    """Make, list and revoke API keys.
+
+    A write key sends events, a read key asks, an admin key does both and manages.
+    Those given as PEQUEL_WRITE_KEY, PEQUEL_READ_KEY and PEQUEL_ADMIN_KEY are not stored.
+    """
+
+
+@keys.command(epilog=example('pequel keys create --kind write --label "web shop"'))
+@settings_options("database")
+@click.option("--kind", type=click.Choice(KINDS), required=True, help="What the key may do.")
+@click.option("--label", default="", help="Who will use it, for the list.")
+def create(kind: KeyKind, label: str, **given: Any) -> None:
+    """Make a key and print it.
+
+    It is shown only now: what is stored is a digest.
+    """
+    with _keys(given) as keys:
+        key, token = keys.create(kind, label)
+    click.echo(f"{key.kind} key {key.id}, shown only now:", err=True)
+    click.echo(token)
+
+
+@keys.command("list", epilog=example("pequel keys list --database sqlite:///pequel.db"))
+@settings_options("database")
+def list_(**given: Any) -> None:
+    """List the keys, without their secrets."""
+    with _keys(given) as keys:
+        rows = [("ID", "KIND", "CREATED", "REVOKED", "LABEL"), *map(_row, keys.listed())]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        click.echo("  ".join(cells).rstrip())
+
+
+@keys.command(epilog=example("pequel keys revoke 5f3c9a1e07bd"))
+@settings_options("database")
+@click.argument("key_id", metavar="ID")
+def revoke(key_id: str, **given: Any) -> None:
+    """Revoke a key.
+
+    A running collector refuses it within a second.
+    """
+    with _keys(given) as keys:
+        if not keys.revoke(key_id):
+            raise NotFound(f"no key {key_id} to revoke: see `pequel keys list`")
+    click.echo(f"revoked {key_id}")
+
+
+@contextmanager
+def _keys(given: dict[str, Any]) -> Iterator[Keys]:
+    settings = settings_from(given)
+    store = open_store(settings.database)
+    try:
+        yield Keys(store, now, settings)
+    finally:
+        store.close()
+
+
+def _row(key: Key) -> tuple[str, ...]:
+    revoked = _day(key.revoked_at) if key.revoked_at else "-"
+    return key.id, key.kind, _day(key.created_at) if key.created_at else "-", revoked, key.label
+
+
+def _day(time: int) -> str:
+    return datetime.fromtimestamp(time / 1000, timezone.utc).strftime("%Y-%m-%d %H:%M")

@@ -1,0 +1,33 @@
+"""``pequel serve``: the collector behind an HTTP server."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from ..bootstrap import open_collector
+from .options import NAMES, example, settings_from, settings_options
+from .progress import replaying
+
+
+@click.command(
+    epilog=example("pequel serve --config pequel.toml --database sqlite:///pequel.db --port 8321")
+)
+@settings_options(*NAMES)
+def serve(**given: Any) -> None:
+    """Run the collector.
+
+    It takes in events over HTTP, marks leads, and answers questions about them. Keys are made and
+    printed on the first start. PEQUEL_WRITE_KEY, PEQUEL_READ_KEY and PEQUEL_ADMIN_KEY, where set,
+    are accepted from the start instead. SIGHUP reads the definitions again; SIGTERM answers what
+    was accepted, then stops.
+    """
+    from .server import bind, run
+
+    settings = settings_from(given)
+    listener = bind(settings.host, settings.port)
+    # Opened here once, so that whatever is wrong is said before a worker is started.
+    with replaying() as progress:
+        open_collector(settings, progress=progress).close()
+    run(settings, listener)

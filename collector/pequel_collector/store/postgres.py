@@ -1,0 +1,173 @@
+"""PostgreSQL: one server, many collectors, one writer at a time.
+
+Writers take their turn by locking the row of the first block, before they look at anything.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import lru_cache
+from typing import Any, ClassVar
+
+import msgspec
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from ..errors import Unavailable, Unsupported
+from .database import Database, Pool, transaction
+from .schema import Dialect, Migration, migrations
+from .session import Insertion, Row, Session
+
+DIALECT = Dialect(
+    text='TEXT COLLATE "C"',
+    clustered="",
+    iso=(
+        "to_char(timestamp 'epoch' + {} * interval '1 millisecond',"
+        ' \'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"\')'
+    ),
+    json_object="json_object_agg(name, value::json ORDER BY name)::text",
+)
+
+READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
+TAKE_TURN = "SELECT number FROM block WHERE number = 1 FOR UPDATE"
+
+# Every statement has its index; a plan made while the tables were small must not read them whole.
+_SETTINGS = "SET enable_seqscan = off; SET lock_timeout = '10s'"
+_DEFAULTS = {"application_name": "pequel", "connect_timeout": 10}
+
+_AT_ONCE = 5_000
+"""Rows sent as one value."""
+
+
+class PostgresSession(Session):
+    """A transaction on PostgreSQL."""
+
+    temporary: ClassVar[tuple[type[Exception], ...]] = (
+        psycopg.OperationalError,
+        psycopg.InterfaceError,
+        psycopg.errors.ReadOnlySqlTransaction,
+    )
+
+    _names = itertools.count()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the connection can be used again."""
+        return not self._connection.closed
+
+    def _run(self, statement: str, values: dict[str, Any]) -> list[Row]:
+        cursor = self._connection.execute(_said(statement), values)
+        return cursor.fetchall() if cursor.description else []
+
+    def _stream(self, statement: str, values: dict[str, Any]) -> Iterator[Row]:
+        with self._connection.cursor(f"stream_{next(self._names)}") as cursor:
+            cursor.itersize = 2_000
+            yield from cursor.execute(_said(statement), values)
+
+    def _insert(self, into: Insertion, rows: Sequence[Row]) -> None:
+        for start in range(0, len(rows), _AT_ONCE):
+            objects = [
+                dict(zip(into.columns, row, strict=True)) for row in rows[start : start + _AT_ONCE]
+            ]
+            text = msgspec.json.encode(objects).decode()
+            self._connection.execute(_insertion(into), {"rows": text})
+
+    def _undo(self, statement: str) -> None:
+        self._connection.execute(statement)
+
+
+class Postgres(Database):
+    """A database on a server."""
+
+    def __init__(self, url: str, clock: Callable[[], int]) -> None:
+        self._url = url
+        self._clock = clock
+        self._pool = Pool(self._connect)
+
+    def migrate(self) -> None:
+        """Bring the schema up to date, one process at a time."""
+        with _temporary(), self._connect() as connection:
+            _migrate(connection, self._clock)
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A transaction that sees the state of the database at its first statement."""
+        with transaction(self._pool, PostgresSession, READ) as session:
+            yield session
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """The only transaction that writes: what it reads is what was committed last."""
+        with transaction(self._pool, PostgresSession, WRITE) as session:
+            session.run(TAKE_TURN)
+            yield session
+
+    def close(self) -> None:
+        """Release every connection."""
+        self._pool.close()
+
+    def _connect(self) -> psycopg.Connection[Row]:
+        with _temporary():
+            options: dict[str, Any] = _DEFAULTS | conninfo_to_dict(self._url)
+            connection = psycopg.connect(**options, autocommit=True, client_encoding="utf8")
+            connection.execute(_SETTINGS)
+            return connection
+
+
+_MIGRATIONS = """
+CREATE TABLE IF NOT EXISTS migration (
+  name TEXT NOT NULL PRIMARY KEY, applied_at BIGINT NOT NULL
+)
+"""
+_APPLIED = "SELECT name FROM migration"
+_ONE_AT_A_TIME = "LOCK TABLE migration IN EXCLUSIVE MODE"
+_NOTE_MIGRATION = "INSERT INTO migration (name, applied_at) VALUES (%s, %s)"
+
+
+def _migrate(connection: psycopg.Connection[Row], clock: Callable[[], int]) -> None:
+    with suppress(psycopg.errors.UniqueViolation):  # another process made it at the same time
+        connection.execute(_MIGRATIONS)
+    applied = {name for (name,) in connection.execute(_APPLIED)}
+    for step in migrations(DIALECT):
+        if step.name not in applied:
+            with connection.transaction():
+                _apply(step, connection, clock())
+
+
+def _apply(step: Migration, connection: psycopg.Connection[Row], now: int) -> None:
+    connection.execute(_ONE_AT_A_TIME)
+    if (step.name,) in connection.execute(_APPLIED).fetchall():
+        return
+    for statement in step.statements:
+        connection.execute(statement.encode())
+    connection.execute(_NOTE_MIGRATION, (step.name, now))
+
+
+@contextmanager
+def _temporary() -> Iterator[None]:
+    try:
+        yield
+    except psycopg.OperationalError as error:
+        raise Unavailable("the database cannot be reached") from error
+    except psycopg.ProgrammingError as error:
+        raise Unsupported(f"not the address of a PostgreSQL database: {error}") from error
+
+
+@lru_cache(maxsize=512)
+def _said(statement: str) -> bytes:
+    return re.sub(r":(\w+)", r"%(\1)s", statement.replace("%", "%%")).encode()
+
+
+@lru_cache(maxsize=64)
+def _insertion(into: Insertion) -> bytes:
+    """Rows come as one JSON text: the driver takes far longer over a value for each column."""
+    columns = ", ".join(into.columns)
+    return f"""
+    INSERT INTO {into.table} ({columns})
+    SELECT {columns} FROM json_populate_recordset(NULL::{into.table}, %(rows)s)
+    {into.conflict}
+    """.encode()

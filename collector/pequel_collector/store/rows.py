@@ -1,0 +1,207 @@
+"""From the records of the domain to the rows of the tables, and back.
+
+The columns of each row are those of its statement, in that order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..model import JSON, Key, Lead, Message, Rejection, Stored, account_key, bucket_of
+from ..ports import LeadCursor, Membership, Refused, Trait, Version
+from .session import Row
+from .texts import armour, armour_or_none, bare, bare_or_none, decode, encode
+
+RANKS = {"high": 0, "normal": 1, "low": 2}
+
+
+def from_message(stored: Stored, block: int) -> Row:
+    """A message of the open block."""
+    message, account = stored
+    return (
+        armour(message.mid),
+        bucket_of(message.subject),
+        block,
+        armour(message.subject),
+        armour_or_none(account),
+        account_bucket(account),
+        message.time,
+        message.received,
+        message.type,
+        armour_or_none(message.name),
+        armour_or_none(message.account),
+        armour_or_none(message.anonymous_id),
+        armour_or_none(message.previous_id),
+        message.sent,
+        _object(message.properties),
+        _object(message.traits),
+        _object(message.context),
+        armour_or_none(message.original),
+    )
+
+
+def to_message(row: Row) -> Stored:
+    """A message, and the account it is attributed to."""
+    (
+        mid, type_, subject, time, received, name, anonymous_id, previous_id, named_account,
+        properties, traits, context, original, sent, account,
+    ) = row  # fmt: skip
+    message = Message(
+        bare(mid),
+        type_,
+        bare(subject),
+        time,
+        received,
+        bare_or_none(name),
+        bare_or_none(anonymous_id),
+        bare_or_none(previous_id),
+        bare_or_none(named_account),
+        decode(properties) if properties else {},
+        decode(traits) if traits else {},
+        decode(context) if context else {},
+        bare_or_none(original),
+        sent,
+    )
+    return Stored(message, bare_or_none(account))
+
+
+def account_bucket(account: str | None) -> int | None:
+    """The bucket of an account's subject."""
+    return None if account is None else bucket_of(account_key(account))
+
+
+def posting(block: int, account: str, time: int, mid: str) -> Row:
+    """The posting of a message of a sealed block under its account."""
+    subject = account_key(account)
+    return block, armour(subject), time, armour(mid), bucket_of(subject)
+
+
+def from_trait(trait: Trait) -> Row:
+    """A value of a trait."""
+    subject, name, time, mid, value = trait
+    return armour(subject), armour(name), time, armour(mid), bucket_of(subject), encode(value)
+
+
+def from_membership(membership: Membership) -> Row:
+    """A group call."""
+    subject, time, mid, account = membership
+    return armour(subject), time, armour(mid), bucket_of(subject), armour(account)
+
+
+def to_membership(row: Row) -> Membership:
+    """A group call."""
+    subject, time, mid, account = row
+    return Membership(bare(subject), time, bare(mid), bare(account))
+
+
+def from_page(subject: str, number: int, body: str) -> Row:
+    """A page of a history."""
+    return armour(subject), number, bucket_of(subject), armour(body)
+
+
+def from_lead(lead: Lead) -> Row:
+    """A lead."""
+    return (
+        lead.id,
+        armour(lead.definition),
+        lead.version,
+        armour(lead.subject),
+        lead.cycle,
+        lead.qualified_at,
+        lead.marked_at,
+        lead.state,
+        lead.kind,
+        lead.priority,
+        armour_or_none(lead.owner),
+        lead.due_at,
+        armour_or_none(lead.account),
+        encode(lead.flags),
+        encode(lead.evidence),
+        RANKS.get(lead.priority, RANKS["normal"]),
+        bucket_of(lead.subject),
+    )
+
+
+def to_lead(row: Row) -> Lead:
+    """A lead."""
+    (
+        id_, definition, version, subject, cycle, qualified_at, marked_at, state, kind, priority,
+        owner, due_at, account, flags, evidence, _,
+    ) = row  # fmt: skip
+    return Lead(
+        id_,
+        bare(definition),
+        version,
+        bare(subject),
+        cycle,
+        qualified_at,
+        marked_at,
+        state,
+        kind,
+        priority,
+        bare_or_none(owner),
+        due_at,
+        bare_or_none(account),
+        decode(flags),
+        decode(evidence),
+    )
+
+
+def to_listed_lead(row: Row) -> tuple[Lead, LeadCursor]:
+    """A lead, and its place in the list."""
+    lead = to_lead(row)
+    return lead, LeadCursor(row[-1], lead.marked_at, lead.id)
+
+
+def from_version(version: Version) -> Row:
+    """A version of a definition."""
+    name, number, hash_, created_at, source = version
+    return armour(name), number, hash_, created_at, encode(source)
+
+
+def to_version(row: Row) -> Version:
+    """A version of a definition."""
+    name, number, hash_, created_at, source = row
+    return Version(bare(name), number, hash_, created_at, decode(source))
+
+
+def from_key(key: Key) -> Row:
+    """An API key."""
+    return key.id, key.kind, armour(key.label), key.digest, key.created_at, key.revoked_at
+
+
+def to_key(row: Row) -> Key:
+    """An API key."""
+    id_, kind, label, digest, created_at, revoked_at = row
+    return Key(id_, kind, bare(label), digest, created_at, revoked_at)
+
+
+def from_refused(refused: Refused) -> Row:
+    """A refused message."""
+    id_, received_at, key, rejection = refused
+    return (
+        armour(id_),
+        received_at,
+        armour_or_none(key),
+        rejection.index,
+        rejection.code,
+        armour(rejection.message),
+        armour_or_none(rejection.field),
+        armour_or_none(rejection.mid),
+        armour(rejection.payload),
+        bucket_of(id_),
+    )
+
+
+def to_refused(row: Row) -> Refused:
+    """A refused message."""
+    id_, received_at, key, index, code, message, field, mid, payload = row
+    rejection = Rejection(
+        index, code, bare(message), bare_or_none(field), bare_or_none(mid), bare(payload)
+    )
+    return Refused(bare(id_), received_at, bare_or_none(key), rejection)
+
+
+def _object(value: Mapping[str, JSON]) -> Any:
+    return encode(value) if value else None

@@ -1,0 +1,117 @@
+"""What the shared statements need from a database: one transaction, and three ways to use it.
+
+Statements are written once. A value is ``:name``; ``= ANY(:names)`` is any of a list. Each
+database says these in its own way, and whatever else differs is in its own module.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, ClassVar, NamedTuple
+
+from ..errors import Unavailable
+from .texts import armour
+
+Row = tuple[Any, ...]
+
+
+class Insertion(NamedTuple):
+    """Where rows go: a table, its columns, and what to do about a key that is there already."""
+
+    table: str
+    columns: tuple[str, ...]
+    conflict: str = ""
+
+
+class Session(ABC):
+    """A transaction that has begun. After a statement failed it can only be undone."""
+
+    temporary: ClassVar[tuple[type[Exception], ...]]
+    """The driver's errors that mean: not now."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self._streams: list[Generator[Row, None, None]] = []
+        self._over = self._failed = False
+
+    def run(self, statement: str, **values: Any) -> list[Row]:
+        """The rows of a statement; none for one that has none."""
+        with self._guarded():
+            return self._run(statement, {name: _plain(value) for name, value in values.items()})
+
+    def stream(self, statement: str, **values: Any) -> Iterator[Row]:
+        """The rows of a statement that may have more than should be in memory."""
+        rows = self._guarded_stream(statement, values)
+        self._streams.append(rows)
+        return rows
+
+    def insert(self, into: Insertion, rows: Sequence[Row]) -> None:
+        """Insert rows, in the order of their columns. They have been sorted by key."""
+        if rows:
+            with self._guarded():
+                self._insert(into, rows)
+
+    def commit(self, statement: str = "COMMIT") -> None:
+        """Make everything durable."""
+        self._close_streams()
+        if self._failed:
+            raise Unavailable("a statement of this transaction failed, so it was undone")
+        self.run(statement)
+        self._over = True
+
+    def undo(self, statement: str = "ROLLBACK") -> None:
+        """Make nothing of it. Where even that cannot be said, the connection is not alive."""
+        if not self._over:
+            with suppress(*self.temporary):
+                self._close_streams()
+                self._undo(statement)
+            self._over = True
+
+    @property
+    @abstractmethod
+    def alive(self) -> bool:
+        """Whether the connection can be used again."""
+
+    @abstractmethod
+    def _run(self, statement: str, values: dict[str, Any]) -> list[Row]: ...
+
+    @abstractmethod
+    def _stream(self, statement: str, values: dict[str, Any]) -> Iterator[Row]: ...
+
+    @abstractmethod
+    def _insert(self, into: Insertion, rows: Sequence[Row]) -> None: ...
+
+    @abstractmethod
+    def _undo(self, statement: str) -> None: ...
+
+    def _guarded_stream(self, statement: str, values: dict[str, Any]) -> Generator[Row, None, None]:
+        with self._guarded():
+            yield from self._stream(statement, {n: _plain(v) for n, v in values.items()})
+
+    def _close_streams(self) -> None:
+        while self._streams:
+            self._streams.pop().close()
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        if self._over:
+            raise RuntimeError("the transaction is over")
+        try:
+            yield
+        except self.temporary as error:
+            self._failed = True
+            raise Unavailable("the database cannot be used at the moment") from error
+        except Exception:
+            self._failed = True
+            raise
+
+
+def _plain(value: Any) -> Any:
+    """A value as it is looked for: a text as it is stored."""
+    if isinstance(value, str):
+        return armour(value)
+    if isinstance(value, list) and value and isinstance(value[0], str):
+        return [armour(text) for text in value]
+    return value

@@ -1,0 +1,162 @@
+"""The changes that a store takes, on whichever database."""
+
+# ruff: noqa: D102 - `ports` says what each method promises
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from operator import attrgetter
+from typing import NamedTuple
+
+from ..model import Key, Lead, Stored, account_key, bucket_of
+from ..ports import Membership, Refused, Trait, Version, Writing
+from . import rows
+from . import statements as sql
+from .blocks import Fill, OpenBlock
+from .reading import SqlReading
+from .session import Session
+from .texts import armour, bare, bare_or_none
+
+
+class SqlWriting(SqlReading, Writing):
+    """A write transaction.
+
+    Nobody else writes meanwhile: what was found to be new stays new.
+    """
+
+    def __init__(self, session: Session, fill: Fill) -> None:
+        super().__init__(session)
+        self._fill = fill
+        self._filling: OpenBlock | None = None
+        self._is_known: dict[str, bool] = {}
+
+    def finish(self) -> None:
+        """Remember what the next transaction need not find out; the last call before the end."""
+        if self._filling is not None:
+            self._filling.remember()
+
+    def known(self, mids: Collection[str]) -> set[str]:
+        asked = [mid for mid in mids if mid not in self._is_known]
+        found = super().known(asked)
+        self._is_known.update((mid, mid in found) for mid in asked)
+        return {mid for mid in mids if self._is_known[mid]}
+
+    # -- messages --------------------------------------------------------------------------
+
+    def append(self, messages: Sequence[Stored]) -> set[str]:
+        known = self.known([stored.message.mid for stored in messages])
+        new = {s.message.mid: s for s in messages if s.message.mid not in known}
+        if new:
+            self._append([new[mid] for mid in sorted(new)])
+            self._is_known.update(dict.fromkeys(new, True))
+        return set(new)
+
+    def _append(self, messages: list[Stored]) -> None:
+        filling = self._filling = self._filling or OpenBlock(self._session, self._fill)
+        while messages:
+            taken, messages = messages[: filling.room], messages[filling.room :]
+            added = [rows.from_message(stored, filling.number) for stored in taken]
+            self._session.insert(sql.APPEND, added)
+            filling.took(len(taken))
+        self._open_block, self._open_places, self._looked_up = filling.number, None, 0
+
+    def attribute(self, mids: Mapping[str, str | None], subject: str) -> None:
+        moves = self._moves(mids, subject)
+        for account, moved in _grouped(moves, attrgetter("to")):
+            self._session.run(
+                sql.ATTRIBUTE,
+                account=account,
+                account_bucket=rows.account_bucket(account),
+                mids=[move.mid for move in moved],
+                bucket=bucket_of(subject),
+            )
+        self._post_anew([move for move in moves if move.block < self._block])
+        self._open_places = None
+
+    def _moves(self, mids: Mapping[str, str | None], subject: str) -> list[_Move]:
+        found = self._session.run(
+            sql.ATTRIBUTION, mids=list(mids), subject=subject, bucket=bucket_of(subject)
+        )
+        if len(found) < len(mids):
+            raise LookupError(f"not all of {len(mids)} messages are stored under {subject!r}")
+        moves = [
+            _Move(bare(mid), block, time, bare_or_none(account), mids[bare(mid)])
+            for mid, block, time, account in found
+        ]
+        return [move for move in moves if move.account != move.to]
+
+    def _post_anew(self, moves: list[_Move]) -> None:
+        for account, moved in _grouped(moves, attrgetter("account")):
+            if account is not None:
+                self._session.run(
+                    sql.WITHDRAW,
+                    blocks=sorted({move.block for move in moved}),
+                    mids=[move.mid for move in moved],
+                    subject=account_key(account),
+                    bucket=rows.account_bucket(account),
+                )
+        posted = [rows.posting(m.block, m.to, m.time, m.mid) for m in moves if m.to is not None]
+        self._session.insert(sql.POSTINGS, sorted(posted))
+
+    # -- what is known of subjects ---------------------------------------------------------
+
+    def add_traits(self, traits: Sequence[Trait]) -> None:
+        self._session.insert(sql.ADD_TRAITS, sorted(map(rows.from_trait, traits)))
+
+    def add_memberships(self, memberships: Sequence[Membership]) -> None:
+        self._session.insert(sql.ADD_MEMBERSHIPS, sorted(map(rows.from_membership, memberships)))
+
+    def save_histories(self, pages: Mapping[str, str]) -> None:
+        written = [rows.from_page(subject, 0, body) for subject, body in sorted(pages.items())]
+        self._session.insert(sql.SAVE_PAGES, written)
+
+    def seal(self, subject: str, pages: Iterable[tuple[int, str]]) -> None:
+        numbered = sorted(dict(pages).items())
+        written = [rows.from_page(subject, number, body) for number, body in numbered]
+        self._session.insert(sql.SAVE_PAGES, written)
+
+    def forget_history(self, subject: str) -> None:
+        self._session.run(sql.FORGET_PAGES, subject=subject, bucket=bucket_of(subject))
+
+    # -- leads, what people decide, what was refused ---------------------------------------
+
+    def save_leads(self, leads: Sequence[Lead]) -> None:
+        latest = {(lead.subject, lead.definition, lead.cycle): lead for lead in leads}
+        saved = [rows.from_lead(latest[key]) for key in sorted(latest)]
+        self._session.insert(sql.SAVE_LEADS, saved)
+
+    def add_version(self, version: Version) -> None:
+        self._session.insert(sql.ADD_VERSION, [rows.from_version(version)])
+
+    def set_note(self, name: str, text: str) -> None:
+        self._session.insert(sql.SET_NOTE, [(armour(name), armour(text))])
+
+    def add_key(self, key: Key) -> None:
+        self._session.insert(sql.ADD_KEY, [rows.from_key(key)])
+
+    def revoke_key(self, key_id: str, at: int) -> bool:
+        return bool(self._session.run(sql.REVOKE_KEY, id=key_id, at=at))
+
+    def refuse(self, refused: Sequence[Refused]) -> None:
+        by_id = {each.id: each for each in reversed(refused)}
+        self._session.insert(sql.REFUSE, [rows.from_refused(by_id[id_]) for id_ in sorted(by_id)])
+
+
+class _Move(NamedTuple):
+    """A stored message that is to be attributed to another account."""
+
+    mid: str
+    block: int
+    time: int
+    account: str | None
+    to: str | None
+
+
+def _grouped(
+    moves: Iterable[_Move], by: Callable[[_Move], str | None]
+) -> Iterable[tuple[str | None, list[_Move]]]:
+    groups: defaultdict[str | None, list[_Move]] = defaultdict(list)
+    for move in moves:
+        groups[by(move)].append(move)
+    return groups.items()

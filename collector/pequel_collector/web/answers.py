@@ -1,0 +1,26 @@
+"""JSON answers: UTF-8, and always JSON, whatever was stored."""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+from flask import Response
+
+from ..model import JSON
+
+
+def answer(data: JSON, status: int = 200, **headers: str) -> Response:
+    """Data as an answer; ``retry_after="2"`` is the header ``Retry-After``."""
+    response = Response(encode(data), status, mimetype="application/json")
+    for name, value in headers.items():
+        response.headers[name.replace("_", "-").title()] = value
+    return response
+
+
+def encode(data: JSON) -> bytes:
+    """Data as JSON; NaN and the infinities are null, half a character is its escape."""
+    try:
+        return msgspec.json.encode(data)
+    except UnicodeEncodeError:
+        return json.dumps(data, separators=(",", ":"), allow_nan=False).encode()

@@ -1,0 +1,23 @@
+"""The application: every part of the API over one collector."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from . import errors, health, ingest, query
+from .collector import Collector
+from .paths import Rest
+
+
+def create_app(collector: Collector) -> Flask:
+    """A WSGI application over a collector."""
+    app = Flask("pequel_collector", static_folder=None, template_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = collector.settings.max_body
+    # Clients take a redirect for success, and what they sent is lost.
+    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False
+    app.url_map.converters["rest"] = Rest
+    errors.install(app)
+    for part in (ingest, query, health):
+        app.register_blueprint(part.blueprint(collector))
+    return app

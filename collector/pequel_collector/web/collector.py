@@ -1,0 +1,86 @@
+"""What the handlers need: a collector, as the wiring below makes it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from ..config import Settings
+from ..ingest import Receipt
+from ..model import JSON, Key, Kind, Message, Rejection
+from ..ports import LeadFilter
+
+Answer = dict[str, JSON]
+
+
+class Accepts(Protocol):
+    """The write path."""
+
+    def accept(
+        self, messages: Sequence[Message], rejected: Sequence[Rejection], key: str | None, /
+    ) -> Receipt:
+        """Store a batch and what was refused of it; durable on return."""
+
+
+class Finds(Protocol):
+    """The keys."""
+
+    def find(self, token: str, /) -> Key | None:
+        """The key of a token; None for one that is unknown or revoked."""
+
+
+class Answers(Protocol):
+    """The read path: plain data, ready to be shown."""
+
+    def pqls(self, wanted: LeadFilter, limit: int, cursor: str | None, /) -> Answer:
+        """A page of leads."""
+
+    def pql(self, lead_id: str, /) -> Answer:
+        """One lead."""
+
+    def user(self, user_id: str, /) -> Answer:
+        """What is known of a user."""
+
+    def account(self, account_id: str, /) -> Answer:
+        """What is known of an account."""
+
+    def status(self, kind: Kind, identifier: str, /) -> Answer:
+        """Whether a subject is a PQL, and how far it is from being one."""
+
+    def timeline(self, kind: Kind, identifier: str, limit: int, cursor: str | None, /) -> Answer:
+        """A page of what a subject did, latest first."""
+
+    def definitions(self) -> Answer:
+        """The definitions in force."""
+
+    def events(self, limit: int, /) -> Answer:
+        """The events that arrived last."""
+
+    def rejected(self, limit: int, /) -> Answer:
+        """What was refused last."""
+
+
+class Collector(Protocol):
+    """All of it."""
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force."""
+
+    @property
+    def ingest(self) -> Accepts:
+        """Where messages go."""
+
+    @property
+    def queries(self) -> Answers:
+        """Who answers questions."""
+
+    @property
+    def keys(self) -> Finds:
+        """Who may do what."""
+
+    def clock(self) -> int:
+        """The time, in milliseconds."""
+
+    def ready(self) -> bool:
+        """Whether the store answers."""

@@ -1,0 +1,74 @@
+"""Errors as answers: one table from error to status, and two shapes of body.
+
+Clients of the tracking API look for ``success``, ``error``, ``code`` and ``message`` side by side;
+the query API says ``{"error": {"code", "message", "details"}}``. Nothing internal is in either.
+"""
+
+from __future__ import annotations
+
+from flask import Flask, Response, current_app, request
+from werkzeug.exceptions import HTTPException
+
+from .. import errors
+from .answers import answer
+
+STATUS: dict[type, int] = {
+    errors.BadRequest: 400,
+    errors.DefinitionError: 400,
+    errors.Unauthorized: 401,
+    errors.NotFound: 404,
+    errors.TooLarge: 413,
+    errors.Unsupported: 415,
+    errors.Unavailable: 503,
+}
+RETRY_AFTER = "2"
+"""Seconds to wait after a 503: clients that are told nothing come back at once."""
+
+INGEST = "ingest"
+"""The part of the application whose errors have the tracking API's shape."""
+
+_CODES = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+
+
+def install(app: Flask) -> None:
+    """Answer every error of an application."""
+    app.register_error_handler(errors.PequelError, _known)
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(Exception, _unknown)
+
+
+def refusal(code: str, message: str) -> dict[str, object]:
+    """An error in the shape of the tracking API."""
+    return {"success": False, "error": message, "code": code, "message": message}
+
+
+def _known(error: errors.PequelError) -> Response:
+    status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), None)
+    if status is None:
+        return _unknown(error)
+    response = _answer(status, error.code, error.message, error.details)
+    if status == 503:
+        response.headers["Retry-After"] = RETRY_AFTER
+    if status == 401:
+        # Not Basic, to which a browser would put up a window that asks for a password.
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def _http(error: HTTPException) -> Response:
+    status = error.code or 500
+    response = _answer(status, _CODES.get(status, "http"), str(error.description), {})
+    if status == 405:
+        response.headers["Allow"] = ", ".join(sorted(getattr(error, "valid_methods", None) or ()))
+    return response
+
+
+def _unknown(error: Exception) -> Response:
+    current_app.logger.error("%s %s failed", request.method, request.path, exc_info=error)
+    return _answer(500, "internal", "something went wrong here, not with the request", {})
+
+
+def _answer(status: int, code: str, message: str, details: dict[str, object]) -> Response:
+    if request.blueprint == INGEST or (request.blueprint is None and request.method == "POST"):
+        return answer(refusal(code, message), status)
+    return answer({"error": {"code": code, "message": message, "details": details}}, status)

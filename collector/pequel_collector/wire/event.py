@@ -1,0 +1,86 @@
+"""An event as it came in: its shape is checked, its meaning is not read yet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+from msgspec import Struct
+
+from ..model import JSON
+
+EventType = Literal["track", "identify", "group", "page", "screen", "alias"]
+
+Code = Literal[
+    "not_an_object",
+    "bad_value",
+    "missing_field",
+    "unknown_type",
+    "too_long",
+    "bad_text",
+    "bad_timestamp",
+    "too_large",
+    "too_deep",
+    "batch_full",
+]
+
+
+class Event(Struct, rename="camel"):
+    """One event. Absent and null are the same; keys that are not here are passed over.
+
+    The field types are those of ``schema.EventSchema``, which says it in words.
+    """
+
+    type: str | None = None
+    event: str | None = None
+    user_id: str | int | float | None = None
+    anonymous_id: str | int | float | None = None
+    group_id: str | int | float | None = None
+    previous_id: str | int | float | None = None
+    message_id: str | int | float | None = None
+    name: Any = None
+    category: Any = None
+    properties: dict[str, Any] | None = None
+    traits: dict[str, Any] | None = None
+    context: dict[str, Any] | None = None
+    timestamp: Any = None
+    original_timestamp: Any = None
+    sent_at: Any = None
+
+
+class Envelope(NamedTuple):
+    """The events of one request, each as the bytes it came in, and what they have in common."""
+
+    events: Sequence[bytes]
+    type: EventType | None = None
+    context: Mapping[str, JSON] | None = None
+    sent_at: JSON = None
+    write_key: str | None = None
+
+
+class Fault(Exception):
+    """What is wrong with one event; its neighbours are none the worse for it."""
+
+    def __init__(self, code: Code, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        self.code: Code = code
+        self.message = message
+        self.field = field
+
+
+def describe(value: JSON) -> str:
+    """A JSON value in words for an error message: short, and printable whatever it holds."""
+    if isinstance(value, dict):
+        return "an object"
+    if isinstance(value, list):
+        return "a list"
+    if isinstance(value, str):
+        return f"the text {_short(value)}"
+    if value is None or isinstance(value, bool):
+        return str({None: "null", True: "true", False: "false"}[value])
+    return f"the number {_short(value)[1:-1]}"
+
+
+def _short(value: JSON) -> str:
+    text = str(value)
+    return ascii(text if len(text) <= 40 else text[:40] + "…")

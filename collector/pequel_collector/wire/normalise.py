@@ -1,0 +1,295 @@
+"""Events to messages: what their ids, names, times and accounts mean, or why one is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from msgspec import MsgspecError
+from msgspec.json import format as reformat
+
+from ..config import Settings
+from ..errors import TooLarge
+from ..model import JSON, Message, Rejection, anonymous_key, user_key
+from . import decode, times
+from .event import Envelope, Event, Fault, describe
+
+LONGEST = 512
+"""Characters in an id or a name."""
+
+# Each event over the limit is refused by itself, so that the others are kept; but not without end.
+_GROSSLY = 10
+
+
+class Arrival(NamedTuple):
+    """What the events of one request have in common."""
+
+    received: int
+    settings: Settings
+    new_id: Callable[[], str]
+    envelope: Envelope
+    sent: int | None
+
+
+class Content(NamedTuple):
+    """What an event says, apart from who and when."""
+
+    name: str | None
+    account: str | None
+    previous: str | None = None
+    properties: Mapping[str, JSON] | None = None
+    traits: Mapping[str, JSON] | None = None
+
+
+def normalise(
+    envelope: Envelope, settings: Settings, received: int, new_id: Callable[[], str]
+) -> tuple[list[Message], list[Rejection]]:
+    """The messages of a request, and its refused events. Every event is in one of the two."""
+    most = _GROSSLY * settings.max_batch
+    if len(envelope.events) > most:
+        raise TooLarge(f"{len(envelope.events)} events in a batch, more than {most}", limit=most)
+    arrival = Arrival(received, settings, new_id, envelope, _sent(envelope.sent_at))
+    messages, rejected = [], []
+    for index, raw in enumerate(envelope.events):
+        try:
+            if index >= settings.max_batch:
+                raise _full(settings.max_batch)
+            messages.append(message(raw, arrival))
+        except Fault as fault:
+            rejected.append(_rejection(index, raw, fault, settings.max_event))
+    return messages, rejected
+
+
+def message(raw: bytes, arrival: Arrival) -> Message:
+    """One event as a message. Raises Fault."""
+    received, settings, new_id, envelope, sent = arrival
+    if len(raw) > settings.max_event:
+        raise Fault("too_large", f"{len(raw)} bytes, expected at most {settings.max_event}")
+    event = decode.event(raw)
+    _check_depth(event, raw, settings.max_depth)
+    type_ = _type(envelope.type or event.type)
+    user = identifier(event.user_id, "userId")
+    anonymous = identifier(event.anonymous_id, "anonymousId")
+    context = event.context or {}
+    if envelope.context:
+        context = {**envelope.context, **context}
+    name, account, previous, properties, traits = _CONTENT[type_](event, context)
+    if event.sent_at is not None:
+        sent = _sent(event.sent_at) or sent
+    time, original = event_time(event, sent, received)
+    return Message(
+        identifier(event.message_id, "messageId") or new_id(),
+        type_,
+        _subject(user, anonymous),
+        time,
+        received,
+        name,
+        anonymous if user else None,
+        previous,
+        account,
+        properties or {},
+        traits or {},
+        context,
+        original,
+        sent,
+    )
+
+
+def identifier(value: JSON, field: str) -> str | None:
+    """An id: a number is its decimal text; null and blanks are none. Raises Fault."""
+    if isinstance(value, str):
+        return checked(value, field) if value and not value.isspace() else None
+    return None if value is None else checked(_decimal_text(value, field), field)
+
+
+def checked(text: str, field: str) -> str:
+    """A text that can be stored, searched for and shown as it is. Raises Fault."""
+    if len(text) > LONGEST:
+        found = f"{len(text)} characters"
+        raise Fault("too_long", f"{field}: found {found}, expected at most {LONGEST}", field)
+    if "\0" not in text and (text.isascii() or _is_unicode(text)):
+        return text
+    expected = "text without NUL and half characters"
+    raise Fault("bad_text", f"{field}: found {describe(text)}, expected {expected}", field)
+
+
+def event_time(event: Event, sent: int | None, received: int) -> tuple[int, str | None]:
+    """When it happened by the collector's clock, and what the client said. Raises Fault.
+
+    What was sent with its time of sending is moved by the difference of the two clocks, unless
+    the client gave two times: then the first was meant as it stands.
+    """
+    stated, original = _stated(event.timestamp), _stated(event.original_timestamp)
+    if stated is None and original is None:
+        return received, None
+    field, text = ("originalTimestamp", original) if stated is None else ("timestamp", stated)
+    time = times.parse(text) if isinstance(text, str) else None
+    if time is None:
+        raise _bad_time(field, text)
+    if sent is not None and (stated is None or original is None):
+        time += received - sent
+    if time < 0:
+        raise _bad_time(field, text)
+    return min(time, received), text
+
+
+def _type(found: str | None) -> str:
+    if found is not None and found in _CONTENT:
+        return found
+    expected = "expected " + ", ".join(_CONTENT)
+    if found is None:
+        raise Fault("missing_field", f"type: not there, {expected}", "type")
+    raise Fault("unknown_type", f"type: found {describe(found)}, {expected}", "type")
+
+
+def _subject(user: str | None, anonymous: str | None) -> str:
+    if user is not None:
+        return user_key(user)
+    if anonymous is not None:
+        return anonymous_key(anonymous)
+    raise Fault("missing_field", "expected a userId or an anonymousId", "userId")
+
+
+def _track(event: Event, context: Mapping[str, JSON]) -> Content:
+    name = event.event
+    if name is None or not name or name.isspace():
+        raise Fault("missing_field", "event: not there, expected the name of the event", "event")
+    return Content(checked(name, "event"), _account(event, context), None, event.properties)
+
+
+def _page(event: Event, context: Mapping[str, JSON]) -> Content:
+    return Content("page", _account(event, context), None, _view(event))
+
+
+def _screen(event: Event, context: Mapping[str, JSON]) -> Content:
+    return Content("screen", _account(event, context), None, _view(event))
+
+
+def _identify(event: Event, context: Mapping[str, JSON]) -> Content:
+    traits = event.traits or {}
+    under = context.get("traits")
+    if isinstance(under, dict):
+        traits = {**under, **traits}
+    elif under is not None:
+        found, field = describe(under), "context.traits"
+        raise Fault("bad_value", f"{field}: found {found}, expected an object or null", field)
+    return Content(None, _account(event, context), traits=_named(traits))
+
+
+def _group(event: Event, context: Mapping[str, JSON]) -> Content:  # noqa: ARG001
+    return Content(None, _needed(event.group_id, "groupId"), traits=_named(event.traits or {}))
+
+
+def _alias(event: Event, context: Mapping[str, JSON]) -> Content:
+    _needed(event.user_id, "userId")
+    return Content(None, _account(event, context), _needed(event.previous_id, "previousId"))
+
+
+_CONTENT: dict[str, Callable[[Event, Mapping[str, JSON]], Content]] = {
+    "track": _track,
+    "identify": _identify,
+    "group": _group,
+    "page": _page,
+    "screen": _screen,
+    "alias": _alias,
+}
+
+
+def _account(event: Event, context: Mapping[str, JSON]) -> str | None:
+    """The account named on an event."""
+    named = identifier(context["groupId"], "context.groupId") if "groupId" in context else None
+    return named or identifier(event.group_id, "groupId")
+
+
+def _view(event: Event) -> dict[str, JSON]:
+    """The properties of a page or a screen: its name and category are among them."""
+    own = {"name": event.name, "category": event.category}
+    stated = {name: value for name, value in own.items() if value not in (None, "")}
+    return {**(event.properties or {}), **stated}
+
+
+def _needed(value: JSON, field: str) -> str:
+    found = identifier(value, field)
+    if found is None:
+        raise Fault("missing_field", f"{field}: not there, expected an id", field)
+    return found
+
+
+def _named(traits: dict[str, JSON]) -> dict[str, JSON]:
+    """Traits whose names can be stored."""
+    for name in traits:
+        checked(name, "traits")
+    return traits
+
+
+def _decimal_text(number: JSON, field: str) -> str:
+    """A number without exponent, and a whole one without a fraction."""
+    if isinstance(number, bool) or not isinstance(number, (int, float)):
+        found = describe(number)
+        raise Fault("bad_value", f"{field}: found {found}, expected text or a number", field)
+    if isinstance(number, int):
+        return str(number)
+    return format(Decimal(repr(number + 0.0)), "f").removesuffix(".0")
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether there are no lone surrogates in it, which no encoding can hold."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _stated(value: JSON) -> JSON:
+    """A time as given; null and blanks are none."""
+    return None if isinstance(value, str) and (not value or value.isspace()) else value
+
+
+def _sent(value: JSON) -> int | None:
+    """The time of sending; one that cannot be read corrects nothing."""
+    return times.parse(value) if isinstance(value, str) else None
+
+
+def _bad_time(field: str, value: JSON) -> Fault:
+    expected = "a time in ISO 8601 from 1970 on, such as 2026-03-01T10:00:00.000Z"
+    return Fault("bad_timestamp", f"{field}: found {describe(value)}, expected {expected}", field)
+
+
+def _check_depth(event: Event, raw: bytes, most: int) -> None:
+    # An event that opens no more brackets than this cannot nest deeper: nearly all are done here.
+    if raw.count(b"{") + raw.count(b"[") <= most:
+        return
+    parts = (event.properties, event.traits, event.context, event.name, event.category)
+    if _deeper_than(most - 1, parts):
+        raise Fault("too_deep", f"nests deeper than {most} levels")
+
+
+def _deeper_than(levels: int, parts: Iterable[Any]) -> bool:
+    layer = [part for part in parts if isinstance(part, (dict, list))]
+    while layer and levels > 0:
+        levels -= 1
+        inner = (one.values() if isinstance(one, dict) else one for one in layer)
+        layer = [part for one in inner for part in one if isinstance(part, (dict, list))]
+    return bool(layer)
+
+
+def _full(most: int) -> Fault:
+    return Fault("batch_full", f"is over the {most} events that one batch may have")
+
+
+def _rejection(index: int, raw: bytes, fault: Fault, most: int) -> Rejection:
+    try:
+        mid = identifier(decode.message_id(raw), "messageId")
+    except Fault:
+        mid = None
+    return Rejection(index, fault.code, fault.message, fault.field, mid, _payload(raw, most))
+
+
+def _payload(raw: bytes, most: int) -> str:
+    """A refused event as it came, without its white space, and cut at the limit of an event."""
+    with suppress(MsgspecError, RecursionError):
+        raw = reformat(raw, indent=-1)
+    return raw[:most].decode(errors="ignore")

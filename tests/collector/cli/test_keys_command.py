@@ -1,0 +1,81 @@
+"""``pequel keys``: a secret is shown once, a revoked key stays in the list."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from pequel_collector.bootstrap import now, open_store
+from pequel_collector.cli.commands import pequel
+from pequel_collector.config import Settings
+from pequel_collector.keys import Keys
+from pequel_collector.model import Key
+
+
+class Shell:
+    """Runs `pequel keys` on one database."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def run(self, *arguments: str) -> Result:
+        return CliRunner().invoke(pequel, ["keys", *arguments, "--database", self.url])
+
+    def find(self, token: str) -> Key | None:
+        store = open_store(self.url)
+        try:
+            return Keys(store, now, Settings()).find(token)
+        finally:
+            store.close()
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Shell:
+    return Shell(f"sqlite:///{tmp_path / 'pequel.db'}")
+
+
+class TestCreate:
+    def test_prints_a_token_that_lets_in(self, shell: Shell) -> None:
+        done = shell.run("create", "--kind", "read", "--label", "the CRM")
+        key = shell.find(done.stdout.strip())
+        assert key is not None
+        assert (key.kind, key.label) == ("read", "the CRM")
+
+    def test_prints_nothing_else_where_a_script_reads(self, shell: Shell) -> None:
+        assert len(shell.run("create", "--kind", "write").stdout.split()) == 1
+
+    def test_must_be_told_the_kind(self, shell: Shell) -> None:
+        assert shell.run("create").exit_code == 2
+        assert shell.run("create", "--kind", "root").exit_code == 2
+
+
+class TestList:
+    def test_shows_everything_but_the_secret(self, shell: Shell) -> None:
+        token = shell.run("create", "--kind", "write", "--label", "web shop").stdout.strip()
+        text = shell.run("list").stdout
+        key = shell.find(token)
+        assert key is not None
+        assert "web shop" in text
+        assert key.id in text
+        assert token not in text
+        assert key.digest not in text
+
+    def test_of_no_keys_is_empty(self, shell: Shell) -> None:
+        assert len(shell.run("list").stdout.splitlines()) == 1
+
+
+class TestRevoke:
+    def test_ends_a_key(self, shell: Shell) -> None:
+        token = shell.run("create", "--kind", "write").stdout.strip()
+        key = shell.find(token)
+        assert key is not None
+        assert shell.run("revoke", key.id).exit_code == 0
+        assert shell.find(token) is None
+        assert key.id in shell.run("list").stdout
+
+    def test_an_unknown_id_is_an_error(self, shell: Shell) -> None:
+        done = shell.run("revoke", "nobody")
+        assert done.exit_code == 1
+        assert done.stderr == "pequel: no key nobody to revoke: see `pequel keys list`\n"

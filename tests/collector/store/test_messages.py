@@ -1,0 +1,244 @@
+"""Messages are stored once, come back as they were, and are found by subject in order of time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from pequel_collector.model import Message, Stored
+from pequel_collector.ports import Store
+
+MakeMessage = Callable[..., Stored]
+
+STRANGE = ["\0", "a\0b", "\ud800", "\udfff\ud800", "\ufdd0", "\ufdd00000", "é\0\ufdd0", "😀", "'\"\\%:x"]
+
+
+def mids(store: Store, subject: str, since: int | None = None, until: int | None = None) -> str:
+    """The ids of a subject's messages, each of one character."""
+    with store.reading() as view:
+        return "".join(stored.message.mid for stored in view.events(subject, since, until))
+
+
+def append(store: Store, *messages: Stored) -> set[str]:
+    with store.writing() as tx:
+        return tx.append(messages)
+
+
+class TestAMessage:
+    def test_comes_back_as_it_was(self, store: Store) -> None:
+        full = Stored(
+            Message(
+                mid="m1",
+                type="identify",
+                subject="u:ada",
+                time=1,
+                received=2,
+                name="seen",
+                anonymous_id="v1",
+                previous_id="v0",
+                account="acme",
+                properties={"a": [1, {"b": None}], "z": 0, "c": True},
+                traits={"plan": "free"},
+                context={"library": {"name": "x"}},
+                original="2026-01-01",
+                sent=3,
+            ),
+            "globex",
+        )
+        least = Stored(Message("m2", "track", "a:v1", -5, 0), None)
+        append(store, full, least)
+        with store.reading() as view:
+            assert list(view.events("u:ada")) == [full]
+            assert list(view.events("a:v1")) == [least]
+            assert list(view.events("g:globex")) == [full]
+            assert list(view.events("g:acme")) == []
+
+    @pytest.mark.parametrize("text", STRANGE, ids=ascii)
+    def test_keeps_any_text(self, store: Store, message: MakeMessage, text: str) -> None:
+        odd = message(
+            f"m{text}",
+            f"u:{text}",
+            to=text,
+            name=text,
+            account=text,
+            anonymous_id=text,
+            previous_id=text,
+            original=text,
+            properties={text: [text]},
+        )
+        assert append(store, odd, message("plain")) == {f"m{text}", "plain"}
+        with store.reading() as view:
+            assert list(view.events(f"u:{text}")) == list(view.events(f"g:{text}")) == [odd]
+            assert view.counts(f"u:{text}") == {text: 1}
+            assert view.known([f"m{text}", "n"]) == {f"m{text}"}
+            assert set(view.subjects()) == {"u:ada", f"u:{text}", f"g:{text}"}
+
+    @pytest.mark.parametrize("number", [0, -1, 12.30, -0.5, 1e300, 5e-324, 2**63, -(2**70), 10**300])
+    def test_keeps_numbers_exactly(
+        self, store: Store, message: MakeMessage, number: float
+    ) -> None:
+        append(store, message("m1", properties={"n": number}))
+        with store.reading() as view:
+            [(found, _)] = view.events("u:ada")
+        assert repr(found.properties["n"]) == repr(number)
+
+
+class TestADuplicate:
+    def test_changes_nothing(self, store: Store, message: MakeMessage) -> None:
+        first = message("m1", time=1, to="acme")
+        assert append(store, first, message("m2")) == {"m1", "m2"}
+        assert append(store, message("m1", time=2), message("m3")) == {"m3"}
+        with store.reading() as view:
+            assert [s for s in view.events("u:ada") if s.message.mid == "m1"] == [first]
+            assert view.totals()["messages"] == 3
+
+    def test_is_one_whatever_its_subject(self, store: Store, message: MakeMessage) -> None:
+        append(store, message("m1", "u:ada"))
+        assert append(store, message("m1", "u:bob"), message("m1", "a:v1")) == set()
+        assert mids(store, "u:bob") == mids(store, "a:v1") == ""
+
+    def test_is_found_in_blocks_of_any_age(self, store: Store, message: MakeMessage) -> None:
+        for i in range(10):
+            append(store, message(f"m{i}"))
+        with store.reading() as view:
+            asked = [f"m{i}" for i in range(20)]
+            assert view.known(asked) == {f"m{i}" for i in range(10)}
+            assert view.known([]) == set()
+
+
+class TestEvents:
+    def test_are_in_order_of_time_and_then_of_the_bytes_of_the_id(
+        self, store: Store, message: MakeMessage
+    ) -> None:
+        ids = "aZ😀éz\uffffA0"
+        for mid in ids:
+            append(store, message(mid, time=5))
+        append(store, message("l", time=4), message("b", time=6))
+        assert mids(store, "u:ada") == "l0AZazé\uffff😀b"
+
+    @pytest.mark.parametrize(
+        ("since", "until", "found"),
+        [(None, None, "abcdef"), (2, None, "bcdef"), (None, 2, "ab"), (2, 4, "bcd"), (7, None, "")],
+    )
+    def test_can_be_limited_in_time_both_ends_included(
+        self, store: Store, message: MakeMessage, since: int, until: int, found: str
+    ) -> None:
+        append(store, *(message(mid, time=i, to="acme") for i, mid in enumerate("abcdef", 1)))
+        assert mids(store, "u:ada", since, until) == found
+        assert mids(store, "g:acme", since, until) == found
+
+    def test_of_an_account_are_those_attributed_to_it(
+        self, store: Store, message: MakeMessage
+    ) -> None:
+        append(
+            store,
+            *(message(mid, f"u:{mid}", to="acme" if mid in "aceg" else None) for mid in "abcdef"),
+            message("g", "a:v1", to="acme"),
+            message("h", account="acme"),
+        )
+        assert mids(store, "g:acme") == "aceg"
+        assert mids(store, "a:v1") == "g"
+
+    def test_of_many_are_found_as_those_of_one(self, store: Store, message: MakeMessage) -> None:
+        """Beyond a few subjects the open block is read whole, and kept up to date."""
+        with store.writing() as tx:
+            tx.append([message(f"{i}", f"u:{i}", to=f"{i % 2}") for i in range(7)])
+            for _ in range(3):
+                for i in range(7):
+                    assert [s.message.mid for s in tx.events(f"u:{i}")] == [f"{i}"]
+            assert [s.message.mid for s in tx.events("g:1")] == ["1", "3", "5"]
+            assert list(tx.events("g:1", since=2_000)) == []
+            tx.attribute({"5": "0"}, "u:5")
+            assert [s.message.mid for s in tx.events("g:0")] == ["0", "2", "4", "5", "6"]
+            tx.append([message("7", "u:7", to="0")])
+            assert [s.message.mid for s in tx.events("g:0")] == ["0", "2", "4", "5", "6", "7"]
+
+    def test_that_are_many_come_a_part_at_a_time(self, store: Store, message: MakeMessage) -> None:
+        append(store, *(message(f"{i:04}", time=5_000 - i) for i in range(1_203)))
+        with store.reading() as view:
+            found = [stored.message.mid for stored in view.events("u:ada")]
+        assert found == [f"{i:04}" for i in reversed(range(1_203))]
+
+
+class TestAttribution:
+    @pytest.mark.parametrize("later", [0, 9], ids=["in the open block", "in a sealed block"])
+    def test_can_change(self, store: Store, message: MakeMessage, later: int) -> None:
+        append(store, message("a", to="acme"), message("b"), message("c", to="acme"))
+        append(store, *(message(f"{i}", "u:bob") for i in range(later)))
+        with store.writing() as tx:
+            tx.attribute({"a": "globex", "b": "acme", "c": None}, "u:ada")
+            assert [s.message.mid for s in tx.events("g:acme")] == ["b"]
+        assert mids(store, "g:globex") == "a"
+        assert mids(store, "g:acme") == "b"
+        with store.reading() as view:
+            assert [s.account for s in view.events("u:ada")] == ["globex", "acme", None]
+            assert list(view.subjects()) == ["g:acme", "g:globex", "u:ada"] + ["u:bob"] * bool(later)
+
+    def test_that_is_as_it_was_changes_nothing(self, store: Store, message: MakeMessage) -> None:
+        append(store, *(message(mid, to="acme") for mid in "abcde"))
+        with store.writing() as tx:
+            tx.attribute(dict.fromkeys("abcde", "acme"), "u:ada")
+            tx.attribute({}, "u:ada")
+        assert mids(store, "g:acme") == "abcde"
+
+    def test_of_messages_of_someone_else_is_an_error(
+        self, store: Store, message: MakeMessage
+    ) -> None:
+        append(store, message("a"), message("b", "u:bob"))
+        with pytest.raises(LookupError), store.writing() as tx:
+            tx.attribute({"a": "acme", "b": "acme"}, "u:ada")
+
+
+class TestSummaries:
+    def test_latest_are_those_received_last(self, store: Store, message: MakeMessage) -> None:
+        append(store, *(message(mid, time=9 - i, received=i) for i, mid in enumerate("abcdef")))
+        append(store, message("h", received=7), message("g", received=7))
+        with store.reading() as view:
+            for limit in range(10):
+                found = "".join(stored.message.mid for stored in view.latest(limit))
+                assert found == "hgfedcba"[:limit]
+
+    def test_newest_is_the_latest_time_of_any_message(
+        self, store: Store, message: MakeMessage
+    ) -> None:
+        newest = []
+        for time in [5, 3, 8, 2, 1, 7, 7, 7, 7, 7, 9, 1]:
+            append(store, message(f"m{len(newest)}", time=time))
+            with store.reading() as view:
+                newest.append(view.newest())
+        assert newest == [5, 5, 8, 8, 8, 8, 8, 8, 8, 8, 9, 9]
+
+    def test_an_empty_store_has_none(self, store: Store) -> None:
+        with store.reading() as view:
+            assert view.newest() is None
+            assert view.latest(5) == []
+            assert list(view.subjects()) == []
+            assert view.span("u:ada") is None
+            assert view.counts("u:ada") == {}
+            assert view.totals() == {"messages": 0, "leads": 0, "refused": 0}
+
+    def test_counts_are_of_events_and_by_name(self, store: Store, message: MakeMessage) -> None:
+        names = ["a", "b", "a", None, "c", "a"]
+        append(store, *(message(f"{i}", name=name, to="acme") for i, name in enumerate(names)))
+        with store.reading() as view:
+            assert view.counts("u:ada") == view.counts("g:acme") == {"a": 3, "b": 1, "c": 1}
+
+    def test_the_span_is_from_the_first_to_the_last_message(
+        self, store: Store, message: MakeMessage
+    ) -> None:
+        times = [5, 3, 8, 4, 6, 2, 9]
+        append(store, *(message(f"{i}", time=time, to="acme") for i, time in enumerate(times)))
+        append(store, message("x", "u:bob", 100))
+        with store.reading() as view:
+            assert view.span("u:ada") == view.span("g:acme") == (2, 9)
+            assert view.span("u:bob") == (100, 100)
+            assert view.span("g:bob") is None
+
+    def test_subjects_are_users_and_accounts_in_order_of_their_keys(
+        self, store: Store, message: MakeMessage
+    ) -> None:
+        for i, key in enumerate(["u:b", "a:v1", "u:A", "u:a", "a:v2", "u:b", "u:é", "u:z"]):
+            append(store, message(f"{i}", key, to="acme" if i % 3 == 0 else None))
+        with store.reading() as view:
+            assert list(view.subjects()) == ["g:acme", "u:A", "u:a", "u:b", "u:z", "u:é"]

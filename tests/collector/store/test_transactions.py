@@ -1,0 +1,255 @@
+"""What is written is there for everyone, at once, whole, and stays; or it never was."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from pequel_collector.errors import Unavailable
+from pequel_collector.model import Key, Stored
+from pequel_collector.ports import Store
+from pequel_collector.store import open_store, postgres, sqlite
+
+MakeMessage = Callable[..., Stored]
+Run = Callable[..., list[tuple[object, ...]]]
+
+
+def mids_of(store: Store, subject: str = "u:ada") -> list[str]:
+    with store.reading() as view:
+        return [stored.message.mid for stored in view.events(subject)]
+
+
+def blocks(run: Run) -> dict[object, object]:
+    """How many messages each block has."""
+    return dict(run("SELECT block, count(*) FROM event GROUP BY block"))  # type: ignore[arg-type]
+
+
+class TestACommit:
+    def test_is_seen_by_the_next_reading(self, store: Store, message: MakeMessage) -> None:
+        with store.writing() as tx:
+            tx.append([message("m1")])
+        assert mids_of(store) == ["m1"]
+
+    def test_is_seen_by_another_store_on_the_same_database(
+        self, open_again: Callable[[], Store], message: MakeMessage
+    ) -> None:
+        one, other = open_again(), open_again()
+        with one.writing() as tx:
+            tx.append([message("m1")])
+        assert mids_of(other) == ["m1"]
+
+    def test_is_not_seen_by_a_reading_that_had_begun(
+        self, store: Store, message: MakeMessage
+    ) -> None:
+        with store.reading() as view:
+            assert view.totals()["messages"] == 0
+            with store.writing() as tx:
+                tx.append([message("m1")])
+            assert view.totals()["messages"] == 0
+            assert list(view.events("u:ada")) == []
+
+    def test_outlives_the_store(
+        self, open_again: Callable[[], Store], message: MakeMessage
+    ) -> None:
+        first = open_again()
+        with first.writing() as tx:
+            tx.append([message(f"m{i}") for i in range(6)])
+        first.close()
+        assert mids_of(open_again()) == [f"m{i}" for i in range(6)]
+
+    def test_is_refused_where_a_statement_failed_even_if_nobody_minded(
+        self, store: Store, message: MakeMessage
+    ) -> None:
+        key = Key("k1", "write", "", "digest", 1)
+        with pytest.raises(Unavailable), store.writing() as tx:
+            tx.append([message("m1")])
+            tx.add_key(key)
+            with suppress(Exception):
+                tx.add_key(key)
+        assert mids_of(store) == []
+
+
+class TestAWriteTransaction:
+    def test_sees_its_own_writes(self, store: Store, message: MakeMessage) -> None:
+        with store.writing() as tx:
+            tx.append([message("m1"), message("m2", to="acme")])
+            assert tx.known(["m1", "m2", "m3"]) == {"m1", "m2"}
+            assert [s.message.mid for s in tx.events("g:acme")] == ["m2"]
+            assert tx.append([message("m2"), message("m3")]) == {"m3"}
+            assert [s.message.mid for s in tx.events("u:ada")] == ["m1", "m2", "m3"]
+
+    def test_that_fails_leaves_nothing(self, store: Store, message: MakeMessage) -> None:
+        with pytest.raises(ZeroDivisionError), store.writing() as tx:
+            tx.append([message(f"m{i}") for i in range(10)])
+            tx.save_histories({"u:ada": "{}"})
+            raise ZeroDivisionError
+        with store.reading() as view:
+            assert view.totals()["messages"] == 0
+            assert list(view.events("u:ada")) == []
+            assert view.histories(["u:ada"]) == {}
+
+    def test_that_fails_leaves_the_open_block_as_it_was(
+        self, store: Store, message: MakeMessage, run: Run
+    ) -> None:
+        with store.writing() as tx:
+            tx.append([message("a1")])
+        with pytest.raises(ZeroDivisionError), store.writing() as tx:
+            tx.append([message(f"b{i}") for i in range(9)])
+            raise ZeroDivisionError
+        for i in range(4):
+            with store.writing() as tx:
+                tx.append([message(f"c{i}")])
+        assert blocks(run) == {1: 4, 2: 1}
+        assert mids_of(store) == ["a1", "c0", "c1", "c2", "c3"]
+
+    def test_cannot_be_used_afterwards(self, store: Store) -> None:
+        with store.writing() as tx:
+            pass
+        with pytest.raises(RuntimeError, match="over"):
+            tx.known(["m1"])
+
+    def test_ends_iterations_that_were_not_finished(
+        self, store: Store, message: MakeMessage
+    ) -> None:
+        with store.writing() as tx:
+            tx.append([message(f"m{i}", f"u:{i}") for i in range(20)])
+            subjects = tx.subjects()
+            assert next(subjects) == "u:0"
+        assert list(subjects) == []
+        with store.reading() as view:
+            events = view.events("u:1")
+        with pytest.raises(RuntimeError, match="over"):
+            next(events)
+
+
+def test_writers_in_two_threads_take_turns(store: Store, message: MakeMessage, run: Run) -> None:
+    """Nothing is lost, nothing counted twice, and the blocks are filled exactly."""
+
+    def write(thread: int) -> int:
+        new = 0
+        for i in range(25):
+            with store.writing() as tx:
+                new += len(tx.append([message(f"{i:02}"), message(f"{i:02}-{thread}")]))
+        return new
+
+    with ThreadPoolExecutor(2) as threads:
+        assert sum(threads.map(write, range(2))) == 75
+    assert len(mids_of(store)) == 75
+    assert blocks(run) == {i: min(4, 75 - 4 * (i - 1)) for i in range(1, 20)}
+
+
+def test_writers_in_two_processes_fill_the_same_blocks(
+    open_again: Callable[[], Store], message: MakeMessage, run: Run
+) -> None:
+    """Each remembers how full the block is; one is not misled by what the other did."""
+    stores = [open_again(), open_again()]
+    for i in range(40):
+        with stores[i % 2].writing() as tx:
+            tx.append([message(f"m{i:02}", to="acme")])
+    for store in stores:
+        assert mids_of(store, "g:acme") == [f"m{i:02}" for i in range(40)]
+    assert all(size < 12 for size in blocks(run).values())  # type: ignore[operator]
+
+
+def test_a_forked_process_has_connections_of_its_own(store: Store, message: MakeMessage) -> None:
+    with store.writing() as tx:
+        tx.append([message("before")])
+    assert mids_of(store) == ["before"]
+    child = os.fork()
+    if not child:
+        with suppress(BaseException):
+            with store.writing() as tx:
+                tx.append([message("child")])
+            os._exit(0 if mids_of(store) == ["before", "child"] else 1)
+        os._exit(2)
+    assert os.waitpid(child, 0)[1] == 0
+    with store.writing() as tx:
+        tx.append([message("parent")])
+    assert mids_of(store) == ["before", "child", "parent"]
+
+
+class TestPostgres:
+    KILL_OTHERS = """
+    SELECT pg_terminate_backend(pid, 1000) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid()
+    """
+
+    def test_a_connection_that_broke_while_idle_is_replaced_unnoticed(
+        self, postgres_url: str, message: MakeMessage
+    ) -> None:
+        store, other = open_store(postgres_url), open_store(postgres_url)
+        with store.writing() as tx:
+            tx.append([message("m1")])
+        with other._database.writing() as session:  # type: ignore[attr-defined]
+            session.run(self.KILL_OTHERS)
+        with store.writing() as tx:
+            tx.append([message("m2")])
+        assert mids_of(store) == ["m1", "m2"]
+        store.close()
+        other.close()
+
+    def test_one_that_breaks_at_work_is_unavailable_and_then_replaced(
+        self, postgres_url: str, message: MakeMessage
+    ) -> None:
+        store, other = open_store(postgres_url), open_store(postgres_url)
+        with pytest.raises(Unavailable), store.writing() as tx:
+            tx.append([message("m1")])
+            with other._database.reading() as session:  # type: ignore[attr-defined]
+                session.run(self.KILL_OTHERS)
+            tx.append([message("m2")])
+        with store.writing() as tx:
+            assert tx.append([message("m1")]) == {"m1"}
+        store.close()
+        other.close()
+
+    def test_a_turn_that_does_not_come_is_unavailable(
+        self, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(postgres, "_SETTINGS", "SET lock_timeout = '20ms'")
+        store = open_store(postgres_url)
+        with store.writing(), pytest.raises(Unavailable), store.writing():
+            pass
+        with store.writing():
+            pass
+        store.close()
+
+
+class TestSqlite:
+    def test_a_turn_that_does_not_come_is_unavailable(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sqlite, "PATIENCE", 0.02)
+        store, other = (open_store(f"sqlite:///{tmp_path}/pequel.db") for _ in range(2))
+        for writer in (store, other):
+            with writer.writing():
+                with pytest.raises(Unavailable), store.writing():
+                    pass
+            with store.writing():
+                pass
+        store.close()
+        other.close()
+
+    def test_readers_do_not_wait_for_a_writer(self, tmp_path: Path, message: MakeMessage) -> None:
+        store = open_store(f"sqlite:///{tmp_path}/pequel.db")
+        with store.writing() as tx:
+            tx.append([message("m1")])
+            assert mids_of(store) == []
+        store.close()
+
+    def test_in_memory_a_transaction_within_another_is_a_part_of_it(
+        self, message: MakeMessage
+    ) -> None:
+        store = open_store("sqlite://")
+        with store.writing() as tx:
+            tx.append([message("m1")])
+            with pytest.raises(ZeroDivisionError), store.writing() as part:
+                part.append([message("m2")])
+                raise ZeroDivisionError
+            assert mids_of(store) == ["m1"]
+        assert mids_of(store) == ["m1"]
+        store.close()

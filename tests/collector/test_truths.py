@@ -1,0 +1,125 @@
+"""Real event logs with answers that were worked out apart from Pequel, on both databases.
+
+Each log is imported in the order of its file and shuffled; who qualified, and when, must be what
+its ``truth.json`` says, down to the hashes.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import random
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pequel_collector.bootstrap import Collector, open_collector
+from pequel_collector.config import Settings
+from pequel_collector.importing import Import, Line
+from pequel_collector.model import id_of, iso
+from pequel_collector.ports import LeadFilter
+from pequel_collector.rules.reader import read_catalogue
+
+LOGS = {
+    "sparkify-small": """
+        [[pql]]
+        name = "S1"
+        when = { event = "NextSong", gte = 100, within = "7d" }
+        [[pql]]
+        name = "S2"
+        when = { event = "*", distinct = "@day", gte = 5, within = "7d" }
+        [[pql]]
+        name = "S4"
+        when = { event = "NextSong", where = { level = "free" }, gte = 20, within = "7d" }
+        [[pql]]
+        name = "S6"
+        when.all = [{ event = "Upgrade" }, { event = "NextSong", gte = 5 }]
+        [[pql]]
+        name = "S7"
+        when = { event = "NextSong", distinct = "artist", gte = 20, within = "7d" }
+        """,
+    "gharchive-2015010100": """
+        [[pql]]
+        name = "G1"
+        when = { event = "PushEvent", gte = 3, within = "10m" }
+        [[pql]]
+        name = "G2"
+        subject = "account"
+        when = { event = "*", distinct = "@user", gte = 2 }
+        [[pql]]
+        name = "G3"
+        when = { event = "*", distinct = "@event", gte = 3 }
+        [[pql]]
+        name = "G4"
+        when = { event = "PushEvent", where = { distinct_size = { gte = 2 } }, gte = 2 }
+        """,
+    "learn365-dev": """
+        [project]
+        signup = "student_registered"
+        [features]
+        study = ["lesson_watched", "quiz_attempted", "exam_completed"]
+        [[pql]]
+        name = "L1"
+        within = "7d"
+        of = "signup"
+        when = { event = "lesson_watched", distinct = "@day", gte = 3 }
+        [[pql]]
+        name = "L3"
+        when = { event = "lesson_watched", distinct = "course_id", gte = 2, within = "14d" }
+        [[pql]]
+        name = "L4"
+        when.all = [
+          { event = "exam_completed", where = { result = { gte = 80 } } },
+          { event = "lesson_watched" },
+        ]
+        [[pql]]
+        name = "L5"
+        within = "7d"
+        when = { event = { feature = "study" }, distinct = "@day", gte = 5 }
+        [[pql]]
+        name = "L6"
+        when = { event = ["lesson_watched", "quiz_attempted", "exam_completed"] }
+        [[pql]]
+        name = "L8"
+        when = { event = "lesson_watched", gte = 5, within = "7d" }
+        """,
+}
+
+
+@pytest.mark.parametrize("order", ["in order of the file", "shuffled"])
+@pytest.mark.parametrize("log", LOGS)
+def test_a_real_log_gives_the_true_answers(
+    log: str, order: str, shared_data: Path, store_url: str
+) -> None:
+    """Sets, instants and hashes are those of the truth, whatever the order of arrival."""
+    folder = shared_data / log
+    lines = gzip.decompress((folder / "events.ndjson.gz").read_bytes()).splitlines()
+    if order == "shuffled":
+        random.Random(7).shuffle(lines)
+    collector = open_collector(Settings(database=store_url), read_catalogue(LOGS[log]))
+    imported = Import(collector.ingest.accept, collector.settings, collector.clock)
+    summary = imported.run(Line(number, text) for number, text in enumerate(lines, 1))
+    assert (summary.read, summary.stored) == (len(lines), len(lines))
+    truth = json.loads((folder / "truth.json").read_text())["definitions"]
+    for definition in collector.catalogue.definitions:
+        _assert_true(collector, definition.name, truth[definition.name])
+    collector.close()
+
+
+def _assert_true(collector: Collector, name: str, truth: dict[str, Any]) -> None:
+    qualified = dict(_qualified(collector, name))
+    assert qualified == truth["qualified_at"], name
+    assert len(qualified) == truth["set_size"], name
+    ids = sorted(identifier.encode() for identifier in qualified)
+    assert sha256(b"\n".join(ids)).hexdigest() == truth["ids_sha256"], name
+    rows = sorted(f"{identifier}\t{at}".encode() for identifier, at in qualified.items())
+    assert sha256(b"\n".join(rows)).hexdigest() == truth["qualified_at_sha256"], name
+
+
+def _qualified(collector: Collector, name: str) -> list[tuple[str, str]]:
+    with collector.store.reading() as view:
+        leads = view.leads(LeadFilter(definition=name), limit=100_000)
+    standing = [lead for lead, _ in leads if lead.state != "voided"]
+    return [(id_of(lead.subject), iso(lead.qualified_at)) for lead in standing]

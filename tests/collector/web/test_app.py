@@ -1,0 +1,38 @@
+"""The application around its parts."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+
+def test_it_lives(client: FlaskClient) -> None:
+    answer = client.get("/healthz")
+    assert (answer.status_code, answer.json) == (200, {"status": "ok"})
+
+
+def test_it_is_ready_when_its_store_answers(client: FlaskClient, collector: Any) -> None:
+    assert client.get("/readyz").status_code == 200
+    collector.is_ready = False
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json) == (503, {"status": "not ready"})
+    assert "Retry-After" in answer.headers
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/v1", "/v1/pqls/a/b", "/v1/users", "/v1/users/", "/static/x"]
+)
+def test_what_is_not_there_is_not_found(client: FlaskClient, path: str) -> None:
+    answer = client.get(path)
+    assert (answer.status_code, answer.json["error"]["code"]) == (404, "not_found")
+
+
+def test_importing_it_does_nothing() -> None:
+    """No application, no store and no file, until one is asked for."""
+    code = "import pequel_collector.web.app as a; print([n for n in vars(a) if n == 'app'])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

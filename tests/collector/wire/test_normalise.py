@@ -1,0 +1,141 @@
+"""From events to messages and refusals: what the cases in `tests/vectors/wire` cannot say."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from pequel_collector.config import Settings
+from pequel_collector.errors import TooLarge
+from pequel_collector.model import Message, Rejection
+from pequel_collector.wire import decode
+from pequel_collector.wire.normalise import normalise
+
+NOW = 1_772_366_400_000
+TRACK = {"type": "track", "event": "e", "userId": "u1"}
+
+
+def sent(*events: Any, **settings: int) -> tuple[list[Message], list[Rejection]]:
+    """What becomes of a batch; a text is an event as it stands."""
+    texts = [event if isinstance(event, str) else json.dumps(event) for event in events]
+    envelope = decode.batch(f'{{"batch": [{", ".join(texts)}]}}'.encode())
+    return normalise(envelope, Settings(**settings), NOW, lambda: "given")
+
+
+def refusal(event: Any, **settings: int) -> Rejection:
+    messages, (rejected,) = sent(event, **settings)
+    assert not messages
+    return rejected
+
+
+def nested(levels: int) -> str:
+    """An event of so many levels."""
+    inner = levels - 1
+    return json.dumps(TRACK)[:-1] + ', "properties": ' + '{"a":' * inner + "1" + "}" * inner + "}"
+
+
+class TestABatch:
+    def test_keeps_the_good_beside_the_bad(self) -> None:
+        messages, rejected = sent(TRACK, {"type": "x"}, "NaN", TRACK | {"userId": "u2"}, nested(99))
+        assert [message.subject for message in messages] == ["u:u1", "u:u2"]
+        assert [(r.index, r.code) for r in rejected] == [
+            (1, "unknown_type"),
+            (2, "not_an_object"),
+            (4, "too_deep"),
+        ]
+
+    def test_of_the_limit_is_taken_whole(self) -> None:
+        messages, rejected = sent(*[TRACK] * 3, max_batch=3)
+        assert (len(messages), rejected) == (3, [])
+
+    def test_over_the_limit_loses_only_what_is_over(self) -> None:
+        messages, rejected = sent(*[TRACK | {"messageId": f"m{n}"} for n in range(5)], max_batch=3)
+        assert [message.mid for message in messages] == ["m0", "m1", "m2"]
+        found = [(r.index, r.code, r.mid) for r in rejected]
+        assert found == [(3, "batch_full", "m3"), (4, "batch_full", "m4")]
+
+    def test_grossly_over_the_limit_is_refused_whole(self) -> None:
+        """Else a body of commas would be answered with a hundred times as much."""
+        with pytest.raises(TooLarge):
+            sent(*["1"] * 31, max_batch=3)
+
+
+class TestLimits:
+    def test_an_event_is_measured_as_it_stands(self) -> None:
+        text = json.dumps(TRACK)
+        assert sent(text, max_event=len(text))[0]
+        assert refusal(text, max_event=len(text) - 1).code == "too_large"
+
+    def test_an_event_of_32_768_bytes_is_taken(self) -> None:
+        empty = len(json.dumps(TRACK | {"properties": {"a": ""}}))
+        assert sent(TRACK | {"properties": {"a": "x" * (32_768 - empty)}})[0]
+        assert refusal(TRACK | {"properties": {"a": "x" * (32_769 - empty)}}).code == "too_large"
+
+    @pytest.mark.parametrize("levels", [65, 300, 800])
+    def test_an_event_nests_64_levels(self, levels: int) -> None:
+        assert sent(nested(64))[0]
+        assert refusal(nested(levels)).code == "too_deep"
+
+    def test_a_batch_that_a_parser_cannot_follow_is_refused_whole(self) -> None:
+        with pytest.raises(Exception, match="too deeply"):
+            sent(TRACK, nested(100_000))
+
+    def test_512_characters_are_counted_as_characters(self) -> None:
+        (message,), _ = sent(TRACK | {"userId": "😀" * 512})
+        assert message.user_id == "😀" * 512
+
+    def test_whole_numbers_of_4_300_digits_are_kept(self) -> None:
+        text = json.dumps(TRACK)[:-1] + ', "properties": {"a": %s, "b": %s}}'
+        (message,), _ = sent(text % ("9" * 4300, "9" * 4301))
+        assert message.properties == {"a": 10**4300 - 1, "b": None}
+
+
+class TestARefusal:
+    def test_keeps_the_event_as_it_came_without_its_white_space(self) -> None:
+        assert refusal('{"type" : "x",\n "a": "1 2" }').payload == '{"type":"x","a":"1 2"}'
+
+    def test_keeps_what_is_no_json(self) -> None:
+        assert refusal('{"type": NaN}').payload == '{"type": NaN}'
+
+    def test_keeps_no_more_than_an_event_may_have(self) -> None:
+        found = refusal(TRACK | {"properties": {"a": "é" * 100}}, max_event=50)
+        assert len(found.payload.encode()) <= 50
+
+    def test_tells_the_message_id(self) -> None:
+        assert refusal({"type": "x", "messageId": "m1"}).mid == "m1"
+        assert refusal('{"type": NaN, "messageId": 17}').mid == "17"
+
+    @pytest.mark.parametrize("mid", ['"\\u0000"', '"\\ud800"', "{}", f'"{"x" * 513}"', "null"])
+    def test_tells_no_message_id_that_cannot_be_stored(self, mid: str) -> None:
+        assert refusal(f'{{"type": "x", "messageId": {mid}}}').mid is None
+
+    @pytest.mark.parametrize(
+        ("event", "said"),
+        [
+            (TRACK | {"properties": [1]}, "properties: found a list, expected an object or null"),
+            (TRACK | {"context": "web"}, "context: found the text 'web', expected an object"),
+            (TRACK | {"userId": True}, "userId: found true, expected text or a number"),
+            (TRACK | {"event": 5}, "event: found the number 5, expected text"),
+            (TRACK | {"type": "trakc"}, "type: found the text 'trakc', expected track, identify"),
+            (
+                TRACK | {"timestamp": 5},
+                "timestamp: found the number 5, expected a time in ISO 8601",
+            ),
+            (TRACK | {"userId": "x" * 600}, "userId: found 600 characters, expected at most 512"),
+            (TRACK | {"event": "\0"}, r"event: found the text '\x00', expected text without NUL"),
+            ({"type": "group", "userId": "u1"}, "groupId: not there, expected an id"),
+            ({"type": "track", "event": "e"}, "expected a userId or an anonymousId"),
+        ],
+    )
+    def test_says_what_was_found_and_what_was_expected(self, event: Any, said: str) -> None:
+        assert said in refusal(event).message
+
+    def test_says_it_briefly(self) -> None:
+        assert len(refusal(TRACK | {"type": "x" * 500}).message) < 200
+
+
+def test_what_is_received_is_noted_on_every_message() -> None:
+    (message,), _ = sent(TRACK)
+    assert (message.received, message.time, message.mid) == (NOW, NOW, "given")

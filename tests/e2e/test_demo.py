@@ -1,0 +1,119 @@
+"""``pequel demo``: it tells a story that is true, and what it prints can be run."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+DEMO = [sys.executable, "-m", "pequel_collector.cli", "demo"]
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.Popen[str]]:
+    """A demo that waits for Ctrl-C."""
+    process = subprocess.Popen(
+        DEMO,
+        cwd=tmp_path_factory.mktemp("demo"),
+        env=os.environ | {"COLUMNS": "100"},
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    with process:
+        yield process
+        process.send_signal(signal.SIGINT)
+    assert process.returncode == 0
+
+
+@pytest.fixture(scope="module")
+def told(demo: subprocess.Popen[str]) -> str:
+    """What it said before it began to wait."""
+    assert demo.stdout
+    lines = []
+    for line in demo.stdout:
+        lines.append(line)
+        if "Ctrl-C" in line:
+            break
+    return "".join(lines)
+
+
+@pytest.fixture(scope="module")
+def curls(told: str) -> list[Any]:
+    """The answers to its curl lines, run as they stand."""
+    commands = [line for line in told.splitlines() if line.startswith("  curl ")]
+    return [json.loads(subprocess.check_output(["sh", "-c", command])) for command in commands]
+
+
+class TestTheStory:
+    @pytest.mark.parametrize(
+        "line",
+        [
+            r" day 5  ada \(acme\) +set_up +3 .*",
+            r" day 8  acme +team_spread +3 .*",
+            r"day 10  ben \(acme\) +habit +5 .*",
+            r"   now  gus \(globex\) +hand_raised +1 .*; high priority,.*",
+        ],
+    )
+    def test_says_who_is_marked_and_why(self, told: str, line: str) -> None:
+        assert re.search(f"^{line}$", told, re.MULTILINE)
+
+    def test_marks_nobody_else(self, told: str) -> None:
+        marks = re.findall(r"^(?: day \d|day \d\d|   now)  ", told, re.MULTILINE)
+        assert len(marks) == 4
+
+    def test_says_who_is_nearly_there(self, told: str) -> None:
+        assert "hana: 50% of set_up: 3 of 3 project_created, 1 of 2 integration_connected" in told
+
+    def test_says_why_the_busiest_is_none(self, told: str) -> None:
+        assert "fay: 90 × task_completed, but 0% of set_up" in told
+
+    def test_says_who_is_kept_out(self, told: str) -> None:
+        assert "jil: 100% of set_up, kept out as customer" in told
+        assert "sam: 100% of set_up, kept out as internal" in told
+
+    def test_fits_on_a_screen(self, told: str) -> None:
+        assert len(told.splitlines()) <= 30
+
+    def test_has_no_colours_off_a_terminal(self, told: str) -> None:
+        assert "\x1b" not in told
+
+
+class TestTheCurlLines:
+    def test_show_the_list_most_urgent_first(self, curls: list[Any]) -> None:
+        assert curls[0]["data"][0]["definition"] == "hand_raised"
+
+    def test_let_the_reader_make_a_lead(self, curls: list[Any]) -> None:
+        _, sent, answer = curls
+        assert sent["accepted"] == 1
+        assert answer["is_pql"]
+        assert [lead["definition"] for lead in answer["leads"]] == ["set_up"]
+
+
+@pytest.mark.slow
+def test_it_stops_by_itself_if_told_to(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [*DEMO, "--exit"], cwd=tmp_path, capture_output=True, text=True, timeout=15
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_it_lets_go_of_its_collector_when_terminated(tmp_path: Path) -> None:
+    with subprocess.Popen(DEMO, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        found = (re.search(r"http://\S+\d", line) for line in process.stdout)
+        url = next(match[0] for match in found if match)
+        process.terminate()
+        process.stdout.read()
+    assert process.returncode == 0
+    ask = subprocess.run(["curl", "-s", f"{url}/healthz"], capture_output=True)
+    assert ask.returncode != 0

@@ -1,0 +1,71 @@
+"""From the oracle's plain messages to the collector's, and a collector to send them to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pequel_collector.bootstrap import Collector, open_collector
+from pequel_collector.config import Settings
+from pequel_collector.model import Message, anonymous_key, id_of, kind_of, user_key
+from pequel_collector.ports import LeadFilter
+from pequel_collector.rules.reader import read_catalogue
+
+NOW = 1_800_000_000_000
+
+
+def collector_of(toml: str, url: str = "sqlite://") -> Collector:
+    """A collector with these definitions, on an empty store, whose clock stands still."""
+    return open_collector(Settings(database=url), read_catalogue(toml), clock=lambda: NOW)
+
+
+def message_of(plain: Mapping[str, Any]) -> Message:
+    """A message as the wire would make it."""
+    kind, user, visitor = plain["type"], plain["userId"], plain["anonymousId"]
+    context, traits = plain["context"], plain["traits"]
+    named = context.get("groupId") or plain["groupId"]
+    return Message(
+        mid=plain["messageId"],
+        type=kind,
+        subject=user_key(user) if user is not None else anonymous_key(visitor),
+        time=plain["time"],
+        received=plain["time"],
+        name={"track": plain["event"], "page": "page", "screen": "screen"}.get(kind),
+        anonymous_id=visitor,
+        account=plain["groupId"] if kind == "group" else named,
+        properties=plain["properties"],
+        traits=context.get("traits", {}) | traits if kind == "identify" else traits,
+        context=context,
+    )
+
+
+def messages_of(plain: Iterable[Mapping[str, Any]]) -> list[Message]:
+    """Messages as the wire would make them."""
+    return [message_of(each) for each in plain]
+
+
+def marks(collector: Collector) -> dict[tuple[str, str, str], list[int]]:
+    """Who qualified for what, and when: the leads that stand."""
+    with collector.store.reading() as view:
+        leads = [lead for lead, _ in view.leads(LeadFilter(), limit=10_000)]
+    return {
+        (lead.definition, str(kind_of(lead.subject)), id_of(lead.subject)): [lead.qualified_at]
+        for lead in leads
+        if lead.state != "voided"
+    }
+
+
+def answers(collector: Collector) -> list[dict[str, Any]]:
+    """What the API says of every user and account, without what depends on the time of arrival."""
+    with collector.store.reading() as view:
+        keys = list(view.subjects())
+    return [_timeless(collector.queries.status(kind_of(key) or "user", id_of(key))) for key in keys]
+
+
+def _timeless(answer: dict[str, Any]) -> dict[str, Any]:
+    leads = [
+        {name: value for name, value in lead.items() if name not in {"marked_at", "flags"}}
+        for lead in answer["leads"]
+        if lead["state"] != "voided"
+    ]
+    return answer | {"leads": sorted(leads, key=lambda lead: lead["definition"])}
