@@ -67,7 +67,7 @@ class Settings:
 
 def _value(setting: Setting, environment: Mapping[str, str]) -> Any:
     text = environment.get(setting.variable)
-    if text is None or (setting.name == "host" and "://" in text):
+    if not text or (setting.name == "host" and "://" in text):
         return setting.default  # a URL in PEQUEL_HOST is the SDK's: where to send, not to listen
     if not isinstance(setting.default, int):
         return text

@@ -185,13 +185,16 @@ class Derivation:
 
     def finish(self) -> list[Lead]:
         """Write what changed, and bring the leads in line; the leads that were opened."""
-        pages = {key: write(h) for key in self._changed if (h := self._open[key]) is not None}
-        self.tx.save_histories(pages)
-        opened: list[Lead] = []
-        for key in sorted(self._changed):
-            history = self._open[key]
-            if history is not None and self._verdicts_differ(key, history):
-                opened += self._align(key, history)
+        histories = {key: h for key in sorted(self._changed) if (h := self._open[key]) is not None}
+        self.tx.save_histories({key: write(history) for key, history in histories.items()})
+        differing = [key for key, h in histories.items() if self._verdicts_differ(key, h)]
+        ledgers = self.tx.leads_of(differing)
+        opened, changed = [], []
+        for key in differing:
+            new, moved = self._align(key, histories[key], ledgers[key])
+            opened += new
+            changed += moved
+        self.tx.save_leads([*opened, *changed])
         return sorted(opened, key=attrgetter("qualified_at", "definition", "subject"))
 
     def _verdicts_differ(self, key: str, history: History) -> bool:
@@ -202,8 +205,11 @@ class Derivation:
         since = self._revised.get(key)
         return since is not None and any(since <= q[0][0] for q in qualified.values())
 
-    def _align(self, key: str, history: History) -> list[Lead]:
-        ledger = {lead.definition: lead for lead in self.tx.leads_of(key)}
+    def _align(
+        self, key: str, history: History, leads: list[Lead]
+    ) -> tuple[list[Lead], list[Lead]]:
+        """The leads that a history opens, and those that it changes."""
+        ledger = {lead.definition: lead for lead in leads}
         opened, changed = [], []
         for name, [(time, account), *_] in history.head.qualified.items():
             lead = ledger.get(name)
@@ -214,8 +220,7 @@ class Derivation:
         for name, lead in ledger.items():
             if name not in history.head.qualified and self._is_current(lead):
                 changed.append(_withdrawn(lead))
-        self.tx.save_leads([*opened, *changed])
-        return opened
+        return opened, changed
 
     def _is_current(self, lead: Lead) -> bool:
         return self.machines.versions.get(lead.definition) == lead.version
@@ -254,7 +259,7 @@ class Derivation:
     ) -> tuple[dict[str, object], bool]:
         machine = self.machines.of(key)
         rule = machine.by_name[name]
-        facts = all_facts(self.tx.sealed(key), history)
+        facts = all_facts(self.tx.sealed(key) if history.sealed else (), history)
         late = any(fact.late for fact in facts if fact.time == time)
         return Explainer(machine, rule, facts, time, self).evidence(), late
 

@@ -11,12 +11,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import blake2b
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
+
+from msgspec import Struct
 
 Kind = Literal["user", "account"]
 JSON = Any
 
 BUCKETS = 4096
+NOTHING: Mapping[str, JSON] = MappingProxyType({})
 _PREFIX = {"user": "u:", "account": "g:"}
 _KIND: dict[str, Kind] = {"u:": "user", "g:": "account"}
 
@@ -58,8 +62,7 @@ def bucket_of(key: str) -> int:
     return int.from_bytes(digest, "big") % BUCKETS
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True):
     """One accepted call, as it is stored: a fact of its person and of the account it falls to.
 
     ``account`` is the account *named* on the message; ``time`` is the corrected event time.
@@ -75,9 +78,9 @@ class Message:
     anonymous_id: str | None = None
     previous_id: str | None = None
     account: str | None = None
-    properties: Mapping[str, JSON] = field(default_factory=dict)
-    traits: Mapping[str, JSON] = field(default_factory=dict)
-    context: Mapping[str, JSON] = field(default_factory=dict)
+    properties: Mapping[str, JSON] = NOTHING
+    traits: Mapping[str, JSON] = NOTHING
+    context: Mapping[str, JSON] = NOTHING
     original: str | None = None
     sent: int | None = None
 

@@ -131,8 +131,8 @@ class Reading(Protocol):
     ) -> list[tuple[Lead, LeadCursor]]:
         """Leads by priority, then latest mark first; ``after`` continues behind a cursor."""
 
-    def leads_of(self, subject: str) -> list[Lead]:
-        """All leads of one subject, earliest qualification first."""
+    def leads_of(self, subjects: Collection[str]) -> dict[str, list[Lead]]:
+        """All leads of each subject, earliest qualification first."""
 
     def versions(self) -> list[Version]:
         """Every version of every definition, oldest first."""

@@ -20,6 +20,7 @@ from .rules.sentence import describe
 
 Clock = Callable[[], int]
 Answer = dict[str, JSON]
+BEYOND = 2**62  # no time of ours, and within what every database holds
 OPEN = ("new", "assigned", "contacted", "won")
 
 
@@ -63,10 +64,10 @@ class Queries:
         key = subject_key(kind, identifier)
         with self.store.reading() as tx:
             _seen(tx, kind, identifier)
-            leads = self._leads(tx, _standing(tx.leads_of(key)))
+            leads = self._leads(tx, _standing(tx, key))
             account = current_account(tx, key) if kind == "user" else None
             if account is not None:
-                inherited = self._leads(tx, _standing(tx.leads_of(account_key(account))))
+                inherited = self._leads(tx, _standing(tx, account_key(account)))
                 leads += [lead | {"via": "account"} for lead in inherited]
             return {
                 "subject": {"kind": kind, "id": identifier},
@@ -156,7 +157,7 @@ class Queries:
             "first_seen": iso(first),
             "last_seen": iso(last),
             "event_counts": dict(sorted(tx.counts(key).items())),
-            "leads": self._leads(tx, tx.leads_of(key)),
+            "leads": self._leads(tx, tx.leads_of([key])[key]),
         }
         if kind == "user":
             profile["account"] = current_account(tx, key)
@@ -270,8 +271,8 @@ def _seen(tx: Reading, kind: Kind, identifier: str) -> tuple[int, int]:
     return span
 
 
-def _standing(leads: Iterable[Lead]) -> list[Lead]:
-    return [lead for lead in leads if lead.state != "voided"]
+def _standing(tx: Reading, key: str) -> list[Lead]:
+    return [lead for lead in tx.leads_of([key])[key] if lead.state != "voided"]
 
 
 def _states(tx: Reading, keys: Iterable[str]) -> dict[str, History]:
@@ -301,6 +302,10 @@ def _decode(cursor: str) -> list[Any]:
     return parts
 
 
+def _in_range(*numbers: int) -> bool:
+    return all(abs(number) < BEYOND for number in numbers)
+
+
 def _write_cursor(cursor: LeadCursor) -> str:
     return _encode(list(cursor))
 
@@ -309,7 +314,7 @@ def _read_cursor(cursor: str | None) -> LeadCursor | None:
     match None if cursor is None else _decode(cursor):
         case None:
             return None
-        case [int(rank), int(marked_at), str(identifier)]:
+        case [int(rank), int(marked_at), str(identifier)] if _in_range(rank, marked_at):
             return LeadCursor(rank, marked_at, identifier)
         case _:
             raise BadRequest("cursor: expected one from an answer of this list", field="cursor")
@@ -317,7 +322,7 @@ def _read_cursor(cursor: str | None) -> LeadCursor | None:
 
 def _read_place(cursor: str) -> tuple[int, str]:
     match _decode(cursor):
-        case [int(time), str(mid)]:
+        case [int(time), str(mid)] if _in_range(time):
             return time, mid
         case _:
             raise BadRequest("cursor: expected one from an answer of this list", field="cursor")

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import TypeAlias
 
-    from typing_extensions import Self
-
     from pequel.errors import Reason
     from pequel.message import Data, Id
     from pequel.reporter import OnError
@@ -84,7 +82,7 @@ class Client:
         self._workers: dict[int, Worker] = {}
         weakref.finalize(self, _retire, self._workers).atexit = False
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> Client:
         return self
 
     def __exit__(

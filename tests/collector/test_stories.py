@@ -58,9 +58,7 @@ class Story:
         self, user: str, event: str, at: int, account: str | None = None, **properties: Any
     ) -> list[str]:
         """One event."""
-        return self.tell(
-            "track", user, at, event=event, properties=properties, groupId=account
-        )
+        return self.tell("track", user, at, event=event, properties=properties, groupId=account)
 
     def status(self, kind: Kind, identifier: str) -> dict[str, Any]:
         """What the API says."""

@@ -36,10 +36,10 @@ def import_(file: BinaryIO, **given: Any) -> None:
     settings = settings_from(given)
     log = Log(file, settings.max_body)
     started = time.monotonic()
-    with replaying() as replayed, closing(open_collector(settings, progress=replayed)) as collector:
-        job = Import(collector.ingest.accept, settings, now)
-        with reading(file) as progress:
-            summary = job.run(log, progress)
+    with replaying() as replayed:
+        collector = open_collector(settings, progress=replayed)
+    with closing(collector), reading(file) as progress:
+        summary = Import(collector.ingest.accept, settings, now).run(log, progress)
     for line in _told(summary, time.monotonic() - started):
         click.echo(line)
     if log.broken:

@@ -43,9 +43,9 @@ def _option(setting: Setting) -> Callable[[Command], Command]:
     return click.option(
         "--" + setting.name.replace("_", "-"),
         type=_type(setting),
-        envvar=setting.variable,
-        show_envvar=True,
-        help=f"{setting.help}  [default: {setting.default}]",
+        # PEQUEL_HOST may be the SDK's, which is a URL: Settings.load tells them apart.
+        envvar=None if setting.name == "host" else setting.variable,
+        help=f"{setting.help}  [env var: {setting.variable}; default: {setting.default}]",
     )
 
 

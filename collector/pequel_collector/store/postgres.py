@@ -52,6 +52,8 @@ class PostgresSession(Session):
         psycopg.errors.ReadOnlySqlTransaction,
     )
 
+    too_long: ClassVar[tuple[type[Exception], ...]] = (psycopg.errors.ProgramLimitExceeded,)
+
     _names = itertools.count()
 
     @property
@@ -159,7 +161,7 @@ def _temporary() -> Iterator[None]:
 
 @lru_cache(maxsize=512)
 def _said(statement: str) -> bytes:
-    return re.sub(r":(\w+)", r"%(\1)s", statement.replace("%", "%%")).encode()
+    return re.sub(r":([a-z]\w*)", r"%(\1)s", statement.replace("%", "%%")).encode()
 
 
 @lru_cache(maxsize=64)

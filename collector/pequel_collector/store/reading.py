@@ -121,9 +121,12 @@ class SqlReading(Reading):
         found = self._session.run(statement, limit=limit, **values)
         return [rows.to_listed_lead(row) for row in found]
 
-    def leads_of(self, subject: str) -> list[Lead]:
-        found = self._session.run(sql.LEADS_OF, subject=subject, bucket=bucket_of(subject))
-        return [rows.to_lead(row) for row in found]
+    def leads_of(self, subjects: Collection[str]) -> dict[str, list[Lead]]:
+        found: dict[str, list[Lead]] = {subject: [] for subject in subjects}
+        for row in self._of(sql.LEADS_OF, found):
+            lead = rows.to_lead(row)
+            found[lead.subject].append(lead)
+        return found
 
     # -- what people decided, and the rest -------------------------------------------------
 

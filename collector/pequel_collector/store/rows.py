@@ -8,10 +8,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..model import JSON, Key, Lead, Message, Rejection, Stored, account_key, bucket_of
+from ..model import (
+    JSON,
+    NOTHING,
+    Key,
+    Lead,
+    Message,
+    Rejection,
+    Stored,
+    account_key,
+    bucket_of,
+)
 from ..ports import LeadCursor, Membership, Refused, Trait, Version
 from .session import Row
-from .texts import armour, armour_or_none, bare, bare_or_none, decode, encode
+from .texts import armour, bare, decode, encode
 
 RANKS = {"high": 0, "normal": 1, "low": 2}
 
@@ -24,20 +34,20 @@ def from_message(stored: Stored, block: int) -> Row:
         bucket_of(message.subject),
         block,
         armour(message.subject),
-        armour_or_none(account),
+        armour(account),
         account_bucket(account),
         message.time,
         message.received,
         message.type,
-        armour_or_none(message.name),
-        armour_or_none(message.account),
-        armour_or_none(message.anonymous_id),
-        armour_or_none(message.previous_id),
+        armour(message.name),
+        armour(message.account),
+        armour(message.anonymous_id),
+        armour(message.previous_id),
         message.sent,
         _object(message.properties),
         _object(message.traits),
         _object(message.context),
-        armour_or_none(message.original),
+        armour(message.original),
     )
 
 
@@ -53,17 +63,17 @@ def to_message(row: Row) -> Stored:
         bare(subject),
         time,
         received,
-        bare_or_none(name),
-        bare_or_none(anonymous_id),
-        bare_or_none(previous_id),
-        bare_or_none(named_account),
-        decode(properties) if properties else {},
-        decode(traits) if traits else {},
-        decode(context) if context else {},
-        bare_or_none(original),
+        bare(name),
+        bare(anonymous_id),
+        bare(previous_id),
+        bare(named_account),
+        decode(properties) if properties else NOTHING,
+        decode(traits) if traits else NOTHING,
+        decode(context) if context else NOTHING,
+        bare(original),
         sent,
     )
-    return Stored(message, bare_or_none(account))
+    return Stored(message, bare(account))
 
 
 def account_bucket(account: str | None) -> int | None:
@@ -113,9 +123,9 @@ def from_lead(lead: Lead) -> Row:
         lead.state,
         lead.kind,
         lead.priority,
-        armour_or_none(lead.owner),
+        armour(lead.owner),
         lead.due_at,
-        armour_or_none(lead.account),
+        armour(lead.account),
         encode(lead.flags),
         encode(lead.evidence),
         RANKS.get(lead.priority, RANKS["normal"]),
@@ -140,9 +150,9 @@ def to_lead(row: Row) -> Lead:
         state,
         kind,
         priority,
-        bare_or_none(owner),
+        bare(owner),
         due_at,
-        bare_or_none(account),
+        bare(account),
         decode(flags),
         decode(evidence),
     )
@@ -183,12 +193,12 @@ def from_refused(refused: Refused) -> Row:
     return (
         armour(id_),
         received_at,
-        armour_or_none(key),
+        armour(key),
         rejection.index,
         rejection.code,
         armour(rejection.message),
-        armour_or_none(rejection.field),
-        armour_or_none(rejection.mid),
+        armour(rejection.field),
+        armour(rejection.mid),
         armour(rejection.payload),
         bucket_of(id_),
     )
@@ -197,10 +207,8 @@ def from_refused(refused: Refused) -> Row:
 def to_refused(row: Row) -> Refused:
     """A refused message."""
     id_, received_at, key, index, code, message, field, mid, payload = row
-    rejection = Rejection(
-        index, code, bare(message), bare_or_none(field), bare_or_none(mid), bare(payload)
-    )
-    return Refused(bare(id_), received_at, bare_or_none(key), rejection)
+    rejection = Rejection(index, code, bare(message), bare(field), bare(mid), bare(payload))
+    return Refused(bare(id_), received_at, bare(key), rejection)
 
 
 def _object(value: Mapping[str, JSON]) -> Any:

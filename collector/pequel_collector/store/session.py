@@ -11,7 +11,7 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, ClassVar, NamedTuple
 
-from ..errors import Unavailable
+from ..errors import TooLarge, Unavailable
 from .texts import armour
 
 Row = tuple[Any, ...]
@@ -30,6 +30,9 @@ class Session(ABC):
 
     temporary: ClassVar[tuple[type[Exception], ...]]
     """The driver's errors that mean: not now."""
+
+    too_long: ClassVar[tuple[type[Exception], ...]] = ()
+    """Its errors that mean: never, for a text does not fit into an index."""
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection
@@ -100,6 +103,9 @@ class Session(ABC):
             raise RuntimeError("the transaction is over")
         try:
             yield
+        except self.too_long as error:
+            self._failed = True
+            raise TooLarge("an id or a name is too long for the database") from error
         except self.temporary as error:
             self._failed = True
             raise Unavailable("the database cannot be used at the moment") from error

@@ -200,7 +200,7 @@ def _applying(step: Migration) -> Any:
 def _temporary() -> Iterator[None]:
     try:
         yield
-    except sqlite3.OperationalError as error:
+    except sqlite3.DatabaseError as error:
         raise Unavailable(f"cannot open the database: {error}") from error
 
 

@@ -175,7 +175,9 @@ _LEADS = f"SELECT {', '.join(_LEAD)}, rank FROM lead"
 
 LEAD = f"{_LEADS} WHERE id = :id"
 
-LEADS_OF = f"{_LEADS} WHERE subject = :subject AND bucket = :bucket ORDER BY qualified_at, id"
+LEADS_OF = f"""
+{_LEADS} WHERE subject = ANY(:subjects) AND bucket = ANY(:buckets) ORDER BY qualified_at, id
+"""
 
 LISTED_LEADS = f"""
 {_LEADS} WHERE {{conditions}}

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import json
 import re
+from typing import TypeVar
 
 import msgspec
 
 from ..model import JSON
+
+Text = TypeVar("Text", str, str | None)
 
 _MARK = "\ufdd0"  # no character at all, by the definition of Unicode
 _UNSAFE = re.compile(f"[\0\ud800-\udfff{_MARK}]")
@@ -22,28 +25,18 @@ _encoder = msgspec.json.Encoder(decimal_format="number")
 _decoder = msgspec.json.Decoder()
 
 
-def armour(text: str) -> str:
-    """A text as it is stored."""
-    if text.isascii() and "\0" not in text:
+def armour(text: Text) -> Text:
+    """A text, or none, as it is stored."""
+    if not text or (text.isascii() and "\0" not in text):
         return text
     return _UNSAFE.sub(lambda found: f"{_MARK}{ord(found[0]):04x}", text)
 
 
-def bare(text: str) -> str:
-    """A text as it was before it was stored."""
-    if _MARK not in text:
+def bare(text: Text) -> Text:
+    """A text, or none, as it was before it was stored."""
+    if not text or _MARK not in text:
         return text
     return _ARMOURED.sub(lambda found: chr(int(found[1], 16)), text)
-
-
-def armour_or_none(text: str | None) -> str | None:
-    """A text that may be missing, as it is stored."""
-    return None if text is None else armour(text)
-
-
-def bare_or_none(text: str | None) -> str | None:
-    """A text that may be missing, as it was before it was stored."""
-    return None if text is None else bare(text)
 
 
 def encode(value: JSON) -> str:

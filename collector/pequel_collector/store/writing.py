@@ -16,7 +16,7 @@ from . import statements as sql
 from .blocks import Fill, OpenBlock
 from .reading import SqlReading
 from .session import Session
-from .texts import armour, bare, bare_or_none
+from .texts import armour, bare
 
 
 class SqlWriting(SqlReading, Writing):
@@ -81,7 +81,7 @@ class SqlWriting(SqlReading, Writing):
         if len(found) < len(mids):
             raise LookupError(f"not all of {len(mids)} messages are stored under {subject!r}")
         moves = [
-            _Move(bare(mid), block, time, bare_or_none(account), mids[bare(mid)])
+            _Move(bare(mid), block, time, bare(account), mids[bare(mid)])
             for mid, block, time, account in found
         ]
         return [move for move in moves if move.account != move.to]

@@ -75,12 +75,11 @@ def describe(value: JSON) -> str:
     if isinstance(value, list):
         return "a list"
     if isinstance(value, str):
-        return f"the text {_short(value)}"
+        return f"the text {_short(value)!a}"
     if value is None or isinstance(value, bool):
         return str({None: "null", True: "true", False: "false"}[value])
-    return f"the number {_short(value)[1:-1]}"
+    return f"the number {_short(str(value))}"
 
 
-def _short(value: JSON) -> str:
-    text = str(value)
-    return ascii(text if len(text) <= 40 else text[:40] + "…")
+def _short(text: str) -> str:
+    return text if len(text) <= 40 else text[:40] + "..."

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from pequel_collector.errors import PequelError, Unavailable
 
@@ -232,6 +234,19 @@ class TestBodies:
             environ_overrides={"wsgi.input_terminated": True},
         )
         assert (answer.status_code, answer.json["code"]) == (413, "too_large")
+
+    @given(
+        st.binary(max_size=50) | st.text(max_size=50).map(str.encode),
+        st.sampled_from([b"", b"{", b'{"batch":[', b"\x1f\x8b", b'{"batch":[{"type":"track",']),
+        st.sampled_from(["batch", "t", "i", "g", "p", "s", "a"]),
+    )
+    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+    def test_of_any_bytes_are_taken_or_refused(
+        self, client: FlaskClient, rest: bytes, start: bytes, path: str
+    ) -> None:
+        answer = client.post(f"/v1/{path}", data=start + rest, headers=WRITE)
+        assert answer.status_code in (200, 400)
+        assert answer.json["success"] is (answer.status_code == 200)
 
 
 class TestAnswers:

@@ -164,13 +164,14 @@ def _suggest(collector: Running) -> None:
 
 
 def _row(*cells: tuple[str, str], text: str) -> None:
-    """Print cells, each with its colour, and a text that wraps beside them."""
+    """Print cells, each bold or in its colour, and a text that wraps beside them."""
     indent = sum(len(cell) + 2 for cell, _ in cells)
-    styled = (
-        click.style(cell, bold=how == "bold", fg=how if how not in ("", "bold") else None)
-        for cell, how in cells
-    )
+    styled = (_styled(cell, how) for cell, how in cells)
     click.echo("  ".join(styled) + "  " + _wrapped(text, indent))
+
+
+def _styled(cell: str, how: str) -> str:
+    return click.style(cell, bold=True) if how == "bold" else click.style(cell, fg=how or None)
 
 
 def _say(text: str) -> None:

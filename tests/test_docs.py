@@ -1,0 +1,469 @@
+"""The documentation cannot rot: what there is stands in it, and what stands in it works."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+import re
+import shlex
+import sqlite3
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple, get_args
+
+import click
+import pytest
+from marshmallow import Schema
+from msgspec.structs import fields
+
+import pequel
+import pequel.config
+from pequel_collector import config, errors
+from pequel_collector.cli.commands import pequel as cli
+from pequel_collector.cli.options import SECRET
+from pequel_collector.errors import DefinitionError, PequelError
+from pequel_collector.keys import KINDS
+from pequel_collector.rules import quantities, reader, reader_conditions, reader_leaves
+from pequel_collector.rules.definition import Catalogue
+from pequel_collector.rules.reader import read_catalogue
+from pequel_collector.rules.reader_nodes import GUARDS, MEASURES
+from pequel_collector.rules.sentence import describe
+from pequel_collector.store import open_store
+from pequel_collector.web import arguments, schemas
+from pequel_collector.web.app import create_app
+from pequel_collector.web.errors import INGEST
+from pequel_collector.web.paths import VIEWS
+from pequel_collector.wire.event import Code, Event, EventType
+from support.streams import collector_of
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+DOCS = REPOSITORY / "docs"
+PAGES = [REPOSITORY / "README.md", *sorted(DOCS.glob("*.md"))]
+LINKING = [*PAGES, REPOSITORY / "CHANGELOG.md", *sorted((DOCS / "design").glob("*.md"))]
+
+FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+SPAN = re.compile(r"`([^`\n]+)`")
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+READS = re.compile(r'^```toml\n([^`]*name *= "(\w+)"[^`]*)^```\n\nReads: \*(.+)\*$', re.MULTILINE)
+COMMAND = re.compile(r"(?:^|[|(] ?|^\$ )(?:[A-Z_]+=\S+ )*pequel ([^|)#]*)")
+WRONG = re.compile(r"^```toml wrong\n([^`]*?)^```\n\n```text\n([^`]*?)^```$", re.MULTILINE)
+
+# What a snippet may rely on without showing it.
+PROJECT = '[project]\nsignup = "signed_up"\nconversion = "subscription_started"\n'
+
+
+class Block(NamedTuple):
+    """A block of code, and where it begins."""
+
+    file: Path
+    line: int
+    language: str
+    text: str
+
+
+class Command(NamedTuple):
+    """A command line that somebody may copy, and where it stands."""
+
+    file: Path
+    line: int
+    words: list[str]
+
+
+def page(name: str) -> str:
+    """The text of a page of the documentation."""
+    return (DOCS / name).read_text()
+
+
+def blocks() -> Iterator[Block]:
+    """Every block of code on every page."""
+    for file in PAGES:
+        text = file.read_text()
+        for found in FENCE.finditer(text):
+            yield Block(file, text.count("\n", 0, found.start()) + 1, found[1], found[2])
+
+
+def examples(language: str) -> list[Any]:
+    """The blocks in a language, as cases."""
+    return named(block for block in blocks() if block.language == language)
+
+
+def named(found: Iterable[Block | Command]) -> list[Any]:
+    """Cases that are called by where they stand."""
+    return [pytest.param(one, id=f"{one.file.name}:{one.line}") for one in found]
+
+
+def missing(words: Iterable[str], *pages: str) -> list[str]:
+    """The words that do not stand as code in the text or the tables of these pages."""
+    prose = "".join(FENCE.sub("", page(name)) for name in pages)
+    spans = "\n".join(SPAN.findall(prose))
+    return [word for word in dict.fromkeys(words) if not stands_in(word, spans)]
+
+
+def stands_in(word: str, text: str) -> bool:
+    """Whether a text has a word, and not only as a part of another."""
+    return re.search(rf"(?<![\w@]){re.escape(word)}(?![\w/])", text) is not None
+
+
+def row(*cells: str) -> str:
+    """A row of a table."""
+    return squeezed(f"| {' | '.join(cells)} |")
+
+
+def rows(name: str) -> set[str]:
+    """Every row of every table of a page."""
+    return {squeezed(line) for line in page(name).splitlines() if line.startswith("|")}
+
+
+def told(name: str, heading: str) -> set[str]:
+    """What the table below a heading tells of: the code in its first column."""
+    _, _, after = FENCE.sub("", page(name)).partition(f"# {heading}\n")
+    section = re.split("^#", after, maxsplit=1, flags=re.MULTILINE)[0]
+    table = re.search(r"(?:^\|.*\n)+", section, re.MULTILINE)
+    first = [line.split(" | ")[0] for line in table[0].splitlines()] if table else []
+    return {span.strip('"') for cells in first for span in SPAN.findall(cells)}
+
+
+def settings_in(name: str) -> set[str]:
+    """The rows about settings: those with a variable of the environment."""
+    return {line for line in rows(name) if "`PEQUEL_" in line}
+
+
+def squeezed(line: str) -> str:
+    """A line with one blank where it has several."""
+    return re.sub(" +", " ", line)
+
+
+def cell(value: object) -> str:
+    """A value as it stands in a table: as code, or not at all."""
+    return "" if value == "" else f"`{value}`"
+
+
+# -- what stands in it works -------------------------------------------------------------------
+
+
+def whole(text: str) -> Catalogue:
+    """The catalogue of a snippet, with what it leaves out put around it."""
+    if not re.search(r"^\[", text, re.MULTILINE):
+        text = f'[[pql]]\nname = "example"\n{text}'
+    return read_catalogue(text if "[project]" in text else PROJECT + text)
+
+
+def sentences() -> list[Any]:
+    """Definitions and the sentences below them, as cases."""
+    found = READS.findall(page("definitions.md"))
+    return [pytest.param(text, sentence, id=name) for text, name, sentence in found]
+
+
+class TestExamples:
+    """Whoever copies one has something that works."""
+
+    @pytest.mark.parametrize("block", examples("toml"))
+    def test_definitions_can_be_read(self, block: Block) -> None:
+        assert whole(block.text).text
+
+    @pytest.mark.parametrize(
+        ("text", "sentence"),
+        [
+            pytest.param(text, said, id=name)
+            for text, name, said in READS.findall(page("definitions.md"))
+        ],
+    )
+    def test_the_sentence_below_a_definition_is_its_own(self, text: str, sentence: str) -> None:
+        assert describe(whole(text).definitions[-1]) == sentence
+
+    def test_mistakes_are_told_as_shown(self) -> None:
+        [(text, told)] = WRONG.findall(page("definitions.md"))
+        with pytest.raises(DefinitionError) as error:
+            read_catalogue(text)
+        assert str(error.value) == told.rstrip()
+
+    @pytest.mark.parametrize("block", examples("python"))
+    def test_python_compiles(self, block: Block) -> None:
+        compile(block.text, block.file.name, "exec")
+
+    @pytest.mark.parametrize("block", examples("json"))
+    def test_json_is_json(self, block: Block) -> None:
+        assert json.loads(block.text)
+
+    @pytest.mark.parametrize("block", examples("sql"))
+    def test_questions_can_be_asked_of_the_store(
+        self, block: Block, database: sqlite3.Connection
+    ) -> None:
+        assert database.execute(block.text).fetchall() == []
+
+
+# -- command lines -----------------------------------------------------------------------------
+
+
+def command_lines() -> Iterator[Command]:
+    """Every use of ``pequel``: in the lines of a console, and in spans of code."""
+    for file in PAGES:
+        language = ""
+        for number, line in enumerate(file.read_text().splitlines(), 1):
+            if line.startswith("```"):
+                language = "" if language else line.removeprefix("```") or "text"
+                continue
+            shown = SPAN.findall(line) if not language else [line] * (language == "console")
+            for words in (words for part in shown for words in COMMAND.findall(part)):
+                yield Command(file, number, shlex.split(words))
+
+
+def understood(command: click.Command, words: list[str]) -> click.Command:
+    """The command that a command line runs. Raises where it does not take these words."""
+    if isinstance(command, click.Group) and words and words[0] in command.commands:
+        return understood(command.commands[words[0]], words[1:])
+    _, left, _ = command.make_parser(click.Context(command)).parse_args(words)
+    if left:
+        raise click.UsageError(f"{command.name} does not take {left}")
+    return command
+
+
+def family(group: click.Group, *path: str) -> Iterator[str]:
+    """The words that run each command."""
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from family(command, *path, name)
+        else:
+            yield " ".join((*path, name))
+
+
+class TestCommandLines:
+    """What is shown can be typed, and what can be typed is shown."""
+
+    def test_there_are_some(self) -> None:
+        assert {command.words[0] for command in command_lines()} > set(cli.commands)
+
+    @pytest.mark.parametrize("command", named(command_lines()))
+    def test_every_command_and_option_that_is_shown_exists(self, command: Command) -> None:
+        assert understood(cli, command.words)
+
+    @pytest.mark.parametrize("path", [*family(cli)])
+    def test_every_command_is_shown_with_its_options(self, path: str) -> None:
+        command = understood(cli, path.split())
+        flags = [flag for option in command.params for flag in option.opts if flag[:2] == "--"]
+        shown = page("operating.md")
+        assert [words for words in (f"pequel {path}", *flags) if not stands_in(words, shown)] == []
+
+
+# -- links -------------------------------------------------------------------------------------
+
+
+def anchors(file: Path) -> set[str]:
+    """The fragments that lead to a heading of a page."""
+    headings = HEADING.findall(FENCE.sub("", file.read_text()))
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+class TestLinks:
+    """They lead somewhere."""
+
+    @pytest.mark.parametrize("file", LINKING, ids=lambda file: file.name)
+    def test_every_relative_link_resolves(self, file: Path) -> None:
+        broken = []
+        for link in LINK.findall(FENCE.sub("", file.read_text())):
+            path, _, fragment = link.partition("#")
+            target = (file.parent / path).resolve() if path else file
+            if link.startswith("http"):
+                continue
+            if not target.exists() or (fragment and fragment not in anchors(target)):
+                broken.append(link)
+        assert broken == []
+
+    def test_the_readme_leads_to_every_page(self) -> None:
+        links = LINK.findall(PAGES[0].read_text())
+        assert [file.name for file in PAGES[1:] if f"docs/{file.name}" not in links] == []
+
+
+# -- what there is stands in it ----------------------------------------------------------------
+
+
+def names_of(schema: type[Schema]) -> set[str]:
+    """The fields of an answer as they are called in it."""
+    return {field.data_key or name for name, field in schema().fields.items()}
+
+
+TABLES: list[tuple[str, str, Iterable[str]]] = [
+    ("sdk.md", "Stats and drops", pequel.REASONS),
+    ("definitions.md", "`[project]`", reader.PROJECT),
+    ("definitions.md", "`[[pql]]`", reader.DEFINITION),
+    ("definitions.md", "Conditions", MEASURES),
+    ("definitions.md", "Comparisons", reader_conditions.OPERATORS),
+    ("definitions.md", "Guards", GUARDS),
+    ("wire-format.md", "Events", [field.encode_name for field in fields(Event)]),
+    ("wire-format.md", "Verdicts", get_args(Code)),
+    ("api.md", "`GET /v1/pqls`", arguments.LeadArguments().fields),
+    ("api.md", "A lead", names_of(schemas.Lead)),
+    ("operating.md", "Keys", KINDS),
+]
+
+
+@pytest.mark.parametrize(("name", "heading", "expected"), TABLES, ids=[t[1] for t in TABLES])
+def test_a_table_tells_of_what_there_is_and_of_nothing_else(
+    name: str, heading: str, expected: Iterable[str]
+) -> None:
+    assert told(name, heading) == set(expected)
+
+
+class TestTheSdk:
+    """`docs/sdk.md`."""
+
+    def test_every_public_name_is_there(self) -> None:
+        assert missing(pequel.__all__, "sdk.md") == []
+
+    def test_the_settings_are_those_there_are(self) -> None:
+        assert settings_in("sdk.md") == {
+            row(cell(s.name), cell(s.variable), cell(s.default), s.help)
+            for s in pequel.config.SETTINGS
+        }
+
+    def test_every_argument_of_every_call_is_there(self) -> None:
+        calls = [pequel.configure, pequel.Client, *vars(pequel.Client).values()]
+        public = [call for call in calls if callable(call) and call.__name__[0] != "_"]
+        names = {name for call in public for name in inspect.signature(call).parameters}
+        assert missing(names - {"self"}, "sdk.md") == []
+
+    def test_every_count_and_verdict_is_there(self) -> None:
+        verdicts = [verdict.name for verdict in pequel.Verdict]
+        assert missing(verdicts, "sdk.md") == []
+        assert [name for name in pequel.Stats._fields if name not in page("sdk.md")] == []
+
+
+class TestDefinitions:
+    """`docs/definitions.md`."""
+
+    def test_every_table_of_the_file_is_there(self) -> None:
+        assert missing(reader.FILE, "definitions.md") == []
+
+    def test_every_key_of_a_leaf_is_there(self) -> None:
+        keys = [*reader_leaves.EVENT, *reader_leaves.TRAIT, *reader_conditions.CONDITION]
+        assert missing(keys, "definitions.md") == []
+
+    def test_every_word_for_what_is_distinct_and_every_anchor_is_there(self) -> None:
+        words = [*reader_leaves.DISTINCT, *reader_leaves.ANCHORS]
+        assert missing(words, "definitions.md") == []
+
+    def test_every_unit_is_there(self) -> None:
+        units = [*quantities._DURATIONS, *quantities._AMOUNTS]
+        assert missing(units, "definitions.md") == []
+
+    def test_every_kind_of_lead_is_there(self) -> None:
+        assert missing(arguments.KINDS, "definitions.md") == []
+
+
+class TestTheWire:
+    """`docs/wire-format.md`."""
+
+    def test_every_type_of_event_is_there(self) -> None:
+        assert missing(get_args(EventType), "wire-format.md") == []
+
+    def test_every_limit_is_there_with_its_default(self) -> None:
+        limits = [s for s in config.SETTINGS if s.name.startswith("max_")]
+        assert [s.name for s in limits if f"{s.default:,}" not in page("wire-format.md")] == []
+
+
+class TestTheApi:
+    """`docs/api.md`, and what it shares with `docs/wire-format.md`."""
+
+    def test_every_path_is_there(self) -> None:
+        """Events in on one page, questions on the other."""
+        for rule in create_app(collector_of("")).url_map.iter_rules():
+            takes_events = rule.endpoint.partition(".")[0] == INGEST
+            name = "wire-format.md" if takes_events else "api.md"
+            assert missing(paths(rule.rule), name) == []
+
+    def test_every_state_is_there(self) -> None:
+        assert missing(arguments.STATES, "api.md") == []
+
+    def test_every_field_of_an_answer_is_there(self) -> None:
+        """In the text, the tables or an example."""
+        known = [one for one in vars(schemas).values() if is_schema(one)]
+        names = {name for schema in known for name in names_of(schema)}
+        assert [name for name in names if not stands_in(name, page("api.md"))] == []
+
+    def test_every_code_of_an_error_is_there(self) -> None:
+        assert missing(error_codes(), "api.md", "wire-format.md") == []
+
+
+def paths(rule: str) -> list[str]:
+    """A path as the documentation writes it, with every view behind it."""
+    path = re.sub("<[^>]+>", "{id}", rule)
+    return [path, *(f"{path}/{view}" for view in VIEWS)] if "<rest:" in rule else [path]
+
+
+def is_schema(thing: object) -> bool:
+    """Whether it is a class that says what an answer looks like."""
+    return isinstance(thing, type) and issubclass(thing, Schema) and thing is not Schema
+
+
+def error_codes() -> set[str]:
+    """The code of every kind of error, and every closer one that is given where it is raised."""
+    classes = [one for one in vars(errors).values() if isinstance(one, type)]
+    kinds = {one.__name__: one.code for one in classes if issubclass(one, PequelError)}
+    codes = set(kinds.values())
+    for path in (REPOSITORY / "collector").rglob("*.py"):
+        for call in ast.walk(ast.parse(path.read_text())):
+            if isinstance(call, ast.Call) and called(call) in kinds:
+                codes |= {str(one.value) for one in call.args[1:2] if isinstance(one, ast.Constant)}
+    return codes
+
+
+def called(call: ast.Call) -> str:
+    """The name of what is called."""
+    match call.func:
+        case ast.Name(name) | ast.Attribute(attr=name):
+            return name
+        case _:
+            return ""
+
+
+class TestOperating:
+    """`docs/operating.md`."""
+
+    def test_the_settings_are_those_there_are(self) -> None:
+        assert settings_in("operating.md") == {
+            row(option(s.name), cell(s.variable), cell(s.default), s.help) for s in config.SETTINGS
+        }
+
+
+def option(name: str) -> str:
+    """The option of a setting, as it stands in a table."""
+    return "" if name in SECRET else cell("--" + name.replace("_", "-"))
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    """The database of an empty store."""
+    path = tmp_path / "pequel.db"
+    open_store(f"sqlite:///{path}").close()
+    connection = sqlite3.connect(path)
+    yield connection
+    connection.close()
+
+
+def columns(database: sqlite3.Connection, kind: str) -> dict[str, list[str]]:
+    """The columns of each table, or of each view."""
+    found = database.execute("SELECT name FROM sqlite_master WHERE type = ?", [kind]).fetchall()
+    return {
+        name: [column[1] for column in database.execute(f"PRAGMA table_info({name})")]
+        for (name,) in found
+        if not name.startswith(("sqlite_", "_sqlite_"))
+    }
+
+
+class TestTheStore:
+    """`docs/store.md`."""
+
+    def test_every_table_and_column_is_there(self, database: sqlite3.Connection) -> None:
+        for name, names in columns(database, "table").items():
+            assert missing([name, *names], "store.md") == []
+
+    def test_every_view_for_people_is_there_with_its_columns(
+        self, database: sqlite3.Connection
+    ) -> None:
+        views = columns(database, "view")
+        assert told("store.md", "Views") == views.keys() - {"current_trait"}
+        for name in told("store.md", "Views"):
+            listed = " ".join(map(cell, views[name]))
+            assert [line for line in rows("store.md") if f"`{name}` |" in line and listed in line]
