@@ -22,7 +22,9 @@ import pequel.config
 from pequel_collector import config, errors
 from pequel_collector.cli.commands import pequel as cli
 from pequel_collector.cli.options import SECRET
+from pequel_collector.config import Settings
 from pequel_collector.errors import DefinitionError, PequelError
+from pequel_collector.importing import Line, event_of
 from pequel_collector.keys import KINDS
 from pequel_collector.rules import quantities, reader, reader_conditions, reader_leaves
 from pequel_collector.rules.definition import Catalogue
@@ -34,8 +36,10 @@ from pequel_collector.web import arguments, schemas
 from pequel_collector.web.app import create_app
 from pequel_collector.web.errors import INGEST
 from pequel_collector.web.paths import VIEWS
-from pequel_collector.wire.event import Code, Event, EventType
-from support.streams import collector_of
+from pequel_collector.wire import decode
+from pequel_collector.wire.event import Code, Envelope, Event, EventType
+from pequel_collector.wire.normalise import normalise
+from support.streams import NOW, collector_of
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DOCS = REPOSITORY / "docs"
@@ -82,6 +86,11 @@ def blocks() -> Iterator[Block]:
         text = file.read_text()
         for found in FENCE.finditer(text):
             yield Block(file, text.count("\n", 0, found.start()) + 1, found[1], found[2])
+
+
+def shown(name: str, language: str) -> list[str]:
+    """The text of each block in a language on one page."""
+    return [b.text for b in blocks() if (b.file.name, b.language) == (name, language)]
 
 
 def examples(language: str) -> list[Any]:
@@ -156,6 +165,16 @@ def sentences() -> list[Any]:
     return [pytest.param(text, sentence, id=name) for text, name, sentence in found]
 
 
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    """The database of an empty store."""
+    path = tmp_path / "pequel.db"
+    open_store(f"sqlite:///{path}").close()
+    connection = sqlite3.connect(path)
+    yield connection
+    connection.close()
+
+
 class TestExamples:
     """Whoever copies one has something that works."""
 
@@ -163,21 +182,15 @@ class TestExamples:
     def test_definitions_can_be_read(self, block: Block) -> None:
         assert whole(block.text).text
 
-    @pytest.mark.parametrize(
-        ("text", "sentence"),
-        [
-            pytest.param(text, said, id=name)
-            for text, name, said in READS.findall(page("definitions.md"))
-        ],
-    )
+    @pytest.mark.parametrize(("text", "sentence"), sentences())
     def test_the_sentence_below_a_definition_is_its_own(self, text: str, sentence: str) -> None:
         assert describe(whole(text).definitions[-1]) == sentence
 
     def test_mistakes_are_told_as_shown(self) -> None:
-        [(text, told)] = WRONG.findall(page("definitions.md"))
+        [(text, problems)] = WRONG.findall(page("definitions.md"))
         with pytest.raises(DefinitionError) as error:
             read_catalogue(text)
-        assert str(error.value) == told.rstrip()
+        assert str(error.value) == problems.rstrip()
 
     @pytest.mark.parametrize("block", examples("python"))
     def test_python_compiles(self, block: Block) -> None:
@@ -186,6 +199,18 @@ class TestExamples:
     @pytest.mark.parametrize("block", examples("json"))
     def test_json_is_json(self, block: Block) -> None:
         assert json.loads(block.text)
+
+    def test_a_batch_is_accepted(self) -> None:
+        """The body that the wire format begins with."""
+        batch = shown("wire-format.md", "json")[0].encode()
+        messages, rejected = normalise(decode.batch(batch), Settings(), NOW, str)
+        assert ([m.type for m in messages], rejected) == (["identify", "track"], [])
+
+    def test_lines_of_a_log_can_be_imported(self) -> None:
+        lines = "".join(shown("operating.md", "json")).encode().splitlines()
+        events = Envelope([event_of(Line(1, line)) for line in lines])
+        messages, rejected = normalise(events, Settings(), NOW, str)
+        assert ([m.type for m in messages], rejected) == (["track", "identify"], [])
 
     @pytest.mark.parametrize("block", examples("sql"))
     def test_questions_can_be_asked_of_the_store(
@@ -205,8 +230,8 @@ def command_lines() -> Iterator[Command]:
             if line.startswith("```"):
                 language = "" if language else line.removeprefix("```") or "text"
                 continue
-            shown = SPAN.findall(line) if not language else [line] * (language == "console")
-            for words in (words for part in shown for words in COMMAND.findall(part)):
+            parts = SPAN.findall(line) if not language else [line] * (language == "console")
+            for words in (words for part in parts for words in COMMAND.findall(part)):
                 yield Command(file, number, shlex.split(words))
 
 
@@ -243,8 +268,8 @@ class TestCommandLines:
     def test_every_command_is_shown_with_its_options(self, path: str) -> None:
         command = understood(cli, path.split())
         flags = [flag for option in command.params for flag in option.opts if flag[:2] == "--"]
-        shown = page("operating.md")
-        assert [words for words in (f"pequel {path}", *flags) if not stands_in(words, shown)] == []
+        text = page("operating.md")
+        assert [words for words in (f"pequel {path}", *flags) if not stands_in(words, text)] == []
 
 
 # -- links -------------------------------------------------------------------------------------
@@ -430,16 +455,6 @@ class TestOperating:
 def option(name: str) -> str:
     """The option of a setting, as it stands in a table."""
     return "" if name in SECRET else cell("--" + name.replace("_", "-"))
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[sqlite3.Connection]:
-    """The database of an empty store."""
-    path = tmp_path / "pequel.db"
-    open_store(f"sqlite:///{path}").close()
-    connection = sqlite3.connect(path)
-    yield connection
-    connection.close()
 
 
 def columns(database: sqlite3.Connection, kind: str) -> dict[str, list[str]]:

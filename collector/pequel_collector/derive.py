@@ -223,7 +223,9 @@ class Derivation:
         return opened, changed
 
     def _is_current(self, lead: Lead) -> bool:
-        return self.machines.versions.get(lead.definition) == lead.version
+        """Whether a lead rests on a definition that is in force, as it now stands."""
+        in_force = lead.definition in self.machines.of(lead.subject).by_name
+        return in_force and self.machines.versions[lead.definition] == lead.version
 
     def _lead(self, key: str, history: History, name: str, time: int, account: str | None) -> Lead:
         definition = self.machines.of(key).by_name[name].definition

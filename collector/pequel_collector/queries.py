@@ -192,7 +192,7 @@ class Queries:
         return [
             Explainer(machine, rule, facts, now, world).progress()
             for rule in machine.rules
-            if rule.definition.name not in done
+            if rule.name not in done
         ]
 
 

@@ -32,7 +32,9 @@ name = "d1"
 when = { event = "project_created" }
 [[pql]]
 name = "d2"
-when = { event = "project_created", distinct = "project_id", gte = 3, within = "14d", of = "signup" }
+within = "14d"
+of = "signup"
+when = { event = "project_created", distinct = "project_id", gte = 3 }
 [[pql]]
 name = "d3"
 when = { event = "report_exported", gte = 5, within = "7d" }

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from oracle import qualifications
 from oracle.streams import FIRST, catalogues, streams
 from oracle.toml import to_toml
-from support.streams import answers, collector_of, marks, messages_of
-
 from pequel_collector import history
 from pequel_collector.bootstrap import Collector
+from support.streams import answers, collector_of, marks, messages_of
 
 Plain = dict[str, Any]
 many = settings(

@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from support.streams import collector_of, messages_of
 
 from pequel_collector.bootstrap import Collector
 from pequel_collector.model import Kind
+from pequel_collector.ports import LeadFilter
+from support.streams import collector_of, messages_of, plain_event
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 START = 1_772_323_200_000  # 2026-03-01T00:00Z
@@ -46,11 +47,8 @@ class Story:
     def tell(self, kind: str, user: str, at: int, **parts: Any) -> list[str]:
         """One message; the definitions that qualified because of it."""
         self.told += 1
-        plain = {
-            **{"type": kind, "userId": user, "anonymousId": None, "previousId": None},
-            **{"groupId": None, "event": None, "properties": {}, "traits": {}, "context": {}},
-            **{"messageId": f"m{self.told:05}", "time": START + at, **parts},
-        }
+        told = {"type": kind, "event": None, **parts}
+        plain = plain_event(user, message_id=f"m{self.told:05}", time=START + at, **told)
         receipt = self.collector.ingest.accept(messages_of([plain]))
         return [lead.definition for lead in receipt.qualified]
 
@@ -196,12 +194,8 @@ def test_an_account_reaches_two_thousand_messages_whoever_writes_them() -> None:
 
 
 def _messages(count: int) -> Iterable[dict[str, Any]]:
-    for number in range(count):
-        yield {
-            **{"type": "track", "userId": f"u{number % 7}", "anonymousId": None},
-            **{"previousId": None, "groupId": "acme", "event": "message_sent", "properties": {}},
-            **{"traits": {}, "context": {}, "messageId": f"m{number}", "time": START + number},
-        }
+    for n in range(count):
+        yield plain_event(f"u{n % 7}", "message_sent", f"m{n}", START + n, groupId="acme")
 
 
 def test_over_one_hundred_is_more_than_one_hundred() -> None:
@@ -274,8 +268,6 @@ def test_a_raised_hand_is_a_lead_at_once_with_its_own_clock() -> None:
         """)
     story.track("u1", "contact_sales_clicked", 0)
     story.track("u2", "project_created", 0)
-    from pequel_collector.ports import LeadFilter
-
     first, second = story.collector.queries.pqls(LeadFilter(), 10)["data"]
     assert (first["definition"], second["definition"]) == ("hand_raised", "activated")
     assert first["priority"] == "high"

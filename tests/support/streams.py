@@ -19,6 +19,14 @@ def collector_of(toml: str, url: str = "sqlite://") -> Collector:
     return open_collector(Settings(database=url), read_catalogue(toml), clock=lambda: NOW)
 
 
+def plain_event(user: str, event: str, message_id: str, time: int, **parts: Any) -> dict[str, Any]:
+    """A plain message of the oracle's form: an event, unless ``type`` says otherwise."""
+    absent = dict.fromkeys(("anonymousId", "previousId", "groupId"))
+    empty = {"properties": {}, "traits": {}, "context": {}}
+    told = {"type": "track", "userId": user, "event": event, "messageId": message_id, "time": time}
+    return {**absent, **empty, **told, **parts}
+
+
 def message_of(plain: Mapping[str, Any]) -> Message:
     """A message as the wire would make it."""
     kind, user, visitor = plain["type"], plain["userId"], plain["anonymousId"]

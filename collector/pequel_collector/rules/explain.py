@@ -44,7 +44,7 @@ class Explainer:
         """
         readings = self._readings(self.rule.definition.when)
         return {
-            "definition": self.rule.definition.name,
+            "definition": self.rule.name,
             "progress": round(self._share(self.rule.definition.when), 6),
             "leaves": [reading.progress() for reading in readings],
             "blocked_by": [g["guard"] for g in self._guards() if g["blocks"]],

@@ -45,7 +45,9 @@ class EventMeasure:
 
     def observe(self, state: State, fact: Fact, anchor: int | None) -> None:
         """Take in one event that the leaf names; facts come in order of time."""
-        if not self.accepts(fact) or not self.inside(fact.time, anchor):
+        if self.leaf.where and not self.accepts(fact):
+            return
+        if self.anchor is not None and not self.inside(fact.time, anchor):
             return
         found = self.value(fact)
         if found is not None:

@@ -37,6 +37,7 @@ Test = Callable[[State, int, World], bool]
 class Rule(NamedTuple):
     """A compiled definition: what must hold, and the guards of which none may."""
 
+    name: str
     definition: Definition
     when: Test
     guards: tuple[Test, ...]
@@ -94,7 +95,7 @@ class Machine:
         self._fed_by: list[tuple[EventMeasure, int]] = []
         self._read_by: dict[str, set[int]] = {}
         self.rules = [self._rule(i, d) for i, d in enumerate(self.definitions)]
-        self.by_name = {rule.definition.name: rule for rule in self.rules}
+        self.by_name = {rule.name: rule for rule in self.rules}
         self._always = frozenset(i for i, d in enumerate(self.definitions) if _turns_unseen(d))
         self._by_account = frozenset(i for i, d in enumerate(self.definitions) if _asks_customer(d))
         self._interests: dict[str, Interest | None] = {}
@@ -104,7 +105,12 @@ class Machine:
 
     def _rule(self, index: int, definition: Definition) -> Rule:
         when = self._test(definition.when, index)
-        return Rule(definition, when, tuple(self._test(g, index) for g in definition.unless))
+        return Rule(
+            definition.name,
+            definition,
+            when,
+            tuple(self._test(g, index) for g in definition.unless),
+        )
 
     def _test(self, node: Guard, index: int) -> Test:
         match node:
@@ -213,15 +219,10 @@ class Machine:
                 for measure in interest.measures:
                     measure.observe(state, fact, self.anchor(measure.anchor, state, time, world))
         for index in sorted(touched):
-            self._try(self.rules[index], state, time, world)
+            rule = self.rules[index]
+            if rule.name not in state.qualified and rule.qualifies(state, time, world):
+                state.qualified[rule.name] = [(time, state.account)]
         state.time = time
-
-    def _try(self, rule: Rule, state: State, time: int, world: World) -> None:
-        if rule.definition.name in state.qualified:
-            return
-        if rule.qualifies(state, time, world):
-            account = state.account if self.kind == "user" else None
-            state.qualified[rule.definition.name] = [(time, account)]
 
     def _register(self, state: State, fact: Fact, touched: set[int]) -> None:
         if fact.account is not None and self.kind == "user":
