@@ -182,6 +182,9 @@ class TestExamples:
     def test_definitions_can_be_read(self, block: Block) -> None:
         assert whole(block.text).text
 
+    def test_no_sentence_is_passed_over(self) -> None:
+        assert len(sentences()) == page("definitions.md").count("\nReads: ")
+
     @pytest.mark.parametrize(("text", "sentence"), sentences())
     def test_the_sentence_below_a_definition_is_its_own(self, text: str, sentence: str) -> None:
         assert describe(whole(text).definitions[-1]) == sentence

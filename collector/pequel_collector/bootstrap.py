@@ -60,9 +60,12 @@ def open_collector(
     Without a catalogue, the definitions file is read.
     """
     clock = clock or now
+    unnamed = catalogue is None and not Path(settings.config).exists()
     catalogue = catalogue or read_definitions(settings.config)
     store = open_store(settings.database)
     try:
+        if unnamed:
+            _require_no_definitions(store)
         backfill.refresh(store, catalogue, clock, progress)
     except BaseException:
         store.close()
@@ -76,6 +79,16 @@ def open_collector(
         keys=Keys(store, clock, settings),
         clock=clock,
     )
+
+
+def _require_no_definitions(store: Store) -> None:
+    """Where leads follow definitions, their file being out of sight is a mistake, not a wish."""
+    with store.reading() as view:
+        if view.versions():
+            raise NotFound(
+                f"there is no {DEFAULT_CONFIG} here, but the leads in this database follow "
+                "definitions: name their file with --config (an empty file takes them out)"
+            )
 
 
 def read_definitions(config: str) -> Catalogue:

@@ -58,7 +58,10 @@ class Refused(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LeadFilter:
-    """Which leads to list. None means any. Times are ms; ``from`` is included, ``to`` is not."""
+    """Which leads to list. None means any; of states, any but ``voided``.
+
+    Times are ms; ``from`` is included, ``to`` is not.
+    """
 
     definition: str | None = None
     subject_kind: str | None = None

@@ -157,7 +157,7 @@ class Queries:
             "first_seen": iso(first),
             "last_seen": iso(last),
             "event_counts": dict(sorted(tx.counts(key).items())),
-            "leads": self._leads(tx, tx.leads_of([key])[key]),
+            "leads": self._leads(tx, _standing(tx, key)),
         }
         if kind == "user":
             profile["account"] = current_account(tx, key)
@@ -298,8 +298,13 @@ def _decode(cursor: str) -> list[Any]:
     except (ValueError, binascii.Error):
         parts = None
     if not isinstance(parts, list):
-        raise BadRequest(f"cursor: found {cursor!r}, expected one from an answer", field="cursor")
+        raise _no_cursor()
     return parts
+
+
+def _no_cursor() -> BadRequest:
+    message = "cursor: expected the next_cursor of an answer of this list"
+    return BadRequest(message, "bad_parameter", field="cursor")
 
 
 def _in_range(*numbers: int) -> bool:
@@ -317,7 +322,7 @@ def _read_cursor(cursor: str | None) -> LeadCursor | None:
         case [int(rank), int(marked_at), str(identifier)] if _in_range(rank, marked_at):
             return LeadCursor(rank, marked_at, identifier)
         case _:
-            raise BadRequest("cursor: expected one from an answer of this list", field="cursor")
+            raise _no_cursor()
 
 
 def _read_place(cursor: str) -> tuple[int, str]:
@@ -325,4 +330,4 @@ def _read_place(cursor: str) -> tuple[int, str]:
         case [int(time), str(mid)] if _in_range(time):
             return time, mid
         case _:
-            raise BadRequest("cursor: expected one from an answer of this list", field="cursor")
+            raise _no_cursor()

@@ -82,7 +82,7 @@ class Client:
         self._workers: dict[int, Worker] = {}
         weakref.finalize(self, _retire, self._workers).atexit = False
 
-    def __enter__(self) -> Client:
+    def __enter__(self) -> Client:  # noqa: PYI034 - typing has no Self on Python 3.10
         return self
 
     def __exit__(

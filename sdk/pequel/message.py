@@ -45,8 +45,11 @@ def compose(
         read = None if value is None else READERS[field](field, value)
         if read is not None:
             message[field] = read
-    if "timestamp" not in message:
-        message["timestamp"] = instants.from_ms(now_ms)
+    # A time that the caller gives stands as it is, which both times together say; a time that
+    # is only ours may be corrected by how far our clock is off.
+    now = instants.from_ms(now_ms)
+    if message.setdefault("timestamp", now) is not now:
+        message["originalTimestamp"] = now
     if "messageId" not in message:
         message["messageId"] = new_id(now_ms)
     _check(kind, message)

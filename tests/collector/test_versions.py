@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 from pequel_collector.backfill import refresh
 from pequel_collector.bootstrap import Collector, open_collector
 from pequel_collector.config import Settings
+from pequel_collector.errors import NotFound
 from pequel_collector.ports import LeadFilter
 from pequel_collector.rules.reader import read_catalogue
 from support.streams import NOW, collector_of, messages_of, plain_event
@@ -81,3 +85,17 @@ def test_the_same_definitions_again_change_nothing(store_url: str) -> None:
     again = refresh(collector.store, collector.catalogue, collector.clock)
     assert (again.versions, again.subjects) == ([], 0)
     collector.close()
+
+
+def test_a_definitions_file_out_of_sight_is_a_mistake(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Started in the wrong folder, a collector says so instead of no longer marking."""
+    monkeypatch.chdir(tmp_path)
+    settings = Settings(database=f"sqlite:///{tmp_path / 'pequel.db'}")
+    open_collector(settings).close()
+    open_collector(settings, read_catalogue(TWICE)).close()
+    with pytest.raises(NotFound, match="name their file with --config"):
+        open_collector(settings)
+    (tmp_path / "pequel.toml").write_text("")
+    open_collector(settings).close()

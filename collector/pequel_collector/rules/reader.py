@@ -179,7 +179,7 @@ DEFINITION: dict[str, Reader] = {
     "sla": duration,
     "play": text,
     "owner": text,
-    "on_change": choice("retroactive", "forward"),
+    "on_change": choice("retroactive"),
 }
 
 PROJECT: dict[str, Reader] = {

@@ -15,6 +15,7 @@ from .values import lookup, measures_up, satisfies
 
 SHOWN = 10
 UNITS = {"@day": "day", "@hour": "hour", "@minute": "minute", "@user": "user", "@event": "event"}
+WORDS = {"lte": "at most", "lt": "fewer than", "eq": "exactly", "ne": "anything but"}
 LENGTHS = (("day", DAY), ("hour", 3_600_000), ("minute", 60_000), ("second", 1000))
 
 
@@ -60,8 +61,7 @@ class EventReading:
 
     def phrase(self) -> str:
         """The reading in words: ``3 different project_id of project_created (3 needed) …``."""
-        asked = self.needed if isinstance(self.needed, int) else "as asked"
-        return f"{self._counted()} ({asked} needed){self._span()}"
+        return f"{self._counted()} ({asked(self.leaf.comparison)} needed){self._span()}"
 
     def _bounds(self) -> tuple[int | None, int | None]:
         within = self.leaf.window.within
@@ -130,7 +130,8 @@ class TraitReading:
 
     def phrase(self) -> str:
         """The reading in words."""
-        return f"{self.leaf.condition.path} is {self.observed}"
+        value = "missing" if self.observed is None else self.observed
+        return f"{self.leaf.condition.path} is {value}"
 
 
 LeafReading = EventReading | TraitReading
@@ -145,6 +146,17 @@ def needed(comparison: Comparison) -> JSON:
             return int(comparison.operand // 1) + 1
         case operator:
             return {operator: plain(comparison.operand)}
+
+
+def asked(comparison: Comparison) -> str:
+    """What a comparison of a count asks for, in words."""
+    threshold = needed(comparison)
+    if isinstance(threshold, int):
+        return str(threshold)
+    [(operator, operand)] = threshold.items()
+    if operator == "between":
+        return f"{operand[0]} to {operand[1]}"
+    return f"{WORDS[operator]} {operand}"
 
 
 def plain(operand: Any) -> JSON:

@@ -31,6 +31,8 @@ _CONDITIONS = {
     "marked_after": "marked_at > :marked_after",
 }
 
+_STANDING = "state <> 'voided'"
+
 _BEHIND = """rank >= :rank AND (
   rank > :rank OR marked_at < :marked_at OR (marked_at = :marked_at AND id > :id)
 )"""
@@ -48,10 +50,11 @@ def listing(wanted: LeadFilter, after: LeadCursor | None) -> tuple[str, dict[str
     """The statement that lists these leads, and its values apart from the limit."""
     values = {f.name: v for f in fields(wanted) if (v := getattr(wanted, f.name)) is not None}
     conditions = [_CONDITIONS[name] for name in values]
+    conditions += [_STANDING] if wanted.state is None else []
     values |= {name: change(values[name]) for name, change in _CHANGED.items() if name in values}
     if wanted.account is not None:
         values["account_subject"] = account_key(wanted.account)
     if after is not None:
         conditions.append(_BEHIND)
         values |= after._asdict()
-    return sql.LISTED_LEADS.format(conditions=" AND ".join(conditions) or "1 = 1"), values
+    return sql.LISTED_LEADS.format(conditions=" AND ".join(conditions)), values

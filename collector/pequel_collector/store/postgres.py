@@ -86,7 +86,7 @@ class Postgres(Database):
     """A database on a server."""
 
     def __init__(self, url: str, clock: Callable[[], int]) -> None:
-        self._url = url
+        self._options = _options(url)
         self._clock = clock
         self._pool = Pool(self._connect)
 
@@ -114,8 +114,7 @@ class Postgres(Database):
 
     def _connect(self) -> psycopg.Connection[Row]:
         with _temporary():
-            options: dict[str, Any] = _DEFAULTS | conninfo_to_dict(self._url)
-            connection = psycopg.connect(**options, autocommit=True, client_encoding="utf8")
+            connection = psycopg.connect(**self._options, autocommit=True, client_encoding="utf8")
             connection.execute(_SETTINGS)
             return connection
 
@@ -125,13 +124,18 @@ CREATE TABLE IF NOT EXISTS migration (
   name TEXT NOT NULL PRIMARY KEY, applied_at BIGINT NOT NULL
 )
 """
+_MADE_MEANWHILE = (  # what a table that another process makes at the same time looks like
+    psycopg.errors.UniqueViolation,
+    psycopg.errors.DuplicateObject,
+    psycopg.errors.DuplicateTable,
+)
 _APPLIED = "SELECT name FROM migration"
 _ONE_AT_A_TIME = "LOCK TABLE migration IN EXCLUSIVE MODE"
 _NOTE_MIGRATION = "INSERT INTO migration (name, applied_at) VALUES (%s, %s)"
 
 
 def _migrate(connection: psycopg.Connection[Row], clock: Callable[[], int]) -> None:
-    with suppress(psycopg.errors.UniqueViolation):  # another process made it at the same time
+    with suppress(*_MADE_MEANWHILE):
         connection.execute(_MIGRATIONS)
     applied = {name for (name,) in connection.execute(_APPLIED)}
     for step in migrations(DIALECT):
@@ -149,14 +153,19 @@ def _apply(step: Migration, connection: psycopg.Connection[Row], now: int) -> No
     connection.execute(_NOTE_MIGRATION, (step.name, now))
 
 
+def _options(url: str) -> dict[str, Any]:
+    try:
+        return _DEFAULTS | conninfo_to_dict(url)
+    except psycopg.ProgrammingError as error:
+        raise Unsupported(f"not the address of a PostgreSQL database: {error}") from error
+
+
 @contextmanager
 def _temporary() -> Iterator[None]:
     try:
         yield
     except psycopg.OperationalError as error:
         raise Unavailable("the database cannot be reached") from error
-    except psycopg.ProgrammingError as error:
-        raise Unsupported(f"not the address of a PostgreSQL database: {error}") from error
 
 
 @lru_cache(maxsize=512)

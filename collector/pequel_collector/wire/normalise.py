@@ -7,6 +7,7 @@ from contextlib import suppress
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+import msgspec
 from msgspec import MsgspecError
 from msgspec.json import format as reformat
 
@@ -288,8 +289,15 @@ def _rejection(index: int, raw: bytes, fault: Fault, most: int) -> Rejection:
     return Rejection(index, fault.code, fault.message, fault.field, mid, _payload(raw, most))
 
 
+def _without_key(raw: bytes) -> bytes:
+    """An event without its write key: who may read what was refused may not learn to write."""
+    fields = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
+    fields.pop("writeKey", None)
+    return msgspec.json.encode(fields)
+
+
 def _payload(raw: bytes, most: int) -> str:
-    """A refused event as it came, without its white space, and cut at the limit of an event."""
+    """A refused event as it came, without key and white space, cut at the limit of an event."""
     with suppress(MsgspecError, RecursionError):
-        raw = reformat(raw, indent=-1)
+        raw = reformat(_without_key(raw) if b"writeKey" in raw else raw, indent=-1)
     return raw[:most].decode(errors="ignore")

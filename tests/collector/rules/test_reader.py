@@ -97,12 +97,12 @@ def test_the_keys_about_the_lead_are_kept() -> None:
     sla = "2d"
     play = "call"
     owner = "ada"
-    on_change = "forward"
+    on_change = "retroactive"
     """)
     assert (found.title, found.kind, found.priority, found.sla) == (
         "An X", "cross_sell", "low", 2 * DAY,
     )  # fmt: skip
-    assert (found.play, found.owner, found.on_change) == ("call", "ada", "forward")
+    assert (found.play, found.owner, found.on_change) == ("call", "ada", "retroactive")
 
 
 def test_the_source_is_the_table_as_plain_data() -> None:

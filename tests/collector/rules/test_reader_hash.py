@@ -48,7 +48,7 @@ SAME_MEANING = [
     ("definition", 'name = "x"', 'name = "y"'),
     ("definition", 'name = "x"', 'name = "x"\ntitle = "X"\nkind = "nudge"\nowner = "ada"'),
     ("definition", 'name = "x"', 'name = "x"\npriority = "high"\nsla = "4h"\nplay = "call"'),
-    ("definition", 'name = "x"', 'name = "x"\non_change = "forward"'),
+    ("definition", 'name = "x"', 'name = "x"\non_change = "retroactive"'),
     ("definition", 'name = "x"', 'name = "x"\nsubject = "user" # by default'),
     ("definition", '"14d"', '"2w"'),
     ("definition", "p = 1, q", "p = 1.0, q"),

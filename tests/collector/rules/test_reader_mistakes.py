@@ -118,7 +118,7 @@ KEYS = [
     Mistake("subject", "subject = ▸true", "true", 'one of "user", "account"'),
     Mistake("kind", 'kind = ▸"crosssell"', '"crosssell"', '"cross_sell"'),
     Mistake("priority", 'priority = ▸"urgent"', '"urgent"', 'one of "high", "normal", "low"'),
-    Mistake("on_change", 'on_change = ▸"back"', '"back"', 'one of "retroactive", "forward"'),
+    Mistake("on_change", 'on_change = ▸"forward"', '"forward"', '"retroactive"'),
     Mistake("title", "title = ▸1979-05-27", "1979-05-27", "a text that is not empty"),
     Mistake("within", "within = ▸7", "7", DURATION),
     Mistake(

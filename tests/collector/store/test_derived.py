@@ -211,6 +211,7 @@ FILTERS: list[tuple[dict[str, Any], str]] = [
     ({"country": "null"}, ""),
     ({"country": "DE", "plan": "\ud800"}, "0"),
     ({"plan": "7"}, ""),
+    ({"plan": "\ufdd0"}, "4"),
     ({"state": "new", "kind": "new", "country": "DE", "account": "acme"}, "6"),
     ({"definition": "' OR 1=1 --"}, ""),
 ]
@@ -233,21 +234,14 @@ class TestTheListOfLeads:
         save(store, *old.values())
         seen: list[int] = []
         after = None
-        arriving = iter(range(100, 200))
-        while True:
+        for turn in range(100, 130):
             with store.reading() as view:
                 page = view.leads(LeadFilter(), 7, after)
             if not page:
                 break
             seen += [int(found.id[1:]) for found, _ in page]
             after = page[-1][1]
-            save(
-                store,
-                *(
-                    lead(i, marked_at=50, priority=priorities[i % 3])
-                    for i, _ in zip(arriving, range(3), strict=False)
-                ),
-            )
+            save(store, lead(turn, marked_at=50, priority=priorities[turn % 3]))
         assert len(seen) == len(set(seen))
         assert [i for i in seen if i in old] == sorted(old, key=lambda i: (i % 3, -(i // 6), i))
 
@@ -273,6 +267,7 @@ class TestTheListOfLeads:
                     Trait("u:2", "country", 1, "m1", "DE"),
                     Trait("u:2", "country", 2, "m2", None),
                     Trait("u:3", "plan", 1, "m1", 7),
+                    Trait("u:4", "plan", 1, "m1", "\ufdd0"),
                     Trait("g:acme", "country", 1, "m1", "DE"),
                 ]
             )

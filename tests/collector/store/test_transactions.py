@@ -15,6 +15,7 @@ from pequel_collector.errors import TooLarge, Unavailable
 from pequel_collector.model import Key, Stored
 from pequel_collector.ports import Store
 from pequel_collector.store import open_store, postgres, sqlite
+from pequel_collector.store.session import Session
 
 MakeMessage = Callable[..., Stored]
 Run = Callable[..., list[tuple[object, ...]]]
@@ -63,6 +64,14 @@ class TestACommit:
         first.close()
         assert mids_of(open_again()) == [f"m{i}" for i in range(6)]
 
+    def test_is_followed_in_the_same_block_by_the_next_store(
+        self, open_again: Callable[[], Store], message: MakeMessage, run: Run
+    ) -> None:
+        for i in range(6):
+            with open_again().writing() as tx:
+                tx.append([message(f"m{i}")])
+        assert blocks(run) == {1: 4, 2: 2}
+
     def test_is_refused_where_a_statement_failed_even_if_nobody_minded(
         self, store: Store, message: MakeMessage
     ) -> None:
@@ -77,6 +86,23 @@ class TestACommit:
         with pytest.raises(Unavailable):
             write()
         assert mids_of(store) == []
+
+    def test_that_fails_is_no_commit(
+        self, store: Store, message: MakeMessage, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Not even in the memory of how full the open block is."""
+
+        def fail(session: Session) -> None:
+            raise Unavailable("the disk is full")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Session, "commit", fail)
+            with suppress(Unavailable), store.writing() as tx:
+                tx.append([message(f"a{i}") for i in range(3)])
+        for i in range(5):
+            with store.writing() as tx:
+                tx.append([message(f"b{i}")])
+        assert blocks(run) == {1: 4, 2: 1}
 
 
 class TestAWriteTransaction:
