@@ -7,9 +7,7 @@ from datetime import datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-DAY = 86_400_000
-HOUR = 3_600_000
-MINUTE = 60_000
+from .quantities import DAY, HOUR, MINUTE
 
 LENGTH = {"@day": DAY, "@hour": HOUR, "@minute": MINUTE}
 

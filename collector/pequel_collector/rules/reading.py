@@ -7,16 +7,14 @@ from math import ceil
 from typing import Any
 
 from ..model import JSON, iso
-from .clockwork import DAY
 from .definition import Comparison, EventLeaf, TraitLeaf
 from .facts import Fact
-from .sentence import describe_leaf
+from .quantities import DAY
+from .sentence import amount, describe_leaf, events, length
 from .values import lookup, measures_up, satisfies
 
 SHOWN = 10
 UNITS = {"@day": "day", "@hour": "hour", "@minute": "minute", "@user": "user", "@event": "event"}
-WORDS = {"lte": "at most", "lt": "fewer than", "eq": "exactly", "ne": "anything but"}
-LENGTHS = (("day", DAY), ("hour", 3_600_000), ("minute", 60_000), ("second", 1000))
 
 
 class EventReading:
@@ -79,9 +77,7 @@ class EventReading:
         return self.counted[0].time + within if self.counted else None
 
     def _counted(self) -> str:
-        events = self.leaf.events
-        starred = [prefix + "*" for prefix in events.prefixes]
-        names = "any event" if events.any else " or ".join([*sorted(events.names), *starred])
+        names = events(self.leaf.events)
         distinct = self.leaf.distinct
         if distinct is None:
             return f"{self.observed} × {names}"
@@ -149,14 +145,9 @@ def needed(comparison: Comparison) -> JSON:
 
 
 def asked(comparison: Comparison) -> str:
-    """What a comparison of a count asks for, in words."""
+    """What a comparison of a count asks for, in words: the bare number where it is a minimum."""
     threshold = needed(comparison)
-    if isinstance(threshold, int):
-        return str(threshold)
-    [(operator, operand)] = threshold.items()
-    if operator == "between":
-        return f"{operand[0]} to {operand[1]}"
-    return f"{WORDS[operator]} {operand}"
+    return str(threshold) if isinstance(threshold, int) else amount(comparison)[0]
 
 
 def plain(operand: Any) -> JSON:
@@ -166,14 +157,6 @@ def plain(operand: Any) -> JSON:
     if isinstance(operand, str | bool | int | None):
         return operand
     return int(operand) if operand == int(operand) else float(operand)
-
-
-def length(ms: int) -> str:
-    """A duration for people: ``14 days``, ``1 hour``."""
-    for name, size in LENGTHS:
-        if ms % size == 0:
-            return f"{ms // size} {name}{'' if ms == size else 's'}"
-    return f"{ms} ms"
 
 
 def _iso(time: int | None) -> str | None:

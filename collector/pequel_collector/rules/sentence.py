@@ -137,10 +137,10 @@ def _done(leaf: EventLeaf) -> str:
     """What an event leaf counts, and how much of it there must be."""
     where = f" (where {' and '.join(map(_test, leaf.where))})" if leaf.where else ""
     if leaf.distinct is None and _is_none(leaf.comparison):
-        return f"no {_events(leaf.events)}{where}"
+        return f"no {events(leaf.events)}{where}"
     if _is_every(leaf):
         return f"each of {_listed(map(_name, sorted(leaf.events.names)), 'and')}{where}"
-    return f"{_events(leaf.events)}{where} {_how_many(leaf)}"
+    return f"{events(leaf.events)}{where} {_how_many(leaf)}"
 
 
 def _is_none(comparison: Comparison) -> bool:
@@ -154,7 +154,8 @@ def _is_every(leaf: EventLeaf) -> bool:
     return every and len(names) > 1 and not leaf.events.prefixes
 
 
-def _events(pattern: EventPattern) -> str:
+def events(pattern: EventPattern) -> str:
+    """The events that a pattern takes, in words."""
     if pattern.any:
         return "any event"
     prefixes = [_name(f"{prefix}*") for prefix in pattern.prefixes]
@@ -165,15 +166,15 @@ def _events(pattern: EventPattern) -> str:
 
 
 def _how_many(leaf: EventLeaf) -> str:
-    amount, is_one = _amount(leaf.comparison)
+    many, is_one = amount(leaf.comparison)
     if leaf.distinct is None:
-        return amount.replace(" 1", " once") if is_one else f"{amount} times"
+        return many.replace(" 1", " once") if is_one else f"{many} times"
     preposition, noun = _DISTINCT.get(leaf.distinct, ("with", ""))
     noun = (noun if is_one else f"{noun}s") if noun else _name(leaf.distinct)
-    return f"{preposition} {amount} different {noun}"
+    return f"{preposition} {many} different {noun}"
 
 
-def _amount(comparison: Comparison) -> tuple[str, bool]:
+def amount(comparison: Comparison) -> tuple[str, bool]:
     """How many there must be, and whether that is about one."""
     operand = comparison.operand
     numbers = operand if comparison.operator == "between" else (operand,)
@@ -183,11 +184,11 @@ def _amount(comparison: Comparison) -> tuple[str, bool]:
 def _span(window: Window) -> str:
     if window.within is None:
         return "since sign-up" if window.of else ""
-    length = _length(window.within)
-    return f"within {length} of sign-up" if window.of else f"within any {length}"
+    span = length(window.within)
+    return f"within {span} of sign-up" if window.of else f"within any {span}"
 
 
-def _length(milliseconds: int) -> str:
+def length(milliseconds: int) -> str:
     """A length of time in the largest unit, up to days, of which it is a whole number."""
     for unit, size in _LENGTHS.items():
         count, rest = divmod(milliseconds, size)
