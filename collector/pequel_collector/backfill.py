@@ -36,7 +36,7 @@ def refresh(
     done = Backfill()
     with store.writing() as tx:
         done.versions = _record(tx, catalogue, clock())
-        machines = Machines(catalogue, current(tx))
+        machines = Machines(catalogue, tx.versions())
         if tx.note("catalogue") == machines.version:
             return done
     for keys in _chunks(store):
@@ -54,29 +54,22 @@ def refresh(
 
 
 def _record(tx: Writing, catalogue: Catalogue, now: int) -> list[Version]:
-    latest = {version.name: version for version in tx.versions()}
+    known = tx.versions()
+    latest = {version.name: version for version in known}
+    hashes = {(version.name, version.hash) for version in known}
     new = [
         _version(definition, latest.get(definition.name), now)
         for definition in catalogue.definitions
-        if _differs(definition, latest.get(definition.name))
+        if (definition.name, definition.hash) not in hashes
     ]
     for version in new:
         tx.add_version(version)
     return new
 
 
-def _differs(definition: Definition, latest: Version | None) -> bool:
-    return latest is None or latest.hash != definition.hash
-
-
 def _version(definition: Definition, latest: Version | None, now: int) -> Version:
     number = 1 if latest is None else latest.version + 1
     return Version(definition.name, number, definition.hash, now, definition.source)
-
-
-def current(tx: Writing) -> dict[str, int]:
-    """The latest version number of each definition."""
-    return {version.name: version.version for version in tx.versions()}
 
 
 def _chunks(store: Store) -> Iterator[list[str]]:

@@ -12,7 +12,7 @@ from operator import attrgetter
 
 from .history import History, Sealed, in_order, read_history, read_page, write
 from .model import Lead, Stored, account_key, kind_of, lead_id, user_key
-from .ports import Writing
+from .ports import Version, Writing
 from .rules.definition import Catalogue
 from .rules.explain import Explainer
 from .rules.facts import Fact, State
@@ -24,11 +24,12 @@ Qualified = dict[str, list[tuple[int, str | None]]]
 
 
 class Machines:
-    """The two machines of a catalogue, and the version number of each definition."""
+    """The two machines of a catalogue, and the version number of each definition in force."""
 
-    def __init__(self, catalogue: Catalogue, versions: Mapping[str, int]) -> None:
+    def __init__(self, catalogue: Catalogue, versions: Iterable[Version]) -> None:
         self.catalogue = catalogue
-        self.versions = versions
+        numbers = {(version.name, version.hash): version.version for version in versions}
+        self.versions = {d.name: numbers.get((d.name, d.hash), 0) for d in catalogue.definitions}
         self._by_prefix = {
             user_key(""): Machine("user", catalogue),
             account_key(""): Machine("account", catalogue),
@@ -62,6 +63,7 @@ class Derivation:
         self._changed: set[str] = set()
         self._again: dict[str, int] = {}
         self._revised: dict[str, int] = {}
+        self._rebuilt: set[str] = set()
 
     # -- taking in -------------------------------------------------------------------------
 
@@ -74,8 +76,10 @@ class Derivation:
 
     def rebuild(self, key: str) -> None:
         """Fold a subject's history anew from its stored messages."""
-        self._before[key] = None
-        self._rebuild(key)
+        self._load([key])  # what others were told before
+        if key not in self._rebuilt:
+            self._before[key] = None
+            self._rebuild(key)
         self._settle()
 
     def _settle(self) -> None:
@@ -115,6 +119,7 @@ class Derivation:
         facts = sorted((fact for fact in found if fact is not None), key=in_order)
         before = self._open.get(key)
         asked = _exports(before.head if before else State())
+        self._rebuilt.add(key)
         self.tx.forget_history(key)
         history = self._start(key)
         self._insert(key, history, facts, START)
@@ -224,8 +229,7 @@ class Derivation:
 
     def _is_current(self, lead: Lead) -> bool:
         """Whether a lead rests on a definition that is in force, as it now stands."""
-        in_force = lead.definition in self.machines.of(lead.subject).by_name
-        return in_force and self.machines.versions[lead.definition] == lead.version
+        return self.machines.versions.get(lead.definition) == lead.version
 
     def _lead(self, key: str, history: History, name: str, time: int, account: str | None) -> Lead:
         definition = self.machines.of(key).by_name[name].definition

@@ -41,8 +41,7 @@ class Ingest:
         self.store = store
         self.clock = clock
         with store.reading() as tx:
-            versions = {v.name: v.version for v in tx.versions()}
-        self.machines = Machines(catalogue, versions)
+            self.machines = Machines(catalogue, tx.versions())
 
     def accept(
         self,

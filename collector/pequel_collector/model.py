@@ -11,16 +11,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import blake2b
-from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
+import msgspec
 from msgspec import Struct
 
 Kind = Literal["user", "account"]
 JSON = Any
 
 BUCKETS = 4096
-NOTHING: Mapping[str, JSON] = MappingProxyType({})
 _PREFIX = {"user": "u:", "account": "g:"}
 _KIND: dict[str, Kind] = {"u:": "user", "g:": "account"}
 
@@ -78,9 +77,9 @@ class Message(Struct, frozen=True):
     anonymous_id: str | None = None
     previous_id: str | None = None
     account: str | None = None
-    properties: Mapping[str, JSON] = NOTHING
-    traits: Mapping[str, JSON] = NOTHING
-    context: Mapping[str, JSON] = NOTHING
+    properties: Mapping[str, JSON] = msgspec.field(default_factory=dict)
+    traits: Mapping[str, JSON] = msgspec.field(default_factory=dict)
+    context: Mapping[str, JSON] = msgspec.field(default_factory=dict)
     original: str | None = None
     sent: int | None = None
 

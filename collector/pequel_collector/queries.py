@@ -30,8 +30,7 @@ class Queries:
     def __init__(self, store: Store, catalogue: Catalogue, clock: Clock) -> None:
         self.store, self.catalogue, self.clock = store, catalogue, clock
         with store.reading() as tx:
-            versions = {v.name: v.version for v in tx.versions()}
-        self.machines = Machines(catalogue, versions)
+            self.machines = Machines(catalogue, tx.versions())
 
     def pqls(self, wanted: LeadFilter, limit: int, cursor: str | None = None) -> Answer:
         """Leads by priority, then the latest mark first."""
@@ -308,7 +307,7 @@ def _no_cursor() -> BadRequest:
 
 
 def _in_range(*numbers: int) -> bool:
-    return all(abs(number) < BEYOND for number in numbers)
+    return all(type(number) is int and abs(number) < BEYOND for number in numbers)
 
 
 def _write_cursor(cursor: LeadCursor) -> str:

@@ -282,3 +282,37 @@ def test_a_message_sent_twice_counts_once_at_any_age() -> None:
     story.told = 0
     assert story.track("u1", "project_created", 400 * DAY) == []
     assert story.status("user", "u1")["progress"][0]["leaves"][0]["observed"] == 1
+
+
+def test_a_late_group_call_takes_a_conversion_to_another_account() -> None:
+    """The customer was another account all along, so the colleague who was kept out is a lead."""
+    story = Story("""
+        [[pql]]
+        name = "keen"
+        when = { event = "used" }
+        unless = ["customer"]
+        """)
+    story.tell("group", "u1", HOUR, groupId="acme")
+    story.tell("group", "u2", HOUR, groupId="acme")
+    story.track("u1", "subscription_started", 5 * HOUR)
+    assert story.track("u2", "used", 6 * HOUR) == []
+    assert story.tell("group", "u1", 3 * HOUR, groupId="brix") == ["keen"]
+    assert story.status("user", "u2")["leads"][0]["qualified_at"] == "2026-03-01T06:00:00.000Z"
+
+
+def test_a_count_may_fall_into_its_bounds_as_events_leave_the_window() -> None:
+    """Exactly two within seven days: the third has left when something else happens."""
+    story = Story('[[pql]]\nname = "steady"\nwhen = { event = "used", eq = 2, within = "7d" }')
+    story.track("u1", "used", 0)
+    both = [plain_event("u1", "used", f"x{n}", START + DAY) for n in range(2)]
+    assert story.collector.ingest.accept(messages_of(both)).qualified == ()
+    assert story.track("u1", "looked", 7 * DAY + HOUR) == ["steady"]
+
+
+def test_a_lead_knows_the_account_that_its_user_was_last_seen_in() -> None:
+    """Also where that was said by an event that no definition names."""
+    story = Story('[[pql]]\nname = "activated"\nwhen = { event = "project_created" }')
+    story.track("u1", "looked_around", HOUR, account="beta")
+    story.track("u1", "project_created", 2 * HOUR)
+    [lead] = story.collector.queries.pqls(LeadFilter(account="beta"), 10)["data"]
+    assert lead["account"] == "beta"

@@ -87,6 +87,19 @@ def test_the_same_definitions_again_change_nothing(store_url: str) -> None:
     collector.close()
 
 
+def test_a_definition_that_is_changed_back_is_the_version_that_it_was(store_url: str) -> None:
+    """Its leads are current again: a late fact restates them."""
+    collector = collector_of(TWICE, store_url)
+    collector.ingest.accept(messages_of(_used("u1", 3)[1:]))
+    for toml in (ONCE, THRICE, TWICE):
+        collector = _under(collector, toml)
+    collector.ingest.accept(messages_of(_used("u1", 1)))
+    [lead] = collector.queries.pqls(LeadFilter(), 100)["data"]
+    assert lead["version"] == 1
+    assert lead["evidence"]["leaves"][0]["events"] == ["u1-0", "u1-1"]
+    collector.close()
+
+
 def test_a_definitions_file_out_of_sight_is_a_mistake(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

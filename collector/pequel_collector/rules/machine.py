@@ -23,7 +23,9 @@ from .definition import (
     EventLeaf,
     Guard,
     Internal,
+    Leaf,
     TraitLeaf,
+    Window,
     leaves_of,
 )
 from .facts import Alone, Fact, State, World
@@ -171,7 +173,8 @@ class Machine:
             return True
         if self.kind == "account" or not (self.definitions or self.needs.accounts):
             return False
-        return message.type == "group" or (self.needs.account and account is not None)
+        # What names an account says where the user is from then on, whatever else it is.
+        return message.account is not None or (self.needs.account and account is not None)
 
     def _named_traits(self, message: Message) -> dict[str, Any]:
         if message.type != ("identify" if self.kind == "user" else "group"):
@@ -328,15 +331,25 @@ def _asks_signup(definition: Definition) -> bool:
 def _turns_unseen(definition: Definition) -> bool:
     """Whether a definition can come to hold without a fact that it names.
 
-    Its guard may end as time or others go on, or its condition may ask for nothing but absence.
+    Its guard may end, or a count fall into its bounds, as time or others go on; or its condition
+    may ask for nothing but absence.
     """
     if definition.subject == "account" and _asks_internal(definition):
         return True
-    return _holds_of_nothing(definition.when) or any(
-        isinstance(leaf, EventLeaf) and leaf.window.within is not None and leaf.window.of is None
-        for guard in definition.unless
-        for leaf in leaves_of(guard)
-    )
+    ageing = (leaf for guard in definition.unless for leaf in leaves_of(guard) if _rolls(leaf))
+    capped = (leaf for leaf in leaves_of(definition.when) if _rolls(leaf) and not _is_least(leaf))
+    return _holds_of_nothing(definition.when) or any(ageing) or any(capped)
+
+
+def _rolls(leaf: Leaf) -> bool:
+    """Whether events leave a leaf's window as time goes on."""
+    window = leaf.window if isinstance(leaf, EventLeaf) else Window()
+    return window.within is not None and window.of is None
+
+
+def _is_least(leaf: Leaf) -> bool:
+    """Whether a leaf asks for no more than a minimum, which fewer events never reach."""
+    return isinstance(leaf, EventLeaf) and leaf.comparison.operator in ("gte", "gt")
 
 
 def _holds_of_nothing(node: Guard) -> bool:

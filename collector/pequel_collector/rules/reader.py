@@ -41,6 +41,8 @@ from .reader_leaves import Scope, anchor, event_names
 from .reader_nodes import guards, node
 from .toml import TomlError, parse
 
+LONGEST_NAME = 128
+
 
 def read_catalogue(text: str, file: str = "pequel.toml") -> Catalogue:
     """What a definitions file says; raises ``DefinitionError`` with every problem found in it."""
@@ -63,6 +65,13 @@ def _catalogue(item: Item) -> Catalogue:
     scope = Scope(features=features, converts=project.conversion is not None)
     fields.refine("pql", lambda listed: _definitions(listed, scope, project))
     return Catalogue(project, fields.get("pql", ()), features)
+
+
+def _definition_name(item: Item) -> str:
+    name = text(item)
+    if len(name) > LONGEST_NAME or not name.isprintable():
+        raise item.wrong(f"a name of at most {LONGEST_NAME} printable characters")
+    return name
 
 
 # -- [project] and [features] --------------------------------------------------------------
@@ -167,7 +176,7 @@ def _plain(written: Any) -> Any:
 
 
 DEFINITION: dict[str, Reader] = {
-    "name": text,
+    "name": _definition_name,
     "subject": choice("user", "account"),
     "when": keep,
     "unless": keep,

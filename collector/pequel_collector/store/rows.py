@@ -10,7 +10,6 @@ from typing import Any
 
 from ..model import (
     JSON,
-    NOTHING,
     Key,
     Lead,
     Message,
@@ -67,9 +66,9 @@ def to_message(row: Row) -> Stored:
         bare(anonymous_id),
         bare(previous_id),
         bare(named_account),
-        decode(properties) if properties else NOTHING,
-        decode(traits) if traits else NOTHING,
-        decode(context) if context else NOTHING,
+        decode(properties) if properties else {},
+        decode(traits) if traits else {},
+        decode(context) if context else {},
         bare(original),
         sent,
     )

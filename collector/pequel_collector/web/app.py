@@ -12,7 +12,6 @@ from .paths import Rest
 def create_app(collector: Collector) -> Flask:
     """A WSGI application over a collector."""
     app = Flask("pequel_collector", static_folder=None, template_folder=None)
-    app.config["MAX_CONTENT_LENGTH"] = collector.settings.max_body
     # Clients take a redirect for success, and what they sent is lost.
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False

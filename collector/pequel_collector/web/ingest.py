@@ -66,9 +66,11 @@ def _writer(collector: Collector, token: str | None) -> Key:
 
 
 def _body(collector: Collector) -> bytes:
-    # Raw, whatever Content-Type says: clients send JSON as text, and gzip as a form.
+    # Raw, whatever Content-Type says: clients send JSON as text, and gzip as a form. Of a body
+    # that is too large no more is read than shows it, chunked or not.
     encoding = request.headers.get("Content-Encoding", "")
-    return body.read(request.get_data(cache=False), encoding, collector.settings)
+    sent = request.stream.read(collector.settings.max_body + 1)
+    return body.read(sent, encoding, collector.settings)
 
 
 def _receipt(receipt: Receipt, key: Key) -> dict[str, Any]:

@@ -98,6 +98,12 @@ FILES = [
     Mistake("pql[0]", '▸[[pql]]\nwhen = { event = "a" }', 'no "name"', 'the key "name"'),
     Mistake("pql[0]", '▸[[pql]]\nname = "x"', 'no "when"', 'the key "when"'),
     Mistake(
+        "pql[0].name",
+        '[[pql]]\nname = ▸"a\\u0000b"\nwhen = { event = "a" }',
+        '"a\\u0000b"',
+        "a name of at most 128 printable characters",
+    ),
+    Mistake(
         "pql[1].name",
         '[[pql]]\nname = "x"\nwhen = { event = "a" }\n[[pql]]\nname = ▸"x"\nwhen = { event = "b" }',
         '"x" a second time',

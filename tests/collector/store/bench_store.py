@@ -1,0 +1,118 @@
+"""What the store alone takes for a batch of 100, without what decides about it.
+
+PEQUEL_BENCH_EVENTS says how many messages to store (300,000), PEQUEL_BENCH_USERS how many
+histories to keep (50,000).
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import UUID
+
+from pequel_collector.model import Message, Stored
+from pequel_collector.ports import Store
+from pequel_collector.store import open_store
+
+EVENTS = int(os.environ.get("PEQUEL_BENCH_EVENTS", "300000"))
+USERS = int(os.environ.get("PEQUEL_BENCH_USERS", "50000"))
+BATCH = 100
+NOW = 1_772_366_400_000
+
+PROPERTIES = {"project_id": "p123456", "plan": "free", "source": "web", "size": 12345, "new": True}
+CONTEXT = {"library": {"name": "pequel-python", "version": "0.1.0"}}
+
+
+class Stopwatch:
+    """Adds up the time of what runs under it."""
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        self.wall = self.cpu = 0.0
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        wall, cpu = time.perf_counter(), time.process_time()
+        yield
+        self.wall += time.perf_counter() - wall
+        self.cpu += time.process_time() - cpu
+
+    def __str__(self) -> str:
+        return f"{self.wall * 1e3:.2f} ms, of CPU time {self.cpu * 1e3:.2f} ms"
+
+
+def batches(chance: random.Random) -> Iterator[list[Stored]]:
+    """Events of users at random, each in an account of forty, with ids that grow with time."""
+    for start in range(NOW, NOW + EVENTS, BATCH):
+        yield [_event(time, chance) for time in range(start, start + BATCH)]
+
+
+def _event(time: int, chance: random.Random) -> Stored:
+    user = chance.randrange(200_000)
+    bits = 7 << 76 | chance.getrandbits(12) << 64 | 2 << 62 | chance.getrandbits(62)
+    message = Message(
+        str(UUID(int=time << 80 | bits)),
+        "track",
+        f"u:user{user}",
+        time,
+        time,
+        "project_created",
+        properties=PROPERTIES,
+        context=CONTEXT,
+        sent=time,
+    )
+    return Stored(message, f"account{user // 40}")
+
+
+def test_appending(store_url: str) -> None:
+    store, watch = open_store(store_url), Stopwatch()
+    print()
+    for number, batch in enumerate(batches(random.Random(1)), 1):
+        with watch.running(), store.writing() as tx:
+            tx.known([stored.message.mid for stored in batch])
+            tx.append(batch)
+        if number * BATCH in {EVENTS // 3, EVENTS}:
+            events = number * BATCH if number * BATCH < EVENTS else EVENTS - EVENTS // 3
+            print(
+                f"to {number * BATCH:,} events: {events / watch.wall:,.0f} a second,"
+                f" {watch.cpu / events * 1e5:.2f} s of CPU time for 100,000"
+            )
+            watch.clear()
+    _look_up(store)
+    store.close()
+
+
+def _look_up(store: Store) -> None:
+    chance, watch = random.Random(2), Stopwatch()
+    for kind, count in (("u:user", 200_000), ("g:account", 5_000)):
+        watch.clear()
+        found = 0
+        for _ in range(100):
+            with watch.running(), store.reading() as view:
+                found += len(list(view.events(f"{kind}{chance.randrange(count)}")))
+        print(f"the {found / 100:.1f} events of {kind}…: {watch.wall * 10:.2f} ms")
+
+
+def test_histories(store_url: str) -> None:
+    store, chance = open_store(store_url), random.Random(1)
+    pages = {f"u:user{i}": "x" * chance.randint(200, 2_000) for i in range(USERS)}
+    keys = chance.sample(list(pages), USERS)
+    for start in range(0, USERS, 1_000):
+        with store.writing() as tx:
+            tx.save_histories({key: pages[key] for key in keys[start : start + 1_000]})
+    read, save, whole = Stopwatch(), Stopwatch(), Stopwatch()
+    for _ in range(300):
+        some = chance.sample(keys, BATCH)
+        with whole.running(), store.writing() as tx:
+            with read.running():
+                assert len(tx.histories(some)) == BATCH
+            with save.running():
+                tx.save_histories({key: pages[key] for key in some})
+    for name, watch in (("read", read), ("save", save), ("with commit", whole)):
+        print(f"\n{BATCH} of {USERS:,} histories, {name}: {watch.wall / 0.3:.2f} ms", end="")
+    store.close()
