@@ -79,6 +79,22 @@ def stream(count: int, seed: int) -> list[list[Message]]:
     return [events[start : start + BATCH] for start in range(0, count, BATCH)]
 
 
+def members() -> list[Message]:
+    """Every user's group call, a day before the stream."""
+    return [
+        Message(
+            mid=f"group-{user}",
+            type="group",
+            subject=user_key(f"user-{user}"),
+            time=START - 86_400_000,
+            received=START,
+            account=f"account-{user // 10}",
+            traits={"employees": 120},
+        )
+        for user in range(USERS)
+    ]
+
+
 def _event(chance: random.Random, number: int) -> Message:
     user = chance.randrange(USERS)
     time_ = START + number * 500
@@ -89,7 +105,6 @@ def _event(chance: random.Random, number: int) -> Message:
         time=time_,
         received=time_,
         name=chance.choice(NAMED if chance.random() < 0.5 else OTHER),
-        account=f"account-{user // 10}",
         properties={
             "project_id": f"p{chance.randrange(50)}",
             "invitee": f"i{chance.randrange(20)}",
@@ -100,6 +115,7 @@ def _event(chance: random.Random, number: int) -> Message:
 
 
 def _rate(collector: Collector, batches: list[list[Message]]) -> float:
+    collector.ingest.accept(members())
     began = time.perf_counter()
     for batch in batches:
         collector.ingest.accept(batch)

@@ -35,8 +35,11 @@ READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 TAKE_TURN = "SELECT number FROM block WHERE number = 1 FOR UPDATE"
 
-# Every statement has its index; a plan made while the tables were small must not read them whole.
-_SETTINGS = "SET enable_seqscan = off; SET lock_timeout = '10s'"
+# Every statement has its index, and is planned for the lists that it is given: a plan made while
+# the tables were small would read them whole, one made for any list would try all pairs of two.
+_SETTINGS = """
+SET enable_seqscan = off; SET plan_cache_mode = force_custom_plan; SET lock_timeout = '10s'
+"""
 _DEFAULTS = {"application_name": "pequel", "connect_timeout": 10}
 
 _AT_ONCE = 5_000

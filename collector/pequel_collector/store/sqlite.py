@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 from sqlite_utils import Database as Utils
 from sqlite_utils import Migrations
 
-from ..errors import Unavailable
+from ..errors import Unavailable, Unsupported
 from .database import Database, Pool, transaction
 from .schema import Dialect, Migration, migrations
 from .session import Insertion, Row, Session
@@ -27,6 +27,9 @@ PATIENCE = 10.0
 """Seconds to wait for another writer."""
 
 MEMORY = ":memory:"
+
+OLDEST = (3, 35)
+"""The first version that says which rows an update changed."""
 
 DIALECT = Dialect(
     text="TEXT",
@@ -160,6 +163,10 @@ class SqliteMemory(Database):
 
 def open_database(path: str) -> Database:
     """The database at a path, or one in memory."""
+    if sqlite3.sqlite_version_info < OLDEST:
+        raise Unsupported(
+            f"this Python has SQLite {sqlite3.sqlite_version}, expected 3.35 or newer"
+        )
     return SqliteMemory() if path in {"", MEMORY} else SqliteFile(path)
 
 

@@ -42,9 +42,6 @@ class Stopwatch:
         self.wall += time.perf_counter() - wall
         self.cpu += time.process_time() - cpu
 
-    def __str__(self) -> str:
-        return f"{self.wall * 1e3:.2f} ms, of CPU time {self.cpu * 1e3:.2f} ms"
-
 
 def batches(chance: random.Random) -> Iterator[list[Stored]]:
     """Events of users at random, each in an account of forty, with ids that grow with time."""

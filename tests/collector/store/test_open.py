@@ -63,6 +63,12 @@ def test_an_address_that_makes_no_sense_is_unsupported() -> None:
         open_store("postgresql://localhost/pequel?no_such_option=1")
 
 
+def test_an_sqlite_that_is_too_old_is_unsupported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sqlite3.sqlite_version_info", (3, 34, 1))
+    with pytest.raises(Unsupported, match=r"3\.35"):
+        open_store("sqlite://")
+
+
 def test_a_driver_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "pequel_collector.store.postgres", raising=False)
     monkeypatch.setitem(sys.modules, "psycopg", None)
