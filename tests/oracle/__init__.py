@@ -6,7 +6,7 @@ shared with the product: this is what the product's engine is compared with.
 
 Read in this order: `values`, `identity`, `history` (facts), `definitions` (the grammar),
 `moment`, `windows`, `measures` (the operators), `guards`, `qualify`. A comment that begins
-with "Reading:" marks a choice where the contract leaves one. `streams` makes random cases.
+with "Reading:" marks a choice where the documentation leaves one. `streams` makes random cases.
 """
 
 from .measures import Reading

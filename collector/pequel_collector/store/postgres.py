@@ -118,7 +118,11 @@ class Postgres(Database):
     def _connect(self) -> psycopg.Connection[Row]:
         with _temporary():
             connection = psycopg.connect(**self._options, autocommit=True, client_encoding="utf8")
-            connection.execute(_SETTINGS)
+            try:
+                connection.execute(_SETTINGS)
+            except BaseException:
+                connection.close()
+                raise
             return connection
 
 

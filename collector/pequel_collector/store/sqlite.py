@@ -94,9 +94,11 @@ class SqliteFile(Database):
     def migrate(self) -> None:
         """Bring the schema up to date, one process at a time."""
         connection, _ = self._writer.take()
-        with _temporary():
-            _migrate(connection)
-        self._writer.give_back(connection)
+        try:
+            with _temporary():
+                _migrate(connection)
+        finally:
+            self._writer.give_back(connection)
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -174,8 +176,12 @@ def _connected(path: str, *pragmas: str) -> sqlite3.Connection:
     connection = sqlite3.connect(
         path, timeout=PATIENCE, isolation_level=None, check_same_thread=False, cached_statements=512
     )
-    for pragma in pragmas:
-        connection.execute(f"PRAGMA {pragma}")
+    try:
+        for pragma in pragmas:
+            connection.execute(f"PRAGMA {pragma}")
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 

@@ -27,11 +27,13 @@ REFERENCE = {"block", "definition_version", "api_key", "note"}
 
 
 @pytest.fixture
-def sqlite(tmp_path: Path) -> sqlite_utils.Database:
+def sqlite(tmp_path: Path) -> Iterator[sqlite_utils.Database]:
     """A new store's file, as sqlite-utils opens it."""
     path = tmp_path / "pequel.db"
     open_store(f"sqlite:///{path}").close()
-    return sqlite_utils.Database(path)
+    database = sqlite_utils.Database(path)
+    yield database
+    database.close()
 
 
 @pytest.fixture
