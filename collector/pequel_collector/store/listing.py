@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import fields
 from typing import Any
 
@@ -11,9 +11,10 @@ from ..ports import LeadCursor, LeadFilter
 from . import statements as sql
 from .texts import encode
 
-_TRAIT = """EXISTS (
-  SELECT 1 FROM current_trait t
-  WHERE t.subject = lead.subject AND t.bucket = lead.bucket AND t.name = '{0}' AND t.value = :{0}
+_TRAIT = """:{0} = (
+  SELECT value FROM trait
+  WHERE trait.subject = lead.subject AND trait.bucket = lead.bucket AND trait.name = '{0}'
+  ORDER BY time DESC, mid DESC LIMIT 1
 )"""
 
 _CONDITIONS = {
@@ -33,10 +34,12 @@ _CONDITIONS = {
 
 _STANDING = "state <> 'voided'"
 
-_BEHIND = """rank >= :rank AND (
-  rank > :rank OR marked_at < :marked_at OR (marked_at = :marked_at AND id > :id)
-)"""
-
+# Behind a cursor, leads of its priority come before those of lower ones. Told apart, each is found
+# through the index at once.
+_BEHIND = (
+    "rank = :rank AND marked_at <= :marked_at AND (marked_at < :marked_at OR id > :id)",
+    "rank > :rank",
+)
 
 # Kinds are known by the prefix of the key; the values of traits are kept as JSON.
 _CHANGED: dict[str, Callable[[Any], str]] = {
@@ -46,8 +49,8 @@ _CHANGED: dict[str, Callable[[Any], str]] = {
 }
 
 
-def listing(wanted: LeadFilter, after: LeadCursor | None) -> tuple[str, dict[str, Any]]:
-    """The statement that lists these leads, and its values apart from the limit."""
+def listings(wanted: LeadFilter, after: LeadCursor | None) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The statements that list these leads, one after the other, with their values."""
     values = {f.name: v for f in fields(wanted) if (v := getattr(wanted, f.name)) is not None}
     conditions = [_CONDITIONS[name] for name in values]
     conditions += [_STANDING] if wanted.state is None else []
@@ -55,6 +58,6 @@ def listing(wanted: LeadFilter, after: LeadCursor | None) -> tuple[str, dict[str
     if wanted.account is not None:
         values["account_subject"] = account_key(wanted.account)
     if after is not None:
-        conditions.append(_BEHIND)
         values |= after._asdict()
-    return sql.LISTED_LEADS.format(conditions=" AND ".join(conditions)), values
+    for place in _BEHIND if after else ("1 = 1",):
+        yield sql.LISTED_LEADS.format(conditions=" AND ".join([place, *conditions])), values

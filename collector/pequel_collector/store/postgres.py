@@ -36,9 +36,13 @@ WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 TAKE_TURN = "SELECT number FROM block WHERE number = 1 FOR UPDATE"
 
 # Every statement has its index, and is planned for the lists that it is given: a plan made while
-# the tables were small would read them whole, one made for any list would try all pairs of two.
+# the tables were small would read them whole, one made for any list would try all pairs of two,
+# and starting a second process takes longer than what it is to do.
 _SETTINGS = """
-SET enable_seqscan = off; SET plan_cache_mode = force_custom_plan; SET lock_timeout = '10s'
+SET enable_seqscan = off;
+SET plan_cache_mode = force_custom_plan;
+SET max_parallel_workers_per_gather = 0;
+SET lock_timeout = '10s'
 """
 _DEFAULTS = {"application_name": "pequel", "connect_timeout": 10}
 

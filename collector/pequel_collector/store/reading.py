@@ -13,7 +13,7 @@ from ..model import JSON, Key, Lead, Stored, account_key, bucket_of, id_of, kind
 from ..ports import LeadCursor, LeadFilter, Membership, Reading, Refused, Version
 from . import rows
 from . import statements as sql
-from .listing import listing
+from .listing import listings
 from .session import Session
 from .texts import bare, decode
 
@@ -117,9 +117,11 @@ class SqlReading(Reading):
     def leads(
         self, wanted: LeadFilter, limit: int, after: LeadCursor | None = None
     ) -> list[tuple[Lead, LeadCursor]]:
-        statement, values = listing(wanted, after)
-        found = self._session.run(statement, limit=limit, **values)
-        return [rows.to_listed_lead(row) for row in found]
+        found: list[tuple[Lead, LeadCursor]] = []
+        for statement, values in listings(wanted, after):
+            more = self._session.run(statement, limit=limit - len(found), **values)
+            found += map(rows.to_listed_lead, more)
+        return found
 
     def leads_of(self, subjects: Collection[str]) -> dict[str, list[Lead]]:
         found: dict[str, list[Lead]] = {subject: [] for subject in subjects}

@@ -130,8 +130,12 @@ ADD_TRAITS = Insertion(
 )
 
 TRAITS = """
-SELECT subject, name, value FROM current_trait
-WHERE subject = ANY(:subjects) AND bucket = ANY(:buckets)
+SELECT subject, name, value FROM (
+  SELECT subject, name, value,
+    row_number() OVER (PARTITION BY subject, name ORDER BY time DESC, mid DESC) AS place
+  FROM trait WHERE subject = ANY(:subjects) AND bucket = ANY(:buckets)
+) latest
+WHERE place = 1 AND value <> 'null'
 """
 
 ADD_MEMBERSHIPS = Insertion(

@@ -198,6 +198,7 @@ FILTERS: list[tuple[dict[str, Any], str]] = [
     ({"subject": "u:3"}, "3"),
     ({"subject": "u:"}, ""),
     ({"state": "won"}, "2"),
+    ({"state": "voided"}, "7"),
     ({"state": "new"}, "654310"),
     ({"owner": "team:x"}, "3"),
     ({"kind": "upgrade"}, "4"),
@@ -255,6 +256,7 @@ class TestTheListOfLeads:
             lead(4, kind="upgrade"),
             lead(5, account="acme"),
             lead(6, subject="g:acme"),
+            lead(7, state="voided", account="acme"),
         )
         with store.writing() as tx:
             tx.add_traits(
