@@ -316,3 +316,16 @@ def test_a_lead_knows_the_account_that_its_user_was_last_seen_in() -> None:
     story.track("u1", "project_created", 2 * HOUR)
     [lead] = story.collector.queries.pqls(LeadFilter(account="beta"), 10)["data"]
     assert lead["account"] == "beta"
+
+
+def test_a_value_that_comes_again_is_as_recent_as_its_last_time() -> None:
+    """Of the values seen, those that were last seen longest ago are the ones to forget."""
+    story = Story(
+        '[[pql]]\nname = "varied"\n'
+        'when = { event = "used", distinct = "kind", gte = 2, within = "3d" }'
+    )
+    marks = [
+        story.track("u1", "used", day * DAY, kind=kind)
+        for day, kind in [(0, "a"), (4, "b"), (8, "a"), (9, "c")]
+    ]
+    assert marks == [[], [], [], ["varied"]]
