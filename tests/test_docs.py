@@ -26,7 +26,18 @@ from pequel_collector.config import Settings
 from pequel_collector.errors import DefinitionError, PequelError
 from pequel_collector.importing import Line, event_of
 from pequel_collector.keys import KINDS
-from pequel_collector.rules import quantities, reader, reader_conditions, reader_leaves
+from pequel_collector.rules import (
+    quantities,
+    reader,
+    reader_calls,
+    reader_conditions,
+    reader_leaves,
+    reader_nodes,
+    reader_project,
+    reader_scores,
+    reader_thresholds,
+    reader_windows,
+)
 from pequel_collector.rules.definition import Catalogue
 from pequel_collector.rules.reader import read_catalogue
 from pequel_collector.rules.reader_nodes import GUARDS, MEASURES
@@ -55,7 +66,12 @@ COMMAND = re.compile(r"(?:^|[|(] ?|^\$ )(?:[A-Z_]+=\S+ )*pequel ([^|)#]*)")
 WRONG = re.compile(r"^```toml wrong\n([^`]*?)^```\n\n```text\n([^`]*?)^```$", re.MULTILINE)
 
 # What a snippet may rely on without showing it.
-PROJECT = '[project]\nsignup = "signed_up"\nconversion = "subscription_started"\n'
+PROJECT = """\
+[project]
+signup     = "signed_up"
+trial      = "trial_started"
+conversion = "subscription_started"
+"""
 
 
 class Block(NamedTuple):
@@ -314,10 +330,13 @@ def names_of(schema: type[Schema]) -> set[str]:
 
 TABLES: list[tuple[str, str, Iterable[str]]] = [
     ("sdk.md", "Stats and drops", pequel.REASONS),
-    ("definitions.md", "`[project]`", reader.PROJECT),
+    ("definitions.md", "`[project]`", reader_project.PROJECT),
+    ("definitions.md", "`[[metric]]`", reader_project.METRIC),
     ("definitions.md", "`[[pql]]`", reader.DEFINITION),
     ("definitions.md", "Conditions", MEASURES),
     ("definitions.md", "Comparisons", reader_conditions.OPERATORS),
+    ("definitions.md", "`growth`", reader_leaves.GROWTH),
+    ("definitions.md", "`score`", reader_scores.SCORE),
     ("definitions.md", "Guards", GUARDS),
     ("wire-format.md", "Events", [field.encode_name for field in fields(Event)]),
     ("wire-format.md", "Verdicts", get_args(Code)),
@@ -358,6 +377,23 @@ class TestTheSdk:
         assert [name for name in pequel.Stats._fields if name not in page("sdk.md")] == []
 
 
+LEAVES = [
+    reader_leaves.EVENT,
+    reader_leaves.METRIC_LEAF,
+    reader_leaves.TRAIT,
+    reader_leaves.SEQUENCE,
+    reader_leaves.GROWTH,
+    reader_nodes.USERS,
+    reader_nodes.AT_LEAST,
+    reader_scores.SCORE,
+    reader_scores.EVENT_POINTS,
+    reader_scores.TRAIT_POINTS,
+    reader_calls.PQL,
+    reader_thresholds.SHARE,
+    reader_conditions.CONDITION,
+]
+
+
 class TestDefinitions:
     """`docs/definitions.md`."""
 
@@ -365,11 +401,11 @@ class TestDefinitions:
         assert missing(reader.FILE, "definitions.md") == []
 
     def test_every_key_of_a_leaf_is_there(self) -> None:
-        keys = [*reader_leaves.EVENT, *reader_leaves.TRAIT, *reader_conditions.CONDITION]
+        keys = [key for table in LEAVES for key in table]
         assert missing(keys, "definitions.md") == []
 
     def test_every_word_for_what_is_distinct_and_every_anchor_is_there(self) -> None:
-        words = [*reader_leaves.DISTINCT, *reader_leaves.ANCHORS]
+        words = [*reader_leaves.DISTINCT, *reader_windows.ANCHORS]
         assert missing(words, "definitions.md") == []
 
     def test_every_unit_is_there(self) -> None:

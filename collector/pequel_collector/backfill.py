@@ -1,56 +1,125 @@
-"""Definitions change: new versions are recorded, and history is replayed under them."""
+"""Definitions change: new versions are recorded, and history is replayed under them.
+
+From the transaction that records a change on, every batch is marked by the new definitions. What
+was stored before is walked afterwards, subject by subject, in small transactions that remember how
+far they came. Whoever comes next, in this process or after its end, goes on from there.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from time import monotonic, sleep
 
-from .derive import Derivation, Machines
-from .model import Lead
-from .ports import Store, Version, Writing
+from msgspec.structs import replace
+
+from .derive import Derivation, Machines, machines_of
+from .inforce import (
+    CATALOGUE,
+    InForce,
+    Origin,
+    Replay,
+    in_force,
+    replay_of,
+    set_in_force,
+    set_replay,
+    standing_of,
+)
+from .ports import Reading, Store, Version, Writing
 from .rules.definition import Catalogue, Definition
 
-CHUNK = 200
+SUBJECTS = 50
+"""How many subjects are walked in one transaction, at most."""
+
+AT_A_TIME = 0.05
+"""Seconds of work in one transaction, after which no other subject is begun."""
+
+COUNTED = 10_000
+"""How many subjects are counted at a time."""
+
 Clock = Callable[[], int]
-Progress = Callable[[int], None]
+Progress = Callable[[Replay], None]
 
 
-@dataclass(slots=True)
-class Backfill:
-    """What a change of definitions did: the versions it recorded and the leads it added."""
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """Definitions that are to be in force, and where they come from; see ``InForce``."""
 
-    versions: list[Version] = field(default_factory=list)
-    subjects: int = 0
-    leads: list[Lead] = field(default_factory=list)
+    catalogue: Catalogue
+    origin: Origin = "file"
+    file: str | None = None
+    instead_of: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """Definitions that are in force, and the versions that this recorded."""
+
+    machines: Machines
+    versions: list[Version]
+
+
+def adopt(tx: Writing, proposal: Proposal, now: int) -> Adoption:
+    """Put definitions in force: from this transaction on, marks follow them.
+
+    A version is recorded for each definition whose content is new. Where marks may be others than
+    before, the replay of history begins anew. Definitions that are in force already change nothing.
+    """
+    versions = _record(tx, proposal.catalogue, now)
+    _remember(tx, proposal, now)
+    machines = machines_of(tx, proposal.catalogue)
+    tx.set_note(CATALOGUE, machines.version)
+    replay = replay_of(tx)
+    if replay is None or replay.catalogue != machines.version:
+        set_replay(tx, _begun(tx, machines.version, now))
+    return Adoption(machines, versions)
 
 
 def refresh(
     store: Store, catalogue: Catalogue, clock: Clock, progress: Progress | None = None
-) -> Backfill:
-    """Bring a store in line with a catalogue; does nothing where it already follows it.
+) -> list[Version]:
+    """Put a catalogue in force and replay all of history under it; the versions that are new.
 
-    A version is recorded for each definition whose content is new. Then every subject's history
-    is folded anew, and leads that were missing are added with the flag ``backfilled``.
-    ``progress`` is called with the number of subjects done.
+    Does nothing where a store already follows it.
     """
-    done = Backfill()
     with store.writing() as tx:
-        done.versions = _record(tx, catalogue, clock())
-        machines = Machines(catalogue, tx.versions())
-        if tx.note("catalogue") == machines.version:
-            return done
-    for keys in _chunks(store):
-        with store.writing() as tx:
-            derivation = Derivation(tx, machines, clock(), backfill=True)
-            for key in keys:
-                derivation.rebuild(key)
-            done.leads += derivation.finish()
-        done.subjects += len(keys)
+        adoption = adopt(tx, Proposal(catalogue), clock())
+    finish(store, adoption.machines, clock, progress)
+    return adoption.versions
+
+
+def finish(
+    store: Store, machines: Machines, clock: Clock, progress: Progress | None = None
+) -> None:
+    """Replay history to its end, or until other definitions come in force."""
+    while True:
+        began = monotonic()
+        replay = step(store, machines, clock)
+        if replay is None or replay.is_over:
+            return
         if progress:
-            progress(done.subjects)
+            progress(replay)
+        sleep((monotonic() - began) / 10)  # another process that waits to write gets its turn
+
+
+def step(store: Store, machines: Machines, clock: Clock) -> Replay | None:
+    """Replay the history of some subjects more, in one transaction; how far that is now.
+
+    None where these machines are not the ones to do it.
+    """
+    total = _total(store)
     with store.writing() as tx:
-        tx.set_note("catalogue", machines.version)
-    return done
+        replay = replay_of(tx)
+        if replay is None or replay.catalogue != machines.version:
+            return None
+        if not replay.is_over:
+            replay.total = total
+            _walk(tx, machines, replay, clock())
+            set_replay(tx, replay)
+    return replay
+
+
+# -- a change ------------------------------------------------------------------------------
 
 
 def _record(tx: Writing, catalogue: Catalogue, now: int) -> list[Version]:
@@ -69,11 +138,66 @@ def _record(tx: Writing, catalogue: Catalogue, now: int) -> list[Version]:
 
 def _version(definition: Definition, latest: Version | None, now: int) -> Version:
     number = 1 if latest is None else latest.version + 1
-    return Version(definition.name, number, definition.hash, now, definition.source)
+    return Version(
+        definition.name, number, definition.hash, now, definition.source, definition.text
+    )
 
 
-def _chunks(store: Store) -> Iterator[list[str]]:
-    with store.reading() as tx:
-        keys = list(tx.subjects())
-    for start in range(0, len(keys), CHUNK):
-        yield keys[start : start + CHUNK]
+def _remember(tx: Writing, proposal: Proposal, now: int) -> None:
+    before = in_force(tx)
+    standing = standing_of(proposal.catalogue, before, tx.versions(), now)
+    text, origin = proposal.catalogue.text, proposal.origin
+    found = InForce(text, origin, now, proposal.file, proposal.instead_of, standing)
+    if before is not None and (before.text, before.origin) == (text, origin):
+        found = replace(found, at=before.at, instead_of=before.instead_of)
+    if found != before:
+        set_in_force(tx, found)
+
+
+# -- the replay ----------------------------------------------------------------------------
+
+
+def _begun(tx: Reading, catalogue: str, now: int) -> Replay:
+    if tx.subjects(limit=1):
+        return Replay(catalogue, now)
+    return Replay(catalogue, now, total=0, finished_at=now)
+
+
+def _total(store: Store) -> int | None:
+    """How many subjects there are to be walked; they are counted once, when a replay begins."""
+    with store.reading() as view:
+        replay = replay_of(view)
+        if replay is None or replay.is_over or replay.total is not None:
+            return None if replay is None else replay.total
+        return _count(view)
+
+
+def _count(view: Reading) -> int:
+    counted, after = 0, ""
+    while keys := view.subjects(after, COUNTED):
+        counted, after = counted + len(keys), keys[-1]
+    return counted
+
+
+def _walk(tx: Writing, machines: Machines, replay: Replay, now: int) -> None:
+    keys = tx.subjects(replay.after, SUBJECTS)
+    if not keys:
+        replay.total, replay.finished_at = replay.done, now
+        return
+    derivation = Derivation(tx, machines, now)
+    walked = _rebuild(derivation, keys, tx.persons(keys))
+    replay.leads += len(derivation.finish())
+    replay.done, replay.after = replay.done + walked, keys[walked - 1]
+
+
+def _rebuild(derivation: Derivation, keys: Collection[str], linked: Collection[str]) -> int:
+    """Fold subjects anew as long as there is time, and pass over linked ids; how many these are."""
+    derivation.read_ahead([key for key in keys if key not in linked])
+    walked, until = 0, monotonic() + AT_A_TIME
+    for key in keys:
+        if key not in linked:
+            derivation.rebuild(key)
+        walked += 1
+        if monotonic() > until:
+            break
+    return walked

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 
 from . import backfill
+from .backfill import Adoption, Progress, Proposal
 from .config import SETTINGS, Settings
+from .derive import Derivation
 from .errors import BadRequest, NotFound, PequelError
+from .inforce import InForce, Replay, digest, in_force
 from .ingest import Clock, Ingest
 from .keys import Keys
-from .ports import Store
+from .model import Lead
+from .ports import Store, Version, Writing
 from .queries import Queries
 from .rules.definition import Catalogue
 from .rules.reader import read_catalogue
@@ -21,11 +25,16 @@ from .store import open_store
 __all__ = ["Collector", "now", "open_collector", "open_store", "read_definitions"]
 
 DEFAULT_CONFIG = next(setting.default for setting in SETTINGS if setting.name == "config")
+BODY = "body"
+"""What the text of a request is called in the places of its mistakes."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Collector:
-    """A store with what is done to it; one per process."""
+    """A store with what is done to it; one per process.
+
+    ``changed`` is set when other definitions have come in force, for whoever replays history.
+    """
 
     settings: Settings
     store: Store
@@ -34,6 +43,7 @@ class Collector:
     queries: Queries
     keys: Keys
     clock: Clock
+    changed: Event = field(default_factory=Event)
 
     def ready(self) -> bool:
         """Whether the store answers."""
@@ -44,6 +54,69 @@ class Collector:
             return False
         return True
 
+    def tick(self) -> list[Lead]:
+        """Let the clock run to now for whom it is due; the leads that this opened."""
+        if not self.ingest.machines.has_clock:
+            return []
+        with self.store.reading() as view:
+            if not view.due(self.clock(), 1):
+                return []
+        with self.store.writing() as tx:
+            derivation = Derivation(tx, self.ingest.keep_up(tx), self.clock())
+            derivation.tick()
+            return derivation.finish()
+
+    # -- definitions that change -----------------------------------------------------------
+
+    def put_definitions(self, text: str) -> list[Version]:
+        """Put definitions in force until their file changes; the versions that are new.
+
+        Raises DefinitionError, and then changes nothing.
+        """
+        catalogue = read_catalogue(text, BODY)
+        file = _written(self.settings.config)
+        return self._adopt(Proposal(catalogue, "put", None if file is None else digest(file)))
+
+    def reload_definitions(self) -> list[Version]:
+        """Put the definitions file in force as it is now; the versions that are new.
+
+        Raises PequelError where it cannot be read or understood, and then changes nothing.
+        """
+        text = _written(self.settings.config)
+        if text is None:
+            raise NotFound(f"there is no definitions file {self.settings.config}")
+        return self._adopt(_filed(text, self.settings.config))
+
+    def keep_up(self) -> bool:
+        """Follow the definitions that another process has put in force; whether there were any."""
+        with self.store.reading() as view:
+            machines = self.ingest.keep_up(view)
+        if machines is self.queries.machines:
+            return False
+        self._follow()
+        return True
+
+    def replay_some(self) -> Replay | None:
+        """Replay a little more of history under definitions that have changed; how far that is."""
+        return backfill.step(self.store, self.ingest.machines, self.clock)
+
+    def in_force(self) -> InForce | None:
+        """The definitions in force as they were written, and where they came from."""
+        with self.store.reading() as view:
+            return in_force(view)
+
+    def _adopt(self, proposal: Proposal) -> list[Version]:
+        with self.store.writing() as tx:
+            adoption = backfill.adopt(tx, proposal, self.clock())
+            self.ingest.mark_by(tx, adoption.machines)  # the next batch waits for this transaction
+        self._follow()
+        return adoption.versions
+
+    def _follow(self) -> None:
+        self.queries.follow(self.ingest.machines)
+        self.catalogue = self.queries.catalogue
+        self.changed.set()
+
     def close(self) -> None:
         """Let go of the store."""
         self.store.close()
@@ -53,23 +126,35 @@ def open_collector(
     settings: Settings,
     catalogue: Catalogue | None = None,
     clock: Clock | None = None,
-    progress: Callable[[int], None] | None = None,
+    progress: Progress | None = None,
+    *,
+    replay: bool = True,
 ) -> Collector:
-    """A collector with its store open and its history brought up to its definitions.
+    """A collector with its store open, and its definitions in force.
 
-    Without a catalogue, the definitions file is read.
+    Without a catalogue the definitions file is read; what was put goes before it until it changes.
+    History is replayed to its end under definitions that changed, unless ``replay`` is false: then
+    whoever has the collector does it with ``replay_some``.
     """
     clock = clock or now
-    unnamed = catalogue is None and not Path(settings.config).exists()
-    catalogue = catalogue or read_definitions(settings.config)
+    text = _written(settings.config) if catalogue is None else None
+    proposal = Proposal(catalogue or Catalogue()) if text is None else _filed(text, settings.config)
     store = open_store(settings.database)
     try:
-        if unnamed:
-            _require_no_definitions(store)
-        backfill.refresh(store, catalogue, clock, progress)
+        with store.writing() as tx:
+            if catalogue is None:
+                proposal = _chosen(tx, proposal)
+            adoption = backfill.adopt(tx, proposal, clock())
+        if replay:
+            backfill.finish(store, adoption.machines, clock, progress)
+        return _collector(settings, store, adoption, clock)
     except BaseException:
         store.close()
         raise
+
+
+def _collector(settings: Settings, store: Store, adoption: Adoption, clock: Clock) -> Collector:
+    catalogue = adoption.machines.catalogue
     return Collector(
         settings=settings,
         store=store,
@@ -81,29 +166,48 @@ def open_collector(
     )
 
 
-def _require_no_definitions(store: Store) -> None:
+def _filed(text: str, config: str) -> Proposal:
+    return Proposal(read_catalogue(text, config), "file", digest(text))
+
+
+def _chosen(tx: Writing, filed: Proposal) -> Proposal:
+    """The file, or what was put since: that stands until the file changes."""
+    found = in_force(tx)
+    if found is None or found.origin == "file":
+        _require_file(tx, filed)
+        return filed
+    if filed.file is None or filed.file == found.file:
+        return Proposal(read_catalogue(found.text, BODY), "put", found.file)
+    return Proposal(filed.catalogue, "file", filed.file, instead_of=found.at)
+
+
+def _require_file(tx: Writing, filed: Proposal) -> None:
     """Where leads follow definitions, their file being out of sight is a mistake, not a wish."""
-    with store.reading() as view:
-        if view.versions():
-            raise NotFound(
-                f"there is no {DEFAULT_CONFIG} here, but the leads in this database follow "
-                "definitions: name their file with --config (an empty file takes them out)"
-            )
+    if filed.file is None and tx.versions():
+        raise NotFound(
+            f"there is no {DEFAULT_CONFIG} here, but the leads in this database follow "
+            "definitions: name their file with --config (an empty file takes them out)"
+        )
 
 
 def read_definitions(config: str) -> Catalogue:
     """What a definitions file says; the default one may be missing, and then it says nothing."""
+    text = _written(config)
+    return Catalogue() if text is None else read_catalogue(text, config)
+
+
+def _written(config: str) -> str | None:
+    """The text of a definitions file; None where there is none, which only the default may be."""
     try:
-        text = Path(config).read_text("utf-8")
+        return Path(config).read_text("utf-8")
     except FileNotFoundError:
         if config == DEFAULT_CONFIG:
-            return Catalogue()
+            return None
         raise NotFound(f"there is no definitions file {config}") from None
     except OSError as error:
         raise BadRequest(f"cannot read {config}: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise BadRequest(f"{config} is not UTF-8: {error.reason} at byte {error.start}") from None
-    return read_catalogue(text, config)
 
 
 def now() -> int:

@@ -1,143 +1,283 @@
 """From new facts to exact marks: folds histories forward and brings the leads in line.
 
 What a subject's definitions say can depend on others: a user's guard ``customer`` on the account,
-an account's clock on its first member. When what others may ask of a subject changes, those that
-have already looked past that instant are folded again from there.
+an account's clock on its first member, a count of users on each of them. When what others may ask
+of a subject changes, those that have already looked past that instant are folded again from there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from operator import attrgetter
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any
 
-from .history import History, Sealed, in_order, read_history, read_page, write
-from .model import Lead, Stored, account_key, kind_of, lead_id, user_key
-from .ports import Version, Writing
+from .history import History, Kept, Shelf, in_order
+from .inforce import activations, in_force, walked
+from .ledger import Ledger, Verdict
+from .model import Lead, Stored, account_key, kind_of, user_key
+from .ports import Cell, Reading, Version, Writing
 from .rules.definition import Catalogue
 from .rules.explain import Explainer
-from .rules.facts import Fact, State
-from .rules.machine import Machine
+from .rules.facts import NEVER, Fact, Mark, State
+from .rules.machine import Machine, Rule, Witness
+from .rules.reader import read_catalogue
+from .rules.sight import Sight
 
-Arrivals = Mapping[str, Iterable[Fact]]
-START = -(2**62) + 1
-Qualified = dict[str, list[tuple[int, str | None]]]
+START = NEVER + 1
+AT_ONCE = 500
+"""Messages whose persons are looked up by one question."""
+
+Exports = dict[str, list[tuple[int, Any]]]
 
 
 class Machines:
-    """The two machines of a catalogue, and the version number of each definition in force."""
+    """The two machines of a catalogue, and the version number of each definition in force.
 
-    def __init__(self, catalogue: Catalogue, versions: Iterable[Version]) -> None:
+    ``since`` says from when on a version is in force, by name and hash, where that is not when it
+    was recorded. Definitions that look forward count from then on: ``activated`` has them by name.
+    """
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        versions: Iterable[Version],
+        since: Mapping[tuple[str, str], int] | None = None,
+    ) -> None:
         self.catalogue = catalogue
-        numbers = {(version.name, version.hash): version.version for version in versions}
-        self.versions = {d.name: numbers.get((d.name, d.hash), 0) for d in catalogue.definitions}
-        self._by_prefix = {
-            user_key(""): Machine("user", catalogue),
-            account_key(""): Machine("account", catalogue),
+        known = {(version.name, version.hash): version for version in versions}
+        found = {d.name: known.get((d.name, d.hash)) for d in catalogue.definitions}
+        self.versions = {name: 0 if v is None else v.version for name, v in found.items()}
+        since = since or {}
+        self.activated = {
+            d.name: since.get((d.name, d.hash), version.created_at)
+            for d in catalogue.definitions
+            if d.on_change == "forward" and (version := found[d.name]) is not None
         }
+        self.users = Machine("user", catalogue, self.activated)
+        self.accounts = Machine("account", catalogue, self.activated)
+        self.kept = Kept()
 
     @property
     def version(self) -> str:
         """What the leads of a store follow: equal for catalogues that mean the same."""
-        return "-".join(machine.version for machine in self._by_prefix.values())
+        return f"{self.users.version}-{self.accounts.version}"
+
+    @property
+    def has_clock(self) -> bool:
+        """Whether a definition can qualify without a fact, as time goes by."""
+        return self.users.has_clock or self.accounts.has_clock
 
     def of(self, key: str) -> Machine:
         """The machine for a subject."""
-        return self._by_prefix[key[:2]]
+        return self.users if key.startswith("u:") else self.accounts
 
-    def facts(self, stored: Stored) -> list[tuple[str, Fact]]:
+    def facts(self, stored: Stored) -> Iterator[tuple[str, Fact]]:
         """A message as a fact of its user and of its account, where some definition looks at it."""
-        message, account = stored
-        keys = [message.subject] if message.user_id is not None else []
-        keys += [account_key(account)] if account is not None else []
-        found = ((key, self.of(key).fact(message, account)) for key in keys)
-        return [(key, fact) for key, fact in found if fact is not None]
+        _, account, person = stored
+        if person is not None and (fact := self.users.fact(stored)) is not None:
+            yield person, fact
+        if account is not None and (fact := self.accounts.fact(stored)) is not None:
+            yield account_key(account), fact
+
+
+def machines_of(tx: Reading, catalogue: Catalogue) -> Machines:
+    """The machines of a catalogue that is in force in a store, or would be."""
+    return Machines(catalogue, tx.versions(), activations(tx))
+
+
+def machines_in_force(tx: Reading) -> Machines:
+    """The machines of the definitions that a store remembers; empty where it remembers none."""
+    found = in_force(tx)
+    return machines_of(tx, Catalogue() if found is None else read_catalogue(found.text))
+
+
+class StoreShelf(Shelf):
+    """The pages and cells of one subject in a store."""
+
+    def __init__(self, tx: Reading, key: str) -> None:
+        self._tx, self._key = tx, key
+
+    def page(self, number: int) -> bytes:
+        """A sealed page."""
+        return self._tx.page(self._key, number)
+
+    def cell(self, slot: int, key: str) -> bytes | None:
+        """A cell as it was put away last; None if there is none."""
+        return self._tx.cell(self._key, slot, key)
+
+    def cells(self, slot: int) -> dict[str, bytes]:
+        """Every cell of a slot, as it was put away last."""
+        return self._tx.cells(self._key, slot)
+
+    def seal(self, number: int, page: bytes, cells: Sequence[Cell]) -> None:
+        """Put a page away, and the cells that go with it."""
+        self._writing.seal(self._key, number, page, cells)
+
+    def unseal(self, number: int) -> None:
+        """Take back the pages from a number on, and the cells that went with them."""
+        self._writing.unseal(self._key, number)
+
+    @property
+    def _writing(self) -> Writing:
+        return self._tx  # type: ignore[return-value]  # only a derivation seals
 
 
 class Derivation:
     """The deriving of one transaction: take facts in, then ``finish``."""
 
-    def __init__(self, tx: Writing, machines: Machines, now: int, backfill: bool = False) -> None:
-        self.tx, self.machines, self.now, self.backfill = tx, machines, now, backfill
+    def __init__(self, tx: Writing, machines: Machines, now: int) -> None:
+        self.tx, self.machines, self.now = tx, machines, now
+        self._turn = tx.take_turn()
+        machines.kept.begin(self._turn)
+        self._walked: str | None = None
         self._open: dict[str, History | None] = {}
-        self._before: dict[str, Qualified | None] = {}
+        self._revised: set[str] = set()
         self._changed: set[str] = set()
         self._again: dict[str, int] = {}
-        self._revised: dict[str, int] = {}
         self._rebuilt: set[str] = set()
+        self._read: dict[str, list[Fact]] = {}
+        self._fresh: set[str] = set()
+        self._merged: list[tuple[str, str]] = []
+        self._verdicts: defaultdict[str, dict[tuple[int, int], Verdict]] = defaultdict(dict)
 
     # -- taking in -------------------------------------------------------------------------
 
-    def take(self, arrivals: Arrivals) -> None:
-        """Take in new facts, by subject, and whatever follows from them for others."""
-        self._load(arrivals.keys())
-        for key in sorted(arrivals, reverse=True):
-            self._add(key, sorted(arrivals[key], key=in_order))
+    def merge(self, old: str, person: str) -> None:
+        """A user turned out to be another: what was theirs is the other's from now on."""
+        self._merged.append((old, person))
+
+    def move(self, pairs: Sequence[tuple[Stored, Stored]]) -> None:
+        """Messages stored before are of another person or account now."""
+        gone: defaultdict[str, set[str]] = defaultdict(set)
+        found: defaultdict[str, list[Fact]] = defaultdict(list)
+        since: dict[str, int] = {}
+        for before, after in pairs:
+            time = before.message.time
+            for key in {*_keys(before), *_keys(after)}:
+                since[key] = min(time, since.get(key, time))
+                gone[key].add(before.message.mid)
+            for key, fact in self.machines.facts(after):
+                found[key].append(fact)
+        self._load(since)
+        for key in sorted(since, reverse=True):
+            if key not in self._rebuilt and (self._history(key) or found[key]):
+                self._revise(key, found[key], gone[key], since[key])
         self._settle()
+
+    def take(self, stored: Sequence[Stored]) -> None:
+        """Take in new messages, and whatever follows from them for others."""
+        self._fresh.update(each.message.mid for each in stored)
+        arrivals: dict[str, list[Fact]] = {}
+        for each in stored:
+            for key, fact in self.machines.facts(each):
+                arrivals.setdefault(key, []).append(fact)
+        self._load(arrivals)
+        for key in sorted(arrivals, reverse=True):
+            if key not in self._rebuilt:
+                facts = arrivals[key]
+                self._add(key, facts if len(facts) == 1 else sorted(facts, key=in_order))
+        self._settle()
+
+    def read_ahead(self, keys: Collection[str]) -> None:
+        """Read the messages of several subjects at once: they are about to be folded anew."""
+        self._read |= facts_of(self.tx, self.machines, keys)
 
     def rebuild(self, key: str) -> None:
         """Fold a subject's history anew from its stored messages."""
         self._load([key])  # what others were told before
         if key not in self._rebuilt:
-            self._before[key] = None
             self._rebuild(key)
         self._settle()
+
+    def tick(self) -> None:
+        """Let the clock run for every subject that is due."""
+        while due := [key for key in self.tx.due(self.now, 200) if key not in self._changed]:
+            self._load(due)
+            for key in due:
+                history = self._history(key)
+                if history is None:
+                    self.tx.set_due({key: None})
+                else:
+                    self._advance(key, history)
+            self._settle()
 
     def _settle(self) -> None:
         while self._again:
             key, time = self._again.popitem()
-            self._fold_again(key, time)
+            history = self._history(key)
+            if history is not None and history.head.time >= time:
+                self._revise(key, [], (), time)
 
     def _add(self, key: str, facts: list[Fact]) -> None:
-        history = self._history(key) or self._start(key)
-        asked = _exports(history.head)
-        if facts[0].time > history.head.time:
-            self._seal(key, history, history.extend(facts, self.machines.of(key), self))
-        else:
-            self._insert(key, history, facts, facts[0].time)
-        self._changed.add(key)
-        self._tell(key, asked, history.head)
-
-    def _fold_again(self, key: str, time: int) -> None:
-        history = self._history(key)
-        if history is None or history.head.time < time:
+        history = self._open[key] or self._start(key)
+        if facts[0].time <= history.head.time:
+            self._revise(key, facts, (), facts[0].time)
             return
-        asked = _exports(history.head)
-        self._insert(key, history, [], time)
-        self._changed.add(key)
-        self._tell(key, asked, history.head)
-
-    def _insert(self, key: str, history: History, facts: list[Fact], time: int) -> None:
-        self._revised[key] = min(time, self._revised.get(key, time))
-        if time <= history.base.time:
-            pages = [read_page(body) for body in self.tx.sealed(key)[: history.sealed]]
-            history.rewind(pages, time)
-        self._seal(key, history, history.insert(facts, self.machines.of(key), self))
-
-    def _rebuild(self, key: str) -> History:
         machine = self.machines.of(key)
-        found = (machine.fact(message, account) for message, account in self.tx.events(key))
-        facts = sorted((fact for fact in found if fact is not None), key=in_order)
+        told = _exports(machine, history.head) if machine.exports.any else None
+        history.extend(facts, machine, self, self._witness(key))
+        self._changed.add(key)
+        self._go_on(key, history, told)
+
+    def _revise(self, key: str, facts: list[Fact], gone: Collection[str], time: int) -> None:
+        """Take facts in, and let others go, that are not all later than what was folded."""
+        history = self._history(key) or self._start(key)
+        machine = self.machines.of(key)
+        told = _exports(machine, history.head)
+        witness = self._witness(key)
+        history.insert(facts, gone, time, machine, self, witness)
+        self._changed.add(key)
+        self._revised.add(key)
+        self._go_on(key, history, told)
+
+    def _rebuild(self, key: str) -> None:
         before = self._open.get(key)
-        asked = _exports(before.head if before else State())
+        machine = self.machines.of(key)
+        told = _exports(machine, before.head if before else State())
         self._rebuilt.add(key)
         self.tx.forget_history(key)
         history = self._start(key)
-        self._insert(key, history, facts, START)
+        if key not in self._read:
+            self.read_ahead([key])
+        facts = self._read.pop(key)
+        history.insert(facts, (), START, machine, self, self._witness(key))
         self._changed.add(key)
-        self._tell(key, asked, history.head)
-        return history
+        self._go_on(key, history, told)
+
+    def _go_on(self, key: str, history: History, told: Exports | None) -> None:
+        if self.machines.has_clock:
+            self._advance(key, history)
+        if told is not None:
+            self._tell(key, told, history.head)
+
+    def _advance(self, key: str, history: History) -> None:
+        machine = self.machines.of(key)
+        witness = self._witness(key)
+        due = machine.advance(history.head, history, self.now, self, witness)
+        self._changed.add(key)
+        self.tx.set_due({key: due})
 
     def _start(self, key: str) -> History:
-        history = History(self.machines.of(key).version)
+        history = History(StoreShelf(self.tx, key), self.machines.of(key).version)
         self._open[key] = history
-        self._before.setdefault(key, {})
         return history
 
-    def _seal(self, key: str, history: History, full: list[Sealed]) -> None:
-        if full:
-            first = history.sealed + 1
-            self.tx.seal(key, [(first + i, write(page)) for i, page in enumerate(full)])
-            history.sealed += len(full)
+    def _witness(self, key: str) -> Witness:
+        """What writes down why a definition qualified, at the moment when it does."""
+
+        def saw(sight: Sight, rule: Rule, cycle: int) -> None:
+            explained = Explainer(self.machines.of(key), rule, sight)
+            deciding = explained.deciding()
+            self._verdicts[key][rule.index, cycle] = Verdict(
+                time=sight.time,
+                account=sight.state.account,
+                evidence=explained.evidence(),
+                late=any(fact.late for fact in deciding),
+                deciding=frozenset(fact.mid for fact in deciding),
+            )
+
+        return saw
 
     # -- who asks whom ---------------------------------------------------------------------
 
@@ -151,8 +291,9 @@ class Derivation:
         history = self._history(account_key(account_id))
         return None if history is None else history.head
 
-    def _tell(self, key: str, asked: Exports, head: State) -> None:
-        time = _first_difference(asked, _exports(head))
+    def _tell(self, key: str, told: Exports, head: State) -> None:
+        machine = self.machines.of(key)
+        time = _first_difference(told, _exports(machine, head))
         if time is None:
             return
         for other in self._askers(key, head):
@@ -161,25 +302,48 @@ class Derivation:
     def _askers(self, key: str, head: State) -> Iterable[str]:
         if kind_of(key) == "user":
             return [account_key(account) for account in head.accounts]
-        return {s.message.subject for s in self.tx.events(key) if s.message.user_id is not None}
+        ids = {stored.message.subject for stored in self.tx.events([key])}
+        persons = self.tx.persons(ids)
+        found = {persons.get(each, each) for each in ids}
+        return sorted(each for each in found if kind_of(each) == "user")
 
     # -- pages -----------------------------------------------------------------------------
 
     def _load(self, keys: Iterable[str]) -> None:
-        missing = [key for key in keys if key not in self._open]
-        bodies = self.tx.histories(missing)
-        for key in missing:
-            self._open[key] = None
-            if (body := bodies.get(key)) is not None:
-                self._accept(key, read_history(body))
+        unopened = [key for key in keys if key not in self._open]
+        missing = [key for key in unopened if not self._take_kept(key)]
+        bodies = self.tx.histories(missing) if missing else {}
+        stale = [key for key in missing if not self._is_good(key, bodies.get(key))]
+        if stale:
+            self.read_ahead([key for key in stale if key not in self._read])
+        for key in stale:
+            if key not in self._open:  # or it was asked for on the way to another
+                self._rebuild(key)
 
-    def _accept(self, key: str, history: History) -> None:
-        if history.version == self.machines.of(key).version:
+    def _is_good(self, key: str, body: bytes | None) -> bool:
+        """Open a history that these definitions have made; whether that is so."""
+        if body is None:
+            if self._is_ahead(key):
+                return False
+            self._open[key] = None
+            return True
+        history = History(StoreShelf(self.tx, key), "", body)
+        if history.version != self.machines.of(key).version:
+            return False
+        self._open[key] = history
+        return True
+
+    def _is_ahead(self, key: str) -> bool:
+        """Whether a replay of history has not come to a subject, so that it has no history yet."""
+        if self._walked is None:
+            self._walked = walked(self.tx, self.machines.version)
+        return key > self._walked
+
+    def _take_kept(self, key: str) -> bool:
+        history = self.machines.kept.take(key, StoreShelf(self.tx, key))
+        if history is not None:
             self._open[key] = history
-            self._before[key] = {n: list(i) for n, i in history.head.qualified.items()}
-        else:
-            self._before[key] = None
-            self._rebuild(key)
+        return history is not None
 
     def _history(self, key: str) -> History | None:
         if key not in self._open:
@@ -191,110 +355,95 @@ class Derivation:
     def finish(self) -> list[Lead]:
         """Write what changed, and bring the leads in line; the leads that were opened."""
         histories = {key: h for key in sorted(self._changed) if (h := self._open[key]) is not None}
-        self.tx.save_histories({key: write(history) for key, history in histories.items()})
-        differing = [key for key, h in histories.items() if self._verdicts_differ(key, h)]
-        ledgers = self.tx.leads_of(differing)
-        opened, changed = [], []
-        for key in differing:
-            new, moved = self._align(key, histories[key], ledgers[key])
-            opened += new
-            changed += moved
-        self.tx.save_leads([*opened, *changed])
-        return sorted(opened, key=attrgetter("qualified_at", "definition", "subject"))
+        self.tx.save_histories({key: history.write() for key, history in histories.items()})
+        opened = self._settle_leads(histories)
+        self.machines.kept.end(self._turn, self._open)
+        return opened
 
-    def _verdicts_differ(self, key: str, history: History) -> bool:
-        """Whether a lead was opened, moved or withdrawn, or may rest on other evidence now."""
-        qualified = history.head.qualified
-        if qualified != self._before[key]:
-            return True
-        since = self._revised.get(key)
-        return since is not None and any(since <= q[0][0] for q in qualified.values())
-
-    def _align(
-        self, key: str, history: History, leads: list[Lead]
-    ) -> tuple[list[Lead], list[Lead]]:
-        """The leads that a history opens, and those that it changes."""
-        ledger = {lead.definition: lead for lead in leads}
-        opened, changed = [], []
-        for name, [(time, account), *_] in history.head.qualified.items():
-            lead = ledger.get(name)
-            if lead is None or lead.state == "voided":
-                opened.append(self._lead(key, history, name, time, account))
-            elif self._is_current(lead):
-                changed += self._restated(lead, history, time, account)
-        for name, lead in ledger.items():
-            if name not in history.head.qualified and self._is_current(lead):
-                changed.append(_withdrawn(lead))
-        return opened, changed
-
-    def _is_current(self, lead: Lead) -> bool:
-        """Whether a lead rests on a definition that is in force, as it now stands."""
-        return self.machines.versions.get(lead.definition) == lead.version
-
-    def _lead(self, key: str, history: History, name: str, time: int, account: str | None) -> Lead:
-        definition = self.machines.of(key).by_name[name].definition
-        evidence, late = self._evidence(key, history, name, time)
-        flags = [flag for flag, on in (("backfilled", self.backfill), ("late", late)) if on]
-        return Lead(
-            id=lead_id(name, key, 1),
-            definition=name,
-            version=self.machines.versions[name],
-            subject=key,
-            cycle=1,
-            qualified_at=time,
-            marked_at=self.now,
-            kind=definition.kind,
-            priority=definition.priority,
-            owner=definition.owner,
-            due_at=None if definition.sla is None else self.now + definition.sla,
-            account=account,
-            flags=flags,
-            evidence=evidence,
-        )
-
-    def _restated(self, lead: Lead, history: History, time: int, account: str | None) -> list[Lead]:
-        """The lead as it stands now, if anything about it is different."""
-        evidence, _ = self._evidence(lead.subject, history, lead.definition, time)
-        if (lead.qualified_at, lead.account, lead.evidence) == (time, account, evidence):
+    def _settle_leads(self, histories: Mapping[str, History]) -> list[Lead]:
+        differing = {key: h for key, h in histories.items() if self._may_differ(key)}
+        if not differing and not self._merged:
             return []
-        lead.qualified_at, lead.account, lead.evidence = time, account, evidence
-        return [lead]
+        machines = self.machines
+        ledger = Ledger(self.tx, machines.versions, self.now, self._fresh, machines.activated)
+        ledger.load(differing)
+        ledger.merge(self._merged)
+        for key, history in differing.items():
+            definitions = self.machines.of(key).definitions
+            marks = self._whole(history, self._verdicts[key])
+            ledger.align(key, definitions, marks, key in self._rebuilt)
+        return ledger.close()
 
-    def _evidence(
-        self, key: str, history: History, name: str, time: int
-    ) -> tuple[dict[str, object], bool]:
-        machine = self.machines.of(key)
-        rule = machine.by_name[name]
-        facts = all_facts(self.tx.sealed(key) if history.sealed else (), history)
-        late = any(fact.late for fact in facts if fact.time == time)
-        return Explainer(machine, rule, facts, time, self).evidence(), late
+    def _may_differ(self, key: str) -> bool:
+        """Whether a lead was opened, moved or withdrawn, or may rest on other evidence now."""
+        return key in self._revised or key in self._rebuilt or bool(self._verdicts.get(key))
 
-
-def all_facts(sealed: Iterable[str], history: History) -> list[Fact]:
-    """Every fact of a history, in order."""
-    pages = [read_page(body) for body in sealed][: history.sealed]
-    return [fact for page in pages for fact in page.facts] + history.facts
-
-
-def _withdrawn(lead: Lead) -> Lead:
-    """A lead whose basis is gone: voided while nobody has worked it, else only flagged."""
-    if lead.state == "new":
-        lead.state = "voided"
-    elif "restated" not in lead.flags:
-        lead.flags.append("restated")
-    return lead
+    def _whole(
+        self, history: History, seen: Mapping[tuple[int, int], Verdict]
+    ) -> dict[tuple[int, int], Verdict | Mark]:
+        """What each mark rests on; of marks that were not folded anew only the mark itself."""
+        return {
+            (rule, cycle): seen.get((rule, cycle)) or mark
+            for rule, marks in history.head.marks.items()
+            for cycle, mark in enumerate(marks, 1)
+        }
 
 
-Exports = dict[str, list[tuple[int, object]]]
+def facts_of(tx: Reading, machines: Machines, keys: Collection[str]) -> dict[str, list[Fact]]:
+    """Every fact of each subject, in order, from the stored messages.
+
+    An id that is another person's has none.
+    """
+    found: dict[str, list[Fact]] = {key: [] for key in keys}
+    users = [key for key in keys if kind_of(key) == "user"]
+    linked = tx.persons(users)
+    own = [key for key in users if key not in linked]
+    ids = tx.ids_of(own)
+    person_of = {id_: person for person in own for id_ in ids.get(person, [person])}
+    for each in tx.events(person_of) if person_of else ():
+        person = person_of[each.message.subject]
+        if (fact := machines.users.fact(each._replace(person=person))) is not None:
+            found[person].append(fact)
+    accounts = [key for key in keys if kind_of(key) == "account"]
+    for each in with_persons(tx, tx.events(accounts)) if accounts else ():
+        if each.account is not None and (fact := machines.accounts.fact(each)) is not None:
+            found[account_key(each.account)].append(fact)
+    return found
 
 
-def _exports(state: State) -> Exports:
+def with_persons(tx: Reading, messages: Iterable[Stored]) -> Iterator[Stored]:
+    """Messages with whose they are."""
+    known: dict[str, str | None] = {}
+    rest = iter(messages)
+    while some := list(islice(rest, AT_ONCE)):
+        new = {each.message.subject for each in some} - known.keys()
+        linked = tx.persons(new)
+        for id_ in new:
+            known[id_] = linked.get(id_, id_ if kind_of(id_) == "user" else None)
+        yield from (each._replace(person=known[each.message.subject]) for each in some)
+
+
+def _keys(stored: Stored) -> list[str]:
+    """The subjects that a message is a fact of."""
+    account = [] if stored.account is None else [account_key(stored.account)]
+    return account if stored.person is None else [stored.person, *account]
+
+
+def _exports(machine: Machine, state: State) -> Exports:
     """What others may ask of a subject, each with its times."""
-    told: Exports = {name: list(values) for name, values in state.known.items()}
-    if state.signup is not None:
-        told["signup\0"] = [(state.signup, True)]
-    if state.converted is not None:
-        told["converted\0"] = [(state.converted, True)]
+    asked = machine.exports
+    if not asked.any:
+        return {}
+    told: Exports = {f"trait {name}": list(values) for name, values in state.known.items()}
+    for anchor in asked.anchors:
+        if anchor in state.firsts:
+            told[f"first {anchor}"] = [(state.firsts[anchor], True)]
+    if asked.converted and state.converted is not None:
+        told["converted"] = [(state.converted, True)]
+    for name in asked.marks:
+        rule = machine.by_name.get(name)
+        if rule is not None and rule.index in state.marks:
+            told[f"mark {name}"] = [(state.marks[rule.index][0].time, True)]
     return told
 
 
@@ -305,9 +454,13 @@ def _first_difference(before: Exports, after: Exports) -> int | None:
     changed = []
     for name in before.keys() | after.keys():
         old, new = before.get(name, []), after.get(name, [])
-        changed += [time for time, _ in [*old, *new] if _at(old, time) != _at(new, time)]
+        changed += [time for time, _ in [*old, *new] if not _same(_at(old, time), _at(new, time))]
     return min(changed, default=None)
 
 
-def _at(values: list[tuple[int, object]], time: int) -> object:
+def _same(one: Any, other: Any) -> bool:
+    return type(one) is type(other) and bool(one == other)
+
+
+def _at(values: list[tuple[int, Any]], time: int) -> Any:
     return next((value for since, value in reversed(values) if since <= time), None)

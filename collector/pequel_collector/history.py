@@ -1,101 +1,257 @@
 """Histories: what the definitions look at, per subject, cut into pages that can be rewound.
 
-A page holds the state before its facts and the facts. The open page, the last one, also holds
-the state after them. A fact later than that state extends it. An earlier one, however late,
-rewinds to the last page that began before it, and folds again from there: the same steps, so the
-same answer as if it had come in time.
+A page holds the state before its facts, and the facts. The open page, the last one, also holds the
+state after them. A fact later than that state extends it: the state is read, the facts are not. An
+earlier one, however late, rewinds to the last page that began before it, and folds again from
+there: the same steps, so the same answer as if it had come in time.
+
+The parts of a state that are too many for a page are cells on a *shelf*. What they were at the end
+of a page can be had back, so that rewinding takes them along.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from operator import attrgetter
+from typing import Any, Protocol
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Raw, Struct
 
-from .rules.facts import Fact, State, World
-from .rules.machine import Machine
+from .ports import Cell
+from .rules.facts import Fact, Position, State, World
+from .rules.machine import Machine, Witness
 
-FULL = 48
+FULL = 32
 in_order = attrgetter("time", "mid")
 
 
-class Sealed(Struct):
-    """A page that no longer grows: the state before its facts, and the facts."""
+class Shelf(Protocol):
+    """Where the sealed pages and the cells of one history are."""
 
-    base: State
-    facts: list[Fact]
+    def page(self, number: int) -> bytes:
+        """A sealed page."""
 
+    def cell(self, slot: int, key: str) -> bytes | None:
+        """A cell as it was put away last; None if there is none."""
 
-class History(Struct, omit_defaults=True):
-    """The open page of a subject. ``version`` is the machine's that folded it."""
+    def cells(self, slot: int) -> dict[str, bytes]:
+        """Every cell of a slot, as it was put away last."""
 
-    version: str
-    base: State = field(default_factory=State)
-    facts: list[Fact] = field(default_factory=list)
-    head: State = field(default_factory=State)
-    sealed: int = 0
+    def seal(self, number: int, page: bytes, cells: Sequence[Cell]) -> None:
+        """Put a page away, and the cells that go with it."""
 
-    def extend(self, facts: list[Fact], machine: Machine, world: World) -> list[Sealed]:
-        """Take in facts that are all later than the head; the pages that became full."""
-        self.facts += facts
-        machine.fold(self.head, facts, world)
-        return self._cut(machine, world)
-
-    def insert(self, facts: Iterable[Fact], machine: Machine, world: World) -> list[Sealed]:
-        """Take in facts of any time after the base, by folding the page again."""
-        self.facts = sorted((*self.facts, *facts), key=in_order)
-        full = self._cut(machine, world)
-        self.head = self.base.copy()
-        machine.fold(self.head, self.facts, world)
-        return full
-
-    def rewind(self, pages: list[Sealed], time: int) -> None:
-        """Make the last page that began before an instant the open one, with all facts after."""
-        keep = max(i for i, page in enumerate(pages) if page.base.time < time)
-        self.facts = [fact for page in pages[keep:] for fact in page.facts] + self.facts
-        self.base = pages[keep].base
-        self.sealed = keep
-
-    def _cut(self, machine: Machine, world: World) -> list[Sealed]:
-        full, start = [], 0
-        while len(self.facts) - start > FULL:
-            stop = _boundary(self.facts, start)
-            if stop is None:
-                break
-            page = Sealed(self.base, self.facts[start:stop])
-            self.base = self.base.copy()
-            machine.fold(self.base, page.facts, world)
-            full.append(page)
-            start = stop
-        del self.facts[:start]
-        return full
+    def unseal(self, number: int) -> None:
+        """Take back the pages from a number on, and the cells that went with them."""
 
 
-def _boundary(facts: list[Fact], start: int) -> int | None:
-    """Where to cut: about half a page on, never inside an instant."""
-    half = start + FULL // 2
-    later = islice(range(half, len(facts)), 0, None)
-    return next((i for i in later if facts[i - 1].time != facts[i].time), None)
+class _Sealed(Struct, array_like=True):
+    base: Raw
+    facts: Raw
 
 
-_histories = msgspec.json.Decoder(History)
-_pages = msgspec.json.Decoder(Sealed)
 _encoder = msgspec.json.Encoder()
+_sealeds = msgspec.json.Decoder(_Sealed)
+_states = msgspec.json.Decoder(State)
+_facts = msgspec.json.Decoder(list[Fact])
+_anything = msgspec.json.Decoder()
+_BLANK = _encoder.encode(State())
+_NOTHING = b"[]"
 
 
-def read_history(body: str) -> History:
-    """An open page from its text."""
-    return _histories.decode(body)
+class History:
+    """The history of one subject. ``version`` is the machine's that folded it."""
+
+    def __init__(self, shelf: Shelf, version: str, body: bytes | None = None) -> None:
+        self._shelf = shelf
+        self.version = version
+        self.head, self.sealed = State(), 0
+        self._base, self._written, self._count = _BLANK, _NOTHING, 0
+        self._fresh: list[Fact] = []
+        self._pages: dict[int, list[Fact]] = {}
+        if body is not None:
+            self._read(body)
+
+    def _read(self, body: bytes) -> None:
+        """An open page: a line of its version and numbers, the head, the base, the facts."""
+        title, _, rest = body.partition(b"\n")
+        version, *numbers = title.decode().split(" ")
+        self.version = version
+        self.sealed, self._count, head, base = map(int, numbers)
+        self.head = _states.decode(rest[:head])
+        self._base, self._written = rest[head : head + base], rest[head + base :]
+
+    def write(self) -> bytes:
+        """The open page."""
+        head = _encoder.encode(self.head)
+        if self._fresh:
+            self._written = _joined(self._written, self._fresh)
+            self._count += len(self._fresh)
+            self._fresh = []
+        numbers = f"{self.sealed} {self._count} {len(head)} {len(self._base)}"
+        title = f"{self.version} {numbers}\n".encode()
+        return b"".join((title, head, self._base, self._written))
+
+    def go_on(self, shelf: Shelf) -> History:
+        """The same history in the next transaction, where its pages are on another shelf."""
+        self._shelf = shelf
+        if self._pages:
+            self._pages.clear()
+        return self
+
+    # -- taking in -------------------------------------------------------------------------
+
+    def extend(
+        self, facts: list[Fact], machine: Machine, world: World, witness: Witness | None
+    ) -> None:
+        """Take in facts that are all later than the head, in order."""
+        if self._count + len(self._fresh) + len(facts) < FULL:
+            first = self.sealed + 1, self._count + len(self._fresh)
+            self._add(facts)
+            machine.fold(self.head, self, facts, first, world, witness)
+            return
+        start = 0
+        while start < len(facts):
+            stop = self._boundary(facts, start)
+            first = self.sealed + 1, self._count + len(self._fresh)
+            added = facts[start:stop]
+            self._add(added)
+            machine.fold(self.head, self, added, first, world, witness)
+            if self._count + len(self._fresh) >= FULL:
+                self._seal(machine)
+            start = stop
+
+    def insert(
+        self,
+        facts: Sequence[Fact],
+        gone: Collection[str],
+        time: int,
+        machine: Machine,
+        world: World,
+        witness: Witness | None,
+    ) -> None:
+        """Take in facts of any time, and let others go by their ids, none before an instant."""
+        kept = [fact for fact in self._rewound(time) if fact.mid not in gone]
+        self.head = _states.decode(self._base)
+        self._written, self._count, self._fresh = _NOTHING, 0, []
+        self._pages.clear()
+        self.extend(sorted((*kept, *facts), key=in_order), machine, world, witness)
+
+    def _rewound(self, time: int) -> list[Fact]:
+        """The facts from the last page on that began before an instant, which is the open one."""
+        facts, sealed = list(self._page(self.sealed + 1)), self.sealed
+        while _states.decode(self._base).time >= time:
+            page = _sealeds.decode(self._shelf.page(self.sealed))
+            facts = _facts.decode(page.facts) + facts
+            self._base = bytes(page.base)
+            self.sealed -= 1
+        if self.sealed < sealed:
+            self._shelf.unseal(self.sealed + 1)
+        return facts
+
+    def _add(self, facts: list[Fact]) -> None:
+        self._fresh += facts
+        open_page = self._pages.get(self.sealed + 1)
+        if open_page is not None:
+            open_page += facts
+
+    def _boundary(self, facts: list[Fact], start: int) -> int:
+        """Up to where facts go into the open page: until it is full, never inside an instant."""
+        stop = start + max(1, FULL - self._count - len(self._fresh))
+        while stop < len(facts) and facts[stop].time == facts[stop - 1].time:
+            stop += 1
+        return min(stop, len(facts))
+
+    def _seal(self, machine: Machine) -> None:
+        number = self.sealed + 1
+        put_away = [
+            Cell(slot, key, None if cell is None else _encoder.encode(cell))
+            for slot, key, cell in machine.surplus(self.head)
+        ]
+        page = _Sealed(Raw(self._base), Raw(_joined(self._written, self._fresh)))
+        self._shelf.seal(number, _encoder.encode(page), put_away)
+        self.sealed = number
+        self._base = _encoder.encode(self.head)
+        self._written, self._count, self._fresh = _NOTHING, 0, []
+
+    # -- remembering -----------------------------------------------------------------------
+
+    def facts(self, start: Position) -> Iterator[tuple[Position, Fact]]:
+        """The facts from a position on, with the position of each."""
+        index = start[1]
+        for number in range(start[0], self.sealed + 2):
+            page = self._page(number)
+            for place in range(index, len(page)):
+                yield (number, place), page[place]
+            index = 0
+
+    def since(self, time: int) -> Position:
+        """A position at or before that of the first fact at or after a time."""
+        number = self.sealed + 1
+        while number > 1:
+            page = self._page(number)
+            if page and page[0].time < time:
+                break
+            number -= 1
+        return number, 0
+
+    def cell(self, slot: int, key: str) -> Any:
+        """A cell that was put away; None if there is none."""
+        body = self._shelf.cell(slot, key)
+        return None if body is None else _anything.decode(body)
+
+    def cells(self, slot: int) -> dict[str, Any]:
+        """All cells of a slot that were put away."""
+        found = self._shelf.cells(slot)
+        return {key: _anything.decode(body) for key, body in found.items()}
+
+    def _page(self, number: int) -> list[Fact]:
+        page = self._pages.get(number)
+        if page is None:
+            page = self._pages[number] = self._decoded(number)
+        return page
+
+    def _decoded(self, number: int) -> list[Fact]:
+        if number <= self.sealed:
+            return _facts.decode(_sealeds.decode(self._shelf.page(number)).facts)
+        return [*_facts.decode(self._written), *self._fresh]
 
 
-def read_page(body: str) -> Sealed:
-    """A sealed page from its text."""
-    return _pages.decode(body)
+class Kept:
+    """Histories kept in memory from one transaction to the next, the latest used of them.
+
+    They are good as long as nobody else changes histories, which the numbers of the turns tell.
+    """
+
+    def __init__(self, room: int = 8_192) -> None:
+        self._room = room
+        self._turn: int | None = None
+        self._histories: dict[str, History] = {}
+
+    def begin(self, turn: int) -> None:
+        """A transaction begins. What it changes is good only once it has ended well."""
+        if self._turn is None or turn != self._turn + 1:
+            self._histories.clear()
+        self._turn = None
+
+    def take(self, key: str, shelf: Shelf) -> History | None:
+        """A history that was kept, to go on with."""
+        found = self._histories.pop(key, None)
+        return None if found is None else found.go_on(shelf)
+
+    def end(self, turn: int, histories: Mapping[str, History | None]) -> None:
+        """Keep the histories of a transaction that has written them."""
+        kept = self._histories
+        kept.update((key, history) for key, history in histories.items() if history is not None)
+        for key in list(islice(kept, max(0, len(kept) - self._room))):
+            del kept[key]
+        self._turn = turn
 
 
-def write(page: History | Sealed) -> str:
-    """A page as text."""
-    return _encoder.encode(page).decode()
+def _joined(written: bytes, fresh: list[Fact]) -> bytes:
+    """A list of facts as text, with more facts at its end."""
+    if not fresh:
+        return written
+    more = _encoder.encode(fresh)
+    return more if written == _NOTHING else b"".join((written[:-1], b",", more[1:]))

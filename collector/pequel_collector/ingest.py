@@ -1,27 +1,27 @@
 """The write path: messages in, facts and exact marks out, in one transaction.
 
-The steps, in the order of ``accept``: keep what was refused; drop what is stored already; find
-the account of each message; store; note traits and group calls; derive. The answer is given when
-all of it is on disk, so the acknowledgement is the mark.
+The steps, in the order of ``accept``: keep what was refused; drop what is stored already; see who
+is who now; find the person and the account of each message, and those stored before that have got
+others; store; derive. The answer is given when all of it is on disk, so the acknowledgement is
+the mark.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from operator import attrgetter
+from typing import NamedTuple
 
-from .derive import Derivation, Machines
+from .derive import Derivation, Machines, machines_in_force, machines_of
+from .inforce import CATALOGUE
 from .model import Lead, Message, Rejection, Stored, account_key, kind_of
-from .ports import Membership, Refused, Store, Trait, Writing
+from .people import Move, link, moves, people_of
+from .ports import Membership, Reading, Refused, Store, Trait, Writing
 from .rules.definition import Catalogue
-from .rules.facts import Fact
 
 Clock = Callable[[], int]
-Memberships = Mapping[str, list[Membership]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +34,39 @@ class Receipt:
     qualified: tuple[Lead, ...] = field(default=())
 
 
+class Arrivals(NamedTuple):
+    """What a batch brought: new messages, messages that are attributed anew, and merged users.
+
+    ``merged`` gives the new person of each user who was a person of its own.
+    """
+
+    stored: list[Stored]
+    moved: list[Move]
+    merged: dict[str, str]
+
+
 class Ingest:
     """Accepts messages into a store under a catalogue of definitions."""
 
     def __init__(self, store: Store, catalogue: Catalogue, clock: Clock) -> None:
         self.store = store
         self.clock = clock
-        with store.reading() as tx:
-            self.machines = Machines(catalogue, tx.versions())
+        self.follow(catalogue)
+
+    def follow(self, catalogue: Catalogue) -> None:
+        """Mark by this catalogue from the next batch on, until another one comes in force."""
+        with self.store.reading() as tx:
+            self.mark_by(tx, machines_of(tx, catalogue))
+
+    def mark_by(self, tx: Reading, machines: Machines) -> None:
+        """Mark by these machines; within a transaction that puts them in force, from its end on."""
+        self.machines, self._in_force = machines, tx.note(CATALOGUE)
+
+    def keep_up(self, tx: Reading) -> Machines:
+        """The machines to mark by: others, if another process put other definitions in force."""
+        if tx.note(CATALOGUE) != self._in_force:
+            self.mark_by(tx, machines_in_force(tx))
+        return self.machines
 
     def accept(
         self,
@@ -61,31 +86,21 @@ class Ingest:
             if rejected:
                 tx.refuse([_refused(r, now, key, i) for i, r in enumerate(rejected)])
             fresh = _fresh(tx, messages)
-            opened = self._store(tx, fresh, now) if fresh else []
+            arrivals = _arrive(tx, fresh) if fresh else None
+            opened = self._derive(tx, arrivals, now)
         duplicates = len(messages) - len(fresh)
         return Receipt(len(fresh), duplicates, tuple(rejected), tuple(opened))
 
-    def _store(self, tx: Writing, messages: list[Message], now: int) -> list[Lead]:
-        known = tx.memberships({m.subject for m in messages if m.account is None or is_group(m)})
-        joined = [_membership(m, m.account) for m in messages if is_group(m) and m.account]
-        memberships = _merged(known, joined)
-        stored = [Stored(m, account_of(m, memberships)) for m in messages]
-        moved = _reattribute(tx, joined, known, memberships)
-        tx.append(stored)
-        tx.add_memberships(joined)
-        tx.add_traits([trait for message in messages for trait in _traits(message)])
-        return self._derive(tx, stored, moved, now)
-
-    def _derive(self, tx: Writing, stored: list[Stored], moved: set[str], now: int) -> list[Lead]:
-        derivation = Derivation(tx, self.machines, now)
-        arrivals: defaultdict[str, list[Fact]] = defaultdict(list)
-        for message in stored:
-            for subject, fact in self.machines.facts(message):
-                if subject not in moved:
-                    arrivals[subject].append(fact)
-        derivation.take(arrivals)
-        for subject in sorted(moved):
-            derivation.rebuild(subject)
+    def _derive(self, tx: Writing, arrivals: Arrivals | None, now: int) -> list[Lead]:
+        machines = self.keep_up(tx)
+        derivation = Derivation(tx, machines, now)
+        if machines.has_clock:
+            derivation.tick()
+        if arrivals is not None:
+            for old, person in arrivals.merged.items():
+                derivation.merge(old, person)
+            derivation.move(arrivals.moved)
+            derivation.take(arrivals.stored)
         return derivation.finish()
 
 
@@ -98,71 +113,54 @@ def _fresh(tx: Writing, messages: Sequence[Message]) -> list[Message]:
     return [message for mid, message in first.items() if mid not in known]
 
 
-def is_group(message: Message) -> bool:
-    """Whether a message is a group call, which moves its user to an account."""
-    return message.type == "group"
+def _arrive(tx: Writing, messages: Sequence[Message]) -> Arrivals:
+    """Store messages that are new, and attribute anew what they concern of those stored before."""
+    changed = link(tx, messages)
+    before = after = people_of(tx, messages, changed)
+    moved: list[Move] = []
+    joined = _joined(messages)
+    if changed or joined:
+        after = before.after(changed, joined)
+        moved = moves(tx, before, after)
+        tx.set_persons(changed)
+        tx.add_memberships(joined)
+    stored = after.attribute(messages)
+    _store(tx, stored, moved)
+    own = [id_ for id_ in changed if kind_of(id_) == "user" and before.person(id_) == id_]
+    return Arrivals(stored, moved, {id_: changed[id_] for id_ in own})
 
 
-def account_of(message: Message, memberships: Memberships) -> str | None:
-    """The account that a message falls to: the one it names, else that of the last group call."""
-    if message.account is not None:
-        return message.account
-    return _at(memberships.get(message.subject, []), message.time)
+def _joined(messages: Sequence[Message]) -> list[Membership]:
+    groups = [message for message in messages if message.type == "group"]
+    return [
+        Membership(m.subject, m.time, m.mid, m.account) for m in groups if m.account is not None
+    ]
 
 
-def _membership(group: Message, account: str) -> Membership:
-    return Membership(group.subject, group.time, group.mid, account)
+def _store(tx: Writing, stored: Sequence[Stored], moved: Sequence[Move]) -> None:
+    tx.append(stored)
+    tx.add_traits([t for each in stored if each.message.traits for t in _traits(each.message)])
+    accounts: defaultdict[str, dict[str, str | None]] = defaultdict(dict)
+    for old, new in moved:
+        if old.account != new.account:
+            accounts[new.message.subject][new.message.mid] = new.account
+    for subject, each in accounts.items():
+        tx.attribute(each, subject)
+    if unattributed := _unattributed(stored, moved):
+        tx.count({"unattributed": unattributed})
 
 
-def _merged(known: Memberships, joined: Sequence[Membership]) -> Memberships:
-    merged = {subject: list(memberships) for subject, memberships in known.items()}
-    for membership in joined:
-        merged.setdefault(membership.subject, []).append(membership)
-    return {subject: sorted(each) for subject, each in merged.items()}
-
-
-def _reattribute(
-    tx: Writing, joined: Sequence[Membership], known: Memberships, memberships: Memberships
-) -> set[str]:
-    """Move stored messages to the account that a late group call gives them.
-
-    Returns the subjects whose history must be rebuilt.
-    """
-    moved: set[str] = set()
-    newest = tx.newest()
-    for subject, since in _turns(joined, known).items():
-        if newest is None or since > newest:
-            continue
-        accounts: dict[str, str | None] = {}
-        for message, account in tx.events(subject, since=since):
-            new = account_of(message, memberships)
-            if new != account:
-                accounts[message.mid] = new
-                moved |= {account_key(a) for a in (account, new) if a is not None}
-        if accounts:
-            tx.attribute(accounts, subject)
-            moved |= {subject} if kind_of(subject) else set()
-    return moved
-
-
-def _turns(joined: Sequence[Membership], known: Memberships) -> dict[str, int]:
-    """From when on the new group calls of each subject say something that was not known."""
-    turns: dict[str, int] = {}
-    for membership in sorted(joined, key=attrgetter("time"), reverse=True):
-        if _at(known.get(membership.subject, []), membership.time) != membership.account:
-            turns[membership.subject] = membership.time
-    return turns
-
-
-def _at(memberships: Sequence[Membership], time: int) -> str | None:
-    index = bisect_right(memberships, time, key=attrgetter("time"))
-    return memberships[index - 1].account if index else None
+def _unattributed(stored: Sequence[Stored], moved: Sequence[Move]) -> int:
+    """How many more events fall to no account now."""
+    now = [*stored, *(new for _, new in moved)]
+    more = sum(s.account is None and s.message.is_event for s in now)
+    return more - sum(s.account is None and s.message.is_event for s, _ in moved)
 
 
 def _traits(message: Message) -> list[Trait]:
     """The trait values that an identify call sets on its user, a group call on its account."""
     subject = message.subject
-    if is_group(message) and message.account is not None:
+    if message.type == "group" and message.account is not None:
         subject = account_key(message.account)
     return [
         Trait(subject, name, message.time, message.mid, value)

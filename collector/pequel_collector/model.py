@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Literal, NamedTuple
@@ -20,6 +20,7 @@ Kind = Literal["user", "account"]
 JSON = Any
 
 BUCKETS = 4096
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - in UTC, as every instant of ours
 _PREFIX = {"user": "u:", "account": "g:"}
 _KIND: dict[str, Kind] = {"u:": "user", "g:": "account"}
 
@@ -95,10 +96,16 @@ class Message(Struct, frozen=True):
 
 
 class Stored(NamedTuple):
-    """A message as the store gives it back, with the account it was attributed to."""
+    """A message, the account it is attributed to, and whose it is.
+
+    ``person`` is a user's subject key: that of the user at the end of the identity links, or None
+    for a visitor whom no link leads to a user. The store itself gives back None, for it keeps the
+    ids that a message came with.
+    """
 
     message: Message
     account: str | None
+    person: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +125,8 @@ class Lead:
     """One definition, one subject, one cycle: the ledger entry that a qualification opens.
 
     ``account`` is the account that a user had at ``qualified_at``; None for an account's lead.
+    A lead that nobody has worked by ``expires_at`` is expired. ``merged_into`` is the id of the
+    lead that took the place of this one when two users turned out to be one person.
     """
 
     id: str
@@ -133,6 +142,8 @@ class Lead:
     owner: str | None = None
     due_at: int | None = None
     account: str | None = None
+    expires_at: int | None = None
+    merged_into: str | None = None
     flags: list[str] = field(default_factory=list)
     evidence: dict[str, JSON] = field(default_factory=dict)
 
@@ -151,9 +162,7 @@ class Key:
 
 def iso(time: int) -> str:
     """An instant as text: UTC, milliseconds, ``Z``."""
-    return datetime.fromtimestamp(time // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + (
-        f"{time % 1000:03d}Z"
-    )
+    return (_EPOCH + timedelta(milliseconds=time)).isoformat(timespec="milliseconds") + "Z"
 
 
 def lead_id(definition: str, subject: str, cycle: int) -> str:

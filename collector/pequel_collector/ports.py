@@ -5,12 +5,17 @@ and leads) and the few things people decide (keys, definition versions). Two imp
 pass one test suite; nothing above this module knows which is in use.
 
 A *history* is what the definitions look at, per subject, in order of time, cut into pages: one
-open page that grows, and sealed pages numbered from 1. It can be rebuilt from the messages.
+open page that grows, and sealed pages numbered from 1. *Cells* are the parts of a history's state
+that are too many to stand in a page; each version of a cell carries the number of the page at whose
+end it held. All of it can be rebuilt from the messages.
+
+Messages keep the ids that they came with. *Links* say which ids belong to one *person*; whoever
+reads the messages of a person names all of that person's ids.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
@@ -37,14 +42,54 @@ class Membership(NamedTuple):
     account: str
 
 
+class Link(NamedTuple):
+    """A message that names an id together with a user: the id is that user's.
+
+    Of several for one pair the first in the order of facts is kept.
+    """
+
+    id: str
+    user: str
+    time: int
+    mid: str
+
+
 class Version(NamedTuple):
-    """A definition as it once stood: immutable, named by the hash of its content."""
+    """A definition as it once stood: immutable, named by the hash of its content.
+
+    ``source`` is its table as plain data, ``text`` the table as it was written.
+    """
 
     name: str
     version: int
     hash: str
     created_at: int
     source: JSON
+    text: str = ""
+
+
+class Cell(NamedTuple):
+    """A part of a history's state that is kept apart: ``body`` None says that it is gone."""
+
+    slot: int
+    key: str
+    body: bytes | None
+
+
+class Change(NamedTuple):
+    """An entry of the ledger of leads, which is only ever appended to.
+
+    ``what`` is what happened: ``opened``, ``restated``, ``voided``, ``reopened``, ``merged``, …;
+    ``before`` and ``after`` are the values that changed, by name.
+    """
+
+    lead: str
+    at: int
+    what: str
+    before: JSON
+    after: JSON
+    reason: str | None = None
+    actor: str | None = None
 
 
 class Refused(NamedTuple):
@@ -60,7 +105,8 @@ class Refused(NamedTuple):
 class LeadFilter:
     """Which leads to list. None means any; of states, any but ``voided``.
 
-    Times are ms; ``from`` is included, ``to`` is not.
+    Times are ms; ``from`` is included, ``to`` is not. A lead that is ``new`` with its
+    ``expires_at`` at or before ``now`` is listed, and given back, as ``expired``.
     """
 
     definition: str | None = None
@@ -75,6 +121,7 @@ class LeadFilter:
     qualified_from: int | None = None
     qualified_to: int | None = None
     marked_after: int | None = None
+    now: int | None = None
 
 
 class LeadCursor(NamedTuple):
@@ -88,12 +135,15 @@ class LeadCursor(NamedTuple):
 class Reading(Protocol):
     """A consistent view of the store; what was committed before it began is in it."""
 
-    def events(
-        self, subject: str, since: int | None = None, until: int | None = None
-    ) -> Iterator[Stored]:
-        """The messages of a user, a visitor or an account in (time, messageId) order.
+    # -- messages --------------------------------------------------------------------------
 
-        ``since`` and ``until`` are both included. An account's are those attributed to it.
+    def events(
+        self, subjects: Collection[str], since: int | None = None, until: int | None = None
+    ) -> Iterator[Stored]:
+        """The messages of all these users, visitors or accounts, in (time, messageId) order.
+
+        ``since`` and ``until`` are both included. An account's are those attributed to it. A
+        message that is of several of the subjects comes once.
         """
 
     def latest(self, limit: int) -> list[Stored]:
@@ -105,26 +155,62 @@ class Reading(Protocol):
     def newest(self) -> int | None:
         """The latest event time of any stored message; None in an empty store."""
 
-    def counts(self, subject: str) -> dict[str, int]:
-        """How many events a subject has, by event name."""
+    def counts(self, subjects: Collection[str]) -> dict[str, int]:
+        """How many events these subjects have together, by event name."""
 
-    def span(self, subject: str) -> tuple[int, int] | None:
-        """Times of the first and last message of a subject; None for one never seen."""
+    def span(self, subjects: Collection[str]) -> tuple[int, int] | None:
+        """Times of the first and last message of these subjects; None where there is none."""
 
-    def subjects(self) -> Iterator[str]:
-        """Every user and account key that has a message, in key order."""
+    def subjects(self, after: str = "", limit: int | None = None) -> list[str]:
+        """User and account keys that have a message, in key order, those behind ``after``."""
 
-    def traits(self, subjects: Collection[str]) -> dict[str, dict[str, JSON]]:
-        """The current traits of each subject; unset ones are absent."""
+    def visitors(self, after: str = "", limit: int | None = None) -> list[str]:
+        """Visitor keys that have a message, linked or not, in key order, those behind ``after``."""
 
-    def memberships(self, users: Collection[str]) -> dict[str, list[Membership]]:
-        """The group calls of each user, in (time, messageId) order."""
+    # -- who is who ------------------------------------------------------------------------
 
-    def histories(self, subjects: Collection[str]) -> dict[str, str]:
+    def persons(self, ids: Collection[str]) -> dict[str, str]:
+        """The person of each id that is linked to one; an id without a link is not in it."""
+
+    def ids_of(self, persons: Collection[str]) -> dict[str, list[str]]:
+        """All ids of each person, its own first, then the linked ones in key order."""
+
+    def links(self, ids: Collection[str]) -> list[Link]:
+        """Every link that has one of these ids on either side, in (time, messageId) order."""
+
+    def links_between(self, pairs: Collection[tuple[str, str]]) -> list[Link]:
+        """The links of these pairs of an id and a user, as far as there are any."""
+
+    # -- what is known of subjects ---------------------------------------------------------
+
+    def traits(self, subjects: Mapping[str, Collection[str]]) -> dict[str, dict[str, JSON]]:
+        """The current traits of each subject, from those of all its ids; unset ones are absent."""
+
+    def trait_history(self, ids: Collection[str]) -> list[Trait]:
+        """Every value that was set on any of these ids, in order of id, name, time, messageId."""
+
+    def memberships(self, ids: Collection[str]) -> dict[str, list[Membership]]:
+        """The group calls made with each id, in (time, messageId) order."""
+
+    def histories(self, subjects: Collection[str]) -> dict[str, bytes]:
         """The open page of each subject that has one."""
 
-    def sealed(self, subject: str) -> list[str]:
-        """The sealed pages of a subject, oldest first."""
+    def page(self, subject: str, number: int) -> bytes:
+        """A sealed page of a subject, which must exist."""
+
+    def cell(self, subject: str, slot: int, key: str) -> bytes | None:
+        """The latest version of a cell; None if there is none or it is gone."""
+
+    def cells(self, subject: str, slot: int) -> dict[str, bytes]:
+        """The latest version of every cell of a slot, by key, without those that are gone."""
+
+    def cell_versions(self, subject: str, slot: int) -> list[tuple[int, Cell]]:
+        """Every version of every cell of a slot, with its page, in order of page and key."""
+
+    def due(self, until: int, limit: int) -> list[str]:
+        """Subjects for which a moment of the clock has come by then, earliest first."""
+
+    # -- leads -----------------------------------------------------------------------------
 
     def lead(self, lead_id: str) -> Lead | None:
         """One lead, or None."""
@@ -136,6 +222,11 @@ class Reading(Protocol):
 
     def leads_of(self, subjects: Collection[str]) -> dict[str, list[Lead]]:
         """All leads of each subject, earliest qualification first."""
+
+    def changes(self, lead_id: str) -> list[Change]:
+        """The ledger of one lead, oldest first."""
+
+    # -- what people decide, and the rest --------------------------------------------------
 
     def versions(self) -> list[Version]:
         """Every version of every definition, oldest first."""
@@ -150,11 +241,18 @@ class Reading(Protocol):
         """A remembered text, such as which catalogue the leads follow; None if there is none."""
 
     def totals(self) -> dict[str, int]:
-        """Number of stored messages, leads and refused messages."""
+        """Number of stored messages, leads and refused messages, and every tally."""
 
 
 class Writing(Reading, Protocol):
     """One write transaction. Writers come one at a time; it sees its own writes."""
+
+    def take_turn(self) -> int:
+        """The next number of those who change histories, whoever they are, beginning with 1.
+
+        Whoever had the number before this one was the last to change any. One whose transaction is
+        undone gives its number back.
+        """
 
     def append(self, messages: Sequence[Stored]) -> set[str]:
         """Store messages, each with the account it is attributed to; the ids that were new.
@@ -162,8 +260,8 @@ class Writing(Reading, Protocol):
         The ids within one call are different. An id stored before changes nothing.
         """
 
-    def attribute(self, mids: Mapping[str, str | None], subject: str) -> None:
-        """Set the account to which stored messages of one user are attributed."""
+    def attribute(self, accounts: Mapping[str, str | None], subject: str) -> None:
+        """Set the account, by message id, of stored messages that came with one user or visitor."""
 
     def add_traits(self, traits: Sequence[Trait]) -> None:
         """Append to the trait histories."""
@@ -171,17 +269,35 @@ class Writing(Reading, Protocol):
     def add_memberships(self, memberships: Sequence[Membership]) -> None:
         """Append to the group-call histories."""
 
-    def save_histories(self, pages: Mapping[str, str]) -> None:
+    def add_links(self, links: Sequence[Link]) -> None:
+        """Remember links. Of one that is known the earlier, by (time, messageId), stays."""
+
+    def set_persons(self, persons: Mapping[str, str]) -> None:
+        """Say whose each id is from now on; an id that is its own person has no link any more."""
+
+    def count(self, tallies: Mapping[str, int]) -> None:
+        """Add to tallies by name, such as ``unattributed``; none of them begins anew."""
+
+    def save_histories(self, pages: Mapping[str, bytes]) -> None:
         """Write the open page of each subject."""
 
-    def seal(self, subject: str, pages: Iterable[tuple[int, str]]) -> None:
-        """Write sealed pages of a subject by number."""
+    def seal(self, subject: str, number: int, page: bytes, cells: Sequence[Cell]) -> None:
+        """Write a sealed page of a subject, and the cells as they are at its end."""
+
+    def unseal(self, subject: str, number: int) -> None:
+        """Remove the sealed pages from a number on, and every version of cells they made."""
 
     def forget_history(self, subject: str) -> None:
-        """Remove every page of a subject: it will be rebuilt from the messages."""
+        """Remove every page and cell of a subject: it will be rebuilt from the messages."""
+
+    def set_due(self, times: Mapping[str, int | None]) -> None:
+        """Set when the clock next has a moment for each subject; None for never."""
 
     def save_leads(self, leads: Sequence[Lead]) -> None:
         """Write leads, new or changed."""
+
+    def log(self, changes: Sequence[Change]) -> None:
+        """Append to the ledger of leads."""
 
     def add_version(self, version: Version) -> None:
         """Record a definition version."""

@@ -5,17 +5,18 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
-from .derive import Machines, all_facts
+from .derive import Machines, machines_of
 from .errors import BadRequest, NotFound
-from .history import History, read_history
-from .model import JSON, Kind, Lead, Stored, account_key, id_of, iso, kind_of, subject_key, user_key
-from .ports import LeadCursor, LeadFilter, Reading, Store, Version
+from .inforce import InForce, Replay, Standing, in_force, replay_of
+from .model import JSON, Kind, Lead, Stored, account_key, id_of, iso, kind_of, subject_key
+from .ports import Change, LeadCursor, LeadFilter, Reading, Store, Version
+from .retelling import Retelling
 from .rules.definition import Catalogue
 from .rules.explain import Explainer
-from .rules.facts import State
 from .rules.sentence import describe
 
 Clock = Callable[[], int]
@@ -30,10 +31,15 @@ class Queries:
     def __init__(self, store: Store, catalogue: Catalogue, clock: Clock) -> None:
         self.store, self.catalogue, self.clock = store, catalogue, clock
         with store.reading() as tx:
-            self.machines = Machines(catalogue, tx.versions())
+            self.machines = machines_of(tx, catalogue)
+
+    def follow(self, machines: Machines) -> None:
+        """Answer by these machines from the next question on."""
+        self.machines, self.catalogue = machines, machines.catalogue
 
     def pqls(self, wanted: LeadFilter, limit: int, cursor: str | None = None) -> Answer:
         """Leads by priority, then the latest mark first."""
+        wanted = replace(wanted, now=self.clock())
         with self.store.reading() as tx:
             found = tx.leads(wanted, limit + 1, _read_cursor(cursor))
             leads = self._leads(tx, [lead for lead, _ in found[:limit]])
@@ -46,7 +52,8 @@ class Queries:
             lead = tx.lead(lead_id)
             if lead is None:
                 raise NotFound(f"there is no lead {lead_id}", id=lead_id)
-            return self._leads(tx, [lead])[0]
+            changes = [change_answer(change) for change in tx.changes(lead_id)]
+            return self._leads(tx, [lead])[0] | {"changes": changes}
 
     def user(self, user_id: str) -> Answer:
         """A user: traits, account, activity and leads. Raises NotFound for one never seen."""
@@ -60,29 +67,31 @@ class Queries:
 
     def status(self, kind: Kind, identifier: str) -> Answer:
         """Whether a user or account is a PQL, with the leads, or the progress towards each one."""
-        key = subject_key(kind, identifier)
         with self.store.reading() as tx:
-            _seen(tx, kind, identifier)
-            leads = self._leads(tx, _standing(tx, key))
-            account = current_account(tx, key) if kind == "user" else None
+            subject = Subject.of(tx, kind, identifier)
+            subject.span()
+            leads = self._leads(tx, _standing(tx, subject.key))
+            account = subject.account() if kind == "user" else None
             if account is not None:
                 inherited = self._leads(tx, _standing(tx, account_key(account)))
                 leads += [lead | {"via": "account"} for lead in inherited]
+            own = {lead["definition"] for lead in leads if "via" not in lead}
             return {
-                "subject": {"kind": kind, "id": identifier},
+                "subject": {"kind": kind, "id": id_of(subject.key)},
                 "is_pql": any(lead["state"] in OPEN for lead in leads),
                 "account": account,
                 "leads": leads,
-                "progress": self._progress(tx, key, {lead["definition"] for lead in leads}),
+                "progress": self._progress(tx, subject.key, own),
             }
 
     def timeline(self, kind: Kind, identifier: str, limit: int, cursor: str | None) -> Answer:
         """The messages of a subject, latest first."""
         with self.store.reading() as tx:
-            _seen(tx, kind, identifier)
+            subject = Subject.of(tx, kind, identifier)
+            subject.span()
             until = None if cursor is None else _read_place(cursor)
             found = sorted(
-                tx.events(subject_key(kind, identifier), until=until and until[0]),
+                tx.events(subject.ids, until=until and until[0]),
                 key=lambda s: (s.message.time, s.message.mid),
                 reverse=True,
             )
@@ -96,9 +105,13 @@ class Queries:
         }
 
     def definitions(self) -> Answer:
-        """The definitions in force, each with a sentence, and every version there was."""
+        """The definitions in force, each with a sentence, and every version there was.
+
+        And where they came from, and how far history has been replayed under them.
+        """
         with self.store.reading() as tx:
-            versions = tx.versions()
+            versions, found, replay = tx.versions(), in_force(tx), replay_of(tx)
+        standing = {} if found is None else found.standing
         return {
             "data": [
                 {
@@ -109,14 +122,19 @@ class Queries:
                     "priority": definition.priority,
                     "owner": definition.owner,
                     "description": describe(definition),
+                    "on_change": definition.on_change,
                     "version": self.machines.versions.get(definition.name),
                     "hash": definition.hash,
+                    "in_force_since": _since(standing.get(definition.name)),
                     "source": definition.source,
+                    "text": definition.text,
                     "versions": [_version(v) for v in versions if v.name == definition.name],
                 }
                 for definition in self.catalogue.definitions
             ],
             "next_cursor": None,
+            "origin": None if found is None else _origin(found),
+            "backfill": None if replay is None else _backfill(replay),
         }
 
     def events(self, limit: int) -> Answer:
@@ -148,75 +166,82 @@ class Queries:
     # -- parts -----------------------------------------------------------------------------
 
     def _profile(self, tx: Reading, kind: Kind, identifier: str) -> Answer:
-        key = subject_key(kind, identifier)
-        first, last = _seen(tx, kind, identifier)
+        subject = Subject.of(tx, kind, identifier)
+        first, last = subject.span()
         profile: Answer = {
-            "id": identifier,
-            "traits": tx.traits([key]).get(key, {}),
+            "id": id_of(subject.key),
+            "traits": tx.traits({subject.key: subject.ids})[subject.key],
             "first_seen": iso(first),
             "last_seen": iso(last),
-            "event_counts": dict(sorted(tx.counts(key).items())),
-            "leads": self._leads(tx, _standing(tx, key)),
+            "event_counts": dict(sorted(tx.counts(subject.ids).items())),
+            "leads": self._leads(tx, _standing(tx, subject.key)),
         }
         if kind == "user":
-            profile["account"] = current_account(tx, key)
+            profile["account"] = subject.account()
+            profile["ids"] = [_id_answer(each) for each in subject.ids]
         return profile
 
     def _leads(self, tx: Reading, leads: list[Lead]) -> list[Answer]:
         keys = {lead.subject for lead in leads}
-        traits = tx.traits(keys)
-        states = _states(tx, keys)
-        world = Others(tx)
+        users = tx.ids_of([key for key in keys if kind_of(key) == "user"])
+        traits = tx.traits({key: users.get(key, [key]) for key in keys})
+        now = self.clock()
+        told = Retelling(tx, self.machines, now)
+        told.load(keys)
         return [
-            lead_answer(
-                lead,
-                traits.get(lead.subject, {}),
-                self._holds(lead, states.get(lead.subject), world),
-            )
-            for lead in leads
+            lead_answer(lead, traits[lead.subject], self._holds(lead, told), now) for lead in leads
         ]
 
-    def _holds(self, lead: Lead, history: History | None, world: Others) -> bool:
-        machine = self.machines.of(lead.subject)
-        rule = machine.by_name.get(lead.definition)
-        if rule is None or history is None or history.version != machine.version:
+    def _holds(self, lead: Lead, told: Retelling) -> bool:
+        rule = self.machines.of(lead.subject).by_name.get(lead.definition)
+        sight = told.sight(lead.subject)
+        if rule is None or sight is None:
             return False
-        return rule.when(history.head, max(self.clock(), history.head.time), world)
+        return (rule.permanent and rule.index in sight.state.marks) or rule.when(sight)
 
     def _progress(self, tx: Reading, key: str, done: set[str]) -> list[Answer]:
         machine = self.machines.of(key)
-        history = _states(tx, [key]).get(key) or History(machine.version)
-        facts = all_facts(tx.sealed(key), history)
-        world, now = Others(tx), self.clock()
+        sight = Retelling(tx, self.machines, self.clock()).sight_of_anyone(key)
         return [
-            Explainer(machine, rule, facts, now, world).progress()
+            Explainer(machine, rule, sight).progress()
             for rule in machine.rules
             if rule.name not in done
         ]
 
 
-class Others:
-    """The states of other subjects, as a definition asks for them."""
+class Subject:
+    """A user, being a person with several ids, or an account."""
 
-    def __init__(self, tx: Reading) -> None:
-        self._tx = tx
+    def __init__(self, tx: Reading, key: str, ids: list[str]) -> None:
+        self._tx, self.key, self.ids = tx, key, ids
 
-    def user(self, user_id: str) -> State | None:
-        """The state of a user."""
-        return self._state(user_key(user_id))
+    @classmethod
+    def of(cls, tx: Reading, kind: Kind, identifier: str) -> Subject:
+        """Whom an id stands for: an id that was linked to another user stands for that one."""
+        key = subject_key(kind, identifier)
+        if kind == "account":
+            return cls(tx, key, [key])
+        person = tx.persons([key]).get(key, key)
+        return cls(tx, person, tx.ids_of([person]).get(person, [person]))
 
-    def account(self, account_id: str) -> State | None:
-        """The state of an account."""
-        return self._state(account_key(account_id))
+    def span(self) -> tuple[int, int]:
+        """When it was first and last seen. Raises NotFound for one never seen."""
+        span = self._tx.span(self.ids)
+        if span is None:
+            kind, identifier = kind_of(self.key), id_of(self.key)
+            raise NotFound(f"there is no {kind} {identifier}", kind=kind, id=identifier)
+        return span
 
-    def _state(self, key: str) -> State | None:
-        history = _states(self._tx, [key]).get(key)
-        return None if history is None else history.head
+    def account(self) -> str | None:
+        """The account of a user now: that of their latest fact that has one."""
+        accounts = [stored.account for stored in self._tx.events(self.ids) if stored.account]
+        return accounts[-1] if accounts else None
 
 
-def lead_answer(lead: Lead, traits: dict[str, JSON], holds_now: bool) -> Answer:
-    """A lead as the API shows it."""
+def lead_answer(lead: Lead, traits: dict[str, JSON], holds_now: bool, now: int) -> Answer:
+    """A lead as the API shows it at an instant."""
     kind = kind_of(lead.subject)
+    expired = lead.state == "new" and lead.expires_at is not None and lead.expires_at <= now
     return {
         "id": lead.id,
         "definition": lead.definition,
@@ -225,12 +250,14 @@ def lead_answer(lead: Lead, traits: dict[str, JSON], holds_now: bool) -> Answer:
         "cycle": lead.cycle,
         "qualified_at": iso(lead.qualified_at),
         "marked_at": iso(lead.marked_at),
-        "state": lead.state,
+        "state": "expired" if expired else lead.state,
         "holds_now": holds_now,
         "kind": lead.kind,
         "priority": lead.priority,
         "owner": lead.owner,
-        "due_at": None if lead.due_at is None else iso(lead.due_at),
+        "due_at": _iso(lead.due_at),
+        "expires_at": _iso(lead.expires_at),
+        "merged_into": lead.merged_into,
         "flags": lead.flags,
         "account": lead.account if kind == "user" else id_of(lead.subject),
         "traits": traits,
@@ -240,7 +267,7 @@ def lead_answer(lead: Lead, traits: dict[str, JSON], holds_now: bool) -> Answer:
 
 def event(stored: Stored) -> Answer:
     """A message as the API shows it."""
-    message, account = stored
+    message, account, _ = stored
     shown: Answer = {
         "messageId": message.mid,
         "type": message.type,
@@ -257,25 +284,47 @@ def event(stored: Stored) -> Answer:
     )
 
 
-def current_account(tx: Reading, user: str) -> str | None:
-    """The account of a user now: that of their latest fact that has one."""
-    accounts = [account for _, account in tx.events(user) if account is not None]
-    return accounts[-1] if accounts else None
-
-
-def _seen(tx: Reading, kind: Kind, identifier: str) -> tuple[int, int]:
-    span = tx.span(subject_key(kind, identifier))
-    if span is None:
-        raise NotFound(f"there is no {kind} {identifier}", kind=kind, id=identifier)
-    return span
+def change_answer(change: Change) -> Answer:
+    """An entry of the ledger as the API shows it."""
+    return {
+        "at": iso(change.at),
+        "what": change.what,
+        "before": change.before,
+        "after": change.after,
+        "reason": change.reason,
+        "actor": change.actor,
+    }
 
 
 def _standing(tx: Reading, key: str) -> list[Lead]:
     return [lead for lead in tx.leads_of([key])[key] if lead.state != "voided"]
 
 
-def _states(tx: Reading, keys: Iterable[str]) -> dict[str, History]:
-    return {key: read_history(body) for key, body in tx.histories(list(keys)).items()}
+def _id_answer(key: str) -> Answer:
+    return {"kind": "user" if kind_of(key) else "anonymous", "id": id_of(key)}
+
+
+def _iso(time: int | None) -> str | None:
+    return None if time is None else iso(time)
+
+
+def _since(standing: Standing | None) -> str | None:
+    return None if standing is None else iso(standing.since)
+
+
+def _origin(found: InForce) -> Answer:
+    return {"kind": found.origin, "at": iso(found.at), "instead_of": _iso(found.instead_of)}
+
+
+def _backfill(replay: Replay) -> Answer:
+    return {
+        "state": "done" if replay.is_over else "running",
+        "done": replay.done,
+        "total": None if replay.total is None else max(replay.total, replay.done),
+        "leads": replay.leads,
+        "started_at": iso(replay.started_at),
+        "finished_at": _iso(replay.finished_at),
+    }
 
 
 def _version(version: Version) -> Answer:
@@ -284,6 +333,7 @@ def _version(version: Version) -> Answer:
         "hash": version.hash,
         "created_at": iso(version.created_at),
         "source": version.source,
+        "text": version.text,
     }
 
 

@@ -1,7 +1,8 @@
 """Marks are a pure function of the facts, and what that function is.
 
-Random catalogues and random streams of messages, delivered in any order, in any batches, with
-duplicates: the marks are those of a brute-force oracle that shares no code with the collector.
+Random catalogues in the whole language and random streams of messages, delivered in any order, in
+any batches, with duplicates, over restarts and changes of definitions: the marks are those of a
+brute-force oracle that shares no code with the collector.
 """
 
 from __future__ import annotations
@@ -14,39 +15,35 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from benchmarks.long_oracle import case_of
 from oracle import qualifications
-from oracle.streams import FIRST, catalogues, streams
+from oracle.streams import catalogues, streams
 from oracle.toml import to_toml
-from pequel_collector import history
+from pequel_collector import backfill, history
 from pequel_collector.bootstrap import Collector
-from support.streams import answers, collector_of, marks, messages_of
+from pequel_collector.rules import keyed
+from pequel_collector.rules.reader import read_catalogue
+from pequel_collector.store import open_store
+from support.rehearsal import Rehearsal, batches, course_of, rehearse
+from support.streams import NOW, answers, collector_of, marks, messages_of
 
 Plain = dict[str, Any]
 many = settings(
     deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 )
+chances = st.randoms(use_true_random=False)
 
 
 @pytest.fixture(autouse=True)
-def _small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Histories are cut into pages of a few facts, so that rewinding crosses pages."""
+def _little_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages of a few facts, and cells put away from the first, so that rewinding crosses both."""
     monkeypatch.setattr(history, "FULL", 3)
+    monkeypatch.setattr(keyed, "ROOM", 1)
+    monkeypatch.setattr(backfill, "SUBJECTS", 2)
 
 
-def _toml(catalogue: dict[str, Any]) -> str:
-    return to_toml({name: part for name, part in catalogue.items() if name != "metric"})
-
-
-def _batches(messages: list[Plain], sizes: random.Random, largest: int) -> Iterator[list[Plain]]:
-    start = 0
-    while start < len(messages):
-        stop = start + sizes.randint(1, largest)
-        yield messages[start:stop]
-        start = stop
-
-
-def _deliver(collector: Collector, batches: Iterator[list[Plain]]) -> Collector:
-    for batch in batches:
+def _deliver(collector: Collector, parts: Iterator[list[Plain]]) -> Collector:
+    for batch in parts:
         collector.ingest.accept(messages_of(batch))
     return collector
 
@@ -58,80 +55,95 @@ def _first_copies(messages: list[Plain]) -> list[Plain]:
     return list(first.values())
 
 
-@settings(many, max_examples=150)
-@given(
-    catalogue=catalogues(FIRST),
-    messages=streams(identity=False, max_size=30),
-    sizes=st.randoms(use_true_random=False),
-    largest=st.integers(1, 10),
-)
+@settings(many, max_examples=200)
+@given(catalogue=catalogues(), messages=streams(max_size=30), chance=chances)
 def test_marks_are_those_of_the_oracle(
-    catalogue: dict[str, Any], messages: list[Plain], sizes: random.Random, largest: int
+    catalogue: Plain, messages: list[Plain], chance: random.Random
 ) -> None:
-    """Live marking, batch by batch in order of arrival, agrees with deciding from scratch."""
-    collector = collector_of(_toml(catalogue))
-    _deliver(collector, _batches(messages, sizes, largest))
-    assert marks(collector) == qualifications(catalogue, messages)
+    """Live, batch by batch in order of arrival, over restarts, and at halts on the way."""
+    rehearse(catalogue, messages, course_of(messages, chance))
+
+
+@settings(many, max_examples=80)
+@given(before=catalogues(), catalogue=catalogues(), messages=streams(max_size=25), chance=chances)
+def test_after_a_change_of_definitions_marks_are_those_of_the_new_ones(
+    before: Plain, catalogue: Plain, messages: list[Plain], chance: random.Random
+) -> None:
+    """Wherever in the stream they change, or after it; leads of old versions are left aside."""
+    rehearse(catalogue, messages, course_of(messages, chance, before))
 
 
 @settings(many, max_examples=60)
-@given(
-    catalogue=catalogues(FIRST),
-    messages=streams(identity=False, max_size=20),
-    sizes=st.randoms(use_true_random=False),
-)
+@given(catalogue=catalogues(), messages=streams(max_size=20), chance=chances)
 def test_the_order_of_arrival_does_not_show(
-    catalogue: dict[str, Any], messages: list[Plain], sizes: random.Random
+    catalogue: Plain, messages: list[Plain], chance: random.Random
 ) -> None:
     """In another order, in other batches and sent twice: every answer of the API is the same."""
-    toml, copies = _toml(catalogue), _first_copies(messages)
-    at_once = collector_of(toml)
-    at_once.ingest.accept(messages_of(copies))
+    copies = _first_copies(messages)
     shuffled = [*copies, *copies]
-    sizes.shuffle(shuffled)
-    in_pieces = _deliver(collector_of(toml), _batches(shuffled, sizes, 4))
-    assert answers(in_pieces) == answers(at_once)
+    chance.shuffle(shuffled)
+    at_once, in_pieces = Rehearsal(), Rehearsal()
+    for rehearsal in (at_once, in_pieces):
+        rehearsal.now = NOW
+        rehearsal.follow(read_catalogue(to_toml(catalogue)))
+    at_once.collector.ingest.accept(messages_of(copies))
+    _deliver(in_pieces.collector, batches(shuffled, chance, 4))
+    assert answers(in_pieces.collector) == answers(at_once.collector)
 
 
-@settings(many, max_examples=40)
-@given(catalogue=catalogues(FIRST), messages=streams(identity=False, max_size=20))
+@settings(many, max_examples=60)
+@given(catalogue=catalogues(), messages=streams(max_size=20))
 def test_definitions_that_come_after_the_facts_find_the_same_leads(
-    catalogue: dict[str, Any], messages: list[Plain]
+    catalogue: Plain, messages: list[Plain]
 ) -> None:
-    """A replay of history under new definitions gives what live marking would have given."""
-    from pequel_collector.backfill import refresh
-    from pequel_collector.bootstrap import Ingest, Queries
-    from pequel_collector.rules.reader import read_catalogue
+    """A replay of history gives what live marking would have given, and nothing is left to find."""
+    rehearsal = Rehearsal()
+    rehearsal.now = NOW
+    rehearsal.tell(messages)
+    wanted = read_catalogue(to_toml(catalogue))
+    rehearsal.follow(wanted)
+    assert rehearsal.marks() == qualifications(catalogue, messages)
+    assert rehearsal.collector.ingest.accept(messages_of(messages)).qualified == ()
 
-    live = collector_of(_toml(catalogue))
-    live.ingest.accept(messages_of(messages))
-    late = collector_of("")
-    late.ingest.accept(messages_of(messages))
-    wanted = read_catalogue(_toml(catalogue))
-    refresh(late.store, wanted, late.clock)
-    assert marks(late) == marks(live)
-    assert Ingest(late.store, wanted, late.clock).accept(messages_of(messages)).qualified == ()
-    assert Queries(late.store, wanted, late.clock).machines.version == live.ingest.machines.version
+
+@pytest.mark.parametrize("first", range(0, 100, 25))
+def test_streams_of_the_long_run_agree(first: int) -> None:
+    """A few of them: made by chance alone, with pages and states of many sizes."""
+    for seed in range(first, first + 25):
+        case_of(seed).run()
 
 
 @pytest.mark.slow
-@settings(many, max_examples=25)
-@given(
-    catalogue=catalogues(FIRST),
-    messages=streams(identity=False, max_size=20),
-    sizes=st.randoms(use_true_random=False),
-)
-def test_both_databases_answer_alike(
-    catalogue: dict[str, Any],
-    messages: list[Plain],
-    sizes: random.Random,
-    postgres_server: Any,
+@settings(many, max_examples=20)
+@given(catalogue=catalogues(), messages=streams(max_size=20), chance=chances)
+def test_on_postgres_marks_and_answers_are_the_same(
+    catalogue: Plain, messages: list[Plain], chance: random.Random, postgres_server: Any
 ) -> None:
-    """The same stream on SQLite and on PostgreSQL: every answer of the API is the same."""
-    toml = _toml(catalogue)
-    batches = list(_batches(messages, sizes, 5))
-    on_sqlite = _deliver(collector_of(toml), iter(batches))
+    """The same stream on both databases: the oracle's marks, and every answer of the API alike."""
+    toml = to_toml(catalogue)
+    parts = list(batches(messages, chance, 5))
+    on_sqlite = _deliver(collector_of(toml), iter(parts))
     with postgres_server.database() as url:
-        on_postgres = _deliver(collector_of(toml, url), iter(batches))
+        on_postgres = _deliver(collector_of(toml, url), iter(parts))
+        assert marks(on_postgres) == qualifications(catalogue, messages)
         assert answers(on_postgres) == answers(on_sqlite)
         on_postgres.close()
+
+
+@pytest.mark.slow
+@settings(many, max_examples=10)
+@given(before=catalogues(), catalogue=catalogues(), messages=streams(max_size=20), chance=chances)
+def test_on_postgres_restarts_and_changes_of_definitions_do_not_show(
+    before: Plain,
+    catalogue: Plain,
+    messages: list[Plain],
+    chance: random.Random,
+    postgres_server: Any,
+) -> None:
+    """As on SQLite in memory, from the same course of events."""
+    with postgres_server.database() as url:
+        store = open_store(url)
+        try:
+            rehearse(catalogue, messages, course_of(messages, chance, before), store)
+        finally:
+            store.close()

@@ -31,14 +31,23 @@ LOGS = {
         name = "S2"
         when = { event = "*", distinct = "@day", gte = 5, within = "7d" }
         [[pql]]
+        name = "S3"
+        when = { event = "NextSong", gte = 20, within = "10d", of = "trait:registered" }
+        [[pql]]
         name = "S4"
         when = { event = "NextSong", where = { level = "free" }, gte = 20, within = "7d" }
+        [[pql]]
+        name = "S5"
+        when = { event = "NextSong", per = "sessionId", gte = 10 }
         [[pql]]
         name = "S6"
         when.all = [{ event = "Upgrade" }, { event = "NextSong", gte = 5 }]
         [[pql]]
         name = "S7"
         when = { event = "NextSong", distinct = "artist", gte = 20, within = "7d" }
+        [[pql]]
+        name = "S8"
+        when = { event = "Add Friend", gte = 7, within = "10d", of = "signup" }
         """,
     "gharchive-2015010100": """
         [[pql]]
@@ -66,6 +75,9 @@ LOGS = {
         of = "signup"
         when = { event = "lesson_watched", distinct = "@day", gte = 3 }
         [[pql]]
+        name = "L2"
+        when = { event = "lesson_watched", sum = "minutes", gte = 60, within = "7d", of = "signup" }
+        [[pql]]
         name = "L3"
         when = { event = "lesson_watched", distinct = "course_id", gte = 2, within = "14d" }
         [[pql]]
@@ -82,6 +94,18 @@ LOGS = {
         name = "L6"
         when = { event = ["lesson_watched", "quiz_attempted", "exam_completed"] }
         [[pql]]
+        name = "L7"
+        [pql.when]
+        score  = { gte = 20 }
+        within = "14d"
+        of     = "signup"
+        points = [
+          { event = "lesson_watched", add = 1 },
+          { event = "quiz_attempted", add = 2 },
+          { event = "exam_completed", add = 5 },
+          { event = "question_asked", add = 10 },
+        ]
+        [[pql]]
         name = "L8"
         when = { event = "lesson_watched", gte = 5, within = "7d" }
         """,
@@ -96,6 +120,7 @@ def test_a_real_log_gives_the_true_answers(
     """Sets, instants and hashes are those of the truth, whatever the order of arrival."""
     folder = shared_data / log
     lines = gzip.decompress((folder / "events.ndjson.gz").read_bytes()).splitlines()
+    lines += _registrations(lines)
     if order == "shuffled":
         random.Random(7).shuffle(lines)
     collector = open_collector(Settings(database=store_url), read_catalogue(LOGS[log]))
@@ -106,6 +131,26 @@ def test_a_real_log_gives_the_true_answers(
     for definition in collector.catalogue.definitions:
         _assert_true(collector, definition.name, truth[definition.name])
     collector.close()
+
+
+def _registrations(lines: list[bytes]) -> list[bytes]:
+    """Where each event says when its user registered: that as a trait, told once."""
+    found: dict[str, int] = {}
+    for event in (json.loads(line) for line in lines if b'"registration"' in line):
+        if event["user_id"] is not None:
+            found[event["user_id"]] = int(event["properties"]["registration"])
+    return [
+        json.dumps(
+            {
+                "type": "identify",
+                "userId": user,
+                "messageId": f"registration-{user}",
+                "timestamp": iso(time),
+                "traits": {"registered": iso(time)},
+            }
+        ).encode()
+        for user, time in found.items()
+    ]
 
 
 def _assert_true(collector: Collector, name: str, truth: dict[str, Any]) -> None:

@@ -169,9 +169,14 @@ def is_absence(part: Leaf) -> bool:
 
 
 def absence_window(part: Leaf) -> int:
-    """How old a subject must be for its absence to mean something; 0 without a window."""
-    if part.within is None and isinstance(part.inner, Leaf):
+    """How old a subject must be for its absence to mean something; 0 without a window.
+
+    Reading: the window of `users` is that of the leaf inside, and the span of a sequence is none.
+    """
+    if isinstance(part.inner, Leaf):
         return absence_window(part.inner)
+    if part.measure == "sequence" and part.of is None:
+        return 0
     return part.within or 0
 
 

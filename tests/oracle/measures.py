@@ -164,7 +164,7 @@ def read_per(leaf: Leaf, events: list[Fact], moment: Moment) -> Reading:
     """For some value of the property the comparison holds.
 
     Reading: only values that a matching event in the window has, so never a count of 0. The
-    reading shown is the first that holds, else the largest.
+    reading shown is the largest of those that hold, else the largest.
     """
     groups: dict[Any, list[Fact]] = defaultdict(list)
     for fact in events:
@@ -174,7 +174,7 @@ def read_per(leaf: Leaf, events: list[Fact], moment: Moment) -> Reading:
     readings = [compared(leaf, measured(leaf, group, moment), moment) for group in groups.values()]
     held = [reading for reading in readings if reading.holds]
     nothing = Reading(leaf.body, None, False, needed_by(leaf, scale_of(leaf, moment)))
-    return held[0] if held else max(readings, key=by_size, default=nothing)
+    return max(held or readings, key=by_size, default=nothing)
 
 
 def by_size(reading: Reading) -> tuple[bool, Decimal]:
@@ -230,9 +230,9 @@ def read_sequence(leaf: Leaf, moment: Moment) -> Reading:
     What is observed is how many steps, from the first, were made.
     """
     window = window_of(leaf, moment)
-    steps = [
-        matching(step, leaf, moment, window) if window else [] for step in leaf.body["sequence"]
-    ]
+    if window is None:
+        return Reading(leaf.body, None, False, len(leaf.body["sequence"]))
+    steps = [matching(step, leaf, moment, window) for step in leaf.body["sequence"]]
     span = leaf.within if leaf.of is None else None
     made = max(n for n in range(len(steps) + 1) if can_be_made(steps[:n], span, []))
     return Reading(leaf.body, made, made == len(steps), len(steps))

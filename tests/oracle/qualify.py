@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Any
 
 from .definitions import Definition, absence_window, absences, definitions_of, leaves
@@ -15,6 +16,7 @@ from .moment import Moment
 
 Key = tuple[str, str, str]  # definition, subject kind, subject id
 Endings = Mapping[Key, list[int]]  # when leads were dismissed or lost
+Activated = Mapping[str, int]  # from when on definitions count, by name
 
 
 def qualifications(
@@ -22,14 +24,16 @@ def qualifications(
     messages: Sequence[Message],
     now: int | None = None,
     endings: Endings | None = None,
+    activated: Activated | None = None,
 ) -> dict[Key, list[int]]:
     """Every `qualified_at`, one for each cycle.
 
     `now` is the as-of time: later facts are not there yet, and the clock has not gone further.
     Without it all facts are there and every moment of the clock has passed. `endings` are the
-    times at which leads were dismissed or lost, for `cooldown`.
+    times at which leads were dismissed or lost, for `cooldown`. A definition that is `activated`
+    counts forward only: its first cycle begins at that instant.
     """
-    world = World(catalogue, messages, now, endings or {})
+    world = World(catalogue, messages, now, endings or {}, activated or {})
     found: dict[Key, list[int]] = {}
     for name, definition in world.definitions.items():
         for subject in world.history.subjects(definition.subject):
@@ -81,6 +85,7 @@ class World:
         messages: Sequence[Message],
         now: int | None,
         endings: Endings,
+        activated: Activated = MappingProxyType({}),
     ) -> None:
         self.project: Mapping[str, Any] = catalogue.get("project", {})
         self.timezone: str = self.project.get("timezone", "UTC")
@@ -89,6 +94,7 @@ class World:
         self.history = History(messages, now)
         self.now = now
         self.endings = endings
+        self.activated = activated
         self.known: dict[tuple[str, Subject], list[int]] = {}
 
     def qualified_at(self, name: str, subject: Subject) -> list[int]:
@@ -106,7 +112,7 @@ class World:
         self, definition: Definition, subject: Subject
     ) -> Iterator[tuple[int | None, int | None]]:
         """When each cycle started (None: with the first fact) and when it qualified."""
-        start: int | None = None
+        start = self.activated.get(definition.name)
         while True:
             time = self.first_time(definition, subject, start)
             yield start, time

@@ -69,6 +69,14 @@ def run_server(
         _stop(process, output)
 
 
+@contextmanager
+def killed_server(folder: Path, *arguments: str) -> Iterator[Server]:
+    """The same, but at the end every process of it is killed, without a chance to do anything."""
+    with run_server(folder, *arguments) as server:
+        yield server
+        os.killpg(server.process.pid, signal.SIGKILL)
+
+
 class _Output:
     """What a process prints, read by a thread so that its pipe never fills up."""
 

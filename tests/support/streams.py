@@ -40,6 +40,7 @@ def message_of(plain: Mapping[str, Any]) -> Message:
         received=plain["time"],
         name={"track": plain["event"], "page": "page", "screen": "screen"}.get(kind),
         anonymous_id=visitor,
+        previous_id=plain["previousId"],
         account=plain["groupId"] if kind == "group" else named,
         properties=plain["properties"],
         traits=context.get("traits", {}) | traits if kind == "identify" else traits,
@@ -53,21 +54,25 @@ def messages_of(plain: Iterable[Mapping[str, Any]]) -> list[Message]:
 
 
 def marks(collector: Collector) -> dict[tuple[str, str, str], list[int]]:
-    """Who qualified for what, and when: the leads that stand."""
+    """Who qualified for what, and when, cycle by cycle: the leads that stand."""
     with collector.store.reading() as view:
         leads = [lead for lead, _ in view.leads(LeadFilter(), limit=10_000)]
-    return {
-        (lead.definition, str(kind_of(lead.subject)), id_of(lead.subject)): [lead.qualified_at]
-        for lead in leads
-        if lead.state != "voided"
-    }
+    found: dict[tuple[str, str, str], list[int]] = {}
+    for lead in sorted(leads, key=lambda lead: lead.cycle):
+        key = lead.definition, str(kind_of(lead.subject)), id_of(lead.subject)
+        found.setdefault(key, []).append(lead.qualified_at)
+    return found
 
 
 def answers(collector: Collector) -> list[dict[str, Any]]:
-    """What the API says of every user and account, without what depends on the time of arrival."""
+    """What the API says of everybody, without what depends on the time of arrival."""
     with collector.store.reading() as view:
-        keys = list(view.subjects())
-    return [_timeless(collector.queries.status(kind_of(key) or "user", id_of(key))) for key in keys]
+        keys = view.subjects()
+        persons = view.persons(keys)
+    asked = [(kind_of(key) or "user", id_of(key)) for key in keys if key not in persons]
+    return [_timeless(collector.queries.status(kind, name)) for kind, name in asked] + [
+        _timeless(collector.queries.user(name)) for kind, name in asked if kind == "user"
+    ]
 
 
 def _timeless(answer: dict[str, Any]) -> dict[str, Any]:
@@ -76,4 +81,5 @@ def _timeless(answer: dict[str, Any]) -> dict[str, Any]:
         for lead in answer["leads"]
         if lead["state"] != "voided"
     ]
-    return answer | {"leads": sorted(leads, key=lambda lead: lead["definition"])}
+    leads.sort(key=lambda lead: (lead["definition"], lead["subject"]["kind"], lead["cycle"]))
+    return answer | {"leads": leads}

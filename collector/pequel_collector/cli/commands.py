@@ -11,7 +11,10 @@ from ..errors import DefinitionError, PequelError
 from .demo import demo
 from .imports import import_
 from .keys import keys
+from .lint import lint
 from .serve import serve
+from .test import test
+from .verify import verify
 
 
 class Failure(click.ClickException):
@@ -44,5 +47,5 @@ def pequel() -> None:
     """Collect product events and mark product-qualified leads."""
 
 
-for command in (serve, import_, keys, demo):
+for command in (serve, import_, keys, lint, test, verify, demo):
     pequel.add_command(command)

@@ -10,27 +10,48 @@ from typing import BinaryIO
 
 import click
 
+from ..inforce import Replay
+
 
 @contextmanager
-def replaying() -> Iterator[Callable[[int], None] | None]:
-    """Yield what counts the subjects whose history is replayed; None where nobody watches."""
+def replaying() -> Iterator[Callable[[Replay], None] | None]:
+    """Yield what shows how far history is replayed; None where nobody watches."""
     if not sys.stderr.isatty():
         yield None
         return
-    shown = False
-
-    def show(subjects: int) -> None:
-        nonlocal shown
-        shown = True
-        click.echo(
-            f"\rreplaying history under changed definitions: {subjects:,}", err=True, nl=False
-        )
-
+    shown = Replayed()
     try:
-        yield show
+        yield shown
     finally:
-        if shown:
-            click.echo(" users and accounts", err=True)
+        shown.end()
+
+
+def watching() -> Callable[[Replay], None] | None:
+    """What shows how far history is replayed as the collector serves; None where nobody watches."""
+    return Replayed() if sys.stderr.isatty() else None
+
+
+class Replayed:
+    """One line about the users and accounts whose history is replayed, written over itself."""
+
+    def __init__(self) -> None:
+        self._shown = False
+
+    def __call__(self, replay: Replay) -> None:
+        """Show how far it is; ends the line when it is over."""
+        if replay.is_over:
+            self.end()
+            return
+        self._shown = True
+        of = "" if replay.total is None else f" of {max(replay.total, replay.done):,}"
+        done = f"{replay.done:,}{of} users and accounts"
+        click.echo(f"\rreplaying history under changed definitions: {done}", err=True, nl=False)
+
+    def end(self) -> None:
+        """Leave the line as it is, if there is one."""
+        if self._shown:
+            click.echo(err=True)
+        self._shown = False
 
 
 @contextmanager

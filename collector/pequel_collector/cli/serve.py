@@ -8,7 +8,6 @@ import click
 
 from ..bootstrap import open_collector
 from .options import NAMES, example, settings_from, settings_options
-from .progress import replaying
 
 
 @click.command(
@@ -21,13 +20,13 @@ def serve(**given: Any) -> None:
     It takes in events over HTTP, marks leads, and answers questions about them. Keys are made and
     printed on the first start. PEQUEL_WRITE_KEY, PEQUEL_READ_KEY and PEQUEL_ADMIN_KEY, where set,
     are accepted from the start instead. SIGHUP reads the definitions again; SIGTERM answers what
-    was accepted, then stops.
+    was accepted, then stops. Where definitions have changed, history is replayed under them while
+    it serves.
     """
     from .server import bind, run
 
     settings = settings_from(given)
     listener = bind(settings.host, settings.port)
     # Opened here once, so that whatever is wrong is said before a worker is started.
-    with replaying() as progress:
-        open_collector(settings, progress=progress).close()
+    open_collector(settings, replay=False).close()
     run(settings, listener)

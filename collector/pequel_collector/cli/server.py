@@ -5,17 +5,21 @@ from __future__ import annotations
 import signal
 import socket
 import sys
+from types import FrameType
 from typing import Any
 
 import click
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 from gunicorn.arbiter import Arbiter  # type: ignore[import-untyped]
+from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
 
-from ..bootstrap import Collector, open_collector, read_definitions
+from ..bootstrap import Collector, open_collector
 from ..config import Settings
 from ..errors import BadRequest, PequelError
+from ..jobs import Housekeeper
 from ..web.app import create_app
-from .introduction import introduction
+from .introduction import definitions, introduction
+from .progress import watching
 
 KEEP_ALIVE = 75  # seconds: longer than the idle time of a load balancer or of an SDK's pool
 GRACE = 10  # seconds that requests may take to end once the collector is told to stop
@@ -49,8 +53,8 @@ class _Application(BaseApplication):  # type: ignore[misc]
         self.settings = settings
         self.url = _url(settings.host, listener)
         self.descriptor = listener.detach()
-        self.catalogue = read_definitions(settings.config)
         self.collector: Collector | None = None
+        self.housekeeper: Housekeeper | None = None
         super().__init__()
 
     def load_config(self) -> None:
@@ -60,30 +64,40 @@ class _Application(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Any:
         try:
-            self.collector = open_collector(self.settings, self.catalogue)
+            self.collector = open_collector(self.settings, replay=False)
         except PequelError as error:
             click.echo(error.message, err=True)
             sys.exit(Arbiter.APP_LOAD_ERROR)
         for line in introduction(self.collector):
             click.echo(line)
+        self.housekeeper = Housekeeper(self.collector, _tell, _refuse, watching())
         return create_app(self.collector)
 
     def announce(self, _worker: Any) -> None:
         """Say where the collector is, now that it is ready."""
+        if self.housekeeper:
+            self.housekeeper.start()
         click.echo(f"listening on {self.url}")
+
+    def reload(self) -> None:
+        """Read the definitions file again; one that is not open yet is about to read it."""
+        if self.housekeeper:
+            self.housekeeper.reload()
 
     def close(self, _server: Any, _worker: Any) -> None:
         """Let go of the store."""
+        if self.housekeeper:
+            self.housekeeper.stop()
         if self.collector:
             self.collector.close()
 
     def _options(self) -> dict[str, Any]:
         return {
             "bind": f"fd://{self.descriptor}",
-            "worker_class": "gthread",
+            "worker_class": _Worker,
             "workers": 1,
             "threads": self.settings.threads,
-            "timeout": 0,  # replaying a long history is no hang
+            "timeout": 0,  # a request may wait for a long transaction
             "graceful_timeout": GRACE,
             "keepalive": KEEP_ALIVE,
             "limit_request_line": LONGEST_LINE,
@@ -94,21 +108,32 @@ class _Application(BaseApplication):  # type: ignore[misc]
         }
 
 
+class _Worker(ThreadWorker):  # type: ignore[misc]
+    """Gunicorn's worker, except that SIGHUP does not end it."""
+
+    def init_signals(self) -> None:
+        """Take signals as every worker does, and SIGHUP as well."""
+        super().init_signals()
+        signal.signal(signal.SIGHUP, self._hang_up)
+
+    def _hang_up(self, _signal: int, _frame: FrameType | None) -> None:
+        self.app.reload()
+
+
 class _Supervisor(Arbiter):  # type: ignore[misc]
-    """Gunicorn's master, except that SIGHUP never leaves the collector without definitions."""
+    """Gunicorn's master, except that SIGHUP replaces no worker."""
 
     def reload(self) -> None:
-        """Put a changed definitions file in force: the next worker reads it.
+        """Pass the signal on: the worker reads the definitions again, and goes on serving."""
+        self.kill_workers(signal.SIGHUP)
 
-        The worker is replaced, not joined, by the next one, so that no event is judged by two
-        catalogues; connections wait meanwhile. A file with a mistake changes nothing.
-        """
-        try:
-            self.app.catalogue = read_definitions(self.app.settings.config)
-        except PequelError as error:
-            click.echo(f"{error.message}\nthe definitions stay as they were", err=True)
-        else:
-            self.kill_workers(signal.SIGTERM)
+
+def _tell(collector: Collector) -> None:
+    click.echo(definitions(collector))
+
+
+def _refuse(error: PequelError) -> None:
+    click.echo(f"{error.message}\nthe definitions stay as they were", err=True)
 
 
 def _url(host: str, listener: socket.socket) -> str:

@@ -9,16 +9,41 @@ from zoneinfo import ZoneInfo
 
 from .quantities import DAY, HOUR, MINUTE
 
-LENGTH = {"@day": DAY, "@hour": HOUR, "@minute": MINUTE}
+_QUARTER = 15 * MINUTE
 
 
 def unit(name: str, timezone: str) -> Callable[[int], int]:
-    """The function from an instant (ms) to the number of its calendar day, hour or minute."""
-    length = LENGTH[name]
+    """The function from an instant (ms) to its calendar day, hour or minute, as a number.
+
+    A day is its number, a minute too. An hour is the instant (ms) at which it began: an hour that
+    the clocks repeat is two hours, and the hours before one are hours that have passed.
+    """
+    match name:
+        case "@minute":
+            return lambda time: time // MINUTE
+        case "@hour":
+            return _hours(timezone)
+        case _:
+            return _days(timezone)
+
+
+def _days(timezone: str) -> Callable[[int], int]:
     if timezone == "UTC":
-        return lambda time: time // length
+        return lambda time: time // DAY
     zone = ZoneInfo(timezone)
-    return lambda time: (time + _offset(zone, time // (15 * MINUTE))) // length
+    return lambda time: (time + _offset(zone, time // _QUARTER)) // DAY
+
+
+def _hours(timezone: str) -> Callable[[int], int]:
+    if timezone == "UTC":
+        return lambda time: time // HOUR * HOUR
+    zone = ZoneInfo(timezone)
+
+    def began(time: int) -> int:
+        offset = _offset(zone, time // _QUARTER)
+        return (time + offset) // HOUR * HOUR - offset
+
+    return began
 
 
 @lru_cache(maxsize=4096)

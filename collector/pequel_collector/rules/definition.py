@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ..model import Kind
+from .quantities import Number
 
 Operator = Literal[
     "gte", "gt", "lte", "lt", "eq", "ne", "between", "in", "not_in",
@@ -15,8 +16,30 @@ Operator = Literal[
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """A threshold that depends on the subject: ``ratio`` times a trait, which is a number above 0.
+
+    Without such a trait there is no threshold, and no comparison with it holds.
+    """
+
+    ratio: Number
+    trait: TraitPath
+
+
+@dataclass(frozen=True, slots=True)
+class TraitPath:
+    """A trait, by its dotted path, of the subject or of the ``account`` of a user."""
+
+    path: str
+    account: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
-    """One operator and its operand, a plain value: a quantity such as ``10GB`` is a number."""
+    """One operator and its operand, a plain value: a quantity such as ``10GB`` is a number.
+
+    The operand of ``gte gt lte lt`` and each end of ``between`` may be a ``Share``.
+    """
 
     operator: Operator
     operand: Any
@@ -36,12 +59,13 @@ class Window:
     """Which instants a leaf looks at.
 
     ``of`` None: rolling, (τ − within, τ], or all of the past where ``within`` is None too.
-    ``of`` an anchor: [anchor, anchor + within), without end where ``within`` is None.
-    Lengths are milliseconds.
+    ``of`` an anchor: [anchor + start, anchor + within), without end where ``within`` is None.
+    Anchors are ``signup``, ``trial``, ``first:EVENT`` and ``trait:NAME``. Lengths are milliseconds.
     """
 
     within: int | None = None
     of: str | None = None
+    start: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,23 +81,117 @@ class EventPattern:
         return self.any or name in self.names or name.startswith(self.prefixes)
 
 
+Measure = Literal["count", "distinct", "sum", "max", "last"]
+
+
 @dataclass(frozen=True, slots=True)
 class EventLeaf:
-    """A number of events, or of different values among them, and one comparison."""
+    """A number drawn from the events in a window, and one comparison.
+
+    ``measure`` says which: how many there are; how many different values, or the sum, the largest,
+    the latest value, of the property ``value``. What is ``distinct`` may also be ``@day``,
+    ``@hour``, ``@minute``, ``@user`` or ``@event``. With ``per``, the events are parted by the
+    value of that property and the comparison must hold within one part.
+    ``metric`` names the ``[[metric]]`` that the leaf was written as.
+    """
 
     events: EventPattern
     comparison: Comparison
     where: tuple[Condition, ...] = ()
-    distinct: str | None = None
+    measure: Measure = "count"
+    value: str | None = None
+    per: str | None = None
+    or_missing: bool = False
     window: Window = Window()
+    metric: str | None = None
     path: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class TraitLeaf:
-    """A test of the value that a trait of the subject has at τ."""
+    """A test of the value that a trait of the subject, or of a user's ``account``, has at τ."""
 
     condition: Condition
+    account: bool = False
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class UsersLeaf:
+    """A number of an account's members for whom a leaf holds, and one comparison."""
+
+    inner: Leaf
+    comparison: Comparison
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceLeaf:
+    """Different events, one for each step, each at or after the one before.
+
+    ``window.within`` is the span from the first to the last, which must be shorter; with
+    ``window.of`` all of them lie in the anchored window instead.
+    """
+
+    steps: tuple[EventPattern, ...]
+    where: tuple[Condition, ...] = ()
+    window: Window = Window()
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GrowthLeaf:
+    """Events in (τ − over, τ]: at least ``ratio`` times those in (τ − 2·over, τ − over].
+
+    The earlier ones must be at least ``base`` in number.
+    """
+
+    events: EventPattern
+    ratio: Number
+    over: int
+    base: Number = 1
+    where: tuple[Condition, ...] = ()
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EventPoints:
+    """Points for each event; all of them together count no more than ``cap``."""
+
+    events: EventPattern
+    add: Number
+    where: tuple[Condition, ...] = ()
+    cap: Number | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TraitPoints:
+    """Points for as long as a trait of the subject, or of a user's ``account``, meets a test."""
+
+    condition: Condition
+    add: Number
+    account: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreLeaf:
+    """The sum of points, rounded to six decimals, and one comparison.
+
+    With ``half_life`` (milliseconds) the points of an event halve each time that passes.
+    """
+
+    points: tuple[EventPoints | TraitPoints, ...]
+    comparison: Comparison
+    half_life: int | None = None
+    window: Window = Window()
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PqlLeaf:
+    """Another definition was qualified at or before τ: the subject's, or the user's account's."""
+
+    name: str
     path: str = ""
 
 
@@ -92,6 +210,14 @@ class AnyOf:
 
 
 @dataclass(frozen=True, slots=True)
+class AtLeast:
+    """Holds where at least ``needed`` of the parts hold, at the same τ."""
+
+    needed: int
+    parts: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Internal:
     """The guard ``internal``: the subject is one of our own."""
 
@@ -101,8 +227,9 @@ class Customer:
     """The guard ``customer``: the subject, or a user's account, has converted at or before τ."""
 
 
-Leaf = EventLeaf | TraitLeaf
-Node = EventLeaf | TraitLeaf | AllOf | AnyOf
+Leaf = EventLeaf | TraitLeaf | UsersLeaf | SequenceLeaf | GrowthLeaf | ScoreLeaf | PqlLeaf
+Combinator = AllOf | AnyOf | AtLeast
+Node = Leaf | Combinator
 Guard = Node | Internal | Customer
 
 
@@ -110,8 +237,10 @@ Guard = Node | Internal | Customer
 class Definition:
     """One ``[[pql]]``: what must hold, for whom, and what to do with the lead that it opens.
 
-    ``sla`` is in milliseconds. ``source`` is the table as it was written, as plain data.
-    ``hash`` names this content: equal content has an equal hash.
+    ``after_silence`` (of ``requalify``), ``cooldown``, ``expires`` and ``sla`` are milliseconds.
+    ``clock`` lets absence qualify, at a fact's time plus the window. ``source`` is the table as
+    plain data and ``text`` as it was written. ``hash`` names the content: equal content has an
+    equal hash. ``accepted`` are the reasons given for what the linter finds, by its code.
     """
 
     name: str
@@ -125,8 +254,29 @@ class Definition:
     play: str | None = None
     owner: str | None = None
     on_change: str = "retroactive"
+    after_silence: int | None = None
+    cooldown: int | None = None
+    expires: int | None = None
+    clock: bool = False
+    accepted: tuple[tuple[str, str], ...] = ()
     source: dict[str, Any] = field(default_factory=dict, compare=False)
+    text: str = field(default="", compare=False)
     hash: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A ``[[metric]]``: a number drawn from events that leaves may name.
+
+    ``value_metric`` says that it stands for the value that customers get.
+    """
+
+    name: str
+    events: EventPattern
+    where: tuple[Condition, ...] = ()
+    measure: Measure = "count"
+    value: str | None = None
+    value_metric: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,11 +307,16 @@ class Project:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """All that a definitions file says. ``text`` is the file as written."""
+    """All that a definitions file says. ``text`` is the file as written.
+
+    ``personas`` are its ``[[persona]]`` tables as plain data.
+    """
 
     project: Project = Project()
     definitions: tuple[Definition, ...] = ()
     features: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    metrics: tuple[Metric, ...] = ()
+    personas: tuple[dict[str, Any], ...] = ()
     text: str = ""
 
     def of_kind(self, kind: Kind) -> tuple[Definition, ...]:
@@ -174,12 +329,12 @@ class Catalogue:
 
 
 def leaves_of(node: Guard) -> Iterator[Leaf]:
-    """Every leaf below a node, in the order of the text."""
+    """Every leaf below a node, in the order of the text; not the one inside ``users``."""
     match node:
-        case AllOf(parts) | AnyOf(parts):
+        case AllOf(parts) | AnyOf(parts) | AtLeast(_, parts):
             for part in parts:
                 yield from leaves_of(part)
-        case EventLeaf() | TraitLeaf():
-            yield node
-        case _:
+        case Internal() | Customer():
             return
+        case _:
+            yield node

@@ -1,77 +1,63 @@
-"""Why a subject is, or is not yet, a PQL: each leaf with what was seen and what is needed.
-
-The exact numbers are worked out from all facts at τ, not from what the fold has kept, so an
-account that is far over its threshold says by how much.
-"""
+"""Why a subject is, or is not yet, a PQL: each leaf with what was seen and what is needed."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import cached_property
 
 from ..model import JSON
-from .definition import AllOf, AnyOf, Customer, EventLeaf, Guard, Internal, TraitLeaf
-from .facts import Fact, State, World
+from .definition import AllOf, AnyOf, AtLeast, Customer, Guard, Internal, Leaf
+from .facts import Fact
 from .machine import Machine, Rule
-from .reading import EventReading, LeafReading, TraitReading
+from .reading import LeafReading, read_leaf
 from .sentence import describe_leaf
+from .sight import Sight
 
 
 class Explainer:
-    """One definition held against all facts of one subject up to τ."""
+    """One definition held against its subject at the moment that is seen."""
 
-    def __init__(
-        self, machine: Machine, rule: Rule, facts: Sequence[Fact], time: int, world: World
-    ) -> None:
-        self.machine, self.rule, self.time, self.world = machine, rule, time, world
-        self.facts = [fact for fact in facts if fact.time <= time]
-        self.state = State()
-        machine.fold(self.state, self.facts, world)
+    def __init__(self, machine: Machine, rule: Rule, sight: Sight) -> None:
+        self.machine, self.rule, self.sight = machine, rule, sight
 
     def evidence(self) -> dict[str, JSON]:
         """What a lead carries: a sentence, the leaves, the guards that were checked."""
-        readings = self._readings(self.rule.definition.when)
-        phrases = [reading.phrase() for reading in readings if reading.holds]
+        readings = self._readings
+        phrases = [reading.phrase() for reading in readings.values() if reading.holds]
         return {
             "sentence": " and ".join(phrases),
-            "leaves": [reading.evidence() for reading in readings],
-            "guards": self._guards(),
+            "leaves": [reading.evidence() for reading in readings.values()],
+            "guards": self.guards(),
         }
 
     def progress(self) -> dict[str, JSON]:
         """How far a subject is that has not qualified: 0 to 1, leaf by leaf, and what blocks.
 
-        Overall it is the least of ``all``, the most of ``any``.
+        Overall it is the least of ``all``, the most of ``any``, the n-th best of ``at_least``.
         """
-        readings = self._readings(self.rule.definition.when)
         return {
             "definition": self.rule.name,
             "progress": round(self._share(self.rule.definition.when), 6),
-            "leaves": [reading.progress() for reading in readings],
-            "blocked_by": [g["guard"] for g in self._guards() if g["blocks"]],
+            "leaves": [reading.progress() for reading in self._readings.values()],
+            "blocked_by": [g["guard"] for g in self.guards() if g["blocks"]],
         }
 
-    def _guards(self) -> list[dict[str, JSON]]:
+    def guards(self) -> list[dict[str, JSON]]:
+        """Each guard, and whether it blocks."""
         pairs = zip(self.rule.definition.unless, self.rule.guards, strict=True)
-        return [
-            {"guard": name_of(node), "blocks": test(self.state, self.time, self.world)}
-            for node, test in pairs
-        ]
+        return [{"guard": name_of(node), "blocks": test(self.sight)} for node, test in pairs]
 
-    def _readings(self, node: Guard) -> list[LeafReading]:
-        match node:
-            case AllOf(parts) | AnyOf(parts):
-                return [reading for part in parts for reading in self._readings(part)]
-            case EventLeaf() | TraitLeaf():
-                return [self._read(node)]
-            case _:
-                return []
+    def deciding(self) -> list[Fact]:
+        """The facts of the moment itself."""
+        sight = self.sight
+        found = sight.facts(sight.memory.since(sight.time))
+        return [fact for _, fact in found if fact.time == sight.time]
 
-    def _read(self, leaf: EventLeaf | TraitLeaf) -> LeafReading:
-        if isinstance(leaf, TraitLeaf):
-            return TraitReading(leaf, self.state.traits)
-        anchor = self.machine.anchor(leaf.window.of, self.state, self.time, self.world)
-        counted = self.machine.measure(leaf).matching(self.facts, self.time, anchor)
-        return EventReading(leaf, counted, self.time, anchor)
+    @cached_property
+    def _readings(self) -> dict[int, LeafReading]:
+        return {id(leaf): self._read(leaf) for leaf in _leaves(self.rule.definition.when)}
+
+    def _read(self, leaf: Leaf) -> LeafReading:
+        return read_leaf(leaf, self.machine.leaf(leaf), self.sight)
 
     def _share(self, node: Guard) -> float:
         match node:
@@ -79,10 +65,20 @@ class Explainer:
                 return min(self._share(part) for part in parts)
             case AnyOf(parts):
                 return max(self._share(part) for part in parts)
-            case EventLeaf() | TraitLeaf():
-                return self._read(node).share
-            case _:
-                return 0.0
+            case AtLeast(needed, parts):
+                return sorted((self._share(part) for part in parts), reverse=True)[needed - 1]
+            case leaf:
+                return self._readings[id(leaf)].share
+
+
+def _leaves(node: Guard) -> list[Leaf]:
+    match node:
+        case AllOf(parts) | AnyOf(parts) | AtLeast(_, parts):
+            return [leaf for part in parts for leaf in _leaves(part)]
+        case Internal() | Customer():
+            return []
+        case leaf:
+            return [leaf]
 
 
 def name_of(guard: Guard) -> str:
@@ -92,9 +88,11 @@ def name_of(guard: Guard) -> str:
             return "internal"
         case Customer():
             return "customer"
-        case EventLeaf() | TraitLeaf():
-            return describe_leaf(guard)
         case AllOf(parts):
-            return " and ".join(name_of(part) for part in parts)
+            return " and ".join(map(name_of, parts))
         case AnyOf(parts):
-            return " or ".join(name_of(part) for part in parts)
+            return " or ".join(map(name_of, parts))
+        case AtLeast(needed, parts):
+            return f"at least {needed} of: " + ", ".join(map(name_of, parts))
+        case leaf:
+            return describe_leaf(leaf)

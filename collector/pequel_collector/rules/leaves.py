@@ -1,143 +1,334 @@
-"""The measures of a leaf: what it remembers of each fact, and what it says at τ.
+"""Leaves: which events come into the meter of a leaf, and which fall out of it again.
 
-Each measure has two forms of one meaning. ``observe`` and ``holds`` fold facts in order of time
-and keep no more than the comparison needs: of a count of at least 3, the three latest times.
-``matching`` and ``observed`` look at all facts at once and give the exact value, for evidence
-and progress. The tests hold the two together.
+Everything that a leaf remembers stands in the state under its number: ``[cell, window]``, the cell
+of its meter and what its window needs. A leaf of ``when`` sees the events of the open cycle only.
 """
+
+# ruff: noqa: ARG002, D102 - `Meter` says what each method promises
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from .clockwork import LENGTH, unit
-from .definition import EventLeaf
-from .facts import Fact, State
-from .values import ceiling, key, measures_up, satisfies
+from .definition import Condition, EventPattern, Window
+from .facts import NEVER, Fact, Position, State
+from .meters import Cell, Meter
+from .quantities import DAY
+from .sight import FIRST, Anchor, Sight, View, anchor
+from .values import satisfies
 
-CALENDAR = ("@day", "@hour")
+Slot = list[Any]
 
 
-class EventMeasure:
-    """Counts the events that a leaf names, or the different values among them."""
+class Feed:
+    """Which events a leaf counts: those of a name, with the properties that ``where`` asks for."""
 
-    def __init__(self, leaf: EventLeaf, number: int, timezone: str) -> None:
-        self.leaf = leaf
-        self.number = str(number)
-        self.cap = ceiling(leaf.comparison)
-        self.anchor = leaf.window.of
-        self.value = _value_of(leaf.distinct, timezone)
-        self.rolling = leaf.window.of is None and leaf.window.within is not None
-        self._position, self._span = _position(leaf, timezone)
+    def __init__(self, events: tuple[EventPattern, ...], where: tuple[Condition, ...] = ()) -> None:
+        self.events, self.where = events, where
 
-    @property
-    def paths(self) -> tuple[str, ...]:
-        """The properties that it looks at."""
-        wanted = [condition.path for condition in self.leaf.where]
-        if self.leaf.distinct and not self.leaf.distinct.startswith("@"):
-            wanted.append(self.leaf.distinct)
-        return tuple(wanted)
+    def names(self, name: str) -> bool:
+        """Whether events of this name may count."""
+        return any(pattern.matches(name) for pattern in self.events)
 
     def accepts(self, fact: Fact) -> bool:
-        """Whether an event whose name matches is counted: the ``where`` holds."""
-        return all(satisfies(fact.data.get(c.path), c) for c in self.leaf.where)
+        """Whether an event whose name may count does."""
+        return all(satisfies(fact.data.get(c.path), c) for c in self.where)
 
-    def observe(self, state: State, fact: Fact, anchor: int | None) -> None:
-        """Take in one event that the leaf names; facts come in order of time."""
-        if self.leaf.where and not self.accepts(fact):
+    def counts(self, fact: Fact) -> bool:
+        """Whether a fact is an event that counts."""
+        return fact.name is not None and self.names(fact.name) and self.accepts(fact)
+
+
+class Growing:
+    """A leaf that never lets go of an event."""
+
+    def __init__(self, number: int, rule: int, feed: Feed, meter: Meter, since: int | None) -> None:
+        self.number, self.rule, self.meter = number, rule, meter
+        self._since = since
+        self.is_guard = since is None
+        self._feed = feed
+        self._chosen = bool(feed.where)
+        self._looks_back = meter.looks_back
+        self.said = ""
+        """The leaf in words, once somebody has asked for them."""
+        self.names, self.counts = feed.names, feed.counts
+
+    def since(self, state: State) -> int:
+        """Where the events begin that a leaf of ``when`` counts; guards count all of them."""
+        return NEVER if self._since is None else state.cycles.get(self.rule, self._since)
+
+    def feed(self, sight: Sight, fact: Fact, position: Position) -> None:
+        """Take in an event whose name may count; events come in order."""
+        if self._chosen and not self._feed.accepts(fact):
             return
-        if self.anchor is not None and not self.inside(fact.time, anchor):
-            return
-        found = self.value(fact)
-        if found is not None:
-            state.slots[self.number] = self._remember(state.slots.get(self.number), fact, found)
+        if self._looks_back:
+            sight.since = self.since(sight.state)
+        self.meter.add(self.slot(sight.state)[0], fact, sight)
 
-    def inside(self, time: int, anchor: int | None) -> bool:
-        """Whether an instant lies in the anchored window; a leaf without anchor has no such."""
-        if self.anchor is None:
-            return True
-        within = self.leaf.window.within
-        return anchor is not None and anchor <= time and (within is None or time < anchor + within)
+    def cell(self, sight: Sight) -> Cell | None:
+        """The meter's cell as it is at τ; None where there is no window to look at."""
+        slot: Slot | None = sight.state.slots.get(self.number)
+        cell: Cell = self._begun(sight.state)[0] if slot is None else slot[0]
+        return cell
 
-    def _remember(self, slot: Any, fact: Fact, found: str) -> Any:
-        if self.leaf.distinct is None:
-            return _recent(slot, fact.time, self.cap) if self.rolling else (slot or 0) + 1
-        values: dict[str, int] = {} if slot is None else slot
-        if self.rolling:
-            values.pop(found, None)
-            values[found] = self._position(fact.time)
-            if len(values) > self.cap:
-                del values[next(iter(values))]
-        elif len(values) < self.cap:
-            values.setdefault(found, fact.time)
-        return values
+    def holds(self, sight: Sight) -> bool:
+        """Whether the comparison holds at τ."""
+        if self._looks_back:
+            sight.since = self.since(sight.state)
+        cell = self.cell(sight)
+        return cell is not None and self.meter.holds(cell, sight)
 
-    def holds(self, state: State, time: int, anchor: int | None) -> bool:
-        """Whether the comparison holds at τ, given what was observed up to it."""
-        if self.anchor is not None and anchor is None:
-            return False
-        return measures_up(self._count(state.slots.get(self.number), time), self.leaf.comparison)
+    def observed(self, sight: Sight) -> Any:
+        """What there is to compare at τ; None where it is missing."""
+        if self._looks_back:
+            sight.since = self.since(sight.state)
+        cell = self.cell(sight)
+        return None if cell is None else self.meter.observed(cell, sight)
 
-    def _count(self, slot: Any, time: int) -> int:
-        if slot is None:
-            return 0
-        if not self.rolling:
-            return slot if isinstance(slot, int) else len(slot)
-        edge = self._position(time) - self._span
-        positions: Iterable[int] = slot.values() if isinstance(slot, dict) else slot
-        return sum(1 for position in positions if position > edge)
+    def bounds(self, view: View) -> tuple[int, int]:
+        """The first instant of the window at τ, and the one behind its last."""
+        return NEVER, view.time + 1
 
-    def matching(self, facts: Sequence[Fact], time: int, anchor: int | None) -> list[Fact]:
-        """The events that count at τ, earliest first, one for each different value."""
-        if self.anchor is not None and anchor is None:
-            return []
-        edge = self._position(time) - self._span
-        counted = (
-            fact for fact in facts
-            if fact.name is not None and fact.time <= time
-            and self.leaf.events.matches(fact.name) and self.accepts(fact)
-            and self.inside(fact.time, anchor)
-            and not (self.rolling and self._position(fact.time) <= edge)
-        )  # fmt: skip
-        first: dict[str, Fact] = {}
-        for fact in counted:
-            found = self.value(fact)
-            if found is not None:
-                first.setdefault(found, fact)
-        return list(first.values())
+    def slot(self, state: State) -> Slot:
+        """What the leaf remembers."""
+        found: Slot | None = state.slots.get(self.number)
+        return self._begun(state) if found is None else found
+
+    def _begun(self, state: State) -> Slot:
+        slot = state.slots[self.number] = [self.meter.empty(), None]
+        return slot
+
+    def counted(self, sight: Sight) -> Iterator[Fact]:
+        """The events in the window at τ, earliest first."""
+        first, behind = self.bounds(sight)
+        first = max(first, self.since(sight.state))
+        for _, fact in sight.facts(self._start(sight, first)):
+            if first <= fact.time < behind and self.counts(fact):
+                yield fact
+
+    def _start(self, sight: Sight, first: int) -> Position:
+        return FIRST if first == NEVER else sight.memory.since(first)
 
 
-def _recent(times: list[int] | None, time: int, cap: int) -> list[int]:
-    times = [] if times is None else times
-    times.append(time)
-    if len(times) > cap:
-        del times[0]
-    return times
+class Rolling(Growing):
+    """A leaf over (τ − within, τ]. Its window is the oldest event of each span.
 
-
-def _value_of(distinct: str | None, timezone: str) -> Callable[[Fact], str | None]:
-    """What makes two events different for a leaf: the message itself where nothing is named."""
-    match distinct:
-        case None:
-            return lambda fact: fact.mid
-        case "@user":
-            return lambda fact: fact.user
-        case "@event":
-            return lambda fact: fact.name
-        case "@day" | "@hour" | "@minute":
-            number = unit(distinct, timezone)
-            return lambda fact: str(number(fact.time))
-        case path:
-            return lambda fact: None if (v := fact.data.get(path)) is None else key(v)
-
-
-def _position(leaf: EventLeaf, timezone: str) -> tuple[Callable[[int], int], int]:
-    """Where an instant lies on the axis along which a window rolls, and the window's length there.
-
-    The axis is time in ms; for ``@day`` and ``@hour`` it is the number of the calendar unit.
+    That is ``[page, index, time]``, or None where the span has no event.
     """
-    within = leaf.window.within or 0
-    if leaf.distinct in CALENDAR and leaf.window.of is None:
-        return unit(leaf.distinct, timezone), within // LENGTH[leaf.distinct]
-    return (lambda time: time), within
+
+    def feed(self, sight: Sight, fact: Fact, position: Position) -> None:
+        """Take in an event whose name may count; events come in order."""
+        if self._chosen and not self._feed.accepts(fact):
+            return
+        slot = self.slot(sight.state)
+        self.meter.add(slot[0], fact, sight)
+        for oldest in slot[1]:
+            if not oldest:
+                oldest[:] = *position, fact.time
+
+    def cell(self, sight: Sight) -> Cell | None:
+        """The meter's cell as it is at τ."""
+        slot = self.slot(sight.state)
+        for span, length in enumerate(self.meter.spans):
+            edge = sight.time - length
+            oldest = slot[1][span]
+            if oldest and oldest[2] <= edge:
+                self._let_go(slot, span, edge, sight)
+        cell: Cell = slot[0]
+        return cell
+
+    def bounds(self, view: View) -> tuple[int, int]:
+        """The first instant of the window at τ, and the one behind its last."""
+        return view.time - max(self.meter.spans, default=0) + 1, view.time + 1
+
+    def _begun(self, state: State) -> Slot:
+        slot = state.slots[self.number] = [self.meter.empty(), [[] for _ in self.meter.spans]]
+        return slot
+
+    def _let_go(self, slot: Slot, span: int, edge: int, sight: Sight) -> None:
+        oldest = slot[1][span]
+        for position, fact in sight.facts((oldest[0], oldest[1])):
+            if not self.counts(fact):
+                continue
+            if fact.time > edge:
+                oldest[:] = *position, fact.time
+                return
+            self.meter.drop(slot[0], fact, sight, span)
+        oldest.clear()
+
+
+class Sliding(Growing):
+    """A leaf over a window that rolls by the calendar, or of which only the latest counts.
+
+    Its meter looks at the time of τ itself and needs nothing dropped.
+    """
+
+    def __init__(
+        self, number: int, rule: int, feed: Feed, meter: Meter, since: int | None, within: int
+    ) -> None:
+        super().__init__(number, rule, feed, meter, since)
+        self._within = within
+
+    def bounds(self, view: View) -> tuple[int, int]:
+        """The first instant of the window at τ, and the one behind its last.
+
+        A day of the calendar may have begun earlier than a window of its length.
+        """
+        return view.time - self._within - DAY, view.time + 1
+
+
+class Anchored(Growing):
+    """A leaf over [anchor + start, anchor + within). Its window is the anchor that it counted by.
+
+    Where the anchor is found late or moves, the events are counted anew.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        rule: int,
+        feed: Feed,
+        meter: Meter,
+        since: int | None,
+        window: Window,
+        find: Anchor,
+    ) -> None:
+        super().__init__(number, rule, feed, meter, since)
+        self._window, self._anchor = window, find
+
+    def feed(self, sight: Sight, fact: Fact, position: Position) -> None:
+        """Take in an event whose name may count; events come in order."""
+        found = self._anchor(sight)
+        slot = self.slot(sight.state)
+        if found != slot[1]:
+            self._count_anew(slot, found, sight, fact)
+        if found is None or not is_inside(fact.time, found, self._window):
+            return
+        if not self._chosen or self._feed.accepts(fact):
+            self.meter.add(slot[0], fact, sight)
+
+    def cell(self, sight: Sight) -> Cell | None:
+        """The meter's cell as it is at τ; None without an anchor."""
+        found = self._anchor(sight)
+        slot = self.slot(sight.state)
+        if found != slot[1]:
+            self._count_anew(slot, found, sight, None)
+        return None if found is None else slot[0]
+
+    def anchored_at(self, view: View) -> int | None:
+        """The anchor as known at τ."""
+        return self._anchor(view)
+
+    def bounds(self, view: View) -> tuple[int, int]:
+        """The first instant of the window at τ, and the one behind its last."""
+        return window_at(self._anchor(view), self._window, view.time)
+
+    def _count_anew(self, slot: Slot, found: int | None, sight: Sight, before: Fact | None) -> None:
+        """Count the events in the window, up to one that is just being taken in."""
+        slot[0], slot[1] = self.meter.empty(), found
+        if found is None or found + self._window.start >= sight.time:
+            return
+        for fact in self.counted(sight):
+            if before is not None and (fact.time, fact.mid) >= (before.time, before.mid):
+                return
+            self.meter.add(slot[0], fact, sight)
+
+
+def window_at(anchor: int | None, window: Window, time: int) -> tuple[int, int]:
+    """The first instant of an anchored window at τ, and the one behind its last."""
+    if anchor is None:
+        return time + 1, time + 1
+    end = time + 1 if window.within is None else min(anchor + window.within, time + 1)
+    return anchor + window.start, end
+
+
+def is_inside(time: int, anchor: int, window: Window) -> bool:
+    """Whether an instant lies in an anchored window."""
+    return anchor + window.start <= time and (
+        window.within is None or time < anchor + window.within
+    )
+
+
+class Personal(Meter):
+    """An anchored window of a member: the anchor is theirs. The cell is ``[cell, anchor]``."""
+
+    steady = False
+    looks_back = True
+
+    def __init__(self, inner: Meter, window: Window, counts: Callable[[Fact], bool]) -> None:
+        self.inner, self._window, self._counts = inner, window, counts
+        self._anchor = anchor(window.of or "", knows_account=True)
+
+    def empty(self) -> Cell:
+        return [self.inner.empty(), None]
+
+    def add(self, cell: Cell, fact: Fact, view: View) -> None:
+        found = self._anchor(view)
+        if found != cell[1]:
+            self._count_anew(cell, found, view, fact)
+        if found is not None and is_inside(fact.time, found, self._window):
+            self.inner.add(cell[0], fact, view)
+
+    def bounds(self, view: View) -> tuple[int, int]:
+        """The first instant of the window at τ, and the one behind its last."""
+        return window_at(self._anchor(view), self._window, view.time)
+
+    def observed(self, cell: Cell, view: View) -> Any:
+        self._look(cell, view)
+        return self.inner.observed(cell[0], view)
+
+    def holds(self, cell: Cell, view: View) -> bool:
+        return self._look(cell, view) is not None and self.inner.holds(cell[0], view)
+
+    def _look(self, cell: Cell, view: View) -> int | None:
+        found = self._anchor(view)
+        if found != cell[1]:
+            self._count_anew(cell, found, view, None)
+        return found
+
+    def _count_anew(self, cell: Cell, found: int | None, view: View, before: Fact | None) -> None:
+        cell[0], cell[1] = self.inner.empty(), found
+        if found is None:
+            return
+        for fact in view.events(found + self._window.start):
+            if before is not None and (fact.time, fact.mid) >= (before.time, before.mid):
+                return
+            if self._counts(fact) and is_inside(fact.time, found, self._window):
+                self.inner.add(cell[0], fact, view)
+
+
+class Aged(Meter):
+    """A meter of absence: it holds only for a subject at least as old as the window.
+
+    With ``own_facts`` it does not hold at moments that only the clock adds.
+    """
+
+    def __init__(self, inner: Meter, age: int | None, own_facts: bool) -> None:
+        self.inner, self._age, self._own_facts = inner, age, own_facts
+        self.spans = inner.spans
+        self.steady = inner.steady and age is None
+        self.looks_back = inner.looks_back
+
+    def empty(self) -> Cell:
+        return self.inner.empty()
+
+    def add(self, cell: Cell, fact: Fact, view: View) -> None:
+        self.inner.add(cell, fact, view)
+
+    def drop(self, cell: Cell, fact: Fact, view: View, span: int) -> None:
+        self.inner.drop(cell, fact, view, span)
+
+    def observed(self, cell: Cell, view: View) -> Any:
+        return self.inner.observed(cell, view)
+
+    def holds(self, cell: Cell, view: View) -> bool:
+        if self._own_facts and view.clock_only:
+            return False
+        return self._is_old_enough(view) and self.inner.holds(cell, view)
+
+    def _is_old_enough(self, view: View) -> bool:
+        if self._age is None:
+            return True
+        acted = view.acted()
+        return acted is not None and view.time - acted >= self._age

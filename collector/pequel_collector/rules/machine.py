@@ -1,186 +1,281 @@
 """The machine: all definitions of one kind of subject, compiled, as a fold over facts.
 
 ``fold`` takes the facts of one subject in order of (time, messageId), one instant at a time, and
-notes in the state at which instant each definition first held. Folding in one go or in steps
-gives the same state, as long as the later step has only later instants.
+notes in the state at which instants each definition qualified. Folding in one go or in steps gives
+the same state, as long as the later step has only later instants.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import blake2b
-from itertools import groupby
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from ..model import Kind, Message
+from ..model import Kind, Stored
+from .absence import absences, window_of_absence
+from .analysis import (
+    Asked,
+    asked,
+    asks_others,
+    in_order,
+    is_permanent,
+    names_in,
+    opens_with,
+    turns_unseen,
+)
+from .compiler import Place, compiled, paths_of
 from .definition import (
     AllOf,
     AnyOf,
+    AtLeast,
     Catalogue,
     Customer,
     Definition,
-    EventLeaf,
+    EventPattern,
     Guard,
     Internal,
     Leaf,
-    TraitLeaf,
-    Window,
+    Project,
     leaves_of,
 )
-from .facts import Alone, Fact, State, World
-from .leaves import EventMeasure
-from .values import key, lookup, satisfies
+from .facts import NEVER, Alone, Fact, Mark, Memory, Position, Sheet, State, Value, World
+from .keyed import REGISTER, Keyed, surplus
+from .leaves import Aged, Growing
+from .sight import BEYOND, FIRST, MEMBERS, Sight
+from .values import key, lookup
 
 LATE = 3_600_000
-Test = Callable[[State, int, World], bool]
+CLOCKS = -2
+"""Where the slots of clocks begin, downwards."""
+
+Test = Callable[[Sight], bool]
+Witness = Callable[[Sight, "Rule", int], None]
+"""Is told that a rule qualified, at the moment that is seen, and how many times it has."""
 
 
-class Rule(NamedTuple):
-    """A compiled definition: what must hold, and the guards of which none may."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Rule:
+    """A compiled definition: what must hold, and the guards of which none may.
 
-    name: str
+    ``permanent`` says that it always holds once it did; ``since`` is where it begins to count.
+    """
+
+    index: int
     definition: Definition
     when: Test
     guards: tuple[Test, ...]
+    leaves: tuple[Growing, ...]
+    guard_leaves: tuple[Growing, ...]
+    permanent: bool
+    since: int
+    clocks: tuple[tuple[int, int], ...]
+    dependants: tuple[int, ...]
+    silence: int | None
 
-    def qualifies(self, state: State, time: int, world: World) -> bool:
+    @property
+    def name(self) -> str:
+        """The definition's name."""
+        return self.definition.name
+
+    def qualifies(self, sight: Sight) -> bool:
         """Whether the condition holds at τ and no guard does."""
-        return self.when(state, time, world) and not any(g(state, time, world) for g in self.guards)
+        return self.when(sight) and not (self.guards and self.blocked(sight))
+
+    def blocked(self, sight: Sight) -> bool:
+        """Whether a guard holds at τ. Guards know no difference between facts and the clock."""
+        was, sight.clock_only = sight.clock_only, False
+        held = any(guard(sight) for guard in self.guards)
+        sight.clock_only = was
+        return held
 
 
 class Interest(NamedTuple):
-    """What an event of one name means to the machine: the leaves it feeds, the paths they read."""
+    """What an event of one name means to the machine: whom it feeds, and what they read of it."""
 
-    measures: tuple[EventMeasure, ...]
+    leaves: tuple[Growing, ...]
     rules: frozenset[int]
     paths: tuple[str, ...]
-    signup: bool
+    anchors: tuple[str, ...]
     conversion: bool
 
 
-class Needs:
-    """What a machine must learn beyond what its own leaves name, for itself and for others.
+class Machine:
+    """The definitions of a catalogue for users, or for accounts, ready to fold facts.
 
-    A user's guard ``customer`` asks about the account; an account's ``internal`` and its window
-    ``of = "signup"`` ask about the first member. Whoever is asked must remember the answer.
+    ``activated`` says from when on a definition counts that looks forward only, by name.
     """
 
-    def __init__(self, kind: Kind, catalogue: Catalogue) -> None:
-        users, accounts = catalogue.of_kind("user"), catalogue.of_kind("account")
-        customers = any(_asks_customer(d) for d in users)
-        inherits_signup = any(_asks_signup(d) for d in accounts)
-        inherits_internal = any(_asks_internal(d) for d in accounts)
-        of_member = inherits_signup or inherits_internal
-        own = users if kind == "user" else accounts
-        internal = {p for name in catalogue.project.internal.names for p in _prefixes(name)}
-        is_user = kind == "user"
-        self.first_member = of_member and not is_user
-        self.accounts = of_member and is_user
-        self.account = is_user and (customers or of_member)
-        self.conversion = customers or any(_asks_customer(d) for d in own)
-        self.signup = is_user and (inherits_signup or any(_asks_signup(d) for d in users))
-        self.remembered = frozenset(internal) if is_user and inherits_internal else frozenset()
-        self.every_fact = self.first_member or any(_turns_unseen(d) for d in own)
-
-
-class Machine:
-    """The definitions of a catalogue for users, or for accounts, ready to fold facts."""
-
-    def __init__(self, kind: Kind, catalogue: Catalogue) -> None:
-        self.kind = kind
-        self.catalogue = catalogue
-        self.project = catalogue.project
+    def __init__(
+        self, kind: Kind, catalogue: Catalogue, activated: Mapping[str, int] | None = None
+    ) -> None:
+        self.kind, self.catalogue, self.project = kind, catalogue, catalogue.project
         self.definitions = catalogue.of_kind(kind)
-        self.needs = Needs(kind, catalogue)
-        self._measure_of: dict[int, EventMeasure] = {}
-        self._fed_by: list[tuple[EventMeasure, int]] = []
-        self._read_by: dict[str, set[int]] = {}
-        self.rules = [self._rule(i, d) for i, d in enumerate(self.definitions)]
+        self.asked = asked(catalogue)
+        self._activated = activated or {}
+        self._leaf_of: dict[int, Growing] = {}
+        self._by_trait: dict[str, set[int]] = {}
+        self._paths: list[tuple[Growing, Leaf]] = []
+        self._next_clock = CLOCKS
+        self.rules = [self._rule(index, d) for index, d in enumerate(self.definitions)]
         self.by_name = {rule.name: rule for rule in self.rules}
-        self._always = frozenset(i for i, d in enumerate(self.definitions) if _turns_unseen(d))
-        self._by_account = frozenset(i for i, d in enumerate(self.definitions) if _asks_customer(d))
+        self.order = list(in_order(self.definitions))
+        self._watch()
         self._interests: dict[str, Interest | None] = {}
-        self.version = _fingerprint(kind, catalogue)
+        self.version = _fingerprint(kind, catalogue, self._activated)
 
     # -- compiling -------------------------------------------------------------------------
 
     def _rule(self, index: int, definition: Definition) -> Rule:
-        when = self._test(definition.when, index)
+        since = self._activated.get(definition.name, NEVER)
+        leaves: list[Growing] = []
+        guarding: list[Growing] = []
+        when = self._test(definition.when, index, since, leaves)
+        guards = tuple(self._test(g, index, None, guarding) for g in definition.unless)
         return Rule(
-            definition.name,
+            index,
             definition,
             when,
-            tuple(self._test(g, index) for g in definition.unless),
+            guards,
+            tuple(leaves),
+            tuple(guarding),
+            definition.after_silence is None and self._is_permanent(definition.when),
+            since,
+            tuple(self._clocks(definition)),
+            tuple(i for i, d in enumerate(self.definitions) if definition.name in names_in(d)),
+            definition.after_silence,
         )
 
-    def _test(self, node: Guard, index: int) -> Test:
+    def _test(self, node: Guard, index: int, since: int | None, into: list[Growing]) -> Test:
         match node:
             case AllOf(parts):
-                tests = [self._test(part, index) for part in parts]
-                return lambda s, t, w: all(test(s, t, w) for test in tests)
+                tests = [self._test(part, index, since, into) for part in parts]
+                return lambda sight: all(test(sight) for test in tests)
             case AnyOf(parts):
-                tests = [self._test(part, index) for part in parts]
-                return lambda s, t, w: any(test(s, t, w) for test in tests)
-            case EventLeaf():
-                return self._event_test(node, index)
-            case TraitLeaf(condition):
-                for name in _prefixes(condition.path):
-                    self._read_by.setdefault(name, set()).add(index)
-                return lambda s, _t, _w: satisfies(lookup(condition.path, s.traits), condition)
+                tests = [self._test(part, index, since, into) for part in parts]
+                return lambda sight: any(test(sight) for test in tests)
+            case AtLeast(needed, parts):
+                tests = [self._test(part, index, since, into) for part in parts]
+                return lambda sight: sum(test(sight) for test in tests) >= needed
             case Internal():
-                return self._internal_test(index)
+                return self._is_internal
             case Customer():
-                return self._is_customer
+                return Sight.has_converted
+            case leaf:
+                place = Place(self.kind, len(self._paths), index, self.catalogue, since)
+                found = compiled(leaf, place)
+                self._leaf_of[id(leaf)] = found
+                self._paths.append((found, leaf))
+                into.append(found)
+                return found.holds
 
-    def _event_test(self, leaf: EventLeaf, index: int) -> Test:
-        measure = EventMeasure(leaf, len(self._fed_by), self.project.timezone)
-        self._fed_by.append((measure, index))
-        self._measure_of[id(leaf)] = measure
-        return lambda s, t, w: measure.holds(s, t, self.anchor(measure.anchor, s, t, w))
+    def _is_permanent(self, node: Guard) -> bool:
+        others = (asks_others(leaf, self.kind, self.catalogue) for leaf in _plain_leaves(node))
+        return is_permanent(node) and not any(others)
 
-    def _internal_test(self, index: int) -> Test:
-        for name in self.project.internal.names:
-            for prefix in _prefixes(name):
-                self._read_by.setdefault(prefix, set()).add(index)
-        return self._is_internal
+    def _clocks(self, definition: Definition) -> Iterator[tuple[int, int]]:
+        """A slot and a length for each window of absence that the clock watches."""
+        if definition.clock:
+            for length in sorted({window_of_absence(leaf) for leaf in absences(definition.when)}):
+                if length:
+                    yield self._next_clock, length
+                    self._next_clock -= 1
+
+    def _watch(self) -> None:
+        """Note what must be learnt of facts: for the definitions' own sake, and for others'."""
+        mine, others = self.asked.own[self.kind], self.asked.of(self.kind)
+        is_user = self.kind == "user"
+        self.exports = others
+        self.anchors = _anchors(sorted(mine.anchors | others.anchors), self.project)
+        self._conversion = self.project.conversion if mine.converted or others.converted else None
+        self._keeps = {name for path in others.traits for name in _names(path)}
+        for name in mine.traits:
+            for part in _names(name):
+                self._by_trait.setdefault(part, set())
+        for rule in self.rules:
+            for name in self._traits_of(rule.definition):
+                self._by_trait.setdefault(name, set()).add(rule.index)
+        self._always = frozenset(
+            r.index for r in self.rules if turns_unseen(r.definition, self.catalogue)
+        )
+        self._by_account = frozenset(
+            r.index for r in self.rules if is_user and self._asks_account(r.definition)
+        )
+        self._ends = frozenset(r.index for r in self.rules if r.silence is None)
+        self._forward = frozenset(r.index for r in self.rules if r.since != NEVER)
+        self._silent = tuple(r for r in self.rules if r.definition.after_silence is not None)
+        self._clocked = tuple(r for r in self.rules if r.clocks)
+        asks_members = self.asked.of_members.any
+        self.keeps_first_member = not is_user and self.asked.of_first_member.any
+        self.keeps_members = not is_user and self._has_idle_members()
+        self.keeps_accounts = is_user and (asks_members or self.asked.of_first_member.any)
+        self.follows_account = is_user and (self.asked.of_account.any or self.keeps_accounts)
+        self.every_fact = bool(
+            self._always or self._silent or self._clocked
+            or self.keeps_first_member or self.keeps_members
+        )  # fmt: skip
+
+    def _traits_of(self, definition: Definition) -> set[str]:
+        """The traits of its own subject that a definition looks at."""
+        alone = Catalogue(self.project, (definition,), self.catalogue.features)
+        found: Asked = asked(alone)
+        return {part for name in found.own[self.kind].traits for part in _names(name)}
+
+    def _asks_account(self, definition: Definition) -> bool:
+        parts = (definition.when, *definition.unless)
+        leaves = (leaf for part in parts for leaf in _plain_leaves(part))
+        return Customer() in definition.unless or any(
+            asks_others(leaf, self.kind, self.catalogue) for leaf in leaves
+        )
+
+    def _has_idle_members(self) -> bool:
+        meters = (_bare(leaf.meter) for leaf, _ in self._paths)
+        return any(getattr(m, "idle", False) or getattr(m, "personal", False) for m in meters)
 
     # -- what it looks at ------------------------------------------------------------------
 
-    def fact(self, message: Message, account: str | None) -> Fact | None:
-        """A message as a fact of this kind of subject; None if no definition looks at it.
-
-        ``account`` is the account that the message is attributed to.
-        """
-        interest = self.interest(message.name) if message.name is not None else None
-        traits = self._named_traits(message)
-        if interest is None and not traits and not self._counts_as_moment(message, account):
+    def fact(self, stored: Stored) -> Fact | None:
+        """A message as a fact of this kind of subject; None if no definition looks at it."""
+        message, account, person = stored
+        name = message.name
+        interest = self.interest(name) if name is not None else None
+        traits = self._named_traits(stored)
+        if interest is None and not traits and not self._counts_as_moment(stored):
             return None
-        paths = interest.paths if interest else ()
+        data: dict[str, Any] = {}
+        if interest is not None:
+            properties = message.properties
+            for path in interest.paths:
+                if (value := lookup(path, properties)) is not None:
+                    data[path] = value
         return Fact(
             message.time,
             message.mid,
-            message.name,
-            {p: v for p in paths if (v := lookup(p, message.properties)) is not None},
-            message.user_id,
+            name,
+            data,
+            person[2:] if person is not None else None,
             account,
             traits,
             message.received - message.time > LATE,
         )
 
-    def _counts_as_moment(self, message: Message, account: str | None) -> bool:
-        if self.needs.every_fact:
+    def _counts_as_moment(self, stored: Stored) -> bool:
+        if self.every_fact:
             return True
-        if self.kind == "account" or not (self.definitions or self.needs.accounts):
+        if self.kind == "account" or not (self.rules or self.keeps_accounts):
             return False
         # What names an account says where the user is from then on, whatever else it is.
-        return message.account is not None or (self.needs.account and account is not None)
+        return stored.message.account is not None or (
+            self.follows_account and stored.account is not None
+        )
 
-    def _named_traits(self, message: Message) -> dict[str, Any]:
-        if message.type != ("identify" if self.kind == "user" else "group"):
+    def _named_traits(self, stored: Stored) -> dict[str, Any]:
+        message = stored.message
+        if not message.traits or message.type != ("identify" if self.kind == "user" else "group"):
             return {}
-        wanted = self._read_by.keys() | self.needs.remembered
-        return {n: v for n, v in message.traits.items() if n in wanted}
+        wanted = self._by_trait
+        return {n: v for n, v in message.traits.items() if n in wanted or n in self._keeps}
 
     def interest(self, name: str) -> Interest | None:
         """What an event of this name means; None if no definition names it."""
@@ -191,110 +286,311 @@ class Machine:
         return self._interests[name]
 
     def _interest(self, name: str) -> Interest | None:
-        fed = [(m, i) for m, i in self._fed_by if m.leaf.events.matches(name)]
-        signup = self.needs.signup and self.project.signup in (None, name)
-        conversion = self.needs.conversion and self.project.conversion == name
-        if not fed and not signup and not conversion:
+        fed = [(found, leaf) for found, leaf in self._paths if found.names(name)]
+        anchors = tuple(of for of, pattern in self.anchors if pattern.matches(name))
+        conversion = self._conversion == name
+        if not fed and not anchors and not conversion:
             return None
-        paths = dict.fromkeys(path for m, _ in fed for path in m.paths)
-        return Interest(
-            tuple(m for m, _ in fed),
-            frozenset(i for _, i in fed),
-            tuple(paths),
-            signup,
-            conversion,
-        )
+        paths = dict.fromkeys(path for _, leaf in fed for path in paths_of(leaf, name))
+        leaves = tuple(found for found, _ in fed)
+        touched = [leaf.rule for leaf in leaves] + self._opened_by(anchors)
+        return Interest(leaves, frozenset(touched), tuple(paths), anchors, conversion)
+
+    def _opened_by(self, anchors: Collection[str]) -> list[int]:
+        """The rules of which one of these anchors can make a leaf hold by itself."""
+        return [found.rule for found, leaf in self._paths if opens_with(leaf, anchors)]
 
     # -- folding ---------------------------------------------------------------------------
 
-    def fold(self, state: State, facts: Sequence[Fact], world: World) -> None:
-        """Take in facts that are all later than the state, in (time, messageId) order."""
-        for time, moment in groupby(facts, key=attrgetter("time")):
-            self._moment(state, time, list(moment), world)
+    def fold(
+        self,
+        state: State,
+        memory: Memory,
+        facts: Sequence[Fact],
+        start: Position,
+        world: World,
+        witness: Witness | None = None,
+    ) -> None:
+        """Take in facts, in order and all later than the state.
 
-    def _moment(self, state: State, time: int, moment: list[Fact], world: World) -> None:
+        They stand in the memory already, on one page, the first of them at ``start``; no fact that
+        is not yet taken in stands behind them.
+        """
+        sight = Sight(self.kind, state, world, memory, state.time)
+        if len(facts) == 1:
+            self._moment(sight, facts, start, BEYOND, witness)
+            return
+        page, index = start
+        begin = 0
+        for place, fact in enumerate(facts):
+            if fact.time != facts[begin].time:
+                limit = page, index + place
+                self._moment(sight, facts[begin:place], (page, index + begin), limit, witness)
+                begin = place
+        if facts:
+            self._moment(sight, facts[begin:], (page, index + begin), BEYOND, witness)
+
+    def advance(
+        self, state: State, memory: Memory, now: int, world: World, witness: Witness | None = None
+    ) -> int | None:
+        """Let the clock run up to an instant, and including it; when its next moment is due."""
+        sight = Sight(self.kind, state, world, memory, state.time)
+        self._run_clock(sight, now + 1, witness)
+        return self._next_due(state)
+
+    def _moment(
+        self,
+        sight: Sight,
+        moment: Sequence[Fact],
+        begin: Position,
+        limit: Position,
+        witness: Witness | None,
+    ) -> None:
+        state, time = sight.state, moment[0].time
+        if self._clocked:
+            sight.limit = begin
+            self._run_clock(sight, time, witness)
+        sight.time, sight.limit = time, limit
         touched = set(self._always)
+        acted = told = False
         for fact in moment:
-            self._register(state, fact, touched)
-        for fact in moment:
-            if fact.name is not None and (interest := self.interest(fact.name)):
-                touched |= interest.rules
-                for measure in interest.measures:
-                    measure.observe(state, fact, self.anchor(measure.anchor, state, time, world))
-        for index in sorted(touched):
-            rule = self.rules[index]
-            if rule.name not in state.qualified and rule.qualifies(state, time, world):
-                state.qualified[rule.name] = [(time, state.account)]
+            told = told or fact.ended is None
+            acted = self._register(sight, fact, touched) or acted
+        if acted:
+            if self._silent:
+                touched |= self._open_cycles(state, time)
+            self._feed(sight, moment, begin)
+            state.last = time
+            if state.first is None:
+                state.first = time
         state.time = time
+        if told:
+            self._judge(sight, touched, witness)
+            if self._clocked:
+                self._set_clocks(state, begin, time)
 
-    def _register(self, state: State, fact: Fact, touched: set[int]) -> None:
+    def _feed(self, sight: Sight, moment: Sequence[Fact], begin: Position) -> None:
+        """Let the events of a moment into the leaves that they concern."""
+        page, index = begin
+        marks = sight.state.marks
+        for place, fact in enumerate(moment, index):
+            interest = None if fact.name is None else self.interest(fact.name)
+            if interest is None:
+                continue
+            position = page, place
+            for leaf in interest.leaves:
+                if leaf.rule in marks and leaf.rule in self._ends and self._is_over(leaf):
+                    continue
+                if leaf.rule not in self._forward or self._counts_by_now(leaf, fact):
+                    leaf.feed(sight, fact, position)
+
+    def _is_over(self, leaf: Growing) -> bool:
+        """Whether nobody will ask again what a leaf says, its definition having qualified."""
+        return leaf.is_guard or self.rules[leaf.rule].permanent
+
+    def _counts_by_now(self, leaf: Growing, fact: Fact) -> bool:
+        return leaf.is_guard or fact.time >= self.rules[leaf.rule].since
+
+    def _judge(self, sight: Sight, touched: set[int], witness: Witness | None) -> None:
+        marks = sight.state.marks
+        for index in self.order:
+            if index not in touched:
+                continue
+            rule = self.rules[index]
+            if index in marks and not rule.silence:
+                continue
+            if self._is_open(sight.state, rule, sight.time) and rule.qualifies(sight):
+                self._mark(sight, rule, witness)
+                if not sight.clock_only:
+                    touched.update(rule.dependants)
+
+    def _is_open(self, state: State, rule: Rule, time: int) -> bool:
+        """Whether a definition can qualify: it has not in this cycle, and nothing cools down."""
+        if self._has_qualified(state, rule) or time < rule.since:
+            return False
+        return not (state.cooling and self._cools(state, rule, time))
+
+    def _has_qualified(self, state: State, rule: Rule) -> bool:
+        """Whether a definition has qualified in the cycle that is open."""
+        marks = state.marks.get(rule.index)
+        return marks is not None and state.cycles.get(rule.index, NEVER) <= marks[-1].time
+
+    def _cools(self, state: State, rule: Rule, time: int) -> bool:
+        cooldown = rule.definition.cooldown
+        ends = state.cooling.get(rule.name, ()) if cooldown is not None else ()
+        return any(end <= time < end + (cooldown or 0) for end in ends)
+
+    def _mark(self, sight: Sight, rule: Rule, witness: Witness | None) -> None:
+        state = sight.state
+        marks = state.marks.setdefault(rule.index, [])
+        marks.append(Mark(sight.time, state.account))
+        if witness is not None:
+            witness(sight, rule, len(marks))
+        if rule.silence is None:
+            over = rule.guard_leaves + (rule.leaves if rule.permanent else ())
+            for leaf in over:
+                state.slots.pop(leaf.number, None)
+
+    def _open_cycles(self, state: State, time: int) -> set[int]:
+        """Begin a new cycle where an event comes after a silence, once the last has qualified."""
+        opened = set()
+        for rule in self._silent:
+            marks, silence = state.marks.get(rule.index), rule.silence or 0
+            if marks is None or state.cycles.get(rule.index, NEVER) > marks[-1].time:
+                continue
+            if time > marks[-1].time and state.last is not None and time - state.last >= silence:
+                state.cycles[rule.index] = time
+                opened.add(rule.index)
+                for leaf in rule.leaves:
+                    state.slots.pop(leaf.number, None)
+        return opened
+
+    # -- learning --------------------------------------------------------------------------
+
+    def _register(self, sight: Sight, fact: Fact, touched: set[int]) -> bool:
+        """Learn what a fact says of the subject itself; whether it is an event."""
+        state = sight.state
+        if fact.ended is not None:
+            state.cooling.setdefault(fact.ended, []).append(fact.time)
+            return False
         if fact.account is not None and self.kind == "user":
             self._register_account(state, fact.account, touched)
-        if fact.user is not None and self.needs.first_member and state.first_member is None:
+        if self.keeps_first_member and state.first_member is None:
             state.first_member = fact.user
-        for name, value in fact.traits.items():
-            self._register_trait(state, fact.time, name, value)
-            touched |= self._read_by.get(name, set())
-        if fact.name is not None and (interest := self.interest(fact.name)):
-            if interest.signup and state.signup is None:
-                state.signup = fact.time
-            if interest.conversion and state.converted is None:
-                state.converted = fact.time
+        if self.keeps_members:
+            REGISTER.note(sight, fact)
+        if fact.traits:
+            for name, value in fact.traits.items():
+                self._register_trait(state, fact, name, value)
+                touched |= self._by_trait.get(name, set())
+        if fact.name is None:
+            return False
+        interest = self.interest(fact.name)
+        if interest is not None:
+            self._register_event(state, fact.time, interest, touched)
+        return True
+
+    def _register_event(
+        self, state: State, time: int, interest: Interest, touched: set[int]
+    ) -> None:
+        touched |= interest.rules
+        for anchor in interest.anchors:
+            state.firsts.setdefault(anchor, time)
+        if interest.conversion and state.converted is None:
+            state.converted = time
 
     def _register_account(self, state: State, account: str, touched: set[int]) -> None:
         if account != state.account:
             state.account = account
             touched |= self._by_account
-        if self.needs.accounts and account not in state.accounts:
+        if self.keeps_accounts and account not in state.accounts:
             state.accounts.append(account)
 
-    def _register_trait(self, state: State, time: int, name: str, value: Any) -> None:
+    def _register_trait(self, state: State, fact: Fact, name: str, value: Any) -> None:
         if value is None:
             state.traits.pop(name, None)
         else:
-            state.traits[name] = value
-        if name in self.needs.remembered:
-            state.known.setdefault(name, []).append((time, value))
+            state.traits[name] = Value(value, fact.time, fact.mid)
+        if name in self._keeps:
+            known = state.known.setdefault(name, [])
+            if known and known[-1][0] == fact.time:
+                known.pop()
+            if not known or key(known[-1][1]) != key(value):
+                known.append((fact.time, value))
+
+    # -- the clock -------------------------------------------------------------------------
+
+    def _set_clocks(self, state: State, begin: Position, time: int) -> None:
+        for rule in self._clocked:
+            for slot, _ in rule.clocks:
+                state.slots.setdefault(slot, [*begin, time])
+
+    def _run_clock(self, sight: Sight, until: int, witness: Witness | None) -> None:
+        """Test what the clock watches at each fact's time plus the window, before an instant."""
+        state = sight.state
+        while True:
+            pending = [
+                (state.slots[slot][2] + length, slot, rule)
+                for rule in self._clocked
+                for slot, length in rule.clocks
+                if slot in state.slots
+            ]
+            time, slot, rule = min(pending, key=lambda p: (p[0], -p[1]), default=(until, 0, None))
+            if rule is None or time >= until:
+                return
+            if time > state.time:
+                at_once = {r.index for t, _, r in pending if t == time}
+                self._tick(sight, time, at_once, witness)
+            self._next_fact(sight, slot)
+
+    def _tick(self, sight: Sight, time: int, rules: set[int], witness: Witness | None) -> None:
+        """A moment that only the clock adds."""
+        sight.time = sight.state.time = time
+        sight.clock_only = True
+        self._judge(sight, rules, witness)
+        sight.clock_only = False
+
+    def _next_fact(self, sight: Sight, slot: int) -> None:
+        """Move a clock on to the next fact of another time."""
+        page, index, time = sight.state.slots[slot]
+        for position, fact in sight.memory.facts((page, index)):
+            if position >= sight.limit:
+                break
+            if fact.time > time and fact.ended is None:
+                sight.state.slots[slot] = [*position, fact.time]
+                return
+        del sight.state.slots[slot]
+
+    def _next_due(self, state: State) -> int | None:
+        due = (
+            state.slots[slot][2] + length
+            for rule in self._clocked
+            if not self._has_qualified(state, rule)
+            for slot, length in rule.clocks
+            if slot in state.slots
+        )
+        return min(due, default=None)
+
+    @property
+    def has_clock(self) -> bool:
+        """Whether a definition can qualify without a fact, as time goes by."""
+        return bool(self._clocked)
 
     # -- asking ----------------------------------------------------------------------------
 
-    def anchor(self, of: str | None, state: State, time: int, world: World) -> int | None:
-        """The instant at which an anchored window begins, as known at τ; None if not yet."""
-        if of is None:
-            return None
-        found = state.signup
-        if self.kind == "account":
-            member = world.user(state.first_member) if state.first_member is not None else None
-            found = member.signup if member is not None else None
-        return found if found is not None and found <= time else None
-
-    def measure(self, leaf: EventLeaf) -> EventMeasure:
+    def leaf(self, leaf: Leaf) -> Growing:
         """The compiled form of a leaf of one of the definitions."""
-        return self._measure_of[id(leaf)]
+        return self._leaf_of[id(leaf)]
 
-    def _is_customer(self, state: State, time: int, world: World) -> bool:
-        since = state.converted
-        if since is not None and since <= time:
+    def surplus(self, state: State) -> Iterator[tuple[int, str, Any]]:
+        """The cells, by slot and key, that have no room in a state; they are taken out of it."""
+        for leaf, _ in self._paths:
+            if isinstance(_bare(leaf.meter), Keyed) and leaf.number in state.slots:
+                for name, cell in surplus(state.slots[leaf.number][0], state.time):
+                    yield leaf.number, name, cell
+        if MEMBERS in state.slots:
+            for name, cell in surplus(state.slots[MEMBERS], state.time):
+                yield MEMBERS, name, cell
+
+    def _is_internal(self, sight: Sight) -> bool:
+        held = sight.state.traits
+        if self._matches_internal(lambda name: v.value if (v := held.get(name)) else None):
             return True
-        if self.kind == "account" or state.account is None:
-            return False
-        account = world.account(state.account)
-        return account is not None and account.converted is not None and account.converted <= time
+        member = sight.first_member() if self.kind == "account" else None
+        return member is not None and self._matches_internal(
+            lambda name: member.known_at(name, sight.time)
+        )
 
-    def _is_internal(self, state: State, time: int, world: World) -> bool:
-        if self._matches_internal(state.traits):
-            return True
-        if self.kind == "user" or state.first_member is None:
-            return False
-        member = world.user(state.first_member)
-        return member is not None and self._matches_internal(member.known_at(time))
-
-    def _matches_internal(self, traits: Mapping[str, Any]) -> bool:
+    def _matches_internal(self, trait: Callable[[str], Any]) -> bool:
         internal = self.project.internal
-        email = traits.get("email")
-        if isinstance(email, str) and email.rpartition("@")[2].lower() in internal.email_domains:
+        email = trait("email") if internal.email_domains else None
+        domain = email.rpartition("@")[2].lower() if isinstance(email, str) else None
+        if domain != email and domain in internal.email_domains:
             return True
-        return any(key(lookup(name, traits)) == key(value) for name, value in internal.traits)
+        return any(
+            key(lookup(name, {n: trait(n) for n in _names(name)})) == key(value)
+            for name, value in internal.traits
+        )
 
 
 def qualify(
@@ -306,75 +602,43 @@ def qualify(
     """
     state = State()
     machine = Machine(definition.subject, catalogue)
-    machine.fold(state, sorted(facts, key=attrgetter("time", "mid")), world or Alone())
-    found = state.qualified.get(definition.name)
-    return found[0][0] if found else None
+    ordered = sorted(facts, key=attrgetter("time", "mid"))
+    machine.fold(state, Sheet(ordered), ordered, FIRST, world or Alone())
+    found = state.marks.get(machine.by_name[definition.name].index)
+    return found[0].time if found else None
 
 
-def _asks_customer(definition: Definition) -> bool:
-    return any(isinstance(guard, Customer) for guard in definition.unless)
+def _bare(meter: Any) -> Any:
+    return meter.inner if isinstance(meter, Aged) else meter
 
 
-def _asks_internal(definition: Definition) -> bool:
-    return any(isinstance(guard, Internal) for guard in definition.unless)
+def _plain_leaves(node: Guard) -> Sequence[Leaf]:
+    return list(leaves_of(node))
 
 
-def _asks_signup(definition: Definition) -> bool:
-    nodes = (definition.when, *definition.unless)
-    return any(
-        isinstance(leaf, EventLeaf) and leaf.window.of == "signup"
-        for node in nodes
-        for leaf in leaves_of(node)
-    )
+def _anchors(wanted: Iterable[str], project: Project) -> list[tuple[str, EventPattern]]:
+    """The events that each anchor waits for."""
+    events = {"signup": project.signup or "*", "trial": project.trial}
+    named = ((of, events.get(of, of.removeprefix("first:"))) for of in wanted)
+    return [(of, _pattern(name)) for of, name in named if name is not None]
 
 
-def _turns_unseen(definition: Definition) -> bool:
-    """Whether a definition can come to hold without a fact that it names.
-
-    Its guard may end, or a count fall into its bounds, as time or others go on; or its condition
-    may ask for nothing but absence.
-    """
-    if definition.subject == "account" and _asks_internal(definition):
-        return True
-    ageing = (leaf for guard in definition.unless for leaf in leaves_of(guard) if _rolls(leaf))
-    capped = (leaf for leaf in leaves_of(definition.when) if _rolls(leaf) and not _is_least(leaf))
-    return _holds_of_nothing(definition.when) or any(ageing) or any(capped)
+def _pattern(name: str) -> EventPattern:
+    if name == "*":
+        return EventPattern(any=True)
+    if name.endswith("*"):
+        return EventPattern(prefixes=(name[:-1],))
+    return EventPattern(frozenset({name}))
 
 
-def _rolls(leaf: Leaf) -> bool:
-    """Whether events leave a leaf's window as time goes on."""
-    window = leaf.window if isinstance(leaf, EventLeaf) else Window()
-    return window.within is not None and window.of is None
+def _names(path: str) -> set[str]:
+    """The traits in which a path may begin: ``a.b`` is the trait ``a.b``, or in ``a``."""
+    return {path, path.partition(".")[0]}
 
 
-def _is_least(leaf: Leaf) -> bool:
-    """Whether a leaf asks for no more than a minimum, which fewer events never reach."""
-    return isinstance(leaf, EventLeaf) and leaf.comparison.operator in ("gte", "gt")
-
-
-def _holds_of_nothing(node: Guard) -> bool:
-    """Whether a condition can hold for a subject of which it has seen nothing."""
-    match node:
-        case AllOf(parts):
-            return all(_holds_of_nothing(part) for part in parts)
-        case AnyOf(parts):
-            return any(_holds_of_nothing(part) for part in parts)
-        case TraitLeaf(condition):
-            return satisfies(None, condition)
-        case _:
-            return False
-
-
-def _prefixes(path: str) -> list[str]:
-    """The names under which a dotted path may begin: ``a.b`` is the trait ``a.b`` or in ``a``."""
-    parts = path.split(".")
-    return [".".join(parts[: i + 1]) for i in range(len(parts))]
-
-
-def _fingerprint(kind: Kind, catalogue: Catalogue) -> str:
+def _fingerprint(kind: Kind, catalogue: Catalogue, activated: Mapping[str, int]) -> str:
     """What histories depend on: another catalogue with the same one can go on with them."""
-    project = catalogue.project
-    internal = sorted(project.internal.email_domains), sorted(map(repr, project.internal.traits))
-    parts = [kind, repr((project.timezone, project.signup, project.conversion, internal))]
-    parts += [d.name + d.hash for d in catalogue.definitions]
+    parts = [kind, repr(catalogue.project)]
+    others = [d.name + d.hash + d.subject for d in catalogue.definitions]
+    parts += [*others, repr(sorted(activated.items()))]
     return blake2b("\0".join(parts).encode(), digest_size=8).hexdigest()

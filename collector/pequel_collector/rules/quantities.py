@@ -43,13 +43,25 @@ class QuantityError(ValueError):
 
 def milliseconds(text: str) -> int:
     """The length of a duration such as ``7d``, longer than nothing and at most a century."""
-    number, unit = _parts(text, _DURATIONS, _DURATION_WORDS, 'a duration such as "7d"')
-    if "." in text:
-        raise QuantityError(f'a whole number before the unit "{unit}"')
-    length = int(number) * _DURATIONS[unit]
+    length = _length(text)
     if not 0 < length <= LONGEST:
         raise QuantityError("a duration above zero and of at most 100 years")
     return length
+
+
+def offset(text: str) -> int:
+    """How far off in time, at most a century: ``7d`` is after, ``-7d`` before."""
+    length = _length(text)
+    if abs(length) > LONGEST:
+        raise QuantityError("a duration of at most 100 years")
+    return length
+
+
+def _length(text: str) -> int:
+    number, unit = _parts(text, _DURATIONS, _DURATION_WORDS, 'a duration such as "7d"')
+    if "." in text:
+        raise QuantityError(f'a whole number before the unit "{unit}"')
+    return int(number) * _DURATIONS[unit]
 
 
 def amount(text: str) -> Number:

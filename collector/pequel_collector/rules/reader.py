@@ -1,47 +1,57 @@
 """Reading a definitions file: from TOML to a catalogue, or to every problem in it.
 
-The language is in tables from key to reader: ``FILE``, ``PROJECT`` and ``DEFINITION`` here,
-``MEASURES`` and ``GUARDS`` beside the conditions, ``EVENT``, ``TRAIT`` and ``OPERANDS`` beside the
-leaves. ``LATER`` holds the words that are not in this release.
+The language is in tables from key to reader: ``FILE`` and ``DEFINITION`` here, ``PROJECT`` and
+``METRIC`` beside what definitions share, ``MEASURES`` and ``GUARDS`` beside the conditions, and the
+keys of each leaf beside its reader. ``LATER`` holds the words that are not in this release.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
-from decimal import Decimal
-from difflib import get_close_matches
-from itertools import chain
 from typing import Any
-from zoneinfo import ZoneInfo, available_timezones
 
 from ..errors import DefinitionError, Problem
-from .definition import Catalogue, Definition, InternalRule, Project, Window
-from .reader_conditions import spread, values
+from ..model import Kind
+from .definition import Catalogue, Definition, Project
+from .printer import plain
+from .reader_calls import callees_first, calls_of, check_circles
 from .reader_hash import content_hash
 from .reader_items import (
+    Fields,
     Item,
     Reader,
     Sheet,
-    UnreadableError,
+    boolean,
     choice,
     duration,
     keep,
-    list_of,
-    one_of,
+    name_of,
+    near,
     quoted,
     read_all,
     read_table,
     required,
+    required_all,
     table,
     text,
-    value,
 )
-from .reader_leaves import Scope, anchor, event_names
 from .reader_nodes import guards, node
+from .reader_project import (
+    PROJECT,
+    check_names,
+    features,
+    metrics,
+    personas,
+    project,
+    stated_name,
+    tables,
+)
+from .reader_scope import Scope
+from .reader_windows import inherited
 from .toml import TomlError, parse
 
-LONGEST_NAME = 128
+RULES = tuple(f"L{number:02}" for number in range(1, 23))
 
 
 def read_catalogue(text: str, file: str = "pequel.toml") -> Catalogue:
@@ -51,153 +61,133 @@ def read_catalogue(text: str, file: str = "pequel.toml") -> Catalogue:
     except TomlError as error:
         problem = Problem("valid TOML", f"a mistake: {error}", "toml", file, *error.position)
         raise DefinitionError([problem]) from None
-    sheet = Sheet(file, document.places)
-    catalogue = _catalogue(Item(document.data, (), sheet))
+    sheet = Sheet(file, document)
+    scope = Scope()
+    catalogue = _catalogue(Item(document.data, (), sheet), scope)
+    calls = calls_of(scope.calls)
+    check_circles(calls)
     if sheet.problems:
         raise DefinitionError(sorted(sheet.problems, key=lambda p: (p.line, p.column)))
-    return replace(catalogue, text=text)
+    return replace(catalogue, definitions=_hashed(catalogue, calls), text=text)
 
 
-def _catalogue(item: Item) -> Catalogue:
+def _catalogue(item: Item, scope: Scope) -> Catalogue:
     fields = read_table(item, FILE, later="file")
-    project: Project = fields.get("project", Project())
-    features = fields.get("features", {})
-    scope = Scope(features=features, converts=project.conversion is not None)
-    fields.refine("pql", lambda listed: _definitions(listed, scope, project))
-    return Catalogue(project, fields.get("pql", ()), features)
-
-
-def _definition_name(item: Item) -> str:
-    name = text(item)
-    if len(name) > LONGEST_NAME or not name.isprintable():
-        raise item.wrong(f"a name of at most {LONGEST_NAME} printable characters")
-    return name
-
-
-# -- [project] and [features] --------------------------------------------------------------
-
-
-def _project(item: Item) -> Project:
-    return Project(**read_table(item, PROJECT).values)
-
-
-def _timezone(item: Item) -> str:
-    name = text(item)
-    try:
-        return ZoneInfo(name).key
-    except (KeyError, ValueError, OSError):  # whichever, depending on what the name looks like
-        known = get_close_matches(name, available_timezones(), n=1, cutoff=0.8)
-        expected = one_of(known) or 'a time zone such as "Europe/Berlin"'
-        raise item.wrong(expected, f"the unknown time zone {quoted(name)}") from None
-
-
-def _internal(item: Item) -> InternalRule:
-    fields = read_table(
-        item, {"email_domain": list_of(_domain, "a list of domains"), "trait": _traits}
+    scope = replace(scope, settings=_settings(item), features=_stated(fields, "features"))
+    fields.refine("metric", lambda listed: metrics(listed, scope))
+    scope = replace(scope, metrics=_stated(fields, "metric"))
+    fields.refine("pql", lambda listed: _definitions(listed, scope))
+    return Catalogue(
+        fields.get("project", Project()),
+        fields.get("pql", ()),
+        {name: events for name, events in (scope.features or {}).items() if events},
+        tuple(found.metric for found in (scope.metrics or {}).values() if found),
+        fields.get("persona", ()),
     )
-    return InternalRule(frozenset(fields.get("email_domain", ())), fields.get("trait", ()))
 
 
-def _domain(item: Item) -> str:
-    domain = text(item).lower()
-    if "@" in domain:
-        raise item.wrong('a domain such as "example.com"')
-    return domain
+def _settings(item: Item) -> Collection[str]:
+    """The keys that [project] states; of something that is no table any may be meant."""
+    stated = item.value.get("project", {})
+    return stated.keys() if isinstance(stated, dict) else PROJECT.keys()
 
 
-def _traits(item: Item) -> tuple[tuple[str, Any], ...]:
-    """Each trait with a value that makes internal; a list stands for any one of its values."""
-    pairs = read_all(spread(table(item)), lambda found: _alternatives(*found))
-    return tuple(chain.from_iterable(pairs))
-
-
-def _alternatives(name: str, item: Item) -> list[tuple[str, Any]]:
-    if isinstance(item.value, dict):
-        raise item.wrong("a value or a list of values")
-    listed = values(item) if isinstance(item.value, list) else (value(item),)
-    return [(name, one) for one in listed]
-
-
-def _features(item: Item) -> dict[str, tuple[str, ...]]:
-    """The names of each feature; one that cannot be read is known all the same."""
-    readers = dict.fromkeys(table(item).value, event_names)
-    fields = read_table(item, readers)
-    return {name: fields.get(name, ()) for name in readers}
+def _stated(fields: Fields, key: str) -> Mapping[str, Any] | None:
+    """What a table of names holds, or None where it could not be read."""
+    return None if key in fields.failed else fields.get(key, {})
 
 
 # -- [[pql]] -------------------------------------------------------------------------------
 
 
-def _definitions(item: Item, scope: Scope, project: Project) -> tuple[Definition, ...]:
-    if not isinstance(item.value, list):
-        raise item.wrong("an array of tables, each headed by [[pql]]")
-    tables = read_all(item.children(), table)
-    _check_names(tables)
-    return tuple(read_all(tables, lambda one: _definition(one, scope, project)))
+def _definitions(item: Item, scope: Scope) -> tuple[Definition, ...]:
+    listed = tables(item, "pql")
+    check_names(listed)
+    subjects = {stated_name(one): _subject(one) for one in listed}
+    inside = replace(scope, subjects=subjects)
+    return tuple(read_all(listed, lambda one: _definition(one, inside)))
 
 
-def _check_names(definitions: Iterable[Item]) -> None:
-    lines: dict[str, int] = {}
-    for definition in definitions:
-        if not isinstance(definition.value.get("name"), str):
-            continue
-        name = definition.child("name")
-        if name.value in lines:
-            first = lines[name.value]
-            name.wrong(f"a name of its own: line {first} has it", f"{name.shown()} a second time")
-        lines.setdefault(name.value, name.place.value.line)
+def _subject(item: Item) -> Kind | None:
+    """Whom a definition is about; None where that cannot be read."""
+    stated = item.value.get("subject", "user")
+    return stated if stated in ("user", "account") else None
 
 
-def _definition(item: Item, scope: Scope, project: Project) -> Definition:
-    fields = read_table(item, DEFINITION, later="definition")
-    window = Window(fields.values.pop("within", None), fields.values.pop("of", None))
-    inside = replace(scope, subject=fields.get("subject", "user"), window=window)
+def _definition(item: Item, scope: Scope) -> Definition:
+    scope = replace(scope, name=stated_name(item), subject=_subject(item))
+    fields = read_table(item, DEFINITION)
+    inside = replace(
+        scope,
+        window=inherited(fields, scope),
+        absence="clock" in fields.failed or fields.get("clock", False),
+    )
     fields.refine("when", lambda when: node(when, inside))
     fields.refine("unless", lambda unless: guards(unless, inside))
-    if len(read_all(("name", "when"), lambda key: required(item, fields, key))) < 2:
-        raise UnreadableError
-    definition = Definition(**fields.values, source=_plain(item.value))
-    return replace(definition, hash=content_hash(definition, project))
+    required_all(item, fields, "name", "when")
+    return Definition(
+        **{_FIELDS.get(key, key): found for key, found in fields.values.items()},
+        source=plain(item.value),
+        text=item.sheet.document.written(item.path),
+    )
 
 
-def _plain(written: Any) -> Any:
-    """A value of the file as plain JSON."""
-    match written:
-        case dict():
-            return {key: _plain(part) for key, part in written.items()}
-        case list():
-            return [_plain(part) for part in written]
-        case Decimal():
-            return float(written)
-        case str() | int():
-            return written
-        case _:
-            return str(written)
+def _silence(item: Item) -> int:
+    """The silence after which a subject may qualify again, in milliseconds."""
+    silence: int = required(item, read_table(item, {"after_silence": duration}), "after_silence")
+    return silence
+
+
+def _accepted(item: Item) -> tuple[tuple[str, str], ...]:
+    """The rules of the linter that need not hold, each with the reason why."""
+    return tuple(read_all(table(item).children(), _reason))
+
+
+def _reason(item: Item) -> tuple[str, str]:
+    rule = str(item.key)
+    if rule not in RULES:
+        raise item.wrong_key(near(rule, RULES), f"the unknown rule {quoted(rule)}")
+    return rule, text(item)
+
+
+def _hashed(catalogue: Catalogue, calls: Mapping[str, Iterable[str]]) -> tuple[Definition, ...]:
+    """The definitions with their hashes, which depend on those of the ones that they name."""
+    definitions = {definition.name: definition for definition in catalogue.definitions}
+    hashes: dict[str, str] = {}
+    for name in callees_first(calls, definitions):
+        hashes[name] = content_hash(definitions[name], catalogue.project, hashes)
+    return tuple(
+        replace(definition, hash=hashes[definition.name]) for definition in catalogue.definitions
+    )
 
 
 DEFINITION: dict[str, Reader] = {
-    "name": _definition_name,
+    "name": name_of,
     "subject": choice("user", "account"),
     "when": keep,
     "unless": keep,
     "within": duration,
-    "of": anchor,
+    "of": keep,
+    "requalify": _silence,
+    "cooldown": duration,
+    "expires": duration,
+    "clock": boolean,
     "title": text,
     "kind": choice("new", "upgrade", "cross_sell", "expansion", "nudge"),
     "priority": choice("high", "normal", "low"),
     "sla": duration,
     "play": text,
     "owner": text,
-    "on_change": choice("retroactive"),
+    "on_change": choice("retroactive", "forward"),
+    "accept": _accepted,
 }
 
-PROJECT: dict[str, Reader] = {
-    "timezone": _timezone,
-    "signup": text,
-    "trial": text,
-    "conversion": text,
-    "key_events": event_names,
-    "internal": _internal,
-}
+_FIELDS = {"requalify": "after_silence", "accept": "accepted"}
 
-FILE: dict[str, Reader] = {"project": _project, "features": _features, "pql": keep}
+FILE: dict[str, Reader] = {
+    "project": project,
+    "features": features,
+    "metric": keep,
+    "persona": personas,
+    "pql": keep,
+}

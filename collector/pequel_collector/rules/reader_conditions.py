@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import get_args
 
-from .definition import Comparison, Condition, Operator
+from .definition import Comparison, Condition, Operator, Share
 from .quantities import Number
 from .reader_items import (
     Fields,
@@ -24,32 +24,45 @@ from .reader_items import (
     value,
 )
 
+Threshold = Number | Share
+
 OPERATORS: tuple[Operator, ...] = get_args(Operator)
 _PAIR = "a list of two numbers, the lower one first"
 
 
-def pair(reader: Callable[[Item], Number]) -> Callable[[Item], tuple[Number, Number]]:
+def pair(reader: Callable[[Item], Threshold]) -> Callable[[Item], tuple[Threshold, Threshold]]:
     """A reader of the two ends of ``between``."""
     ends = list_of(reader, _PAIR)
 
-    def read(item: Item) -> tuple[Number, Number]:
+    def read(item: Item) -> tuple[Threshold, Threshold]:
         found = ends(item)
-        if len(found) < len(item.value):
-            raise UnreadableError
-        if len(found) != 2 or found[0] > found[1]:
+        if len(found) != 2 or _falls(*found):
             raise item.wrong(_PAIR)
         return found[0], found[1]
 
     return read
 
 
+def _falls(low: Threshold, high: Threshold) -> bool:
+    """Whether two ends are certainly the wrong way round; shares of two traits may be either."""
+    if isinstance(low, Share) and isinstance(high, Share):
+        return low.trait == high.trait and low.ratio > high.ratio
+    return not isinstance(low, Share) and not isinstance(high, Share) and low > high
+
+
 values = list_of(value, "a list of values")
 
-OPERANDS: dict[str, Reader] = {
-    "gte": quantity, "gt": quantity, "lte": quantity, "lt": quantity,
-    "eq": value, "ne": value, "between": pair(quantity), "in": values, "not_in": values,
-    "exists": boolean, "contains": value, "starts_with": text, "ends_with": text,
-}  # fmt: skip
+
+def operands(threshold: Callable[[Item], Threshold]) -> dict[str, Reader]:
+    """The reader of each operator's operand, given that of what is compared by size."""
+    return {
+        "gte": threshold, "gt": threshold, "lte": threshold, "lt": threshold,
+        "eq": value, "ne": value, "between": pair(threshold), "in": values, "not_in": values,
+        "exists": boolean, "contains": value, "starts_with": text, "ends_with": text,
+    }  # fmt: skip
+
+
+OPERANDS = operands(quantity)
 
 CONDITION: dict[str, Reader] = {**OPERANDS, "or_missing": boolean}
 

@@ -8,10 +8,11 @@ gives the records another field.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from decimal import Decimal
 from hashlib import blake2b
+from itertools import chain
 from typing import Any
 
 from .definition import (
@@ -21,40 +22,61 @@ from .definition import (
     Guard,
     Internal,
     Leaf,
+    PqlLeaf,
     Project,
+    ScoreLeaf,
+    SequenceLeaf,
+    UsersLeaf,
     leaves_of,
 )
 
 _CALENDAR = ("@day", "@hour")
+_OPTIONS = ("after_silence", "cooldown", "clock")
 _UNORDERED = ("where", "comparisons", "traits")  # all of them count, whichever comes first
 
 
-def content_hash(definition: Definition, project: Project) -> str:
-    """The hex digest of what a definition means, and of what it uses of the project."""
-    content = {
+def content_hash(definition: Definition, project: Project, named: Mapping[str, str]) -> str:
+    """The hex digest of what a definition means, and of what it uses of the project.
+
+    ``named`` has the digests of the definitions that it names.
+    """
+    content: dict[str, Any] = {
         "subject": definition.subject,
         "when": definition.when,
         "unless": definition.unless,
         "project": _used(definition, project),
+        "options": {key: getattr(definition, key) for key in _OPTIONS if getattr(definition, key)},
+        "named": {leaf.name: named[leaf.name] for leaf in _leaves(definition, PqlLeaf)},
     }
+    if definition.on_change == "forward":
+        content["on_change"] = "forward"
     text = json.dumps(canonical(content), sort_keys=True, separators=(",", ":"))
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
 def _used(definition: Definition, project: Project) -> dict[str, Any]:
     """The parts of the project that the definition's meaning depends on."""
-    parts: tuple[Guard, ...] = (definition.when, *definition.unless)
-    leaves = [leaf for part in parts for leaf in leaves_of(part)]
+    anchors = {leaf.window.of for leaf in _leaves(definition, EventLeaf | SequenceLeaf | ScoreLeaf)}
     used: dict[str, Any] = {}
-    if any(isinstance(leaf, EventLeaf) and leaf.window.of == "signup" for leaf in leaves):
+    if "signup" in anchors:
         used["signup"] = project.signup
-    if any(isinstance(leaf, EventLeaf) and leaf.distinct in _CALENDAR for leaf in leaves):
+    if "trial" in anchors:
+        used["trial"] = project.trial
+    if any(leaf.value in _CALENDAR for leaf in _leaves(definition, EventLeaf)):
         used["timezone"] = project.timezone
-    if Customer() in parts:
+    if Customer() in definition.unless:
         used["conversion"] = project.conversion
-    if Internal() in parts:
+    if Internal() in definition.unless:
         used["internal"] = project.internal
     return used
+
+
+def _leaves(definition: Definition, sort: Any) -> Iterator[Any]:
+    """Every leaf of a sort, those inside ``users`` too."""
+    parts: tuple[Guard, ...] = (definition.when, *definition.unless)
+    for leaf in chain.from_iterable(map(leaves_of, parts)):
+        inner = [leaf.inner] if isinstance(leaf, UsersLeaf) else []
+        yield from (one for one in (leaf, *inner) if isinstance(one, sort))
 
 
 def canonical(value: Any) -> Any:
@@ -79,6 +101,7 @@ def _record(record: Any) -> dict[str, Any]:
     written = {f.name: (getattr(record, f.name), f.default) for f in fields(record)}
     if isinstance(record, Leaf):
         del written["path"]
+        written.pop("metric", None)  # what it stands for is there
     return {
         name: _in_order(map(canonical, value)) if name in _UNORDERED else canonical(value)
         for name, (value, default) in written.items()

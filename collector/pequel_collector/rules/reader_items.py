@@ -19,13 +19,14 @@ from ..errors import Problem
 from . import quantities
 from .quantities import Number, QuantityError
 from .reader_later import LATER
-from .toml import Path, Place
+from .toml import Document, Path, Place
 
 S = TypeVar("S")
 T = TypeVar("T")
 Reader = Callable[["Item"], Any]
 
 NOT_YET = "which is not in this release"
+LONGEST_NAME = 128
 _LARGEST_EXPONENT = 308  # of a double, which is what most JSON numbers end up as
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _SHOWN = 60
@@ -37,10 +38,10 @@ class UnreadableError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """The file being read: its name, the place of every path, and the problems found so far."""
+    """The file being read: its name, what it holds, and the problems found so far."""
 
     file: str
-    places: Mapping[Path, Place]
+    document: Document
     problems: list[Problem] = field(default_factory=list)
 
 
@@ -60,7 +61,7 @@ class Item:
     @property
     def place(self) -> Place:
         """Where the key and the value stand."""
-        return self.sheet.places[self.path]
+        return self.sheet.document.places[self.path]
 
     @property
     def is_dotted(self) -> bool:
@@ -178,6 +179,14 @@ def not_yet(child: Item, known: Iterable[str]) -> UnreadableError:
     return child.wrong_key(one_of(known), f"{quoted(str(child.key))}, {NOT_YET}")
 
 
+def required_all(item: Item, fields: Fields, *keys: str) -> list[Any]:
+    """What was read under several keys that must be there; every one that is not is noted."""
+    found = read_all(keys, lambda key: required(item, fields, key))
+    if len(found) < len(keys):
+        raise UnreadableError
+    return found
+
+
 def required(item: Item, fields: Fields, key: str) -> Any:
     """What was read under a key that must be there."""
     if key in fields.failed:
@@ -204,7 +213,10 @@ def list_of(reader: Callable[[Item], T], expected: str) -> Callable[[Item], tupl
     def read(item: Item) -> tuple[T, ...]:
         if not isinstance(item.value, list) or not item.value:
             raise item.wrong(expected, "an empty list" if item.value == [] else None)
-        return tuple(read_all(item.children(), reader))
+        found = tuple(read_all(item.children(), reader))
+        if len(found) < len(item.value):
+            raise UnreadableError
+        return found
 
     return read
 
@@ -251,26 +263,57 @@ def choice(*words: str) -> Callable[[Item], str]:
     return read
 
 
+def name_of(item: Item) -> str:
+    """What something is called: printable, and not too long to be shown."""
+    name = text(item)
+    if len(name) > LONGEST_NAME or not name.isprintable():
+        raise item.wrong(f"a name of at most {LONGEST_NAME} printable characters")
+    return name
+
+
+def property_path(item: Item) -> str:
+    """A property, by its dotted path."""
+    path = text(item)
+    if path.startswith("@"):
+        raise item.wrong("a property")
+    return path
+
+
 def duration(item: Item) -> int:
     """A duration such as ``7d``, in milliseconds."""
+    return _time(item, quantities.milliseconds)
+
+
+def offset(item: Item) -> int:
+    """A distance in time such as ``7d`` or ``-7d``, in milliseconds."""
+    return _time(item, quantities.offset)
+
+
+def _time(item: Item, meaning: Callable[[str], int]) -> int:
     if not isinstance(item.value, str):
         raise item.wrong('a duration such as "7d"')
     try:
-        return quantities.milliseconds(item.value)
+        return meaning(item.value)
     except QuantityError as error:
         raise item.wrong(str(error)) from None
 
 
 def quantity(item: Item) -> Number:
     """A number, or a text such as ``10GB`` that stands for one."""
-    if isinstance(item.value, dict) and (later := LATER["threshold"] & item.value.keys()):
-        raise not_yet(item.child(min(later)), ["a number"])
     if not isinstance(item.value, str):
         return number(item)
     try:
         return quantities.amount(item.value)
     except QuantityError as error:
         raise item.wrong(str(error)) from None
+
+
+def above_zero(item: Item) -> Number:
+    """A number or a quantity above zero."""
+    found = quantity(item)
+    if found <= 0:
+        raise item.wrong("a number above 0")
+    return found
 
 
 def number(item: Item) -> Number:

@@ -1,96 +1,184 @@
-"""The leaves: one measure and one comparison each."""
+"""The leaves that look at events and traits: one measure and one comparison each."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import replace
 
-from ..model import Kind
-from . import quantities
-from .definition import Comparison, EventLeaf, EventPattern, Operator, TraitLeaf, Window
-from .quantities import DAY, HOUR, MINUTE, Number, QuantityError
-from .reader_conditions import CONDITION, OPERATORS, at_most_one, compared, pair, where
+from .definition import (
+    EventLeaf,
+    EventPattern,
+    GrowthLeaf,
+    Measure,
+    Metric,
+    SequenceLeaf,
+    TraitLeaf,
+    Window,
+)
+from .quantities import Number
+from .reader_conditions import CONDITION, OPERATORS, at_most_one, compared, where
 from .reader_items import (
-    NOT_YET,
     Fields,
     Item,
     Reader,
     UnreadableError,
+    above_zero,
+    boolean,
     duration,
     human,
     keep,
     list_of,
     near,
     one_of,
+    property_path,
     quantity,
     quoted,
     read_table,
     required,
+    required_all,
     text,
 )
-from .reader_later import LATER, is_later
+from .reader_scope import Drawn, Scope
+from .reader_thresholds import comparison_of, may_be_missing, present, tests
+from .reader_windows import UNITS, WINDOW, check_calendar, window
 
-UNITS = {"@day": DAY, "@hour": HOUR, "@minute": MINUTE}
-CALENDAR = ("@day", "@hour")
 DISTINCT = (*UNITS, "@user", "@event")
-ANCHORS = ("signup",)
-COUNTED: tuple[Operator, ...] = ("gte", "gt", "lte", "lt", "eq", "ne", "between")
+MEASURED: tuple[Measure, ...] = ("distinct", "sum", "max", "last")
 
 _EVENT = 'an event name, a list of names, "prefix*", "*" or { feature = "…" }'
+_STEPS = "a list of at least two steps"
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """What the parts of a definition need to know of what is around them.
-
-    ``converts`` says whether the project names a conversion event, ``absence`` whether a count
-    may be asked to be low; ``window`` is inherited by the event leaves that set none.
-    """
-
-    subject: Kind = "user"
-    features: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    converts: bool = False
-    window: Window = field(default_factory=Window)
-    absence: bool = False
+def path_of(item: Item) -> str:
+    """Where a leaf stands in its definition, such as ``when.all[1]``."""
+    return human(item.path[2:])
 
 
 def event_leaf(item: Item, scope: Scope) -> EventLeaf:
-    """A number of events, or of different values among them."""
-    fields = read_table(item, EVENT, later="event")
-    fields.refine("event", lambda events: pattern(events, scope.features))
-    events = fields.get("event", EventPattern())
-    window = _window(fields) if {"within", "of"} & item.value.keys() else scope.window
-    distinct = fields.get("distinct")
-    _check_calendar(item, distinct, window)
-    return EventLeaf(
-        events=events,
-        comparison=_comparison(item, fields, scope.absence),
-        where=fields.get("where", ()),
-        distinct=distinct,
-        window=window,
-        path=human(item.path[2:]),
+    """A number drawn from the events that the leaf names itself."""
+    fields = read_table(item, EVENT)
+    looked_at = window(item, fields, scope)
+    return _number(item, fields, draw(item, fields, scope), looked_at, scope)
+
+
+def metric_leaf(item: Item, scope: Scope) -> EventLeaf:
+    """A number drawn as a metric says, of fewer events where the leaf has a ``where``."""
+    fields = read_table(item, METRIC_LEAF)
+    looked_at = window(item, fields, scope)
+    required(item, fields, "metric")
+    found = scope.drawn(item.child("metric"))
+    narrowed = (*found.metric.where, *fields.get("where", ()))
+    drawn = replace(found, metric=replace(found.metric, where=narrowed))
+    return _number(item, fields, drawn, looked_at, scope)
+
+
+def _number(item: Item, fields: Fields, drawn: Drawn, looked_at: Window, scope: Scope) -> EventLeaf:
+    metric = drawn.metric
+    check_calendar(item, metric, looked_at)
+    leaf = EventLeaf(
+        events=metric.events,
+        comparison=comparison_of(item, drawn, scope),
+        where=metric.where,
+        measure=metric.measure,
+        value=metric.value,
+        per=fields.get("per"),
+        or_missing=may_be_missing(item, drawn),
+        window=looked_at,
+        metric=metric.name or None,
+        path=path_of(item),
     )
+    return present(leaf, item, scope)
 
 
 def trait_leaf(item: Item, scope: Scope) -> TraitLeaf:
-    """A test of one trait of the subject."""
-    fields = read_table(item, TRAIT)
+    """A test of one trait of the subject, or of a user's account."""
+    fields = read_table(item, TRAIT | tests(scope))
     at_most_one(item)
-    path = required(item, fields, "trait")
-    if scope.subject == "user" and is_later("trait", path):
-        raise item.child("trait").wrong("a trait of the user", f"{quoted(path)}, {NOT_YET}")
-    return TraitLeaf(compared(path, item, fields), human(item.path[2:]))
+    trait = scope.trait(item.child("trait"), required(item, fields, "trait"))
+    return TraitLeaf(compared(trait.path, item, fields), trait.account, path_of(item))
+
+
+def sequence_leaf(item: Item, scope: Scope) -> SequenceLeaf:
+    """Events that follow each other."""
+    fields = read_table(item, SEQUENCE)
+    looked_at = window(item, fields, scope)
+    listed = required(item, fields, "sequence")
+    steps = list_of(lambda step: pattern(step, scope), _STEPS)(listed)
+    if len(listed.value) < 2:
+        raise listed.wrong(_STEPS)
+    return SequenceLeaf(steps, fields.get("where", ()), looked_at, path_of(item))
+
+
+def growth_leaf(item: Item, scope: Scope) -> GrowthLeaf:
+    """Events that became more."""
+    fields = read_table(item, GROWTH)
+    fields.refine("event", lambda events: pattern(events, scope))
+    events, ratio, over = required_all(item, fields, "event", "growth", "over")
+    rest = {key: fields.values[key] for key in ("base", "where") if key in fields.values}
+    return GrowthLeaf(events, ratio, over, path=path_of(item), **rest)
+
+
+def _base(item: Item) -> Number:
+    found = quantity(item)
+    if not isinstance(found, int) or found < 1:
+        raise item.wrong("a whole number, 1 or more")
+    return found
+
+
+# -- what is drawn from events -------------------------------------------------------------
+
+
+def draw(item: Item, fields: Fields, scope: Scope, name: str = "") -> Drawn:
+    """How many events there are, or what of a property, as an event leaf or a metric says it."""
+    fields.refine("event", lambda events: pattern(events, scope))
+    if "event" not in fields.failed:
+        required(item, fields, "event")
+    events: EventPattern = fields.get("event", EventPattern())
+    measure, value = _measure(item, fields)
+    metric = Metric(
+        name, events, fields.get("where", ()), measure, value, fields.get("value_metric", False)
+    )
+    return Drawn(metric, _is_listed(item, fields, events))
+
+
+def _measure(item: Item, fields: Fields) -> tuple[Measure, str | None]:
+    stated = [key for key in item.value if key in MEASURED]
+    if len(stated) > 1:
+        raise item.child(stated[1]).wrong_key(
+            f"at most one of {one_of(MEASURED).removeprefix('one of ')}",
+            f"{quoted(stated[1])} beside {quoted(stated[0])}",
+        )
+    if fields.failed.intersection(stated):
+        raise UnreadableError  # without knowing what is drawn, its threshold says nothing
+    for measure in MEASURED:
+        if measure in fields.values:
+            return measure, fields.values[measure]
+    return "count", None
+
+
+def _is_listed(item: Item, fields: Fields, events: EventPattern) -> bool | None:
+    if "event" in fields.failed:
+        return None
+    named = isinstance(item.value["event"], list | dict)
+    return named and not (events.any or events.prefixes)
+
+
+def distinct_by(item: Item) -> str:
+    """What makes two events different: a property, or a word that begins with an at sign."""
+    word = text(item)
+    if word.startswith("@") and word not in DISTINCT:
+        raise item.wrong(near(word, DISTINCT))
+    return word
 
 
 # -- which events --------------------------------------------------------------------------
 
 
-def pattern(item: Item, features: Mapping[str, tuple[str, ...]]) -> EventPattern:
+def pattern(item: Item, scope: Scope) -> EventPattern:
     """Which events are counted: a name, a prefix, all, a list of those, or a feature's."""
     match item.value:
         case dict():
-            return pattern_of(_feature(item, features))
+            return pattern_of(_feature(item, scope))
         case list():
             return pattern_of(event_names(item))
         case str():
@@ -111,134 +199,24 @@ def pattern_of(names: Iterable[str]) -> EventPattern:
 event_names = list_of(text, "a list of event names")
 
 
-def _feature(item: Item, features: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
-    name: str = required(item, read_table(item, {"feature": text}), "feature")
-    if name not in features:
-        raise item.child("feature").wrong(
-            near(name, features) or "a feature listed under [features]",
-            f"the unknown feature {quoted(name)}",
-        )
-    return features[name]
+def _feature(item: Item, scope: Scope) -> tuple[str, ...]:
+    required(item, read_table(item, {"feature": text}), "feature")
+    return scope.feature(item.child("feature"))
 
 
-# -- what is counted, and when -------------------------------------------------------------
-
-
-def distinct_by(item: Item) -> str:
-    """What makes two events different: a property, or a word that begins with an at sign."""
-    word = text(item)
-    if word.startswith("@") and word not in DISTINCT:
-        raise item.wrong(near(word, DISTINCT))
-    return word
-
-
-def anchor(item: Item) -> str:
-    """What a window begins with."""
-    word = text(item)
-    if is_later("anchor", word):
-        raise item.wrong(one_of(ANCHORS), f"{quoted(word)}, {NOT_YET}")
-    if word not in ANCHORS:
-        raise item.wrong(one_of(ANCHORS), f"the unknown anchor {quoted(word)}")
-    return word
-
-
-def _window(fields: Fields) -> Window:
-    return Window(fields.get("within"), fields.get("of"))
-
-
-def _check_calendar(item: Item, distinct: str | None, window: Window) -> None:
-    """Days and hours of the calendar are counted in rolling windows of whole ones only."""
-    if distinct not in CALENDAR or window.of is not None or window.within is None:
-        return
-    if window.within % UNITS[distinct]:
-        stated = item.child("within" if "within" in item.value else "distinct")
-        stated.wrong(
-            f"a rolling window of whole {distinct[1:]}s, as {quoted(distinct)} needs",
-            f"a window of {window.within // MINUTE} minutes",
-        )
-
-
-# -- how many ------------------------------------------------------------------------------
-
-
-def _comparison(item: Item, fields: Fields, absence: bool) -> Comparison:
-    """The comparison that a leaf states, or at least one."""
-    operator = at_most_one(item)
-    if operator is None:
-        return Comparison("gte", 1)
-    if fields.failed & {"distinct", *LATER["event"]}:
-        raise UnreadableError  # without knowing what is counted, its threshold says nothing
-    stated = item.child(operator)
-    if operator not in COUNTED:
-        raise stated.wrong_key(one_of(COUNTED), f"{quoted(operator)} of a count")
-    comparison = Comparison(operator, _operand(item, operator, fields)(stated))
-    if not absence and _met_by_zero(comparison):
-        raise stated.wrong(
-            'a comparison that 0 does not meet: absence is allowed only in "unless"',
-            f"{operator} = {stated.shown()}",
-        )
-    return comparison
-
-
-def _operand(leaf: Item, operator: Operator, fields: Fields) -> Reader:
-    """The reader of what the operator compares with: one threshold, or two."""
-    distinct = fields.get("distinct")
-
-    def threshold(item: Item) -> int:
-        if item.value == "all":
-            return _every(item, leaf, fields)
-        return _whole(item, _amount(item, distinct))
-
-    return pair(threshold) if operator == "between" else threshold
-
-
-def _amount(item: Item, distinct: str | None) -> Number:
-    """A threshold as a number; a duration counts in the unit of what is distinct."""
-    if distinct not in UNITS or not isinstance(item.value, str):
-        return quantity(item)
-    with suppress(QuantityError):
-        return quantities.amount(item.value)
-    count = quantities.count_in(UNITS[distinct], duration(item))
-    if count is None:
-        raise item.wrong(f"a whole number of {distinct[1:]}s, as {quoted(distinct)} counts them")
-    return count
-
-
-def _whole(item: Item, number: Number) -> int:
-    if not isinstance(number, int) or number < 0:
-        raise item.wrong("a whole number, 0 or more")
-    return number
-
-
-def _every(item: Item, leaf: Item, fields: Fields) -> int:
-    """The number of names that a leaf lists one by one."""
-    if "event" in fields.failed:
-        raise UnreadableError
-    events: EventPattern = fields.values["event"]
-    listed = isinstance(leaf.value["event"], list | dict) and not (events.any or events.prefixes)
-    if not listed or fields.get("distinct") != "@event":
-        raise item.wrong('a number; "all" is for distinct = "@event" over a list or a feature')
-    return len(events.names)
-
-
-def _met_by_zero(comparison: Comparison) -> bool:
-    """Whether a comparison of a count holds where nothing was done."""
-    match comparison.operator:
-        case "lt" | "lte":
-            return True
-        case "gt":
-            return False
-        case "ne":
-            return bool(comparison.operand != 0)
-        case "between":
-            return bool(comparison.operand[0] == 0)
-        case _:
-            return bool(comparison.operand == 0)
-
-
-EVENT: dict[str, Reader] = {
-    "event": keep, "distinct": distinct_by, "where": where, "within": duration, "of": anchor,
-    **dict.fromkeys(OPERATORS, keep),
+DRAWN: dict[str, Reader] = {
+    "event": keep, "where": where, "distinct": distinct_by,
+    **dict.fromkeys(("sum", "max", "last"), property_path),
 }  # fmt: skip
 
+_NUMBER: dict[str, Reader] = {
+    "per": property_path, **WINDOW, **dict.fromkeys(OPERATORS, keep), "or_missing": boolean,
+}  # fmt: skip
+
+EVENT: dict[str, Reader] = {**DRAWN, **_NUMBER}
+METRIC_LEAF: dict[str, Reader] = {"metric": text, "where": where, **_NUMBER}
 TRAIT: dict[str, Reader] = {"trait": text, **CONDITION}
+SEQUENCE: dict[str, Reader] = {"sequence": keep, "where": where, **WINDOW}
+GROWTH: dict[str, Reader] = {
+    "event": keep, "growth": above_zero, "over": duration, "base": _base, "where": where,
+}  # fmt: skip

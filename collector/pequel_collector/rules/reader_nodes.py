@@ -5,44 +5,90 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from .definition import AllOf, AnyOf, Customer, Guard, Internal, Node, Window
+from .definition import (
+    AllOf,
+    AnyOf,
+    AtLeast,
+    Customer,
+    GrowthLeaf,
+    Guard,
+    Internal,
+    Leaf,
+    Node,
+    PqlLeaf,
+    TraitLeaf,
+    UsersLeaf,
+    Window,
+)
+from .reader_calls import pql_leaf
+from .reader_conditions import OPERATORS
 from .reader_items import (
     Item,
+    Reader,
     UnreadableError,
     keep,
     list_of,
     near,
-    not_yet,
     one_of,
     quoted,
     read_all,
     read_table,
     required,
+    required_all,
     table,
 )
-from .reader_later import LATER
-from .reader_leaves import Scope, event_leaf, trait_leaf
+from .reader_leaves import (
+    event_leaf,
+    growth_leaf,
+    metric_leaf,
+    path_of,
+    sequence_leaf,
+    trait_leaf,
+)
+from .reader_scope import Scope
+from .reader_scores import score_leaf
+from .reader_thresholds import present, whole
+from .reader_windows import WINDOW, window
 
-NodeReader = Callable[[Item, Scope], Node]
+USERS: dict[str, Reader] = {"users": keep, **WINDOW, **dict.fromkeys(OPERATORS, keep)}
+AT_LEAST: dict[str, Reader] = {"at_least": keep, "of_these": keep}
+
+_ALONE = (TraitLeaf, GrowthLeaf, PqlLeaf)  # the leaves that look at no window of their own
 
 
 def node(item: Item, scope: Scope) -> Node:
     """A condition: the one key among ``MEASURES`` says of which sort."""
-    for key in table(item).value:
-        if key in LATER["measure"]:
-            raise not_yet(item.child(key), MEASURES)
-    stated = [key for key in item.value if key in MEASURES]
+    return MEASURES[_sort(item)](item, scope)
+
+
+def leaf(item: Item, scope: Scope) -> Leaf:
+    """A condition that is no combinator."""
+    for child in table(item).children():
+        if child.key in COMBINATORS:
+            raise child.wrong_key(
+                f"one leaf: {one_of(LEAVES)}", f"the combinator {quoted(str(child.key))}"
+            )
+    return LEAVES[_sort(item)](item, scope)
+
+
+def _sort(item: Item) -> str:
+    """The key that says of which sort a condition is."""
+    stated = [key for key in table(item).value if key in MEASURES]
+    if {*stated} == {"event", "growth"}:
+        return "growth"
     if not stated:
         raise _no_measure(item)
     if len(stated) > 1:
         raise item.child(stated[1]).wrong_key(
             "only one of them in a table", f"both {quoted(stated[0])} and {quoted(stated[1])}"
         )
-    return MEASURES[stated[0]](item, scope)
+    return str(stated[0])
 
 
 def _no_measure(item: Item) -> UnreadableError:
     """Note that a table measures nothing, at the key that was probably meant to."""
+    if "of_these" in item.value:
+        return item.wrong('the key "at_least"', 'no "at_least"')
     for child in item.children():
         expected = near(str(child.key), MEASURES)
         if expected != one_of(MEASURES):
@@ -50,25 +96,85 @@ def _no_measure(item: Item) -> UnreadableError:
     return item.wrong(one_of(MEASURES), "a table with none of them")
 
 
+# -- combinators ---------------------------------------------------------------------------
+
+
 def _all(item: Item, scope: Scope) -> Node:
-    return AllOf(_parts(item, "all", scope))
+    return AllOf(_parts(required(item, read_table(item, {"all": keep}), "all"), scope))
 
 
 def _any(item: Item, scope: Scope) -> Node:
-    return AnyOf(_parts(item, "any", scope))
+    return AnyOf(_parts(required(item, read_table(item, {"any": keep}), "any"), scope))
 
 
-def _parts(item: Item, key: str, scope: Scope) -> tuple[Node, ...]:
-    listed = required(item, read_table(item, {key: keep}), key)
+def _at_least(item: Item, scope: Scope) -> Node:
+    fields = read_table(item, AT_LEAST)
+    fields.refine("of_these", lambda listed: _parts(listed, scope))
+    fields.refine("at_least", lambda needed: _needed(needed, item.value.get("of_these")))
+    return AtLeast(*required_all(item, fields, *AT_LEAST))
+
+
+def _needed(item: Item, listed: object) -> int:
+    """How many parts must hold: at least one, and no more than there are."""
+    most = len(listed) if isinstance(listed, list) and listed else None
+    number = item.value
+    whole_one = isinstance(number, int) and not isinstance(number, bool) and number >= 1
+    if not whole_one or (most is not None and number > most):
+        raise item.wrong(
+            f"a whole number from 1 to {most}" if most else "a whole number, 1 or more"
+        )
+    return int(number)
+
+
+def _parts(listed: Item, scope: Scope) -> tuple[Node, ...]:
     return list_of(lambda part: node(part, scope), "a list of conditions")(listed)
 
 
-MEASURES: dict[str, NodeReader] = {
+# -- users ---------------------------------------------------------------------------------
+
+
+def _users(item: Item, scope: Scope) -> UsersLeaf:
+    """A leaf about the account's members, one by one."""
+    if scope.subject == "user":
+        raise item.child("users").wrong_key(
+            'a leaf about one user: "users" is for definitions with subject = "account"',
+            '"users"',
+        )
+    fields = read_table(item, USERS)
+    looked_at = window(item, fields, scope)
+    inside = replace(scope, subject="user", among_users=True, window=looked_at)
+    fields.refine("users", lambda one: leaf(one, inside))
+    comparison = whole(item, scope)
+    inner = required(item, fields, "users")
+    _check_window(item, inner)
+    return present(UsersLeaf(inner, comparison, path_of(item)), item, scope)
+
+
+def _check_window(item: Item, inner: Leaf) -> None:
+    """A window beside ``users`` is for the leaf inside."""
+    for key in item.value:
+        if key in WINDOW and isinstance(inner, _ALONE):
+            item.child(key).wrong_key(
+                'no window: the leaf inside "users" looks at none', f"{quoted(key)}"
+            )
+
+
+LEAVES: dict[str, Callable[[Item, Scope], Leaf]] = {
     "event": event_leaf,
+    "metric": metric_leaf,
     "trait": trait_leaf,
+    "users": _users,
+    "sequence": sequence_leaf,
+    "growth": growth_leaf,
+    "score": score_leaf,
+    "pql": pql_leaf,
+}
+COMBINATORS: dict[str, Callable[[Item, Scope], Node]] = {
     "all": _all,
     "any": _any,
+    "at_least": _at_least,
 }
+MEASURES: dict[str, Callable[[Item, Scope], Node]] = {**LEAVES, **COMBINATORS}
 
 
 # -- unless --------------------------------------------------------------------------------
@@ -89,6 +195,6 @@ def _guard(item: Item, scope: Scope) -> Guard:
         return node(item, scope)
     if item.value not in GUARDS:
         raise item.wrong(near(item.value, GUARDS), f"the unknown guard {quoted(item.value)}")
-    if item.value == "customer" and not scope.converts:
+    if item.value == "customer" and "conversion" not in scope.settings:
         raise item.wrong('a conversion event: set "conversion" in [project]')
     return GUARDS[item.value]

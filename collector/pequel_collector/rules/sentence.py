@@ -1,34 +1,46 @@
-"""Definitions in plain English: one sentence for each, made from what was understood of it."""
+"""Definitions in plain English: one sentence for each, made from what was understood of it.
+
+Whatever decides who qualifies, and when, is in the sentence, but for what the project table says.
+"""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
 from .definition import (
     AllOf,
     AnyOf,
+    AtLeast,
     Comparison,
     Condition,
     Customer,
     Definition,
     EventLeaf,
     EventPattern,
+    EventPoints,
+    GrowthLeaf,
     Guard,
     Internal,
     Leaf,
     Node,
+    PqlLeaf,
+    ScoreLeaf,
+    SequenceLeaf,
+    Share,
     TraitLeaf,
+    TraitPoints,
+    UsersLeaf,
     Window,
 )
 from .quantities import DAY, HOUR, MINUTE, SECOND
 
-_SUBJECTS = {"user": ("a user", "who"), "account": ("an account", "that")}
+_SUBJECTS = {"user": ("a user", "who has"), "account": ("an account", "that has")}
 _LENGTHS = {"day": DAY, "hour": HOUR, "minute": MINUTE, "second": SECOND}
-_PLAIN = re.compile(r"[\w.*-]+")
+_PLAIN = re.compile(r"(?!(?:any|each|event|no)$)[\w.*-]+")  # words of ours stand between quotes
 
 _AMOUNTS = {
     "gte": "at least {}",
@@ -64,51 +76,93 @@ _DISTINCT = {  # a preposition, and what is counted
 }
 
 
+_ANCHORS = {"signup": "sign-up", "trial": "the start of the trial"}
+_SPECIAL = (UsersLeaf, AllOf, AnyOf, AtLeast)  # stand between brackets beside others
+
+
 def describe(definition: Definition) -> str:
     """Who qualifies, as one sentence without its full stop."""
-    noun, pronoun = _SUBJECTS[definition.subject]
-    sentence = f"{noun} {_clause(definition.when, pronoun)}"
-    guards = [_guard(guard, pronoun) for guard in definition.unless]
-    return f"{sentence}, unless {_listed(guards, 'or')}" if guards else sentence
+    noun, has = _SUBJECTS[definition.subject]
+    sentence = f"{noun} {_clause(definition.when, has)}"
+    guards = [_guard(guard, has) for guard in definition.unless]
+    if guards:
+        sentence += f", unless {_listed(guards, 'or')}"
+    return "; ".join((sentence, *_options(definition)))
 
 
 def describe_leaf(leaf: Leaf) -> str:
     """What one leaf asks for: what was done, or which trait is how."""
     match leaf:
         case EventLeaf():
-            return " ".join(filter(None, (_done(leaf), _span(leaf.window))))
+            return _with_span(_done(leaf), leaf.window)
         case TraitLeaf():
-            return _test(leaf.condition)
+            return _test(leaf.condition, leaf.account)
+        case UsersLeaf():
+            return _members(leaf)
+        case SequenceLeaf():
+            return _sequence(leaf)
+        case GrowthLeaf():
+            return _growth(leaf)
+        case ScoreLeaf():
+            return _with_span(_score(leaf), leaf.window)
+        case PqlLeaf(name):
+            return f"qualified as {_name(name)}"
+
+
+def _options(definition: Definition) -> Iterator[str]:
+    """What else decides when somebody qualifies."""
+    if definition.clock:
+        yield "time alone may complete it"
+    if definition.after_silence is not None:
+        yield f"again after {length(definition.after_silence)} without an event"
+    if definition.cooldown is not None:
+        yield f"not twice within {length(definition.cooldown)}"
+    if definition.on_change == "forward":
+        yield "a change counts only what comes after it"
 
 
 # -- trees ---------------------------------------------------------------------------------
 
 
-def _clause(node: Node, pronoun: str) -> str:
-    """A relative clause: *who has …*, *whose … is …*, or several."""
+def _clause(node: Node, has: str) -> str:
+    """A relative clause: *who has …*, *whose … is …*, or several. ``has`` is how it begins."""
     match node:
-        case EventLeaf():
-            return f"{pronoun} has {describe_leaf(node)}"
         case TraitLeaf():
             return f"whose {describe_leaf(node)}"
         case AllOf(parts):
-            return _several(parts, "and", pronoun)
+            return _several(parts, "and", has)
         case AnyOf(parts):
-            return _several(parts, "or", pronoun)
+            return _several(parts, "or", has)
+        case AtLeast():
+            return _some(node, has)
+        case _:
+            return f"{has} {describe_leaf(node)}"
 
 
-def _several(parts: Sequence[Node], word: str, pronoun: str) -> str:
+def _several(parts: Sequence[Node], word: str, has: str) -> str:
     events = [part for part in parts if isinstance(part, EventLeaf)]
     if len(events) < len(parts):
-        return _listed([_inner_clause(part, pronoun) for part in parts], word)
+        return _listed([_inner_clause(part, has) for part in parts], word)
     if word == "and" and (span := _shared_span(events)):
-        return f"{pronoun} has {_listed(map(_done, events), word)}, {span}"
-    return f"{pronoun} has {_listed(map(describe_leaf, events), word)}"
+        return f"{has} {_listed(map(_done, events), word)}, {span}"
+    return f"{has} {_listed(map(describe_leaf, events), word)}"
 
 
-def _inner_clause(node: Node, pronoun: str) -> str:
-    clause = _clause(node, pronoun)
-    return f"({clause})" if isinstance(node, AllOf | AnyOf) else clause
+def _some(node: AtLeast, has: str) -> str:
+    """A clause about some of several conditions, whichever."""
+    events = [part for part in node.parts if isinstance(part, EventLeaf)]
+    if len(events) == len(node.parts):
+        return (
+            f"{has} at least {node.needed} of these: {_listed(map(describe_leaf, events), 'and')}"
+        )
+    clauses = [f"({_clause(part, has)})" for part in node.parts]
+    pronoun = has.partition(" ")[0]
+    return f"{pronoun} meets at least {node.needed} of these: {_listed(clauses, 'and')}"
+
+
+def _inner_clause(node: Node, has: str) -> str:
+    clause = _clause(node, has)
+    return f"({clause})" if isinstance(node, _SPECIAL) else clause
 
 
 def _shared_span(leaves: Sequence[EventLeaf]) -> str:
@@ -120,14 +174,21 @@ def _shared_span(leaves: Sequence[EventLeaf]) -> str:
     return f"{'both' if len(leaves) == 2 else 'all'} {span}"
 
 
-def _guard(guard: Guard, pronoun: str) -> str:
+def _guard(guard: Guard, has: str) -> str:
     match guard:
         case Internal():
             return "internal"
         case Customer():
             return "a customer"
         case _:
-            return f"one {_clause(guard, pronoun)}"
+            return f"one {_clause(guard, has)}"
+
+
+def _members(leaf: UsersLeaf) -> str:
+    """How many members of an account are how."""
+    many, is_one = amount(leaf.comparison)
+    inner = _clause(leaf.inner, "who has" if is_one else "who have")
+    return f"{many} {'member' if is_one else 'members'} {inner}"
 
 
 # -- events --------------------------------------------------------------------------------
@@ -135,12 +196,13 @@ def _guard(guard: Guard, pronoun: str) -> str:
 
 def _done(leaf: EventLeaf) -> str:
     """What an event leaf counts, and how much of it there must be."""
-    where = f" (where {' and '.join(map(_test, leaf.where))})" if leaf.where else ""
-    if leaf.distinct is None and _is_none(leaf.comparison):
-        return f"no {events(leaf.events)}{where}"
+    where = _where(leaf.where)
+    same = f" for one and the same {_name(leaf.per)}" if leaf.per else ""
+    if leaf.measure == "count" and not same and _is_none(leaf.comparison):
+        return f"{_none(leaf.events)}{where}"
     if _is_every(leaf):
-        return f"each of {_listed(map(_name, sorted(leaf.events.names)), 'and')}{where}"
-    return f"{events(leaf.events)}{where} {_how_many(leaf)}"
+        return f"each of {_listed(map(_name, sorted(leaf.events.names)), 'and')}{where}{same}"
+    return f"{events(leaf.events)}{where} {_how_much(leaf)}{same}"
 
 
 def _is_none(comparison: Comparison) -> bool:
@@ -150,7 +212,7 @@ def _is_none(comparison: Comparison) -> bool:
 def _is_every(leaf: EventLeaf) -> bool:
     """Whether a leaf asks for every one of several names."""
     names = leaf.events.names
-    every = leaf.distinct == "@event" and leaf.comparison == Comparison("gte", len(names))
+    every = leaf.value == "@event" and leaf.comparison == Comparison("gte", len(names))
     return every and len(names) > 1 and not leaf.events.prefixes
 
 
@@ -165,12 +227,36 @@ def events(pattern: EventPattern) -> str:
     return f"any {prefixes[0]} event" if prefixes else "".join(names)
 
 
-def _how_many(leaf: EventLeaf) -> str:
+def _none(pattern: EventPattern) -> str:
+    """Not one of the events that a pattern takes, in words."""
+    text = events(pattern)
+    if text.startswith("any of "):
+        return f"none {text.removeprefix('any ')}"
+    return f"no {text.removeprefix('any ')}"
+
+
+def _how_much(leaf: EventLeaf) -> str:
+    """The number that is drawn from the events, and what it must be."""
+    value = _name(leaf.value or "")
+    match leaf.measure:
+        case "count":
+            many, is_one = amount(leaf.comparison)
+            return many.replace(" 1", " once") if is_one else f"{many} times"
+        case "distinct":
+            return _how_many_different(leaf)
+        case "sum":
+            return f"with {value} adding up to {_size(leaf.comparison)}"
+        case _:
+            missing = " or is missing" if leaf.or_missing else ""
+            which = "largest" if leaf.measure == "max" else "latest"
+            return f"with a {which} {value} that {_predicate(leaf.comparison)}{missing}"
+
+
+def _how_many_different(leaf: EventLeaf) -> str:
     many, is_one = amount(leaf.comparison)
-    if leaf.distinct is None:
-        return many.replace(" 1", " once") if is_one else f"{many} times"
-    preposition, noun = _DISTINCT.get(leaf.distinct, ("with", ""))
-    noun = (noun if is_one else f"{noun}s") if noun else _name(leaf.distinct)
+    value = leaf.value or ""
+    preposition, noun = _DISTINCT.get(value, ("with", ""))
+    noun = (noun if is_one else f"{noun}s") if noun else _name(value)
     return f"{preposition} {many} different {noun}"
 
 
@@ -181,11 +267,90 @@ def amount(comparison: Comparison) -> tuple[str, bool]:
     return _AMOUNTS[comparison.operator].format(*map(_value, numbers)), numbers == (1,)
 
 
+def _size(comparison: Comparison) -> str:
+    """How much there must be of what is not counted one by one."""
+    return amount(comparison)[0].replace("fewer", "less", 1)
+
+
+def _sequence(leaf: SequenceLeaf) -> str:
+    steps = " followed by ".join(map(_one_event, leaf.steps))
+    where = _where(leaf.where, "each where")
+    if leaf.window.of is not None or leaf.window.within is None:
+        return _with_span(f"{steps}{where}", leaf.window)
+    return f"{steps}{where} (less than {length(leaf.window.within)} from first to last)"
+
+
+def _growth(leaf: GrowthLeaf) -> str:
+    over, base = length(leaf.over), amount(Comparison("gte", leaf.base))[0]
+    return (
+        f"{events(leaf.events)}{_where(leaf.where)} at least {_value(leaf.ratio)} times as often "
+        f"in the last {over} as in the {over} before ({base} then)"
+    )
+
+
+# -- scores --------------------------------------------------------------------------------
+
+
+def _score(leaf: ScoreLeaf) -> str:
+    points = _listed(map(_points, leaf.points), "and")
+    halves = f"; points for events halve every {length(leaf.half_life)}" if leaf.half_life else ""
+    return f"a score of {_size(leaf.comparison)} ({points}{halves})"
+
+
+def _points(points: EventPoints | TraitPoints) -> str:
+    add = _value(points.add)
+    if isinstance(points, TraitPoints):
+        return f"{add} while {_test(points.condition, points.account)}"
+    cap = "" if points.cap is None else f" up to {_value(points.cap)}"
+    each = "event" if points.events.any else _one_event(points.events)
+    return f"{add} for each {each}{_where(points.where)}{cap}"
+
+
+def _one_event(pattern: EventPattern) -> str:
+    """The events that a pattern takes, as one thing among others."""
+    text = events(pattern)
+    return f"({text})" if text.startswith("any of ") else text
+
+
+# -- windows -------------------------------------------------------------------------------
+
+
+def _with_span(phrase: str, window: Window) -> str:
+    return " ".join(filter(None, (phrase, _span(window))))
+
+
 def _span(window: Window) -> str:
+    if window.of is None:
+        return "" if window.within is None else f"within any {length(window.within)}"
+    anchor = _anchor(window.of)
+    if window.start:
+        return _shifted(window, anchor)
     if window.within is None:
-        return "since sign-up" if window.of else ""
-    span = length(window.within)
-    return f"within {span} of sign-up" if window.of else f"within any {span}"
+        return f"since {anchor}"
+    return f"within {length(window.within)} of {anchor}"
+
+
+def _shifted(window: Window, anchor: str) -> str:
+    """A window that begins before or after its anchor."""
+    side = "before" if window.start < 0 else "after"
+    start = length(abs(window.start))
+    if window.within is None:
+        return f"from {start} {side} {anchor} on"
+    begins = f"{start} before" if window.start < 0 else start
+    return f"from {begins} to {length(window.within)} after {anchor}"
+
+
+def _anchor(of: str) -> str:
+    """What a window begins with, in words."""
+    sort, _, name = of.partition(":")
+    match sort:
+        case "first":
+            starred = " event" if name.endswith("*") else ""
+            return "the first event" if name == "*" else f"the first {_name(name)}{starred}"
+        case "trait":
+            return f"the date in {_name(name)}"
+        case _:
+            return _ANCHORS[sort]
 
 
 def length(milliseconds: int) -> str:
@@ -200,9 +365,14 @@ def length(milliseconds: int) -> str:
 # -- conditions ----------------------------------------------------------------------------
 
 
-def _test(condition: Condition) -> str:
+def _where(conditions: Sequence[Condition], word: str = "where") -> str:
+    return f" ({word} {' and '.join(map(_test, conditions))})" if conditions else ""
+
+
+def _test(condition: Condition, account: bool = False) -> str:
     tests = " and ".join(map(_predicate, condition.comparisons))
-    return f"{_name(condition.path)} {tests}{' or is missing' if condition.or_missing else ''}"
+    missing = " or is missing" if condition.or_missing else ""
+    return f"{_trait(condition.path, account)} {tests}{missing}"
 
 
 def _predicate(comparison: Comparison) -> str:
@@ -228,10 +398,31 @@ def _name(name: str) -> str:
     return name if _PLAIN.fullmatch(name) else json.dumps(name, ensure_ascii=False)
 
 
+def _trait(path: str, account: bool) -> str:
+    """A property or trait, with the account that it may be of."""
+    return _name(f"account.{path}" if account else path)
+
+
 def _value(value: Any) -> str:
+    if isinstance(value, Share):
+        return f"{_value(value.ratio)} × {_trait(value.trait.path, value.trait.account)}"
     if isinstance(value, int | Decimal) and not isinstance(value, bool):
         return format(value, ",f" if isinstance(value, Decimal) else ",")
-    return json.dumps(value, ensure_ascii=False, default=float)
+    return _json(value)
+
+
+def _json(value: Any) -> str:
+    """A value as JSON writes it, decimals exactly."""
+    match value:
+        case dict():
+            pairs = [f"{_json(key)}: {_json(part)}" for key, part in value.items()]
+            return f"{{{', '.join(pairs)}}}"
+        case list():
+            return f"[{', '.join(map(_json, value))}]"
+        case Decimal():
+            return format(value, "f")
+        case _:
+            return json.dumps(value, ensure_ascii=False)
 
 
 def _listed(phrases: Iterable[str], word: str) -> str:

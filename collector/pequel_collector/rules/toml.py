@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
+from itertools import groupby
 from typing import Any, NamedTuple
 
 import tomllib
@@ -56,20 +57,62 @@ class TomlError(ValueError):
         self.position = position
 
 
+class Extent(NamedTuple):
+    """The lines that a header and the statements below it take, both ends included."""
+
+    path: Path
+    first: int
+    last: int
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
-    """The parsed data, floats as exact decimals, and the place of every path in it."""
+    """The parsed data, floats as exact decimals, and the place of every path in it.
+
+    ``tables`` are the parts that headers begin, in the order of the text; ``lines`` is the text.
+    """
 
     data: dict[str, Any]
     places: dict[Path, Place]
+    tables: tuple[Extent, ...] = ()
+    lines: tuple[str, ...] = field(default=(), compare=False)
+
+    def written(self, path: Path) -> str:
+        """What was written for a table: from its header to its last line, with its comments.
+
+        Comments right above the next header are that one's. Without a header of its own, it is
+        the value alone.
+        """
+        runs = [self._run(own) for own in self._runs(path)]
+        return "\n\n".join(runs) or self.places[path].text
+
+    def _runs(self, path: Path) -> Iterator[list[Extent]]:
+        """The parts at or below a path, those that follow each other together."""
+        for own, run in groupby(self.tables, lambda table: table.path[: len(path)] == path):
+            if own:
+                yield list(run)
+
+    def _run(self, tables: list[Extent]) -> str:
+        last = self._last_comment(tables[-1].last)
+        return "\n".join(self.lines[tables[0].first - 1 : last]).rstrip("\r")
+
+    def _last_comment(self, line: int) -> int:
+        """The last line of the comments right below a line, if nothing else follows them."""
+        below = line
+        while below < len(self.lines) and self.lines[below].lstrip().startswith("#"):
+            below += 1
+        ends = below == len(self.lines) or not self.lines[below].strip()
+        return below if ends else line
 
 
 def parse(text: str) -> Document:
     """Read a document; raises ``TomlError`` where it is not TOML, or nested beyond reason."""
+    lines = tuple(text.removeprefix("\ufeff").split("\n"))
     text = text.removeprefix("\ufeff").replace("\r\n", "\n")
     try:
         data = tomllib.loads(text, parse_float=_decimal)
-        return Document(data, _Scanner(text).document())
+        scanner = _Scanner(text)
+        return Document(data, scanner.document(), tuple(scanner.tables), lines)
     except TomlError:
         raise
     except RecursionError:
@@ -110,6 +153,7 @@ class _Scanner:
         self.text = text
         self.at = 0
         self.places: dict[Path, Place] = {}
+        self.tables: list[Extent] = []
         self.lengths: dict[Path, int] = {}  # of the arrays that ``[[headers]]`` make
         self.lines = [0, *(newline.end() for newline in re.finditer("\n", text))]
 
@@ -122,8 +166,15 @@ class _Scanner:
                 table = self.header()
             else:
                 self.pair(table)
+                self.extend()
             self.take(_SPACE)
         return self.places
+
+    def extend(self) -> None:
+        """Let the newest header's part reach to here."""
+        if self.tables:
+            last = self.position(self.at).line
+            self.tables[-1] = self.tables[-1]._replace(last=last)
 
     def header(self) -> Path:
         """``[table]`` or ``[[array of tables]]``; answers the path that the lines below fill."""
@@ -139,6 +190,8 @@ class _Scanner:
             self.lengths[path] = self.lengths.get(path, 0) + 1
             path = self.newest(path)
         self.place(path, at, start)
+        line = self.position(start).line
+        self.tables.append(Extent(path, line, line))
         self.at += brackets
         return path
 

@@ -6,14 +6,21 @@ objects are equal when their parts are. A missing value is None, as is ``null``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from decimal import Decimal
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from decimal import Context, Decimal, Inexact
+from typing import Any, TypeGuard
 
-from .definition import Comparison, Condition
+from .definition import Comparison, Condition, Share, TraitPath
+
+EXACT = Context(prec=2_000, traps=[Inexact])
+"""Room for the sum, or the product, of any numbers that JSON can hold."""
+
+Look = Callable[[TraitPath], Any]
+"""Gives the value of a trait; None where it is missing."""
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: Any) -> TypeGuard[float | Decimal]:
     """Whether a value is a number: true and false are not."""
     return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
 
@@ -62,10 +69,44 @@ def lookup(path: str, values: Mapping[str, Any]) -> Any:
 
 
 def satisfies(value: Any, condition: Condition) -> bool:
-    """Whether a value, None where it is missing, meets a condition."""
+    """Whether a value, None where it is missing, meets a condition without shares."""
     if value is None and condition.or_missing:
         return True
     return all(compare(value, c) for c in condition.comparisons)
+
+
+def settled(condition: Condition, look: Look) -> Condition | None:
+    """A condition with every share worked out; None where one has no trait to be a share of."""
+    found = [settle(comparison, look) for comparison in condition.comparisons]
+    comparisons = tuple(c for c in found if c is not None)
+    return replace(condition, comparisons=comparisons) if len(comparisons) == len(found) else None
+
+
+def settle(comparison: Comparison, look: Look) -> Comparison | None:
+    """A comparison with its shares worked out; None where one has no trait to be a share of."""
+    operand = comparison.operand
+    if isinstance(operand, Share):
+        whole = share(operand, look)
+        return None if whole is None else Comparison(comparison.operator, whole)
+    if isinstance(operand, tuple) and any(isinstance(end, Share) for end in operand):
+        ends = tuple(share(end, look) if isinstance(end, Share) else end for end in operand)
+        return None if None in ends else Comparison(comparison.operator, ends)
+    return comparison
+
+
+def share(threshold: Share, look: Look) -> int | Decimal | None:
+    """A share of a trait that is a number above 0."""
+    whole = look(threshold.trait)
+    if not is_number(whole) or whole <= 0:
+        return None
+    return EXACT.multiply(Decimal(threshold.ratio), Decimal(exact(whole)))
+
+
+def shares_in(comparison: Comparison) -> list[Share]:
+    """The shares among the thresholds of a comparison."""
+    operand = comparison.operand
+    ends = operand if isinstance(operand, tuple) else (operand,)
+    return [end for end in ends if isinstance(end, Share)]
 
 
 def compare(value: Any, comparison: Comparison) -> bool:
@@ -130,11 +171,3 @@ def _affix(value: Any, operator: str, operand: Any) -> bool:
         return False
     affixes = tuple(operand) if isinstance(operand, list | tuple) else operand
     return value.startswith(affixes) if operator == "starts_with" else value.endswith(affixes)
-
-
-def ceiling(comparison: Comparison) -> int:
-    """The count beyond which a comparison of a count no longer changes its answer."""
-    operator, operand = comparison.operator, comparison.operand
-    bound = operand[1] if operator == "between" else operand
-    whole = int(bound)
-    return max(1, whole + (operator != "gte" or whole != bound))

@@ -63,7 +63,8 @@ class OpenBlock:
 
     def _seal(self) -> None:
         [(newest,)] = self._session.run(sql.NEWEST, block=self.number)
-        self._session.run(sql.POST, block=self.number)
+        for statement in sql.POST:
+            self._session.run(statement, block=self.number)
         self._session.run(sql.SEAL_BLOCK, block=self.number)
         self.number += 1
         self._session.run(sql.NEXT_BLOCK, block=self.number, newest=newest)

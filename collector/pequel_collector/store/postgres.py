@@ -23,6 +23,7 @@ from .session import Insertion, Row, Session
 
 DIALECT = Dialect(
     text='TEXT COLLATE "C"',
+    bytes="BYTEA",
     clustered="",
     iso=(
         "to_char(timestamp 'epoch' + {} * interval '1 millisecond',"
@@ -37,11 +38,12 @@ TAKE_TURN = "SELECT number FROM block WHERE number = 1 FOR UPDATE"
 
 # Every statement has its index, and is planned for the lists that it is given: a plan made while
 # the tables were small would read them whole, one made for any list would try all pairs of two,
-# and starting a second process takes longer than what it is to do.
+# and starting a second process or a compiler takes longer than what it is to do.
 _SETTINGS = """
 SET enable_seqscan = off;
 SET plan_cache_mode = force_custom_plan;
 SET max_parallel_workers_per_gather = 0;
+SET jit = off;
 SET lock_timeout = '10s'
 """
 _DEFAULTS = {"application_name": "pequel", "connect_timeout": 10}
@@ -69,7 +71,7 @@ class PostgresSession(Session):
         return not self._connection.closed
 
     def _run(self, statement: str, values: dict[str, Any]) -> list[Row]:
-        cursor = self._connection.execute(_said(statement), values)
+        cursor = self._connection.execute(_said(statement), values, binary=True)
         return cursor.fetchall() if cursor.description else []
 
     def _stream(self, statement: str, values: dict[str, Any]) -> Iterator[Row]:
@@ -79,9 +81,9 @@ class PostgresSession(Session):
 
     def _insert(self, into: Insertion, rows: Sequence[Row]) -> None:
         for start in range(0, len(rows), _AT_ONCE):
-            objects = [
-                dict(zip(into.columns, row, strict=True)) for row in rows[start : start + _AT_ONCE]
-            ]
+            some = rows[start : start + _AT_ONCE]
+            plain = map(_without_bytes, some) if into.has_bytes else some
+            objects = [dict(zip(into.columns, row, strict=True)) for row in plain]
             text = msgspec.json.encode(objects).decode()
             self._connection.execute(_insertion(into), {"rows": text})
 
@@ -177,6 +179,11 @@ def _temporary() -> Iterator[None]:
         yield
     except psycopg.OperationalError as error:
         raise Unavailable("the database cannot be reached") from error
+
+
+def _without_bytes(row: Row) -> Row:
+    """A row that JSON can hold: bytes are written as the database reads them."""
+    return tuple(f"\\x{value.hex()}" if isinstance(value, bytes) else value for value in row)
 
 
 @lru_cache(maxsize=512)

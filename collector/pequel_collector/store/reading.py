@@ -4,30 +4,37 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from heapq import merge
 from itertools import islice
+from operator import itemgetter
 
-from ..model import JSON, Key, Lead, Stored, account_key, bucket_of, id_of, kind_of
-from ..ports import LeadCursor, LeadFilter, Membership, Reading, Refused, Version
+from ..model import JSON, Key, Lead, Stored, bucket_of
+from ..ports import (
+    Cell,
+    Change,
+    LeadCursor,
+    LeadFilter,
+    Link,
+    Membership,
+    Reading,
+    Refused,
+    Trait,
+    Version,
+)
 from . import rows
 from . import statements as sql
-from .listing import listings
+from .listing import as_of, listings, place_of
+from .places import Places
 from .session import Session
 from .texts import bare, decode
-
-ALWAYS = -(2**62), 2**62
-"""From before any time until after every time."""
 
 AT_ONCE = 500
 """Messages fetched by one statement."""
 
-A_FEW = 8
-"""Subjects looked up one by one in the open block, before it is read whole."""
-
-Place = tuple[int, str]
-"""Where a message stands in the order of facts: its time and its id."""
+PAIRS_AT_ONCE = 8
+"""Links looked up by one statement, which tries each id with each user."""
 
 
 class SqlReading(Reading):
@@ -35,16 +42,15 @@ class SqlReading(Reading):
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._open_block: int | None = None
-        self._looked_up = 0
-        self._open_places: defaultdict[str, list[Place]] | None = None
+        self._places = Places(session)
+        self._has_persons: bool | None = None
 
     # -- messages --------------------------------------------------------------------------
 
     def events(
-        self, subject: str, since: int | None = None, until: int | None = None
+        self, subjects: Collection[str], since: int | None = None, until: int | None = None
     ) -> Iterator[Stored]:
-        places = self._places(subject, since, until)
+        places = self._places.of(subjects, since, until)
         while mids := [mid for _, mid in islice(places, AT_ONCE)]:
             found = map(rows.to_message, self._session.run(sql.MESSAGES, mids=mids))
             by_id = {stored.message.mid: stored for stored in found}
@@ -52,7 +58,7 @@ class SqlReading(Reading):
 
     def latest(self, limit: int) -> list[Stored]:
         found: list[Stored] = []
-        block = self._block
+        block = self._places.open_block
         while len(found) < limit and block > 0:
             arrivals = self._session.run(sql.ARRIVALS, block=block, limit=limit - len(found))
             found += map(rows.to_message, arrivals)
@@ -65,49 +71,111 @@ class SqlReading(Reading):
         return {bare(mid) for (mid,) in self._session.run(sql.KNOWN, mids=list(mids))}
 
     def newest(self) -> int | None:
-        [(time,)] = self._session.run(sql.NEWEST, block=self._block)
+        [(time,)] = self._session.run(sql.NEWEST, block=self._places.open_block)
         newest: int | None = time
         return newest
 
-    def counts(self, subject: str) -> dict[str, int]:
+    def counts(self, subjects: Collection[str]) -> dict[str, int]:
         counts: Counter[str] = Counter()
-        places = self._places(subject)
+        places = self._places.of(subjects)
         while mids := [mid for _, mid in islice(places, AT_ONCE)]:
             counts.update({bare(n): count for n, count in self._session.run(sql.NAMES, mids=mids)})
         return dict(counts)
 
-    def span(self, subject: str) -> tuple[int, int] | None:
-        sealed = self._session.run(
-            sql.SEALED_SPAN, blocks=self._sealed_blocks, subject=subject, bucket=bucket_of(subject)
-        )
-        times = [time for time in sealed[0] if time is not None]
-        times += [time for time, _ in self._places_in_open_block(subject, *ALWAYS)]
-        return (min(times), max(times)) if times else None
+    def span(self, subjects: Collection[str]) -> tuple[int, int] | None:
+        return self._places.span(subjects)
 
-    def subjects(self) -> Iterator[str]:
-        return (bare(key) for (key,) in self._session.stream(sql.SUBJECTS, block=self._block))
+    def subjects(self, after: str = "", limit: int | None = None) -> list[str]:
+        return self._places.subjects(after, limit)
+
+    def visitors(self, after: str = "", limit: int | None = None) -> list[str]:
+        return self._places.visitors(after, limit)
+
+    # -- who is who ------------------------------------------------------------------------
+
+    def persons(self, ids: Collection[str]) -> dict[str, str]:
+        if self._has_persons is None:
+            [(found,)] = self._session.run(sql.ANY_PERSON)
+            self._has_persons = bool(found)
+        if not self._has_persons:
+            return {}
+        return {bare(id_): bare(person) for id_, person in self._session.run_for(sql.PERSONS, ids)}
+
+    def ids_of(self, persons: Collection[str]) -> dict[str, list[str]]:
+        linked: dict[str, list[str]] = {person: [] for person in persons}
+        for person, id_ in self._session.run_for(sql.IDS_OF, linked):
+            linked[bare(person)].append(bare(id_))
+        return {person: [person, *sorted(ids)] for person, ids in linked.items()}
+
+    def links(self, ids: Collection[str]) -> list[Link]:
+        found = map(rows.to_link, self._session.run_for(sql.LINKS, ids))
+        return sorted(found, key=lambda link: (link.time, link.mid, link.id, link.user))
+
+    def links_between(self, pairs: Collection[tuple[str, str]]) -> list[Link]:
+        wanted = sorted(pairs)
+        found: list[Link] = []
+        for start in range(0, len(wanted), PAIRS_AT_ONCE):
+            some = wanted[start : start + PAIRS_AT_ONCE]
+            ids, users = ({pair[side] for pair in some} for side in (0, 1))
+            rows_ = self._session.run(sql.LINKS_BETWEEN, ids=sorted(ids), users=sorted(users))
+            found += [link for link in map(rows.to_link, rows_) if (link.id, link.user) in pairs]
+        return found
 
     # -- what is known of subjects ---------------------------------------------------------
 
-    def traits(self, subjects: Collection[str]) -> dict[str, dict[str, JSON]]:
-        found: dict[str, dict[str, JSON]] = {subject: {} for subject in subjects}
-        for subject, name, value in self._of(sql.TRAITS, found):
-            found[bare(subject)][bare(name)] = decode(value)
-        return found
+    def traits(self, subjects: Mapping[str, Collection[str]]) -> dict[str, dict[str, JSON]]:
+        latest: dict[str, dict[str, tuple[int, str, str]]] = {}
+        every_id = {id_ for ids in subjects.values() for id_ in ids}
+        for id_, name, time, mid, value in self._session.run_for(sql.TRAITS, every_id):
+            latest.setdefault(bare(id_), {})[bare(name)] = time, bare(mid), value
+        return {
+            subject: _current(latest[id_] for id_ in ids if id_ in latest)
+            for subject, ids in subjects.items()
+        }
 
-    def memberships(self, users: Collection[str]) -> dict[str, list[Membership]]:
-        found: dict[str, list[Membership]] = {user: [] for user in users}
-        for row in self._of(sql.MEMBERSHIPS, found):
+    def trait_history(self, ids: Collection[str]) -> list[Trait]:
+        found = map(rows.to_trait, self._session.run_for(sql.TRAIT_HISTORY, ids))
+        return sorted(found, key=itemgetter(0, 1, 2, 3))
+
+    def memberships(self, ids: Collection[str]) -> dict[str, list[Membership]]:
+        found: dict[str, list[Membership]] = {id_: [] for id_ in ids}
+        for row in self._session.run_for(sql.MEMBERSHIPS, found):
             membership = rows.to_membership(row)
             found[membership.subject].append(membership)
-        return found
+        return {id_: sorted(memberships) for id_, memberships in found.items()}
 
-    def histories(self, subjects: Collection[str]) -> dict[str, str]:
-        return {bare(key): bare(body) for key, body in self._of(sql.HISTORIES, subjects)}
+    def histories(self, subjects: Collection[str]) -> dict[str, bytes]:
+        return {bare(key): body for key, body in self._session.run_for(sql.HISTORIES, subjects)}
 
-    def sealed(self, subject: str) -> list[str]:
-        found = self._session.run(sql.SEALED_PAGES, subject=subject, bucket=bucket_of(subject))
-        return [bare(body) for (body,) in found]
+    def page(self, subject: str, number: int) -> bytes:
+        found = self._session.run(
+            sql.PAGE, subject=subject, number=number, bucket=bucket_of(subject)
+        )
+        if not found:
+            raise LookupError(f"{subject!r} has no page {number}")
+        body: bytes = found[0][0]
+        return body
+
+    def cell(self, subject: str, slot: int, key: str) -> bytes | None:
+        found = self._session.run(
+            sql.CELL, subject=subject, slot=slot, key=key, bucket=bucket_of(subject)
+        )
+        return found[0][0] if found else None
+
+    def cell_versions(self, subject: str, slot: int) -> list[tuple[int, Cell]]:
+        found = self._session.run(
+            sql.CELL_VERSIONS, subject=subject, slot=slot, bucket=bucket_of(subject)
+        )
+        return [(page, Cell(slot, bare(key), body)) for page, key, body in found]
+
+    def cells(self, subject: str, slot: int) -> dict[str, bytes]:
+        found = self._session.run(sql.CELLS, subject=subject, slot=slot, bucket=bucket_of(subject))
+        latest = {bare(key): body for key, body in found}
+        return {key: body for key, body in latest.items() if body is not None}
+
+    def due(self, until: int, limit: int) -> list[str]:
+        found = self._session.run(sql.DUE, until=until, limit=limit)
+        return [bare(subject) for (subject,) in found]
 
     # -- leads -----------------------------------------------------------------------------
 
@@ -118,17 +186,21 @@ class SqlReading(Reading):
         self, wanted: LeadFilter, limit: int, after: LeadCursor | None = None
     ) -> list[tuple[Lead, LeadCursor]]:
         found: list[tuple[Lead, LeadCursor]] = []
-        for statement, values in listings(wanted, after):
-            more = self._session.run(statement, limit=limit - len(found), **values)
-            found += map(rows.to_listed_lead, more)
-        return found
+        for statements, values in listings(wanted, after):
+            values["limit"] = limit - len(found)
+            lists = [map(rows.to_listed_lead, self._session.run(s, **values)) for s in statements]
+            found += islice(merge(*lists, key=place_of), values["limit"])
+        return [as_of(wanted.now, lead) for lead in found]
 
     def leads_of(self, subjects: Collection[str]) -> dict[str, list[Lead]]:
         found: dict[str, list[Lead]] = {subject: [] for subject in subjects}
-        for row in self._of(sql.LEADS_OF, found):
+        for row in self._session.run_for(sql.LEADS_OF, found):
             lead = rows.to_lead(row)
             found[lead.subject].append(lead)
         return found
+
+    def changes(self, lead_id: str) -> list[Change]:
+        return [rows.to_change(row) for row in self._session.run(sql.CHANGES, lead=lead_id)]
 
     # -- what people decided, and the rest -------------------------------------------------
 
@@ -145,71 +217,15 @@ class SqlReading(Reading):
         return next((bare(text) for (text,) in self._session.run(sql.NOTE, name=name)), None)
 
     def totals(self) -> dict[str, int]:
-        [(messages, leads, refused)] = self._session.run(sql.TOTALS)
-        return {"messages": messages, "leads": leads, "refused": refused}
+        [(messages, leads, refused)] = self._session.run(sql.TOTALS, block=self._places.open_block)
+        tallies = {bare(name): number for name, number in self._session.run(sql.TALLIES)}
+        return tallies | {"messages": int(messages), "leads": leads, "refused": refused}
 
-    # -- finding messages by subject -------------------------------------------------------
 
-    @property
-    def _block(self) -> int:
-        """The number of the open block."""
-        if self._open_block is None:
-            [(self._open_block,)] = self._session.run(sql.OPEN_BLOCK)
-        return self._open_block
-
-    @property
-    def _sealed_blocks(self) -> list[int]:
-        return list(range(1, self._block))
-
-    def _places(
-        self, subject: str, since: int | None = None, until: int | None = None
-    ) -> Iterator[Place]:
-        first = ALWAYS[0] if since is None else since
-        last = ALWAYS[1] if until is None else until
-        sealed = self._places_in_sealed_blocks(subject, first, last)
-        return merge(sealed, self._places_in_open_block(subject, first, last))
-
-    def _places_in_sealed_blocks(self, subject: str, since: int, until: int) -> Iterator[Place]:
-        if blocks := self._sealed_blocks:
-            found = self._session.stream(
-                sql.SEALED_PLACES,
-                blocks=blocks,
-                subject=subject,
-                bucket=bucket_of(subject),
-                since=since,
-                until=until,
-            )
-            yield from ((time, bare(mid)) for time, mid in found)
-
-    def _places_in_open_block(self, subject: str, since: int, until: int) -> list[Place]:
-        self._looked_up += 1
-        if self._looked_up > A_FEW:
-            places = self._all_open_places().get(subject, [])
-            return [place for place in places if since <= place[0] <= until]
-        is_account = kind_of(subject) == "account"
-        found = self._session.run(
-            sql.OPEN_PLACES_OF_ACCOUNT if is_account else sql.OPEN_PLACES_OF_PERSON,
-            block=self._block,
-            name=id_of(subject) if is_account else subject,
-            since=since,
-            until=until,
-        )
-        return [(time, bare(mid)) for time, mid in found]
-
-    def _all_open_places(self) -> dict[str, list[Place]]:
-        if self._open_places is None:
-            self._open_places = defaultdict(list)
-            found = self._session.run(sql.OPEN_PLACES, block=self._block)
-            for time, mid, subject, account in found:
-                place = time, bare(mid)
-                self._open_places[bare(subject)].append(place)
-                if account is not None:
-                    self._open_places[account_key(bare(account))].append(place)
-        return self._open_places
-
-    def _of(self, statement: str, subjects: Collection[str]) -> list[tuple[str, ...]]:
-        """The rows of several subjects."""
-        if not subjects:
-            return []
-        buckets = sorted({bucket_of(subject) for subject in subjects})
-        return self._session.run(statement, subjects=sorted(subjects), buckets=buckets)
+def _current(values: Iterable[Mapping[str, tuple[int, str, str]]]) -> dict[str, JSON]:
+    """The latest value of each trait of several ids, without those that are unset."""
+    latest: dict[str, tuple[int, str, str]] = {}
+    for of_one_id in values:
+        for name, value in of_one_id.items():
+            latest[name] = max(value, latest.get(name, value))
+    return {name: decode(value) for name, (_, _, value) in latest.items() if value != "null"}

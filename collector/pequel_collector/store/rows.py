@@ -18,7 +18,7 @@ from ..model import (
     account_key,
     bucket_of,
 )
-from ..ports import LeadCursor, Membership, Refused, Trait, Version
+from ..ports import Cell, Change, LeadCursor, Link, Membership, Refused, Trait, Version
 from .session import Row
 from .texts import armour, bare, decode, encode
 
@@ -27,7 +27,7 @@ RANKS = {"high": 0, "normal": 1, "low": 2}
 
 def from_message(stored: Stored, block: int) -> Row:
     """A message of the open block."""
-    message, account = stored
+    message, account, _ = stored
     return (
         armour(message.mid),
         bucket_of(message.subject),
@@ -92,6 +92,12 @@ def from_trait(trait: Trait) -> Row:
     return armour(subject), armour(name), time, armour(mid), bucket_of(subject), encode(value)
 
 
+def to_trait(row: Row) -> Trait:
+    """A value of a trait."""
+    subject, name, time, mid, value = row
+    return Trait(bare(subject), bare(name), time, bare(mid), decode(value))
+
+
 def from_membership(membership: Membership) -> Row:
     """A group call."""
     subject, time, mid, account = membership
@@ -104,9 +110,32 @@ def to_membership(row: Row) -> Membership:
     return Membership(bare(subject), time, bare(mid), bare(account))
 
 
-def from_page(subject: str, number: int, body: str) -> Row:
-    """A page of a history."""
-    return armour(subject), number, bucket_of(subject), armour(body)
+def from_link(link: Link) -> Row:
+    """A link."""
+    id_, user, time, mid = link
+    return armour(id_), armour(user), bucket_of(id_), time, armour(mid)
+
+
+def to_link(row: Row) -> Link:
+    """A link."""
+    id_, user, time, mid = row
+    return Link(bare(id_), bare(user), time, bare(mid))
+
+
+def of_subject(subject: str, value: Any) -> Row:
+    """A row of a table that has one for each subject: key, bucket and value."""
+    return armour(subject), bucket_of(subject), value
+
+
+def from_page(subject: str, number: int, body: bytes) -> Row:
+    """A sealed page of a history."""
+    return armour(subject), number, bucket_of(subject), body
+
+
+def from_cell(subject: str, page: int, cell: Cell) -> Row:
+    """A cell as it was at the end of a page."""
+    slot, key, body = cell
+    return armour(subject), slot, armour(key), page, bucket_of(subject), body
 
 
 def from_lead(lead: Lead) -> Row:
@@ -125,6 +154,8 @@ def from_lead(lead: Lead) -> Row:
         armour(lead.owner),
         lead.due_at,
         armour(lead.account),
+        lead.expires_at,
+        lead.merged_into,
         encode(lead.flags),
         encode(lead.evidence),
         RANKS.get(lead.priority, RANKS["normal"]),
@@ -136,7 +167,7 @@ def to_lead(row: Row) -> Lead:
     """A lead."""
     (
         id_, definition, version, subject, cycle, qualified_at, marked_at, state, kind, priority,
-        owner, due_at, account, flags, evidence, _,
+        owner, due_at, account, expires_at, merged_into, flags, evidence, _,
     ) = row  # fmt: skip
     return Lead(
         id_,
@@ -152,6 +183,8 @@ def to_lead(row: Row) -> Lead:
         bare(owner),
         due_at,
         bare(account),
+        expires_at,
+        merged_into,
         decode(flags),
         decode(evidence),
     )
@@ -163,16 +196,31 @@ def to_listed_lead(row: Row) -> tuple[Lead, LeadCursor]:
     return lead, LeadCursor(row[-1], lead.marked_at, lead.id)
 
 
+def from_change(number: int, change: Change) -> Row:
+    """The entry of the ledger that has this number."""
+    lead, at, what, before, after, reason, actor = change
+    texts = armour(what), encode(before), encode(after), armour(reason), armour(actor)
+    return number, bucket_of(lead), armour(lead), at, *texts
+
+
+def to_change(row: Row) -> Change:
+    """An entry of the ledger."""
+    lead, at, what, before, after, reason, actor = row
+    return Change(
+        bare(lead), at, bare(what), decode(before), decode(after), bare(reason), bare(actor)
+    )
+
+
 def from_version(version: Version) -> Row:
     """A version of a definition."""
-    name, number, hash_, created_at, source = version
-    return armour(name), number, hash_, created_at, encode(source)
+    name, number, hash_, created_at, source, text = version
+    return armour(name), number, hash_, created_at, encode(source), armour(text)
 
 
 def to_version(row: Row) -> Version:
     """A version of a definition."""
-    name, number, hash_, created_at, source = row
-    return Version(bare(name), number, hash_, created_at, decode(source))
+    name, number, hash_, created_at, source, text = row
+    return Version(bare(name), number, hash_, created_at, decode(source), bare(text))
 
 
 def from_key(key: Key) -> Row:

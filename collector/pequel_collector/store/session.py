@@ -7,22 +7,26 @@ database says these in its own way, and whatever else differs is in its own modu
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, ClassVar, NamedTuple
 
 from ..errors import TooLarge, Unavailable
-from .texts import armour
+from .texts import armour, armour_all
 
 Row = tuple[Any, ...]
 
 
 class Insertion(NamedTuple):
-    """Where rows go: a table, its columns, and what to do about a key that is there already."""
+    """Where rows go: a table, its columns, and what to do about a key that is there already.
+
+    ``has_bytes`` says that a column holds bytes.
+    """
 
     table: str
     columns: tuple[str, ...]
     conflict: str = ""
+    has_bytes: bool = False
 
 
 class Session(ABC):
@@ -43,6 +47,10 @@ class Session(ABC):
         """The rows of a statement; none for one that has none."""
         with self._guarded():
             return self._run(statement, {name: _plain(value) for name, value in values.items()})
+
+    def run_for(self, statement: str, subjects: Collection[str]) -> list[Row]:
+        """The rows of a statement about several subjects."""
+        return self.run(statement, subjects=sorted(subjects)) if subjects else []
 
     def stream(self, statement: str, **values: Any) -> Iterator[Row]:
         """The rows of a statement that may have more than should be in memory."""
@@ -119,5 +127,5 @@ def _plain(value: Any) -> Any:
     if isinstance(value, str):
         return armour(value)
     if isinstance(value, list) and value and isinstance(value[0], str):
-        return [armour(text) for text in value]
+        return armour_all(value)
     return value

@@ -33,6 +33,7 @@ OLDEST = (3, 35)
 
 DIALECT = Dialect(
     text="TEXT",
+    bytes="BLOB",
     clustered="WITHOUT ROWID",
     iso="strftime('%Y-%m-%dT%H:%M:%fZ', {} / 1000.0, 'unixepoch')",
     json_object="json_group_object(name, json(value))",
@@ -219,8 +220,6 @@ def _temporary() -> Iterator[None]:
 
 @lru_cache(maxsize=512)
 def _said(statement: str) -> str:
-    """A statement as SQLite says it. It has no need of buckets: all of them are in one file."""
-    statement = re.sub(r"\s+AND bucket = ANY\(:\w+\)", "", statement)
     return re.sub(r"= ANY\((:\w+)\)", r"IN (SELECT value FROM json_each(\1))", statement)
 
 

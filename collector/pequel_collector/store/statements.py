@@ -1,7 +1,8 @@
 """Every statement, by name, in the SQL that the databases share.
 
 ``:name`` is a value, ``= ANY(:names)`` any of a list. ``AND bucket …`` never changes what is
-found: it says where to look when tables are spread over machines.
+found: it says where to look when tables are spread over machines. Statements about a list of
+subjects do without: those are everywhere, and a server tries every pair of two lists.
 """
 
 from __future__ import annotations
@@ -49,16 +50,24 @@ SELECT max(time) FROM (
 ) newest
 """
 
-POST = """
+_POST = """
 INSERT INTO posting (block, subject, time, mid, bucket)
-SELECT block, subject, time, mid, bucket FROM event WHERE block = :block
-UNION ALL
-SELECT block, 'g:' || account, time, mid, account_bucket FROM event
-WHERE block = :block AND account IS NOT NULL
-ORDER BY 1, 2, 3, 4
+SELECT block, {subject}, time, mid, {bucket} FROM event
+WHERE block = :block AND {subject} IS NOT NULL
+ORDER BY 2, 3, 4
 """
 
-SEAL_BLOCK = "UPDATE block SET sealed = 1 WHERE number = :block"
+# Accounts stand before users: in this order, hardly any row goes between others.
+POST = (
+    _POST.format(subject="'g:' || account", bucket="account_bucket"),
+    _POST.format(subject="subject", bucket="bucket"),
+)
+
+SEAL_BLOCK = """
+UPDATE block
+SET sealed = 1, messages = (SELECT count(*) FROM event WHERE event.block = block.number)
+WHERE number = :block
+"""
 
 NEXT_BLOCK = "INSERT INTO block (number, sealed, newest_before) VALUES (:block, 0, :newest)"
 
@@ -66,40 +75,45 @@ NEXT_BLOCK = "INSERT INTO block (number, sealed, newest_before) VALUES (:block, 
 
 SEALED_PLACES = """
 SELECT time, mid FROM posting
-WHERE block = ANY(:blocks) AND subject = :subject AND bucket = :bucket
+WHERE block = ANY(:blocks) AND subject = ANY(:subjects)
   AND time >= :since AND time <= :until
 ORDER BY time, mid
 """
 
 SEALED_SPAN = """
 SELECT min(time), max(time) FROM posting
-WHERE block = ANY(:blocks) AND subject = :subject AND bucket = :bucket
+WHERE block = ANY(:blocks) AND subject = ANY(:subjects)
 """
 
 OPEN_PLACES = """
 SELECT time, mid, subject, account FROM event WHERE block = :block ORDER BY time, mid
 """
 
-OPEN_PLACES_OF_PERSON = """
+OPEN_PLACES_OF = """
 SELECT time, mid FROM event
-WHERE block = :block AND subject = :name AND time >= :since AND time <= :until
+WHERE block = :block AND (subject = ANY(:subjects) OR account = ANY(:accounts))
+  AND time >= :since AND time <= :until
 ORDER BY time, mid
 """
 
-OPEN_PLACES_OF_ACCOUNT = """
-SELECT time, mid FROM event
-WHERE block = :block AND account = :name AND time >= :since AND time <= :until
-ORDER BY time, mid
+# -- subjects, a page at a time: as far as no block holds more than a few of them ---------------
+
+REACH = """
+SELECT min((
+  SELECT DISTINCT subject FROM posting
+  WHERE posting.block = block.number AND subject > :after ORDER BY subject LIMIT 1 OFFSET :share
+)) FROM block WHERE sealed = 1
 """
 
-# Visitors, ``a:…``, are no subjects; accounts and users come after them.
-SUBJECTS = """
+SUBJECTS_WITHIN = """
 SELECT subject FROM (
-  SELECT DISTINCT subject FROM posting WHERE subject >= 'g:'
+  SELECT subject FROM posting
+  WHERE block = ANY(:blocks) AND subject > :after AND subject <= :until
   UNION
-  SELECT subject FROM event WHERE block = :block AND subject >= 'g:'
+  SELECT subject FROM event WHERE block = :block AND subject > :after AND subject <= :until
   UNION
-  SELECT 'g:' || account FROM event WHERE block = :block AND account IS NOT NULL
+  SELECT 'g:' || account FROM event
+  WHERE block = :block AND 'g:' || account > :after AND 'g:' || account <= :until
 ) subjects
 ORDER BY subject
 """
@@ -130,12 +144,16 @@ ADD_TRAITS = Insertion(
 )
 
 TRAITS = """
-SELECT subject, name, value FROM (
-  SELECT subject, name, value,
+SELECT subject, name, time, mid, value FROM (
+  SELECT subject, name, time, mid, value,
     row_number() OVER (PARTITION BY subject, name ORDER BY time DESC, mid DESC) AS place
-  FROM trait WHERE subject = ANY(:subjects) AND bucket = ANY(:buckets)
+  FROM trait WHERE subject = ANY(:subjects)
 ) latest
-WHERE place = 1 AND value <> 'null'
+WHERE place = 1
+"""
+
+TRAIT_HISTORY = """
+SELECT subject, name, time, mid, value FROM trait WHERE subject = ANY(:subjects)
 """
 
 ADD_MEMBERSHIPS = Insertion(
@@ -143,36 +161,124 @@ ADD_MEMBERSHIPS = Insertion(
 )
 
 MEMBERSHIPS = """
-SELECT subject, time, mid, account FROM membership
-WHERE subject = ANY(:subjects) AND bucket = ANY(:buckets)
-ORDER BY subject, time, mid
+SELECT subject, time, mid, account FROM membership WHERE subject = ANY(:subjects)
 """
 
-# -- histories: page 0 is the open one ---------------------------------------------------------
+# -- who is who --------------------------------------------------------------------------------
+
+ANY_PERSON = "SELECT EXISTS (SELECT 1 FROM person)"
+
+PERSONS = """
+SELECT subject, person FROM person WHERE subject = ANY(:subjects)
+"""
+
+IDS_OF = "SELECT person, subject FROM person WHERE person = ANY(:subjects)"
+
+SET_PERSONS = Insertion(
+    "person",
+    ("subject", "bucket", "person"),
+    "ON CONFLICT (subject, bucket) DO UPDATE SET person = excluded.person",
+)
+
+UNLINK = "DELETE FROM person WHERE subject = ANY(:subjects)"
+
+LINKS = """
+SELECT subject, linked_to, time, mid FROM link
+WHERE subject = ANY(:subjects)
+UNION
+SELECT subject, linked_to, time, mid FROM link WHERE linked_to = ANY(:subjects)
+"""
+
+LINKS_BETWEEN = """
+SELECT subject, linked_to, time, mid FROM link
+WHERE subject = ANY(:ids) AND linked_to = ANY(:users)
+"""
+
+ADD_LINKS = Insertion(
+    "link",
+    ("subject", "linked_to", "bucket", "time", "mid"),
+    "ON CONFLICT (subject, linked_to, bucket) DO UPDATE"
+    " SET time = excluded.time, mid = excluded.mid"
+    " WHERE (excluded.time, excluded.mid) < (link.time, link.mid)",
+)
+
+# -- histories ---------------------------------------------------------------------------------
+
+TAKE_TURN = "UPDATE turn SET number = number + 1 RETURNING number"
 
 HISTORIES = """
 SELECT subject, body FROM history
-WHERE subject = ANY(:subjects) AND page = 0 AND bucket = ANY(:buckets)
+WHERE subject = ANY(:subjects)
 """
 
-SEALED_PAGES = """
-SELECT body FROM history WHERE subject = :subject AND page > 0 AND bucket = :bucket
-ORDER BY page
-"""
-
-SAVE_PAGES = Insertion(
+SAVE_HISTORIES = Insertion(
     "history",
-    ("subject", "page", "bucket", "body"),
-    "ON CONFLICT (subject, page, bucket) DO UPDATE SET body = excluded.body",
+    ("subject", "bucket", "body"),
+    "ON CONFLICT (subject, bucket) DO UPDATE SET body = excluded.body",
+    has_bytes=True,
 )
 
-FORGET_PAGES = "DELETE FROM history WHERE subject = :subject AND bucket = :bucket"
+PAGE = """
+SELECT body FROM sealed_page WHERE subject = :subject AND number = :number AND bucket = :bucket
+"""
+
+SEAL_PAGE = Insertion(
+    "sealed_page",
+    ("subject", "number", "bucket", "body"),
+    "ON CONFLICT (subject, number, bucket) DO UPDATE SET body = excluded.body",
+    has_bytes=True,
+)
+
+CELL = """
+SELECT body FROM cell
+WHERE subject = :subject AND slot = :slot AND key = :key AND bucket = :bucket
+ORDER BY page DESC LIMIT 1
+"""
+
+CELL_VERSIONS = """
+SELECT page, key, body FROM cell WHERE subject = :subject AND slot = :slot AND bucket = :bucket
+ORDER BY page, key
+"""
+
+CELLS = """
+SELECT key, body FROM cell WHERE subject = :subject AND slot = :slot AND bucket = :bucket
+ORDER BY key, page
+"""
+
+SAVE_CELLS = Insertion(
+    "cell",
+    ("subject", "slot", "key", "page", "bucket", "body"),
+    "ON CONFLICT (subject, slot, key, page, bucket) DO UPDATE SET body = excluded.body",
+    has_bytes=True,
+)
+
+UNSEAL = (
+    "DELETE FROM sealed_page WHERE subject = :subject AND number >= :number AND bucket = :bucket",
+    "DELETE FROM cell WHERE subject = :subject AND page >= :number AND bucket = :bucket",
+)
+
+FORGET_HISTORY = tuple(
+    f"DELETE FROM {table} WHERE subject = :subject AND bucket = :bucket"
+    for table in ("history", "sealed_page", "cell")
+)
+
+# -- moments of the clock ----------------------------------------------------------------------
+
+DUE = "SELECT subject FROM due WHERE time <= :until ORDER BY time, subject LIMIT :limit"
+
+SET_DUE = Insertion(
+    "due",
+    ("subject", "bucket", "time"),
+    "ON CONFLICT (subject, bucket) DO UPDATE SET time = excluded.time",
+)
+
+NEVER_DUE = "DELETE FROM due WHERE subject = ANY(:subjects)"
 
 # -- leads -------------------------------------------------------------------------------------
 
 _LEAD = (
     "id", "definition", "version", "subject", "cycle", "qualified_at", "marked_at", "state", "kind",
-    "priority", "owner", "due_at", "account", "flags", "evidence",
+    "priority", "owner", "due_at", "account", "expires_at", "merged_into", "flags", "evidence",
 )  # fmt: skip
 
 _LEADS = f"SELECT {', '.join(_LEAD)}, rank FROM lead"
@@ -180,7 +286,7 @@ _LEADS = f"SELECT {', '.join(_LEAD)}, rank FROM lead"
 LEAD = f"{_LEADS} WHERE id = :id"
 
 LEADS_OF = f"""
-{_LEADS} WHERE subject = ANY(:subjects) AND bucket = ANY(:buckets) ORDER BY qualified_at, id
+{_LEADS} WHERE subject = ANY(:subjects) ORDER BY qualified_at, id
 """
 
 LISTED_LEADS = f"""
@@ -199,14 +305,27 @@ SAVE_LEADS = Insertion(
     ),
 )
 
+CHANGES = """
+SELECT lead, at, what, before, after, reason, actor FROM change WHERE lead = :lead ORDER BY number
+"""
+
+LAST_CHANGE = "SELECT coalesce(max(number), 0) FROM change"
+
+LOG = Insertion(
+    "change",
+    ("number", "bucket", "lead", "at", "what", "before", "after", "reason", "actor"),
+)
+
 # -- what people decide, and what was refused --------------------------------------------------
 
 VERSIONS = """
-SELECT name, version, hash, created_at, source FROM definition_version
+SELECT name, version, hash, created_at, source, text FROM definition_version
 ORDER BY created_at, name, version
 """
 
-ADD_VERSION = Insertion("definition_version", ("name", "version", "hash", "created_at", "source"))
+ADD_VERSION = Insertion(
+    "definition_version", ("name", "version", "hash", "created_at", "source", "text")
+)
 
 KEYS = """
 SELECT id, kind, label, digest, created_at, revoked_at FROM api_key ORDER BY created_at, id
@@ -239,5 +358,17 @@ ORDER BY received_at DESC, id DESC LIMIT :limit
 """
 
 TOTALS = """
-SELECT (SELECT count(*) FROM event), (SELECT count(*) FROM lead), (SELECT count(*) FROM refused)
+SELECT
+  (SELECT coalesce(sum(messages), 0) FROM block)
+    + (SELECT count(*) FROM event WHERE block = :block),
+  (SELECT count(*) FROM lead),
+  (SELECT count(*) FROM refused)
 """
+
+TALLIES = "SELECT name, number FROM tally"
+
+COUNT = Insertion(
+    "tally",
+    ("name", "number"),
+    "ON CONFLICT (name) DO UPDATE SET number = tally.number + excluded.number",
+)

@@ -32,6 +32,12 @@ def armour(text: Text) -> Text:
     return _UNSAFE.sub(lambda found: f"{_MARK}{ord(found[0]):04x}", text)
 
 
+def armour_all(texts: list[str]) -> list[str]:
+    """Texts as they are stored: looked at together, for hardly any of them needs a change."""
+    together = "".join(texts)
+    return texts if together == armour(together) else [armour(text) for text in texts]
+
+
 def bare(text: Text) -> Text:
     """A text, or none, as it was before it was stored."""
     if not text or _MARK not in text:

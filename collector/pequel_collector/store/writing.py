@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from ..model import Key, Lead, Stored, account_key, bucket_of
-from ..ports import Membership, Refused, Trait, Version, Writing
+from ..ports import Cell, Change, Link, Membership, Refused, Trait, Version, Writing
 from . import rows
 from . import statements as sql
 from .blocks import Fill, OpenBlock
@@ -59,10 +59,10 @@ class SqlWriting(SqlReading, Writing):
             added = [rows.from_message(stored, filling.number) for stored in taken]
             self._session.insert(sql.APPEND, added)
             filling.took(len(taken))
-        self._open_block, self._open_places, self._looked_up = filling.number, None, 0
+        self._places.forget(filling.number)
 
-    def attribute(self, mids: Mapping[str, str | None], subject: str) -> None:
-        moves = self._moves(mids, subject)
+    def attribute(self, accounts: Mapping[str, str | None], subject: str) -> None:
+        moves = self._moves(accounts, subject)
         for account, moved in _grouped(moves, attrgetter("to")):
             self._session.run(
                 sql.ATTRIBUTE,
@@ -71,17 +71,17 @@ class SqlWriting(SqlReading, Writing):
                 mids=[move.mid for move in moved],
                 bucket=bucket_of(subject),
             )
-        self._post_anew([move for move in moves if move.block < self._block])
-        self._open_places = None
+        self._post_anew([move for move in moves if move.block < self._places.open_block])
+        self._places.forget()
 
-    def _moves(self, mids: Mapping[str, str | None], subject: str) -> list[_Move]:
+    def _moves(self, accounts: Mapping[str, str | None], subject: str) -> list[_Move]:
         found = self._session.run(
-            sql.ATTRIBUTION, mids=list(mids), subject=subject, bucket=bucket_of(subject)
+            sql.ATTRIBUTION, mids=list(accounts), subject=subject, bucket=bucket_of(subject)
         )
-        if len(found) < len(mids):
-            raise LookupError(f"not all of {len(mids)} messages are stored under {subject!r}")
+        if len(found) < len(accounts):
+            raise LookupError(f"not all of {len(accounts)} messages are stored under {subject!r}")
         moves = [
-            _Move(bare(mid), block, time, bare(account), mids[bare(mid)])
+            _Move(bare(mid), block, time, bare(account), accounts[bare(mid)])
             for mid, block, time, account in found
         ]
         return [move for move in moves if move.account != move.to]
@@ -107,17 +107,51 @@ class SqlWriting(SqlReading, Writing):
     def add_memberships(self, memberships: Sequence[Membership]) -> None:
         self._session.insert(sql.ADD_MEMBERSHIPS, sorted(map(rows.from_membership, memberships)))
 
-    def save_histories(self, pages: Mapping[str, str]) -> None:
-        written = [rows.from_page(subject, 0, body) for subject, body in sorted(pages.items())]
-        self._session.insert(sql.SAVE_PAGES, written)
+    # -- who is who ------------------------------------------------------------------------
 
-    def seal(self, subject: str, pages: Iterable[tuple[int, str]]) -> None:
-        numbered = sorted(dict(pages).items())
-        written = [rows.from_page(subject, number, body) for number, body in numbered]
-        self._session.insert(sql.SAVE_PAGES, written)
+    def add_links(self, links: Sequence[Link]) -> None:
+        earliest: dict[tuple[str, str], Link] = {}
+        for link in sorted(links, key=attrgetter("time", "mid")):
+            earliest.setdefault((link.id, link.user), link)
+        self._session.insert(sql.ADD_LINKS, sorted(map(rows.from_link, earliest.values())))
+
+    def set_persons(self, persons: Mapping[str, str]) -> None:
+        linked = {id_: person for id_, person in persons.items() if id_ != person}
+        self._session.run_for(sql.UNLINK, [id_ for id_ in persons if id_ not in linked])
+        made = [rows.of_subject(id_, armour(person)) for id_, person in linked.items()]
+        self._session.insert(sql.SET_PERSONS, sorted(made))
+        self._has_persons = None
+
+    # -- histories and moments of the clock ------------------------------------------------
+
+    def take_turn(self) -> int:
+        [(number,)] = self._session.run(sql.TAKE_TURN)
+        return int(number)
+
+    def save_histories(self, pages: Mapping[str, bytes]) -> None:
+        written = [rows.of_subject(subject, body) for subject, body in sorted(pages.items())]
+        self._session.insert(sql.SAVE_HISTORIES, written)
+
+    def seal(self, subject: str, number: int, page: bytes, cells: Sequence[Cell]) -> None:
+        latest = {(cell.slot, cell.key): cell for cell in cells}
+        written = [rows.from_cell(subject, number, latest[place]) for place in sorted(latest)]
+        self._session.insert(sql.SEAL_PAGE, [rows.from_page(subject, number, page)])
+        self._session.insert(sql.SAVE_CELLS, written)
+
+    def unseal(self, subject: str, number: int) -> None:
+        for statement in sql.UNSEAL:
+            self._session.run(statement, subject=subject, number=number, bucket=bucket_of(subject))
 
     def forget_history(self, subject: str) -> None:
-        self._session.run(sql.FORGET_PAGES, subject=subject, bucket=bucket_of(subject))
+        for statement in sql.FORGET_HISTORY:
+            self._session.run(statement, subject=subject, bucket=bucket_of(subject))
+
+    def set_due(self, times: Mapping[str, int | None]) -> None:
+        self._session.run_for(
+            sql.NEVER_DUE, [subject for subject, time in times.items() if time is None]
+        )
+        set_ = [rows.of_subject(s, time) for s, time in sorted(times.items()) if time is not None]
+        self._session.insert(sql.SET_DUE, set_)
 
     # -- leads, what people decide, what was refused ---------------------------------------
 
@@ -125,6 +159,15 @@ class SqlWriting(SqlReading, Writing):
         latest = {(lead.subject, lead.definition, lead.cycle): lead for lead in leads}
         saved = [rows.from_lead(latest[key]) for key in sorted(latest)]
         self._session.insert(sql.SAVE_LEADS, saved)
+
+    def log(self, changes: Sequence[Change]) -> None:
+        [(last,)] = self._session.run(sql.LAST_CHANGE)
+        logged = [rows.from_change(last + i, change) for i, change in enumerate(changes, 1)]
+        self._session.insert(sql.LOG, logged)
+
+    def count(self, tallies: Mapping[str, int]) -> None:
+        added = [(armour(name), number) for name, number in sorted(tallies.items())]
+        self._session.insert(sql.COUNT, added)
 
     def add_version(self, version: Version) -> None:
         self._session.insert(sql.ADD_VERSION, [rows.from_version(version)])

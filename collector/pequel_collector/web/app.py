@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from flask import Flask
 
-from . import errors, health, ingest, query
+from . import definitions, errors, health, ingest, lint, proof, query
 from .collector import Collector
 from .paths import Rest
+
+PARTS = (ingest, query, proof, definitions, lint, health)
+"""Every part of the API; each has a ``blueprint`` over a collector."""
 
 
 def create_app(collector: Collector) -> Flask:
@@ -17,6 +20,6 @@ def create_app(collector: Collector) -> Flask:
     app.url_map.merge_slashes = False
     app.url_map.converters["rest"] = Rest
     errors.install(app)
-    for part in (ingest, query, health):
+    for part in PARTS:
         app.register_blueprint(part.blueprint(collector))
     return app

@@ -8,7 +8,8 @@ from typing import Protocol
 from ..config import Settings
 from ..ingest import Receipt
 from ..model import JSON, Key, Kind, Message, Rejection
-from ..ports import LeadFilter
+from ..ports import LeadFilter, Store, Version
+from ..rules.definition import Catalogue
 
 Answer = dict[str, JSON]
 
@@ -68,6 +69,14 @@ class Collector(Protocol):
         """The settings in force."""
 
     @property
+    def store(self) -> Store:
+        """Where facts and leads are."""
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The definitions in force."""
+
+    @property
     def ingest(self) -> Accepts:
         """Where messages go."""
 
@@ -84,3 +93,9 @@ class Collector(Protocol):
 
     def ready(self) -> bool:
         """Whether the store answers."""
+
+    def tick(self) -> object:
+        """Let the clock run to now, so that what is asked next is up to date."""
+
+    def put_definitions(self, text: str, /) -> list[Version]:
+        """Put definitions in force; the versions that are new. Raises DefinitionError."""

@@ -14,6 +14,7 @@ from .collector import Finds
 
 WRITERS = frozenset({"write", "admin"})
 READERS = frozenset({"read", "admin"})
+ADMINS = frozenset({"admin"})
 
 
 def of_writer(request: Request) -> str | None:

@@ -8,10 +8,11 @@ from ..errors import NotFound
 from ..model import Kind
 from ..ports import LeadFilter
 from ..wire.normalise import LONGEST
-from . import arguments, credentials, schemas
+from . import arguments, schemas
 from .answers import answer
 from .collector import Collector
 from .paths import subject_and_view
+from .private import private
 
 _NONE = arguments.NoArguments()
 _LIST = arguments.ListArguments()
@@ -24,15 +25,7 @@ def blueprint(collector: Collector) -> Blueprint:
     paths = Blueprint("query", __name__, url_prefix="/v1")
     queries = collector.queries
 
-    @paths.before_request
-    def authorize() -> None:
-        token = credentials.of_reader(request)
-        credentials.require(collector.keys, token, credentials.READERS)
-
-    @paths.after_request
-    def keep_out_of_caches(response: Response) -> Response:
-        response.headers["Cache-Control"] = "no-store"
-        return response
+    private(paths, collector)
 
     @paths.get("/pqls")
     def pqls() -> Response:
@@ -54,11 +47,6 @@ def blueprint(collector: Collector) -> Blueprint:
     @paths.get("/accounts/<rest:rest>")
     def account(rest: str) -> Response:
         return _subject(collector, "account", "/v1/accounts/", rest)
-
-    @paths.get("/definitions")
-    def definitions() -> Response:
-        arguments.read(request, _NONE)
-        return answer(schemas.page(schemas.DEFINITION, queries.definitions()))
 
     @paths.get("/events")
     def events() -> Response:

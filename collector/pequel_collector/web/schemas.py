@@ -39,6 +39,8 @@ class Lead(Schema):
     priority = fields.String()
     owner = fields.String()
     due_at = Moment()
+    expires_at = Moment()
+    merged_into = fields.String()
     flags = fields.List(fields.String())
     account = fields.String()
     traits = fields.Raw()
@@ -105,6 +107,34 @@ class Version(Schema):
     hash = fields.String()
     created_at = Moment()
     source = fields.Raw()
+    text = fields.String()
+
+
+class NewVersion(Schema):
+    """A version that was recorded just now."""
+
+    name = fields.String()
+    version = fields.Integer()
+    hash = fields.String()
+
+
+class Origin(Schema):
+    """Where the definitions in force come from: a ``file``, or ``put`` over HTTP."""
+
+    kind = fields.String()
+    at = Moment()
+    instead_of = Moment()
+
+
+class Backfill(Schema):
+    """How far history has been replayed under the definitions in force."""
+
+    state = fields.String()
+    done = fields.Integer()
+    total = fields.Integer()
+    leads = fields.Integer()
+    started_at = Moment()
+    finished_at = Moment()
 
 
 class Definition(Schema):
@@ -117,14 +147,18 @@ class Definition(Schema):
     priority = fields.String()
     owner = fields.String()
     description = fields.String()
+    on_change = fields.String()
     version = fields.Integer()
     hash = fields.String()
+    in_force_since = Moment()
     source = fields.Raw()
+    text = fields.String()
     versions = fields.List(fields.Nested(Version))
 
 
 LEAD, PROFILE, STATUS = Lead(), Profile(), Status()
 EVENT, REFUSED, DEFINITION = Event(), Refused(), Definition()
+NEW_VERSION, ORIGIN, BACKFILL = NewVersion(), Origin(), Backfill()
 
 
 def page(schema: Schema, found: dict[str, JSON]) -> dict[str, JSON]:

@@ -83,12 +83,12 @@ class TestACollector:
             monkeypatch.setattr(opened[0], "close", lambda: opened.append("closed"))
             return opened[0]
 
-        def refresh(*_: object) -> None:
+        def adopt(*_: object) -> None:
             raise PequelError("no")
 
         original = bootstrap.open_store
         monkeypatch.setattr(bootstrap, "open_store", open_store)
-        monkeypatch.setattr(bootstrap.backfill, "refresh", refresh)
+        monkeypatch.setattr(bootstrap.backfill, "adopt", adopt)
         with pytest.raises(PequelError):
             open_collector(Settings())
         assert opened[1:] == ["closed"]

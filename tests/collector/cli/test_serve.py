@@ -6,15 +6,24 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import pytest
 import requests
 
-from support.processes import KEYS, Server, run_server
+from pequel_collector.bootstrap import open_collector
+from pequel_collector.config import Settings
+from pequel_collector.rules.definition import Catalogue
+from pequel_collector.rules.reader import read_catalogue
+from support.processes import KEYS, Server, killed_server, run_server
+from support.streams import NOW, collector_of, marks, messages_of, plain_event
 
 NO_KEYS = dict.fromkeys(KEYS, "")
 TOKEN = re.compile(r"^  (write|read|admin) +(pk_[wra]_\w+)$", re.MULTILINE)
@@ -159,22 +168,112 @@ class TestStopping:
 
 class TestReadingTheDefinitionsAgain:
     def test_a_changed_file_counts_after_a_hangup(self, tmp_path: Path) -> None:
+        """The process that serves goes on, connections and all."""
         config = tmp_path / "pequel.toml"
         config.write_text(DEFINITION.format("old"))
         with run_server(tmp_path) as server:
             config.write_text(DEFINITION.format("new"))
             server.process.send_signal(signal.SIGHUP)
-            _wait_for(server, "listening on", times=2)
+            _wait_for(server, "definitions  new (pequel.toml)")
             assert definitions(server) == ["new"]
+            assert sum("listening on" in line for line in server.lines) == 1
 
     def test_a_mistake_changes_nothing(self, tmp_path: Path) -> None:
         config = tmp_path / "pequel.toml"
         config.write_text(DEFINITION.format("old"))
         with run_server(tmp_path) as server:
-            config.write_text("nonsense")
+            config.write_text('[[pql]]\nname = 7\nwhen = { evnt = "x" }\n')
             server.process.send_signal(signal.SIGHUP)
             _wait_for(server, "the definitions stay as they were")
+            assert {2, 3} <= {int(n) for n in re.findall(r"pequel\.toml:(\d+):", _said(server))}
             assert definitions(server) == ["old"]
+
+    def test_what_was_put_stays_until_the_file_changes(self, tmp_path: Path) -> None:
+        """And it is said which of the two it is, and why."""
+        config = tmp_path / "pequel.toml"
+        config.write_text(DEFINITION.format("old"))
+        with run_server(tmp_path) as server:
+            _put(server, DEFINITION.format("put"))
+            _wait_for(server, "definitions  put (put over HTTP at ")
+        with run_server(tmp_path) as server:
+            assert re.search(
+                r"^definitions  put \(put over HTTP at \S+Z; pequel\.toml has not changed since\)$",
+                _said(server),
+                re.MULTILINE,
+            )
+            assert definitions(server) == ["put"]
+        config.write_text(DEFINITION.format("newer"))
+        with run_server(tmp_path) as server:
+            assert "definitions  newer (pequel.toml, which has changed since" in _said(server)
+            assert definitions(server) == ["newer"]
+
+
+SILENT = (
+    '[[pql]]\nname = "silent"\nclock = true\nwhen = { event = "used", eq = 0, within = "2s" }\n'
+)
+
+
+class TestBesideTheRequests:
+    def test_the_clock_marks_without_any_traffic(self, tmp_path: Path) -> None:
+        """Nobody asks and nothing comes: the lead is there when its time has come."""
+        (tmp_path / "pequel.toml").write_text(SILENT)
+        with run_server(tmp_path) as server:
+            write = (KEYS["PEQUEL_WRITE_KEY"], "")
+            event = {"userId": "u1", "event": "signed_up"}
+            requests.post(f"{server.url}/v1/track", json=event, auth=write, timeout=10)
+            with closing(sqlite3.connect(tmp_path / "pequel.db")) as database:
+                _until(lambda: database.execute("SELECT count(*) FROM lead").fetchone() == (1,))
+
+    def test_history_is_replayed_while_it_serves_whatever_ends_it(self, tmp_path: Path) -> None:
+        """Killed twice in the middle, it ends in the leads of a replay from nothing."""
+        database = f"sqlite:///{tmp_path / 'pequel.db'}"
+        told = [
+            plain_event(f"u{user:04}", "project_created", f"m{user}-{n}", NOW + n)
+            for user in range(1200)
+            for n in range(1 + user % 3)
+        ]
+        with closing(open_collector(Settings(database=database), Catalogue(), lambda: NOW)) as made:
+            made.ingest.accept(messages_of(told))
+        wanted = DEFINITION.format("active").replace('" }', '", gte = 2 }')
+        (tmp_path / "pequel.toml").write_text(wanted)
+        places = []
+        for _ in range(2):
+            with killed_server(tmp_path) as server:
+                _until(lambda: _backfill(server)["done"] > (places or [0])[-1])
+                places.append(_backfill(server)["done"])
+        with run_server(tmp_path) as server:
+            _until(lambda: _backfill(server)["state"] == "done")
+            replay = _backfill(server)
+        assert 0 < places[0] < places[1] < replay["done"] == replay["total"] == 1200
+        assert replay["leads"] == 800
+        fresh = collector_of(wanted)
+        fresh.ingest.accept(messages_of(told))
+        with closing(open_collector(Settings(database=database), read_catalogue(wanted))) as made:
+            assert marks(made) == marks(fresh)
+
+
+def _backfill(server: Server) -> dict[str, Any]:
+    headers = {"Authorization": f"Bearer {KEYS['PEQUEL_READ_KEY']}"}
+    answer = requests.get(f"{server.url}/v1/definitions", headers=headers, timeout=10)
+    found: dict[str, Any] = answer.json()["backfill"]
+    return found
+
+
+def _put(server: Server, text: str) -> None:
+    headers = {"Authorization": f"Bearer {KEYS['PEQUEL_ADMIN_KEY']}"}
+    url = f"{server.url}/v1/definitions"
+    assert requests.put(url, data=text, headers=headers, timeout=10).status_code == 200
+
+
+def _said(server: Server) -> str:
+    return "".join(server.lines)
+
+
+def _until(there: Callable[[], bool]) -> None:
+    """Look again and again until something is there."""
+    deadline = monotonic() + 30
+    while not there():
+        assert monotonic() < deadline
 
 
 def _wait_for(server: Server, text: str, times: int = 1) -> None:

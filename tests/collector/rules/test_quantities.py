@@ -21,6 +21,7 @@ from pequel_collector.rules.quantities import (
     count_in,
     exact,
     milliseconds,
+    offset,
 )
 
 DURATIONS = {
@@ -85,6 +86,20 @@ NO_DURATIONS = {
     "36601d": "a duration above zero and of at most 100 years",
     "٣d": 'a duration such as "7d", with one of the units s m h d w',
 }
+
+OFFSETS = {"7d": 7 * DAY, "-7d": -7 * DAY, "0d": 0, "-36600d": -LONGEST}
+
+
+@pytest.mark.parametrize(("text", "expected"), OFFSETS.items(), ids=OFFSETS)
+def test_an_offset_may_lead_back(text: str, expected: int) -> None:
+    assert offset(text) == expected
+
+
+@pytest.mark.parametrize("text", ["36601d", "-36601d"])
+def test_an_offset_is_of_at_most_a_century(text: str) -> None:
+    with pytest.raises(QuantityError, match=r"^a duration of at most 100 years$"):
+        offset(text)
+
 
 UNITS = "one of the units k M G B kB MB GB TB KiB MiB GiB TiB %"
 NO_AMOUNTS = {
@@ -151,6 +166,7 @@ def test_an_exact_number_has_one_form() -> None:
 def test_any_text_is_a_duration_or_refused_as_one(text: str) -> None:
     with suppress(QuantityError):
         assert 0 < milliseconds(text) <= LONGEST
+        assert offset(text) == milliseconds(text)
 
 
 @given(st.text())

@@ -11,6 +11,7 @@ import pytest
 from pequel_collector.rules.definition import (
     AllOf,
     AnyOf,
+    AtLeast,
     Catalogue,
     Comparison,
     Condition,
@@ -18,15 +19,26 @@ from pequel_collector.rules.definition import (
     Definition,
     EventLeaf,
     EventPattern,
+    EventPoints,
+    GrowthLeaf,
     Internal,
     InternalRule,
+    Leaf,
+    Metric,
     Node,
     Operator,
+    PqlLeaf,
     Project,
+    ScoreLeaf,
+    SequenceLeaf,
+    Share,
     TraitLeaf,
+    TraitPath,
+    TraitPoints,
+    UsersLeaf,
     Window,
 )
-from pequel_collector.rules.quantities import DAY, HOUR
+from pequel_collector.rules.quantities import DAY, HOUR, MINUTE
 from pequel_collector.rules.reader import read_catalogue
 
 
@@ -115,6 +127,67 @@ def test_the_source_is_the_table_as_plain_data() -> None:
     assert json.loads(json.dumps(found.source)) == found.source
 
 
+def test_when_a_definition_may_be_met_again() -> None:
+    found = read("""
+    when = { event = "a" }
+    requalify = { after_silence = "90d" }
+    cooldown = "30d"
+    expires = "2w"
+    on_change = "forward"
+    """)
+    assert (found.after_silence, found.cooldown, found.expires) == (90 * DAY, 30 * DAY, 14 * DAY)
+    assert found.on_change == "forward"
+
+
+def test_what_the_linter_finds_may_be_accepted_with_a_reason() -> None:
+    found = read('when = { event = "a" }\naccept = { L03 = "on purpose", L22 = "yes" }')
+    assert found.accepted == (("L03", "on purpose"), ("L22", "yes"))
+
+
+def test_personas_are_kept_as_plain_data() -> None:
+    text = '[[persona]]\nname = "Ada"\nsince = 2026-03-01\nweights = [0.5, 2]'
+    assert read_catalogue(text).personas == (
+        {"name": "Ada", "since": "2026-03-01", "weights": [0.5, 2]},
+    )
+
+
+METRICS = """
+[features]
+basic = ["b", "c"]
+
+[[metric]]
+name = "volume"
+event = "data_*"
+sum = "bytes"
+where = { ok = true }
+value_metric = true
+
+[[metric]]
+name = "logins"
+event = "login"
+
+[[metric]]
+name = "tried"
+event = { feature = "basic" }
+distinct = "@event"
+
+[[metric]]
+name = "plan"
+event = "plan_set"
+last = "to"
+"""
+
+
+def test_metrics_are_numbers_drawn_from_events() -> None:
+    ok = Condition("ok", (Comparison("eq", True),))
+    assert read_catalogue(METRICS).metrics == (
+        Metric("volume", EventPattern(prefixes=("data_",)), (ok,), "sum", "bytes", True),
+        Metric("logins", EventPattern(frozenset({"login"}))),
+        Metric("tried", EventPattern(frozenset({"b", "c"})), (), "distinct", "@event"),
+        Metric("plan", EventPattern(frozenset({"plan_set"})), (), "last", "to"),
+    )
+
+
 # -- event leaves --------------------------------------------------------------------------
 
 PATTERNS: dict[str, EventPattern] = {
@@ -179,11 +252,104 @@ def test_all_is_the_number_of_names(events: str) -> None:
 
 @pytest.mark.parametrize("distinct", ["user.id", "@day", "@hour", "@minute", "@user", "@event"])
 def test_distinct_is_a_property_or_a_known_word(distinct: str) -> None:
-    assert leaf(f'event = "a", distinct = "{distinct}"').distinct == distinct
+    assert leaf(f'event = "a", distinct = "{distinct}"').value == distinct
+
+
+MEASURES: dict[str, tuple[str, str, Comparison]] = {
+    'distinct = "b", gte = 2': ("distinct", "b", Comparison("gte", 2)),
+    'sum = "b.c", gt = 0.1': ("sum", "b.c", Comparison("gt", Decimal("0.1"))),
+    'sum = "b", between = [1.5, "2k"]': ("sum", "b", Comparison("between", (Decimal("1.5"), 2000))),
+    'max = "b", lt = -3': ("max", "b", Comparison("lt", -3)),
+    'max = "b", eq = "80%"': ("max", "b", Comparison("eq", Decimal("0.8"))),
+    'last = "b", gte = "10GB"': ("last", "b", Comparison("gte", 10**10)),
+    'last = "b", eq = "10GB"': ("last", "b", Comparison("eq", "10GB")),
+    'last = "b", in = ["x", 1]': ("last", "b", Comparison("in", ("x", 1))),
+    'last = "b", contains = "x"': ("last", "b", Comparison("contains", "x")),
+    'last = "b", exists = false': ("last", "b", Comparison("exists", False)),
+}
+
+
+@pytest.mark.parametrize("text", MEASURES)
+def test_a_number_is_counted_or_drawn_from_a_property(text: str) -> None:
+    found = leaf(f'event = "a", {text}')
+    assert (found.measure, found.value, found.comparison) == MEASURES[text]
+
+
+def test_a_count_is_what_an_event_leaf_draws_unless_it_says_more() -> None:
+    assert (leaf('event = "a"').measure, leaf('event = "a"').value) == ("count", None)
+
+
+@pytest.mark.parametrize("measure", ["max", "last"])
+def test_the_largest_and_the_latest_value_may_be_missing(measure: str) -> None:
+    text = f'event = "a", {measure} = "b", lt = 1'
+    assert leaf(f"{text}, or_missing = true").or_missing
+    assert not leaf(f"{text}, or_missing = false").or_missing
+    assert not leaf(text).or_missing
+
+
+def test_a_threshold_may_have_to_be_met_within_one_value_of_a_property() -> None:
+    assert leaf('event = "a", gte = 10, per = "session.id"').per == "session.id"
+
+
+SHARES: dict[str, Any] = {
+    'gte = { ratio = 0.8, of_trait = "limit" }': Share(Decimal("0.8"), TraitPath("limit")),
+    'gt = { ratio = "80%", of_trait = "limit.gb" }': Share(Decimal("0.8"), TraitPath("limit.gb")),
+    'gte = { ratio = 2, of_trait = "account.limit" }': Share(2, TraitPath("limit", account=True)),
+    'between = [1, { ratio = 2, of_trait = "limit" }]': (1, Share(2, TraitPath("limit"))),
+}
+
+
+@pytest.mark.parametrize("text", SHARES)
+@pytest.mark.parametrize("measure", ['event = "a"', 'event = "a", last = "b"', 'trait = "a"'])
+def test_a_threshold_may_be_a_share_of_a_trait(measure: str, text: str) -> None:
+    found = node(f"{{ {measure}, {text} }}")
+    assert isinstance(found, EventLeaf | TraitLeaf)
+    (stated,) = [found.comparison] if isinstance(found, EventLeaf) else found.condition.comparisons
+    assert stated.operand == SHARES[text]
+
+
+class TestMetrics:
+    """A leaf of a metric is an event leaf with what the metric says put in."""
+
+    def leaf(self, text: str) -> EventLeaf:
+        return leaf(text, METRICS)
+
+    def test_it_draws_what_the_metric_draws(self) -> None:
+        assert self.leaf('metric = "volume", gte = "1MB", within = "7d"') == EventLeaf(
+            EventPattern(prefixes=("data_",)),
+            Comparison("gte", 10**6),
+            (Condition("ok", (Comparison("eq", True),)),),
+            "sum",
+            "bytes",
+            window=Window(7 * DAY),
+            metric="volume",
+            path="when",
+        )
+
+    def test_its_conditions_are_added_to_those_of_the_metric(self) -> None:
+        found = self.leaf('metric = "volume", gt = 1, where = { kind = "x" }, per = "p"')
+        assert [condition.path for condition in found.where] == ["ok", "kind"]
+        assert found.per == "p"
+
+    def test_a_count_is_at_least_one_unless_it_says_more(self) -> None:
+        assert self.leaf('metric = "logins"').comparison == Comparison("gte", 1)
+        assert self.leaf('metric = "tried"').comparison == Comparison("gte", 1)
+
+    def test_all_is_the_number_of_names_that_the_metric_lists(self) -> None:
+        assert self.leaf('metric = "tried", gte = "all"').comparison == Comparison("gte", 2)
+
+    def test_the_latest_value_takes_every_comparison(self) -> None:
+        found = self.leaf('metric = "plan", starts_with = "pro", or_missing = true')
+        assert (found.comparison, found.or_missing) == (Comparison("starts_with", "pro"), True)
 
 
 WINDOWS = {
     "": Window(),
+    ', of = "trial", within = "2d"': Window(2 * DAY, "trial"),
+    ', of = "first:report_*"': Window(None, "first:report_*"),
+    ', of = "trait:trial.ends", from = "-7d"': Window(None, "trait:trial.ends", -7 * DAY),
+    ', of = "trait:account.renews"': Window(None, "trait:account.renews"),
+    ', of = "signup", within = "2d", from = "3h"': Window(2 * DAY, "signup", 3 * HOUR),
     ', within = "7d"': Window(7 * DAY),
     ', of = "signup"': Window(None, "signup"),
     ', within = "4h", of = "signup"': Window(4 * HOUR, "signup"),
@@ -192,7 +358,7 @@ WINDOWS = {
 
 @pytest.mark.parametrize(("text", "expected"), WINDOWS.items(), ids=WINDOWS)
 def test_a_window_rolls_or_is_anchored(text: str, expected: Window) -> None:
-    assert leaf(f'event = "a"{text}').window == expected
+    assert leaf(f'event = "a"{text}', '[project]\ntrial = "t"').window == expected
 
 
 class TestInheritance:
@@ -210,6 +376,45 @@ class TestInheritance:
         assert self.windows('{ event = "a", within = "1d" }, { event = "b", of = "signup" }') == [
             Window(DAY),
             Window(None, "signup"),
+        ]
+
+    def test_a_leaf_that_only_starts_later_inherits_both_parts(self) -> None:
+        assert self.windows('{ event = "a", from = "1d" }') == [Window(7 * DAY, "signup", DAY)]
+
+    def test_sequences_scores_and_metrics_inherit(self) -> None:
+        found = read(
+            """
+            within = "7d"
+            when.all = [
+              { sequence = ["a", "b"] },
+              { score = { gte = 1 }, points = [{ event = "a", add = 1 }] },
+              { metric = "logins" },
+            ]
+            """,
+            METRICS,
+        ).when
+        assert isinstance(found, AllOf)
+        leaves = [p for p in found.parts if isinstance(p, SequenceLeaf | ScoreLeaf | EventLeaf)]
+        assert [part.window for part in leaves] == [Window(7 * DAY)] * 3
+
+    def test_the_leaf_inside_users_inherits_from_it_or_else_from_the_definition(self) -> None:
+        found = read("""
+        subject = "account"
+        within = "7d"
+        when.all = [
+          { users = { event = "a" } },
+          { users = { event = "a" }, within = "1d", of = "signup", from = "1h" },
+          { users = { event = "a", within = "2d" }, within = "1d" },
+          { users = { event = "a", from = "2h" }, of = "signup" },
+        ]
+        """).when
+        assert isinstance(found, AllOf)
+        inner = [part.inner for part in found.parts if isinstance(part, UsersLeaf)]
+        assert [one.window for one in inner if isinstance(one, EventLeaf)] == [
+            Window(7 * DAY),
+            Window(DAY, "signup", HOUR),
+            Window(2 * DAY),
+            Window(None, "signup", 2 * HOUR),
         ]
 
     def test_a_leaf_inherits_through_combinators(self) -> None:
@@ -234,6 +439,118 @@ class TestInheritance:
         (guard,) = found.unless
         assert isinstance(guard, EventLeaf)
         assert guard.window == Window()
+
+
+# -- other leaves --------------------------------------------------------------------------
+
+A, B = EventPattern(frozenset({"a"})), EventPattern(frozenset({"b"}))
+IS_X = Condition("p", (Comparison("eq", "x"),))
+
+LEAVES: dict[str, Leaf] = {
+    'trait = "account.plan.name", eq = "x"': TraitLeaf(
+        Condition("plan.name", (Comparison("eq", "x"),)), account=True, path="when"
+    ),
+    'sequence = ["a", "b"]': SequenceLeaf((A, B), path="when"),
+    'sequence = [["a", "c*"], "*", { feature = "basic" }], where = { p = "x" }, within = "1h"': (
+        SequenceLeaf(
+            (
+                EventPattern(frozenset({"a"}), ("c",)),
+                EventPattern(any=True),
+                EventPattern(frozenset({"b", "c"})),
+            ),
+            (IS_X,),
+            Window(HOUR),
+            "when",
+        )
+    ),
+    'event = "a", growth = 2.0, over = "7d"': GrowthLeaf(A, 2, 7 * DAY, path="when"),
+    'event = "a", growth = "150%", over = "1d", base = "1k", where = { p = "x" }': GrowthLeaf(
+        A, Decimal("1.5"), DAY, 1000, (IS_X,), "when"
+    ),
+    'score = { gte = 7.5 }, points = [{ event = "a", add = -0.5 }]': ScoreLeaf(
+        (EventPoints(A, Decimal("-0.5")),), Comparison("gte", Decimal("7.5")), path="when"
+    ),
+    """
+    score = { between = [1, { ratio = 2, of_trait = "t" }] }, half_life = "30m", within = "1d",
+    points = [
+      { event = "a", add = 5, cap = 30, where = { p = "x" } },
+      { trait = "t", gte = 2, lt = "1k", or_missing = true, add = 20 },
+      { trait = "account.p", eq = "x", add = 1 },
+    ]
+    """: ScoreLeaf(
+        (
+            EventPoints(A, 5, (IS_X,), 30),
+            TraitPoints(Condition("t", (Comparison("gte", 2), Comparison("lt", 1000)), True), 20),
+            TraitPoints(IS_X, 1, account=True),
+        ),
+        Comparison("between", (1, Share(2, TraitPath("t")))),
+        30 * MINUTE,
+        Window(DAY),
+        "when",
+    ),
+}
+
+
+@pytest.mark.parametrize("text", LEAVES)
+def test_a_leaf_is_read_as_what_it_says(text: str) -> None:
+    text = " ".join(text.split())
+    found = node(f"{{ {text} }}", METRICS)
+    assert found == next(leaf for key, leaf in LEAVES.items() if " ".join(key.split()) == text)
+
+
+def test_an_account_counts_its_users_of_whom_a_leaf_holds() -> None:
+    text = (
+        '{ users = { trait = "account.size", gte = 2 }, gte = { ratio = 0.5, of_trait = "seats" } }'
+    )
+    inner = TraitLeaf(Condition("size", (Comparison("gte", 2),)), account=True, path="when.users")
+    half = Comparison("gte", Share(Decimal("0.5"), TraitPath("seats")))
+    assert read(f'subject = "account"\nwhen = {text}').when == UsersLeaf(inner, half, "when")
+
+
+def test_users_are_at_least_one_unless_it_says_more() -> None:
+    found = read('subject = "account"\nwhen = { users = { event = "a" } }').when
+    assert isinstance(found, UsersLeaf)
+    assert found.comparison == Comparison("gte", 1)
+
+
+def test_a_trait_of_an_account_may_be_called_account() -> None:
+    found = read('subject = "account"\nwhen = { trait = "account.size", eq = 1 }').when
+    assert found == TraitLeaf(Condition("account.size", (Comparison("eq", 1),)), path="when")
+
+
+NAMED = """
+[[pql]]
+name = "of_user"
+when = { event = "a" }
+[[pql]]
+name = "of_account"
+subject = "account"
+when = { users = { pql = "of_user" } }
+[[pql]]
+name = "of_account_too"
+subject = "account"
+when = { pql = "of_account" }
+[[pql]]
+name = "of_user_too"
+when.all = [{ pql = "of_account" }, { pql = "of_user" }]
+"""
+
+
+def test_definitions_name_each_other() -> None:
+    _, of_account, of_account_too, of_user_too = read_catalogue(NAMED).definitions
+    inner = PqlLeaf("of_user", "when.users")
+    assert of_account.when == UsersLeaf(inner, Comparison("gte", 1), "when")
+    assert of_account_too.when == PqlLeaf("of_account", "when")
+    assert of_user_too.when == AllOf(
+        (PqlLeaf("of_account", "when.all[0]"), PqlLeaf("of_user", "when.all[1]"))
+    )
+
+
+def test_some_of_several_conditions_are_enough() -> None:
+    found = node('{ at_least = 1, of_these = [{ any = [{ event = "a" }] }, { event = "b" }] }')
+    assert isinstance(found, AtLeast)
+    assert found.needed == 1
+    assert [type(part) for part in found.parts] == [AnyOf, EventLeaf]
 
 
 # -- conditions ----------------------------------------------------------------------------
@@ -286,7 +603,7 @@ def test_every_comparison_of_a_property_holds_for_a_trait_too(text: str) -> None
     comparison = Comparison(*OPERANDS[text])
     assert conditions(f"{{ a = {{ {text} }} }}")["a"].comparisons == (comparison,)
     trait = node(f'{{ trait = "a.b", {text}, or_missing = true }}')
-    assert trait == TraitLeaf(Condition("a.b", (comparison,), or_missing=True), "when")
+    assert trait == TraitLeaf(Condition("a.b", (comparison,), or_missing=True), path="when")
 
 
 PATHS = {
@@ -320,7 +637,7 @@ def test_unless_lists_guards_and_conditions() -> None:
         'when = { event = "a" }\nunless = ["customer", { trait = "b", eq = 1 }, "internal"]',
         '[project]\nconversion = "paid"',
     )
-    condition = TraitLeaf(Condition("b", (Comparison("eq", 1),)), "unless[1]")
+    condition = TraitLeaf(Condition("b", (Comparison("eq", 1),)), path="unless[1]")
     assert found.unless == (Customer(), condition, Internal())
 
 
@@ -330,6 +647,32 @@ def test_unless_lists_guards_and_conditions() -> None:
 def test_absence_is_allowed_in_unless(text: str) -> None:
     found = read(f'when = {{ event = "a" }}\nunless = [{{ all = [{{ event = "b", {text} }}] }}]')
     assert isinstance(found.unless[0], AllOf)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'event = "a", eq = 0',
+        'event = "a", sum = "b", lte = 0.5',
+        'metric = "logins", lt = 3',
+        'score = { lt = 5 }, points = [{ event = "a", add = 1 }]',
+        'event = "a", lt = { ratio = 1, of_trait = "limit" }',
+    ],
+)
+def test_absence_is_allowed_with_a_clock(text: str) -> None:
+    assert read(f"when = {{ {text} }}\nclock = true", METRICS).clock
+
+
+def test_absence_of_users_and_inside_users_is_allowed_with_a_clock() -> None:
+    leaves = '{ users = { event = "a" }, eq = 0 }, { users = { event = "a", lt = 2 } }'
+    assert read(f'subject = "account"\nclock = true\nwhen.all = [{leaves}]').clock
+
+
+@pytest.mark.parametrize(
+    "text", ['max = "b", lt = 1', 'last = "b", eq = 0', 'sum = "b", gt = -0.0']
+)
+def test_what_nothing_at_all_does_not_meet_is_no_absence(text: str) -> None:
+    assert leaf(f'event = "a", {text}')
 
 
 def test_unless_may_be_empty() -> None:

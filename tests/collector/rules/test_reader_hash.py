@@ -15,6 +15,13 @@ key_events = ["a"]
 internal = { email_domain = ["a.example", "b.example"], trait = { staff = true } }
 """
 
+METRICS = """
+[[metric]]
+name = "volume"
+event = "data"
+sum = "bytes"
+"""
+
 FEATURES = """
 basic = ["a", "b"]
 other = ["c"]
@@ -27,19 +34,44 @@ of = "signup"
 when.all = [
   { event = { feature = "basic" }, where = { p = 1, q = { gte = 2, lt = 10 } } },
   { event = "c", distinct = "@day", gte = 3, within = "7d" },
+  { metric = "volume", gte = 0.5 },
+  { score = { gte = 10 }, points = [{ event = "a", add = 5 }], of = "trial" },
+  { pql = "other" },
 ]
+requalify = { after_silence = "90d" }
+cooldown = "30d"
+expires = "10d"
 unless = ["internal", "customer", { trait = "plan", in = ["gold", "silver"] }]
 """
 
 
-def digest(project: str = PROJECT, features: str = FEATURES, definition: str = DEFINITION) -> str:
-    text = f"[project]\n{project}\n[features]\n{features}\n[[pql]]\n{definition}"
-    return read_catalogue(text).definitions[0].hash
+OTHER = """
+name = "other"
+when = { event = "d" }
+title = "Other"
+"""
+
+
+def digest(
+    project: str = PROJECT,
+    features: str = FEATURES,
+    definition: str = DEFINITION,
+    metrics: str = METRICS,
+    other: str = OTHER,
+) -> str:
+    text = f"[project]\n{project}\n[features]\n{features}\n{metrics}\n[[pql]]\n{definition}"
+    return read_catalogue(f"{text}\n[[pql]]\n{other}").definitions[0].hash
 
 
 def changed(part: str, before: str, after: str) -> str:
-    """The hash after one replacement in one of the three parts."""
-    parts = {"project": PROJECT, "features": FEATURES, "definition": DEFINITION}
+    """The hash after one replacement in one of the parts."""
+    parts = {
+        "project": PROJECT,
+        "features": FEATURES,
+        "definition": DEFINITION,
+        "metrics": METRICS,
+        "other": OTHER,
+    }
     assert before in parts[part]
     return digest(**{part: parts[part].replace(before, after)})
 
@@ -57,13 +89,17 @@ SAME_MEANING = [
     ("definition", '{ feature = "basic" }', '["b", "a"]'),
     ("features", '["a", "b"]', '["b", "a"]'),
     ("features", '["c"]', '["d"]'),
-    ("project", "trial_started", "trial_began"),
+    ("definition", '"10d"', '"11d"'),
+    ("definition", 'name = "x"', 'name = "x"\naccept = { L01 = "so" }\nclock = false'),
+    ("definition", '"30d"', '"720h"'),
+    ("definition", '{ metric = "volume", gte', '{ event = "data", sum = "bytes", gte'),
+    ("metrics", 'sum = "bytes"', 'sum = "bytes"\nvalue_metric = true'),
+    ("other", '"Other"', '"Another"'),
     ("project", 'key_events = ["a"]', ""),
     ("project", '"a.example", "b.example"', '"B.example", "a.example"'),
 ]
 
 OTHER_MEANING = [
-    ("definition", 'name = "x"', 'name = "x"\nsubject = "account"'),
     ("definition", '"14d"', '"15d"'),
     ("definition", 'of = "signup"', ""),
     ("definition", "when.all", "when.any"),
@@ -79,6 +115,22 @@ OTHER_MEANING = [
     ("definition", "gte = 3", "gt = 3"),
     ("definition", '"c"', '"c*"'),
     ("definition", '"customer", ', ""),
+    ("definition", '"90d"', '"91d"'),
+    ("definition", '"30d"', '"31d"'),
+    ("definition", 'requalify = { after_silence = "90d" }', ""),
+    ("definition", 'name = "x"', 'name = "x"\nclock = true'),
+    ("definition", 'name = "x"', 'name = "x"\non_change = "forward"'),
+    ("definition", "gte = 0.5", "gte = 0.50000000000000001"),
+    ("definition", "gte = 10 }", "gt = 10 }"),
+    ("definition", "add = 5", "add = 6"),
+    ("definition", "add = 5", "add = 5, cap = 5"),
+    ("definition", 'of = "trial"', 'of = "trial", half_life = "1d"'),
+    ("definition", 'of = "trial"', 'of = "trial", from = "1d"'),
+    ("definition", '{ event = "c", ', '{ event = "c", per = "p", '),
+    ("metrics", 'sum = "bytes"', 'sum = "size"'),
+    ("metrics", 'sum = "bytes"', 'sum = "bytes"\nwhere = { ok = true }'),
+    ("other", '"d"', '"e"'),
+    ("project", "trial_started", "trial_began"),
     ("features", '["a", "b"]', '["a", "b", "c"]'),
     ("project", "UTC", "Europe/Berlin"),
     ("project", "signed_up", "registered"),
@@ -98,6 +150,12 @@ def test_what_means_something_else_has_another_hash(part: str, before: str, afte
     assert changed(part, before, after) != digest()
 
 
+def test_the_same_of_an_account_means_something_else() -> None:
+    user, account = ('name = "x"\nwhen = { event = "a" }\nsubject = ' + s for s in SUBJECTS)
+    assert digest("", "", user) != digest("", "", account)
+
+
+SUBJECTS = ('"user"', '"account"')
 UNUSED = ["timezone = 'Asia/Tokyo'", "signup = 's'", "conversion = 'c'", "internal.trait.t = 1"]
 
 
@@ -107,9 +165,29 @@ def test_what_a_definition_does_not_use_is_not_in_its_hash(setting: str) -> None
     assert digest(project=setting, definition=plain) == digest("", "", plain)
 
 
+@pytest.mark.parametrize(
+    ("setting", "leaf"),
+    [
+        ("timezone = 'Asia/Tokyo'", 'event = "*", distinct = "@day", within = "7d"'),
+        ("signup = 's'", 'event = "a", of = "signup"'),
+        ("trial = 't'", 'event = "a", of = "trial"'),
+    ],
+)
+def test_what_a_leaf_inside_users_uses_is_in_the_hash(setting: str, leaf: str) -> None:
+    text = f'name = "x"\nsubject = "account"\nwhen = {{ users = {{ {leaf} }} }}'
+    assert digest(setting, "", text) != digest("trial = 'u'", "", text)
+
+
+def test_a_change_goes_through_all_that_name_it() -> None:
+    first = 'name = "x"\nsubject = "account"\nwhen = { users = { pql = "second" } }'
+    chain = 'name = "second"\nwhen = { pql = "third" }\n[[pql]]\nname = "third"\nwhen = '
+    once, twice = (digest("", "", first, "", chain + f'{{ event = "a", gte = {n} }}') for n in "12")
+    assert once != twice
+
+
 def test_a_hash_is_the_same_in_every_release() -> None:
     """Stored versions carry these: another value here would replay every history."""
-    assert digest() == "86bfb994f1c23c772e640b53aa2f363f"
+    assert digest() == "29aad3e7314fe1d0817b83bee0229537"
     assert (
-        digest("", "", 'name = "x"\nwhen = { event = "a" }') == "002318a73acb6d7bd1a27da4c6c4bb49"
+        digest("", "", 'name = "x"\nwhen = { event = "a" }') == "67c0016b7b8d73aee6348c1bc18c0f45"
     )

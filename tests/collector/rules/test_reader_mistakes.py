@@ -21,7 +21,9 @@ OPERATORS = (
     '"in", "not_in", "exists", "contains", "starts_with", "ends_with"'
 )
 COUNTED = 'one of "gte", "gt", "lte", "lt", "eq", "ne", "between"'
-NODES = 'one of "event", "trait", "all", "any"'
+LEAVES = '"event", "metric", "trait", "users", "sequence", "growth", "score", "pql"'
+NODES = f'one of {LEAVES}, "all", "any", "at_least"'
+ANCHORS = 'one of "signup", "trial", "first:EVENT", "trait:NAME"'
 DURATION = 'a duration such as "7d"'
 DURATION_UNITS = f"{DURATION}, with one of the units s m h d w"
 QUANTITY_UNITS = (
@@ -30,7 +32,11 @@ QUANTITY_UNITS = (
 )
 PAIR = "a list of two numbers, the lower one first"
 EVENT_FORMS = 'an event name, a list of names, "prefix*", "*" or { feature = "…" }'
-NO_ABSENCE = 'a comparison that 0 does not meet: absence is allowed only in "unless"'
+NO_ABSENCE = (
+    'a comparison that 0 does not meet: absence is allowed only in "unless", or with clock = true'
+)
+DEFINITION_KEYS = ", ".join(f'"{key}"' for key in DEFINITION)
+NO_CIRCLE = "a definition that does not depend on this one"
 
 
 class Mistake(NamedTuple):
@@ -93,6 +99,42 @@ FILES = [
         "no comparison",
         f"a comparison: {OPERATORS}",
     ),
+    Mistake("metric", "▸[metric]", "a table", "an array of tables, each headed by [[metric]]"),
+    Mistake("metric[0]", '▸[[metric]]\nevent = "a"', 'no "name"', 'the key "name"'),
+    Mistake("metric[0]", '▸[[metric]]\nname = "m"', 'no "event"', 'the key "event"'),
+    Mistake(
+        "metric[0].max",
+        '[[metric]]\nname = "m"\nevent = "a"\nsum = "b"\n▸max = "c"',
+        '"max" beside "sum"',
+        'at most one of "distinct", "sum", "max", "last"',
+    ),
+    Mistake(
+        "metric[0].within",
+        '[[metric]]\nname = "m"\nevent = "a"\n▸within = "7d"',
+        'the unknown key "within"',
+        'one of "name", "event", "where", "distinct", "sum", "max", "last", "value_metric"',
+    ),
+    Mistake(
+        "metric[1].name",
+        '[[metric]]\nname = "m"\nevent = "a"\n[[metric]]\nname = ▸"m"\nevent = "b"',
+        '"m" a second time',
+        "a name of its own: line 2 has it",
+    ),
+    Mistake(
+        "metric[0].where.n.gte",
+        '[[metric]]\nname = "m"\nevent = "a"\nwhere.n.gte = ▸{ ratio = 1, of_trait = "b" }',
+        '{ ratio = 1, of_trait = "b" }',
+        "a number",
+    ),
+    Mistake("persona", "persona = ▸5", "5", "an array of tables, each headed by [[persona]]"),
+    Mistake("persona[0]", '▸[[persona]]\ngoal = "a"', 'no "name"', 'the key "name"'),
+    Mistake("persona[0].name", "[[persona]]\nname = ▸5", "5", "a text that is not empty"),
+    Mistake(
+        "persona[0].a.b[0]",
+        '[[persona]]\nname = "p"\na.b = [▸nan]',
+        "nan",
+        "a finite number",
+    ),
     Mistake("pql", "▸[pql]", "a table", "an array of tables, each headed by [[pql]]"),
     Mistake("pql[0]", "pql = [▸5]", "5", "a table"),
     Mistake("pql[0]", '▸[[pql]]\nwhen = { event = "a" }', 'no "name"', 'the key "name"'),
@@ -117,14 +159,26 @@ KEYS = [
         "colour",
         '▸colour = "red"',
         'the unknown key "colour"',
-        "one of " + ", ".join(f'"{key}"' for key in DEFINITION),
+        "one of " + DEFINITION_KEYS,
     ),
     Mistake("subject", 'subject = ▸"acount"', '"acount"', '"account"'),
     Mistake("subject", 'subject = ▸"company"', '"company"', 'one of "user", "account"'),
     Mistake("subject", "subject = ▸true", "true", 'one of "user", "account"'),
     Mistake("kind", 'kind = ▸"crosssell"', '"crosssell"', '"cross_sell"'),
     Mistake("priority", 'priority = ▸"urgent"', '"urgent"', 'one of "high", "normal", "low"'),
-    Mistake("on_change", 'on_change = ▸"forward"', '"forward"', '"retroactive"'),
+    Mistake("on_change", 'on_change = ▸"backward"', '"backward"',
+            'one of "retroactive", "forward"'),
+    Mistake("requalify", 'requalify = ▸"90d"', '"90d"', "a table"),
+    Mistake("requalify", "requalify = ▸{}", 'no "after_silence"', 'the key "after_silence"'),
+    Mistake("requalify.after", 'requalify = { after_silence = "1d", ▸after = 1 }',
+            'the unknown key "after"', '"after_silence"'),
+    Mistake("cooldown", "cooldown = ▸30", "30", DURATION),
+    Mistake("expires", 'expires = ▸"0d"', '"0d"', "a duration above zero and of at most 100 years"),
+    Mistake("clock", 'clock = ▸"yes"', '"yes"', "true or false"),
+    Mistake("accept", 'accept = ▸["L01"]', '["L01"]', "a table"),
+    Mistake("accept.L23", 'accept = { L01 = "known", ▸L23 = "so" }', 'the unknown rule "L23"',
+            '"L22"'),
+    Mistake("accept.L02", 'accept = { L02 = ▸"" }', '""', "a text that is not empty"),
     Mistake("title", "title = ▸1979-05-27", "1979-05-27", "a text that is not empty"),
     Mistake("within", "within = ▸7", "7", DURATION),
     Mistake(
@@ -132,6 +186,12 @@ KEYS = [
     ),
     Mistake("sla", 'sla = ▸"1.5h"', '"1.5h"', 'a whole number before the unit "h"'),
     Mistake("sla", 'sla = ▸"0h"', '"0h"', "a duration above zero and of at most 100 years"),
+    Mistake("from", '▸from = "1d"', 'the unknown key "from"', "one of " + DEFINITION_KEYS),
+    Mistake("of", 'of = ▸"trial"', '"trial"', 'a trial event: set "trial" in [project]'),
+    Mistake("of", 'of = ▸"first:"', '"first:"', 'the name of an event after "first:"'),
+    Mistake("of", 'of = ▸"trait: "', '"trait: "', 'the name of a trait after "trait:"'),
+    Mistake("of", 'of = ▸"trait:account."', '"trait:account."',
+            'the name of a trait after "account."'),
     Mistake("of", 'of = ▸"sign-up"', 'the unknown anchor "sign-up"', '"signup"'),
     Mistake("unless", 'unless = ▸"internal"', '"internal"',
             'a list of "internal", "customer" and conditions'),
@@ -170,7 +230,7 @@ NODE_MISTAKES = [
     Mistake("when.distinct", '{ event = "a", distinct = ▸["b"] }', '["b"]',
             "a text that is not empty"),
     Mistake("when.of", '{ event = "a", of = ▸"birthday" }',
-            'the unknown anchor "birthday"', '"signup"'),
+            'the unknown anchor "birthday"', ANCHORS),
     Mistake("when.within", '{ event = "a", within = ▸"7x" }', '"7x"', DURATION_UNITS),
     Mistake("when.within", '{ event = "*", distinct = "@day", within = ▸"36h" }',
             "a window of 2160 minutes", 'a rolling window of whole days, as "@day" needs'),
@@ -211,6 +271,120 @@ NODE_MISTAKES = [
     Mistake("when.gte", '{ event = "a", gte = ▸0 }', "gte = 0", NO_ABSENCE),
     Mistake("when.ne", '{ event = "a", ne = ▸2 }', "ne = 2", NO_ABSENCE),
     Mistake("when.between", '{ event = "a", between = ▸[0, 2] }', "between = [0, 2]", NO_ABSENCE),
+    # sums, largest and latest values
+    Mistake("when.max", '{ event = "a", sum = "b", ▸max = "c", gte = 1 }', '"max" beside "sum"',
+            'at most one of "distinct", "sum", "max", "last"'),
+    Mistake("when.sum", '{ event = "a", sum = ▸"@day", gte = 1 }', '"@day"', "a property"),
+    Mistake("when.per", '{ event = "a", per = ▸"@user" }', '"@user"', "a property"),
+    Mistake("when", '▸{ event = "a", sum = "b" }', "no comparison", f"a comparison: {COUNTED}"),
+    Mistake("when", '▸{ event = "a", max = "b" }', "no comparison", f"a comparison: {COUNTED}"),
+    Mistake("when", '▸{ event = "a", last = "b" }', "no comparison", f"a comparison: {OPERATORS}"),
+    Mistake("when.contains", '{ event = "a", sum = "b", ▸contains = 1 }', '"contains" of a sum',
+            COUNTED),
+    Mistake("when.exists", '{ event = "a", max = "b", ▸exists = true }',
+            '"exists" of a largest value', COUNTED),
+    Mistake("when.eq", '{ event = "a", max = "b", eq = ▸"c" }', '"c"', QUANTITY_UNITS),
+    Mistake("when.lt", '{ event = "a", sum = "b", lt = ▸0.5 }', "lt = 0.5", NO_ABSENCE),
+    Mistake("when.gte", '{ event = "a", sum = "b", gte = ▸-1 }', "gte = -1", NO_ABSENCE),
+    Mistake("when.or_missing", '{ event = "a", sum = "b", gt = 1, ▸or_missing = true }',
+            '"or_missing" of a sum',
+            'one of "max", "last" beside it: nothing else of events can be missing'),
+    Mistake("when.min", '{ event = "a", ▸min = "b", gte = 1 }', 'the unknown key "min"', '"in"'),
+    # shares
+    Mistake("when.gte.ratio", '{ event = "a", gte = { ratio = ▸0, of_trait = "b" } }', "0",
+            "a number above 0"),
+    Mistake("when.gte", '{ event = "a", gte = ▸{ ratio = 0.5 } }', 'no "of_trait"',
+            'the key "of_trait"'),
+    Mistake("when.gte.of_trait", '{ event = "a", gte = { ratio = 1, of_trait = ▸"account." } }',
+            '"account."', 'the name of a trait after "account."'),
+    Mistake("when.gte.of", '{ event = "a", gte = { ratio = 1, of_trait = "b", ▸of = 1 } }',
+            'the unknown key "of"', 'one of "ratio", "of_trait"'),
+    Mistake("when.eq", '{ event = "a", eq = ▸{ ratio = 1, of_trait = "b" } }',
+            '{ ratio = 1, of_trait = "b" }', "a number"),
+    Mistake("when.lt", '{ event = "a", lt = ▸{ ratio = 1, of_trait = "b" } }',
+            'lt = { ratio = 1, of_trait = "b" }', NO_ABSENCE),
+    Mistake("when.between",
+            '{ trait = "a", between = ▸[{ ratio = 2, of_trait = "b" }, '
+            '{ ratio = 1, of_trait = "b" }] }',
+            '[{ ratio = 2, of_trait = "b" }, { ratio = 1, of_trait = "b"…', PAIR),
+    Mistake("when.where.c.gte", '{ event = "a", where = { c = { gte = ▸{ ratio = 1 } } } }',
+            "{ ratio = 1 }", "a number"),
+    # windows
+    Mistake("when.from", '{ event = "a", ▸from = "1d" }', '"from" without "of"',
+            'also "of": what it is that long before or after'),
+    Mistake("when.from", '{ event = "a", within = "2d", ▸from = "1d" }', '"from" without "of"',
+            'also "of": what it is that long before or after'),
+    Mistake("when.from", '{ event = "a", of = "signup", from = ▸3 }', "3", DURATION),
+    Mistake("when.from", '{ event = "a", of = "signup", from = ▸"-36601d" }', '"-36601d"',
+            "a duration of at most 100 years"),
+    Mistake("when.of", '{ event = "a", of = ▸"trial" }', '"trial"',
+            'a trial event: set "trial" in [project]'),
+    # metrics
+    Mistake("when.metric", '{ metric = ▸"volum", gte = 1 }', 'the unknown metric "volum"',
+            '"volume"'),
+    Mistake("when", '▸{ metric = "volume" }', "no comparison", f"a comparison: {COUNTED}"),
+    Mistake("when.gte", '{ metric = "logins", gte = ▸0.5 }', "0.5", "a whole number, 0 or more"),
+    Mistake("when.sum", '{ metric = "volume", ▸sum = "n", gte = 1 }', 'the unknown key "sum"',
+            'one of "metric", "where", "per", "within", "of", "from", '
+            f'{OPERATORS.removeprefix("one of ")}, "or_missing"'),
+    Mistake("when.within", '{ metric = "days", within = ▸"36h" }', "a window of 2160 minutes",
+            'a rolling window of whole days, as "@day" needs'),
+    # sequences
+    Mistake("when.sequence", '{ sequence = ▸["a"] }', '["a"]', "a list of at least two steps"),
+    Mistake("when.sequence", '{ sequence = ▸"a" }', '"a"', "a list of at least two steps"),
+    Mistake("when.sequence[1]", '{ sequence = ["a", ▸7] }', "7", EVENT_FORMS),
+    Mistake("when.gte", '{ sequence = ["a", "b"], ▸gte = 2 }', 'the unknown key "gte"',
+            'one of "sequence", "where", "within", "of", "from"'),
+    # growth
+    Mistake("when", '▸{ event = "a", growth = 2 }', 'no "over"', 'the key "over"'),
+    Mistake("when", '▸{ growth = 2, over = "7d" }', 'no "event"', 'the key "event"'),
+    Mistake("when.growth", '{ event = "a", growth = ▸0, over = "7d" }', "0", "a number above 0"),
+    Mistake("when.base", '{ event = "a", growth = 2, over = "7d", base = ▸0 }', "0",
+            "a whole number, 1 or more"),
+    Mistake("when.within", '{ event = "a", growth = 2, over = "7d", ▸within = "7d" }',
+            'the unknown key "within"', 'one of "event", "growth", "over", "base", "where"'),
+    # scores
+    Mistake("when.score", '{ score = ▸60, points = [{ event = "a", add = 1 }] }', "60",
+            "a table with one comparison, such as { gte = 60 }"),
+    Mistake("when.score", '{ score = ▸{}, points = [{ event = "a", add = 1 }] }', "no comparison",
+            f"a comparison: {COUNTED}"),
+    Mistake("when.score.gt",
+            '{ score = { gte = 1, ▸gt = 2 }, points = [{ event = "a", add = 1 }] }',
+            '"gt" beside "gte"', 'one comparison; "between" has two ends'),
+    Mistake("when.score.in", '{ score = { ▸in = [1] }, points = [{ event = "a", add = 1 }] }',
+            '"in" of a score', COUNTED),
+    Mistake("when.score.of", '{ score = { ▸of = 1 }, points = [{ event = "a", add = 1 }] }',
+            'the unknown operator "of"', OPERATORS),
+    Mistake("when.score.lt", '{ score = { lt = ▸5 }, points = [{ event = "a", add = 1 }] }',
+            "lt = 5", NO_ABSENCE),
+    Mistake("when", "▸{ score = { gte = 1 } }", 'no "points"', 'the key "points"'),
+    Mistake("when.points", "{ score = { gte = 1 }, points = ▸[] }", "an empty list",
+            "a list of points"),
+    Mistake("when.points[0]", "{ score = { gte = 1 }, points = [▸{ add = 5 }] }",
+            "a table with neither", 'points for an "event", or for a "trait"'),
+    Mistake("when.points[0].trait",
+            '{ score = { gte = 1 }, points = [{ event = "a", ▸trait = "b", add = 5 }] }',
+            'both "event" and "trait"', "only one of them in a table"),
+    Mistake("when.points[0]", '{ score = { gte = 1 }, points = [▸{ event = "a" }] }', 'no "add"',
+            'the key "add"'),
+    Mistake("when.points[0]", '{ score = { gte = 1 }, points = [▸{ trait = "a", add = 1 }] }',
+            "no comparison", f"a comparison: {OPERATORS}"),
+    Mistake("when.points[0].cap",
+            '{ score = { gte = 1 }, points = [{ trait = "a", eq = 1, add = 1, ▸cap = 5 }] }',
+            'the unknown key "cap"', f'one of "trait", "add", {OPERATORS[7:]}, "or_missing"'),
+    # some of several
+    Mistake("when.at_least", '{ at_least = ▸3, of_these = [{ event = "a" }, { event = "b" }] }',
+            "3", "a whole number from 1 to 2"),
+    Mistake("when.at_least", '{ at_least = ▸true, of_these = [{ event = "a" }] }', "true",
+            "a whole number from 1 to 1"),
+    Mistake("when", "▸{ at_least = 1 }", 'no "of_these"', 'the key "of_these"'),
+    Mistake("when", '▸{ of_these = [{ event = "a" }] }', 'no "at_least"', 'the key "at_least"'),
+    # other definitions
+    Mistake("when.pql", '{ pql = ▸"of_user" }', 'the unknown definition "of_user"', '"of_users"'),
+    Mistake("when.gte", '{ pql = "of_users", ▸gte = 2 }', 'the unknown key "gte"', '"pql"'),
+    Mistake("when.pql", '{ pql = ▸"x" }', 'a circle: "x" names "x"', NO_CIRCLE),
+    Mistake("when.users", '{ ▸users = { event = "a" } }', '"users"',
+            'a leaf about one user: "users" is for definitions with subject = "account"'),
     # conditions
     Mistake("when.where", '{ event = "a", where = ▸"b" }', '"b"', "a table"),
     Mistake("when.where", '{ event = "a", where = ▸{} }', "an empty table",
@@ -245,15 +419,65 @@ NODE_MISTAKES = [
             f'one of "trait", {OPERATORS.removeprefix("one of ")}, "or_missing"'),
 ]  # fmt: skip
 
+ACCOUNT_MISTAKES = [
+    Mistake("when.users", "{ users = ▸5 }", "5", "a table"),
+    Mistake("when.users.all", '{ users = { ▸all = [{ event = "a" }] } }', 'the combinator "all"',
+            f"one leaf: one of {LEAVES}"),
+    Mistake("when.users.users", '{ users = { ▸users = { event = "a" } } }', '"users"',
+            'a leaf about one user: "users" is for definitions with subject = "account"'),
+    Mistake("when.gte", '{ users = { event = "a" }, gte = ▸0.5 }', "0.5",
+            "a whole number, 0 or more"),
+    Mistake("when.lt", '{ users = { event = "a" }, lt = ▸3 }', "lt = 3", NO_ABSENCE),
+    Mistake("when.users.lt", '{ users = { event = "a", lt = ▸3 } }', "lt = 3", NO_ABSENCE),
+    Mistake("when.within", '{ users = { pql = "of_users" }, ▸within = "7d" }', '"within"',
+            'no window: the leaf inside "users" looks at none'),
+    Mistake("when.where", '{ users = { event = "a" }, ▸where = { b = 1 } }',
+            'the unknown key "where"',
+            f'one of "users", "within", "of", "from", {OPERATORS.removeprefix("one of ")}'),
+    Mistake("when.pql", '{ pql = ▸"of_users" }', '"of_users", a definition for users',
+            "a definition for accounts, or a count of its users: "
+            'users = { pql = "of_users" }'),
+    Mistake("when.users.pql", '{ users = { pql = ▸"of_accounts" } }',
+            '"of_accounts", a definition for accounts',
+            'a definition for users, as this is about one of the "users"'),
+]  # fmt: skip
+
+SHARED = """
+[features]
+basic = ["a"]
+
+[[metric]]
+name = "volume"
+event = "*"
+sum = "n"
+
+[[metric]]
+name = "logins"
+event = "login"
+
+[[metric]]
+name = "days"
+event = "*"
+distinct = "@day"
+
+[[pql]]
+name = "x"
+"""
+
+OTHERS = """
+[[pql]]
+name = "of_users"
+when = { event = "a" }
+
+[[pql]]
+name = "of_accounts"
+subject = "account"
+when = { event = "a" }
+"""
+
 # Where each of the words that are for a later release would stand; ``WORD`` is the word.
 PLACES = {
     "file": "▸WORD = []",
-    "definition": '[[pql]]\nname = "x"\nwhen = { event = "a" }\n▸WORD = "7d"',
-    "measure": '[[pql]]\nname = "x"\nwhen.all = [{ event = "a" }, { gte = 3, ▸WORD = "a" }]',
-    "event": '[[pql]]\nname = "x"\nwhen = { event = "a", gte = 0.5, ▸WORD = "b" }',
-    "threshold": '[[pql]]\nname = "x"\nwhen = { event = "a", gte = { ▸WORD = 0.8 } }',
-    "anchor": '[[pql]]\nname = "x"\nwhen = { event = "a", of = ▸"WORD" }',
-    "trait": '[[pql]]\nname = "x"\nwhen = { trait = ▸"WORD", eq = 1 }',
 }
 
 
@@ -291,7 +515,12 @@ def test_a_mistake_in_a_definition_is_said_where_it_is(mistake: Mistake) -> None
 
 @pytest.mark.parametrize("mistake", NODE_MISTAKES, ids=[m.text for m in NODE_MISTAKES])
 def test_a_mistake_in_a_condition_is_said_where_it_is(mistake: Mistake) -> None:
-    text = f'[features]\nbasic = ["a"]\n\n[[pql]]\nname = "x"\nwhen = {mistake.text}'
+    check(mistake, f"{SHARED}when = {mistake.text}{OTHERS}", f"pql[0].{mistake.path}")
+
+
+@pytest.mark.parametrize("mistake", ACCOUNT_MISTAKES, ids=[m.text for m in ACCOUNT_MISTAKES])
+def test_a_mistake_in_a_condition_of_an_account_is_said_where_it_is(mistake: Mistake) -> None:
+    text = f'{SHARED}subject = "account"\nwhen = {mistake.text}{OTHERS}'
     check(mistake, text, f"pql[0].{mistake.path}")
 
 
@@ -299,11 +528,49 @@ def test_a_mistake_in_a_condition_is_said_where_it_is(mistake: Mistake) -> None:
     ("place", "word"), [(place, word) for place in LATER for word in sorted(LATER[place])]
 )
 def test_a_word_of_a_later_release_is_said_to_be_one(place: str, word: str) -> None:
-    whole = word + "x" if word[-1] in ":." else word
-    text, line, column = marked(PLACES[place].replace("WORD", whole))
+    text, line, column = marked(PLACES[place].replace("WORD", word))
     (problem,) = problems(text)
-    assert problem.found == f'"{whole}", which is not in this release'
+    assert problem.found == f'"{word}", which is not in this release'
     assert (problem.line, problem.column) == (line, column)
+
+
+# -- circles -------------------------------------------------------------------------------
+
+
+def named(name: str, leaf: str, subject: str = "user") -> str:
+    return f'[[pql]]\nname = "{name}"\nsubject = "{subject}"\nwhen = {leaf}\n'
+
+
+def test_a_circle_is_said_once_at_its_first_definition_with_all_of_its_names() -> None:
+    text = (
+        named("z", '{ pql = "b" }')
+        + named("b", '{ any = [{ event = "e" }, { pql = "c" }] }')
+        + named("c", '{ event = "e" }')
+        + 'unless = [{ pql = "a" }]\n'
+        + named("a", '{ pql = "b" }')
+    )
+    (problem,) = problems(text)
+    assert problem.path == "pql[1].when.any[1].pql"
+    assert problem.found == 'a circle: "b" names "c" names "a" names "b"'
+
+
+def test_a_circle_may_lead_through_the_users_of_an_account() -> None:
+    text = named("of_account", '{ users = { pql = "of_user" } }', "account")
+    (problem,) = problems(text + named("of_user", '{ pql = "of_account" }'))
+    assert problem.path == "pql[0].when.users.pql"
+    assert problem.found == 'a circle: "of_account" names "of_user" names "of_account"'
+
+
+def test_every_circle_is_said() -> None:
+    text = "".join(named(name, f'{{ pql = "{name}" }}') for name in ("a", "b"))
+    found = [problem.found for problem in problems(text)]
+    assert found == ['a circle: "a" names "a"', 'a circle: "b" names "b"']
+
+
+def test_a_long_chain_is_no_circle() -> None:
+    chain = [named(f"d{n}", f'{{ pql = "d{n + 1}" }}') for n in range(2000)]
+    found = read_catalogue("".join([*chain, named("d2000", '{ event = "e" }')])).definitions
+    assert len({definition.hash for definition in found}) == 2001
 
 
 # -- several at once -----------------------------------------------------------------------
@@ -345,12 +612,22 @@ def test_every_mistake_is_found_at_once_in_the_order_of_the_text() -> None:
 def test_what_depends_on_a_mistake_is_not_held_against_the_file() -> None:
     """A broken feature is known, and a threshold of nobody knows what is not judged."""
     text = """
-    features.basic = [5]
+    project = { trial = 5, conversion = 6 }
+    features.basic = [7]
+    metric = [{ name = "m", event = "e", sum = 8 }]
     pql = [
       { name = "x", when = { event = { feature = "basic" }, distinct = "@dya", gte = "2h" } },
+      { name = "y", when = { event = { feature = "basic" }, distinct = "@event", gte = "all" } },
+      { name = "z", when = { metric = "m", gte = 0.5 }, unless = ["customer"] },
+      { name = "v", when = { event = "a", of = "trial", from = "1d" } },
+      { name = "w", of = 9, when = { event = "a", from = "1d" } },
+      { name = "s", subject = 10, when = { users = { pql = "u" } } },
+      { name = "t", clock = 11, when = { event = "a", lt = 3 } },
+      { name = "u", when = 12 },
     ]
     """
-    assert [problem.found for problem in problems(text)] == ["5", '"@dya"']
+    found = [problem.found for problem in problems(text)]
+    assert found == ["5", "6", "7", "8", '"@dya"', "9", "10", "11", "12"]
 
 
 def test_a_long_text_is_cut_where_it_is_shown() -> None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import pytest
 
-from pequel_collector.rules.definition import EventLeaf, TraitLeaf
+from pequel_collector.rules.definition import EventLeaf, Leaf, TraitLeaf
 from pequel_collector.rules.reader import read_catalogue
 from pequel_collector.rules.sentence import describe, describe_leaf
 
 SHARED = """
 [project]
 conversion = "paid"
+trial = "trial_started"
 [features]
 basic = ["project_created", "task_assigned"]
 [[pql]]
@@ -82,15 +85,126 @@ SENTENCES = {
     when.all = [{ event = "a" }]
     within = "1d"
     """: "a user who has a at least once within any 1 day",
+    """
+    when.any = [{ sequence = ["a", "b"], within = "1h" }, { event = "c" }, { pql = "x2" }]
+    """: (
+        "a user who has a followed by b (less than 1 hour from first to last), "
+        "who has c at least once or who has qualified as x2"
+    ),
+    """
+    subject = "account"
+    when.all = [{ users = { event = "a" }, gte = 3 }, { event = "b" }]
+    """: "an account (that has at least 3 members who have a at least once) and that has b at least once",  # noqa: E501
+    """
+    subject = "account"
+    when = { users = { trait = "role", eq = "admin" } }
+    """: 'an account that has at least 1 member whose role is "admin"',
+    """
+    subject = "account"
+    when = { users = { event = "a", gte = 2, within = "30d" } }
+    """: "an account that has at least 1 member who has a at least 2 times within any 30 days",
+    """
+    when = { at_least = 2, of_these = [{ event = "a", within = "7d" }, { event = "b" }, { event = "c", gte = 2 }] }
+    """: (  # noqa: E501
+        "a user who has at least 2 of these: a at least once within any 7 days, "
+        "b at least once and c at least 2 times"
+    ),
+    """
+    when = { at_least = 1, of_these = [{ event = "a" }, { trait = "account.plan", eq = "free" }] }
+    """: (
+        "a user who meets at least 1 of these: (who has a at least once) and "
+        '(whose account.plan is "free")'
+    ),
+    """
+    when = { event = "a", within = "7d", eq = 0 }
+    clock = true
+    requalify = { after_silence = "90d" }
+    cooldown = "30d"
+    on_change = "forward"
+    """: (
+        "a user who has no a within any 7 days; time alone may complete it; "
+        "again after 90 days without an event; not twice within 30 days; "
+        "a change counts only what comes after it"
+    ),
+}
+
+OTHERS = """
+[[pql]]
+name = "x2"
+when = { event = "a" }
+"""
+
+LEAVES = {
+    'event = "a", growth = 2.0, over = "7d", base = 50, where = { b = 1 }': (
+        "a (where b is 1) at least 2 times as often in the last 7 days "
+        "as in the 7 days before (at least 50 then)"
+    ),
+    'sequence = ["a", ["b", "c*"], "*"], where = { d = 1 }': (
+        "a followed by (any of b or c*) followed by any event (each where d is 1)"
+    ),
+    'sequence = ["a", "b"], within = "1d", of = "trial"': (
+        "a followed by b within 1 day of the start of the trial"
+    ),
+    'score = { gte = 1 }, points = [{ event = "a", add = 2.5 }]': (
+        "a score of at least 1 (2.5 for each a)"
+    ),
+    """
+    score = { lt = 1 }, half_life = "14d", within = "30d", points = [
+      { event = ["a", "b"], add = 5, cap = 30, where = { c = 1 } },
+      { event = "*", add = 1 },
+      { trait = "account.size", gte = 200, add = 20 },
+      { trait = "kind", ne = "x", or_missing = true, add = -30 },
+    ]
+    """: (
+        "a score of less than 1 (5 for each (any of a or b) (where c is 1) up to 30, "
+        "1 for each event, 20 while account.size is at least 200 and "
+        '-30 while kind is not "x" or is missing; points for events halve every 14 days) '
+        "within any 30 days"
+    ),
+    'pql = "x2"': "qualified as x2",
 }
 
 EVENT_LEAVES = {
+    'event = "a", sum = "b", gte = "10GB"': "a with b adding up to at least 10,000,000,000",
+    'event = "a", sum = "b", lt = 0.5': "a with b adding up to less than 0.5",
+    'event = "a", max = "b", lt = 3': "a with a largest b that is less than 3",
+    'event = "a", last = "b", eq = "x", or_missing = true': (
+        'a with a latest b that is "x" or is missing'
+    ),
+    'event = "a", last = "b", gte = { ratio = "80%", of_trait = "account.limit" }': (
+        "a with a latest b that is at least 0.8 × account.limit"
+    ),
+    'event = "a", gte = { ratio = 0.5, of_trait = "b c" }': 'a at least 0.5 × "b c" times',
+    'event = "a", gte = 10, per = "session", within = "1d"': (
+        "a at least 10 times for one and the same session within any 1 day"
+    ),
+    'event = "a", eq = 0, per = "b"': "a exactly 0 times for one and the same b",
+    'event = "a", of = "trial"': "a at least once since the start of the trial",
+    'event = "a", of = "first:Project Created"': (
+        'a at least once since the first "Project Created"'
+    ),
+    'event = "a", of = "first:report_*"': "a at least once since the first report_* event",
+    'event = "a", of = "first:*"': "a at least once since the first event",
+    'event = "a", of = "trait:renews", within = "2d"': (
+        "a at least once within 2 days of the date in renews"
+    ),
+    'event = "a", of = "signup", from = "3h", within = "2d"': (
+        "a at least once from 3 hours to 2 days after sign-up"
+    ),
+    'event = "a", of = "signup", from = "-7d"': ("a at least once from 7 days before sign-up on"),
+    'event = "a", of = "signup", from = "-7d", within = "1d"': (
+        "a at least once from 7 days before to 1 day after sign-up"
+    ),
+    'event = "event"': '"event" at least once',
     'event = "a", gte = 2': "a at least 2 times",
     'event = "a", gt = 1000': "a more than 1,000 times",
     'event = "a", eq = 1': "a exactly once",
     'event = "a", lt = 3': "a fewer than 3 times",
     'event = "a", lte = 1': "a at most once",
     'event = "a", lt = 1': "no a",
+    'event = "*", eq = 0': "no event",
+    'event = "a*", eq = 0': "no a* event",
+    'event = ["a", "b"], eq = 0': "none of a or b",
     'event = "a", ne = 3': "a other than 3 times",
     'event = "a", between = [1, 5]': "a between 1 and 5 times",
     'event = "a", within = "90m"': "a at least once within any 90 minutes",
@@ -133,8 +247,15 @@ TRAIT_LEAVES = {
 
 @pytest.mark.parametrize(("text", "sentence"), SENTENCES.items())
 def test_a_definition_is_one_sentence(text: str, sentence: str) -> None:
-    (definition,) = read_catalogue(SHARED + text).definitions
+    definition = read_catalogue(SHARED + text + OTHERS).definitions[0]
     assert describe(definition) == sentence
+
+
+@pytest.mark.parametrize(("text", "phrase"), LEAVES.items(), ids=LEAVES)
+def test_a_leaf_says_all_that_it_asks_for(text: str, phrase: str) -> None:
+    guarded = f'when = {{ event = "x" }}\nunless = [{{ {" ".join(text.split())} }}]{OTHERS}'
+    (leaf,) = read_catalogue(SHARED + guarded).definitions[0].unless
+    assert describe_leaf(cast("Leaf", leaf)) == phrase
 
 
 @pytest.mark.parametrize(("text", "phrase"), EVENT_LEAVES.items(), ids=EVENT_LEAVES)

@@ -254,3 +254,70 @@ def test_windows_line_ends_move_nothing(text: str) -> None:
 
 def placed_values(document: Document) -> Iterator[tuple[Place, Any]]:
     return ((document.places[path], value) for path, value in walk(document.data))
+
+
+# -- what was written ----------------------------------------------------------------------
+
+FILE = '''\
+# the file
+[project]
+a = 1
+
+# about the first
+[[pql]] # here
+name = "x"
+when.all = [
+  1, # one
+]
+# at its end
+
+# ---- a chapter ----
+
+  [pql.below]
+  b = """
+  [[pql]]
+  """  # a text
+# about the second
+[[pql]]
+name = "y"
+
+[other]
+c = 1
+
+[pql.again]
+d = 1
+# the end'''
+
+
+def test_a_table_is_from_its_header_to_its_last_line_with_its_comments() -> None:
+    first = parse(FILE).written(("pql", 0))
+    assert first.startswith("[[pql]] # here\nname")
+    assert "# ---- a chapter ----" in first
+    assert first.endswith('"""  # a text')
+
+
+def test_comments_right_below_the_last_line_belong_to_it_unless_a_header_follows() -> None:
+    assert parse("[a]\nb = 1\n# mine\n\n[c]").written(("a",)) == "[a]\nb = 1\n# mine"
+    assert parse("[a]\nb = 1\n# not mine\n[c]").written(("a",)) == "[a]\nb = 1"
+    assert parse("[a]\nb = 1\n\n# not mine\n").written(("a",)) == "[a]\nb = 1"
+
+
+def test_a_table_may_be_written_in_several_parts() -> None:
+    expected = '[[pql]]\nname = "y"\n\n[pql.again]\nd = 1\n# the end'
+    assert parse(FILE).written(("pql", 1)) == expected
+
+
+def test_a_table_without_a_header_is_what_stands_between_its_braces() -> None:
+    assert parse("a = [{ b = 1 }, { c = 2 }]").written(("a", 1)) == "{ c = 2 }"
+
+
+def test_what_was_written_keeps_the_ends_of_its_lines() -> None:
+    assert parse("\ufeff[a]\r\nb = 1\r\n\r\n[c]").written(("a",)) == "[a]\r\nb = 1"
+
+
+@given(documents())
+def test_tables_are_pieces_of_the_text(text: str) -> None:
+    document = parse(text)
+    for table in document.tables:
+        first = document.written(table.path).partition("\n")[0]
+        assert any(line.startswith(first) for line in text.split("\n"))

@@ -1,8 +1,9 @@
-"""Traits, group calls, histories, leads, and what people decide: kept and found again."""
+"""Traits, group calls, leads, their ledger, and what people decide: kept and found again."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from pequel_collector.model import JSON, Key, Lead, Rejection
 from pequel_collector.ports import (
+    Change,
     LeadCursor,
     LeadFilter,
     Membership,
@@ -26,7 +28,7 @@ def traits(store: Store, *added: tuple[str, int, str, JSON], of: str = "u:ada") 
         with store.writing() as tx:
             tx.add_traits([Trait(of, name, time, mid, value)])
     with store.reading() as view:
-        return view.traits([of])[of]
+        return view.traits({of: [of]})[of]
 
 
 class TestTraits:
@@ -53,9 +55,30 @@ class TestTraits:
         with store.writing() as tx:
             tx.add_traits([Trait(key, "n", 1, f"m{i}", i) for i, key in enumerate(subjects)])
         with store.reading() as view:
-            assert view.traits(subjects) == {key: {"n": i} for i, key in enumerate(subjects)}
-            assert view.traits(["u:x", "u:3"]) == {"u:x": {}, "u:3": {"n": 3}}
-            assert view.traits([]) == {}
+            found = view.traits({key: [key] for key in subjects})
+            assert found == {key: {"n": i} for i, key in enumerate(subjects)}
+            assert view.traits({"u:x": ["u:x"], "u:3": ["u:3"]}) == {"u:x": {}, "u:3": {"n": 3}}
+            assert view.traits({"u:3": []}) == {"u:3": {}}
+            assert view.traits({}) == {}
+
+    def test_of_a_person_are_the_latest_of_all_ids(self, store: Store) -> None:
+        values = [
+            ("u:ada", "plan", 1, "m1", "free"),
+            ("a:v1", "plan", 2, "m2", "pro"),
+            ("u:ada", "size", 5, "a", 1),
+            ("u:old", "size", 5, "b", 2),
+            ("u:ada", "city", 1, "m1", "Bonn"),
+            ("a:v1", "city", 3, "m3", None),
+            ("u:old", "city", 2, "m2", "Köln"),
+        ]
+        with store.writing() as tx:
+            tx.add_traits([Trait(*value) for value in values])
+        with store.reading() as view:
+            found = view.traits({"u:ada": ["u:ada", "a:v1", "u:old"], "u:old": ["u:old"]})
+        assert found == {
+            "u:ada": {"plan": "pro", "size": 2},
+            "u:old": {"size": 2, "city": "Köln"},
+        }
 
     def test_have_any_name_and_text(self, store: Store) -> None:
         texts = ["\0", "\ud800", "\ufdd0", "null", "é😀", '"', ""]
@@ -78,49 +101,6 @@ def test_memberships_are_in_order_of_time_and_then_of_id(store: Store) -> None:
         }
         assert view.memberships({"u:bob": 1}) == {"u:bob": [Membership("u:bob", 5, "c", "globex")]}
         assert view.memberships([]) == {}
-
-
-class TestHistories:
-    def test_are_what_was_saved_last(self, store: Store) -> None:
-        with store.writing() as tx:
-            tx.save_histories({"u:ada": "1", "u:bob": "x" * 20_000, "g:acme": "\0\ud800é"})
-            tx.save_histories({"u:ada": "2"})
-            tx.save_histories({})
-        with store.reading() as view:
-            asked = ["u:ada", "u:bob", "g:acme", "u:eve"]
-            assert view.histories(asked) == {
-                "u:ada": "2",
-                "u:bob": "x" * 20_000,
-                "g:acme": "\0\ud800é",
-            }
-            assert view.histories([]) == {}
-
-    def test_of_many_subjects_are_saved_and_found_together(self, store: Store) -> None:
-        pages = {f"u:{i}": f"page {i}" for i in range(7_000)}
-        with store.writing() as tx:
-            tx.save_histories(pages)
-        with store.reading() as view:
-            assert view.histories(pages.keys()) == pages
-
-    def test_have_sealed_pages_in_order(self, store: Store) -> None:
-        with store.writing() as tx:
-            tx.save_histories({"u:ada": "open"})
-            tx.seal("u:ada", ((i, f"page {i}") for i in (10, 2, 1)))
-            tx.seal("u:ada", [(2, "page two"), (3, "page 3")])
-            tx.seal("u:bob", [])
-        with store.reading() as view:
-            assert view.sealed("u:ada") == ["page 1", "page two", "page 3", "page 10"]
-            assert view.histories(["u:ada"]) == {"u:ada": "open"}
-            assert view.sealed("u:bob") == []
-
-    def test_are_forgotten_with_every_page(self, store: Store) -> None:
-        with store.writing() as tx:
-            tx.save_histories({"u:ada": "open", "u:bob": "open"})
-            tx.seal("u:ada", [(1, "page 1")])
-            tx.forget_history("u:ada")
-        with store.reading() as view:
-            assert view.histories(["u:ada", "u:bob"]) == {"u:bob": "open"}
-            assert view.sealed("u:ada") == []
 
 
 def lead(number: int, **more: Any) -> Lead:
@@ -156,6 +136,8 @@ class TestALead:
             owner="team:\0",
             due_at=6,
             account="acme",
+            expires_at=7,
+            merged_into="l9",
             flags=["late"],
             evidence={"sentence": "\0 é", "leaves": [{"observed": 2**70}]},
         )
@@ -167,7 +149,9 @@ class TestALead:
             assert view.leads_of(["u:ada\ud800"]) == {"u:ada\ud800": [full]}
 
     def test_changes_when_it_is_saved_again(self, store: Store) -> None:
-        changed = lead(1, state="won", priority="high", qualified_at=9, flags=["restated"])
+        changed = lead(
+            1, state="won", priority="high", qualified_at=9, expires_at=8, flags=["restated"]
+        )
         save(store, lead(1), lead(2, priority="high"))
         save(store, lead(1, state="lost"), changed)
         with store.reading() as view:
@@ -282,10 +266,118 @@ class TestTheListOfLeads:
         assert listed(store, 2, LeadCursor(1, 7, "l007"), state="won") == "53"
 
 
+class TestALeadThatExpires:
+    """Leads 0 to 5 expire at 0 to 5; 6 does not; 7 is won, and 8 was put down as expired."""
+
+    @pytest.fixture(autouse=True)
+    def _saved(self, store: Store) -> None:
+        priorities = ["normal", "low", "high"]
+        timed = [lead(i, expires_at=i, priority=priorities[i % 3]) for i in range(6)]
+        worked = lead(7, expires_at=1, state="won"), lead(8, state="expired")
+        save(store, *timed, lead(6), *worked)
+
+    @pytest.mark.parametrize(
+        ("state", "now", "found"),
+        [
+            ("expired", 3, "28301"),
+            ("new", 3, "564"),
+            ("won", 3, "7"),
+            (None, 3, "528763041"),
+            ("expired", 9, "5283041"),
+            ("expired", -1, "8"),
+            ("expired", None, "8"),
+            ("new", None, "5263041"),
+            ("new", 0, "526341"),
+        ],
+    )
+    def test_is_listed_as_what_it_is_by_now(
+        self, store: Store, state: str | None, now: int | None, found: str
+    ) -> None:
+        assert listed(store, state=state, now=now) == found
+
+    def test_is_given_back_as_expired_in_the_list_alone(self, store: Store) -> None:
+        with store.reading() as view:
+            found = {lead.id[-1]: lead.state for lead, _ in view.leads(LeadFilter(now=2), 99)}
+            kept = [view.lead(f"l00{i}") for i in range(9)]
+        assert found == {
+            **dict.fromkeys("012", "expired"), **dict.fromkeys("3456", "new"),
+            "7": "won", "8": "expired",
+        }  # fmt: skip
+        assert [lead.state for lead in kept if lead] == ["new"] * 7 + ["won", "expired"]
+
+    def test_is_listed_page_by_page(self, store: Store) -> None:
+        for limit in range(1, 8):
+            pages, after = "", None
+            with store.reading() as view:
+                while page := view.leads(LeadFilter(state="expired", now=9), limit, after):
+                    pages += "".join(found.id[-1] for found, _ in page)
+                    after = page[-1][1]
+            assert pages == "5283041"
+
+
+def test_leads_are_filtered_by_the_traits_of_all_ids_of_their_person(store: Store) -> None:
+    save(store, lead(1), lead(2))
+    with store.writing() as tx:
+        tx.set_persons({"a:v1": "u:1", "u:old": "u:1"})
+        tx.add_traits([Trait("u:1", "country", 1, "m1", "US")])
+        tx.add_traits([Trait("u:old", "country", 3, "m3", "DE")])
+        tx.add_traits([Trait("a:v1", "country", 2, "m2", "FR")])
+    assert [listed(store, country=country) for country in ("DE", "US", "FR")] == ["1", "", ""]
+
+
+def change(lead: str, at: int, what: str = "restated", **more: Any) -> Change:
+    """An entry of the ledger of which only the order matters, unless more is said."""
+    return Change(lead, at, what, **{"before": None, "after": {}} | more)
+
+
+class TestTheLedger:
+    def test_is_of_each_lead_in_the_order_in_which_it_was_written(self, store: Store) -> None:
+        first, second, third = change("l1", 9), change("l1", 3), change("l1", 3)
+        with store.writing() as tx:
+            tx.log([first, change("l2", 5), second])
+            tx.log([])
+            assert tx.changes("l1") == [first, second]
+        with store.writing() as tx:
+            tx.log([third])
+        with store.reading() as view:
+            assert view.changes("l1") == [first, second, third]
+            assert view.changes("l3") == []
+
+    def test_keeps_what_changed_and_why(self, store: Store) -> None:
+        full = Change(
+            lead="l1",
+            at=7,
+            what="voided",
+            before={"qualified_at": 2**60, "flags": ["\0"]},
+            after=None,
+            reason="\ud800é",
+            actor="team:\0",
+        )
+        with store.writing() as tx:
+            tx.log([full])
+        with store.reading() as view:
+            assert view.changes("l1") == [full]
+
+
+def test_tallies_are_added_up_and_told_with_the_totals(store: Store) -> None:
+    with store.writing() as tx:
+        tx.count({"unattributed": 2, "conflicts\0": 1})
+        tx.count({})
+    with suppress(ZeroDivisionError), store.writing() as tx:
+        tx.count({"unattributed": 7})
+        raise ZeroDivisionError
+    with store.writing() as tx:
+        tx.count({"unattributed": 2**40})
+        assert {type(number) for number in tx.totals().values()} == {int}
+        assert tx.totals() == {
+            "messages": 0, "leads": 0, "refused": 0, "unattributed": 2 + 2**40, "conflicts\0": 1,
+        }  # fmt: skip
+
+
 class TestWhatPeopleDecide:
     def test_versions_are_listed_oldest_first(self, store: Store) -> None:
         versions = [
-            Version("b", 1, "h1", 5, {"when": [1.5, "\0"]}),
+            Version("b", 1, "h1", 5, {"when": [1.5, "\0"]}, '[[pql]]\nname = "\0é"\n'),
             Version("a", 1, "h2", 6, None),
             Version("b", 2, "h3", 7, []),
         ]

@@ -1,24 +1,44 @@
-"""A store is a dict of messages, whatever is done to it and however its blocks fall."""
+"""A store is a few dicts, whatever is done to it and however its blocks fall."""
 
 from __future__ import annotations
 
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass, field
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pequel_collector.model import JSON, Message, Stored, account_key, kind_of
-from pequel_collector.ports import Reading, Store, Trait, Writing
+from pequel_collector.model import JSON, Lead, Message, Stored, account_key, kind_of
+from pequel_collector.ports import (
+    Cell,
+    Change,
+    LeadFilter,
+    Link,
+    Reading,
+    Store,
+    Trait,
+    Writing,
+)
 from pequel_collector.store import open_store
 
+TABLES = (
+    "event", "posting", "trait", "block", "link", "person", "history", "sealed_page", "cell", "due",
+    "tally", "lead", "change",
+)  # fmt: skip
+EVERYONE = ["u:ada", "u:bob", "u:é", "u:x", "a:v1", "g:acme", "g:globex", "g:x"]
+SENDERS = ["u:ada", "u:bob", "u:é", "a:v1"]
+GROUPS = [["u:ada", "a:v1"], ["u:bob", "g:acme", "u:x"], EVERYONE]
+STATES = ["new", "won", "expired", "voided"]
+
 IDS = st.sampled_from(["a", "B", "é", "\uffff", "😀", *(f"m{i}" for i in range(15))])
-SUBJECTS = st.sampled_from(["u:ada", "u:bob", "u:é", "a:v1"])
+SUBJECTS = st.sampled_from(SENDERS)
 ACCOUNTS = st.sampled_from([None, "acme", "globex"])
 TIMES = st.integers(0, 4)
-EVERYONE = ["u:ada", "u:bob", "u:é", "u:x", "a:v1", "g:acme", "g:globex", "g:x"]
+PAGES = st.integers(1, 4)
+BODIES = st.sampled_from([b"", b"x", bytes(range(256))])
 
 
 @dataclass
@@ -27,14 +47,47 @@ class Model:
 
     messages: dict[str, Stored] = field(default_factory=dict)
     traits: dict[tuple[str, str, int, str], JSON] = field(default_factory=dict)
+    links: dict[tuple[str, str], Link] = field(default_factory=dict)
+    persons: dict[str, str] = field(default_factory=dict)
+    histories: dict[str, bytes] = field(default_factory=dict)
+    pages: dict[tuple[str, int], bytes] = field(default_factory=dict)
+    cells: dict[tuple[str, int, str, int], bytes | None] = field(default_factory=dict)
+    due: dict[str, int] = field(default_factory=dict)
+    tallies: Counter[str] = field(default_factory=Counter)
+    leads: dict[str, Lead] = field(default_factory=dict)
+    ledger: list[Change] = field(default_factory=list)
 
-    def copy(self) -> Model:
-        return Model(dict(self.messages), dict(self.traits))
-
-    def of(self, key: str) -> list[Stored]:
-        """The messages of a subject, in order."""
-        found = [s for s in self.messages.values() if key in _keys(s)]
+    def of(self, *keys: str) -> list[Stored]:
+        """The messages of subjects, in order."""
+        found = [s for s in self.messages.values() if not _keys(s).isdisjoint(keys)]
         return sorted(found, key=lambda s: (s.message.time, s.message.mid))
+
+    def ids_of(self, person: str) -> list[str]:
+        return [person, *sorted(id_ for id_, whose in self.persons.items() if whose == person)]
+
+    def traits_of(self, ids: list[str]) -> dict[str, JSON]:
+        """The latest values of all these ids, without those that are unset."""
+        found = [key for key in self.traits if key[0] in ids]
+        latest = {key[1]: self.traits[key] for key in sorted(found, key=lambda key: key[2:])}
+        return {name: value for name, value in latest.items() if value is not None}
+
+    def cells_of(self, subject: str, slot: int) -> dict[str, bytes]:
+        places = sorted(place for place in self.cells if place[:2] == (subject, slot))
+        latest = {place[2]: self.cells[place] for place in places}
+        return {key: body for key, body in latest.items() if body is not None}
+
+    def listed(self, state: str | None, now: int | None) -> list[Lead]:
+        """Leads in their state by now: all but the voided, or those of one state."""
+        leads = [_as_of(now, lead) for lead in self.leads.values()]
+        wanted = [s for s in STATES if s != "voided"] if state is None else [state]
+        ranks = {"high": 0, "normal": 1, "low": 2}
+        found = [lead for lead in leads if lead.state in wanted]
+        return sorted(found, key=lambda lead: (ranks[lead.priority], -lead.marked_at, lead.id))
+
+
+def _as_of(now: int | None, lead: Lead) -> Lead:
+    is_over = None not in {now, lead.expires_at} and lead.expires_at <= now  # type: ignore[operator]
+    return replace(lead, state="expired") if lead.state == "new" and is_over else lead
 
 
 def _keys(stored: Stored) -> set[str]:
@@ -75,6 +128,98 @@ class Set(NamedTuple):
         model.traits.setdefault(self.trait[:4], self.trait.value)
 
 
+class AddLinks(NamedTuple):
+    links: list[Link]
+
+    def apply(self, tx: Writing, model: Model) -> None:
+        tx.add_links(self.links)
+        for link in self.links:
+            known = model.links.get((link.id, link.user), link)
+            model.links[link.id, link.user] = min(known, link, key=lambda k: (k.time, k.mid))
+
+
+class SetPersons(NamedTuple):
+    persons: dict[str, str]
+
+    def apply(self, tx: Writing, model: Model) -> None:
+        tx.set_persons(self.persons)
+        for id_, person in self.persons.items():
+            model.persons[id_] = person
+            if id_ == person:
+                del model.persons[id_]
+
+
+class Save(NamedTuple):
+    pages: dict[str, bytes]
+
+    def apply(self, tx: Writing, model: Model) -> None:
+        tx.save_histories(self.pages)
+        model.histories |= self.pages
+
+
+class Seal(NamedTuple):
+    subject: str
+    number: int
+    body: bytes
+    cells: list[Cell]
+
+    def apply(self, tx: Writing, model: Model) -> None:
+        tx.seal(self.subject, self.number, self.body, self.cells)
+        model.pages[self.subject, self.number] = self.body
+        for slot, key, body in self.cells:
+            model.cells[self.subject, slot, key, self.number] = body
+
+
+class Unseal(NamedTuple):
+    subject: str
+    number: int
+
+    def apply(self, tx: Writing, model: Model) -> None:
+        tx.unseal(self.subject, self.number)
+        for kept in (model.pages, model.cells):
+            for place in [p for p in kept if p[0] == self.subject and p[-1] >= self.number]:
+                del kept[place]  # type: ignore[attr-defined]
+
+
+class Forget(NamedTuple):
+    subject: str
+
+    def apply(self, tx: Writing, model: Model) -> None:
+        tx.forget_history(self.subject)
+        model.histories.pop(self.subject, None)
+        for kept in (model.pages, model.cells):
+            for place in [p for p in kept if p[0] == self.subject]:
+                del kept[place]  # type: ignore[attr-defined]
+
+
+class SetDue(NamedTuple):
+    times: dict[str, int | None]
+
+    def apply(self, tx: Writing, model: Model) -> None:
+        tx.set_due(self.times)
+        due = model.due | self.times
+        model.due = {subject: time for subject, time in due.items() if time is not None}
+
+
+class Count(NamedTuple):
+    tallies: dict[str, int]
+
+    def apply(self, tx: Writing, model: Model) -> None:
+        tx.count(self.tallies)
+        model.tallies.update(self.tallies)
+
+
+class Qualify(NamedTuple):
+    lead: Lead
+
+    def apply(self, tx: Writing, model: Model) -> None:
+        entry = Change(self.lead.id, 0, "opened", None, {"state": self.lead.state})
+        tx.save_leads([self.lead])
+        tx.log([entry])
+        model.leads[self.lead.id] = self.lead
+        model.ledger.append(entry)
+
+
 class Look(NamedTuple):
     times: int
 
@@ -83,13 +228,24 @@ class Look(NamedTuple):
             compare(tx, model)
 
 
-Step = Append | Attribute | Set | Look
+Step = (
+    Append | Attribute | Set | AddLinks | SetPersons | Save | Seal | Unseal | Forget | SetDue
+    | Count | Qualify | Look
+)  # fmt: skip
 MESSAGES = st.lists(
     st.tuples(IDS, SUBJECTS, TIMES, ACCOUNTS, st.sampled_from([None, "x", "y"])),
     max_size=8,
     unique_by=lambda message: message[0],
 )
-STEPS = st.one_of(
+LEADS = st.builds(
+    lambda number, **more: Lead(f"l{number}", "d", 1, f"u:{number}", 1, 0, **more),
+    st.integers(0, 5),
+    marked_at=TIMES,
+    state=st.sampled_from(STATES),
+    priority=st.sampled_from(["high", "normal", "low"]),
+    expires_at=st.none() | TIMES,
+)
+FACTS = st.one_of(
     st.builds(Append, MESSAGES),
     st.builds(Attribute, SUBJECTS, st.lists(ACCOUNTS, max_size=8)),
     st.builds(
@@ -98,11 +254,35 @@ STEPS = st.one_of(
             Trait, SUBJECTS, st.sampled_from("pq"), TIMES, IDS, st.sampled_from([None, 1, 2])
         ),
     ),
-    st.builds(Look, st.integers(1, 2)),
 )
+IDENTITY = st.one_of(
+    st.builds(AddLinks, st.lists(st.builds(Link, SUBJECTS, SUBJECTS, TIMES, IDS), max_size=4)),
+    st.builds(SetPersons, st.dictionaries(SUBJECTS, SUBJECTS, max_size=3)),
+)
+HISTORIES = st.one_of(
+    st.builds(Save, st.dictionaries(SUBJECTS, BODIES, max_size=3)),
+    st.builds(
+        Seal,
+        SUBJECTS,
+        PAGES,
+        BODIES,
+        st.lists(
+            st.builds(Cell, st.integers(0, 1), st.sampled_from("aé"), st.none() | BODIES),
+            max_size=4,
+        ),
+    ),
+    st.builds(Unseal, SUBJECTS, PAGES),
+    st.builds(Forget, SUBJECTS),
+    st.builds(SetDue, st.dictionaries(SUBJECTS, st.none() | TIMES, max_size=3)),
+)
+LEDGER = st.one_of(
+    st.builds(Count, st.dictionaries(st.sampled_from("ab"), st.integers(0, 2**40), max_size=2)),
+    st.builds(Qualify, LEADS),
+)
+STEPS = st.one_of(FACTS, IDENTITY, HISTORIES, LEDGER, st.builds(Look, st.integers(1, 2)))
 TRANSACTIONS = st.lists(
     st.tuples(
-        st.lists(STEPS, min_size=1, max_size=4), st.sampled_from(["ok", "ok", "fail", "open"])
+        st.lists(STEPS, min_size=1, max_size=5), st.sampled_from(["ok", "ok", "fail", "open"])
     ),
     min_size=1,
     max_size=6,
@@ -122,7 +302,7 @@ def test_a_store_answers_as_a_dict_would(
         if ending == "open":
             store.close()
             store = open_store(store_url, block_size=block_size)
-        after = model.copy()
+        after = deepcopy(model)
         with suppress(ZeroDivisionError), store.writing() as tx:
             for step in steps:
                 step.apply(tx, after)
@@ -135,32 +315,74 @@ def test_a_store_answers_as_a_dict_would(
 
 
 def compare(view: Reading, model: Model) -> None:
-    """Ask every question about messages and traits."""
-    for key in EVERYONE:
-        found = model.of(key)
-        assert list(view.events(key)) == found
-        assert list(view.events(key, 1, 3)) == [s for s in found if 1 <= s.message.time <= 3]
+    """Ask every question."""
+    compare_messages(view, model)
+    compare_persons(view, model)
+    compare_histories(view, model)
+    compare_leads(view, model)
+
+
+def compare_messages(view: Reading, model: Model) -> None:
+    for keys in [*([key] for key in EVERYONE), *GROUPS]:
+        found = model.of(*keys)
+        assert list(view.events(keys)) == found
+        assert list(view.events(keys, 1, 3)) == [s for s in found if 1 <= s.message.time <= 3]
         names = (s.message.name for s in found if s.message.name is not None)
-        assert view.counts(key) == Counter(names)
+        assert view.counts(keys) == Counter(names)
         times = [s.message.time for s in found]
-        assert view.span(key) == ((min(times), max(times)) if times else None)
+        assert view.span(keys) == ((min(times), max(times)) if times else None)
     every = list(model.messages.values())
     assert view.known([*model.messages, "unknown"]) == model.messages.keys()
     assert view.newest() == max((s.message.time for s in every), default=None)
-    assert list(view.subjects()) == sorted({k for s in every for k in _keys(s) if kind_of(k)})
     assert {s.message.mid for s in view.latest(100)} == model.messages.keys()
-    current: dict[str, dict[str, JSON]] = {key: {} for key in EVERYONE}
-    for (subject, name, _, _), value in sorted(model.traits.items()):
-        current[subject][name] = value
-    assert view.traits(EVERYONE) == {
-        key: {name: value for name, value in traits.items() if value is not None}
-        for key, traits in current.items()
-    }
+    subjects = sorted({k for s in every for k in _keys(s) if kind_of(k)})
+    assert view.subjects() == subjects
+    assert view.subjects("g:b", 2) == [key for key in subjects if key > "g:b"][:2]
+
+
+def compare_persons(view: Reading, model: Model) -> None:
+    assert view.persons(EVERYONE) == model.persons
+    ids = {person: model.ids_of(person) for person in EVERYONE}
+    assert view.ids_of(EVERYONE) == ids
+    assert view.traits(ids) == {person: model.traits_of(of) for person, of in ids.items()}
+    for keys in ([key] for key in EVERYONE):
+        linked = {link for pair, link in model.links.items() if not set(pair).isdisjoint(keys)}
+        found = view.links(keys)
+        assert found == sorted(found, key=lambda link: (link.time, link.mid))
+        assert len(found) == len(linked)
+        assert set(found) == linked
+
+
+def compare_histories(view: Reading, model: Model) -> None:
+    assert view.histories(EVERYONE) == model.histories
+    for subject in SENDERS:
+        pages = {place: body for place, body in model.pages.items() if place[0] == subject}
+        assert {place: view.page(*place) for place in pages} == pages
+        for slot in (0, 1):
+            cells = model.cells_of(subject, slot)
+            assert view.cells(subject, slot) == cells
+            assert {key: view.cell(subject, slot, key) for key in "aé"} == {
+                key: cells.get(key) for key in "aé"
+            }
+    due = sorted((time, subject) for subject, time in model.due.items() if time <= 2)
+    assert view.due(2, 99) == [subject for _, subject in due]
+
+
+def compare_leads(view: Reading, model: Model) -> None:
+    for state in (None, *STATES):
+        for now in (None, 2):
+            found = [lead for lead, _ in view.leads(LeadFilter(state=state, now=now), 99)]
+            assert found == model.listed(state, now)
+    for lead_id in model.leads:
+        entries = [entry for entry in model.ledger if entry.lead == lead_id]
+        assert view.changes(lead_id) == entries
+    totals = {"messages": len(model.messages), "leads": len(model.leads), "refused": 0}
+    assert view.totals() == totals | dict(model.tallies)
 
 
 def wipe(store: Store) -> None:
     """Make a store new: much quicker than a new database."""
     with store._database.writing() as session:  # type: ignore[attr-defined]
-        for table in ("event", "posting", "trait", "block"):
+        for table in TABLES:
             session.run(f"DELETE FROM {table}")
         session.run("INSERT INTO block (number, sealed) VALUES (1, 0)")

@@ -19,10 +19,13 @@ from pequel_collector.store import open_store
 MakeMessage = Callable[..., Stored]
 Run = Callable[..., list[tuple[object, ...]]]
 
-SPREAD = {"event", "posting", "trait", "membership", "history", "lead", "refused"}
+SPREAD = {
+    "event", "posting", "trait", "membership", "link", "person", "history", "sealed_page", "cell",
+    "due", "lead", "change", "refused",
+}  # fmt: skip
 """Tables whose rows belong to subjects, or are as many."""
 
-REFERENCE = {"block", "definition_version", "api_key", "note"}
+REFERENCE = {"block", "definition_version", "api_key", "note", "tally", "turn"}
 """Tables that are small enough to be everywhere."""
 
 
@@ -148,7 +151,7 @@ class TestTheViewsForPeople:
     @pytest.fixture(autouse=True)
     def _filled(self, store: Store, message: MakeMessage) -> None:
         lead = Lead("l1", "set_up", 2, "u:ada", 1, 1_600_000_000_123, 1_600_000_000_999)
-        other = Lead("l2", "team", 1, "g:acme", 1, 0, 0, due_at=1)
+        other = Lead("l2", "team", 1, "g:acme", 1, 0, 0, due_at=1, expires_at=2, merged_into="l9")
         with store.writing() as tx:
             tx.append(
                 [
@@ -201,18 +204,45 @@ class TestTheViewsForPeople:
     def test_show_pqls(self, run: Run) -> None:
         leads = run(
             "SELECT lead_id, definition, subject_kind, subject_id, account, qualified_at,"
-            " marked_at, state, due_at FROM pqls ORDER BY lead_id"
+            " marked_at, state, due_at, expires_at, merged_into FROM pqls ORDER BY lead_id"
         )
         assert leads == [
             (
                 "l1", "set_up", "user", "ada", None, "2020-09-13T12:26:40.123Z",
-                "2020-09-13T12:26:40.999Z", "new", None,
+                "2020-09-13T12:26:40.999Z", "new", None, None, None,
             ),
             (
                 "l2", "team", "account", "acme", "acme", "1970-01-01T00:00:00.000Z",
                 "1970-01-01T00:00:00.000Z", "new", "1970-01-01T00:00:00.001Z",
+                "1970-01-01T00:00:00.002Z", "l9",
             ),
         ]  # fmt: skip
+
+    def test_show_a_person_once_with_what_is_of_all_ids(self, store: Store, run: Run) -> None:
+        with store.writing() as tx:
+            tx.set_persons({"a:v1": "u:ada", "u:bob": "u:ada"})
+            tx.add_memberships([Membership("u:bob", 2, "m4", "globex")])
+            tx.add_traits([Trait("u:bob", "plan", 2, "m4", "z"), Trait("a:v1", "a", 2, "m2", None)])
+        [(user, first, last, events, account, traits)] = run("SELECT * FROM users")
+        assert (user, first, last, events, account) == (
+            "ada", "1970-01-01T00:00:00.000Z", "2020-09-13T12:26:41.000Z", 4, "globex",
+        )  # fmt: skip
+        assert json.loads(str(traits)) == {"plan": "z"}
+        assert run("SELECT account_id, events, users FROM accounts ORDER BY 1") == [
+            ("acme", 3, 1), ("globex", 1, 1),
+        ]  # fmt: skip
+        assert run("SELECT message_id, user_id, anonymous_id FROM events ORDER BY 1") == [
+            ("m1", "ada", None), ("m2", "ada", "v1"), ("m4", "ada", None), ("m5", "ada", "v2"),
+        ]  # fmt: skip
+        [(shown,)] = run("SELECT traits FROM pqls WHERE lead_id = 'l1'")
+        assert json.loads(str(shown)) == {"plan": "z"}
+
+    def test_show_a_visitor_who_is_no_user_in_the_events_alone(
+        self, store: Store, run: Run
+    ) -> None:
+        assert run("SELECT users FROM accounts WHERE account_id = 'acme'") == [(2,)]
+        assert run("SELECT count(*) FROM users WHERE user_id = 'v1'") == [(0,)]
+        assert run("SELECT user_id FROM events WHERE anonymous_id = 'v1'") == [(None,)]
 
     def test_show_every_millisecond_as_it_is(self, store: Store, run: Run) -> None:
         times = range(1_577_836_800_000, 1_577_836_801_000)

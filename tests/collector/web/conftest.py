@@ -13,7 +13,7 @@ from pequel_collector.config import Settings
 from pequel_collector.errors import NotFound
 from pequel_collector.ingest import Receipt
 from pequel_collector.model import Key, Lead, Message, Rejection
-from pequel_collector.ports import LeadFilter
+from pequel_collector.ports import LeadFilter, Version
 from pequel_collector.web.app import create_app
 
 NOW = 1_772_366_400_000  # 2026-03-01T12:00:00.000Z
@@ -111,12 +111,23 @@ class Collector:
     queries: Queries = field(default_factory=Queries)
     keys: Keys = field(default_factory=Keys)
     is_ready: bool = True
+    ticks: int = 0
+    put: list[str] = field(default_factory=list)
 
     def clock(self) -> int:
         return NOW
 
     def ready(self) -> bool:
         return self.is_ready
+
+    def tick(self) -> None:
+        self.ticks += 1
+
+    def put_definitions(self, text: str) -> list[Version]:
+        if self.queries.error:
+            raise self.queries.error
+        self.put.append(text)
+        return [Version("keen", 2, "h2", NOW, {})]
 
 
 @pytest.fixture

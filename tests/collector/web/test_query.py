@@ -285,24 +285,6 @@ class TestASubject:
 
 
 class TestLists:
-    def test_definitions(self, client: FlaskClient, collector: Any) -> None:
-        definition = {
-            "name": "d",
-            "subject": "user",
-            "title": None,
-            "kind": "new",
-            "priority": "normal",
-            "owner": None,
-            "description": "created a project",
-            "version": 1,
-            "hash": "h",
-            "source": {"name": "d"},
-            "versions": [{"version": 1, "hash": "h", "created_at": "t", "source": {"name": "d"}}],
-        }
-        collector.queries.answer = {"data": [definition], "next_cursor": None}
-        assert client.get("/v1/definitions", headers=READ).json == collector.queries.answer
-        assert collector.queries.asked == ("definitions",)
-
     def test_events(self, client: FlaskClient, collector: Any) -> None:
         assert client.get("/v1/events?limit=3", headers=READ).json["data"] == []
         assert collector.queries.asked == ("events", 3)

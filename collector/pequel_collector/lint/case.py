@@ -1,0 +1,137 @@
+"""What a rule looks at: one definition, where its parts stand, and what is known besides it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from ..rules.absence import is_absence
+from ..rules.analysis import of_leaf
+from ..rules.definition import (
+    Catalogue,
+    Condition,
+    Definition,
+    EventLeaf,
+    EventPattern,
+    EventPoints,
+    GrowthLeaf,
+    Guard,
+    Leaf,
+    Node,
+    PqlLeaf,
+    ScoreLeaf,
+    SequenceLeaf,
+    TraitPath,
+    UsersLeaf,
+    leaves_of,
+)
+from .finding import Level
+from .sample import Sample
+
+
+class Found(NamedTuple):
+    """What a rule says, and of which leaf: its ``path``, or "" for the definition as a whole.
+
+    ``level`` where it differs from the rule's own.
+    """
+
+    message: str
+    path: str = ""
+    level: Level | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A definition among the others of its catalogue.
+
+    ``written`` has the text of every value of the definition by its path, such as ``when.gte``.
+    ``capacity`` is how many leads somebody can follow up in a week.
+    """
+
+    catalogue: Catalogue
+    definition: Definition
+    written: Mapping[str, str] = field(default_factory=dict)
+    sample: Sample | None = None
+    capacity: int | None = None
+
+    @property
+    def when(self) -> Node:
+        """What must hold."""
+        return self.definition.when
+
+    @property
+    def leaves(self) -> list[Leaf]:
+        """Every leaf of ``when``; of ``users`` the leaf inside as well."""
+        return list(opened(self.when))
+
+    @property
+    def all_leaves(self) -> list[Leaf]:
+        """Every leaf of ``when`` and ``unless``."""
+        guards = [leaf for guard in self.definition.unless for leaf in opened(guard)]
+        return [*self.leaves, *guards]
+
+    @property
+    def counted(self) -> list[EventLeaf]:
+        """The leaves of ``when`` that draw a number from events, absences aside."""
+        return [x for x in self.leaves if isinstance(x, EventLeaf) and not is_absence(x)]
+
+    @property
+    def sells(self) -> bool:
+        """Whether its leads are for new business: neither customers already, nor only nudged."""
+        return self.definition.kind == "new"
+
+    def traits_of(self, leaf: Leaf) -> set[TraitPath]:
+        """The traits that a leaf, other than ``users``, looks at."""
+        return of_leaf(leaf, knows_account=self.definition.subject == "user").traits
+
+    def calls(self, leaf: PqlLeaf) -> Definition | None:
+        """The definition that a leaf names."""
+        return self.catalogue.named(leaf.name)
+
+
+def opened(node: Guard) -> Iterator[Leaf]:
+    """Every leaf below a node, those inside of ``users`` too."""
+    for leaf in leaves_of(node):
+        yield leaf
+        if isinstance(leaf, UsersLeaf):
+            yield from opened(leaf.inner)
+
+
+def patterns(leaf: Leaf) -> list[EventPattern]:
+    """The events that count for a leaf; not those inside of ``users``, which is a leaf itself."""
+    match leaf:
+        case EventLeaf(events) | GrowthLeaf(events):
+            return [events]
+        case SequenceLeaf(steps):
+            return list(steps)
+        case ScoreLeaf(points):
+            return [p.events for p in points if isinstance(p, EventPoints) and p.add > 0]
+        case _:
+            return []
+
+
+def where_of(leaf: Leaf) -> tuple[Condition, ...]:
+    """The conditions on the properties of its events."""
+    match leaf:
+        case EventLeaf() | SequenceLeaf() | GrowthLeaf():
+            return leaf.where
+        case _:
+            return ()
+
+
+def names_in(patterns: Iterable[EventPattern]) -> list[str]:
+    """The events that patterns name, as they are written, in order."""
+    found = [
+        name
+        for pattern in patterns
+        for name in (*sorted(pattern.names), *(f"{prefix}*" for prefix in pattern.prefixes))
+    ]
+    return list(dict.fromkeys(found))
+
+
+def shown(patterns: Iterable[EventPattern]) -> str:
+    """Patterns as words."""
+    found = list(patterns)
+    anything = ["any event"] if any(pattern.any for pattern in found) else []
+    return ", ".join([*names_in(found), *anything])

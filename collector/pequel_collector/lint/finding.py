@@ -1,0 +1,82 @@
+"""What the linter says: findings, and all of them together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Level = Literal["error", "warning", "note"]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One doubt about one definition, and where it stands in the file.
+
+    ``accepted`` is the reason that the definition gives for it; such a finding fails nothing.
+    """
+
+    code: str
+    level: Level
+    definition: str
+    file: str
+    line: int
+    column: int
+    message: str
+    accepted: str | None = None
+
+    def __str__(self) -> str:
+        said = self.message if self.accepted is None else f"{self.message} (why: {self.accepted})"
+        level = self.level if self.accepted is None else "accepted"
+        place = f"{self.file}:{self.line}:{self.column}"
+        return f"{place}: {level} {self.code} [{self.definition}] {said}"
+
+    def as_json(self) -> dict[str, Any]:
+        """The finding as plain data."""
+        return {name: getattr(self, name) for name in Finding.__slots__}
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Every finding, in the order of the file, and what was looked at besides it."""
+
+    findings: tuple[Finding, ...]
+    definitions: int
+    sample: str | None = None
+
+    def count(self, level: Level) -> int:
+        """How many findings of a level are not accepted."""
+        return sum(f.level == level and f.accepted is None for f in self.findings)
+
+    @property
+    def accepted(self) -> int:
+        """How many findings are accepted with a reason."""
+        return sum(f.accepted is not None for f in self.findings)
+
+    def summary(self) -> str:
+        """All of it in one line."""
+        counts = [many(self.count(level), level) for level in ("error", "warning", "note")]
+        counts += [f"{self.accepted} accepted"] if self.accepted else []
+        looked = f"; looked at {self.sample}" if self.sample else ""
+        return f"{many(self.definitions, 'definition')}: {', '.join(counts)}{looked}"
+
+    def as_json(self) -> dict[str, Any]:
+        """The report as plain data."""
+        return {
+            "findings": [finding.as_json() for finding in self.findings],
+            "errors": self.count("error"),
+            "warnings": self.count("warning"),
+            "notes": self.count("note"),
+            "accepted": self.accepted,
+            "sample": self.sample,
+        }
+
+
+def ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Findings in the order of the file."""
+    return tuple(sorted(findings, key=lambda f: (f.line, f.column, f.code, f.message)))
+
+
+def many(count: int, noun: str) -> str:
+    """A number of things in words."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -1,0 +1,262 @@
+"""What the data says about definitions: L02, L05, L07, L09 to L12, L14, L16, L18 and L19."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+
+from ..rules.definition import (
+    Definition,
+    EventLeaf,
+    EventPattern,
+    Internal,
+    InternalRule,
+    Leaf,
+    TraitLeaf,
+    leaves_of,
+)
+from ..rules.quantities import DAY, WEEK
+from ..rules.sentence import describe_leaf
+from ..rules.values import is_number, key, lookup
+from .case import Case, Found, names_in, patterns, shown
+from .lift import HORIZON, LANDMARK, table
+from .sample import ENOUGH, Sample, Subject
+from .shape import FREQUENT, least
+from .vocabulary import is_id
+
+ALMOST_ALL = 0.9
+REPEATED = 0.1
+HOMELESS = 0.1
+TEAMWORK = 0.5
+AFTERWARDS = 0.8
+WEEKS = 4
+OVERLAP = 0.95
+OUTCOMES = 100
+
+
+def nearly_everybody(case: Case) -> Iterator[Found]:
+    """L02: nearly all who sign up qualify."""
+    if case.sample is None:
+        return
+    lives = list(case.sample.lives(case.definition.subject, case.definition.name))
+    marked = sum(life.qualified is not None for life in lives)
+    if len(lives) >= ENOUGH and marked > ALMOST_ALL * len(lives):
+        yield Found(
+            f"{marked:,} of {len(lives):,} who signed up qualify: a mark that nearly everybody "
+            "has tells nobody apart; ask for more"
+        )
+
+
+def once_is_not_enough(case: Case) -> Iterator[Found]:
+    """L05: one event is enough, and most have one."""
+    for leaf in case.counted:
+        share = case.sample and case.sample.share(case.definition.subject, leaf.events)
+        one = leaf.measure == "count" and least(leaf.comparison) == 1 and not leaf.where
+        if share and one and share > FREQUENT:
+            yield Found(
+                f"{shown([leaf.events])} once is enough, and {share:.0%} of {_kind(case)} have "
+                "done it: ask for more of it (gte), or for different ones (distinct)",
+                leaf.path,
+            )
+
+
+def beyond_all_data(case: Case) -> Iterator[Found]:
+    """L07: nobody has come near to a number."""
+    if case.sample is None or len(_subjects(case, case.sample)) < ENOUGH:
+        return
+    for leaf in leaves_of(case.when):
+        most, wanted = _most_seen(leaf, case, case.sample), _wanted(leaf)
+        if most is not None and wanted > most > 0:
+            yield Found(
+                f"nobody meets {describe_leaf(leaf)}: the most that anybody has is {most:,}",
+                leaf.path,
+                "warning",
+            )
+
+
+def _most_seen(leaf: Leaf, case: Case, sample: Sample) -> float | Decimal | None:
+    """The most of a count, or the largest value of a trait; None where that is not known."""
+    subjects = _subjects(case, sample)
+    match leaf:
+        case EventLeaf(measure="count" | "distinct"):
+            return max(subject.count(leaf.events) for subject in subjects)
+        case TraitLeaf(condition, account) if not account:
+            values = [lookup(condition.path, subject.traits) for subject in subjects]
+            return max((value for value in values if is_number(value)), default=None)
+        case _:
+            return None
+
+
+def _wanted(leaf: Leaf) -> float:
+    match leaf:
+        case EventLeaf():
+            return float(least(leaf.comparison))
+        case TraitLeaf(condition):
+            numbers = [c for c in condition.comparisons if is_number(c.operand)]
+            return max((float(least(c)) for c in numbers), default=0)
+        case _:
+            return 0
+
+
+def count_of_the_same(case: Case) -> Iterator[Found]:
+    """L09: the same thing is counted again and again."""
+    for leaf in case.counted:
+        if case.sample is not None and leaf.measure == "count" and least(leaf.comparison) > 1:
+            path = _repeated([leaf.events], case.sample)
+            if path is not None:
+                yield Found(
+                    f"many {shown([leaf.events])} are about a {path} that was counted before: "
+                    f"to count each once, add distinct = '{path}'",
+                    leaf.path,
+                )
+
+
+def _repeated(events: Sequence[EventPattern], sample: Sample) -> str | None:
+    """An id that the same subject gives repeatedly."""
+    for arrivals in sample.arrivals(events):
+        for path, found in arrivals.properties.items():
+            again = found.count - len(found.given)
+            if is_id(path) and arrivals.count >= ENOUGH and again > REPEATED * found.count:
+                return path
+    return None
+
+
+def team_behaviour(case: Case) -> Iterator[Found]:
+    """L10: a definition of users asks for what teams do."""
+    if case.definition.subject != "user" or case.sample is None:
+        return
+    for leaf in case.counted:
+        for name in names_in([leaf.events]):
+            found = case.sample.events.get(name)
+            sizes = [len(users) for users in found.teams.values()] if found else []
+            together = sum(size > 1 for size in sizes)
+            if len(sizes) >= ENOUGH // 2 and together > TEAMWORK * len(sizes):
+                yield Found(
+                    f"in {together:,} of {len(sizes):,} accounts several users did {name}: should "
+                    "the account be the lead (subject = 'account')?",
+                    leaf.path,
+                )
+
+
+def without_account(case: Case) -> Iterator[Found]:
+    """L11: a definition of accounts misses events that name none."""
+    if case.definition.subject != "account" or case.sample is None:
+        return
+    for leaf in case.counted:
+        found = list(case.sample.arrivals([leaf.events]))
+        count, homeless = sum(f.count for f in found), sum(f.homeless for f in found)
+        if count >= ENOUGH and homeless > HOMELESS * count:
+            yield Found(
+                f"{homeless / count:.0%} of {shown([leaf.events])} fall to no account, and do not "
+                "count: call group after the login, or send context.groupId",
+                leaf.path,
+            )
+
+
+def no_internal_guard(case: Case) -> Iterator[Found]:
+    """L12: your own people are among the users, and nothing leaves them out."""
+    if case.sample is None or Internal() in case.definition.unless:
+        return
+    rule = case.catalogue.project.internal
+    own = sum(_is_internal(user, rule) for user in case.sample.users)
+    if own:
+        yield Found(f"{own:,} of your own people are among the users: add unless = ['internal']")
+
+
+def _is_internal(user: Subject, rule: InternalRule) -> bool:
+    email = user.traits.get("email")
+    domain = email.rpartition("@")[2].lower() if isinstance(email, str) and "@" in email else ""
+    return domain in rule.email_domains or any(
+        key(lookup(name, user.traits)) == key(value) for name, value in rule.traits
+    )
+
+
+def follows_conversion(case: Case) -> Iterator[Found]:
+    """L14: those who did it had mostly converted before."""
+    if not case.sells or case.sample is None:
+        return
+    for leaf in case.leaves:
+        for pattern in patterns(leaf):
+            done, after = _around_conversion(pattern, _subjects(case, case.sample))
+            if done >= ENOUGH and after > AFTERWARDS * done and not pattern.any:
+                yield Found(
+                    f"{after:,} of the {done:,} who did {shown([pattern])} first did it after they "
+                    "had converted: it follows from buying, and does not foretell it",
+                    leaf.path,
+                )
+
+
+def _around_conversion(pattern: EventPattern, subjects: Sequence[Subject]) -> tuple[int, int]:
+    """How many did something at all, and how many of them only once they were customers."""
+    pairs = [(first, s.converted) for s in subjects if (first := s.first(pattern)) is not None]
+    return len(pairs), sum(sold is not None and sold <= first for first, sold in pairs)
+
+
+def too_many_or_too_few(case: Case) -> Iterator[Found]:
+    """L16: more leads than anybody can follow up, or none."""
+    sample, capacity = case.sample, case.capacity
+    if sample is None or capacity is None or len(_subjects(case, sample)) < ENOUGH:
+        return
+    weekly = _weekly(case.definition, sample)
+    if weekly > capacity:
+        least_known = "" if sample.is_whole else "at least "
+        yield Found(
+            f"{least_known}{weekly:,.1f} leads a week, and {capacity:,} can be followed up: "
+            "ask for more"
+        )
+    elif not weekly:
+        yield Found(f"no lead in the last {WEEKS} weeks of the data: ask for less")
+
+
+def _weekly(definition: Definition, sample: Sample) -> float:
+    since = sample.until - WEEKS * WEEK
+    times = [time for times in sample.marks.get(definition.name, {}).values() for time in times]
+    return sum(time > since for time in times) / WEEKS
+
+
+def near_duplicate(case: Case) -> Iterator[Found]:
+    """L18: another definition finds the same subjects."""
+    if case.sample is None:
+        return
+    own = case.sample.marked(case.definition.name)
+    for other in _earlier(case):
+        same = case.sample.marked(other.name)
+        shared = len(own & same)
+        if shared >= ENOUGH and shared > OVERLAP * len(own | same):
+            yield Found(
+                f"{shared:,} of {len(own | same):,} {_kind(case)} that this or {other.name} finds "
+                "are found by both: keep one"
+            )
+
+
+def _earlier(case: Case) -> Iterator[Definition]:
+    for other in case.catalogue.definitions:
+        if other.name == case.definition.name:
+            return
+        if other.subject == case.definition.subject:
+            yield other
+
+
+def foretells_nothing(case: Case) -> Iterator[Found]:
+    """L19: who qualifies is no likelier to become a customer than anybody else."""
+    sample = case.sample
+    if sample is None or not case.sells:
+        return
+    lives = sample.lives(case.definition.subject, case.definition.name)
+    counts = table(lives, sample.until)
+    interval = counts.interval()
+    if counts.outcomes >= OUTCOMES and interval is not None and interval.includes(1):
+        yield Found(
+            f"foretells nothing: of {counts.population:,} {_kind(case)}, those who qualified "
+            f"within {LANDMARK // DAY} days of sign-up became customers in the next "
+            f"{HORIZON // DAY} days {counts.lift:.2f} times as often as all of them (95 % interval "
+            f"{interval.low:.2f} to {interval.high:.2f}, {counts.outcomes:,} customers)"
+        )
+
+
+def _subjects(case: Case, sample: Sample) -> tuple[Subject, ...]:
+    return sample.of(case.definition.subject)
+
+
+def _kind(case: Case) -> str:
+    return f"{case.definition.subject}s"

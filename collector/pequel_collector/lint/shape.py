@@ -1,0 +1,348 @@
+"""Conditions that cannot mean what was meant: L06, L07, L08, L13, L20 and L21."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from math import ceil
+from typing import Any
+
+from ..rules.absence import absences, window_of_absence
+from ..rules.analysis import is_least
+from ..rules.definition import (
+    AllOf,
+    AnyOf,
+    AtLeast,
+    Comparison,
+    Condition,
+    EventLeaf,
+    EventPoints,
+    Node,
+    ScoreLeaf,
+    SequenceLeaf,
+    TraitLeaf,
+    TraitPoints,
+    UsersLeaf,
+    Window,
+)
+from ..rules.quantities import MINUTE
+from ..rules.reader_windows import UNITS
+from ..rules.sentence import describe_leaf, length
+from ..rules.values import compare, is_number, shares_in
+from .case import Case, Found, shown, where_of
+
+WINDOWED = EventLeaf | SequenceLeaf | ScoreLeaf
+FREQUENT = 0.5
+MOST_COMPONENTS = 10
+
+
+# -- L06 -----------------------------------------------------------------------------------
+
+
+def no_window(case: Case) -> Iterator[Found]:
+    """L06: a number that only grows, of something that most do."""
+    for leaf in _unbounded(case.when):
+        if _grows_for_ever(leaf) and _is_frequent(leaf, case):
+            yield Found(
+                f"{shown([leaf.events])} is counted over all time, so everybody who stays gets "
+                "there: set within, alone or from an anchor such as of = 'signup'",
+                leaf.path,
+            )
+
+
+def _unbounded(node: Node) -> Iterator[EventLeaf]:
+    """The event leaves that need not hold together with one that has a window."""
+    match node:
+        case EventLeaf():
+            yield node
+        case UsersLeaf(inner):
+            yield from _unbounded(inner)
+        case AllOf(parts) if any(map(_has_window, parts)):
+            return
+        case AllOf(parts) | AnyOf(parts) | AtLeast(_, parts):
+            for part in parts:
+                yield from _unbounded(part)
+
+
+def _has_window(node: Node) -> bool:
+    return isinstance(node, WINDOWED) and node.window.within is not None
+
+
+def _grows_for_ever(leaf: EventLeaf) -> bool:
+    open_ended = leaf.window.within is None and leaf.measure in {"count", "sum"}
+    return open_ended and is_least(leaf.comparison) and least(leaf.comparison) > 1
+
+
+def _is_frequent(leaf: EventLeaf, case: Case) -> bool:
+    """Whether most do it; without data, whatever must be done more than once."""
+    kind = case.definition.subject
+    found = None if case.sample is None else case.sample.share(kind, leaf.events)
+    return found is None or found > FREQUENT
+
+
+def least(comparison: Comparison) -> Any:
+    """The least whole number that a comparison takes; 0 where that is not known."""
+    operand = comparison.operand
+    match comparison.operator:
+        case "gte" | "eq" if is_number(operand):
+            return operand
+        case "gt" if is_number(operand):
+            return operand + 1
+        case "between" if is_number(operand[0]):
+            return operand[0]
+        case _:
+            return 0
+
+
+# -- L07 -----------------------------------------------------------------------------------
+
+
+def never_or_always(case: Case) -> Iterator[Found]:
+    """L07: nobody can meet it, or nobody can fail to."""
+    yield from _too_many(case)
+    yield from _closed_windows(case)
+    yield from _contradictions(case)
+    yield from _guarded_away(case)
+    yield from _tautologies(case.when)
+
+
+def _too_many(case: Case) -> Iterator[Found]:
+    for leaf in case.counted:
+        most = _most_distinct(leaf)
+        if most is not None and least(leaf.comparison) > most:
+            yield Found(
+                f"never true: {describe_leaf(leaf)}, of which there are at most {most}", leaf.path
+            )
+
+
+def _most_distinct(leaf: EventLeaf) -> int | None:
+    """The most different values that there can be; None where there is no end to them."""
+    if leaf.measure != "distinct":
+        return None
+    if leaf.value == "@event" and not (leaf.events.any or leaf.events.prefixes):
+        return len(leaf.events.names)
+    unit = UNITS.get(leaf.value or "")
+    return None if unit is None or leaf.window.within is None else _most_units(leaf.window, unit)
+
+
+def _most_units(window: Window, unit: int) -> int:
+    span = (window.within or 0) - window.start
+    if window.of is not None or unit == MINUTE:
+        return ceil(span / unit) + 1
+    return span // unit
+
+
+def _closed_windows(case: Case) -> Iterator[Found]:
+    for leaf in case.leaves:
+        window = leaf.window if isinstance(leaf, WINDOWED) else Window()
+        if window.within is not None and window.start >= window.within:
+            yield Found(
+                f"never true: the window ends {length(window.within)} after its anchor, "
+                f"and begins {length(window.start)} after it",
+                leaf.path,
+            )
+
+
+def _contradictions(case: Case) -> Iterator[Found]:
+    for leaf in case.leaves:
+        for path, comparisons in _by_path(where_of(leaf)).items():
+            if is_impossible(comparisons):
+                yield Found(f"never true: no value of {path} meets all that is asked", leaf.path)
+    for parts in _joined(case.when):
+        tests = [part for part in parts if isinstance(part, TraitLeaf)]
+        yield from _impossible_traits(tests)
+
+
+def _impossible_traits(tests: Sequence[TraitLeaf]) -> Iterator[Found]:
+    for account in (False, True):
+        same = [test for test in tests if test.account is account]
+        for path, comparisons in _by_path(test.condition for test in same).items():
+            if is_impossible(comparisons):
+                last = [test for test in same if test.condition.path == path][-1]
+                yield Found(f"never true: no {path} meets all that is asked of it", last.path)
+
+
+def _by_path(conditions: Iterable[Condition]) -> dict[str, list[Comparison]]:
+    """The comparisons that a value must meet; what may be missing is left out."""
+    found: defaultdict[str, list[Comparison]] = defaultdict(list)
+    for condition in conditions:
+        if not condition.or_missing:
+            found[condition.path] += condition.comparisons
+    return found
+
+
+def _joined(node: Node) -> Iterator[Sequence[Node]]:
+    """The conditions that must hold together, of each ``all``; a leaf alone too."""
+    match node:
+        case AllOf(parts):
+            yield [leaf for part in parts for leaf in _flat(part)]
+            for part in parts:
+                yield from (() if isinstance(part, TraitLeaf | AllOf) else _joined(part))
+        case AnyOf(parts) | AtLeast(_, parts):
+            for part in parts:
+                yield from _joined(part)
+        case leaf:
+            yield [leaf]
+
+
+def _flat(node: Node) -> Iterator[Node]:
+    if isinstance(node, AllOf):
+        for part in node.parts:
+            yield from _flat(part)
+    else:
+        yield node
+
+
+def is_impossible(comparisons: Sequence[Comparison]) -> bool:
+    """Whether no value meets all of several comparisons; False where that is not known."""
+    if any(shares_in(comparison) for comparison in comparisons):
+        return False
+    if Comparison("exists", False) in comparisons:
+        return any(c != Comparison("exists", False) for c in comparisons)
+    wanted = [c.operand for c in comparisons if c.operator == "eq"]
+    wanted += [value for c in comparisons if c.operator == "in" for value in c.operand]
+    if wanted:
+        return not any(all(compare(value, c) for c in comparisons) for value in wanted)
+    return _is_empty(comparisons)
+
+
+def _is_empty(comparisons: Sequence[Comparison]) -> bool:
+    lows = [(c.operand, c.operator == "gt") for c in comparisons if c.operator in {"gt", "gte"}]
+    highs = [(c.operand, c.operator == "lt") for c in comparisons if c.operator in {"lt", "lte"}]
+    ranges = [c.operand for c in comparisons if c.operator == "between"]
+    lows += [(low, False) for low, _ in ranges]
+    highs += [(high, False) for _, high in ranges]
+    return any(
+        low > high or (low == high and (above or below))
+        for low, above in lows
+        for high, below in highs
+    )
+
+
+def _guarded_away(case: Case) -> Iterator[Found]:
+    needed = [_placeless(part) for part in _flat(case.when)]
+    for guard in case.definition.unless:
+        if isinstance(guard, EventLeaf | TraitLeaf) and _placeless(guard) in needed:
+            yield Found(f"never true: {describe_leaf(guard)} is asked for and excluded", guard.path)
+
+
+def _placeless(node: Node) -> Node:
+    return replace(node, path="") if isinstance(node, EventLeaf | TraitLeaf) else node
+
+
+def _tautologies(node: Node) -> Iterator[Found]:
+    parts: Sequence[Node] = getattr(node, "parts", ())
+    if isinstance(node, AnyOf):
+        tests = [part for part in parts if isinstance(part, TraitLeaf)]
+        known = {(t.account, t.condition.path) for t in tests if _tests_existence(t, True)}
+        for test in tests:
+            if _tests_existence(test, False) and (test.account, test.condition.path) in known:
+                path = test.condition.path
+                yield Found(f"always true: {path} is known, or it is not", test.path, "warning")
+    for part in parts:
+        yield from _tautologies(part)
+
+
+def _tests_existence(leaf: TraitLeaf, exists: bool) -> bool:
+    return leaf.condition.comparisons == (Comparison("exists", exists),)
+
+
+# -- L08 -----------------------------------------------------------------------------------
+
+
+def mixed_windows(case: Case) -> Iterator[Found]:
+    """L08: windows of different length roll, and must be full at the same moment."""
+    for parts in _together(case.when):
+        lengths = sorted({within for part in parts if (within := _rolls(part)) is not None})
+        if len(lengths) > 1:
+            path = next(part.path for part in parts if isinstance(part, EventLeaf | ScoreLeaf))
+            yield Found(
+                f"windows of {' and '.join(map(length, lengths))} roll side by side, and all "
+                "must be met at one moment: give them one length, or one anchor",
+                path,
+            )
+
+
+def _together(node: Node) -> Iterator[Sequence[Node]]:
+    """The conditions of each ``all``, and of each ``at_least`` that asks for two or more."""
+    parts: Sequence[Node] = getattr(node, "parts", ())
+    if isinstance(node, AllOf) or (isinstance(node, AtLeast) and node.needed > 1):
+        yield parts
+    for part in parts:
+        yield from _together(part)
+
+
+def _rolls(node: Node) -> int | None:
+    if not isinstance(node, EventLeaf | ScoreLeaf) or node.window.of is not None:
+        return None
+    return node.window.within
+
+
+# -- L13 -----------------------------------------------------------------------------------
+
+
+def endless_absence(case: Case) -> Iterator[Found]:
+    """L13: what nobody did at first, in no window: everybody meets it before they begin."""
+    for leaf in absences(case.when):
+        if not window_of_absence(leaf):
+            yield Found(
+                f"{describe_leaf(leaf)} holds for everybody at first: set within, or move it "
+                "to unless",
+                leaf.path,
+            )
+
+
+# -- L20 -----------------------------------------------------------------------------------
+
+
+def revocable(case: Case) -> Iterator[Found]:
+    """L20: the lead stays when the number that made it is gone."""
+    if case.definition.expires is not None:
+        return
+    for leaf in case.leaves:
+        if isinstance(leaf, EventLeaf) and leaf.measure == "last":
+            yield Found(_STAYS.format(f"the latest {leaf.value} can fall again"), leaf.path)
+        elif isinstance(leaf, ScoreLeaf) and any(points.add < 0 for points in leaf.points):
+            yield Found(_STAYS.format("points are taken off again"), leaf.path)
+
+
+_STAYS = "{}, and the lead stays: set expires, so that it does not stay for ever"
+
+
+# -- L21 -----------------------------------------------------------------------------------
+
+
+def score_soup(case: Case) -> Iterator[Found]:
+    """L21: a score that nobody can read, or that one of its parts decides."""
+    for leaf in case.leaves:
+        if isinstance(leaf, ScoreLeaf):
+            yield from _soup(leaf)
+
+
+def _soup(leaf: ScoreLeaf) -> Iterator[Found]:
+    if len(leaf.points) > MOST_COMPONENTS:
+        yield Found(
+            f"{len(leaf.points)} sorts of points: nobody can say why somebody has a score; "
+            f"keep to {MOST_COMPONENTS}, or say what must hold",
+            leaf.path,
+        )
+    threshold = least(leaf.comparison)
+    for points in leaf.points:
+        if threshold > 0 and (most_points(points) or threshold) >= threshold:
+            yield Found(
+                f"points for {_what(points)} alone reach {threshold}: give them a lower cap, or "
+                "make that a definition of its own",
+                leaf.path,
+            )
+
+
+def most_points(points: EventPoints | TraitPoints) -> Any:
+    """The most that one sort of points can come to; None where there is no end to it."""
+    if isinstance(points, TraitPoints) or points.add <= 0:
+        return points.add
+    return points.cap
+
+
+def _what(points: EventPoints | TraitPoints) -> str:
+    return points.condition.path if isinstance(points, TraitPoints) else shown([points.events])

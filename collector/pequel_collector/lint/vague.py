@@ -1,0 +1,256 @@
+"""Whether a definition says that somebody got something out of the product: L01, L02 and L03."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from enum import IntEnum
+
+from ..rules.absence import is_absence
+from ..rules.definition import (
+    AllOf,
+    AnyOf,
+    AtLeast,
+    Comparison,
+    Condition,
+    EventLeaf,
+    EventPattern,
+    EventPoints,
+    Leaf,
+    Node,
+    PqlLeaf,
+    ScoreLeaf,
+    TraitLeaf,
+    TraitPoints,
+    UsersLeaf,
+    Window,
+)
+from ..rules.quantities import Number
+from ..rules.reader_leaves import pattern_of
+from ..rules.values import compare, satisfies, shares_in
+from .case import Case, Found, names_in, patterns, shown, where_of
+from .vocabulary import PRESENCE, SIGN_UP, VIEWS, words
+
+SHOWN = 5
+
+
+class Says(IntEnum):
+    """What it means that a condition holds; the cheapest to meet comes first.
+
+    Somebody was there; is somehow; did something.
+    """
+
+    PRESENCE = 0
+    FIT = 1
+    USE = 2
+
+
+# -- L01 -----------------------------------------------------------------------------------
+
+
+def activity_only(case: Case) -> Iterator[Found]:
+    """L01: being there is enough."""
+    if says(case.when, case) is Says.PRESENCE:
+        idle = [leaf for leaf in case.leaves if _leaf_says(leaf, case) is Says.PRESENCE]
+        named = shown(pattern for leaf in idle for pattern in patterns(leaf))
+        yield Found(
+            f"{named} alone is enough, and says only that somebody was there: "
+            "ask for an action that gives value, or say why this is one",
+            idle[0].path,
+        )
+
+
+def says(node: Node, case: Case) -> Says:
+    """What it means that a condition holds, at the least."""
+    match node:
+        case AllOf(parts):
+            return _together([says(part, case) for part in parts])
+        case AnyOf(parts):
+            return min(says(part, case) for part in parts)
+        case AtLeast(needed, parts):
+            return _together(sorted(says(part, case) for part in parts)[:needed])
+        case leaf:
+            return _leaf_says(leaf, case)
+
+
+def _together(parts: list[Says]) -> Says:
+    if Says.USE in parts:
+        return Says.USE
+    return min(parts)
+
+
+def _leaf_says(leaf: Leaf, case: Case) -> Says:
+    match leaf:
+        case TraitLeaf():
+            return Says.FIT
+        case PqlLeaf():
+            return Says.USE
+        case UsersLeaf(inner):
+            return _leaf_says(inner, case)
+        case ScoreLeaf(points) if not patterns(leaf):
+            return Says.FIT if any(isinstance(p, TraitPoints) for p in points) else Says.USE
+        case _:
+            return _events_say(leaf, case)
+
+
+def _events_say(leaf: Leaf, case: Case) -> Says:
+    if is_absence(leaf):
+        return Says.FIT
+    idle = all(_is_presence(pattern, leaf, case) for pattern in patterns(leaf))
+    return Says.PRESENCE if idle else Says.USE
+
+
+def _is_presence(pattern: EventPattern, leaf: Leaf, case: Case) -> bool:
+    if pattern.any:
+        return not isinstance(leaf, EventLeaf) or leaf.measure == "count"
+    project = case.catalogue.project
+    starts = {project.signup, project.trial}
+    known = PRESENCE | SIGN_UP | (frozenset() if where_of(leaf) else VIEWS)
+    named = names_in([pattern])
+    return all(name in starts or words(name) in known for name in named)
+
+
+# -- L02 -----------------------------------------------------------------------------------
+
+
+def marks_at_sign_up(case: Case) -> Iterator[Found]:
+    """L02: signing up is enough."""
+    for name in _sign_ups(case):
+        if met_by_one(case.when, name, case):
+            yield Found(f"{name} alone marks, and signing up is not enough: ask for what follows")
+            break
+
+
+def _sign_ups(case: Case) -> list[str]:
+    project = case.catalogue.project
+    named = names_in(pattern for leaf in case.leaves for pattern in patterns(leaf))
+    starts = [project.signup or "signed_up", *([project.trial] if project.trial else [])]
+    return list(dict.fromkeys([*starts, *(name for name in named if words(name) in SIGN_UP)]))
+
+
+def met_by_one(node: Node, name: str, case: Case) -> bool:
+    """Whether a subject of whom one event of a name, without properties, is known meets it."""
+    match node:
+        case AllOf(parts):
+            return all(met_by_one(part, name, case) for part in parts)
+        case AnyOf(parts):
+            return any(met_by_one(part, name, case) for part in parts)
+        case AtLeast(needed, parts):
+            return sum(met_by_one(part, name, case) for part in parts) >= needed
+        case UsersLeaf(inner, comparison):
+            return met_by_one(inner, name, case) and _is_met(1, comparison)
+        case leaf:
+            return _leaf_met(leaf, name, case)
+
+
+def _leaf_met(leaf: Leaf, name: str, case: Case) -> bool:
+    match leaf:
+        case EventLeaf():
+            return _event_met(leaf, name, case)
+        case TraitLeaf(condition):
+            return _missing_meets(condition)
+        case ScoreLeaf():
+            return _score_met(leaf, name, case)
+        case PqlLeaf():
+            called = case.calls(leaf)
+            return called is not None and met_by_one(called.when, name, case)
+        case _:
+            return False
+
+
+def _event_met(leaf: EventLeaf, name: str, case: Case) -> bool:
+    counts = leaf.measure == "count" or (leaf.value or "").startswith("@")
+    if not counts or leaf.where or leaf.per or not leaf.events.matches(name):
+        return False
+    return _is_inside(leaf.window, name, case) and _is_met(1, leaf.comparison)
+
+
+def _score_met(leaf: ScoreLeaf, name: str, case: Case) -> bool:
+    scored = sum(_scored(points, name) for points in leaf.points)
+    return _is_inside(leaf.window, name, case) and _is_met(scored, leaf.comparison)
+
+
+def _scored(points: EventPoints | TraitPoints, name: str) -> Number:
+    if isinstance(points, TraitPoints):
+        return points.add if _missing_meets(points.condition) else 0
+    if points.where or not points.events.matches(name):
+        return 0
+    return points.add if points.cap is None else min(points.add, points.cap)
+
+
+def _missing_meets(condition: Condition) -> bool:
+    """Whether a value that is missing meets a condition; a share of one never does."""
+    settled = not any(shares_in(comparison) for comparison in condition.comparisons)
+    return (settled or condition.or_missing) and satisfies(None, condition)
+
+
+def _is_inside(window: Window, name: str, case: Case) -> bool:
+    """Whether an event stands in the window that it opens itself."""
+    if window.of is None:
+        return True
+    project = case.catalogue.project
+    opens = {"signup": project.signup or "*", "trial": project.trial or ""}
+    opening = pattern_of([opens.get(window.of, window.of.removeprefix("first:"))])
+    return window.start <= 0 and opening.matches(name)
+
+
+def _is_met(number: object, comparison: Comparison) -> bool:
+    return not shares_in(comparison) and compare(number, comparison)
+
+
+# -- L03 -----------------------------------------------------------------------------------
+
+
+def no_key_action(case: Case) -> Iterator[Found]:
+    """L03: nothing that it asks for was declared to be a key action."""
+    keys = key_actions(case)
+    if not any(_touches(leaf, keys, case) for leaf in _reached(case)):
+        yield Found(
+            "none of your key actions is asked for: use one of "
+            f"{_some(sorted(keys))}, or declare what it asks for"
+            if keys
+            else "nothing in this file is declared to be a key action: list them as key_events "
+            "in [project], as [features], or as a [[metric]] with value_metric = true"
+        )
+
+
+def _some(names: list[str]) -> str:
+    """A few of several names."""
+    return ", ".join([*names[:SHOWN], *(["…"] if len(names) > SHOWN else [])])
+
+
+def key_actions(case: Case) -> frozenset[str]:
+    """The events that are declared to give value."""
+    catalogue = case.catalogue
+    features = (name for events in catalogue.features.values() for name in events)
+    metrics = names_in(metric.events for metric in catalogue.metrics if metric.value_metric)
+    return frozenset([*catalogue.project.key_events, *features, *metrics])
+
+
+def _reached(case: Case) -> Iterator[Leaf]:
+    """The leaves of a definition and of those that it names."""
+    for leaf in case.leaves:
+        called = case.calls(leaf) if isinstance(leaf, PqlLeaf) else None
+        if called is None:
+            yield leaf
+        else:
+            yield from _reached(Case(case.catalogue, called))
+
+
+def _touches(leaf: Leaf, keys: frozenset[str], case: Case) -> bool:
+    if isinstance(leaf, EventLeaf) and _is_value_metric(leaf, case):
+        return True
+    return any(_overlap(pattern, name) for pattern in patterns(leaf) for name in keys)
+
+
+def _is_value_metric(leaf: EventLeaf, case: Case) -> bool:
+    return any(m.name == leaf.metric and m.value_metric for m in case.catalogue.metrics)
+
+
+def _overlap(pattern: EventPattern, key: str) -> bool:
+    """Whether a pattern that does not take everything has events in common with a key action."""
+    if pattern.any or not key.endswith("*"):
+        return not pattern.any and pattern.matches(key)
+    stem = key[:-1]
+    return any(name.startswith(stem) for name in names_in([pattern])) or any(
+        stem.startswith(prefix) for prefix in pattern.prefixes
+    )

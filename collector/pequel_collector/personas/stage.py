@@ -1,0 +1,185 @@
+"""Personas before a real collector in memory: what they are marked as, and what was expected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import groupby
+from typing import NamedTuple
+
+from msgspec.json import Encoder
+
+from ..bootstrap import Collector, open_collector
+from ..config import Settings
+from ..errors import BadRequest, NotFound
+from ..model import JSON, Kind, id_of, iso, kind_of
+from ..ports import LeadFilter
+from ..rules.definition import Catalogue
+from ..rules.quantities import DAY, HOUR, MINUTE, SECOND
+from ..wire import decode
+from ..wire.ids import Ids
+from ..wire.normalise import normalise
+from .script import Act, Expected, Persona, read_personas
+
+_MOST_LEADS = 10_000
+_UNITS = {"d": DAY, "h": HOUR, "m": MINUTE, "s": SECOND, "ms": 1}
+_encode = Encoder(decimal_format="number").encode
+
+
+class Mark(NamedTuple):
+    """Who qualified for what, so many ms after the start, and why."""
+
+    definition: str
+    kind: Kind
+    subject: str
+    at: int
+    sentence: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.definition} ({self.kind} {self.subject}) at {elapsed(self.at)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a persona: every mark, earliest first, and what is not as expected."""
+
+    name: str
+    marked: tuple[Mark, ...]
+    failures: tuple[str, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Whether all is as expected."""
+        return not self.failures
+
+
+def rehearse(catalogue: Catalogue, file: str) -> Iterator[Outcome]:
+    """Each persona of a definitions file, played to a collector of its own.
+
+    Raises DefinitionError for one that cannot be read, BadRequest for one with a fact that no
+    collector would take.
+    """
+    for persona in read_personas(catalogue, file):
+        with closing(_Stage(persona, catalogue)) as stage:
+            stage.play()
+            yield stage.outcome()
+
+
+class _Stage:
+    """A collector whose clock shows when each fact of a persona arrives."""
+
+    def __init__(self, persona: Persona, catalogue: Catalogue) -> None:
+        self.persona = persona
+        self.now = persona.start
+        self.new_id = Ids(lambda: persona.start, bits=lambda _: 0)
+        self.collector: Collector = open_collector(
+            Settings(database="sqlite://"), catalogue, clock=lambda: self.now
+        )
+
+    def close(self) -> None:
+        self.collector.close()
+
+    def play(self) -> None:
+        """Send every fact at the time of its arrival, then let the clock run on."""
+        for arrives, acts in groupby(sorted(self.persona.acts, key=_arrival), key=_arrival):
+            self.now = self.persona.start + arrives
+            self.collector.tick()
+            for act in acts:
+                self._send(act)
+        self.now = self.persona.start + self.persona.as_of
+        self.collector.tick()
+
+    def _send(self, act: Act) -> None:
+        dated = {**act.message, "timestamp": iso(self.persona.start + act.at)}
+        envelope = decode.batch(_encode({"batch": [dated]}))
+        messages, rejected = normalise(envelope, self.collector.settings, self.now, self.new_id)
+        if rejected:
+            raise BadRequest(f'persona "{self.persona.name}": {rejected[0].message}')
+        self.collector.ingest.accept(messages)
+
+    def outcome(self) -> Outcome:
+        """What was marked, held against what was expected."""
+        marked = sorted(self._marks(), key=lambda mark: (mark.at, mark.definition, mark.subject))
+        left = list(marked)
+        missing = [one for one in _strictest(self.persona.expected) if not _take(one, left)]
+        failures = [self._missing(one, left) for one in missing]
+        failures += [f"{mark} was not expected: {mark.sentence}" for mark in left]
+        return Outcome(self.persona.name, tuple(marked), tuple(failures))
+
+    def _marks(self) -> Iterator[Mark]:
+        with self.collector.store.reading() as view:
+            leads = [lead for lead, _ in view.leads(LeadFilter(), _MOST_LEADS)]
+        for lead in leads:
+            yield Mark(
+                lead.definition,
+                kind_of(lead.subject) or "user",
+                id_of(lead.subject),
+                lead.qualified_at - self.persona.start,
+                str(lead.evidence.get("sentence", "")),
+            )
+
+    def _missing(self, one: Expected, left: list[Mark]) -> str:
+        """Why a mark is not there: it came at another time, or there is this left to do."""
+        wanted = f"{one.definition} ({one.kind} {one.subject}) was expected"
+        wanted += "" if one.at is None else f" at {elapsed(one.at)}"
+        other = next((mark for mark in left if _is_for(mark, one)), None)
+        if other is not None:
+            left.remove(other)
+            return f"{wanted}, and was marked at {elapsed(other.at)}: {other.sentence}"
+        return f"{wanted}; why not yet: {self._progress(one)}"
+
+    def _progress(self, one: Expected) -> str:
+        try:
+            progress = self.collector.queries.status(one.kind, one.subject)["progress"]
+        except NotFound as error:
+            return error.message
+        found = next((each for each in progress if each["definition"] == one.definition), None)
+        return "it is marked already" if found is None else _told(found)
+
+
+def _arrival(act: Act) -> int:
+    return act.arrives
+
+
+def _strictest(expected: Iterable[Expected]) -> list[Expected]:
+    """Those with a time first, so that no other takes the mark that only they accept."""
+    return sorted(expected, key=lambda one: one.at is None)
+
+
+def _take(one: Expected, left: list[Mark]) -> bool:
+    """Whether there is a mark as expected; it is taken out of those that are left."""
+    for mark in left:
+        if _is_for(mark, one) and one.at in {None, mark.at}:
+            left.remove(mark)
+            return True
+    return False
+
+
+def _is_for(mark: Mark, one: Expected) -> bool:
+    return mark[:3] == (one.definition, one.kind, one.subject)
+
+
+def _told(progress: dict[str, JSON]) -> str:
+    """How far somebody is, leaf by leaf, and what blocks."""
+    parts = [_leaf(leaf) for leaf in progress["leaves"]]
+    parts += [f"blocked by {guard}" for guard in progress["blocked_by"]]
+    return f"{progress['progress']:.0%} done; " + "; ".join(parts)
+
+
+def _leaf(leaf: dict[str, JSON]) -> str:
+    sign = "✓" if leaf["holds"] else "✗"
+    return f"{sign} {leaf['measure']}: {_shown(leaf['observed'])} of {_shown(leaf['needed'])}"
+
+
+def _shown(observed: JSON) -> str:
+    return "nothing" if observed is None else _encode(observed).decode()
+
+
+def elapsed(length: int) -> str:
+    """A length of time as it is written in a persona: ``1d 3h``."""
+    parts = []
+    for unit, size in _UNITS.items():
+        count, length = divmod(length, size)
+        parts += [f"{count}{unit}"] if count else []
+    return " ".join(parts) or "0d"

@@ -1,0 +1,71 @@
+"""Absence: leaves that a subject can meet by having done nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .definition import (
+    Comparison,
+    EventLeaf,
+    Guard,
+    Leaf,
+    ScoreLeaf,
+    SequenceLeaf,
+    Share,
+    UsersLeaf,
+    leaves_of,
+)
+
+
+def is_absence(leaf: Leaf) -> bool:
+    """Whether a count, a sum or a score of 0 meets the comparison of a leaf."""
+    match leaf:
+        case EventLeaf(measure="max" | "last"):
+            return False
+        case EventLeaf() | UsersLeaf() | ScoreLeaf():
+            return met_by_zero(leaf.comparison)
+        case _:
+            return False
+
+
+def met_by_zero(comparison: Comparison) -> bool:
+    """Whether a comparison holds of 0; a share of a trait is a number above 0."""
+    operand = comparison.operand
+    match comparison.operator:
+        case "gte":
+            return not isinstance(operand, Share) and bool(operand <= 0)
+        case "gt":
+            return not isinstance(operand, Share) and bool(operand < 0)
+        case "lte":
+            return isinstance(operand, Share) or bool(operand >= 0)
+        case "lt":
+            return isinstance(operand, Share) or bool(operand > 0)
+        case "between":
+            low, high = (Comparison("gte", operand[0]), Comparison("lte", operand[1]))
+            return met_by_zero(low) and met_by_zero(high)
+        case "ne":
+            return bool(operand != 0)
+        case _:
+            return bool(operand == 0)
+
+
+def window_of_absence(leaf: Leaf) -> int:
+    """How old a subject must be for its absence to mean something, in ms; 0 without a window."""
+    match leaf:
+        case UsersLeaf(inner):
+            return window_of_absence(inner)
+        case EventLeaf() | ScoreLeaf():
+            return leaf.window.within or 0
+        case SequenceLeaf():
+            return 0 if leaf.window.of is None else leaf.window.within or 0
+        case _:
+            return 0
+
+
+def absences(node: Guard) -> Iterator[Leaf]:
+    """Every leaf of absence below a node, those inside ``users`` too."""
+    for leaf in leaves_of(node):
+        if is_absence(leaf):
+            yield leaf
+        if isinstance(leaf, UsersLeaf):
+            yield from absences(leaf.inner)

@@ -1,0 +1,67 @@
+"""``docs/lint.md``: each rule finds its bad example, and nothing in the better one."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pequel_collector.lint.linter import RULES, lint
+from pequel_collector.rules.reader import RULES as ACCEPTABLE
+from pequel_collector.rules.reader import read_catalogue
+from support.samples import CAPACITY, STORIES, codes, linted
+
+PAGE = (Path(__file__).resolve().parents[3] / "docs" / "lint.md").read_text()
+BLOCK = re.compile(r"^```toml\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def section(code: str) -> str:
+    """What the page says of a rule."""
+    _, _, after = PAGE.partition(f"\n### {code}: ")
+    return re.split("^### ", after, maxsplit=1, flags=re.MULTILINE)[0]
+
+
+def shown(code: str) -> list[str]:
+    """The examples of a rule: the bad one, then the better one."""
+    return BLOCK.findall(section(code))
+
+
+@pytest.mark.parametrize("code", RULES)
+class TestEveryRule:
+    def test_has_a_bad_and_a_better_example(self, code: str) -> None:
+        assert len(shown(code)) == 2
+
+    def test_finds_the_bad_one(self, code: str) -> None:
+        assert code in codes(linted(shown(code)[0], STORIES.get(code), CAPACITY))
+
+    def test_finds_nothing_in_the_better_one(self, code: str) -> None:
+        assert code not in codes(linted(shown(code)[1], STORIES.get(code), CAPACITY))
+
+    def test_says_nothing_without_the_data_that_it_needs(self, code: str) -> None:
+        found = code in codes(linted(shown(code)[0]))
+        assert found is not RULES[code].needs_data
+
+    def test_is_told_of_with_its_level(self, code: str) -> None:
+        title = re.split("\n", section(code), maxsplit=1)[0]
+        anchor = f"#{code.lower()}-{title.replace(',', '').replace(' ', '-')}"
+        assert f"| [{code}]({anchor}) | {RULES[code].level} |" in PAGE
+
+    def test_says_whether_it_needs_data(self, code: str) -> None:
+        assert section(code).partition("\n\n")[2].startswith("Needs data") is RULES[code].needs_data
+
+
+def test_what_a_definition_may_accept_are_the_rules_that_there_are() -> None:
+    assert tuple(RULES) == ACCEPTABLE
+
+
+def test_the_answer_that_the_page_begins_with_is_the_answer() -> None:
+    report = lint(read_catalogue(BLOCK.findall(PAGE)[0]))
+    told = "\n".join([*map(str, report.findings), report.summary()])
+    assert f"$ pequel lint\n{told}\n" in PAGE
+
+
+def test_the_example_that_accepts_a_finding_is_accepted() -> None:
+    report = linted(BLOCK.findall(PAGE)[1])
+    assert [f.code for f in report.findings if f.accepted] == ["L01"]
+    assert report.count("error") == 0

@@ -1,0 +1,233 @@
+"""The rules that look at data: from where on they fire, and what they say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from pequel_collector.lint.sample import Arrivals, Property, Sample, Subject
+from pequel_collector.rules.quantities import DAY, WEEK
+from support.samples import END, buyers, codes, doing, linted, marked, repeated, teams, users
+
+EXPORTS = '[[pql]]\nname = "it"\nwhen = { event = "report_exported"MORE }\n'
+
+
+def asks(more: str = "", subject: str = "user") -> str:
+    """A definition that asks for exports."""
+    return EXPORTS.replace("MORE", more) + f'subject = "{subject}"\n'
+
+
+def fires(code: str, toml: str, sample: Sample, capacity: int | None = None) -> bool:
+    return code in codes(linted(toml, sample, capacity))
+
+
+class TestNearlyEverybody:
+    @pytest.mark.parametrize(("count", "expected"), [(90, False), (91, True)])
+    def test_more_than_nine_of_ten_who_signed_up(self, count: int, expected: bool) -> None:
+        sample = Sample(users=users(10) + doing(0, 100, ""), marks={"it": marked(range(count))})
+        assert fires("L02", asks(), sample) is expected
+
+    def test_of_too_few_nothing_is_said(self) -> None:
+        sample = Sample(users=doing(0, 19, ""), marks={"it": marked(range(19))})
+        assert not fires("L02", asks(), sample)
+
+
+class TestNeverReceived:
+    SEEN = Sample(
+        users=(Subject("u:1", traits={"plan": "free"}),),
+        accounts=(Subject("g:1", traits={"size": {"people": 5}}),),
+        events={"report_exported": Arrivals(5, properties={"format": Property(5)})},
+    )
+
+    @pytest.mark.parametrize(
+        "when",
+        [
+            'when = { event = "report_exported", distinct = "format" }',
+            'when = { event = "report_*" }',
+            'when = { event = "*" }',
+            'when = { trait = "plan", eq = "pro" }',
+            'when = { trait = "account.size.people", gte = 5 }',
+            'subject = "account"\nwhen = { users = { trait = "plan", eq = "pro" } }',
+        ],
+    )
+    def test_what_was_seen_is_fine(self, when: str) -> None:
+        assert not fires("L04", f'[[pql]]\nname = "it"\n{when}', self.SEEN)
+
+    @pytest.mark.parametrize(
+        ("when", "message"),
+        [
+            ('{ event = "report_export" }', "report_export was never received: did you mean repor"),
+            ('{ event = "zzz_*" }', "zzz_* was never received"),
+            (
+                '{ event = "report_exported", where = { formt = "pdf" } }',
+                "report_exported never had a formt: did you mean format?",
+            ),
+            ('{ event = "*", distinct = "size" }', "any event never had a size"),
+            ('{ trait = "plann", eq = 1 }', "nobody has the trait plann: did you mean plan?"),
+            ('{ trait = "account.plan", eq = 1 }', "nobody has the trait plan"),
+        ],
+    )
+    def test_what_was_not_is_named(self, when: str, message: str) -> None:
+        report = linted(f'[[pql]]\nname = "it"\nwhen = {when}', self.SEEN)
+        assert message in "\n".join(f.message for f in report.findings if f.code == "L04")
+
+    def test_what_some_user_did_long_ago_was_received(self) -> None:
+        sample = replace(self.SEEN, users=(Subject("u:1", counts={"old": 1}),))
+        assert not fires("L04", '[[pql]]\nname = "it"\nwhen = { event = "old" }', sample)
+
+    def test_of_an_empty_store_nothing_is_said(self) -> None:
+        assert not fires("L04", asks(), Sample())
+
+
+class TestOnceIsNotEnough:
+    @pytest.mark.parametrize(("count", "expected"), [(50, False), (51, True)])
+    def test_more_than_half_have_done_it(self, count: int, expected: bool) -> None:
+        assert fires("L05", asks(), Sample(users=doing(count, 100, "report_exported"))) is expected
+
+    @pytest.mark.parametrize("more", [", gte = 2", ", where = { a = 1 }", ', distinct = "id"'])
+    def test_to_ask_for_more_helps(self, more: str) -> None:
+        assert not fires("L05", asks(more), Sample(users=doing(100, 100, "report_exported")))
+
+
+class TestNoWindow:
+    @pytest.mark.parametrize(("count", "expected"), [(50, False), (51, True)])
+    def test_of_what_few_do_is_fine(self, count: int, expected: bool) -> None:
+        sample = Sample(users=doing(count, 100, "report_exported"))
+        assert fires("L06", asks(", gte = 9"), sample) is expected
+
+
+class TestBeyondAllData:
+    @pytest.mark.parametrize(("wanted", "expected"), [(7, False), (8, True)])
+    def test_a_number_that_nobody_has(self, wanted: int, expected: bool) -> None:
+        sample = Sample(users=doing(5, 50, "report_exported", 7))
+        assert fires("L07", asks(f", gte = {wanted}"), sample) is expected
+
+    @pytest.mark.parametrize(("wanted", "expected"), [(500, False), (501, True)])
+    def test_a_trait_that_nobody_has(self, wanted: int, expected: bool) -> None:
+        sample = Sample(users=users(30, traits={"employees": 500}))
+        when = f'[[pql]]\nname = "it"\nwhen = {{ trait = "employees", gte = {wanted} }}'
+        assert fires("L07", when, sample) is expected
+
+    def test_texts_are_not_compared_with_counts(self) -> None:
+        when = '[[pql]]\nname = "it"\nwhen = { event = "a", last = "x", eq = "full" }'
+        assert not fires("L07", when, Sample(users=doing(9, 30, "a")))
+
+    def test_it_is_a_warning_for_tomorrow_somebody_may(self) -> None:
+        report = linted(asks(", gte = 8"), Sample(users=doing(5, 50, "report_exported", 7)))
+        assert [f.level for f in report.findings if f.code == "L07"] == ["warning"]
+
+
+class TestTheSameThingAgain:
+    @pytest.mark.parametrize(("different", "expected"), [(36, False), (35, True)])
+    def test_more_than_one_in_ten_is_a_repetition(self, different: int, expected: bool) -> None:
+        sample = Sample(events={"report_exported": repeated("report_id", 40, different)})
+        assert fires("L09", asks(", gte = 5"), sample) is expected
+
+    @pytest.mark.parametrize("path", ["format", "user_id", "sessionId", "identity"])
+    def test_only_ids_of_things_count(self, path: str) -> None:
+        sample = Sample(events={"report_exported": repeated(path, 40, 2)})
+        assert not fires("L09", asks(", gte = 5"), sample)
+
+
+class TestTeamBehaviour:
+    @pytest.mark.parametrize(("together", "expected"), [(10, False), (11, True)])
+    def test_in_most_accounts_several_do_it(self, together: int, expected: bool) -> None:
+        sample = Sample(events={"report_exported": teams(together, 20 - together)})
+        assert fires("L10", asks(), sample) is expected
+        assert not fires("L10", asks(subject="account"), sample)
+
+
+class TestEventsWithoutAnAccount:
+    @pytest.mark.parametrize(("homeless", "expected"), [(4, False), (5, True)])
+    def test_more_than_one_in_ten(self, homeless: int, expected: bool) -> None:
+        sample = Sample(events={"report_exported": Arrivals(40, homeless)})
+        assert fires("L11", asks(subject="account"), sample) is expected
+        assert not fires("L11", asks(), sample)
+
+
+class TestNoInternalGuard:
+    PROJECT = (
+        '[project]\nconversion = "c"\n'
+        'internal = { email_domain = ["our.example"], trait = { staff = true } }\n'
+    )
+    GUARDED = asks() + 'unless = ["customer"]\n'
+
+    @pytest.mark.parametrize("traits", [{"email": "a@OUR.example"}, {"staff": True}])
+    def test_your_own_people_are_there(self, traits: dict[str, object]) -> None:
+        sample = Sample(users=users(1, traits=traits))
+        assert fires("L12", self.PROJECT + self.GUARDED, sample)
+        assert not fires("L12", self.PROJECT + asks() + 'unless = ["internal", "customer"]', sample)
+
+    @pytest.mark.parametrize("traits", [{}, {"email": "a@your.example"}, {"email": "our.example"}])
+    def test_they_are_not(self, traits: dict[str, object]) -> None:
+        assert not fires("L12", self.PROJECT + self.GUARDED, Sample(users=users(9, traits=traits)))
+
+
+class TestOutcomeLeakage:
+    @pytest.mark.parametrize(("after", "expected"), [(24, False), (25, True)])
+    def test_most_first_did_it_as_customers(self, after: int, expected: bool) -> None:
+        first = {"report_exported": 5}
+        sample = Sample(
+            users=users(after, converted=4, firsts=first)
+            + users(30 - after, "u:new", converted=6, firsts=first)
+        )
+        assert fires("L14", asks(), sample) is expected
+        assert not fires("L14", asks() + 'kind = "upgrade"', sample)
+
+
+class TestTooManyOrTooFew:
+    def sample(self, count: int, at: int = END - DAY) -> Sample:
+        return Sample(until=END, users=users(200), marks={"it": marked(range(count), at)})
+
+    @pytest.mark.parametrize(("count", "expected"), [(40, False), (41, True)])
+    def test_more_a_week_than_can_be_followed_up(self, count: int, expected: bool) -> None:
+        assert fires("L16", asks(), self.sample(count), capacity=10) is expected
+
+    def test_none_in_four_weeks(self) -> None:
+        assert fires("L16", asks(), self.sample(50, at=END - 4 * WEEK), capacity=10)
+        assert not fires("L16", asks(), self.sample(1, at=END - 4 * WEEK + 1), capacity=10)
+
+    def test_nobody_has_said_how_many_can_be(self) -> None:
+        assert not fires("L16", asks(), self.sample(200))
+
+
+class TestNearDuplicate:
+    TWO = '[[pql]]\nname = "a"\nwhen = { event = "x" }\n' + asks()
+
+    @pytest.mark.parametrize(("shared", "expected"), [(95, False), (96, True)])
+    def test_more_than_19_of_20_are_shared(self, shared: int, expected: bool) -> None:
+        sample = Sample(marks={"a": marked(range(100)), "it": marked(range(shared))})
+        assert fires("L18", self.TWO, sample) is expected
+
+    def test_the_later_one_is_named(self) -> None:
+        sample = Sample(marks={"a": marked(range(99)), "it": marked(range(99))})
+        report = linted(self.TWO, sample)
+        assert [f.definition for f in report.findings if f.code == "L18"] == ["it"]
+
+    def test_users_are_no_accounts(self) -> None:
+        sample = Sample(marks={"a": marked(range(99)), "it": marked(range(99))})
+        two = self.TWO.replace('subject = "user"', 'subject = "account"')
+        assert not fires("L18", two, sample)
+
+
+class TestForetellsNothing:
+    def sample(self, buying: int, chosen: range) -> Sample:
+        marks = {"it": marked(chosen, DAY)}
+        return Sample(until=END, users=buyers(buying, 400), marks=marks)
+
+    def test_every_other_one_says_nothing(self) -> None:
+        report = linted(asks(), self.sample(100, range(0, 400, 2)))
+        [message] = [f.message for f in report.findings if f.code == "L19"]
+        assert "1.00 times as often" in message
+        assert "400 users" in message
+
+    def test_the_buyers_say_something(self) -> None:
+        assert not fires("L19", asks(), self.sample(100, range(80)))
+
+    def test_of_fewer_than_100_buyers_nothing_is_said(self) -> None:
+        assert not fires("L19", asks(), self.sample(99, range(0, 400, 2)))
+
+    def test_it_is_about_new_business(self) -> None:
+        sample = self.sample(100, range(0, 400, 2))
+        assert not fires("L19", asks() + 'kind = "expansion"', sample)

@@ -1,0 +1,141 @@
+"""What a leaf keeps gives the number that counting all events anew would give.
+
+At every edge: as an event comes, a millisecond before it leaves the window, and as it leaves.
+The thresholds are out of reach, so that nothing is over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pequel_collector import history
+from pequel_collector.rules import keyed
+from support.leaves import DAY, HOUR, MINUTE, Event, OneLeaf
+
+WITHIN = 3 * HOUR
+AGES = (0, 1, HOUR - 1, HOUR, WITHIN - 1, WITHIN, WITHIN + 1)
+values = st.sampled_from([1, 2, 1.0, 0.1, 0.2, -3, True, "1", "x", None, [1], {"a": 1}])
+steps = st.sampled_from([0, 1, MINUTE, HOUR - 1, HOUR, WITHIN - 1, WITHIN, WITHIN + 1])
+Reference = Callable[[list[tuple[int, Any]]], Any]
+
+
+@st.composite
+def events(draw: st.DrawFn) -> list[Event]:
+    """Events one after the other, some of them at one instant or just within the window."""
+    at, found = 0, []
+    for step, value in draw(st.lists(st.tuples(steps, values), min_size=1, max_size=12)):
+        at += step
+        found.append((at, "used", {} if value is None else {"v": value}))
+    return found
+
+
+@pytest.fixture(autouse=True)
+def _little_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history, "FULL", 2)
+    monkeypatch.setattr(keyed, "ROOM", 1)
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def numbers(found: list[tuple[int, Any]]) -> list[Decimal]:
+    return [Decimal(str(value)) for _, value in found if is_number(value)]
+
+
+def there(found: list[tuple[int, Any]]) -> list[Any]:
+    return [value for _, value in found if value is not None]
+
+
+def same(value: Any) -> str:
+    """1 and 1.0 are one value; true and "1" are others."""
+    return str(float(value)) if is_number(value) else repr(value)
+
+
+def exactly(value: Any) -> Any:
+    """A number as it was written, in decimals; anything else as it is, true not being 1."""
+    return Decimal(str(value)) if is_number(value) or isinstance(value, Decimal) else repr(value)
+
+
+REFERENCES: dict[str, tuple[str, Reference]] = {
+    "count": ("gte = 999", len),
+    "distinct": ('distinct = "v", gte = 999', lambda found: len({same(v) for v in there(found)})),
+    "sum": ('sum = "v", gte = 999', lambda found: sum(numbers(found), Decimal(0))),
+    "max": ('max = "v", gte = 999', lambda found: max(numbers(found), default=None)),
+    "last": ('last = "v", eq = "never"', lambda found: (there(found) or [None])[-1]),
+    "minutes": (
+        'distinct = "@minute", gte = 999',
+        lambda found: len({time // MINUTE for time, _ in found}),
+    ),
+    "most in one part": (
+        'per = "v", gte = 999',
+        lambda found: max(
+            (sum(same(v) == part for v in there(found)) for part in map(same, there(found))),
+            default=None,
+        ),
+    ),
+}
+WINDOWS: dict[str, tuple[str, Callable[[int, int], bool]]] = {
+    "of all time": ("", lambda _at, _now: True),
+    "rolling": (', within = "3h"', lambda at, now: now - WITHIN < at),
+    "anchored": (', within = "3h", of = "first:used"', lambda at, _now: at < WITHIN),
+}
+
+
+def edges(made: list[Event]) -> Iterator[tuple[list[Event], int]]:
+    """Each number of events from the first, and the instants at which to look at them."""
+    for number in range(1, len(made) + 1):
+        last = made[number - 1][0]
+        if number < len(made) and made[number][0] == last:
+            continue
+        instants = {at + age for at, _, _ in made[:number] for age in AGES if at + age >= last}
+        for now in sorted(instants):
+            yield made[:number], now
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+@pytest.mark.parametrize("measure", REFERENCES)
+def test_what_is_kept_is_what_counting_anew_gives(measure: str, window: str) -> None:
+    """Folded at once, and over pages of two facts with every value put away."""
+    compared, reference = REFERENCES[measure]
+    written, is_inside = WINDOWS[window]
+    leaf = OneLeaf(f'{{ event = "used", {compared}{written} }}')
+
+    @settings(deadline=None, max_examples=15)
+    @given(made=events())
+    def agrees(made: list[Event]) -> None:
+        first = made[0][0]
+        for seen, now in edges(made):
+            found = [(at, p.get("v")) for at, _, p in seen if is_inside(at - first, now - first)]
+            wanted = exactly(reference(found))
+            assert exactly(leaf.observed(seen, now)) == wanted
+            assert exactly(leaf.observed_in_pages(seen, now)) == wanted
+
+    agrees()
+
+
+@settings(deadline=None, max_examples=40)
+@given(hours=st.lists(st.integers(0, 80), min_size=1, max_size=12), back=st.integers(1, 3))
+def test_days_are_dates_in_the_zone_of_the_project(hours: list[int], back: int) -> None:
+    """Of the date of the moment and those before it; the clocks change on the fourth day."""
+    leaf = OneLeaf(
+        f'{{ event = "used", distinct = "@day", gte = 99, within = "{back}d" }}',
+        'timezone = "Europe/Berlin"',
+    )
+    made: list[Event] = [(hour * HOUR, "used", {}) for hour in sorted(hours)]
+    now = made[-1][0]
+    dates = {_date(at) for at, _, _ in made}
+    wanted = len({date for date in dates if date > _date(now) - back})
+    assert leaf.observed(made, now) == wanted
+    assert leaf.observed_in_pages(made, now) == wanted
+
+
+def _date(at: int) -> int:
+    """The date in Berlin, where it is UTC + 1 until 73 hours after the start, then UTC + 2."""
+    return (at + (HOUR if at < 73 * HOUR else 2 * HOUR)) // DAY

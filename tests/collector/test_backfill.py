@@ -1,0 +1,302 @@
+"""History is replayed beside the batches that come in, and however often that is broken off."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from oracle import qualifications
+from oracle.streams import START, WHOLE, catalogues, streams
+from oracle.toml import to_toml
+from pequel_collector import backfill
+from pequel_collector.bootstrap import Collector, open_collector
+from pequel_collector.config import Settings
+from pequel_collector.inforce import Replay, in_force, replay_of
+from pequel_collector.ingest import Ingest
+from pequel_collector.model import id_of, kind_of
+from pequel_collector.ports import LeadFilter
+from pequel_collector.queries import Queries
+from support.streams import NOW, answers, marks, messages_of, plain_event
+
+Plain = dict[str, Any]
+KEEN = '[[pql]]\nname = "keen"\nwhen = { event = "used", gte = 2 }\n'
+KEENER = '[[pql]]\nname = "keen"\nwhen = { event = "used" }\n'
+
+
+def collector_at(url: str = "sqlite://") -> Collector:
+    return open_collector(Settings(database=url), clock=lambda: NOW, replay=False)
+
+
+def used(user: str, times: int = 1) -> list[Plain]:
+    return [plain_event(user, "used", f"{user}-{n}", NOW - 1000 + n) for n in range(times)]
+
+
+def crowd(number: int) -> list[Plain]:
+    return [event for n in range(number) for event in used(f"u{n:03}", 1 + n % 2)]
+
+
+def replay_to_end(collector: Collector) -> list[Replay]:
+    """Every step of a replay."""
+    steps = []
+    while (replay := collector.replay_some()) and not replay.is_over:
+        steps.append(replay)
+    return steps
+
+
+@pytest.fixture
+def collector(store_url: str) -> Iterator[Collector]:
+    collector = collector_at(store_url)
+    collector.ingest.accept(messages_of(crowd(120)))
+    yield collector
+    collector.close()
+
+
+class TestSteps:
+    def test_are_of_a_few_subjects_each(self, collector: Collector) -> None:
+        collector.put_definitions(KEENER)
+        steps = replay_to_end(collector)
+        done = [step.done for step in steps]
+        assert done[-1] == 120
+        assert all(0 < b - a <= backfill.SUBJECTS for a, b in zip([0, *done], done, strict=False))
+        assert {step.total for step in steps} == {120}
+        assert steps[-1].leads == 120
+
+    def test_are_short(self, collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A subject that takes all the time there is has a transaction of its own."""
+        monkeypatch.setattr(backfill, "AT_A_TIME", 0)
+        collector.put_definitions(KEENER)
+        assert [step.done for step in replay_to_end(collector)] == list(range(1, 121))
+
+    def test_go_on_where_they_were_broken_off(
+        self, collector: Collector, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A step that fails leaves nothing; whoever comes next has what was done before it."""
+        collector.put_definitions(KEENER)
+        first = collector.replay_some()
+        assert first
+
+        def broken(*_: object) -> None:
+            raise RuntimeError("the power is gone")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(backfill, "set_replay", broken)
+            with pytest.raises(RuntimeError):
+                collector.replay_some()
+        with collector.store.reading() as view:
+            assert replay_of(view) == first
+        next_one = collector_at(collector.store.url)
+        assert replay_to_end(next_one)[0].done > first.done
+        assert len(marks(collector)) == 120
+        next_one.close()
+
+    def test_count_a_person_once_by_all_ids(self, collector: Collector) -> None:
+        """A user who turned out to be another is walked past."""
+        alias = plain_event("u000", "", "m1", NOW, type="alias", previousId="u001")
+        collector.ingest.accept(messages_of([alias | {"event": None}]))
+        collector.put_definitions(KEENER)
+        replay_to_end(collector)
+        assert len(marks(collector)) == 119
+
+    def test_of_two_processes_share_the_work(self, collector: Collector) -> None:
+        collector.put_definitions(KEENER)
+        other = collector_at(collector.store.url)
+        for each in (collector, other):
+            each.replay_some()
+        steps = replay_to_end(other)
+        assert [step.done for step in steps] == sorted({step.done for step in steps})
+        assert steps[-1].done == 120
+        assert collector.queries.definitions()["backfill"]["leads"] == 120
+        other.close()
+
+    def test_of_a_replay_that_is_over_do_nothing(self, collector: Collector) -> None:
+        collector.put_definitions(KEENER)
+        replay_to_end(collector)
+        before = collector.queries.definitions()
+        assert replay_to_end(collector) == []
+        assert collector.queries.definitions() == before
+
+
+class TestMeanwhile:
+    def test_a_batch_is_marked_by_the_new_definitions(self, collector: Collector) -> None:
+        """Leads for what was stored before are flagged, leads for what comes now are not."""
+        collector.put_definitions(KEENER)
+        opened = collector.ingest.accept(messages_of([*used("u000", 3), *used("new")])).qualified
+        assert [(lead.subject, lead.version, lead.flags) for lead in opened] == [
+            ("u:new", 1, []),
+            ("u:u000", 1, ["backfilled"]),
+        ]
+
+    def test_an_id_that_turns_out_to_be_anothers_opens_nothing_of_its_own(
+        self, collector: Collector
+    ) -> None:
+        """Though nobody has replayed what was stored under it."""
+        collector.put_definitions(KEENER)
+        alias = plain_event("u000", "", "m1", NOW, type="alias", previousId="u001")
+        collector.ingest.accept(messages_of([alias | {"event": None}]))
+        assert {user for _, _, user in marks(collector)} == {"u000"}
+
+    def test_questions_are_answered_by_the_new_definitions(self, collector: Collector) -> None:
+        """Of users and accounts that ask each other, too, and without writing anything."""
+        joined = plain_event("u000", "used", "m1", NOW, groupId="acme")
+        collector.ingest.accept(messages_of([joined]))
+        collector.put_definitions(
+            '[project]\nconversion = "paid"\ninternal = { email_domain = ["x.example"] }\n'
+            + KEENER.replace("keen", "guarded")
+            + 'unless = ["customer"]\n'
+            + KEENER.replace("keen", "team")
+            + 'subject = "account"\nunless = ["internal"]\n'
+            + '[[pql]]\nname = "both"\nwhen.all = [{ event = "used" }, { pql = "team" }]\n'
+        )
+        progress = collector.queries.status("user", "u000")["progress"]
+        assert [each["definition"] for each in progress] == ["guarded", "both"]
+        assert collector.queries.status("account", "acme")["progress"]
+        assert collector.queries.definitions()["backfill"]["done"] == 0
+
+    def test_another_change_begins_anew(self, collector: Collector) -> None:
+        collector.put_definitions(KEENER)
+        assert collector.replay_some()
+        collector.put_definitions(KEEN)
+        replay = collector.queries.definitions()["backfill"]
+        assert (replay["state"], replay["done"]) == ("running", 0)
+        replay_to_end(collector)
+        versions = {lead["version"] for lead in collector.queries.pqls(LeadFilter(), 1000)["data"]}
+        assert versions == {1, 2}
+        with collector.store.reading() as view:
+            leads = [lead for lead, _ in view.leads(LeadFilter(), 1000)]
+        assert sum(lead.version == 2 for lead in leads) == 60
+
+    def test_another_process_follows_with_its_next_batch(self, collector: Collector) -> None:
+        """And with its answers as soon as it looks."""
+        other = collector_at(collector.store.url)
+        collector.put_definitions(KEENER)
+        opened = other.ingest.accept(messages_of(used("new"))).qualified
+        assert [lead.definition for lead in opened] == ["keen"]
+        assert other.queries.definitions()["data"] == []
+        assert other.keep_up()
+        assert [d["name"] for d in other.queries.definitions()["data"]] == ["keen"]
+        assert not other.keep_up()
+        other.close()
+
+    def test_whoever_waits_for_it_has_it_done(self, collector: Collector) -> None:
+        """What a command needs that answers once: history is replayed before it begins."""
+        collector.put_definitions(KEENER)
+        told: list[Replay] = []
+        settings = Settings(database=collector.store.url)
+        open_collector(settings, collector.catalogue, lambda: NOW, told.append).close()
+        assert collector.queries.definitions()["backfill"]["state"] == "done"
+        assert told[-1].done == 120
+
+
+class Stage:
+    """A collector in memory, told and changed in any order, with a clock that is set by hand."""
+
+    def __init__(self, first: Plain) -> None:
+        self.now = START
+        self.collector = collector_at()
+        self.collector.clock = self.collector.ingest.clock = self.clock
+        self.collector.queries.clock = self.clock
+        self.put(first)
+
+    def clock(self) -> int:
+        return self.now
+
+    def put(self, catalogue: Plain) -> None:
+        self.catalogue = catalogue
+        self.collector.put_definitions(to_toml(catalogue))
+
+    def tell(self, batch: list[Plain]) -> None:
+        self.now = max(self.now, *(message["time"] for message in batch))
+        self.collector.ingest.accept(messages_of(batch))
+
+    def restart(self) -> None:
+        """Nothing is remembered but what is stored."""
+        old = self.collector
+        with old.store.reading() as view:
+            found = in_force(view)
+        assert found
+        assert found.text == old.catalogue.text
+        ingest = Ingest(old.store, old.catalogue, self.clock)
+        queries = Queries(old.store, old.catalogue, self.clock)
+        self.collector = Collector(
+            old.settings, old.store, old.catalogue, ingest, queries, old.keys, self.clock
+        )
+
+    def finish(self) -> None:
+        """All that was left to do is done, until the end of time."""
+        self.now = NOW
+        replay_to_end(self.collector)
+        self.collector.tick()
+
+    def activated(self) -> dict[str, int]:
+        """Since when each definition counts that looks forward only."""
+        return dict(self.collector.ingest.machines.activated)
+
+    def marks(self) -> dict[tuple[str, str, str], list[int]]:
+        """What the versions in force give, since they are."""
+        machines, since = self.collector.ingest.machines, self.activated()
+        with self.collector.store.reading() as view:
+            leads = [lead for lead, _ in view.leads(LeadFilter(), 10_000)]
+        found: dict[tuple[str, str, str], list[int]] = {}
+        for lead in sorted(leads, key=lambda lead: lead.cycle):
+            counts = lead.qualified_at >= since.get(lead.definition, lead.qualified_at)
+            if counts and machines.versions.get(lead.definition) == lead.version:
+                key = lead.definition, str(kind_of(lead.subject)), id_of(lead.subject)
+                found.setdefault(key, []).append(lead.qualified_at)
+        return found
+
+
+def some_forward(catalogue: Plain, chance: random.Random) -> Plain:
+    """The same definitions, of which some look forward only."""
+    tables = [
+        {**table, "on_change": "forward"} if chance.random() < 0.25 else table
+        for table in catalogue["pql"]
+    ]
+    return {**catalogue, "pql": tables}
+
+
+@settings(
+    deadline=None,
+    max_examples=80,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+@given(
+    first=catalogues(WHOLE),
+    second=catalogues(WHOLE),
+    messages=streams(identity=True, max_size=25),
+    chance=st.randoms(use_true_random=False),
+)
+def test_however_it_is_interleaved_the_leads_are_those_of_a_replay_from_nothing(
+    first: Plain,
+    second: Plain,
+    messages: list[Plain],
+    chance: random.Random,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Batches, steps, changes there and back, restarts, questions and the clock, in any order."""
+    monkeypatch.setattr(backfill, "SUBJECTS", 2)
+    choices = [some_forward(each, chance) for each in (first, second)]
+    stage = Stage(choices[0])
+    left = list(messages)
+    while left:
+        match chance.choice(["tell", "tell", "step", "put", "restart", "tick", "ask"]):
+            case "tell":
+                size = chance.randint(1, 5)
+                stage.tell(left[:size])
+                left = left[size:]
+            case "step":
+                stage.collector.replay_some()
+            case "put":
+                stage.put(chance.choice(choices))
+            case "restart":
+                stage.restart()
+            case "tick":
+                stage.collector.tick()
+            case "ask":
+                answers(stage.collector)
+    stage.finish()
+    assert stage.marks() == qualifications(stage.catalogue, messages, activated=stage.activated())

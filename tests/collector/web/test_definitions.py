@@ -1,0 +1,157 @@
+"""Definitions over HTTP: what is in force, and putting others in their place."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from pequel_collector.bootstrap import Collector, open_collector
+from pequel_collector.config import Settings
+from pequel_collector.model import iso
+from pequel_collector.rules.reader import read_catalogue
+from pequel_collector.rules.sentence import describe
+from pequel_collector.web.app import create_app
+from support.streams import NOW, marks, messages_of, plain_event
+
+READ = {"Authorization": "Bearer read"}
+ADMIN = {"Authorization": "Bearer admin"}
+KEEN = """[[pql]]
+name = "keen"
+when = { event = "used", gte = 2 }
+"""
+KEENER = KEEN.replace("2", "1")
+
+
+@pytest.fixture
+def real(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
+    """A whole collector in memory, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    settings = Settings(database="sqlite://", read_key="read", admin_key="admin", write_key="write")
+    collector = open_collector(settings, clock=lambda: NOW)
+    yield collector
+    collector.close()
+
+
+@pytest.fixture
+def http(real: Collector) -> FlaskClient:
+    return create_app(real).test_client()
+
+
+def put(http: FlaskClient, text: str) -> dict[str, Any]:
+    answer = http.put("/v1/definitions", data=text, headers=ADMIN)
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json)
+
+
+class TestReading:
+    def test_shows_all_that_is_known_of_each(self, http: FlaskClient) -> None:
+        forward = KEEN + 'on_change = "forward"'
+        put(http, forward)
+        answer = http.get("/v1/definitions", headers=READ).json
+        [definition] = answer["data"]
+        assert definition["text"] == definition["versions"][0]["text"] == forward
+        [meant] = read_catalogue(forward).definitions
+        assert definition["description"] == describe(meant)
+        assert definition["versions"][0]["hash"] == definition["hash"]
+        assert {name: definition[name] for name in ("version", "on_change", "in_force_since")} == {
+            "version": 1,
+            "on_change": "forward",
+            "in_force_since": iso(NOW),
+        }
+        assert answer["origin"] == {"kind": "put", "at": iso(NOW), "instead_of": None}
+
+    def test_shows_how_far_history_is_replayed(self, http: FlaskClient, real: Collector) -> None:
+        real.ingest.accept(messages_of([plain_event("u1", "used", "m1", NOW)]))
+        put(http, KEENER)
+        running = http.get("/v1/definitions", headers=READ).json["backfill"]
+        assert (running["state"], running["done"], running["total"]) == ("running", 0, None)
+        while (replay := real.replay_some()) and not replay.is_over:
+            pass
+        assert http.get("/v1/definitions", headers=READ).json["backfill"] == {
+            "state": "done",
+            "done": 1,
+            "total": 1,
+            "leads": 1,
+            "started_at": iso(NOW),
+            "finished_at": iso(NOW),
+        }
+
+    def test_needs_no_definitions(self, http: FlaskClient) -> None:
+        answer = http.get("/v1/definitions", headers=READ).json
+        assert (answer["data"], answer["backfill"]["state"]) == ([], "done")
+
+    def test_takes_no_parameter(self, http: FlaskClient) -> None:
+        assert http.get("/v1/definitions?name=x", headers=READ).status_code == 400
+
+
+class TestPutting:
+    def test_counts_from_the_next_event_on(self, http: FlaskClient, real: Collector) -> None:
+        answer = put(http, KEENER)
+        assert [d["name"] for d in answer["data"]] == ["keen"]
+        assert answer["new_versions"] == [
+            {"name": "keen", "version": 1, "hash": answer["data"][0]["hash"]}
+        ]
+        opened = real.ingest.accept(messages_of([plain_event("u1", "used", "m1", NOW)])).qualified
+        assert [lead.definition for lead in opened] == ["keen"]
+        status = http.get("/v1/users/u1/pql", headers=READ).json
+        assert [lead["definition"] for lead in status["leads"]] == ["keen"]
+
+    def test_the_same_again_makes_no_version(self, http: FlaskClient) -> None:
+        put(http, KEEN)
+        answer = put(http, f"# the same\n\n{KEEN}")
+        assert (answer["new_versions"], answer["data"][0]["version"]) == ([], 1)
+
+    def test_a_mistake_changes_nothing_and_is_told_with_every_place(
+        self, http: FlaskClient, real: Collector
+    ) -> None:
+        put(http, KEENER)
+        wrong = '[[pql]]\nname = "keen"\nwhen = { evnt = "x" }\n[[pql]]\nname = 7\n'
+        answer = http.put("/v1/definitions", data=wrong, headers=ADMIN)
+        error = answer.json["error"]
+        assert (answer.status_code, error["code"]) == (400, "bad_definition")
+        places = [(p["file"], p["line"]) for p in error["details"]["problems"]]
+        assert {("body", 3), ("body", 5)} <= set(places)
+        assert all(
+            {"column", "found", "expected"} <= problem.keys()
+            for problem in error["details"]["problems"]
+        )
+        real.ingest.accept(messages_of([plain_event("u1", "used", "m1", NOW)]))
+        assert marks(real) == {("keen", "user", "u1"): [NOW]}
+
+    @pytest.mark.parametrize(
+        ("headers", "code"),
+        [(READ, "wrong_key"), ({}, "missing_key"), ({"X-Write-Key": "admin"}, "missing_key")],
+    )
+    def test_needs_an_admin_key(
+        self, client: FlaskClient, collector: Any, headers: dict[str, str], code: str
+    ) -> None:
+        answer = client.put("/v1/definitions", data=KEEN, headers=headers)
+        assert (answer.status_code, answer.json["error"]["code"]) == (401, code)
+        assert collector.put == []
+
+    @pytest.mark.parametrize("kind", ["application/toml", "application/json", "image/png"])
+    def test_ignores_what_the_body_is_said_to_be(self, http: FlaskClient, kind: str) -> None:
+        answer = http.put("/v1/definitions", data=KEEN, content_type=kind, headers=ADMIN)
+        assert answer.status_code == 200
+
+    def test_takes_gzip(self, http: FlaskClient) -> None:
+        answer = http.put("/v1/definitions", data=gzip.compress(KEEN.encode()), headers=ADMIN)
+        assert [d["name"] for d in answer.json["data"]] == ["keen"]
+
+    def test_has_a_limit(self, client: FlaskClient, collector: Any) -> None:
+        too_much = "#" * (collector.settings.max_body + 1)
+        answer = client.put("/v1/definitions", data=too_much, headers=ADMIN)
+        assert (answer.status_code, collector.put) == (413, [])
+
+
+def test_questions_let_the_clock_run_first(client: FlaskClient, collector: Any) -> None:
+    """What is asked is up to date, without any traffic."""
+    client.get("/v1/pqls", headers=READ)
+    assert collector.ticks == 1
+    client.get("/v1/pqls")
+    assert collector.ticks == 1
