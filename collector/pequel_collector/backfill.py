@@ -67,11 +67,10 @@ def adopt(tx: Writing, proposal: Proposal, now: int) -> Adoption:
     """
     versions = _record(tx, proposal.catalogue, now)
     _remember(tx, proposal, now)
-    machines = machines_of(tx, proposal.catalogue)
-    tx.set_note(CATALOGUE, machines.version)
-    replay = replay_of(tx)
+    machines, replay = machines_of(tx, proposal.catalogue), replay_of(tx)
     if replay is None or replay.catalogue != machines.version:
-        set_replay(tx, _begun(tx, machines.version, now))
+        machines = _begin(tx, proposal.catalogue, 1 if replay is None else replay.epoch + 1, now)
+    tx.set_note(CATALOGUE, machines.version)
     return Adoption(machines, versions)
 
 
@@ -157,10 +156,16 @@ def _remember(tx: Writing, proposal: Proposal, now: int) -> None:
 # -- the replay ----------------------------------------------------------------------------
 
 
-def _begun(tx: Reading, catalogue: str, now: int) -> Replay:
-    if tx.subjects(limit=1):
-        return Replay(catalogue, now)
-    return Replay(catalogue, now, total=0, finished_at=now)
+def _begin(tx: Writing, catalogue: Catalogue, epoch: int, now: int) -> Machines:
+    """Begin a replay, which is over at once where there is nobody; the machines to do it."""
+    replay = Replay("", now, epoch)
+    set_replay(tx, replay)
+    machines = machines_of(tx, catalogue)
+    replay.catalogue = machines.version
+    if not tx.subjects(limit=1):
+        replay.total, replay.finished_at = 0, now
+    set_replay(tx, replay)
+    return machines
 
 
 def _total(store: Store) -> int | None:

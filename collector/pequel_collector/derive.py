@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
+from secrets import randbits
 from typing import Any
 
 from .history import History, Kept, Shelf, in_order
-from .inforce import activations, in_force, walked
+from .inforce import activations, in_force, replay_of, walked
 from .ledger import Ledger, Verdict
 from .model import Lead, Stored, account_key, kind_of, user_key
 from .ports import Cell, Reading, Version, Writing
@@ -23,6 +24,7 @@ from .rules.facts import NEVER, Fact, Mark, State
 from .rules.machine import Machine, Rule, Witness
 from .rules.reader import read_catalogue
 from .rules.sight import Sight
+from .rules.values import key as key_of
 
 START = NEVER + 1
 AT_ONCE = 500
@@ -36,6 +38,7 @@ class Machines:
 
     ``since`` says from when on a version is in force, by name and hash, where that is not when it
     was recorded. Definitions that look forward count from then on: ``activated`` has them by name.
+    ``epoch`` is the number of the replay that their histories come from.
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class Machines:
         catalogue: Catalogue,
         versions: Iterable[Version],
         since: Mapping[tuple[str, str], int] | None = None,
+        epoch: int = 0,
     ) -> None:
         self.catalogue = catalogue
         known = {(version.name, version.hash): version for version in versions}
@@ -56,6 +60,8 @@ class Machines:
         }
         self.users = Machine("user", catalogue, self.activated)
         self.accounts = Machine("account", catalogue, self.activated)
+        for machine in (self.users, self.accounts):
+            machine.version += f".{epoch}"
         self.kept = Kept()
 
     @property
@@ -83,7 +89,9 @@ class Machines:
 
 def machines_of(tx: Reading, catalogue: Catalogue) -> Machines:
     """The machines of a catalogue that is in force in a store, or would be."""
-    return Machines(catalogue, tx.versions(), activations(tx))
+    replay = replay_of(tx)
+    epoch = 0 if replay is None else replay.epoch
+    return Machines(catalogue, tx.versions(), activations(tx), epoch)
 
 
 def machines_in_force(tx: Reading) -> Machines:
@@ -128,8 +136,8 @@ class Derivation:
 
     def __init__(self, tx: Writing, machines: Machines, now: int) -> None:
         self.tx, self.machines, self.now = tx, machines, now
-        self._turn = tx.take_turn()
-        machines.kept.begin(self._turn)
+        self._token = randbits(62)
+        machines.kept.begin(tx.take_turn(self._token))
         self._walked: str | None = None
         self._open: dict[str, History | None] = {}
         self._revised: set[str] = set()
@@ -357,7 +365,7 @@ class Derivation:
         histories = {key: h for key in sorted(self._changed) if (h := self._open[key]) is not None}
         self.tx.save_histories({key: history.write() for key, history in histories.items()})
         opened = self._settle_leads(histories)
-        self.machines.kept.end(self._turn, self._open)
+        self.machines.kept.end(self._token, self._open)
         return opened
 
     def _settle_leads(self, histories: Mapping[str, History]) -> list[Lead]:
@@ -449,7 +457,7 @@ def _exports(machine: Machine, state: State) -> Exports:
 
 def _first_difference(before: Exports, after: Exports) -> int | None:
     """The earliest instant from which two answers differ; None if they never do."""
-    if before == after:
+    if not before and not after:
         return None
     changed = []
     for name in before.keys() | after.keys():
@@ -459,7 +467,8 @@ def _first_difference(before: Exports, after: Exports) -> int | None:
 
 
 def _same(one: Any, other: Any) -> bool:
-    return type(one) is type(other) and bool(one == other)
+    """Whether two answers are one to a definition, to which 1 and true are different."""
+    return one is other or key_of(one) == key_of(other)
 
 
 def _at(values: list[tuple[int, Any]], time: int) -> Any:

@@ -96,9 +96,12 @@ class History:
     def go_on(self, shelf: Shelf) -> History:
         """The same history in the next transaction, where its pages are on another shelf."""
         self._shelf = shelf
+        return self
+
+    def rest(self) -> None:
+        """Let go of the pages that were read."""
         if self._pages:
             self._pages.clear()
-        return self
 
     # -- taking in -------------------------------------------------------------------------
 
@@ -221,32 +224,36 @@ class History:
 class Kept:
     """Histories kept in memory from one transaction to the next, the latest used of them.
 
-    They are good as long as nobody else changes histories, which the numbers of the turns tell.
+    They are good as long as nobody else changes histories. Each transaction leaves a token in the
+    store; who finds there what it left itself was the last, and its transaction was not undone.
     """
 
     def __init__(self, room: int = 8_192) -> None:
         self._room = room
-        self._turn: int | None = None
+        self._left: int | None = None
         self._histories: dict[str, History] = {}
 
-    def begin(self, turn: int) -> None:
-        """A transaction begins. What it changes is good only once it has ended well."""
-        if self._turn is None or turn != self._turn + 1:
+    def begin(self, found: int) -> None:
+        """A transaction begins, and finds a token."""
+        if found != self._left:
             self._histories.clear()
-        self._turn = None
+        self._left = None
 
     def take(self, key: str, shelf: Shelf) -> History | None:
         """A history that was kept, to go on with."""
         found = self._histories.pop(key, None)
         return None if found is None else found.go_on(shelf)
 
-    def end(self, turn: int, histories: Mapping[str, History | None]) -> None:
-        """Keep the histories of a transaction that has written them."""
+    def end(self, left: int, histories: Mapping[str, History | None]) -> None:
+        """Keep the histories of a transaction that has written them and leaves a token."""
         kept = self._histories
-        kept.update((key, history) for key, history in histories.items() if history is not None)
+        for key, history in histories.items():
+            if history is not None:
+                history.rest()
+                kept[key] = history
         for key in list(islice(kept, max(0, len(kept) - self._room))):
             del kept[key]
-        self._turn = turn
+        self._left = left
 
 
 def _joined(written: bytes, fresh: list[Fact]) -> bytes:

@@ -55,11 +55,13 @@ class Replay(Struct):
 
     ``catalogue`` is the one it is replayed under, ``after`` the last key that was walked, ``done``
     how many were, of ``total`` (None until they are counted), ``leads`` how many that opened.
-    Times are ms.
+    ``epoch`` is the number of the replay: definitions that come back do not find the histories
+    that they left, for these have missed what came meanwhile. Times are ms.
     """
 
     catalogue: str
     started_at: int
+    epoch: int = 0
     after: str = ""
     done: int = 0
     total: int | None = None

@@ -58,15 +58,23 @@ class Ingest:
         with self.store.reading() as tx:
             self.mark_by(tx, machines_of(tx, catalogue))
 
+    @property
+    def machines(self) -> Machines:
+        """The machines that the next batch is marked by, unless others have come in force."""
+        return self._marking[0]
+
     def mark_by(self, tx: Reading, machines: Machines) -> None:
-        """Mark by these machines; within a transaction that puts them in force, from its end on."""
-        self.machines, self._in_force = machines, tx.note(CATALOGUE)
+        """Mark by these machines from now on, which are those in force in a transaction."""
+        self._marking = machines, tx.note(CATALOGUE)
 
     def keep_up(self, tx: Reading) -> Machines:
-        """The machines to mark by: others, if another process put other definitions in force."""
-        if tx.note(CATALOGUE) != self._in_force:
-            self.mark_by(tx, machines_in_force(tx))
-        return self.machines
+        """The machines of the definitions in force in a transaction, whoever put them there."""
+        machines, note = self._marking
+        found = tx.note(CATALOGUE)
+        if found != note:
+            machines = machines_in_force(tx)
+            self._marking = machines, found
+        return machines
 
     def accept(
         self,

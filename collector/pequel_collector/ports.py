@@ -247,11 +247,10 @@ class Reading(Protocol):
 class Writing(Reading, Protocol):
     """One write transaction. Writers come one at a time; it sees its own writes."""
 
-    def take_turn(self) -> int:
-        """The next number of those who change histories, whoever they are, beginning with 1.
+    def take_turn(self, token: int) -> int:
+        """Leave a token for whoever changes histories next; the one that was left before.
 
-        Whoever had the number before this one was the last to change any. One whose transaction is
-        undone gives its number back.
+        A transaction that is undone leaves none: so who finds its own token was the last.
         """
 
     def append(self, messages: Sequence[Stored]) -> set[str]:

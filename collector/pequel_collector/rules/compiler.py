@@ -44,6 +44,11 @@ class Place:
         self.catalogue, self.since = catalogue, since
 
     @property
+    def has_clock(self) -> bool:
+        """Whether its definition is also looked at when there is no fact."""
+        return self.catalogue.of_kind(self.kind)[self.rule].clock
+
+    @property
     def is_guard(self) -> bool:
         """Whether the leaf stands in ``unless``."""
         return self.since is None
@@ -119,7 +124,7 @@ def _aged(meter: Meter, leaf: Leaf, place: Place) -> Meter:
     if place.is_guard:
         return meter
     age = window_of_absence(leaf) if is_absence(leaf) else None
-    own_facts = isinstance(leaf, GrowthLeaf | ScoreLeaf)
+    own_facts = place.has_clock and isinstance(leaf, GrowthLeaf | ScoreLeaf)
     return Aged(meter, age, own_facts) if age is not None or own_facts else meter
 
 

@@ -307,7 +307,7 @@ class Aged(Meter):
     def __init__(self, inner: Meter, age: int | None, own_facts: bool) -> None:
         self.inner, self._age, self._own_facts = inner, age, own_facts
         self.spans = inner.spans
-        self.steady = inner.steady and age is None
+        self.steady = inner.steady and age is None and not own_facts
         self.looks_back = inner.looks_back
 
     def empty(self) -> Cell:

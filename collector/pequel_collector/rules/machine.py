@@ -7,6 +7,7 @@ the same state, as long as the later step has only later instants.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -43,6 +44,7 @@ from .definition import (
 from .facts import NEVER, Alone, Fact, Mark, Memory, Position, Sheet, State, Value, World
 from .keyed import REGISTER, Keyed, surplus
 from .leaves import Aged, Growing
+from .reader_hash import canonical
 from .sight import BEYOND, FIRST, MEMBERS, Sight
 from .values import key, lookup
 
@@ -279,11 +281,12 @@ class Machine:
 
     def interest(self, name: str) -> Interest | None:
         """What an event of this name means; None if no definition names it."""
-        if name not in self._interests:
-            if len(self._interests) > 10_000:  # names are the clients' to choose
-                self._interests.clear()
-            self._interests[name] = self._interest(name)
-        return self._interests[name]
+        if name in self._interests:
+            return self._interests[name]
+        if len(self._interests) > 10_000:  # names are the clients' to choose
+            self._interests = {}
+        found = self._interests[name] = self._interest(name)
+        return found
 
     def _interest(self, name: str) -> Interest | None:
         fed = [(found, leaf) for found, leaf in self._paths if found.names(name)]
@@ -638,7 +641,8 @@ def _names(path: str) -> set[str]:
 
 def _fingerprint(kind: Kind, catalogue: Catalogue, activated: Mapping[str, int]) -> str:
     """What histories depend on: another catalogue with the same one can go on with them."""
-    parts = [kind, repr(catalogue.project)]
+    project = json.dumps(canonical(catalogue.project), sort_keys=True)
+    parts = [kind, project]
     others = [d.name + d.hash + d.subject for d in catalogue.definitions]
     parts += [*others, repr(sorted(activated.items()))]
     return blake2b("\0".join(parts).encode(), digest_size=8).hexdigest()

@@ -13,6 +13,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable
 from decimal import Decimal
+from hashlib import blake2b
 from typing import Any
 
 from .clockwork import unit
@@ -24,6 +25,9 @@ from .values import EXACT, compare, exact, is_number, key, satisfies, settle, sh
 
 Test = Callable[[Any, View], bool]
 Cell = list[Any]
+
+LONGEST = 200
+"""Characters of a value that are kept to tell it from others."""
 
 
 def test_of(comparison: Comparison, or_missing: bool) -> Test:
@@ -324,7 +328,14 @@ def value_of(word: str) -> Callable[[Fact], str | None]:
         case "@event":
             return lambda fact: fact.name
         case path:
-            return lambda fact: None if (v := fact.data.get(path)) is None else key(v)
+            return lambda fact: None if (v := fact.data.get(path)) is None else short(key(v))
+
+
+def short(text: str) -> str:
+    """A text that fits into an index: a long one is named by its hash, which no key begins like."""
+    if len(text) <= LONGEST:
+        return text
+    return "#" + blake2b(text.encode("utf-8", "surrogatepass"), digest_size=32).hexdigest()
 
 
 def _number(stored: int | str) -> int | Decimal:

@@ -282,8 +282,8 @@ _HISTORIES = (
     ) CLUSTERED
     """,
     "CREATE INDEX due_time ON due (time, subject)",
-    "CREATE TABLE turn (number BIGINT NOT NULL)",
-    "INSERT INTO turn (number) VALUES (0)",
+    "CREATE TABLE turn (token BIGINT NOT NULL)",
+    "INSERT INTO turn (token) VALUES (0)",
     "DELETE FROM note WHERE name = 'catalogue'",
 )
 

@@ -204,7 +204,9 @@ ADD_LINKS = Insertion(
 
 # -- histories ---------------------------------------------------------------------------------
 
-TAKE_TURN = "UPDATE turn SET number = number + 1 RETURNING number"
+LAST_TURN = "SELECT token FROM turn"
+
+TAKE_TURN = "UPDATE turn SET token = :token"
 
 HISTORIES = """
 SELECT subject, body FROM history

@@ -124,9 +124,10 @@ class SqlWriting(SqlReading, Writing):
 
     # -- histories and moments of the clock ------------------------------------------------
 
-    def take_turn(self) -> int:
-        [(number,)] = self._session.run(sql.TAKE_TURN)
-        return int(number)
+    def take_turn(self, token: int) -> int:
+        [(last,)] = self._session.run(sql.LAST_TURN)
+        self._session.run(sql.TAKE_TURN, token=token)
+        return int(last)
 
     def save_histories(self, pages: Mapping[str, bytes]) -> None:
         written = [rows.of_subject(subject, body) for subject, body in sorted(pages.items())]
