@@ -1,0 +1,176 @@
+"""Places where a mark could have been wrong: each once was."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from oracle import qualifications
+from pequel_collector.bootstrap import open_collector
+from pequel_collector.config import Settings
+from pequel_collector.ports import Store, Writing
+from pequel_collector.rules.reader import read_catalogue
+from support.streams import NOW, collector_of, marks, messages_of, plain_event
+
+START = 1_700_000_000_000
+DAY = 86_400_000
+Plain = dict[str, Any]
+
+FINGERPRINT = """
+from pequel_collector.rules.machine import Machine
+from pequel_collector.rules.reader import read_catalogue
+text = '[project]\\ninternal = { email_domain = ["a.example", "b.example", "c.example"] }\\n'
+print(Machine("user", read_catalogue(text)).version)
+"""
+
+
+def event(user: str, name: str, mid: str, after: int, **parts: Any) -> Plain:
+    return plain_event(user, name, mid, START + after, **parts)
+
+
+def in_acme(user: str, name: str, mid: str, after: int) -> Plain:
+    return event(user, name, mid, after, groupId="acme")
+
+
+def group(mid: str, after: int, **traits: Any) -> Plain:
+    parts: Plain = {"type": "group", "groupId": "acme", "traits": traits}
+    return event("owner", "", mid, after, **parts)
+
+
+def truth(toml: str, plain: list[Plain]) -> dict[tuple[str, str, str], list[int]]:
+    import tomllib
+
+    return qualifications(tomllib.loads(toml), plain, NOW)
+
+
+def test_every_process_calls_the_same_definitions_the_same() -> None:
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", FINGERPRINT],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(found) == 1
+
+
+SCORES = """
+[[pql]]
+name = "p"
+subject = "account"
+clock = true
+[pql.when]
+any = [
+  { all = [{ event = "never", gte = 5 }, { event = "quiet", eq = 0, within = "3d" }] },
+  { users = { score = { gte = 5 }, points = [{ event = "x", add = 5 }], within = "2d" }, gte = 2 },
+]
+"""
+
+
+def test_a_score_of_users_is_let_go_of_between_facts() -> None:
+    sent = [
+        in_acme("u1", "x", "1", 0),
+        in_acme("u1", "z", "2", 5 * DAY),
+        in_acme("u2", "x", "3", 10 * DAY),
+        in_acme("u2", "z", "4", 11 * DAY),
+    ]
+    collector = collector_of(SCORES)
+    for each in sent:
+        collector.ingest.accept(messages_of([each]))
+    assert marks(collector) == truth(SCORES, sent) == {}
+
+
+THREE = '[[pql]]\nname = "p"\nwhen = { event = "x", gte = 3 }\n'
+
+
+def test_what_was_undone_is_not_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The commit fails, another process writes, and the first goes on."""
+    url = f"sqlite:///{tmp_path / 'x.db'}"
+    one = collector_of(THREE, url)
+    other = open_collector(Settings(database=url), read_catalogue(THREE), clock=lambda: NOW)
+    one.ingest.accept(messages_of([event("u1", "x", "1", 1)]))
+    with monkeypatch.context() as patched:
+        patched.setattr(one.ingest, "store", _Failing(one.store))
+        with pytest.raises(OSError, match="disk"):
+            one.ingest.accept(messages_of([event("u1", "x", "2", 2)]))
+    other.ingest.accept(messages_of([event("u9", "x", "3", 5)]))
+    one.ingest.accept(messages_of([event("u1", "x", "4", 4)]))
+    assert marks(one) == {}
+    one.close()
+    other.close()
+
+
+class _Failing:
+    """A store whose commits fail."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[Writing]:
+        with self._store.writing() as tx:
+            yield tx
+            raise OSError("no space left on the disk")
+
+
+GUARDED = '[[pql]]\nname = "p"\nwhen = { event = "x", gte = 2 }\nunless = [{ event = "bad" }]\n'
+OTHERS = '[[pql]]\nname = "q"\nwhen = { event = "y" }\n'
+
+
+def test_definitions_that_come_back_know_what_came_meanwhile() -> None:
+    """The next batch is marked rightly, although no replay has had time to come to anybody."""
+    sent = [event("u1", "x", "1", 0), event("u1", "bad", "2", 1), event("u1", "x", "3", 2)]
+    collector = collector_of(GUARDED)
+    collector.ingest.accept(messages_of(sent[:1]))
+    collector.put_definitions(OTHERS)
+    collector.ingest.accept(messages_of(sent[1:2]))
+    collector.put_definitions(GUARDED)
+    assert collector.ingest.accept(messages_of(sent[2:])).qualified == ()
+    assert collector.queries.status("user", "u1")["is_pql"] is False
+
+
+FLAGGED = """
+[[pql]]
+name = "p"
+when.all = [{ event = "x" }, { trait = "account.flag", eq = true }]
+"""
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (0, 2, 1)])
+@pytest.mark.parametrize("values", [(1, True), (True, 1), ([1], [True])])
+def test_one_and_true_are_different_answers(
+    order: tuple[int, ...], values: tuple[Any, Any]
+) -> None:
+    first, last = values
+    sent = [group("m1", 50, flag=first), in_acme("u1", "x", "e", 60), group("m2", 50, flag=last)]
+    collector = collector_of(FLAGGED)
+    for place in order:
+        collector.ingest.accept(messages_of([sent[place]]))
+    assert marks(collector) == truth(FLAGGED, sent)
+
+
+def test_long_values_are_told_apart_and_kept_apart(
+    store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pequel_collector.rules.keyed.ROOM", 1)
+    monkeypatch.setattr("pequel_collector.history.FULL", 2)
+    toml = '[[pql]]\nname = "p"\nwhen = { event = "x", distinct = "v", gte = 3 }\n'
+    texts = ["a" * 9_000 + "1", "a" * 9_000 + "2", "a" * 9_000 + "1", "b"]
+    sent = [
+        event("u1", "x", str(n), n, properties={"v": text + "é"}) for n, text in enumerate(texts)
+    ]
+    collector = collector_of(toml, store_url)
+    for each in sent:
+        collector.ingest.accept(messages_of([each]))
+    assert marks(collector) == {("p", "user", "u1"): [START + 3]}
+    collector.close()
