@@ -21,6 +21,7 @@ JSON = Any
 
 BUCKETS = 4096
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - in UTC, as every instant of ours
+_FIRST, _LAST = -62_135_596_800_000, 253_402_300_799_999
 _PREFIX = {"user": "u:", "account": "g:"}
 _KIND: dict[str, Kind] = {"u:": "user", "g:": "account"}
 
@@ -161,8 +162,9 @@ class Key:
 
 
 def iso(time: int) -> str:
-    """An instant as text: UTC, milliseconds, ``Z``."""
-    return (_EPOCH + timedelta(milliseconds=time)).isoformat(timespec="milliseconds") + "Z"
+    """An instant as text: UTC, milliseconds, ``Z``; one beyond the years 1 to 9999 as their end."""
+    within = min(max(time, _FIRST), _LAST)
+    return (_EPOCH + timedelta(milliseconds=within)).isoformat(timespec="milliseconds") + "Z"
 
 
 def lead_id(definition: str, subject: str, cycle: int) -> str:

@@ -174,3 +174,41 @@ def test_long_values_are_told_apart_and_kept_apart(
         collector.ingest.accept(messages_of([each]))
     assert marks(collector) == {("p", "user", "u1"): [START + 3]}
     collector.close()
+
+
+HALVES = ["\ud83d", "a\udc00b", {"x": "\ud800"}, ["\udfff"], {"\ud800": 1}]
+
+
+@pytest.mark.parametrize("value", HALVES)
+def test_half_a_pair_of_surrogates_is_a_value_like_any_other(store_url: str, value: Any) -> None:
+    toml = '[[pql]]\nname = "p"\nwhen = { event = "x", distinct = "v", gte = 2 }\n'
+    collector = collector_of(toml, store_url)
+    sent = [event("u1", "x", str(n), n, properties={"v": v}) for n, v in enumerate([value, "b"])]
+    collector.ingest.accept(messages_of(sent))
+    assert marks(collector) == {("p", "user", "u1"): [START + 1]}
+    collector.put_definitions(toml.replace("gte = 2", "gte = 1"))
+    while not (replay := collector.replay_some()) or not replay.is_over:
+        pass
+    assert marks(collector) == {("p", "user", "u1"): [START]}
+    collector.close()
+
+
+def test_different_halves_are_different_values() -> None:
+    texts = ["\ud83d", "\ud83e", "\ufdd1d83d", "\ufdd1\ufdd1d83d", "\ud83d"]
+    toml = '[[pql]]\nname = "p"\nwhen = { event = "x", distinct = "v", gte = 4 }\n'
+    collector = collector_of(toml)
+    sent = [event("u1", "x", str(n), n, properties={"v": v}) for n, v in enumerate(texts)]
+    collector.ingest.accept(messages_of(sent))
+    assert marks(collector) == {("p", "user", "u1"): [START + 3]}
+
+
+@pytest.mark.parametrize("date", ["9999-12-31", "9999-12-31T23:59:59-23:59", "0001-01-01"])
+def test_a_date_at_the_end_of_time_is_a_date(date: str) -> None:
+    leaf = '{ event = "r", of = "trait:renews", within = "30d", from = "-36500d" }'
+    toml = f'[[pql]]\nname = "p"\nwhen.any = [{{ event = "e" }}, {leaf}]\n'
+    collector = collector_of(toml)
+    told = event("u1", "", "1", 0, type="identify", traits={"renews": date})
+    collector.ingest.accept(messages_of([told]))
+    assert len(collector.queries.status("user", "u1")["progress"]) == 1
+    collector.ingest.accept(messages_of([event("u1", "e", "2", 1)]))
+    assert marks(collector) == {("p", "user", "u1"): [START + 1]}

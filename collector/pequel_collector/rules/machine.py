@@ -46,7 +46,7 @@ from .keyed import REGISTER, Keyed, surplus
 from .leaves import Aged, Growing
 from .reader_hash import canonical
 from .sight import BEYOND, FIRST, MEMBERS, Sight
-from .values import key, lookup
+from .values import key, lookup, whole
 
 LATE = 3_600_000
 CLOCKS = -2
@@ -250,7 +250,7 @@ class Machine:
             properties = message.properties
             for path in interest.paths:
                 if (value := lookup(path, properties)) is not None:
-                    data[path] = value
+                    data[path] = whole(value)
         return Fact(
             message.time,
             message.mid,
@@ -277,7 +277,8 @@ class Machine:
         if not message.traits or message.type != ("identify" if self.kind == "user" else "group"):
             return {}
         wanted = self._by_trait
-        return {n: v for n, v in message.traits.items() if n in wanted or n in self._keeps}
+        named = message.traits.items()
+        return {n: whole(v) for n, v in named if n in wanted or n in self._keeps}
 
     def interest(self, name: str) -> Interest | None:
         """What an event of this name means; None if no definition names it."""

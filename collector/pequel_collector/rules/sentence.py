@@ -116,7 +116,7 @@ def _options(definition: Definition) -> Iterator[str]:
     if definition.after_silence is not None:
         yield f"again after {length(definition.after_silence)} without an event"
     if definition.cooldown is not None:
-        yield f"not twice within {length(definition.cooldown)}"
+        yield f"not within {length(definition.cooldown)} of a lead dismissed or lost"
     if definition.on_change == "forward":
         yield "a change counts only what comes after it"
 

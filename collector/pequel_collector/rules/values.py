@@ -6,6 +6,7 @@ objects are equal when their parts are. A missing value is None, as is ``null``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from decimal import Context, Decimal, Inexact
@@ -15,6 +16,9 @@ from .definition import Comparison, Condition, Share, TraitPath
 
 EXACT = Context(prec=2_000, traps=[Inexact])
 """Room for the sum, or the product, of any numbers that JSON can hold."""
+
+_MARK = "\ufdd1"  # a character that stands for nothing, in any text
+_HALF = re.compile("[\ud800-\udfff]")
 
 Look = Callable[[TraitPath], Any]
 """Gives the value of a trait; None where it is missing."""
@@ -171,3 +175,26 @@ def _affix(value: Any, operator: str, operand: Any) -> bool:
         return False
     affixes = tuple(operand) if isinstance(operand, list | tuple) else operand
     return value.startswith(affixes) if operator == "starts_with" else value.endswith(affixes)
+
+
+def whole(value: Any) -> Any:
+    """A value that every encoding can hold: half a pair of surrogates is written as its number.
+
+    Different values stay different: the mark that stands before the number is doubled.
+    """
+    match value:
+        case str():
+            return value if value.isascii() else _whole_text(value)
+        case list():
+            return [whole(item) for item in value]
+        case Mapping():
+            return {whole(name): whole(item) for name, item in value.items()}
+        case _:
+            return value
+
+
+def _whole_text(text: str) -> str:
+    if _MARK not in text and not _HALF.search(text):
+        return text
+    doubled = text.replace(_MARK, _MARK * 2)
+    return _HALF.sub(lambda half: f"{_MARK}{ord(half[0]):x}", doubled)

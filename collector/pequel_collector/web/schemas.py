@@ -24,7 +24,10 @@ class Subject(Schema):
 
 
 class Lead(Schema):
-    """A lead. ``evidence`` has a sentence and the leaves; ``via`` says whose it is instead."""
+    """A lead. ``evidence`` has a sentence and the leaves; ``via`` says whose it is instead.
+
+    ``changes``, its entries in the ledger, come only with a lead that is asked for by its id.
+    """
 
     id = fields.String()
     definition = fields.String()
@@ -46,10 +49,11 @@ class Lead(Schema):
     traits = fields.Raw()
     evidence = fields.Raw()
     via = fields.String()
+    changes = fields.Raw()
 
 
 class Profile(Schema):
-    """What is known of a user or an account; only users have an ``account``."""
+    """What is known of a user or an account; only users have an ``account`` and ``ids``."""
 
     id = fields.String()
     traits = fields.Raw()
@@ -57,6 +61,7 @@ class Profile(Schema):
     last_seen = Moment()
     event_counts = fields.Raw()
     account = fields.String()
+    ids = fields.Raw()
     leads = fields.List(fields.Nested(Lead))
 
 

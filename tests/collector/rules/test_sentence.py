@@ -123,7 +123,7 @@ SENTENCES = {
     on_change = "forward"
     """: (
         "a user who has no a within any 7 days; time alone may complete it; "
-        "again after 90 days without an event; not twice within 30 days; "
+        "again after 90 days without an event; not within 30 days of a lead dismissed or lost; "
         "a change counts only what comes after it"
     ),
 }
