@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from functools import cached_property
 from itertools import islice
@@ -24,9 +24,9 @@ from .definition import (
     Window,
 )
 from .facts import Fact
-from .keyed import Members, Parts
+from .keyed import Members, Parts, Values
 from .leaves import Aged, Anchored, Growing
-from .meters import Calendar, Cell, value_of
+from .meters import Calendar, Cell, Distinct, Units, value_of
 from .quantities import DAY
 from .score import Growth, Score
 from .sentence import amount, describe_leaf, events, length
@@ -484,11 +484,15 @@ def _drawing(compiled: Growing) -> object:
     return meter.inner if isinstance(meter, Parts) else meter
 
 
-def _value_of(compiled: Growing) -> Any:
-    inner = _drawing(compiled)
-    if hasattr(inner, "value"):
-        return inner.value
-    return lambda fact: inner.unit(fact.time)  # type: ignore[attr-defined]
+def _value_of(compiled: Growing) -> Callable[[Fact], Any]:
+    """What makes two events different for a leaf of distinct values."""
+    match _drawing(compiled):
+        case Distinct(value=value) | Values(value=value):
+            return value
+        case Units(unit=unit) | Calendar(unit=unit):
+            return lambda fact: unit(fact.time)
+        case other:
+            raise TypeError(f"{other} draws no different values")
 
 
 def _since(of: str) -> str:

@@ -242,9 +242,9 @@ def instant(value: Any) -> int | None:
     found = _ISO.fullmatch(value) if isinstance(value, str) else None
     if found is None:
         return None
-    parts = [int(part or 0) for part in found.groups()[:6]]
+    year, month, day, hour, minute, second = (int(part or 0) for part in found.groups()[:6])
     try:
-        read = datetime(*parts[:6], tzinfo=UTC)  # type: ignore[arg-type,misc]
+        read = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
     except ValueError:
         return None
     milliseconds = int((found["fraction"] or "").ljust(3, "0")[:3])
