@@ -133,6 +133,15 @@ def is_toml(text: str) -> bool:
     return True
 
 
+def is_one_value(text: str) -> bool:
+    """Not two with a comma between, nor one with a comment that would hide a bracket."""
+    return is_toml(f"a = {text}") and is_toml(f"a = [{text}]")
+
+
+def is_one_key(text: str) -> bool:
+    return is_toml(f"{text} = 1") and list(tomllib.loads(f"{text} = 1").values()) == [1]
+
+
 def meaning(key: str) -> str:
     return next(iter(tomllib.loads(f"{key} = 1")))
 
@@ -152,7 +161,7 @@ scalars = st.one_of(
     st.sampled_from([*NUMBERS, *DATES, "true", "false"]),
 )
 bare_keys = st.text("ab1_-", min_size=1, max_size=3)
-quoted_keys = strings.filter(lambda text: is_toml(f"{text} = 1"))
+quoted_keys = strings.filter(is_one_key)
 keys = st.lists(st.one_of(bare_keys, quoted_keys), unique_by=meaning, max_size=4)
 commas = st.sampled_from([",", " , ", ",\n  ", ", # ], }\n", "\n,"])
 
