@@ -156,7 +156,7 @@ DATES = [
 pieces = st.lists(st.sampled_from(PIECES), max_size=6).map("".join)
 strings = st.builds(lambda quote, inside: quote + inside + quote, st.sampled_from(QUOTES), pieces)
 scalars = st.one_of(
-    strings.filter(lambda text: is_toml(f"a = [{text}]")),  # a comment would hide the bracket
+    strings.filter(is_one_value),
     st.integers(-(2**63), 2**63 - 1).map(str),
     st.sampled_from([*NUMBERS, *DATES, "true", "false"]),
 )
