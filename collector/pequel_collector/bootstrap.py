@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
@@ -10,7 +11,7 @@ from threading import Event
 from . import backfill
 from .backfill import Adoption, Progress, Proposal
 from .config import SETTINGS, Settings
-from .derive import Derivation
+from .derive import Derivation, settle
 from .errors import BadRequest, NotFound, PequelError
 from .inforce import InForce, Replay, digest, in_force
 from .ingest import Clock, Ingest
@@ -118,7 +119,11 @@ class Collector:
         self.changed.set()
 
     def close(self) -> None:
-        """Let go of the store."""
+        """Write what is in memory only, where that can be, and let go of the store."""
+        machines = self.ingest.machines
+        if machines.kept.is_behind:
+            with suppress(PequelError), self.store.writing() as tx:  # else it is caught up with
+                settle(tx, machines)
         self.store.close()
 
 

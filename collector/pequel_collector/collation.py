@@ -261,17 +261,22 @@ class Collation:
         self._tx, self._key, self._telling, self._world = tx, key, telling, world
         self._machine = telling.machine
 
-    def differences(self, body: bytes, facts: Sequence[Fact]) -> Found:
-        """Tell all facts, and yield where the stored history says otherwise on the way."""
+    def differences(self, body: bytes, facts: Sequence[Fact], lags: bool) -> Found:
+        """Tell the facts, and yield where the stored history says otherwise on the way.
+
+        Of one that lags only those as far as it goes.
+        """
         try:
-            yield from self._compare(body, facts)
+            yield from self._compare(body, facts, lags)
         except BROKEN as error:
             yield Difference(self._key, "history", f"unreadable ({error!r})", "readable")
 
-    def _compare(self, body: bytes, facts: Sequence[Fact]) -> Found:
+    def _compare(self, body: bytes, facts: Sequence[Fact], lags: bool) -> Found:
         pages = Pages(StoreShelf(self._tx, self._key), "", body)
         if pages.version != self._machine.version:
             return
+        if lags:
+            facts = [fact for fact in facts if fact.time <= pages.head.time]
         yield from self._facts(pages, facts)
         told, memory = 0, AsOf(self._tx, self._key, pages)
         for number in range(1, pages.last + 1):

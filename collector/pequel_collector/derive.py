@@ -63,6 +63,9 @@ class Machines:
         for machine in (self.users, self.accounts):
             machine.version += f".{epoch}"
         self.kept = Kept()
+        asks = self.users.exports.any or self.accounts.exports.any
+        self.alone = not (asks or self.has_clock)
+        """Whether what is derived of a subject rests on its own messages, and on nothing else."""
 
     @property
     def version(self) -> str:
@@ -132,10 +135,15 @@ class StoreShelf(Shelf):
 
 
 class Derivation:
-    """The deriving of one transaction: take facts in, then ``finish``."""
+    """The deriving of one transaction: take facts in, then ``finish``.
 
-    def __init__(self, tx: Writing, machines: Machines, now: int) -> None:
-        self.tx, self.machines, self.now = tx, machines, now
+    ``fresh`` are the ids of the messages that the transaction has brought.
+    """
+
+    def __init__(
+        self, tx: Writing, machines: Machines, now: int, fresh: Collection[str] = ()
+    ) -> None:
+        self.tx, self.machines, self.now, self._fresh = tx, machines, now, set(fresh)
         self._token = randbits(62)
         machines.kept.begin(tx.take_turn(self._token))
         self._walked: str | None = None
@@ -145,7 +153,6 @@ class Derivation:
         self._again: dict[str, int] = {}
         self._rebuilt: set[str] = set()
         self._read: dict[str, list[Fact]] = {}
-        self._fresh: set[str] = set()
         self._merged: list[tuple[str, str]] = []
         self._verdicts: defaultdict[str, dict[tuple[int, int], Verdict]] = defaultdict(dict)
 
@@ -175,7 +182,6 @@ class Derivation:
 
     def take(self, stored: Sequence[Stored]) -> None:
         """Take in new messages, and whatever follows from them for others."""
-        self._fresh.update(each.message.mid for each in stored)
         arrivals: dict[str, list[Fact]] = {}
         for each in stored:
             for key, fact in self.machines.facts(each):
@@ -324,9 +330,20 @@ class Derivation:
         stale = [key for key in missing if not self._is_good(key, bodies.get(key))]
         if stale:
             self.read_ahead([key for key in stale if key not in self._read])
+        self._catch_up(bodies.keys() - stale)
         for key in stale:
             if key not in self._open:  # or it was asked for on the way to another
                 self._rebuild(key)
+
+    def _catch_up(self, keys: Collection[str]) -> None:
+        """Bring histories that lag up to where they were in memory."""
+        lagging = sorted(self.tx.lagging(keys)) if keys else []
+        histories = {key: h for key in lagging if (h := self._open[key]) is not None}
+        behind = facts_behind(self.tx, self.machines, histories) if histories else {}
+        for key, history in histories.items():
+            seen = [fact for fact in behind[key] if fact.mid not in self._fresh]
+            history.catch_up(seen, self.machines.of(key), self)
+            history.is_behind = True
 
     def _is_good(self, key: str, body: bytes | None) -> bool:
         """Open a history that these definitions have made; whether that is so."""
@@ -363,10 +380,28 @@ class Derivation:
     def finish(self) -> list[Lead]:
         """Write what changed, and bring the leads in line; the leads that were opened."""
         histories = {key: h for key in sorted(self._changed) if (h := self._open[key]) is not None}
-        self.tx.save_histories({key: history.write() for key, history in histories.items()})
+        self._save(histories)
         opened = self._settle_leads(histories)
         self.machines.kept.end(self._token, self._open)
         return opened
+
+    def _save(self, changed: Mapping[str, History]) -> None:
+        """Write what changed; of what stays in memory and went on only, note that it lags."""
+        lagging = {key for key, history in changed.items() if self._may_lag(history)}
+        leaving = self.machines.kept.make_room(len(self._open))
+        behind = {key: history for key, history in leaving.items() if history.is_behind}
+        save(self.tx, {k: h for k, h in changed.items() if k not in lagging} | behind)
+        late = [key for key in lagging if not changed[key].is_behind]
+        self.tx.leave_behind(late)
+        for key in late:
+            changed[key].is_behind = True
+
+    def _may_lag(self, history: History) -> bool:
+        """Whether a history can be had back from the store without being written.
+
+        One that was read for this transaction may not be asked for again: it is not worth a mark.
+        """
+        return self.machines.alone and history.is_kept and history.extends
 
     def _settle_leads(self, histories: Mapping[str, History]) -> list[Lead]:
         differing = {key: h for key, h in histories.items() if self._may_differ(key)}
@@ -397,8 +432,37 @@ class Derivation:
         }
 
 
-def facts_of(tx: Reading, machines: Machines, keys: Collection[str]) -> dict[str, list[Fact]]:
-    """Every fact of each subject, in order, from the stored messages.
+def save(tx: Writing, histories: Mapping[str, History]) -> None:
+    """Write the open pages of histories."""
+    tx.save_histories({key: history.write() for key, history in histories.items()})
+    for history in histories.values():
+        history.is_behind = False
+
+
+def settle(tx: Writing, machines: Machines) -> None:
+    """Write the histories in memory of which the open pages in the store lag."""
+    token = randbits(62)
+    machines.kept.begin(tx.take_turn(token))
+    leaving = machines.kept.let_go()
+    save(tx, {key: history for key, history in leaving.items() if history.is_behind})
+
+
+def facts_behind(
+    tx: Reading, machines: Machines, histories: Mapping[str, History]
+) -> dict[str, list[Fact]]:
+    """The facts of each subject that are later than its history, in order."""
+    since = min(history.head.time for history in histories.values())
+    found = facts_of(tx, machines, histories.keys(), since)
+    return {
+        key: [fact for fact in facts if fact.time > histories[key].head.time]
+        for key, facts in found.items()
+    }
+
+
+def facts_of(
+    tx: Reading, machines: Machines, keys: Collection[str], since: int | None = None
+) -> dict[str, list[Fact]]:
+    """Every fact of each subject, or those from an instant on, in order, from stored messages.
 
     An id that is another person's has none.
     """
@@ -408,12 +472,12 @@ def facts_of(tx: Reading, machines: Machines, keys: Collection[str]) -> dict[str
     own = [key for key in users if key not in linked]
     ids = tx.ids_of(own)
     person_of = {id_: person for person in own for id_ in ids.get(person, [person])}
-    for each in tx.events(person_of) if person_of else ():
+    for each in tx.events(person_of, since) if person_of else ():
         person = person_of[each.message.subject]
         if (fact := machines.users.fact(each._replace(person=person))) is not None:
             found[person].append(fact)
     accounts = [key for key in keys if kind_of(key) == "account"]
-    for each in with_persons(tx, tx.events(accounts)) if accounts else ():
+    for each in with_persons(tx, tx.events(accounts, since)) if accounts else ():
         if each.account is not None and (fact := machines.accounts.fact(each)) is not None:
             found[account_key(each.account)].append(fact)
     return found

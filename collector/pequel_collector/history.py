@@ -5,6 +5,9 @@ state after them. A fact later than that state extends it: the state is read, th
 earlier one, however late, rewinds to the last page that began before it, and folds again from
 there: the same steps, so the same answer as if it had come in time.
 
+The open page in the store may lag: it is written when it is sealed, rewound, or goes out of memory.
+What it lacks then are its subject's messages that are later than its state.
+
 The parts of a state that are too many for a page are cells on a *shelf*. What they were at the end
 of a page can be had back, so that rewinding takes them along.
 """
@@ -61,11 +64,16 @@ _NOTHING = b"[]"
 
 
 class History:
-    """The history of one subject. ``version`` is the machine's that folded it."""
+    """The history of one subject. ``version`` is the machine's that folded it.
+
+    It ``extends`` what was written last where only later facts have come since; ``is_kept`` where
+    it was in memory before; and it is ``behind`` where the store says that its page lags.
+    """
 
     def __init__(self, shelf: Shelf, version: str, body: bytes | None = None) -> None:
         self._shelf = shelf
         self.version = version
+        self.extends, self.is_kept, self.is_behind = body is not None, False, False
         self.head, self.sealed = State(), 0
         self._base, self._written, self._count = _BLANK, _NOTHING, 0
         self._fresh: list[Fact] = []
@@ -89,6 +97,7 @@ class History:
             self._written = _joined(self._written, self._fresh)
             self._count += len(self._fresh)
             self._fresh = []
+        self.extends = True
         numbers = f"{self.sealed} {self._count} {len(head)} {len(self._base)}"
         title = f"{self.version} {numbers}\n".encode()
         return b"".join((title, head, self._base, self._written))
@@ -96,6 +105,7 @@ class History:
     def go_on(self, shelf: Shelf) -> History:
         """The same history in the next transaction, where its pages are on another shelf."""
         self._shelf = shelf
+        self.is_kept = True
         return self
 
     def rest(self) -> None:
@@ -110,20 +120,20 @@ class History:
     ) -> None:
         """Take in facts that are all later than the head, in order."""
         if self._count + len(self._fresh) + len(facts) < FULL:
-            first = self.sealed + 1, self._count + len(self._fresh)
-            self._add(facts)
-            machine.fold(self.head, self, facts, first, world, witness)
+            self._take_in(facts, machine, world, witness)
             return
         start = 0
         while start < len(facts):
             stop = self._boundary(facts, start)
-            first = self.sealed + 1, self._count + len(self._fresh)
-            added = facts[start:stop]
-            self._add(added)
-            machine.fold(self.head, self, added, first, world, witness)
+            self._take_in(facts[start:stop], machine, world, witness)
             if self._count + len(self._fresh) >= FULL:
                 self._seal(machine)
             start = stop
+
+    def catch_up(self, facts: list[Fact], machine: Machine, world: World) -> None:
+        """Take in facts that are all later than the head, as they were taken in once before."""
+        if facts:
+            self._take_in(facts, machine, world, None)
 
     def insert(
         self,
@@ -139,7 +149,18 @@ class History:
         self.head = _states.decode(self._base)
         self._written, self._count, self._fresh = _NOTHING, 0, []
         self._pages.clear()
+        self.extends = False
         self.extend(sorted((*kept, *facts), key=in_order), machine, world, witness)
+
+    def _take_in(
+        self, facts: list[Fact], machine: Machine, world: World, witness: Witness | None
+    ) -> None:
+        first = self.sealed + 1, self._count + len(self._fresh)
+        self._fresh += facts
+        open_page = self._pages.get(self.sealed + 1)
+        if open_page is not None:
+            open_page += facts
+        machine.fold(self.head, self, facts, first, world, witness)
 
     def _rewound(self, time: int) -> list[Fact]:
         """The facts from the last page on that began before an instant, which is the open one."""
@@ -152,12 +173,6 @@ class History:
         if self.sealed < sealed:
             self._shelf.unseal(self.sealed + 1)
         return facts
-
-    def _add(self, facts: list[Fact]) -> None:
-        self._fresh += facts
-        open_page = self._pages.get(self.sealed + 1)
-        if open_page is not None:
-            open_page += facts
 
     def _boundary(self, facts: list[Fact], start: int) -> int:
         """Up to where facts go into the open page: until it is full, never inside an instant."""
@@ -177,6 +192,7 @@ class History:
         self.sealed = number
         self._base = _encoder.encode(self.head)
         self._written, self._count, self._fresh = _NOTHING, 0, []
+        self.extends = False
 
     # -- remembering -----------------------------------------------------------------------
 
@@ -226,6 +242,7 @@ class Kept:
 
     They are good as long as nobody else changes histories. Each transaction leaves a token in the
     store; who finds there what it left itself was the last, and its transaction was not undone.
+    Any of them can be forgotten at any time: the store has them, or what they come from.
     """
 
     def __init__(self, room: int = 8_192) -> None:
@@ -244,15 +261,28 @@ class Kept:
         found = self._histories.pop(key, None)
         return None if found is None else found.go_on(shelf)
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether the store has older pages of any of them."""
+        return any(history.is_behind for history in self._histories.values())
+
+    def make_room(self, number: int) -> dict[str, History]:
+        """Let go of those used longest ago, so that there is room for some more."""
+        kept = self._histories
+        oldest = list(islice(kept, max(0, len(kept) + number - self._room)))
+        return {key: kept.pop(key) for key in oldest}
+
+    def let_go(self) -> dict[str, History]:
+        """Let go of all of them."""
+        return self.make_room(self._room)
+
     def end(self, left: int, histories: Mapping[str, History | None]) -> None:
         """Keep the histories of a transaction that has written them and leaves a token."""
-        kept = self._histories
         for key, history in histories.items():
             if history is not None:
                 history.rest()
-                kept[key] = history
-        for key in list(islice(kept, max(0, len(kept) - self._room))):
-            del kept[key]
+                self._histories[key] = history
+        self.make_room(0)
         self._left = left
 
 

@@ -101,7 +101,8 @@ class Ingest:
 
     def _derive(self, tx: Writing, arrivals: Arrivals | None, now: int) -> list[Lead]:
         machines = self.keep_up(tx)
-        derivation = Derivation(tx, machines, now)
+        fresh = [each.message.mid for each in arrivals.stored] if arrivals else ()
+        derivation = Derivation(tx, machines, now, fresh)
         if machines.has_clock:
             derivation.tick()
         if arrivals is not None:

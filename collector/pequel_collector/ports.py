@@ -193,7 +193,10 @@ class Reading(Protocol):
         """The group calls made with each id, in (time, messageId) order."""
 
     def histories(self, subjects: Collection[str]) -> dict[str, bytes]:
-        """The open page of each subject that has one."""
+        """The open page of each subject that has one, as it was written last."""
+
+    def lagging(self, subjects: Collection[str]) -> set[str]:
+        """The subjects whose open page lags: their messages later than it are to be folded yet."""
 
     def page(self, subject: str, number: int) -> bytes:
         """A sealed page of a subject, which must exist."""
@@ -278,7 +281,10 @@ class Writing(Reading, Protocol):
         """Add to tallies by name, such as ``unattributed``; none of them begins anew."""
 
     def save_histories(self, pages: Mapping[str, bytes]) -> None:
-        """Write the open page of each subject."""
+        """Write the open page of each subject, which lags no longer."""
+
+    def leave_behind(self, subjects: Collection[str]) -> None:
+        """Say that the open pages of these subjects lag."""
 
     def seal(self, subject: str, number: int, page: bytes, cells: Sequence[Cell]) -> None:
         """Write a sealed page of a subject, and the cells as they are at its end."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .derive import Machines, StoreShelf
+from .derive import Machines, StoreShelf, facts_behind
 from .history import History
 from .inforce import walked
 from .model import account_key, user_key
@@ -32,6 +32,8 @@ class Retelling:
         bodies = self._tx.histories(missing) if missing else {}
         for key in missing:
             self._known[key] = self._read(key, bodies.get(key))
+        if bodies:
+            self._catch_up(self._tx.lagging(bodies.keys()))
 
     def sight(self, key: str) -> Sight | None:
         """A subject now; None for one of which no definition has seen anything."""
@@ -72,6 +74,14 @@ class Retelling:
         if history.version == machine.version:
             return history.head, history
         return self._replayed(key)
+
+    def _catch_up(self, keys: Iterable[str]) -> None:
+        """Fold what has come since the open pages of these subjects were written."""
+        found = {key: known[1] for key in keys if (known := self._known[key]) is not None}
+        lagging = {key: memory for key, memory in found.items() if isinstance(memory, History)}
+        behind = facts_behind(self._tx, self._machines, lagging) if lagging else {}
+        for key, facts in behind.items():
+            lagging[key].catch_up(facts, self._machines.of(key), self)
 
     def _replayed(self, key: str) -> tuple[State, Memory]:
         """A subject folded from its messages, and those whom it asks from theirs."""

@@ -302,8 +302,9 @@ class _Subject:
         telling = self._recount.telling(self._key)
         body = self._tx.histories([self._key]).get(self._key)
         if body is not None:
-            world = self._recount.world
-            yield from Collation(self._tx, self._key, telling, world).differences(body, facts)
+            world, lags = self._recount.world, bool(self._tx.lagging([self._key]))
+            collation = Collation(self._tx, self._key, telling, world)
+            yield from collation.differences(body, facts, lags)
         elif facts:
             yield Difference(self._key, "history", "nothing", f"{len(facts)} facts")
         telling.extend(facts[len(telling.book) :])

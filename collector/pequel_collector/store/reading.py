@@ -147,6 +147,9 @@ class SqlReading(Reading):
     def histories(self, subjects: Collection[str]) -> dict[str, bytes]:
         return {bare(key): body for key, body in self._session.run_for(sql.HISTORIES, subjects)}
 
+    def lagging(self, subjects: Collection[str]) -> set[str]:
+        return {bare(subject) for (subject,) in self._session.run_for(sql.LAGGING, subjects)}
+
     def page(self, subject: str, number: int) -> bytes:
         found = self._session.run(
             sql.PAGE, subject=subject, number=number, bucket=bucket_of(subject)

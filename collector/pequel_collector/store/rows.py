@@ -127,6 +127,11 @@ def of_subject(subject: str, value: Any) -> Row:
     return armour(subject), bucket_of(subject), value
 
 
+def of_key(subject: str) -> Row:
+    """A row that says no more than that a subject is among them."""
+    return armour(subject), bucket_of(subject)
+
+
 def from_page(subject: str, number: int, body: bytes) -> Row:
     """A sealed page of a history."""
     return armour(subject), number, bucket_of(subject), body

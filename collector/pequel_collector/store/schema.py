@@ -413,12 +413,24 @@ _VIEWS_OF_PERSONS = (
     """,
 )
 
+# Of a subject that is here the open page lags: its messages since then are to be folded yet.
+_LAGGING = (
+    """
+    CREATE TABLE lagging (
+      subject text NOT NULL,
+      bucket INTEGER NOT NULL,
+      PRIMARY KEY (subject, bucket)
+    ) CLUSTERED
+    """,
+)
+
 _MIGRATIONS = (
     Migration("0001_facts", _FACTS),
     Migration("0002_derived", _DERIVED),
     Migration("0003_decided", _DECIDED),
     Migration("0004_views", _VIEWS),
     Migration("0005_persons", (*_HISTORIES, *_IDENTITY, *_LEDGER, *_VIEWS_OF_PERSONS)),
+    Migration("0006_lagging", _LAGGING),
 )
 
 

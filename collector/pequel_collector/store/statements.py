@@ -261,8 +261,16 @@ UNSEAL = (
 
 FORGET_HISTORY = tuple(
     f"DELETE FROM {table} WHERE subject = :subject AND bucket = :bucket"
-    for table in ("history", "sealed_page", "cell")
+    for table in ("history", "sealed_page", "cell", "lagging")
 )
+
+LAGGING = "SELECT subject FROM lagging WHERE subject = ANY(:subjects)"
+
+LEAVE_BEHIND = Insertion(
+    "lagging", ("subject", "bucket"), "ON CONFLICT (subject, bucket) DO NOTHING"
+)
+
+CAUGHT_UP = "DELETE FROM lagging WHERE subject = ANY(:subjects)"
 
 # -- moments of the clock ----------------------------------------------------------------------
 

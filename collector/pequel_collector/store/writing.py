@@ -132,6 +132,10 @@ class SqlWriting(SqlReading, Writing):
     def save_histories(self, pages: Mapping[str, bytes]) -> None:
         written = [rows.of_subject(subject, body) for subject, body in sorted(pages.items())]
         self._session.insert(sql.SAVE_HISTORIES, written)
+        self._session.run_for(sql.CAUGHT_UP, pages.keys())
+
+    def leave_behind(self, subjects: Collection[str]) -> None:
+        self._session.insert(sql.LEAVE_BEHIND, sorted(map(rows.of_key, subjects)))
 
     def seal(self, subject: str, number: int, page: bytes, cells: Sequence[Cell]) -> None:
         latest = {(cell.slot, cell.key): cell for cell in cells}
