@@ -63,6 +63,8 @@ class Machines:
         for machine in (self.users, self.accounts):
             machine.version += f".{epoch}"
         self.kept = Kept()
+        self.has_clock = self.users.has_clock or self.accounts.has_clock
+        """Whether a definition can qualify without a fact, as time goes by."""
         asks = self.users.exports.any or self.accounts.exports.any
         self.alone = not (asks or self.has_clock)
         """Whether what is derived of a subject rests on its own messages, and on nothing else."""
@@ -72,22 +74,19 @@ class Machines:
         """What the leads of a store follow: equal for catalogues that mean the same."""
         return f"{self.users.version}-{self.accounts.version}"
 
-    @property
-    def has_clock(self) -> bool:
-        """Whether a definition can qualify without a fact, as time goes by."""
-        return self.users.has_clock or self.accounts.has_clock
-
     def of(self, key: str) -> Machine:
         """The machine for a subject."""
         return self.users if key.startswith("u:") else self.accounts
 
-    def facts(self, stored: Stored) -> Iterator[tuple[str, Fact]]:
+    def facts(self, stored: Stored) -> list[tuple[str, Fact]]:
         """A message as a fact of its user and of its account, where some definition looks at it."""
         _, account, person = stored
+        found = []
         if person is not None and (fact := self.users.fact(stored)) is not None:
-            yield person, fact
+            found.append((person, fact))
         if account is not None and (fact := self.accounts.fact(stored)) is not None:
-            yield account_key(account), fact
+            found.append((account_key(account), fact))
+        return found
 
 
 def machines_of(tx: Reading, catalogue: Catalogue) -> Machines:
@@ -182,10 +181,10 @@ class Derivation:
 
     def take(self, stored: Sequence[Stored]) -> None:
         """Take in new messages, and whatever follows from them for others."""
-        arrivals: dict[str, list[Fact]] = {}
+        arrivals: defaultdict[str, list[Fact]] = defaultdict(list)
         for each in stored:
             for key, fact in self.machines.facts(each):
-                arrivals.setdefault(key, []).append(fact)
+                arrivals[key].append(fact)
         self._load(arrivals)
         for key in sorted(arrivals, reverse=True):
             if key not in self._rebuilt:

@@ -27,6 +27,9 @@ from .rules.facts import Fact, Position, State, World
 from .rules.machine import Machine, Witness
 
 FULL = 32
+LOOSE = 8
+"""How many facts of a history are kept as they are: as text they take a fifth of the room."""
+
 in_order = attrgetter("time", "mid")
 
 
@@ -93,14 +96,16 @@ class History:
     def write(self) -> bytes:
         """The open page."""
         head = _encoder.encode(self.head)
-        if self._fresh:
-            self._written = _joined(self._written, self._fresh)
-            self._count += len(self._fresh)
-            self._fresh = []
+        self._bind()
         self.extends = True
         numbers = f"{self.sealed} {self._count} {len(head)} {len(self._base)}"
         title = f"{self.version} {numbers}\n".encode()
         return b"".join((title, head, self._base, self._written))
+
+    def _bind(self) -> None:
+        self._written = _joined(self._written, self._fresh)
+        self._count += len(self._fresh)
+        self._fresh = []
 
     def go_on(self, shelf: Shelf) -> History:
         """The same history in the next transaction, where its pages are on another shelf."""
@@ -109,9 +114,11 @@ class History:
         return self
 
     def rest(self) -> None:
-        """Let go of the pages that were read."""
+        """Let go of the pages that were read, and keep the newest facts small."""
         if self._pages:
             self._pages.clear()
+        if len(self._fresh) > LOOSE:
+            self._bind()
 
     # -- taking in -------------------------------------------------------------------------
 

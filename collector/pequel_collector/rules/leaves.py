@@ -25,15 +25,19 @@ class Feed:
     """Which events a leaf counts: those of a name, with the properties that ``where`` asks for."""
 
     def __init__(self, events: tuple[EventPattern, ...], where: tuple[Condition, ...] = ()) -> None:
-        self.events, self.where = events, where
+        self.where = where
+        self._exactly = frozenset(name for pattern in events for name in pattern.names)
+        prefixes = tuple(prefix for pattern in events for prefix in pattern.prefixes)
+        self._unlike = EventPattern(frozenset(), prefixes, any(pattern.any for pattern in events))
 
     def names(self, name: str) -> bool:
         """Whether events of this name may count."""
-        return any(pattern.matches(name) for pattern in self.events)
+        return name in self._exactly or self._unlike.matches(name)
 
     def accepts(self, fact: Fact) -> bool:
         """Whether an event whose name may count does."""
-        return all(satisfies(fact.data.get(c.path), c) for c in self.where)
+        data = fact.data
+        return all(satisfies(data.get(c.path), c) for c in self.where)
 
     def counts(self, fact: Fact) -> bool:
         """Whether a fact is an event that counts."""
@@ -46,7 +50,10 @@ class Growing:
     def __init__(self, number: int, rule: int, feed: Feed, meter: Meter, since: int | None) -> None:
         self.number, self.rule, self.meter = number, rule, meter
         self._since = since
-        self.is_guard = since is None
+        self.begins = NEVER
+        """From when on its definition counts."""
+        self.ends = False
+        """Whether nobody asks what it says once its definition has qualified."""
         self._feed = feed
         self._chosen = bool(feed.where)
         self._looks_back = meter.looks_back

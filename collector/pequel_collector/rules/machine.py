@@ -14,7 +14,7 @@ from hashlib import blake2b
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from ..model import Kind, Stored
+from ..model import Kind, Message, Stored
 from .absence import absences, window_of_absence
 from .analysis import (
     Asked,
@@ -122,7 +122,7 @@ class Machine:
         self._next_clock = CLOCKS
         self.rules = [self._rule(index, d) for index, d in enumerate(self.definitions)]
         self.by_name = {rule.name: rule for rule in self.rules}
-        self.order = list(in_order(self.definitions))
+        self._in_order = [self.rules[index] for index in in_order(self.definitions)]
         self._watch()
         self._interests: dict[str, Interest | None] = {}
         self.version = _fingerprint(kind, catalogue, self._activated)
@@ -135,6 +135,12 @@ class Machine:
         guarding: list[Growing] = []
         when = self._test(definition.when, index, since, leaves)
         guards = tuple(self._test(g, index, None, guarding) for g in definition.unless)
+        silence = definition.after_silence
+        permanent = silence is None and self._is_permanent(definition.when)
+        for leaf in leaves:
+            leaf.begins, leaf.ends = since, permanent
+        for leaf in guarding:
+            leaf.ends = silence is None
         return Rule(
             index,
             definition,
@@ -142,21 +148,19 @@ class Machine:
             guards,
             tuple(leaves),
             tuple(guarding),
-            definition.after_silence is None and self._is_permanent(definition.when),
+            permanent,
             since,
             tuple(self._clocks(definition)),
             tuple(i for i, d in enumerate(self.definitions) if definition.name in names_in(d)),
-            definition.after_silence,
+            silence,
         )
 
     def _test(self, node: Guard, index: int, since: int | None, into: list[Growing]) -> Test:
         match node:
             case AllOf(parts):
-                tests = [self._test(part, index, since, into) for part in parts]
-                return lambda sight: all(test(sight) for test in tests)
+                return _all([self._test(part, index, since, into) for part in parts])
             case AnyOf(parts):
-                tests = [self._test(part, index, since, into) for part in parts]
-                return lambda sight: any(test(sight) for test in tests)
+                return _any([self._test(part, index, since, into) for part in parts])
             case AtLeast(needed, parts):
                 tests = [self._test(part, index, since, into) for part in parts]
                 return lambda sight: sum(test(sight) for test in tests) >= needed
@@ -204,8 +208,6 @@ class Machine:
         self._by_account = frozenset(
             r.index for r in self.rules if is_user and self._asks_account(r.definition)
         )
-        self._ends = frozenset(r.index for r in self.rules if r.silence is None)
-        self._forward = frozenset(r.index for r in self.rules if r.since != NEVER)
         self._silent = tuple(r for r in self.rules if r.definition.after_silence is not None)
         self._clocked = tuple(r for r in self.rules if r.clocks)
         asks_members = self.asked.of_members.any
@@ -213,6 +215,7 @@ class Machine:
         self.keeps_members = not is_user and self._has_idle_members()
         self.keeps_accounts = is_user and (asks_members or self.asked.of_first_member.any)
         self.follows_account = is_user and (self.asked.of_account.any or self.keeps_accounts)
+        self._hears_accounts = is_user and bool(self.rules or self.keeps_accounts)
         self.every_fact = bool(
             self._always or self._silent or self._clocked
             or self.keeps_first_member or self.keeps_members
@@ -242,7 +245,7 @@ class Machine:
         message, account, person = stored
         name = message.name
         interest = self.interest(name) if name is not None else None
-        traits = self._named_traits(stored)
+        traits = self._named_traits(message) if message.traits else {}
         if interest is None and not traits and not self._counts_as_moment(stored):
             return None
         data: dict[str, Any] = {}
@@ -263,18 +266,15 @@ class Machine:
         )
 
     def _counts_as_moment(self, stored: Stored) -> bool:
-        if self.every_fact:
-            return True
-        if self.kind == "account" or not (self.rules or self.keeps_accounts):
-            return False
+        if self.every_fact or not self._hears_accounts:
+            return self.every_fact
         # What names an account says where the user is from then on, whatever else it is.
         return stored.message.account is not None or (
             self.follows_account and stored.account is not None
         )
 
-    def _named_traits(self, stored: Stored) -> dict[str, Any]:
-        message = stored.message
-        if not message.traits or message.type != ("identify" if self.kind == "user" else "group"):
+    def _named_traits(self, message: Message) -> dict[str, Any]:
+        if message.type != ("identify" if self.kind == "user" else "group"):
             return {}
         wanted = self._by_trait
         named = message.traits.items()
@@ -383,41 +383,29 @@ class Machine:
                 continue
             position = page, place
             for leaf in interest.leaves:
-                if leaf.rule in marks and leaf.rule in self._ends and self._is_over(leaf):
-                    continue
-                if leaf.rule not in self._forward or self._counts_by_now(leaf, fact):
+                if leaf.begins <= fact.time and not (leaf.ends and leaf.rule in marks):
                     leaf.feed(sight, fact, position)
 
-    def _is_over(self, leaf: Growing) -> bool:
-        """Whether nobody will ask again what a leaf says, its definition having qualified."""
-        return leaf.is_guard or self.rules[leaf.rule].permanent
-
-    def _counts_by_now(self, leaf: Growing, fact: Fact) -> bool:
-        return leaf.is_guard or fact.time >= self.rules[leaf.rule].since
-
     def _judge(self, sight: Sight, touched: set[int], witness: Witness | None) -> None:
-        marks = sight.state.marks
-        for index in self.order:
-            if index not in touched:
+        state = sight.state
+        for rule in self._in_order:
+            if rule.index not in touched or self._has_qualified(state, rule):
                 continue
-            rule = self.rules[index]
-            if index in marks and not rule.silence:
-                continue
-            if self._is_open(sight.state, rule, sight.time) and rule.qualifies(sight):
+            if self._may_qualify(state, rule, sight.time) and rule.qualifies(sight):
                 self._mark(sight, rule, witness)
                 if not sight.clock_only:
                     touched.update(rule.dependants)
 
-    def _is_open(self, state: State, rule: Rule, time: int) -> bool:
-        """Whether a definition can qualify: it has not in this cycle, and nothing cools down."""
-        if self._has_qualified(state, rule) or time < rule.since:
-            return False
-        return not (state.cooling and self._cools(state, rule, time))
+    def _may_qualify(self, state: State, rule: Rule, time: int) -> bool:
+        """Whether a definition has begun to count, and nothing cools down."""
+        return rule.since <= time and not (state.cooling and self._cools(state, rule, time))
 
     def _has_qualified(self, state: State, rule: Rule) -> bool:
         """Whether a definition has qualified in the cycle that is open."""
         marks = state.marks.get(rule.index)
-        return marks is not None and state.cycles.get(rule.index, NEVER) <= marks[-1].time
+        if marks is None or rule.silence is None:
+            return marks is not None
+        return state.cycles.get(rule.index, NEVER) <= marks[-1].time
 
     def _cools(self, state: State, rule: Rule, time: int) -> bool:
         cooldown = rule.definition.cooldown
@@ -610,6 +598,23 @@ def qualify(
     machine.fold(state, Sheet(ordered), ordered, FIRST, world or Alone())
     found = state.marks.get(machine.by_name[definition.name].index)
     return found[0].time if found else None
+
+
+def _all(tests: Sequence[Test]) -> Test:
+    if len(tests) == 1:
+        return tests[0]
+
+    def test(sight: Sight) -> bool:
+        for part in tests:  # noqa: SIM110 - at every moment: a generator takes three times as long
+            if not part(sight):
+                return False
+        return True
+
+    return test
+
+
+def _any(tests: Sequence[Test]) -> Test:
+    return tests[0] if len(tests) == 1 else lambda sight: any(test(sight) for test in tests)
 
 
 def _bare(meter: Any) -> Any:

@@ -143,6 +143,10 @@ class Counting:
         """Add, or take out again, an event."""
         cell[0] += sign
 
+    def total(self, cell: Cell) -> Decimal:
+        """The points of all events."""
+        return capped(exact_product(self.points.add, cell[0]), self.points)
+
 
 Component = Decaying | Counting
 
@@ -206,7 +210,7 @@ class Score(Measured):
     def _ends(self, component: Component, part: Cell, view: View) -> tuple[Decimal, Decimal]:
         """The points of a component: no less than the one, no more than the other."""
         if isinstance(component, Counting):
-            points = capped(exact_product(component.points.add, part[0]), component.points)
+            points = component.total(part)
             return points, points
         value, error = component.at(part, view.time)
         ends = (_WIDE.divide(Decimal(end), UNIT) for end in (value - error, value + error))

@@ -44,7 +44,10 @@ class Sequence(Meter):
         name = fact.name or ""
         steps = [number for number, step in enumerate(self.steps) if step.matches(name)]
         cell[1] = [*cell[1], [fact.mid, *steps]]
-        cell[3] = self._extended(cell[2], cell[1], cell[0])
+        if len(cell[1]) == 1:
+            cell[3] = self._grown(cell[2], fact, steps)
+        else:
+            cell[3] = self._extended(cell[2], cell[1], cell[0])
 
     def observed(self, cell: Cell, view: View) -> Any:
         return self.made(cell)
@@ -60,6 +63,18 @@ class Sequence(Meter):
         """The messages of the longest chain."""
         made = self.made(cell)
         return list(cell[3][made - 1][1:]) if made else []
+
+    def _grown(self, before: Chains, fact: Fact, steps: list[int]) -> Chains:
+        """The chains after the only event of an instant: each of those before, grown by it."""
+        after = list(before)
+        for step in steps:
+            chain = [fact.time] if step == 0 else before[step - 1]
+            if chain is None or (self.length is not None and fact.time - chain[0] >= self.length):
+                continue
+            held = after[step]
+            if held is None or held[0] < chain[0]:
+                after[step] = [*chain, fact.mid]
+        return after
 
     def _extended(self, before: Chains, events: list[list[Any]], time: int) -> Chains:
         """The chains after an instant: each of those before, grown by different events of it."""

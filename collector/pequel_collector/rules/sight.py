@@ -110,8 +110,9 @@ class Sight:
 
     def facts(self, start: Position = FIRST) -> Iterator[tuple[Position, Fact]]:
         """The facts from a position on, up to what may be seen."""
+        limit, time = self.limit, self.time
         for position, fact in self.memory.facts(start):
-            if position >= self.limit or fact.time > self.time:
+            if fact.time > time or position >= limit:
                 return
             yield position, fact
 

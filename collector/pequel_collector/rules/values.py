@@ -20,13 +20,15 @@ EXACT = Context(prec=2_000, traps=[Inexact])
 _MARK = "\ufdd1"  # a character that stands for nothing, in any text
 _HALF = re.compile("[\ud800-\udfff]")
 
+_NUMBERS = (int, float, Decimal)
+
 Look = Callable[[TraitPath], Any]
 """Gives the value of a trait; None where it is missing."""
 
 
 def is_number(value: Any) -> TypeGuard[float | Decimal]:
     """Whether a value is a number: true and false are not."""
-    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+    return isinstance(value, _NUMBERS) and not isinstance(value, bool)
 
 
 def key(value: Any) -> str:
@@ -133,6 +135,8 @@ def compare(value: Any, comparison: Comparison) -> bool:
             return _contains(value, operand)
         case "starts_with" | "ends_with":
             return _affix(value, operator, operand)
+        case "gte" if type(value) is int:
+            return bool(value >= operand)
         case _:
             return is_number(value) and measures_up(exact(value), comparison)
 

@@ -50,6 +50,7 @@ class Model:
     links: dict[tuple[str, str], Link] = field(default_factory=dict)
     persons: dict[str, str] = field(default_factory=dict)
     histories: dict[str, bytes] = field(default_factory=dict)
+    lagging: set[str] = field(default_factory=set)
     pages: dict[tuple[str, int], bytes] = field(default_factory=dict)
     cells: dict[tuple[str, int, str, int], bytes | None] = field(default_factory=dict)
     due: dict[str, int] = field(default_factory=dict)
@@ -155,6 +156,15 @@ class Save(NamedTuple):
     def apply(self, tx: Writing, model: Model) -> None:
         tx.save_histories(self.pages)
         model.histories |= self.pages
+        model.lagging -= self.pages.keys()
+
+
+class LeaveBehind(NamedTuple):
+    subjects: list[str]
+
+    def apply(self, tx: Writing, model: Model) -> None:
+        tx.leave_behind(self.subjects)
+        model.lagging |= set(self.subjects)
 
 
 class Seal(NamedTuple):
@@ -187,6 +197,7 @@ class Forget(NamedTuple):
     def apply(self, tx: Writing, model: Model) -> None:
         tx.forget_history(self.subject)
         model.histories.pop(self.subject, None)
+        model.lagging.discard(self.subject)
         for kept in (model.pages, model.cells):
             for place in [p for p in kept if p[0] == self.subject]:
                 del kept[place]  # type: ignore[attr-defined]
@@ -229,7 +240,8 @@ class Look(NamedTuple):
 
 
 Step = (
-    Append | Attribute | Set | AddLinks | SetPersons | Save | Seal | Unseal | Forget | SetDue
+    Append | Attribute | Set | AddLinks | SetPersons | Save | LeaveBehind | Seal | Unseal
+    | Forget | SetDue
     | Count | Qualify | Look
 )  # fmt: skip
 MESSAGES = st.lists(
@@ -261,6 +273,7 @@ IDENTITY = st.one_of(
 )
 HISTORIES = st.one_of(
     st.builds(Save, st.dictionaries(SUBJECTS, BODIES, max_size=3)),
+    st.builds(LeaveBehind, st.lists(SUBJECTS, max_size=3)),
     st.builds(
         Seal,
         SUBJECTS,
@@ -355,6 +368,7 @@ def compare_persons(view: Reading, model: Model) -> None:
 
 def compare_histories(view: Reading, model: Model) -> None:
     assert view.histories(EVERYONE) == model.histories
+    assert view.lagging(EVERYONE) == model.lagging
     for subject in SENDERS:
         pages = {place: body for place, body in model.pages.items() if place[0] == subject}
         assert {place: view.page(*place) for place in pages} == pages

@@ -21,7 +21,7 @@ Run = Callable[..., list[tuple[object, ...]]]
 
 SPREAD = {
     "event", "posting", "trait", "membership", "link", "person", "history", "sealed_page", "cell",
-    "due", "lead", "change", "refused",
+    "lagging", "due", "lead", "change", "refused",
 }  # fmt: skip
 """Tables whose rows belong to subjects, or are as many."""
 
