@@ -72,7 +72,7 @@ def teams(together: int, alone: int) -> Arrivals:
 
 
 STORIES: dict[str, Sample] = {
-    "L04": Sample(events={"report_shared": Arrivals(30)}),
+    "L04": Sample(events={"report_shared": Arrivals(30)}, lasts={"report_shared": 0}),
     "L05": Sample(users=doing(60, 100, "project_created")),
     "L09": Sample(events={"document_opened": repeated("document_id", 40, 10)}),
     "L10": Sample(events={"comment_added": teams(15, 5)}),

@@ -10,17 +10,21 @@ from pathlib import Path
 import click
 
 from ..bootstrap import now, open_store, read_definitions
+from ..lint.coverage import Covered, coverage
 from ..lint.finding import Report
 from ..lint.linter import lint as look
 from ..lint.sample import Sample
 from ..lint.sampling import take
+from ..model import iso
 from ..rules.definition import Catalogue
 from .options import example
 
 
 @click.command(
     epilog=example(
-        "pequel lint", "pequel lint --strict --database sqlite:///pequel.db --capacity 20"
+        "pequel lint",
+        "pequel lint --strict --database sqlite:///pequel.db --capacity 20",
+        "pequel lint --coverage --database sqlite:///pequel.db",
     )
 )
 @click.argument(
@@ -31,6 +35,12 @@ from .options import example
     "--capacity",
     type=click.IntRange(min=1),
     help="How many leads of one definition can be followed up in a week.",
+)
+@click.option(
+    "--coverage",
+    "covers",
+    is_flag=True,
+    help="List all that the definitions need, and when it was last seen.",
 )
 @click.option("--strict", is_flag=True, help="Fail for warnings too.")
 @click.option(
@@ -43,6 +53,7 @@ def lint(
     file: str,
     database: str | None,
     capacity: int | None,
+    covers: bool,
     strict: bool,
     form: str,
 ) -> None:
@@ -52,10 +63,13 @@ def lint(
     The exit status is 1 if there is an error, that is, something that makes leads worthless or
     wrong; what a definition accepts with a reason is listed, and fails nothing.
     """
+    if covers and database is None:
+        raise click.UsageError("--coverage is about data: name a store with --database")
     catalogue = read_definitions(file)
     sample = None if database is None else _sample(database, catalogue)
     report = look(catalogue, Path(file).as_posix(), sample, capacity)
-    click.echo(_as_json(report) if form == "json" else _told(report))
+    rows = coverage(catalogue, sample) if covers and sample is not None else None
+    click.echo(_as_json(report, rows) if form == "json" else _told(report, rows))
     if report.count("error") or (strict and report.count("warning")):
         context.exit(1)
 
@@ -63,13 +77,35 @@ def lint(
 def _sample(database: str, catalogue: Catalogue) -> Sample:
     if sys.stderr.isatty():
         click.echo("looking at the data …", err=True)
-    with closing(open_store(database)) as store, store.reading() as view:
+    with closing(open_store(database, make=False)) as store, store.reading() as view:
         return take(view, catalogue, now())
 
 
-def _as_json(report: Report) -> str:
-    return json.dumps(report.as_json(), ensure_ascii=False)
+def _as_json(report: Report, rows: list[Covered] | None) -> str:
+    covered = None if rows is None else [row.as_json() for row in rows]
+    return json.dumps(report.as_json() | {"coverage": covered}, ensure_ascii=False)
 
 
-def _told(report: Report) -> str:
-    return "\n".join([*map(str, report.findings), report.summary()])
+def _told(report: Report, rows: list[Covered] | None) -> str:
+    table = [] if rows is None else ["", *_table(rows), ""]
+    return "\n".join([*map(str, report.findings), *table, report.summary()])
+
+
+def _table(rows: list[Covered]) -> list[str]:
+    """What definitions need, in columns."""
+    cells = [("DEFINITION", "KIND", "NAME", "OF", "SEEN", "LAST SEEN"), *map(_cells, rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in cells
+    ]
+
+
+def _cells(row: Covered) -> tuple[str, ...]:
+    return row.definition, row.kind, row.name, row.of or "", f"{row.seen:,}", _last_seen(row)
+
+
+def _last_seen(row: Covered) -> str:
+    if row.last_seen is not None:
+        return iso(row.last_seen)
+    return "" if row.kind == "trait" and row.seen else "never"

@@ -30,7 +30,7 @@ RULES: dict[str, Rule] = {
     "L01": Rule("error", "activity only", (vague.activity_only,)),
     "L02": Rule("error", "sign-up marks", (vague.marks_at_sign_up, numbers.nearly_everybody)),
     "L03": Rule("warning", "no key action", (vague.no_key_action,)),
-    "L04": Rule("warning", "never received", (seen.never_received,), True),
+    "L04": Rule("warning", "never or not lately received", (seen.not_received,), True),
     "L05": Rule("warning", "once is not enough", (numbers.once_is_not_enough,), True),
     "L06": Rule("warning", "no window", (shape.no_window,)),
     "L07": Rule("error", "never or always", (shape.never_or_always, numbers.beyond_all_data)),

@@ -17,10 +17,11 @@ ENOUGH = 20
 
 @dataclass(slots=True)
 class Property:
-    """A property of one event: how often it was there, and how many values a subject gave it."""
+    """A property of one event: how often it was there, who gave which value, when last (ms)."""
 
     count: int = 0
     given: set[tuple[str, str]] = field(default_factory=set)
+    last: int = 0
 
 
 @dataclass(slots=True)
@@ -64,13 +65,15 @@ Marks = Mapping[str, Mapping[str, tuple[int, ...]]]
 class Sample:
     """Some users, their accounts, the latest events, and who of them qualifies.
 
-    ``events`` are those among the ``latest`` so many messages. ``marks`` has, for each definition,
-    the times at which a subject qualified. ``until`` is the last instant of the data. ``is_whole``
-    says that there are no users besides.
+    ``events`` are those among the ``latest`` so many messages. ``lasts`` has the time (ms) of the
+    last event of every name that was seen, among these or among those of the users and accounts.
+    ``marks`` has, for each definition, the times at which a subject qualified. ``until`` is the
+    last instant of the data. ``is_whole`` says that there are no users besides.
     """
 
     until: int = 0
     events: Mapping[str, Arrivals] = field(default_factory=dict)
+    lasts: Mapping[str, int] = field(default_factory=dict)
     users: tuple[Subject, ...] = ()
     accounts: tuple[Subject, ...] = ()
     marks: Marks = field(default_factory=dict)
@@ -81,16 +84,25 @@ class Sample:
         """The subjects of a kind."""
         return self.users if kind == "user" else self.accounts
 
-    @property
-    def names(self) -> set[str]:
-        """The name of every event that was seen."""
-        return set(self.events).union(*(subject.counts for subject in self.users))
+    def last(self, patterns: Collection[EventPattern]) -> int | None:
+        """When the last event that one of several patterns takes was; None where none was seen."""
+        times = (
+            time
+            for name, time in self.lasts.items()
+            if any(pattern.matches(name) for pattern in patterns)
+        )
+        return max(times, default=None)
 
     def arrivals(self, patterns: Collection[EventPattern]) -> Iterator[Arrivals]:
         """The latest events that one of several patterns takes, name by name."""
         for name, found in self.events.items():
             if any(pattern.matches(name) for pattern in patterns):
                 yield found
+
+    def properties(self, path: str, patterns: Collection[EventPattern]) -> list[Property]:
+        """A property of the latest events that one of several patterns takes, name by name."""
+        found = self.arrivals(patterns)
+        return [each.properties[path] for each in found if path in each.properties]
 
     def share(self, kind: Kind, pattern: EventPattern) -> float | None:
         """The share of subjects with an event of a pattern; None where there are too few."""

@@ -37,12 +37,14 @@ class _Sampler:
     def __init__(self, tx: Reading, catalogue: Catalogue, now: int) -> None:
         self.tx, self.catalogue, self.now = tx, catalogue, now
         self.left = MESSAGES
+        self.lasts: dict[str, int] = {}
         self.signups: dict[str, int | None] = {}
         self.homes: dict[str, set[str]] = {}  # the accounts that each user was in
         self.read: dict[str, bool] = {}  # of each subject, whether all of it could be read
 
     def take(self) -> Sample:
         latest = self.tx.latest(LATEST)
+        self._note(latest)
         keys = self.tx.subjects(_FIRST_USER, USERS + 1)
         users = list(self._users(keys[:USERS]))
         accounts = list(self._accounts())
@@ -50,6 +52,7 @@ class _Sampler:
         return Sample(
             until=self.tx.newest() or 0,
             events=_arrivals(latest, self.tx),
+            lasts=self.lasts,
             users=tuple(self._with_account(user, conversions) for user in users),
             accounts=tuple(accounts),
             marks=self._marks([*users, *accounts]),
@@ -95,7 +98,13 @@ class _Sampler:
         found = list(islice(self.tx.events(ids), self.left + 1))
         self.read[key] = len(found) <= self.left
         self.left = max(0, self.left - len(found))
+        self._note(found)
         return found
+
+    def _note(self, messages: list[Stored]) -> None:
+        """Keep when the last event of each name was."""
+        for name, time in _names(messages):
+            self.lasts[name] = max(time, self.lasts.get(name, time))
 
     def can_read(self, key: str) -> bool:
         """Whether the rest of what may be read is enough for all messages of a subject."""
@@ -178,6 +187,7 @@ def _add(stored: Stored, person: str, to: Arrivals) -> None:
     for path, value in _flat(stored.message.properties):
         known = to.properties.setdefault(path, Property())
         known.count += 1
+        known.last = max(known.last, stored.message.time)
         known.given.add((person, key_of(value)))
 
 

@@ -1,66 +1,81 @@
-"""What definitions name and nobody has sent: L04."""
+"""What definitions name and nobody has sent, or nobody sends any more: L04."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from difflib import get_close_matches
 
-from ..rules.definition import EventLeaf, EventPattern, Leaf, UsersLeaf
+from ..model import iso
+from ..rules.definition import EventPattern, Leaf
+from ..rules.quantities import DAY
+from ..rules.reader_leaves import pattern_of
 from ..rules.values import lookup
-from .case import Case, Found, names_in, patterns, where_of
+from .case import Case, Found, names_in
+from .needs import Counted, beginnings, counted_by, traits_in
 from .sample import Sample
 
+LATELY = 30 * DAY
+"""How long before the end of the data something may have come last (ms)."""
 
-def never_received(case: Case) -> Iterator[Found]:
-    """L04: an event, a property or a trait that was never received."""
-    sample = case.sample
-    if sample is None or not sample.events:
-        return
+
+def not_received(case: Case) -> Iterator[Found]:
+    """L04: an event, a property or a trait that was never received, or not lately."""
+    if case.sample is not None and case.sample.events:
+        yield from dict.fromkeys(_found(case, case.sample))
+
+
+def _found(case: Case, sample: Sample) -> Iterator[Found]:
     for leaf in case.all_leaves:
-        yield from _events(leaf, sample)
-        yield from _properties(leaf, sample)
+        for counted in counted_by(leaf):
+            yield from _events(names_in(counted.events), leaf.path, sample)
+            yield from _properties(counted, leaf.path, sample)
         yield from _traits(leaf, case, sample)
+    yield from _events(beginnings(case), "", sample)
 
 
-def _events(leaf: Leaf, sample: Sample) -> Iterator[Found]:
-    for name in names_in(patterns(leaf)):
-        stem = name[:-1] if name.endswith("*") else None
-        known = sample.names
-        if name not in known and not (stem and any(each.startswith(stem) for each in known)):
-            yield Found(f"{name} was never received{_hint(name, known)}", leaf.path)
+def _events(names: list[str], path: str, sample: Sample) -> Iterator[Found]:
+    for name in names:
+        last = sample.last([pattern_of([name])])
+        if last is None:
+            yield Found(f"{name} was never received{_hint(name, sample.lasts)}", path)
+        elif when := _long_ago(last, sample):
+            yield Found(f"{name} was last received {when}", path)
 
 
-def _properties(leaf: Leaf, sample: Sample) -> Iterator[Found]:
-    wanted = [condition.path for condition in where_of(leaf)]
-    if isinstance(leaf, EventLeaf):
-        wanted += [name for name in (leaf.value, leaf.per) if name and not name.startswith("@")]
-    known = _known_properties(patterns(leaf), sample)
-    for path in dict.fromkeys(wanted):
-        if known is not None and path not in known:
-            named = ", ".join(names_in(patterns(leaf))) or "any event"
-            yield Found(f"{named} never had a {path}{_hint(path, known)}", leaf.path)
+def _properties(counted: Counted, path: str, sample: Sample) -> Iterator[Found]:
+    """What is wrong with the properties of the latest events; nothing where there are none."""
+    arrivals = list(sample.arrivals(counted.events))
+    known = {name for each in arrivals for name in each.properties}
+    named = ", ".join(names_in(counted.events)) or "any event"
+    for name in counted.properties if arrivals else ():
+        if name not in known:
+            yield Found(f"{named} never had a {name}{_hint(name, known)}", path)
+        elif when := _gone(name, counted.events, sample):
+            yield Found(f"{named} last had a {name} {when}", path)
 
 
-def _known_properties(patterns: list[EventPattern], sample: Sample) -> set[str] | None:
-    """The properties of the latest events; None where none of them is of these patterns."""
-    found = list(sample.arrivals(patterns))
-    return {path for arrivals in found for path in arrivals.properties} if found else None
+def _gone(name: str, events: list[EventPattern], sample: Sample) -> str | None:
+    """When a property was there last, where that is long ago and its events still come."""
+    still = sample.last(events)
+    if still is None or _long_ago(still, sample):
+        return None
+    return _long_ago(max(each.last for each in sample.properties(name, events)), sample)
+
+
+def _long_ago(time: int, sample: Sample) -> str | None:
+    """When something was, in words; None where it was lately."""
+    age = sample.until - time
+    if age <= LATELY:
+        return None
+    return f"on {iso(time)[:10]}, {age // DAY} days before the latest message"
 
 
 def _traits(leaf: Leaf, case: Case, sample: Sample) -> Iterator[Found]:
-    if isinstance(leaf, UsersLeaf):
-        return
-    inside = _is_inside_users(leaf, case)
-    for trait in sorted(case.traits_of(leaf), key=lambda trait: (trait.account, trait.path)):
-        of_user = not trait.account and (case.definition.subject == "user" or inside)
-        subjects = sample.users if of_user else sample.accounts
-        if subjects and all(lookup(trait.path, subject.traits) is None for subject in subjects):
+    for kind, trait in traits_in(leaf, case):
+        subjects = sample.of(kind)
+        if subjects and all(lookup(trait, subject.traits) is None for subject in subjects):
             known = {name for subject in subjects for name in subject.traits}
-            yield Found(f"nobody has the trait {trait.path}{_hint(trait.path, known)}", leaf.path)
-
-
-def _is_inside_users(leaf: Leaf, case: Case) -> bool:
-    return any(isinstance(other, UsersLeaf) and other.inner == leaf for other in case.all_leaves)
+            yield Found(f"nobody has the trait {trait}{_hint(trait, known)}", leaf.path)
 
 
 def _hint(name: str, known: Collection[str]) -> str:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
+from ..bootstrap import BODY
+from ..lint.coverage import coverage
 from ..lint.linter import lint
 from ..lint.sampling import take
 from ..rules.definition import Catalogue
 from ..rules.reader import read_catalogue
-from ..wire import body
 from . import arguments
 from .answers import answer
 from .collector import Collector
 from .private import private
-
-BODY = "body"
-"""What the text of a request is called in the places of its findings."""
+from .written import definitions_in
 
 
 class LintArguments(arguments.NoArguments):
@@ -36,18 +35,17 @@ def blueprint(collector: Collector) -> Blueprint:
     def definitions() -> Response:
         given = arguments.read(request, _ARGUMENTS)
         catalogue = _catalogue(collector)
-        sample = None
-        if given.get("data") == "true":
-            with collector.store.reading() as view:
-                sample = take(view, catalogue, collector.clock())
-        return answer(lint(catalogue, BODY, sample).as_json())
+        if given.get("data") != "true":
+            return answer(lint(catalogue, BODY).as_json() | {"coverage": None})
+        with collector.store.reading() as view:
+            sample = take(view, catalogue, collector.clock())
+        covered = [row.as_json() for row in coverage(catalogue, sample)]
+        return answer(lint(catalogue, BODY, sample).as_json() | {"coverage": covered})
 
     return paths
 
 
 def _catalogue(collector: Collector) -> Catalogue:
     """What the body says, or the definitions in force where there is none."""
-    sent = request.stream.read(collector.settings.max_body + 1)
-    encoding = request.headers.get("Content-Encoding", "")
-    text = body.read(sent, encoding, collector.settings).decode()
+    text = definitions_in(request, collector.settings)
     return read_catalogue(text, BODY) if text.strip() else collector.catalogue

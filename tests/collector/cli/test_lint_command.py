@@ -115,6 +115,39 @@ class TestWithADatabase:
         output = lint(FINE, "--database", database, "--capacity", "3").output
         assert "L16 [exports] no lead in the last 4 weeks of the data" in output
 
+    def test_the_coverage_is_a_table_between_findings_and_summary(self, database: str) -> None:
+        output = lint(FINE, "--database", database, "--coverage").output
+        table = output.split("\n\n")[1].splitlines()
+        assert table == [
+            "DEFINITION  KIND   NAME      OF  SEEN  LAST SEEN",
+            "exports     event  exported      0     never",
+            "exports     event  paid          0     never",
+        ]
+        assert output.splitlines()[-1].startswith("1 definition: ")
+
+    def test_the_coverage_says_when_and_how_often_something_was_seen(self, database: str) -> None:
+        toml = FINE.replace('"exported", ', '"export", where = { plan = "pro" }, ')
+        rows = lint(toml, "--database", database, "--coverage").output.split("\n\n")[1]
+        assert rows.splitlines()[1:3] == [
+            "exports     event     export          30    1970-01-01T00:00:00.029Z",
+            "exports     property  plan    export  0     never",
+        ]
+
+    def test_the_coverage_may_be_json(self, database: str) -> None:
+        told = lint(FINE, "--database", database, "--coverage", "--format", "json").output
+        assert [row["name"] for row in json.loads(told)["coverage"]] == ["exported", "paid"]
+
+    def test_without_being_asked_for_there_is_no_coverage(self, database: str) -> None:
+        assert "LAST SEEN" not in lint(FINE, "--database", database).output
+        told = lint(FINE, "--database", database, "--format", "json").output
+        assert json.loads(told)["coverage"] is None
+
+    @pytest.mark.usefixtures("folder")
+    def test_coverage_without_a_database_is_a_mistake(self) -> None:
+        done = lint(FINE, "--coverage")
+        assert done.exit_code == 2
+        assert "--coverage is about data: name a store with --database" in done.output
+
     def test_nothing_is_stored(self, database: str) -> None:
         lint(FINE, "--database", database)
         store = open_store(database)

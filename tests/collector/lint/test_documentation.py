@@ -6,11 +6,15 @@ import re
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from pequel_collector.cli.commands import pequel
 from pequel_collector.lint.linter import RULES, lint
 from pequel_collector.rules.reader import RULES as ACCEPTABLE
 from pequel_collector.rules.reader import read_catalogue
+from pequel_collector.wire.times import parse
 from support.samples import CAPACITY, STORIES, codes, linted
+from support.streams import collector_of, messages_of, plain_event
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "lint.md").read_text()
 BLOCK = re.compile(r"^```toml\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -65,3 +69,34 @@ def test_the_example_that_accepts_a_finding_is_accepted() -> None:
     report = linted(BLOCK.findall(PAGE)[1])
     assert [f.code for f in report.findings if f.accepted] == ["L01"]
     assert report.count("error") == 0
+
+
+COVERED = [
+    ("2026-03-02T09:30:00Z", "u1", "report_shared"),
+    ("2026-04-02T09:30:00Z", "u1", "report_shared"),
+    ("2026-05-11T08:00:00Z", "u2", "signed_up"),
+    ("2026-05-15T09:30:00Z", "u2", "report_exported"),
+    ("2026-05-16T09:30:00Z", "u2", "report_exported"),
+    ("2026-05-17T09:30:00Z", "u2", "report_exported"),
+    ("2026-05-17T10:00:00Z", "u2", "logged_in"),
+]
+"""What was sent for the table that the page shows, besides an account with its employees."""
+
+
+def test_the_coverage_that_the_page_shows_is_the_coverage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    example = PAGE.partition("\n## Coverage\n")[2]
+    Path("pequel.toml").write_text(BLOCK.findall(example)[0])
+    told = [
+        plain_event(user, name, f"m{n}", parse(time) or 0)
+        for n, (time, user, name) in enumerate(COVERED)
+    ]
+    joined = plain_event("u1", "", "g", 0, type="group", groupId="acme")
+    collector = collector_of("", "sqlite:///pequel.db")
+    collector.ingest.accept(messages_of([joined | {"traits": {"employees": 80}}, *told]))
+    collector.close()
+    command = "lint --coverage --database sqlite:///pequel.db"
+    output = CliRunner().invoke(pequel, command.split()).output
+    assert f"$ pequel {command}\n{output}```" in example

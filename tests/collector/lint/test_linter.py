@@ -15,6 +15,7 @@ from oracle.streams import WHOLE, catalogues, streams
 from oracle.toml import to_toml
 from pequel_collector.lint import numbers, sample
 from pequel_collector.lint.case import Case
+from pequel_collector.lint.coverage import coverage
 from pequel_collector.lint.linter import lint
 from pequel_collector.lint.sampling import take
 from pequel_collector.lint.vague import met_by_one
@@ -131,6 +132,8 @@ class TestItNeverFails:
         with few[0], few[1], patch.object(numbers, "OUTCOMES", 1):
             report = lint(read, "pequel.toml", found, 1)
         assert report.sample
+        covered = {row.definition for row in coverage(read, found)}
+        assert covered <= {definition.name for definition in read.definitions}
 
 
 @settings(max_examples=60)

@@ -33,11 +33,12 @@ class TestNearlyEverybody:
         assert not fires("L02", asks(), sample)
 
 
-class TestNeverReceived:
+class TestNotReceived:
     SEEN = Sample(
         users=(Subject("u:1", traits={"plan": "free"}),),
         accounts=(Subject("g:1", traits={"size": {"people": 5}}),),
         events={"report_exported": Arrivals(5, properties={"format": Property(5)})},
+        lasts={"report_exported": 0},
     )
 
     @pytest.mark.parametrize(
@@ -69,15 +70,90 @@ class TestNeverReceived:
         ],
     )
     def test_what_was_not_is_named(self, when: str, message: str) -> None:
-        report = linted(f'[[pql]]\nname = "it"\nwhen = {when}', self.SEEN)
-        assert message in "\n".join(f.message for f in report.findings if f.code == "L04")
+        assert message in self.told(f'[[pql]]\nname = "it"\nwhen = {when}', self.SEEN)
 
     def test_what_some_user_did_long_ago_was_received(self) -> None:
-        sample = replace(self.SEEN, users=(Subject("u:1", counts={"old": 1}),))
+        sample = replace(self.SEEN, lasts={"old": 0})
         assert not fires("L04", '[[pql]]\nname = "it"\nwhen = { event = "old" }', sample)
+
+    @pytest.mark.parametrize(
+        ("more", "message"),
+        [
+            (', of = "trial", within = "7d"', "trial_started was never received"),
+            (', of = "first:app_opened", within = "7d"', "app_opened was never received"),
+        ],
+    )
+    def test_an_event_that_a_window_begins_with_is_named(self, more: str, message: str) -> None:
+        assert message in self.told(asks(more), self.SEEN)
+
+    def test_what_takes_points_off_and_its_properties_are_named(self) -> None:
+        toml = """
+            [[pql]]
+            name = "it"
+            [pql.when]
+            score  = { gte = 5 }
+            points = [
+              { event = "report_exported", add = 5, where = { size = { gte = 3 } } },
+              { event = "report_deleted", add = -5 },
+            ]
+        """
+        told = self.told(toml, self.SEEN)
+        assert "report_exported never had a size" in told
+        assert "report_deleted was never received" in told
+
+    def test_the_same_is_said_of_a_leaf_once(self) -> None:
+        points = '{ event = "gone", add = 5 }, { event = "gone", add = 1, where = { a = 1 } }'
+        toml = f'[[pql]]\nname = "it"\nwhen = {{ score = {{ gte = 5 }}, points = [{points}] }}'
+        assert self.told(toml, self.SEEN).count("gone was never received") == 1
 
     def test_of_an_empty_store_nothing_is_said(self) -> None:
         assert not fires("L04", asks(), Sample())
+
+    @staticmethod
+    def told(toml: str, sample: Sample) -> str:
+        """What L04 says, line by line."""
+        return "\n".join(f.message for f in linted(toml, sample).findings if f.code == "L04")
+
+
+class TestNotLatelyReceived:
+    PATTERN = asks(', where = { format = "pdf" }')
+
+    @staticmethod
+    def seen(event: int, format_: int) -> Sample:
+        """Data in which the event, and its property, came last so many days before the end."""
+        known = {"format": Property(5, last=END - format_ * DAY)}
+        return Sample(
+            until=END,
+            events={"report_exported": Arrivals(9, properties=known)},
+            lasts={"report_exported": END - event * DAY, "logged_in": END},
+        )
+
+    @pytest.mark.parametrize(
+        ("event", "format_", "message"),
+        [
+            (30, 30, ""),
+            (31, 31, "report_exported was last received on 1970-03-11, 31 days before the latest"),
+            (31, 45, "report_exported was last received on 1970-03-11, 31 days before the latest"),
+            (0, 45, "report_exported last had a format on 1970-02-25, 45 days before the latest"),
+        ],
+    )
+    def test_a_month_is_long(self, event: int, format_: int, message: str) -> None:
+        told = TestNotReceived.told(self.PATTERN, self.seen(event, format_))
+        assert told == (message and message + " message")
+
+    def test_one_event_of_a_prefix_is_enough(self) -> None:
+        sample = Sample(
+            until=END,
+            events={"report_shared": Arrivals()},
+            lasts={"report_shared": END, "report": 0},
+        )
+        toml = asks().replace("report_exported", "report*")
+        assert not fires("L04", toml, sample)
+
+    def test_an_event_that_a_window_begins_with(self) -> None:
+        toml = '[[pql]]\nname = "it"\nwhen = { event = "logged_in", of = "first:report_exported" }'
+        told = TestNotReceived.told(toml, self.seen(40, 40))
+        assert told.startswith("report_exported was last received on 1970-03-02, 40 days before")
 
 
 class TestOnceIsNotEnough:

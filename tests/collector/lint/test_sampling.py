@@ -105,6 +105,19 @@ class TestEvents:
         }  # fmt: skip
         assert len(properties["id"].given) == 1
 
+    def test_are_known_by_when_they_and_their_properties_were_there_last(self) -> None:
+        sample = sampled()
+        assert sample.lasts == {"signed_up": 10, "exported": 60, "paid": 50}
+        assert sample.events["exported"].properties["id"].last == 30
+
+    def test_that_arrived_long_ago_are_known_from_their_users(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sampling, "LATEST", 1)
+        sample = sampled()
+        assert sample.events == {}
+        assert sample.lasts == {"signed_up": 10, "exported": 60, "paid": 50}
+
 
 class TestTheDryRun:
     def test_marks_as_the_collector_would(self) -> None:

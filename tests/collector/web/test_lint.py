@@ -80,10 +80,21 @@ class TestData:
         assert messages == ["exprted was never received: did you mean exported?"]
         assert answer.json["sample"].startswith("1 user")
 
+    def test_says_when_what_is_needed_was_last_seen(self, client: FlaskClient) -> None:
+        toml = IN_FORCE.replace("logged_in", "exported").replace("gte = 3", 'distinct = "id"')
+        answer = client.post(PATH + "?data=true", headers=READ, data=toml.encode())
+        same = {"definition": "in_force"}
+        assert answer.json["coverage"] == [
+            same | {"kind": "event", "name": "exported", "of": None,
+                    "last_seen": "1970-01-01T00:00:00.005Z", "seen": 1},
+            same | {"kind": "property", "name": "id", "of": "exported",
+                    "last_seen": None, "seen": 0},
+        ]  # fmt: skip
+
     def test_is_left_alone_otherwise(self, client: FlaskClient) -> None:
         answer = client.post(PATH, headers=READ, data=OTHER.encode())
         assert "L04" not in {one["code"] for one in answer.json["findings"]}
-        assert answer.json["sample"] is None
+        assert (answer.json["sample"], answer.json["coverage"]) == (None, None)
 
 
 class TestWhoMayAsk:
