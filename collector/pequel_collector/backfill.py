@@ -74,19 +74,6 @@ def adopt(tx: Writing, proposal: Proposal, now: int) -> Adoption:
     return Adoption(machines, versions)
 
 
-def refresh(
-    store: Store, catalogue: Catalogue, clock: Clock, progress: Progress | None = None
-) -> list[Version]:
-    """Put a catalogue in force and replay all of history under it; the versions that are new.
-
-    Does nothing where a store already follows it.
-    """
-    with store.writing() as tx:
-        adoption = adopt(tx, Proposal(catalogue), clock())
-    finish(store, adoption.machines, clock, progress)
-    return adoption.versions
-
-
 def finish(
     store: Store, machines: Machines, clock: Clock, progress: Progress | None = None
 ) -> None:

@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
 
 from .collation import ABSENT, unlike
 from .derive import Machines, machines_in_force
-from .errors import DefinitionError, NotFound
+from .errors import DefinitionError, NotFound, PequelError
 from .inforce import activations
 from .ledger import Verdict
 from .model import JSON, Lead, id_of, iso, kind_of
 from .ports import Reading, Store, Version
 from .recount import Recount
 from .rules.definition import Catalogue
-from .rules.printer import to_toml
+from .rules.printer import to_file, to_toml
 from .rules.reader import read_catalogue
+from .rules.toml import parse
+
+SHARED = ("project", "features", "metric")
+"""The tables of a file that definitions share."""
 
 Clock = Callable[[], int]
 Answer = dict[str, JSON]
-
-
-@dataclass(frozen=True, slots=True)
-class Basis:
-    """What a lead is proven under: machines, and the name that its definition has in them."""
-
-    machines: Machines
-    name: str
 
 
 class Proofs:
@@ -40,7 +34,7 @@ class Proofs:
         """What the messages give in place of a lead, and in what that differs. Raises NotFound.
 
         ``result`` is ``equal``, ``restated`` or ``facts_purged``; None where the version of the
-        lead cannot be read any more, which the definition's ``problem`` then says.
+        lead cannot be read any more as it was meant, which the definition's ``problem`` then says.
         """
         with self._store.reading() as tx:
             lead = tx.lead(lead_id)
@@ -59,11 +53,11 @@ class _Proof:
         own = (v for v in versions if (v.name, v.version) == (lead.definition, lead.version))
         version = next(own, None)
         try:
-            basis = self._basis(versions, version)
+            machines = self._machines(versions, version)
         except (DefinitionError, NotFound) as error:
             definition = _definition(lead, version) | {"problem": error.message}
             return _answer(None, None, definition, 0, [])
-        found, verdict = self._derive(basis)
+        found, verdict = self._derive(machines)
         differences = [] if verdict is None else list(self._differences(verdict))
         derived = None if verdict is None else self._told(verdict)
         result = self._result(derived is not None and not differences)
@@ -71,34 +65,32 @@ class _Proof:
 
     # -- under which definition ------------------------------------------------------------
 
-    def _basis(self, versions: list[Version], version: Version | None) -> Basis:
+    def _machines(self, versions: list[Version], version: Version | None) -> Machines:
         """Raises DefinitionError or NotFound where the lead's version cannot be read any more."""
         lead, machines = self._lead, machines_in_force(self._tx)
         if machines.versions.get(lead.definition) == lead.version:
-            return Basis(machines, lead.definition)
+            return machines
         if version is None:
             raise NotFound(f"there is no version {lead.version} of {lead.definition}")
-        catalogue, name = _beside(machines.catalogue, version)
-        [hash_] = [each.hash for each in catalogue.definitions if each.name == name]
-        since = {**activations(self._tx), (name, hash_): version.created_at}
-        renamed = version._replace(name=name, hash=hash_)
-        return Basis(Machines(catalogue, [*versions, renamed], since), name)
+        catalogue = _as_it_was(version, versions, machines.catalogue)
+        since = {**activations(self._tx), (version.name, version.hash): version.created_at}
+        return Machines(catalogue, versions, since)
 
     # -- what the messages give ------------------------------------------------------------
 
-    def _derive(self, basis: Basis) -> tuple[int, Verdict | None]:
+    def _derive(self, machines: Machines) -> tuple[int, Verdict | None]:
         """The number of messages looked at, and why the subject qualified in the lead's cycle.
 
         A lead that was passed on is that of the person whose it is now.
         """
-        recount = Recount(self._tx, basis.machines, self._now)
+        recount = Recount(self._tx, machines, self._now)
         subject = self._lead.subject
         key = recount.identities.person(subject) if kind_of(subject) == "user" else subject
         messages = list(recount.messages(key))
         telling = recount.telling(key)
         telling.extend(recount.facts(key, messages))
         telling.advance(self._now)
-        rule = telling.machine.by_name[basis.name].index
+        rule = telling.machine.by_name[self._lead.definition].index
         return len(messages), telling.verdicts.get((rule, self._lead.cycle))
 
     def _told(self, verdict: Verdict) -> Answer:
@@ -135,18 +127,71 @@ class _Proof:
         return "equal" if is_equal else "restated"
 
 
-def _beside(catalogue: Catalogue, version: Version) -> tuple[Catalogue, str]:
-    """A catalogue with one more definition, which was in force once, and the name that it bears.
+def _as_it_was(version: Version, versions: list[Version], today: Catalogue) -> Catalogue:
+    """A version of a definition with those that it names, each as it meant them.
 
-    What definitions share is as it is today. Raises DefinitionError.
+    What else they name is as it is today. Raises DefinitionError where that cannot be read, and
+    NotFound where it means something else.
     """
-    names = {definition.name for definition in catalogue.definitions}
-    name = "proven"
-    while name in names:
-        name += "_"
-    source: dict[str, Any] = {**version.source, "name": name}
-    text = f"{catalogue.text}\n\n{to_toml(source)}"
-    return read_catalogue(text, f"version {version.version} of {version.name}"), name
+    shared = {key: part for key, part in parse(today.text).data.items() if key in SHARED}
+    file = f"version {version.version} of {version.name}"
+    problems: list[PequelError] = []
+    for named in _with_named(version, versions):
+        try:
+            found = read_catalogue(to_file(shared, (each.source for each in named)), file)
+        except DefinitionError as error:
+            problems.append(error)
+            continue
+        meant = found.named(version.name)
+        if meant is not None and meant.hash == version.hash:
+            return found
+        problems.append(_changed(file))
+    raise problems[0]
+
+
+def _changed(file: str) -> NotFound:
+    return NotFound(
+        f"what {file} names has changed since: a definition, a feature, a metric or the project"
+    )
+
+
+def _with_named(version: Version, versions: list[Version]) -> Iterator[list[Version]]:
+    """A version and those that it names, as they stood after each record, the latest first.
+
+    Each constellation comes once.
+    """
+    found: dict[frozenset[tuple[str, int]], list[Version]] = {}
+    then = {each.name: each for each in reversed(versions)}
+    for each in versions:
+        then[each.name] = each
+        named = _reached(version, then)
+        found.setdefault(frozenset((one.name, one.version) for one in named), named)
+    return reversed(found.values())
+
+
+def _reached(version: Version, then: Mapping[str, Version]) -> list[Version]:
+    """A version, what it names, what that names, and so on."""
+    found = {version.name: version}
+    left = [version]
+    while left:
+        for name in _names_in(left.pop().source):
+            if name in then and name not in found:
+                found[name] = then[name]
+                left.append(then[name])
+    return list(found.values())
+
+
+def _names_in(source: JSON) -> Iterator[str]:
+    """The definitions that a part of a definition names."""
+    match source:
+        case {"pql": str(name)}:
+            yield name
+        case dict():
+            for part in source.values():
+                yield from _names_in(part)
+        case list():
+            for part in source:
+                yield from _names_in(part)
 
 
 def _definition(lead: Lead, version: Version | None) -> Answer:

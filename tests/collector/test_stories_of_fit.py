@@ -256,6 +256,33 @@ def test_a_lead_carries_what_was_done_with_its_values() -> None:
     assert "130" in lead["evidence"]["sentence"]
 
 
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("pro", "pro"),
+        ('say "hi"', 'say "hi"'),
+        ("", '""'),
+        (" ", '" "'),
+        (True, "true"),
+        (False, "false"),
+        (1.5, "1.5"),
+        ({"a": [True, None, "é"]}, '{"a": [true, null, "é"]}'),
+        (["x"], '["x"]'),
+    ],
+)
+def test_a_sentence_shows_a_text_as_it_is_and_other_values_as_json(value: Any, shown: str) -> None:
+    story = Story("""
+        [[pql]]
+        name = "known"
+        when.all = [{ trait = "t", exists = true }, { event = "set", last = "to", exists = true }]
+        """)
+    story.identify("u1", 0, t=value)
+    assert story.track("u1", "set", 1, to=value) == ["known"]
+    [lead] = story.leads()
+    assert lead["evidence"]["sentence"].startswith(f"t is {shown} and the latest to of set ")
+    assert f"being {shown} (" in lead["evidence"]["sentence"]
+
+
 def test_there_is_no_lead_without_evidence() -> None:
     """Not live, not after a late fact, not after a merge of two users."""
     story = Story("""

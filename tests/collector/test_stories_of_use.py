@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from pequel_collector.backfill import refresh
 from pequel_collector.model import iso
 from pequel_collector.rules.reader import read_catalogue
 from support.stories import DAY, HOUR, MINUTE, PROJECT, START, Story
+from support.streams import refresh
 
 
 def pql(name: str, when: str, *more: str) -> str:

@@ -78,9 +78,11 @@ def test_leads_of_other_versions_are_counted(collector: Collector) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--database", "sqlite:///other.db"], "no collector has opened this database yet"),
+        (["--database", "sqlite:///new.db"], "no collector has opened this database yet"),
+        (["--database", "sqlite:///missing.db"], "pequel: there is no database missing.db\n"),
         (["--database", "nosql://x"], "expected sqlite:///PATH"),
-        (["--database", "sqlite:///no/such/folder.db"], "cannot open the database"),
+        (["--database", "sqlite:///no/such/folder.db"], "there is no database no/such/folder.db"),
+        (["--database", "sqlite:///."], "cannot open the database"),
         (["--config", "other.toml"], "other definitions are in force"),
         (["--config", "wrong.toml"], "wrong.toml:1:1: "),
         (["--config", "missing.toml"], "does not exist"),
@@ -92,9 +94,16 @@ def test_what_cannot_be_found_out_is_status_2(
 ) -> None:
     Path("other.toml").write_text(DEFINITIONS.replace("2", "3"))
     Path("wrong.toml").write_text("pqls = 1\n")
+    Path("new.db").touch()
     done = _run(*arguments)
     assert (done.exit_code, done.stdout) == (2, "")
     assert message in done.stderr
+
+
+def test_a_database_that_is_missing_is_not_made(collector: Collector) -> None:
+    before = set(Path().iterdir())
+    assert _run("--database", "sqlite:///missing.db").exit_code == 2
+    assert set(Path().iterdir()) == before
 
 
 def test_the_file_may_be_named_when_it_is_in_force(collector: Collector) -> None:

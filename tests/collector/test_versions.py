@@ -12,13 +12,12 @@ from hypothesis import strategies as st
 from oracle import qualifications
 from oracle.streams import GRID, START, STEPS, WHOLE, catalogues, streams
 from oracle.toml import to_toml
-from pequel_collector.backfill import refresh
 from pequel_collector.bootstrap import Collector, open_collector
 from pequel_collector.config import Settings
 from pequel_collector.errors import DefinitionError, NotFound
 from pequel_collector.ports import LeadFilter
 from pequel_collector.rules.reader import read_catalogue
-from support.streams import NOW, collector_of, marks, messages_of, plain_event
+from support.streams import NOW, collector_of, marks, messages_of, plain_event, refresh
 
 TWICE = '[[pql]]\nname = "keen"\nwhen = { event = "used", gte = 2 }\n'
 ONCE = '[[pql]]\nname = "keen"\nwhen = { event = "used", gte = 1 }\n'

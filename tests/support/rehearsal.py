@@ -28,7 +28,7 @@ from pequel_collector.rules.reader import read_catalogue
 from pequel_collector.store.database import SqlStore
 from pequel_collector.store.sqlite import SqliteMemory
 
-from .streams import NOW, messages_of
+from .streams import NOW, messages_of, refresh
 
 Plain = dict[str, Any]
 Marks = dict[tuple[str, str, str], list[int]]
@@ -73,7 +73,7 @@ class Rehearsal:
                 ).machines
         else:
             self._replaying = None
-            backfill.refresh(self.store, catalogue, self.clock)
+            refresh(self.store, catalogue, self.clock)
         return self._start(catalogue)
 
     def _start(self, catalogue: Catalogue) -> Collector:

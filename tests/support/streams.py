@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from pequel_collector.backfill import Proposal, adopt, finish
 from pequel_collector.bootstrap import Collector, open_collector
 from pequel_collector.config import Settings
 from pequel_collector.model import Message, anonymous_key, id_of, kind_of, user_key
-from pequel_collector.ports import LeadFilter
+from pequel_collector.ports import LeadFilter, Store, Version
+from pequel_collector.rules.definition import Catalogue
 from pequel_collector.rules.reader import read_catalogue
 
 NOW = 1_800_000_000_000
@@ -17,6 +19,14 @@ NOW = 1_800_000_000_000
 def collector_of(toml: str, url: str = "sqlite://") -> Collector:
     """A collector with these definitions, on an empty store, whose clock stands still."""
     return open_collector(Settings(database=url), read_catalogue(toml), clock=lambda: NOW)
+
+
+def refresh(store: Store, catalogue: Catalogue, clock: Callable[[], int]) -> list[Version]:
+    """Put a catalogue in force and replay all of history under it; the versions that are new."""
+    with store.writing() as tx:
+        adoption = adopt(tx, Proposal(catalogue), clock())
+    finish(store, adoption.machines, clock)
+    return adoption.versions
 
 
 def plain_event(user: str, event: str, message_id: str, time: int, **parts: Any) -> dict[str, Any]:

@@ -34,7 +34,7 @@ def create(kind: KeyKind, label: str, **given: Any) -> None:
 
     It is shown only now: what is stored is a digest.
     """
-    with _keys(given) as keys:
+    with _keys(given, make=True) as keys:
         key, token = keys.create(kind, label)
     click.echo(f"{key.kind} key {key.id}, shown only now:", err=True)
     click.echo(token)
@@ -67,9 +67,9 @@ def revoke(key_id: str, **given: Any) -> None:
 
 
 @contextmanager
-def _keys(given: dict[str, Any]) -> Iterator[Keys]:
+def _keys(given: dict[str, Any], make: bool = False) -> Iterator[Keys]:
     settings = settings_from(given)
-    store = open_store(settings.database)
+    store = open_store(settings.database, make=make)
     try:
         yield Keys(store, now, settings)
     finally:

@@ -59,7 +59,7 @@ def verify(limit: int, **given: Any) -> None:
 
 def _run(settings: Settings, with_file: bool, limit: int) -> Summary:
     catalogue = read_definitions(settings.config) if with_file else None
-    with closing(open_store(settings.database)) as store, _progress() as progress:
+    with closing(open_store(settings.database, make=False)) as store, _progress() as progress:
         return verified(store, now, _naming(limit), progress, catalogue)
 
 

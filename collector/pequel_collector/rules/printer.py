@@ -44,6 +44,12 @@ def to_toml(source: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def to_file(shared: Mapping[str, Any], sources: Iterable[Mapping[str, Any]]) -> str:
+    """The text of a file: tables that definitions share, as parsed, and those of the sources."""
+    lines = [line for key, value in shared.items() for line in _statement((key,), plain(value))]
+    return "\n".join([*lines, *map(to_toml, sources)])
+
+
 def _escaped(key: str) -> str:
     return f"${key}" if _MARK.fullmatch(key) else key
 

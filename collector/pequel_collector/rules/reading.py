@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from functools import cached_property
@@ -524,7 +525,11 @@ def _exact(number: Any) -> Decimal:
 
 
 def _shown(value: JSON) -> str:
-    return "missing" if value is None else str(value)
+    """A value in words: a text as it is if there is something to see, anything else as JSON."""
+    if value is None:
+        return "missing"
+    visible = isinstance(value, str) and value.strip()
+    return value if visible else json.dumps(value, ensure_ascii=False)
 
 
 def _asked_of(threshold: JSON) -> str:

@@ -22,14 +22,17 @@ def _now() -> int:
     return time.time_ns() // 1_000_000
 
 
-def open_store(url: str, *, clock: Callable[[], int] = _now, block_size: int = SIZE) -> Store:
+def open_store(
+    url: str, *, clock: Callable[[], int] = _now, block_size: int = SIZE, make: bool = True
+) -> Store:
     """Open the store at a URL, and make or update its tables.
 
     ``sqlite:///path`` is a file, ``sqlite://`` a store in memory that is gone when it is closed,
     ``postgresql://user@host/name`` a database on a server. ``block_size`` is the number of
-    messages after which their postings are written. Raises Unsupported or Unavailable.
+    messages after which their postings are written. Raises Unsupported or Unavailable; without
+    ``make``, NotFound where the file is missing, which is otherwise made.
     """
-    database = _database(url, clock)
+    database = _database(url, clock, make)
     try:
         database.migrate()
     except BaseException:
@@ -38,14 +41,14 @@ def open_store(url: str, *, clock: Callable[[], int] = _now, block_size: int = S
     return SqlStore(url, database, block_size)
 
 
-def _database(url: str, clock: Callable[[], int]) -> Database:
+def _database(url: str, clock: Callable[[], int], make: bool) -> Database:
     scheme, _, rest = url.partition("://")
     try:
         match scheme:
             case "sqlite" if rest == "" or rest.startswith("/"):
                 from .sqlite import open_database
 
-                return open_database(rest[1:])
+                return open_database(rest[1:], make)
             case "postgresql" | "postgres":
                 from .postgres import Postgres
 

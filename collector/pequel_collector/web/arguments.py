@@ -111,8 +111,8 @@ def read(request: Request, schema: Schema) -> dict[str, Any]:
     given = request.args.to_dict(flat=False)
     for name, values in given.items():
         if name not in schema.fields:
-            known = ", ".join(schema.fields) or "none"
-            raise _mistake(name, "an unknown parameter", f"one of {known}")
+            known = f"one of {', '.join(schema.fields)}" if schema.fields else "no parameters"
+            raise _mistake(name, "an unknown parameter", known)
         if len(values) > 1:
             raise _mistake(name, f"{len(values)} values", "one")
     try:

@@ -37,7 +37,8 @@ def of_reader(request: Request) -> str | None:
 
 def require(keys: Finds, token: str | None, kinds: Collection[str]) -> Key:
     """The key of a token, if it is of one of these kinds. Raises Unauthorized."""
-    wanted = f"a {' or '.join(sorted(kinds, reverse=True))} key"
+    named = " or ".join(sorted(kinds, reverse=True))
+    wanted = f"{'an' if named.startswith('a') else 'a'} {named} key"
     if token is None:
         raise Unauthorized(f"there is no key, expected {wanted}", "missing_key")
     key = keys.find(token) if token.isprintable() else None

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
-from ..wire import body
 from . import arguments, credentials, schemas
 from .answers import answer
 from .collector import Answer, Collector
 from .private import private
+from .written import definitions_in
 
 _NONE = arguments.NoArguments()
 
@@ -27,7 +27,7 @@ def blueprint(collector: Collector) -> Blueprint:
     def put_definitions() -> Response:
         credentials.require(collector.keys, credentials.of_reader(request), credentials.ADMINS)
         arguments.read(request, _NONE)
-        new = collector.put_definitions(_text(collector))
+        new = collector.put_definitions(definitions_in(request, collector.settings))
         versions = [schemas.NEW_VERSION.dump(version) for version in new]
         return answer(_in_force(collector) | {"new_versions": versions})
 
@@ -41,9 +41,3 @@ def _in_force(collector: Collector) -> Answer:
         "origin": origin and schemas.ORIGIN.dump(origin),
         "backfill": replay and schemas.BACKFILL.dump(replay),
     }
-
-
-def _text(collector: Collector) -> str:
-    sent = request.stream.read(collector.settings.max_body + 1)
-    encoding = request.headers.get("Content-Encoding", "")
-    return body.read(sent, encoding, collector.settings).decode()

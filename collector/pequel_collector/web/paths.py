@@ -7,6 +7,8 @@ from urllib.parse import quote, unquote
 from flask import Request
 from werkzeug.routing import BaseConverter
 
+from ..errors import BadRequest
+
 VIEWS = ("pql", "timeline")
 
 
@@ -15,6 +17,16 @@ class Rest(BaseConverter):
 
     regex = r"[\s\S]+"
     part_isolating = False
+
+
+def require_text(request: Request) -> None:
+    """Refuse a path of bytes that are no UTF-8: no id is written so. Raises BadRequest."""
+    path = request.environ.get("PATH_INFO", "").encode("latin-1")
+    try:
+        path.decode()
+    except UnicodeDecodeError as error:
+        found = f"byte {error.start} is {path[error.start]:#04x}"
+        raise BadRequest(f"the path is no UTF-8: {found}", "bad_path") from None
 
 
 def subject_and_view(request: Request, prefix: str, rest: str) -> tuple[str, str]:

@@ -6,6 +6,7 @@ from flask import Blueprint, Response, request
 
 from . import credentials
 from .collector import Collector
+from .paths import require_text
 
 
 def private(paths: Blueprint, collector: Collector) -> None:
@@ -15,6 +16,10 @@ def private(paths: Blueprint, collector: Collector) -> None:
     def authorize() -> None:
         token = credentials.of_reader(request)
         credentials.require(collector.keys, token, credentials.READERS)
+
+    @paths.before_request
+    def refuse_bytes() -> None:
+        require_text(request)
 
     @paths.before_request
     def let_the_clock_run() -> None:

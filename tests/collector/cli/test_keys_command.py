@@ -63,7 +63,18 @@ class TestList:
         assert key.digest not in text
 
     def test_of_no_keys_is_empty(self, shell: Shell) -> None:
+        open_store(shell.url).close()
         assert len(shell.run("list").stdout.splitlines()) == 1
+
+
+@pytest.mark.parametrize("arguments", [["list"], ["revoke", "nobody"]])
+def test_a_database_that_is_missing_is_not_made(
+    shell: Shell, tmp_path: Path, arguments: list[str]
+) -> None:
+    done = shell.run(*arguments)
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr == f"pequel: there is no database {tmp_path / 'pequel.db'}\n"
+    assert list(tmp_path.iterdir()) == []
 
 
 class TestRevoke:
@@ -76,6 +87,7 @@ class TestRevoke:
         assert key.id in shell.run("list").stdout
 
     def test_an_unknown_id_is_an_error(self, shell: Shell) -> None:
+        open_store(shell.url).close()
         done = shell.run("revoke", "nobody")
         assert done.exit_code == 1
         assert done.stderr == "pequel: no key nobody to revoke: see `pequel keys list`\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -11,8 +12,11 @@ import tomllib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pequel_collector.rules.printer import plain, to_toml
+from oracle.streams import WHOLE, catalogues
+from oracle.toml import to_toml as written
+from pequel_collector.rules.printer import plain, to_file, to_toml
 from pequel_collector.rules.reader import read_catalogue
+from pequel_collector.rules.toml import parse
 
 KEPT = """\
 [[pql]]
@@ -59,6 +63,15 @@ CASES = [
 @pytest.mark.parametrize("keys", CASES)
 def test_nothing_is_lost_on_the_way(keys: str) -> None:
     again(keys)
+
+
+@given(catalogues(WHOLE))
+def test_a_file_comes_back_from_what_is_shared_and_the_sources(catalogue: dict[str, Any]) -> None:
+    found = read_catalogue(written(catalogue))
+    shared = {key: part for key, part in parse(found.text).data.items() if key != "pql"}
+    sources = [json.loads(json.dumps(each.source)) for each in found.definitions]
+    again = read_catalogue(to_file(shared, sources))
+    assert replace(again, text=found.text) == found
 
 
 def numbers() -> st.SearchStrategy[Decimal]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +142,24 @@ class TestPutting:
     def test_takes_gzip(self, http: FlaskClient) -> None:
         answer = http.put("/v1/definitions", data=gzip.compress(KEEN.encode()), headers=ADMIN)
         assert [d["name"] for d in answer.json["data"]] == ["keen"]
+
+    @pytest.mark.parametrize("pack", [bytes, gzip.compress])
+    def test_bytes_that_are_no_text_are_a_mistake_in_the_definitions(
+        self, http: FlaskClient, pack: Callable[[bytes], bytes]
+    ) -> None:
+        answer = http.put("/v1/definitions", data=pack(b"# \xff"), headers=ADMIN)
+        error = answer.json["error"]
+        assert (answer.status_code, error["code"]) == (400, "bad_definition")
+        assert error["message"] == (
+            "body:1:1: toml: found a mistake: the body is no UTF-8: byte 2 is 0xff, "
+            "expected valid TOML"
+        )
+        [problem] = error["details"]["problems"]
+        assert (problem["file"], problem["expected"]) == ("body", "valid TOML")
+
+    def test_what_is_no_gzip_is_none(self, http: FlaskClient) -> None:
+        answer = http.put("/v1/definitions", data=b"\x1f\x8b\xff", headers=ADMIN)
+        assert (answer.status_code, answer.json["error"]["code"]) == (400, "bad_gzip")
 
     def test_has_a_limit(self, client: FlaskClient, collector: Any) -> None:
         too_much = "#" * (collector.settings.max_body + 1)

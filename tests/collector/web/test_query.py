@@ -36,6 +36,12 @@ LEAD = {
 }
 
 
+def _sent(path: bytes, view: str) -> dict[str, str]:
+    """What a server says of a request for a path of any bytes, which arrive escaped."""
+    path += view.encode()
+    return {"PATH_INFO": path.decode("latin-1"), "RAW_URI": quote(path)}
+
+
 class TestWhoMayAsk:
     @pytest.mark.parametrize(
         "headers",
@@ -64,6 +70,13 @@ class TestWhoMayAsk:
         answer = client.get(f"/v1/{path}", headers=headers)
         assert (answer.status_code, answer.json["error"]["code"]) == (401, code)
         assert collector.queries.asked == ()
+
+    def test_what_is_expected_is_said_in_english(self, client: FlaskClient) -> None:
+        unknown = {"Authorization": "Bearer unknown"}
+        read = client.get("/v1/pqls", headers=unknown).json["error"]["message"]
+        assert read == "the key is unknown or revoked, expected a read or admin key"
+        put = client.put("/v1/definitions", headers=READ).json["error"]["message"]
+        assert put == "this is a read key, expected an admin key"
 
 
 class TestLeads:
@@ -156,6 +169,14 @@ class TestLeads:
         collector.queries.answer = LEAD
         assert client.get("/v1/pqls/l1", headers=READ).json == LEAD
         assert collector.queries.asked == ("pql", "l1")
+
+    @pytest.mark.parametrize("view", ["", "/proof"])
+    def test_one_is_not_looked_up_by_bytes_that_are_no_text(
+        self, client: FlaskClient, collector: Any, view: str
+    ) -> None:
+        answer = client.get("/", headers=READ, environ_overrides=_sent(b"/v1/pqls/\xff", view))
+        assert (answer.status_code, answer.json["error"]["code"]) == (400, "bad_path")
+        assert collector.queries.asked == ()
 
     def test_milliseconds_are_shown_as_times(self, client: FlaskClient, collector: Any) -> None:
         collector.queries.answer = LEAD | {"due_at": 1_772_323_200_007}
@@ -279,9 +300,24 @@ class TestASubject:
         assert (answer.status_code, answer.json["error"]["code"]) == (404, "not_found")
         assert answer.json["error"]["details"]["kind"] in ("user", kind)
 
+    @pytest.mark.parametrize("view", ["", "/pql", "/timeline"])
+    @pytest.mark.parametrize("sent", [b"\xff", b"a\xc3", b"\xed\xa0\x80"])
+    def test_bytes_that_are_no_text_are_nobody(
+        self, client: FlaskClient, collector: Any, path: str, kind: str, sent: bytes, view: str
+    ) -> None:
+        answer = client.get(
+            "/", headers=READ, environ_overrides=_sent(f"/v1/{path}/".encode() + sent, view)
+        )
+        error = answer.json["error"]
+        assert (answer.status_code, error["code"]) == (400, "bad_path")
+        assert error["message"].startswith("the path is no UTF-8: byte ")
+        assert collector.queries.asked == ()
+
     def test_takes_no_unknown_parameter(self, client: FlaskClient, path: str, kind: str) -> None:
         answer = client.get(f"/v1/{path}/x1/pql?verbose=1", headers=READ)
-        assert (answer.status_code, answer.json["error"]["details"]["field"]) == (400, "verbose")
+        error = answer.json["error"]
+        assert (answer.status_code, error["details"]["field"]) == (400, "verbose")
+        assert error["message"] == "verbose: found an unknown parameter, expected no parameters"
 
 
 class TestLists:
