@@ -13,9 +13,12 @@ from .backfill import Adoption, Progress, Proposal
 from .config import SETTINGS, Settings
 from .derive import Derivation, settle
 from .errors import BadRequest, NotFound, PequelError
+from .health import Health
 from .inforce import InForce, Replay, digest, in_force
 from .ingest import Clock, Ingest
+from .intake import Intake
 from .keys import Keys
+from .limits import Limits
 from .model import Lead
 from .ports import Store, Version, Writing
 from .queries import Queries
@@ -41,19 +44,21 @@ class Collector:
     store: Store
     catalogue: Catalogue
     ingest: Ingest
+    intake: Intake
+    limits: Limits
+    health: Health
     queries: Queries
     keys: Keys
     clock: Clock
     changed: Event = field(default_factory=Event)
 
-    def ready(self) -> bool:
-        """Whether the store answers."""
-        try:
-            with self.store.reading() as view:
-                view.versions()
-        except PequelError:
-            return False
-        return True
+    def waiting(self) -> int:
+        """How many events wait to be stored."""
+        return self.intake.events
+
+    def trouble(self) -> str | None:
+        """Why events cannot be stored now, or questions not answered; None where all is well."""
+        return self.health.tried(self.intake.waited())
 
     def tick(self) -> list[Lead]:
         """Let the clock run to now for whom it is due; the leads that this opened."""
@@ -160,11 +165,17 @@ def open_collector(
 
 def _collector(settings: Settings, store: Store, adoption: Adoption, clock: Clock) -> Collector:
     catalogue = adoption.machines.catalogue
+    ingest = Ingest(store, catalogue, clock)
+    health = Health(store, settings)
+    intake = Intake(ingest, settings, health)
     return Collector(
         settings=settings,
         store=store,
         catalogue=catalogue,
-        ingest=Ingest(store, catalogue, clock),
+        ingest=ingest,
+        intake=intake,
+        limits=Limits(store, settings, clock),
+        health=health,
         queries=Queries(store, catalogue, clock),
         keys=Keys(store, clock, settings),
         clock=clock,

@@ -27,7 +27,8 @@ SETTINGS = (
     Setting("config", "pequel.toml", "The definitions file; none is needed to collect."),
     Setting("host", "127.0.0.1", "The address to listen on."),
     Setting("port", 8321, "The port to listen on; 0 takes a free one."),
-    Setting("threads", 8, "How many requests are answered at a time."),
+    Setting("workers", 1, "How many processes answer requests."),
+    Setting("threads", 64, "How many requests each of them answers at a time."),
     Setting("write_key", "", "A write key accepted from the start."),
     Setting("read_key", "", "A read key accepted from the start."),
     Setting("admin_key", "", "An admin key accepted from the start."),
@@ -36,6 +37,10 @@ SETTINGS = (
     Setting("max_event", 32_768, "Bytes of one event."),
     Setting("max_batch", 2_500, "Events in one batch."),
     Setting("max_depth", 64, "Levels of nesting in one event."),
+    Setting("max_waiting", 50_000, "Events that may wait for the store; more are put off."),
+    Setting("min_free", 100_000_000, "Bytes of disk below which nothing is taken in."),
+    Setting("rate_limit", 0, "Events a second from one key, on average; 0 is any number."),
+    Setting("monthly_quota", 0, "Events a month from one key; 0 is any number."),
 )
 
 
@@ -47,7 +52,8 @@ class Settings:
     config: str = "pequel.toml"
     host: str = "127.0.0.1"
     port: int = 8321
-    threads: int = 8
+    workers: int = 1
+    threads: int = 64
     write_key: str = ""
     read_key: str = ""
     admin_key: str = ""
@@ -56,6 +62,10 @@ class Settings:
     max_event: int = 32_768
     max_batch: int = 2_500
     max_depth: int = 64
+    max_waiting: int = 50_000
+    min_free: int = 100_000_000
+    rate_limit: int = 0
+    monthly_quota: int = 0
 
     @classmethod
     def load(cls, environment: Mapping[str, str], **given: Any) -> Settings:

@@ -6,6 +6,7 @@ PequelError
 ├── NotFound        the thing asked for was never seen
 ├── TooLarge        a body or an event is over its limit
 ├── Unsupported     an encoding or a scheme that is not spoken here
+├── TooMany         a key has sent more than it may; trying again later works
 ├── Unavailable     the store cannot take writes now; trying again later may work
 └── DefinitionError the definitions file does not say something meaningful
 """
@@ -55,6 +56,12 @@ class Unsupported(PequelError):
     """An encoding or a scheme that is not spoken here."""
 
     code = "unsupported"
+
+
+class TooMany(PequelError):
+    """A key has sent more than it may, for now: ``retry_after`` seconds are in its details."""
+
+    code = "too_many"
 
 
 class Unavailable(PequelError):

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from hashlib import blake2b
+from secrets import token_hex
 from typing import NamedTuple
 
 from .derive import Derivation, Machines, machines_in_force, machines_of
@@ -19,19 +18,10 @@ from .inforce import CATALOGUE
 from .model import Lead, Message, Rejection, Stored, account_key, kind_of
 from .people import Move, link, moves, people_of
 from .ports import Membership, Reading, Refused, Store, Trait, Writing
+from .receipts import Batch, Outcome, Receipt
 from .rules.definition import Catalogue
 
 Clock = Callable[[], int]
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """What became of a batch: accepted + duplicates + len(rejected) is what came in."""
-
-    accepted: int = 0
-    duplicates: int = 0
-    rejected: tuple[Rejection, ...] = ()
-    qualified: tuple[Lead, ...] = field(default=())
 
 
 class Arrivals(NamedTuple):
@@ -87,17 +77,26 @@ class Ingest:
         ``key`` is the id of the key that sent it. Raises Unavailable when it cannot be stored;
         then nothing is.
         """
-        if not messages and not rejected:
-            return Receipt()
+        [receipt] = self.accept_all([Batch(messages, rejected, key)])
+        return receipt
+
+    def accept_all(self, batches: Sequence[Batch]) -> list[Receipt]:
+        """Store several batches in one transaction, as if they were one; a receipt for each.
+
+        Each lead that was opened is on one of the receipts. Raises as ``accept`` does.
+        """
+        if not any(batch.messages or batch.rejected for batch in batches):
+            return [Receipt() for _ in batches]
         with self.store.writing() as tx:
             now = self.clock()
-            if rejected:
-                tx.refuse([_refused(r, now, key, i) for i, r in enumerate(rejected)])
-            fresh = _fresh(tx, messages)
+            tx.refuse(_refused(batches, now))
+            fresh = _fresh(tx, [m for batch in batches for m in batch.messages])
             arrivals = _arrive(tx, fresh) if fresh else None
             opened = self._derive(tx, arrivals, now)
-        duplicates = len(messages) - len(fresh)
-        return Receipt(len(fresh), duplicates, tuple(rejected), tuple(opened))
+            gone = tx.forget_refused([refused.id for batch in batches for refused in batch.again])
+            outcome = Outcome(batches, arrivals.stored if arrivals else (), opened)
+            tx.add_usage(outcome.usage(now, gone))
+        return outcome.receipts()
 
     def _derive(self, tx: Writing, arrivals: Arrivals | None, now: int) -> list[Lead]:
         machines = self.keep_up(tx)
@@ -177,8 +176,10 @@ def _traits(message: Message) -> list[Trait]:
     ]
 
 
-def _refused(rejection: Rejection, now: int, key: str | None, position: int) -> Refused:
-    """A rejection as it is kept, under an id that says when it came."""
-    text = "\0".join((str(now), str(position), key or "", rejection.payload))
-    digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
-    return Refused(f"{now:013d}-{digest}", now, key, rejection)
+def _refused(batches: Sequence[Batch], now: int) -> list[Refused]:
+    """What was refused as it is kept, under ids that say when it came."""
+    return [
+        Refused(f"{now:013d}-{token_hex(8)}", now, batch.key, rejection)
+        for batch in batches
+        for rejection in batch.rejected
+    ]

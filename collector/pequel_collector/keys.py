@@ -51,10 +51,12 @@ class Keys:
         digest = digest_of(token)
         return self._given.get(digest) or self._find_stored(digest)
 
-    def create(self, kind: KeyKind, label: str = "") -> NewKey:
-        """Make and store a key."""
+    def create(
+        self, kind: KeyKind, label: str = "", rate: int | None = None, quota: int | None = None
+    ) -> NewKey:
+        """Make and store a key; ``rate`` and ``quota`` are those of ``model.Key``."""
         with self._store.writing() as tx:
-            new = self._add(tx, kind, label)
+            new = self._add(tx, kind, label, rate, quota)
         self._forget()
         return new
 
@@ -79,9 +81,17 @@ class Keys:
         self._forget()
         return revoked
 
-    def _add(self, tx: Writing, kind: KeyKind, label: str) -> NewKey:
+    def _add(
+        self,
+        tx: Writing,
+        kind: KeyKind,
+        label: str,
+        rate: int | None = None,
+        quota: int | None = None,
+    ) -> NewKey:
         token = f"pk_{kind[0]}_{secrets.token_hex(16)}"
-        key = Key(secrets.token_hex(6), kind, label, digest_of(token), self._clock())
+        id_, digest, now = secrets.token_hex(6), digest_of(token), self._clock()
+        key = Key(id_, kind, label, digest, now, rate=rate, quota=quota)
         tx.add_key(key)
         return NewKey(key, token)
 

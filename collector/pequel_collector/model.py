@@ -111,7 +111,12 @@ class Stored(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """One refused message of a batch: where it stood, why, and what it was."""
+    """One refused message of a batch: where it stood, why, and what it was.
+
+    ``payload`` is the text of the event as it came, without its write key. ``around`` is what it
+    was read with besides: the ``type`` of its path, the ``context``, ``sentAt`` and ``anonymousId``
+    of its request, as far as there were any.
+    """
 
     index: int
     code: str
@@ -119,6 +124,7 @@ class Rejection:
     field: str | None = None
     mid: str | None = None
     payload: str = ""
+    around: Mapping[str, JSON] | None = None
 
 
 @dataclass(slots=True)
@@ -151,7 +157,11 @@ class Lead:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """An API key: only its hash is stored."""
+    """An API key: only its hash is stored.
+
+    ``rate`` is how many events it may send in a second, ``quota`` in a month; None is what the
+    settings say.
+    """
 
     id: str
     kind: Literal["write", "read", "admin"]
@@ -159,6 +169,8 @@ class Key:
     digest: str
     created_at: int
     revoked_at: int | None = None
+    rate: int | None = None
+    quota: int | None = None
 
 
 def iso(time: int) -> str:

@@ -101,6 +101,35 @@ class Refused(NamedTuple):
     rejection: Rejection
 
 
+class RefusedFilter(NamedTuple):
+    """Which refused messages to list. None means any."""
+
+    code: str | None = None
+    key: str | None = None
+
+
+ANY_REFUSED = RefusedFilter()
+
+
+class RefusedCursor(NamedTuple):
+    """The last refused message of a page."""
+
+    received_at: int
+    id: str
+
+
+class Usage(NamedTuple):
+    """How many events that came in with a key in a month (``2026-11``) came to an outcome.
+
+    Outcomes are ``stored``, ``duplicate``, ``suppressed`` and ``rejected:`` with the code.
+    """
+
+    key: str
+    month: str
+    outcome: str
+    number: int
+
+
 @dataclass(frozen=True, slots=True)
 class LeadFilter:
     """Which leads to list. None means any; of states, any but ``voided``.
@@ -237,8 +266,13 @@ class Reading(Protocol):
     def keys(self) -> list[Key]:
         """Every key, revoked ones too, oldest first."""
 
-    def refused(self, limit: int) -> list[Refused]:
-        """What was refused, latest first."""
+    def refused(
+        self, limit: int, wanted: RefusedFilter = ANY_REFUSED, after: RefusedCursor | None = None
+    ) -> list[Refused]:
+        """What was refused, latest first; ``after`` continues behind a cursor."""
+
+    def usage(self) -> list[Usage]:
+        """What became of the events that came in, by key, month and outcome."""
 
     def note(self, name: str) -> str | None:
         """A remembered text, such as which catalogue the leads follow; None if there is none."""
@@ -249,6 +283,9 @@ class Reading(Protocol):
 
 class Writing(Reading, Protocol):
     """One write transaction. Writers come one at a time; it sees its own writes."""
+
+    def try_out(self) -> None:
+        """Write something that changes nothing. Raises Unavailable where that cannot be."""
 
     def take_turn(self, token: int) -> int:
         """Leave a token for whoever changes histories next; the one that was left before.
@@ -319,11 +356,20 @@ class Writing(Reading, Protocol):
     def refuse(self, refused: Sequence[Refused]) -> None:
         """Keep refused messages."""
 
+    def forget_refused(self, ids: Collection[str]) -> set[str]:
+        """Let go of refused messages, which were taken in after all; those that there were."""
+
+    def add_usage(self, usages: Sequence[Usage]) -> None:
+        """Add to what became of events."""
+
 
 class Store(Protocol):
     """A database of one project."""
 
     url: str
+
+    def free(self) -> int | None:
+        """How many bytes are free where it is stored; None where that is not known."""
 
     def reading(self) -> AbstractContextManager[Reading]:
         """A consistent view, for as long as the context lasts."""

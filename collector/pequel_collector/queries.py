@@ -13,7 +13,18 @@ from .derive import Machines, machines_of
 from .errors import BadRequest, NotFound
 from .inforce import InForce, Replay, Standing, in_force, replay_of
 from .model import JSON, Kind, Lead, Stored, account_key, id_of, iso, kind_of, subject_key
-from .ports import Change, LeadCursor, LeadFilter, Reading, Store, Version
+from .ports import (
+    Change,
+    LeadCursor,
+    LeadFilter,
+    Reading,
+    Refused,
+    RefusedCursor,
+    RefusedFilter,
+    Store,
+    Version,
+)
+from .receipts import balance_of, balances
 from .retelling import Retelling
 from .rules.definition import Catalogue
 from .rules.explain import Explainer
@@ -142,26 +153,28 @@ class Queries:
         with self.store.reading() as tx:
             return {"data": [event(stored) for stored in tx.latest(limit)], "next_cursor": None}
 
-    def rejected(self, limit: int) -> Answer:
+    def rejected(self, wanted: RefusedFilter, limit: int, cursor: str | None = None) -> Answer:
         """What was refused, latest first, as it came."""
+        after = None if cursor is None else RefusedCursor(*_read_place(cursor))
         with self.store.reading() as tx:
-            return {
-                "data": [
-                    {
-                        "id": refused.id,
-                        "received_at": iso(refused.received_at),
-                        "key": refused.key,
-                        "index": refused.rejection.index,
-                        "messageId": refused.rejection.mid,
-                        "code": refused.rejection.code,
-                        "message": refused.rejection.message,
-                        "field": refused.rejection.field,
-                        "payload": refused.rejection.payload,
-                    }
-                    for refused in tx.refused(limit)
-                ],
-                "next_cursor": None,
-            }
+            found = tx.refused(limit + 1, wanted, after)
+        shown, more = found[:limit], len(found) > limit
+        last = (shown[-1].received_at, shown[-1].id) if more else None
+        return {
+            "data": [refused_answer(refused) for refused in shown],
+            "next_cursor": None if last is None else _encode(list(last)),
+        }
+
+    def usage(self) -> Answer:
+        """What became of the events that came in, by key and month, latest month first."""
+        with self.store.reading() as tx:
+            usages, keys = tx.usage(), tx.keys()
+        labels = {key.id: key.label for key in keys}
+        data = [
+            {"key": key or None, "label": labels.get(key), "month": month, **balance.answer()}
+            for (month, key), balance in sorted(balances(usages).items(), reverse=True)
+        ]
+        return {"data": data, "total": balance_of(usages).answer(), "next_cursor": None}
 
     # -- parts -----------------------------------------------------------------------------
 
@@ -334,6 +347,22 @@ def _version(version: Version) -> Answer:
         "created_at": iso(version.created_at),
         "source": version.source,
         "text": version.text,
+    }
+
+
+def refused_answer(refused: Refused) -> Answer:
+    """A refused event and why."""
+    rejection = refused.rejection
+    return {
+        "id": refused.id,
+        "received_at": iso(refused.received_at),
+        "key": refused.key,
+        "index": rejection.index,
+        "messageId": rejection.mid,
+        "code": rejection.code,
+        "message": rejection.message,
+        "field": rejection.field,
+        "payload": rejection.payload,
     }
 
 

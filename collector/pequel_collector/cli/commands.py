@@ -12,6 +12,7 @@ from .demo import demo
 from .imports import import_
 from .keys import keys
 from .lint import lint
+from .replay import replay_rejected
 from .serve import serve
 from .test import test
 from .verify import verify
@@ -47,5 +48,5 @@ def pequel() -> None:
     """Collect product events and mark product-qualified leads."""
 
 
-for command in (serve, import_, keys, lint, test, verify, demo):
+for command in (serve, import_, replay_rejected, keys, lint, test, verify, demo):
     pequel.add_command(command)

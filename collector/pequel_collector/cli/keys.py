@@ -29,13 +29,15 @@ def keys() -> None:
 @settings_options("database")
 @click.option("--kind", type=click.Choice(KINDS), required=True, help="What the key may do.")
 @click.option("--label", default="", help="Who will use it, for the list.")
-def create(kind: KeyKind, label: str, **given: Any) -> None:
+@click.option("--rate", type=click.IntRange(0), help="Events a second; 0 is any number.")
+@click.option("--quota", type=click.IntRange(0), help="Events a month; 0 is any number.")
+def create(kind: KeyKind, label: str, rate: int | None, quota: int | None, **given: Any) -> None:
     """Make a key and print it.
 
     It is shown only now: what is stored is a digest.
     """
     with _keys(given, make=True) as keys:
-        key, token = keys.create(kind, label)
+        key, token = keys.create(kind, label, rate, quota)
     click.echo(f"{key.kind} key {key.id}, shown only now:", err=True)
     click.echo(token)
 

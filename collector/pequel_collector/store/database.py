@@ -57,6 +57,10 @@ class Database(ABC):
     def migrate(self) -> None:
         """Bring the schema up to date."""
 
+    def free(self) -> int | None:
+        """How many bytes are free where it is stored; None where that is not known."""
+        return None
+
     @abstractmethod
     def reading(self) -> AbstractContextManager[Session]:
         """A transaction that sees one state of everything."""
@@ -77,6 +81,10 @@ class SqlStore:
         self.url = url
         self._database = database
         self._fill = Fill(block_size)
+
+    def free(self) -> int | None:
+        """How many bytes are free where it is stored; None where that is not known."""
+        return self._database.free()
 
     @contextmanager
     def reading(self) -> Iterator[Reading]:

@@ -12,6 +12,7 @@ from operator import itemgetter
 
 from ..model import JSON, Key, Lead, Stored, bucket_of
 from ..ports import (
+    ANY_REFUSED,
     Cell,
     Change,
     LeadCursor,
@@ -20,7 +21,10 @@ from ..ports import (
     Membership,
     Reading,
     Refused,
+    RefusedCursor,
+    RefusedFilter,
     Trait,
+    Usage,
     Version,
 )
 from . import rows
@@ -35,6 +39,16 @@ AT_ONCE = 500
 
 PAIRS_AT_ONCE = 8
 """Links looked up by one statement, which tries each id with each user."""
+
+BEYOND = 2**62
+"""Later than every time."""
+
+_REFUSED = {
+    (): sql.REFUSED,
+    ("code",): sql.REFUSED_FOR,
+    ("key",): sql.REFUSED_OF_KEY,
+    ("code", "key"): sql.REFUSED_OF_KEY_FOR,
+}
 
 
 class SqlReading(Reading):
@@ -213,8 +227,18 @@ class SqlReading(Reading):
     def keys(self) -> list[Key]:
         return [rows.to_key(row) for row in self._session.run(sql.KEYS)]
 
-    def refused(self, limit: int) -> list[Refused]:
-        return [rows.to_refused(row) for row in self._session.run(sql.REFUSED, limit=limit)]
+    def refused(
+        self, limit: int, wanted: RefusedFilter = ANY_REFUSED, after: RefusedCursor | None = None
+    ) -> list[Refused]:
+        before, id_ = after or (BEYOND, "")
+        given = {"code": wanted.code, "key": wanted.key}
+        statement = _REFUSED[tuple(name for name, value in given.items() if value is not None)]
+        values = {name: value for name, value in given.items() if value is not None}
+        found = self._session.run(statement, limit=limit, before=before, id=id_, **values)
+        return [rows.to_refused(row) for row in found]
+
+    def usage(self) -> list[Usage]:
+        return [rows.to_usage(row) for row in self._session.run(sql.USAGE)]
 
     def note(self, name: str) -> str | None:
         return next((bare(text) for (text,) in self._session.run(sql.NOTE, name=name)), None)

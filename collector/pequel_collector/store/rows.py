@@ -18,7 +18,17 @@ from ..model import (
     account_key,
     bucket_of,
 )
-from ..ports import Cell, Change, LeadCursor, Link, Membership, Refused, Trait, Version
+from ..ports import (
+    Cell,
+    Change,
+    LeadCursor,
+    Link,
+    Membership,
+    Refused,
+    Trait,
+    Usage,
+    Version,
+)
 from .session import Row
 from .texts import armour, bare, decode, encode
 
@@ -230,13 +240,14 @@ def to_version(row: Row) -> Version:
 
 def from_key(key: Key) -> Row:
     """An API key."""
-    return key.id, key.kind, armour(key.label), key.digest, key.created_at, key.revoked_at
+    text = key.id, key.kind, armour(key.label), key.digest
+    return *text, key.created_at, key.revoked_at, key.rate, key.quota
 
 
 def to_key(row: Row) -> Key:
     """An API key."""
-    id_, kind, label, digest, created_at, revoked_at = row
-    return Key(id_, kind, bare(label), digest, created_at, revoked_at)
+    id_, kind, label, digest, created_at, revoked_at, rate, quota = row
+    return Key(id_, kind, bare(label), digest, created_at, revoked_at, rate, quota)
 
 
 def from_refused(refused: Refused) -> Row:
@@ -252,15 +263,35 @@ def from_refused(refused: Refused) -> Row:
         armour(rejection.field),
         armour(rejection.mid),
         armour(rejection.payload),
+        None if rejection.around is None else encode(rejection.around),
         bucket_of(id_),
     )
 
 
 def to_refused(row: Row) -> Refused:
     """A refused message."""
-    id_, received_at, key, index, code, message, field, mid, payload = row
-    rejection = Rejection(index, code, bare(message), bare(field), bare(mid), bare(payload))
+    id_, received_at, key, index, code, message, field, mid, payload, around = row
+    rejection = Rejection(
+        index,
+        code,
+        bare(message),
+        bare(field),
+        bare(mid),
+        bare(payload),
+        None if around is None else decode(around),
+    )
     return Refused(bare(id_), received_at, bare(key), rejection)
+
+
+def from_usage(usage: Usage) -> Row:
+    """A count of events."""
+    return armour(usage.key), usage.month, armour(usage.outcome), usage.number
+
+
+def to_usage(row: Row) -> Usage:
+    """A count of events."""
+    key, month, outcome, number = row
+    return Usage(bare(key), month, bare(outcome), int(number))
 
 
 def _object(value: Mapping[str, JSON]) -> Any:

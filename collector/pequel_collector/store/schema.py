@@ -424,6 +424,22 @@ _LAGGING = (
     """,
 )
 
+_ACCOUNTING = (
+    """
+    CREATE TABLE usage (
+      key_id text NOT NULL,
+      month text NOT NULL,
+      outcome text NOT NULL,
+      number BIGINT NOT NULL,
+      PRIMARY KEY (key_id, month, outcome)
+    ) CLUSTERED
+    """,
+    "ALTER TABLE refused ADD COLUMN around text",
+    "CREATE INDEX refused_code ON refused (code, received_at, id)",
+    "ALTER TABLE api_key ADD COLUMN rate BIGINT",
+    "ALTER TABLE api_key ADD COLUMN quota BIGINT",
+)
+
 _MIGRATIONS = (
     Migration("0001_facts", _FACTS),
     Migration("0002_derived", _DERIVED),
@@ -431,6 +447,7 @@ _MIGRATIONS = (
     Migration("0004_views", _VIEWS),
     Migration("0005_persons", (*_HISTORIES, *_IDENTITY, *_LEDGER, *_VIEWS_OF_PERSONS)),
     Migration("0006_lagging", _LAGGING),
+    Migration("0007_accounting", _ACCOUNTING),
 )
 
 

@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, ClassVar
 
 from sqlite_utils import Database as Utils
 from sqlite_utils import Migrations
 
-from ..errors import Unavailable, Unsupported
+from ..errors import NotFound, Unavailable, Unsupported
 from .database import Database, Pool, transaction
 from .schema import Dialect, Migration, migrations
 from .session import Insertion, Row, Session
@@ -101,6 +103,13 @@ class SqliteFile(Database):
         finally:
             self._writer.give_back(connection)
 
+    def free(self) -> int | None:
+        """How many bytes are free on the disk of the file."""
+        try:
+            return shutil.disk_usage(Path(self._path).resolve().parent).free
+        except OSError:
+            return 0
+
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """A transaction that sees the state of the file at its first statement."""
@@ -164,13 +173,20 @@ class SqliteMemory(Database):
         self._connection.close()
 
 
-def open_database(path: str) -> Database:
-    """The database at a path, or one in memory."""
+def open_database(path: str, make: bool = True) -> Database:
+    """The database at a path, or one in memory; its file is made where it is missing.
+
+    Unless ``make`` is false: then that raises NotFound.
+    """
     if sqlite3.sqlite_version_info < OLDEST:
         raise Unsupported(
             f"this Python has SQLite {sqlite3.sqlite_version}, expected 3.35 or newer"
         )
-    return SqliteMemory() if path in {"", MEMORY} else SqliteFile(path)
+    if path in {"", MEMORY}:
+        return SqliteMemory()
+    if not make and not Path(path).exists():
+        raise NotFound(f"there is no database {path}")
+    return SqliteFile(path)
 
 
 def _connected(path: str, *pragmas: str) -> sqlite3.Connection:

@@ -206,6 +206,8 @@ ADD_LINKS = Insertion(
 
 LAST_TURN = "SELECT token FROM turn"
 
+TRY_OUT = "UPDATE turn SET token = token"
+
 TAKE_TURN = "UPDATE turn SET token = :token"
 
 HISTORIES = """
@@ -338,10 +340,13 @@ ADD_VERSION = Insertion(
 )
 
 KEYS = """
-SELECT id, kind, label, digest, created_at, revoked_at FROM api_key ORDER BY created_at, id
+SELECT id, kind, label, digest, created_at, revoked_at, rate, quota FROM api_key
+ORDER BY created_at, id
 """
 
-ADD_KEY = Insertion("api_key", ("id", "kind", "label", "digest", "created_at", "revoked_at"))
+ADD_KEY = Insertion(
+    "api_key", ("id", "kind", "label", "digest", "created_at", "revoked_at", "rate", "quota")
+)
 
 REVOKE_KEY = """
 UPDATE api_key SET revoked_at = :at WHERE id = :id AND revoked_at IS NULL RETURNING id
@@ -357,15 +362,35 @@ REFUSE = Insertion(
     "refused",
     (
         "id", "received_at", "key_id", "position", "code", "message", "field", "mid", "payload",
-        "bucket",
+        "around", "bucket",
     ),
     "ON CONFLICT DO NOTHING",
 )  # fmt: skip
 
-REFUSED = """
-SELECT id, received_at, key_id, position, code, message, field, mid, payload FROM refused
-ORDER BY received_at DESC, id DESC LIMIT :limit
+_REFUSED = """
+SELECT id, received_at, key_id, position, code, message, field, mid, payload, around FROM refused
+WHERE (received_at, id) < (:before, :id)
 """
+
+_LATEST_REFUSED = "ORDER BY received_at DESC, id DESC LIMIT :limit"
+
+REFUSED = f"{_REFUSED} {_LATEST_REFUSED}"
+
+REFUSED_OF_KEY = f"{_REFUSED} AND key_id = :key {_LATEST_REFUSED}"
+
+REFUSED_FOR = f"{_REFUSED} AND code = :code {_LATEST_REFUSED}"
+
+REFUSED_OF_KEY_FOR = f"{_REFUSED} AND code = :code AND key_id = :key {_LATEST_REFUSED}"
+
+FORGET_REFUSED = "DELETE FROM refused WHERE id = ANY(:subjects) RETURNING id"
+
+USAGE = "SELECT key_id, month, outcome, number FROM usage ORDER BY key_id, month, outcome"
+
+ADD_USAGE = Insertion(
+    "usage",
+    ("key_id", "month", "outcome", "number"),
+    "ON CONFLICT (key_id, month, outcome) DO UPDATE SET number = usage.number + excluded.number",
+)
 
 TOTALS = """
 SELECT

@@ -4,13 +4,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import NamedTuple
 
 from ..model import Key, Lead, Stored, account_key, bucket_of
-from ..ports import Cell, Change, Link, Membership, Refused, Trait, Version, Writing
+from ..ports import Cell, Change, Link, Membership, Refused, Trait, Usage, Version, Writing
 from . import rows
 from . import statements as sql
 from .blocks import Fill, OpenBlock
@@ -124,6 +124,9 @@ class SqlWriting(SqlReading, Writing):
 
     # -- histories and moments of the clock ------------------------------------------------
 
+    def try_out(self) -> None:
+        self._session.run(sql.TRY_OUT)
+
     def take_turn(self, token: int) -> int:
         [(last,)] = self._session.run(sql.LAST_TURN)
         self._session.run(sql.TAKE_TURN, token=token)
@@ -189,6 +192,16 @@ class SqlWriting(SqlReading, Writing):
     def refuse(self, refused: Sequence[Refused]) -> None:
         by_id = {each.id: each for each in reversed(refused)}
         self._session.insert(sql.REFUSE, [rows.from_refused(by_id[id_]) for id_ in sorted(by_id)])
+
+    def forget_refused(self, ids: Collection[str]) -> set[str]:
+        return {bare(id_) for (id_,) in self._session.run_for(sql.FORGET_REFUSED, ids)}
+
+    def add_usage(self, usages: Sequence[Usage]) -> None:
+        added: Counter[tuple[str, str, str]] = Counter()
+        for key, month, outcome, number in usages:
+            added[key, month, outcome] += number
+        summed = [Usage(*place, number) for place, number in sorted(added.items()) if number]
+        self._session.insert(sql.ADD_USAGE, [rows.from_usage(usage) for usage in summed])
 
 
 class _Move(NamedTuple):

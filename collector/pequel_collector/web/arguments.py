@@ -106,6 +106,13 @@ class LeadArguments(PageArguments):
     marked_after = Time()
 
 
+class RefusedArguments(PageArguments):
+    """The list of what was refused, and what of it."""
+
+    code = Text()
+    key = Text()
+
+
 def read(request: Request, schema: Schema) -> dict[str, Any]:
     """The arguments of a request. Raises BadRequest."""
     given = request.args.to_dict(flat=False)

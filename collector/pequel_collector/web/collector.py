@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from ..config import Settings
-from ..ingest import Receipt
 from ..model import JSON, Key, Kind, Message, Rejection
-from ..ports import LeadFilter, Store, Version
+from ..ports import LeadFilter, RefusedFilter, Store, Version
+from ..receipts import Receipt
 from ..rules.definition import Catalogue
 
 Answer = dict[str, JSON]
@@ -21,6 +21,13 @@ class Accepts(Protocol):
         self, messages: Sequence[Message], rejected: Sequence[Rejection], key: str | None, /
     ) -> Receipt:
         """Store a batch and what was refused of it; durable on return."""
+
+
+class Admits(Protocol):
+    """The rates and quotas."""
+
+    def admit(self, key: Key, events: int, /) -> None:
+        """Let a batch of so many events in. Raises TooMany."""
 
 
 class Finds(Protocol):
@@ -57,8 +64,11 @@ class Answers(Protocol):
     def events(self, limit: int, /) -> Answer:
         """The events that arrived last."""
 
-    def rejected(self, limit: int, /) -> Answer:
-        """What was refused last."""
+    def rejected(self, wanted: RefusedFilter, limit: int, cursor: str | None, /) -> Answer:
+        """A page of what was refused, latest first."""
+
+    def usage(self) -> Answer:
+        """What became of the events that came in."""
 
 
 class Collector(Protocol):
@@ -77,8 +87,12 @@ class Collector(Protocol):
         """The definitions in force."""
 
     @property
-    def ingest(self) -> Accepts:
+    def intake(self) -> Accepts:
         """Where messages go."""
+
+    @property
+    def limits(self) -> Admits:
+        """How much a key may send."""
 
     @property
     def queries(self) -> Answers:
@@ -91,8 +105,11 @@ class Collector(Protocol):
     def clock(self) -> int:
         """The time, in milliseconds."""
 
-    def ready(self) -> bool:
-        """Whether the store answers."""
+    def waiting(self) -> int:
+        """How many events wait to be stored."""
+
+    def trouble(self) -> str | None:
+        """Why events cannot be stored now, or questions not answered; None where all is well."""
 
     def tick(self) -> object:
         """Let the clock run to now, so that what is asked next is up to date."""

@@ -19,8 +19,9 @@ def blueprint(collector: Collector) -> Blueprint:
 
     @paths.get("/readyz")
     def readyz() -> Response:
-        if collector.ready():
+        trouble = collector.trouble()
+        if trouble is None:
             return answer({"status": "ready"})
-        return answer({"status": "not ready"}, 503, retry_after=RETRY_AFTER)
+        return answer({"status": "not ready", "reason": trouble}, 503, retry_after=RETRY_AFTER)
 
     return paths

@@ -6,7 +6,7 @@ from flask import Blueprint, Response, request
 
 from ..errors import NotFound
 from ..model import Kind
-from ..ports import LeadFilter
+from ..ports import LeadFilter, RefusedFilter
 from ..wire.normalise import LONGEST
 from . import arguments, schemas
 from .answers import answer
@@ -18,6 +18,7 @@ _NONE = arguments.NoArguments()
 _LIST = arguments.ListArguments()
 _PAGE = arguments.PageArguments()
 _LEADS = arguments.LeadArguments()
+_REFUSED = arguments.RefusedArguments()
 
 
 def blueprint(collector: Collector) -> Blueprint:
@@ -55,8 +56,15 @@ def blueprint(collector: Collector) -> Blueprint:
 
     @paths.get("/rejected")
     def rejected() -> Response:
-        limit = arguments.read(request, _LIST)["limit"]
-        return answer(schemas.page(schemas.REFUSED, queries.rejected(limit)))
+        given = arguments.read(request, _REFUSED)
+        wanted = RefusedFilter(given.get("code"), given.get("key"))
+        found = queries.rejected(wanted, given["limit"], given["cursor"])
+        return answer(schemas.page(schemas.REFUSED, found))
+
+    @paths.get("/usage")
+    def usage() -> Response:
+        arguments.read(request, _NONE)
+        return answer(queries.usage())
 
     return paths
 
