@@ -157,14 +157,14 @@ def open_collector(
             adoption = backfill.adopt(tx, proposal, clock())
         if replay:
             backfill.finish(store, adoption.machines, clock, progress)
-        return _collector(settings, store, adoption, clock)
+        return assemble(settings, store, adoption.machines.catalogue, clock)
     except BaseException:
         store.close()
         raise
 
 
-def _collector(settings: Settings, store: Store, adoption: Adoption, clock: Clock) -> Collector:
-    catalogue = adoption.machines.catalogue
+def assemble(settings: Settings, store: Store, catalogue: Catalogue, clock: Clock) -> Collector:
+    """A collector over a store that is open, in which these definitions are in force."""
     ingest = Ingest(store, catalogue, clock)
     health = Health(store, settings)
     intake = Intake(ingest, settings, health)

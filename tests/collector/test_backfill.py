@@ -14,13 +14,11 @@ from oracle import qualifications
 from oracle.streams import START, WHOLE, catalogues, streams
 from oracle.toml import to_toml
 from pequel_collector import backfill
-from pequel_collector.bootstrap import Collector, open_collector
+from pequel_collector.bootstrap import Collector, assemble, open_collector
 from pequel_collector.config import Settings
 from pequel_collector.inforce import Replay, in_force, replay_of
-from pequel_collector.ingest import Ingest
 from pequel_collector.model import id_of, kind_of
 from pequel_collector.ports import LeadFilter
-from pequel_collector.queries import Queries
 from support.streams import NOW, answers, marks, messages_of, plain_event
 
 Plain = dict[str, Any]
@@ -220,11 +218,7 @@ class Stage:
             found = in_force(view)
         assert found
         assert found.text == old.catalogue.text
-        ingest = Ingest(old.store, old.catalogue, self.clock)
-        queries = Queries(old.store, old.catalogue, self.clock)
-        self.collector = Collector(
-            old.settings, old.store, old.catalogue, ingest, queries, old.keys, self.clock
-        )
+        self.collector = assemble(old.settings, old.store, old.catalogue, self.clock)
 
     def finish(self) -> None:
         """All that was left to do is done, until the end of time."""

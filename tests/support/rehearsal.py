@@ -15,14 +15,11 @@ from oracle import qualifications
 from oracle.toml import to_toml
 from oracle.values import DAY
 from pequel_collector import backfill
-from pequel_collector.bootstrap import Collector
+from pequel_collector.bootstrap import Collector, assemble
 from pequel_collector.config import Settings
 from pequel_collector.derive import Derivation, Machines
-from pequel_collector.ingest import Ingest
-from pequel_collector.keys import Keys
 from pequel_collector.model import id_of, kind_of
 from pequel_collector.ports import LeadFilter, Store
-from pequel_collector.queries import Queries
 from pequel_collector.rules.definition import Catalogue
 from pequel_collector.rules.reader import read_catalogue
 from pequel_collector.store.database import SqlStore
@@ -78,15 +75,7 @@ class Rehearsal:
 
     def _start(self, catalogue: Catalogue) -> Collector:
         clock, settings = self.clock, Settings()
-        self.collector = Collector(
-            settings=settings,
-            store=self.store,
-            catalogue=catalogue,
-            ingest=Ingest(self.store, catalogue, clock),
-            queries=Queries(self.store, catalogue, clock),
-            keys=Keys(self.store, clock, settings),
-            clock=clock,
-        )
+        self.collector = assemble(settings, self.store, catalogue, clock)
         return self.collector
 
     @property

@@ -16,7 +16,7 @@ from pequel_collector.cli.commands import pequel
 from pequel_collector.cli.options import SECRET, settings_from
 from pequel_collector.config import SETTINGS
 
-EXTRA = ("click", "flask", "gunicorn", "marshmallow", "msgspec")
+EXTRA = ("click", "flask", "granian", "marshmallow", "msgspec")
 
 
 def commands(group: click.Group, *path: str) -> Iterator[tuple[str, ...]]:

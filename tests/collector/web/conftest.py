@@ -11,9 +11,9 @@ from flask.testing import FlaskClient
 
 from pequel_collector.config import Settings
 from pequel_collector.errors import NotFound
-from pequel_collector.ingest import Receipt
 from pequel_collector.model import Key, Lead, Message, Rejection
 from pequel_collector.ports import LeadFilter, Version
+from pequel_collector.receipts import Receipt
 from pequel_collector.web.app import create_app
 
 NOW = 1_772_366_400_000  # 2026-03-01T12:00:00.000Z
@@ -100,6 +100,19 @@ class Queries:
         return self.answer
 
 
+class Limits:
+    """Lets everybody in, unless it is told not to."""
+
+    def __init__(self) -> None:
+        self.error: Exception | None = None
+        self.admitted: list[int] = []
+
+    def admit(self, key: Key, events: int) -> None:
+        if self.error:
+            raise self.error
+        self.admitted.append(events)
+
+
 @dataclass
 class Collector:
     """All that the application needs."""
@@ -107,7 +120,8 @@ class Collector:
     settings: Settings = field(
         default_factory=lambda: Settings(max_body=10_000, max_batch=10, max_event=1_000)
     )
-    ingest: Ingest = field(default_factory=Ingest)
+    intake: Ingest = field(default_factory=Ingest)
+    limits: Limits = field(default_factory=Limits)
     queries: Queries = field(default_factory=Queries)
     keys: Keys = field(default_factory=Keys)
     is_ready: bool = True
@@ -117,8 +131,8 @@ class Collector:
     def clock(self) -> int:
         return NOW
 
-    def ready(self) -> bool:
-        return self.is_ready
+    def trouble(self) -> str | None:
+        return None if self.is_ready else "the disk is full"
 
     def tick(self) -> None:
         self.ticks += 1

@@ -31,7 +31,7 @@ class TestPaths:
     @pytest.mark.parametrize("path", ["batch", "import", "b"])
     def test_a_batch_is_taken(self, client: FlaskClient, collector: Any, path: str) -> None:
         assert client.post(f"/v1/{path}", json=batch(TRACK), headers=WRITE).status_code == 200
-        assert list(collector.ingest.stored) == ["m1"]
+        assert list(collector.intake.stored) == ["m1"]
 
     @pytest.mark.parametrize(
         ("path", "type_"),
@@ -47,7 +47,7 @@ class TestPaths:
         event = {"userId": "u1", "event": "e", "groupId": "g1", "previousId": "p1"}
         answer = client.post(f"/v1/{path}", json=event, headers=WRITE)
         assert (answer.status_code, answer.json["accepted"]) == (200, 1)
-        (stored,) = collector.ingest.stored.values()
+        (stored,) = collector.intake.stored.values()
         assert stored.type == type_
 
     @pytest.mark.parametrize("path", ["/v1/batch/", "/v1/track/", "/v1/b/"])
@@ -150,7 +150,7 @@ class TestKeys:
         answer = client.post("/v1/batch", json=batch(TRACK), headers=headers)
         assert (answer.status_code, answer.json["code"]) == (401, code)
         assert answer.headers["WWW-Authenticate"] == "Bearer"
-        assert not collector.ingest.stored
+        assert not collector.intake.stored
 
     def test_with_half_a_character_is_unknown(self, client: FlaskClient) -> None:
         answer = client.post("/v1/batch", data=b'{"batch": [], "writeKey": "\\ud800"}')
@@ -162,7 +162,7 @@ class TestKeys:
 
     def test_the_id_of_the_key_is_handed_on(self, client: FlaskClient, collector: Any) -> None:
         client.post("/v1/batch", json=batch(TRACK), headers=WRITE)
-        assert collector.ingest.key == "id-write"
+        assert collector.intake.key == "id-write"
 
 
 class TestBodies:
@@ -269,7 +269,7 @@ class TestAnswers:
                 }
             ],
         }
-        assert [one.mid for one in collector.ingest.rejected] == ["m3"]
+        assert [one.mid for one in collector.intake.rejected] == ["m3"]
 
     def test_are_for_an_empty_batch_too(self, client: FlaskClient) -> None:
         answer = client.post("/v1/batch", json=batch(), headers=WRITE)
@@ -304,7 +304,7 @@ class TestAnswers:
         answer = client.post("/v1/batch", json=batch(TRACK, {}), headers=headers)
         assert (answer.status_code, answer.json["code"]) == (400, "rejected")
         assert [one["index"] for one in answer.json["rejected"]] == [1]
-        assert (collector.ingest.stored, collector.ingest.rejected) == ({}, [])
+        assert (collector.intake.stored, collector.intake.rejected) == ({}, [])
 
     def test_a_batch_that_must_be_whole_and_is_gets_stored(self, client: FlaskClient) -> None:
         headers = WRITE | {"X-Strict-Mode": "1"}
@@ -314,7 +314,7 @@ class TestAnswers:
     def test_say_when_to_come_back_if_it_cannot_be_stored(
         self, client: FlaskClient, collector: Any
     ) -> None:
-        collector.ingest.error = Unavailable("the disk is full")
+        collector.intake.error = Unavailable("the disk is full")
         answer = client.post("/v1/batch", json=batch(TRACK), headers=WRITE)
         assert (answer.status_code, answer.json["code"]) == (503, "unavailable")
         assert int(answer.headers["Retry-After"]) > 0
@@ -323,7 +323,7 @@ class TestAnswers:
     def test_show_nothing_internal_when_something_breaks(
         self, client: FlaskClient, collector: Any, error: Exception
     ) -> None:
-        collector.ingest.error = error
+        collector.intake.error = error
         answer = client.post("/v1/batch", json=batch(TRACK), headers=WRITE)
         assert (answer.status_code, answer.json["code"]) == (500, "internal")
         assert "secret" not in answer.text

@@ -20,7 +20,7 @@ Case = dict[str, Any]
 
 def cases() -> list[Any]:
     found = []
-    for path in sorted(VECTORS.glob("*.json")):
+    for path in sorted(VECTORS.glob("[!r]*.json")):
         content = json.loads(path.read_text())
         for case in content["cases"]:
             given = {"received": content["received"], **case}

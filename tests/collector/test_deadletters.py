@@ -1,0 +1,178 @@
+"""Refused events that are taken in after all: once, at their own time, and the counts follow."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from pequel_collector.bootstrap import Collector, open_collector
+from pequel_collector.config import Settings
+from pequel_collector.deadletters import DeadLetters, Summary
+from pequel_collector.ports import RefusedFilter
+from pequel_collector.rules.reader import read_catalogue
+from pequel_collector.web.app import create_app
+
+TOML = '[[pql]]\nname = "once"\nwhen = { event = "used" }\n'
+KEYS = {"write_key": "w", "admin_key": "a"}
+SMALL, LARGE = Settings(max_event=300, **KEYS), Settings(**KEYS)
+NOON = 1_772_366_400_000
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = NOON
+
+    def __call__(self) -> int:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def collector(store_url: str, clock: Clock) -> Iterator[Collector]:
+    """A collector that takes small events only."""
+    settings = Settings(database=store_url, max_event=300, **KEYS)
+    collector = open_collector(settings, read_catalogue(TOML), clock=clock)
+    yield collector
+    collector.close()
+
+
+def event(mid: str | None, text: str = "", **parts: Any) -> dict[str, Any]:
+    own = {} if mid is None else {"messageId": mid}
+    return {
+        **own,
+        "type": "track",
+        "userId": "ada",
+        "event": "used",
+        "properties": {"text": text},
+        **parts,
+    }
+
+
+def send(collector: Collector, *events: Any, path: str = "/v1/batch", **around: Any) -> Any:
+    body = {"batch": list(events), **around} if path == "/v1/batch" else events[0]
+    client = create_app(collector).test_client()
+    answer = client.post(path, data=json.dumps(body), headers={"X-Write-Key": "w"})
+    assert answer.status_code == 200
+    return answer.json
+
+
+def take_in(collector: Collector, settings: Settings = LARGE, **wanted: str) -> Summary:
+    letters = DeadLetters(collector.store, collector.ingest, settings)
+    return letters.take_in(RefusedFilter(**wanted))
+
+
+def rejected(collector: Collector, **wanted: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = collector.queries.rejected(RefusedFilter(**wanted), 100)["data"]
+    return found
+
+
+def total(collector: Collector) -> Any:
+    return collector.queries.usage()["total"]
+
+
+class TestARefusedEvent:
+    def test_is_stored_and_marked_once_it_can_be_read(self, collector: Collector) -> None:
+        send(collector, event("m1", "x" * 400), event("m2"))
+        assert total(collector)["rejected"] == {"too_large": 1}
+        summary = take_in(collector)
+        assert (summary.read, summary.stored, summary.refused) == (1, 1, {})
+        assert rejected(collector) == []
+        assert total(collector) == {
+            "received": 2,
+            "stored": 2,
+            "duplicates": 0,
+            "rejected": {},
+            "suppressed": 0,
+        }
+        assert collector.queries.status("user", "ada")["is_pql"]
+        assert collector.queries.user("ada")["event_counts"] == {"used": 2}
+
+    def test_has_the_time_and_the_context_that_it_came_with(
+        self, collector: Collector, clock: Clock
+    ) -> None:
+        sent = {"sentAt": "2026-03-01T11:50:00.000Z", "context": {"groupId": "acme"}}
+        large = event("m1", "x" * 400, timestamp="2026-03-01T11:40:00.000Z")
+        send(collector, large, **sent)
+        clock.now += 86_400_000
+        take_in(collector)
+        with collector.store.reading() as view:
+            [stored] = view.latest(9)
+        message = stored.message
+        assert message.time == NOON - 10 * 60_000  # ten minutes were between the clocks
+        assert message.received == NOON
+        assert (message.account, stored.account) == ("acme", "acme")
+        assert message.context == {"groupId": "acme"}
+
+    def test_of_a_single_call_is_of_the_type_of_its_path(self, collector: Collector) -> None:
+        send(collector, {"userId": "ada", "traits": {"bio": "x" * 400}}, path="/v1/identify")
+        take_in(collector)
+        assert collector.queries.user("ada")["traits"] == {"bio": "x" * 400}
+
+    def test_without_an_id_is_taken_in_once(self, collector: Collector) -> None:
+        send(collector, event(None, "x" * 400))
+        again = rejected(collector)
+        assert take_in(collector).stored == 1
+        assert take_in(collector).read == 0
+        assert len(again) == 1
+
+    def test_that_was_stored_meanwhile_is_a_duplicate(self, collector: Collector) -> None:
+        send(collector, event("m1", "x" * 400))
+        send(collector, event("m1"))
+        assert take_in(collector).duplicates == 1
+        assert total(collector)["duplicates"] == 1
+        assert total(collector)["received"] == 2
+
+    def test_stays_where_nothing_has_changed(self, collector: Collector) -> None:
+        send(collector, event("m1", "x" * 400), event("m2", timestamp="when?"), 17)
+        before = rejected(collector)
+        summary = take_in(collector, SMALL)
+        assert summary.refused == {"too_large": 1, "bad_timestamp": 1, "not_an_object": 1}
+        assert rejected(collector) == before
+
+    def test_is_chosen_by_its_reason(self, collector: Collector) -> None:
+        send(collector, event("m1", "x" * 400), event("m2", timestamp="when?"))
+        assert [each["code"] for each in rejected(collector, code="too_large")] == ["too_large"]
+        assert take_in(collector, code="bad_timestamp").read == 1
+        assert take_in(collector, key="another").read == 0
+        assert take_in(collector, code="too_large", key="settings-write").stored == 1
+
+    def test_is_counted_in_the_month_in_which_it_came(
+        self, collector: Collector, clock: Clock
+    ) -> None:
+        send(collector, event("m1", "x" * 400))
+        clock.now += 40 * 86_400_000
+        take_in(collector)
+        [month] = collector.queries.usage()["data"]
+        assert (month["month"], month["received"], month["stored"]) == ("2026-03", 1, 1)
+
+
+class TestManyOfThem:
+    def test_are_taken_in_page_by_page(
+        self, collector: Collector, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("pequel_collector.deadletters.AT_A_TIME", 3)
+        for start in range(0, 20, 5):
+            large = [event(f"m{n}", "x" * 400) for n in range(start, start + 4)]
+            send(collector, *large, event(f"bad{start}", timestamp="when?"))
+        summary = take_in(collector)
+        assert (summary.read, summary.stored, summary.refused.total()) == (20, 16, 4)
+        assert len(rejected(collector)) == 4
+        assert total(collector)["received"] == 20
+
+    def test_are_listed_in_pages(self, collector: Collector) -> None:
+        send(collector, *(event(f"m{n}", "x" * 400) for n in range(7)))
+        seen, cursor = [], None
+        while True:
+            page = collector.queries.rejected(RefusedFilter(), 3, cursor)
+            seen += [each["messageId"] for each in page["data"]]
+            cursor = page["next_cursor"]
+            if cursor is None:
+                break
+        assert sorted(seen) == [f"m{n}" for n in range(7)]
