@@ -5,14 +5,14 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
 from .derive import Machines, machines_of
 from .errors import BadRequest, NotFound
 from .inforce import InForce, Replay, Standing, in_force, replay_of
-from .model import JSON, Kind, Lead, Stored, account_key, id_of, iso, kind_of, subject_key
+from .model import JSON, Key, Kind, Lead, Stored, account_key, id_of, iso, kind_of, subject_key
 from .ports import (
     Change,
     LeadCursor,
@@ -165,10 +165,10 @@ class Queries:
             "next_cursor": None if last is None else _encode(list(last)),
         }
 
-    def usage(self) -> Answer:
+    def usage(self, keys: Iterable[Key]) -> Answer:
         """What became of the events that came in, by key and month, latest month first."""
         with self.store.reading() as tx:
-            usages, keys = tx.usage(), tx.keys()
+            usages = tx.usage()
         labels = {key.id: key.label for key in keys}
         data = [
             {"key": key or None, "label": labels.get(key), "month": month, **balance.answer()}

@@ -74,7 +74,7 @@ def rejected(collector: Collector, **wanted: str) -> list[dict[str, Any]]:
 
 
 def total(collector: Collector) -> Any:
-    return collector.queries.usage()["total"]
+    return collector.queries.usage(())["total"]
 
 
 class TestARefusedEvent:
@@ -149,7 +149,7 @@ class TestARefusedEvent:
         send(collector, event("m1", "x" * 400))
         clock.now += 40 * 86_400_000
         take_in(collector)
-        [month] = collector.queries.usage()["data"]
+        [month] = collector.queries.usage(())["data"]
         assert (month["month"], month["received"], month["stored"]) == ("2026-03", 1, 1)
 
 

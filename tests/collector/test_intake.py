@@ -213,7 +213,7 @@ class TestOnARealStore:
         assert sum(receipt.duplicates for receipt in receipts) == 100
         told = [lead.id for receipt in receipts for lead in receipt.qualified]
         assert len(told) == len(set(told)) == 10
-        usage = collector.queries.usage()
+        usage = collector.queries.usage(())
         assert usage["total"] == {
             "received": 375,
             "stored": 200,

@@ -67,8 +67,8 @@ def _counter(name: str, text: str, numbers: dict[str, int]) -> Metric:
 
 
 def _rejected(of: dict[str, Balance]) -> Metric:
-    text = "Events refused, for which reason."
-    family = CounterMetricFamily("pequel_events_rejected", text, labels=["key", "reason"])
+    text = "Events refused and not taken in since, for which reason."
+    family = GaugeMetricFamily("pequel_events_rejected", text, labels=["key", "reason"])
     for key, balance in of.items():
         for code, number in balance.rejected.items():
             family.add_metric([key, code], number)
