@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Event
 
 from . import backfill
-from .backfill import Adoption, Progress, Proposal
+from .backfill import Progress, Proposal
 from .config import SETTINGS, Settings
 from .derive import Derivation, settle
 from .errors import BadRequest, NotFound, PequelError

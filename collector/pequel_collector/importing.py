@@ -33,6 +33,7 @@ from .config import Settings
 from .model import JSON, Lead, Message, Rejection
 from .wire.event import Envelope
 from .wire.ids import Ids
+from .wire.junk import names_nobody
 from .wire.normalise import normalise
 
 BATCH = 1_000
@@ -203,9 +204,13 @@ def _named(event: dict[str, JSON]) -> dict[str, JSON]:
     event.pop("sentAt", None)
     if _is_blank(event.get("messageId")):
         event["messageId"] = _digest(event)
-    if _is_blank(event.get("userId")) and _is_blank(event.get("anonymousId")):
+    if _is_nobody(event.get("userId")) and _is_nobody(event.get("anonymousId")):
         event["anonymousId"] = event["messageId"]
     return event
+
+
+def _is_nobody(identifier: JSON) -> bool:
+    return _is_blank(identifier) or (isinstance(identifier, str) and names_nobody(identifier))
 
 
 def _is_blank(identifier: JSON) -> bool:

@@ -178,8 +178,8 @@ def _traits(message: Message) -> list[Trait]:
 
 def _refused(batches: Sequence[Batch], now: int) -> list[Refused]:
     """What was refused as it is kept, under ids that say when it came."""
+    found = ((rejection, batch.key) for batch in batches for rejection in batch.rejected)
     return [
-        Refused(f"{now:013d}-{token_hex(8)}", now, batch.key, rejection)
-        for batch in batches
-        for rejection in batch.rejected
+        Refused(f"{now:013d}-{token_hex(8)}", rejection.received or now, key, rejection)
+        for rejection, key in found
     ]

@@ -115,7 +115,7 @@ class Rejection:
 
     ``payload`` is the text of the event as it came, without its write key. ``around`` is what it
     was read with besides: the ``type`` of its path, the ``context``, ``sentAt`` and ``anonymousId``
-    of its request, as far as there were any.
+    of its request, as far as there were any; ``received`` is when that was (ms).
     """
 
     index: int
@@ -125,6 +125,7 @@ class Rejection:
     mid: str | None = None
     payload: str = ""
     around: Mapping[str, JSON] | None = None
+    received: int | None = None
 
 
 @dataclass(slots=True)

@@ -70,7 +70,8 @@ class Outcome:
         for batch, is_new in zip(self._batches, self._is_new, strict=True):
             sender = batch.key or NO_KEY, month_of(now)
             for rejection in batch.rejected:
-                counted[(*sender, f"rejected:{rejection.code}")] += 1
+                month = month_of(rejection.received or now)
+                counted[sender[0], month, f"rejected:{rejection.code}"] += 1
             if batch.again:
                 _recount(batch.again, is_new, gone, counted)
             else:

@@ -45,11 +45,15 @@ def free_port() -> int:
 
 @contextmanager
 def run_server(
-    folder: Path, *arguments: str, env: Mapping[str, str] | None = None
+    folder: Path,
+    *arguments: str,
+    env: Mapping[str, str] | None = None,
+    errors: IO[str] | int = subprocess.STDOUT,
 ) -> Iterator[Server]:
     """Run `pequel serve` in `folder`, with the keys in KEYS, and yield it once it listens.
 
     A `pequel.toml` in the folder is read, and without `--database` a SQLite file appears there.
+    Standard error is among the lines unless `errors` takes it.
     """
     options = ("serve", "--port", str(free_port()), *arguments)
     process = subprocess.Popen(
@@ -58,7 +62,7 @@ def run_server(
         env=_environment() | KEYS | dict(env or {}),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        stderr=errors,
         text=True,
         start_new_session=True,
     )

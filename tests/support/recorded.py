@@ -1,4 +1,4 @@
-"""The requests in `tests/vectors/wire/requests*.json`: as libraries send them, and what they get."""
+"""The requests in `tests/vectors/wire/requests*.json`: as libraries send them."""
 
 from __future__ import annotations
 

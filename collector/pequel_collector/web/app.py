@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from flask import Flask
 
-from . import definitions, errors, health, ingest, lint, proof, query
+from . import bodies, cors, definitions, errors, health, ingest, lint, metrics, proof, query
 from .collector import Collector
 from .paths import Rest
 
-PARTS = (ingest, query, proof, definitions, lint, health)
+PARTS = (ingest, query, proof, definitions, lint, health, metrics)
 """Every part of the API; each has a ``blueprint`` over a collector."""
 
 
@@ -20,6 +20,8 @@ def create_app(collector: Collector) -> Flask:
     app.url_map.merge_slashes = False
     app.url_map.converters["rest"] = Rest
     errors.install(app)
+    cors.install(app)
+    bodies.install(app, most=2 * collector.settings.max_body)
     for part in PARTS:
         app.register_blueprint(part.blueprint(collector))
     return app

@@ -36,6 +36,9 @@ class Finds(Protocol):
     def find(self, token: str, /) -> Key | None:
         """The key of a token; None for one that is unknown or revoked."""
 
+    def listed(self) -> list[Key]:
+        """Every key."""
+
 
 class Answers(Protocol):
     """The read path: plain data, ready to be shown."""
@@ -67,7 +70,7 @@ class Answers(Protocol):
     def rejected(self, wanted: RefusedFilter, limit: int, cursor: str | None, /) -> Answer:
         """A page of what was refused, latest first."""
 
-    def usage(self) -> Answer:
+    def usage(self, keys: Sequence[Key], /) -> Answer:
         """What became of the events that came in."""
 
 

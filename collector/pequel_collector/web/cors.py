@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from flask import Response, request
+from flask import Flask, Response, request
+
+from . import doors
 
 DAY = "86400"
 
 
-def allow(response: Response) -> Response:
+def install(app: Flask) -> None:
+    """Let pages of any origin use the doors of an application, and read every answer there."""
+
+    @app.after_request
+    def allow(response: Response) -> Response:
+        return _allow(response) if doors.is_for_one(request) else response
+
+
+def _allow(response: Response) -> Response:
     """Let the page that asks send what it asks to send, and read when to try again."""
     headers = response.headers
     headers.add("Vary", "Origin")
@@ -18,7 +28,7 @@ def allow(response: Response) -> Response:
     headers["Access-Control-Allow-Credentials"] = "true"
     headers["Access-Control-Expose-Headers"] = "Retry-After"
     if request.method == "OPTIONS":
-        headers["Access-Control-Allow-Methods"] = "POST, OPTIONS"
+        headers["Access-Control-Allow-Methods"] = "GET, POST, OPTIONS"
         headers["Access-Control-Max-Age"] = DAY
         wanted = request.headers.get("Access-Control-Request-Headers")
         if wanted is not None:

@@ -10,6 +10,7 @@ from flask import Flask, Response, current_app, request
 from werkzeug.exceptions import HTTPException
 
 from .. import errors
+from . import doors
 from .answers import answer
 
 STATUS: dict[type, int] = {
@@ -19,13 +20,14 @@ STATUS: dict[type, int] = {
     errors.NotFound: 404,
     errors.TooLarge: 413,
     errors.Unsupported: 415,
+    errors.TooMany: 429,
     errors.Unavailable: 503,
 }
 RETRY_AFTER = "2"
-"""Seconds to wait after a 503: clients that are told nothing come back at once."""
+"""Seconds to wait after a 429 or a 503: clients that are told nothing come back at once."""
 
 INGEST = "ingest"
-"""The part of the application whose errors have the tracking API's shape."""
+"""The part of the application that takes events in."""
 
 _CODES = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 
@@ -47,8 +49,8 @@ def _known(error: errors.PequelError) -> Response:
     if status is None:
         return _unknown(error)
     response = _answer(status, error.code, error.message, error.details)
-    if status == 503:
-        response.headers["Retry-After"] = RETRY_AFTER
+    if status in (429, 503):
+        response.headers["Retry-After"] = str(error.details.get("retry_after", RETRY_AFTER))
     if status == 401:
         # Not Basic, to which a browser would put up a window that asks for a password.
         response.headers["WWW-Authenticate"] = "Bearer"
@@ -69,6 +71,6 @@ def _unknown(error: Exception) -> Response:
 
 
 def _answer(status: int, code: str, message: str, details: dict[str, object]) -> Response:
-    if request.blueprint == INGEST or (request.blueprint is None and request.method == "POST"):
+    if doors.is_for_one(request):
         return answer(refusal(code, message), status)
     return answer({"error": {"code": code, "message": message, "details": details}}, status)

@@ -3,66 +3,70 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, get_args
+from typing import Any
 
 from flask import Blueprint, Response, request
 
-from ..ingest import Receipt
+from ..errors import PequelError
 from ..model import Key, Lead, Rejection, id_of, iso, kind_of
-from ..wire import body, decode
-from ..wire.event import EventType
+from ..receipts import Receipt
+from ..wire import body, decode, headers
+from ..wire.event import Envelope, EventType
 from ..wire.ids import Ids
 from ..wire.normalise import normalise
-from . import cors, credentials
+from . import credentials, doors, pixel, startup
 from .answers import answer
 from .collector import Collector
 from .errors import INGEST, refusal
-
-BATCHES = ("batch", "import", "b")
-SINGLES: dict[str, EventType] = {
-    **{type_: type_ for type_ in get_args(EventType)},
-    **{type_[0]: type_ for type_ in get_args(EventType)},
-}
-"""Long names, and the letters of the browser's library: ``s`` is screen."""
+from .taking import take
 
 
 def blueprint(collector: Collector) -> Blueprint:
     """The write side of the API, over a collector."""
-    paths = Blueprint(INGEST, __name__, url_prefix="/v1")
+    paths = Blueprint(INGEST, __name__)
     new_id = Ids(collector.clock)
-    paths.after_request(cors.allow)
-    for path in BATCHES:
-        paths.add_url_rule(f"/{path}", path, _handler(collector, new_id), methods=["POST"])
-    for path, type_ in SINGLES.items():
-        paths.add_url_rule(f"/{path}", path, _handler(collector, new_id, type_), methods=["POST"])
+    for path in doors.BATCHES:
+        paths.add_url_rule(path, path, _handler(collector, new_id), methods=["POST"])
+    for path, type_ in doors.SINGLES.items():
+        paths.add_url_rule(path, path, _handler(collector, new_id, type_), methods=["POST"])
+    paths.add_url_rule(doors.METRICS, doors.METRICS, _drop, methods=["POST"])
+    paths.register_blueprint(pixel.blueprint(collector, new_id))
+    paths.register_blueprint(startup.blueprint())
     return paths
 
 
 def _handler(
     collector: Collector, new_id: Callable[[], str], type_: EventType | None = None
 ) -> Callable[[], Response]:
-    def take() -> Response:
+    def handle() -> Response:
         received = collector.clock()
-        key = _key_outside_of_the_body(collector)
-        text = _body(collector)
-        envelope = decode.single(text, type_) if type_ else decode.batch(text)
-        key = key or _writer(collector, decode.write_key(envelope))
+        key = credentials.of_writer(request, collector.keys)
+        envelope = _envelope(collector, type_, key)
+        key = key or credentials.of_body(request, collector.keys, decode.write_key(envelope))
         messages, rejected = normalise(envelope, collector.settings, received, new_id)
         if rejected and request.headers.get("X-Strict-Mode") == "1":
             return answer(_strict(rejected), 400)
-        return answer(_receipt(collector.ingest.accept(messages, rejected, key.id), key))
+        return answer(_receipt(take(collector, messages, rejected, key), key))
 
-    return take
-
-
-def _key_outside_of_the_body(collector: Collector) -> Key | None:
-    """The key of a header or the query, looked at before anything is read."""
-    token = credentials.of_writer(request)
-    return None if token is None else _writer(collector, token)
+    return handle
 
 
-def _writer(collector: Collector, token: str | None) -> Key:
-    return credentials.require(collector.keys, token, credentials.WRITERS)
+def _drop() -> Response:
+    """What a library tells about itself is not for us; it is content with an answer."""
+    return answer({"success": True})
+
+
+def _envelope(collector: Collector, type_: EventType | None, key: Key | None) -> Envelope:
+    """The events of a request. Of one that has only a key that is none, that is what is wrong."""
+    try:
+        text = _body(collector)
+        envelope = decode.single(text, type_) if type_ else decode.batch(text)
+    except PequelError:
+        if key is None and "Authorization" in request.headers:
+            credentials.of_body(request, collector.keys, None)
+        raise
+    said = request.headers
+    return headers.completed(envelope, said.get("SentAt"), said.get("AnonymousId"))
 
 
 def _body(collector: Collector) -> bytes:

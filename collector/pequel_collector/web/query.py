@@ -64,7 +64,7 @@ def blueprint(collector: Collector) -> Blueprint:
     @paths.get("/usage")
     def usage() -> Response:
         arguments.read(request, _NONE)
-        return answer(queries.usage())
+        return answer(queries.usage(collector.keys.listed()))
 
     return paths
 

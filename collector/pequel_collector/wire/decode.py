@@ -63,7 +63,7 @@ def single(body: bytes, type_: EventType) -> Envelope:
         _checked(body)
     except _UNREADABLE:
         with _reading():
-            _JSON.decode(body.decode())
+            _Scanner(body.decode()).check()
     if not body.lstrip().startswith(b"{"):
         raise BadRequest("the body is no object, expected an event", "bad_body")
     return Envelope([body], type_)
@@ -75,6 +75,11 @@ def event(raw: bytes) -> Event:
         return _event(raw)
     except _UNREADABLE:
         return careful_event(raw)
+
+
+def anything(raw: bytes) -> JSON:
+    """Any JSON, read leniently. Raises ValueError, and RecursionError where it nests too deeply."""
+    return _JSON.decode(raw.decode())
 
 
 def message_id(raw: bytes) -> JSON:
@@ -105,7 +110,7 @@ def careful_batch(body: bytes) -> Envelope:
 def careful_event(raw: bytes) -> Event:
     """As ``event``, by the schema."""
     try:
-        value = _JSON.decode(raw.decode())
+        value = anything(raw)
     except RecursionError:
         raise Fault("too_deep", "nests too deeply to be read") from None
     if not isinstance(value, dict):
@@ -138,7 +143,7 @@ def _member(raw: bytes, name: str) -> JSON:
 
 def _careful_any(raw: bytes) -> JSON:
     try:
-        return _JSON.decode(raw.decode())
+        return anything(raw)
     except RecursionError:
         return None
 
@@ -177,6 +182,7 @@ def _constant(_: str) -> None:
 
 _JSON = json.JSONDecoder(parse_int=_whole, parse_float=_decimal, parse_constant=_constant)
 _SPACE = re.compile(r"[ \t\n\r]*")
+_STRING_OR_BRACKET = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
 _EVENT = EventSchema()
 
 
@@ -199,14 +205,33 @@ class _Scanner:
             raise self._error("Extra data")
         return members
 
+    def check(self) -> None:
+        """Raises JSONDecodeError unless the whole text is one value."""
+        self._slice()
+        if self._next():
+            raise self._error("Extra data")
+
     def _slices(self) -> list[bytes]:
         return [self._slice() for _ in self._parts("[", "]")]
 
     def _slice(self) -> bytes:
         self._next()
         start = self._at
-        self._value()
+        try:
+            self._value()
+        except RecursionError:  # an event is refused for that by itself
+            self._skip()
         return self._text[start : self._at].encode()
+
+    def _skip(self) -> None:
+        """Go behind a list or an object that nests too deeply to be read."""
+        open_ = 0
+        for found in _STRING_OR_BRACKET.finditer(self._text, self._at):
+            open_ += {"{": 1, "[": 1, "}": -1, "]": -1}.get(found[0], 0)
+            if open_ == 0:
+                self._at = found.end()
+                return
+        raise self._error("Expecting the end of a list or an object")
 
     def _name(self) -> str:
         if self._next() != '"':

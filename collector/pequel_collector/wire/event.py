@@ -18,6 +18,7 @@ Code = Literal[
     "unknown_type",
     "too_long",
     "bad_text",
+    "junk_id",
     "bad_timestamp",
     "too_large",
     "too_deep",
@@ -49,13 +50,17 @@ class Event(Struct, rename="camel"):
 
 
 class Envelope(NamedTuple):
-    """The events of one request, each as the bytes it came in, and what they have in common."""
+    """The events of one request, each as the bytes it came in, and what they have in common.
+
+    ``type`` is that of the path. ``anonymous_id`` is for events that name nobody themselves.
+    """
 
     events: Sequence[bytes]
     type: EventType | None = None
     context: Mapping[str, JSON] | None = None
     sent_at: JSON = None
     write_key: str | None = None
+    anonymous_id: str | None = None
 
 
 class Fault(Exception):

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from decimal import Decimal
-from typing import Any, NamedTuple
-
-import msgspec
-from msgspec import MsgspecError
-from msgspec.json import format as reformat
+from typing import NamedTuple
 
 from ..config import Settings
-from ..errors import TooLarge
 from ..model import JSON, Message, Rejection, anonymous_key, user_key
-from . import decode, times
+from . import decode, refusals, times
+from .bounds import check_depth, check_shared, check_size
 from .event import Envelope, Event, Fault, describe
+from .junk import may_link, names_nobody
 
 LONGEST = 512
 """Characters in an id or a name."""
-
-# Each event over the limit is refused by itself, so that the others are kept; but not without end.
-_GROSSLY = 10
 
 
 class Arrival(NamedTuple):
@@ -47,11 +40,13 @@ class Content(NamedTuple):
 def normalise(
     envelope: Envelope, settings: Settings, received: int, new_id: Callable[[], str]
 ) -> tuple[list[Message], list[Rejection]]:
-    """The messages of a request, and its refused events. Every event is in one of the two."""
-    most = _GROSSLY * settings.max_batch
-    if len(envelope.events) > most:
-        raise TooLarge(f"{len(envelope.events)} events in a batch, more than {most}", limit=most)
+    """The messages of a request, and its refused events. Every event is in one of the two.
+
+    Raises TooLarge and BadRequest for what the events share.
+    """
+    check_shared(envelope, settings)
     arrival = Arrival(received, settings, new_id, envelope, _sent(envelope.sent_at))
+    around = refusals.surroundings(envelope)
     messages, rejected = [], []
     for index, raw in enumerate(envelope.events):
         try:
@@ -59,20 +54,35 @@ def normalise(
                 raise _full(settings.max_batch)
             messages.append(message(raw, arrival))
         except Fault as fault:
-            rejected.append(_rejection(index, raw, fault, settings.max_event))
+            rejected.append(_rejection(index, raw, fault, around, received))
     return messages, rejected
+
+
+def normalise_again(
+    payload: str,
+    around: Mapping[str, JSON] | None,
+    received: int,
+    settings: Settings,
+    new_id: Callable[[], str],
+) -> Message:
+    """What a refused event is by now: the message that it would have been when it was received.
+
+    ``payload`` and ``around`` are those of its Rejection, ``received`` is in milliseconds.
+    Raises Fault for one that would be refused again.
+    """
+    envelope = refusals.as_it_came(payload, around)
+    arrival = Arrival(received, settings, new_id, envelope, _sent(envelope.sent_at))
+    return message(envelope.events[0], arrival)
 
 
 def message(raw: bytes, arrival: Arrival) -> Message:
     """One event as a message. Raises Fault."""
     received, settings, new_id, envelope, sent = arrival
-    if len(raw) > settings.max_event:
-        raise Fault("too_large", f"{len(raw)} bytes, expected at most {settings.max_event}")
+    check_size(raw, settings.max_event)
     event = decode.event(raw)
-    _check_depth(event, raw, settings.max_depth)
+    check_depth(event, raw, settings.max_depth)
     type_ = _type(envelope.type or event.type)
-    user = identifier(event.user_id, "userId")
-    anonymous = identifier(event.anonymous_id, "anonymousId")
+    user, anonymous = _who(event, envelope.anonymous_id)
     context = event.context or {}
     if envelope.context:
         context = {**envelope.context, **context}
@@ -81,13 +91,13 @@ def message(raw: bytes, arrival: Arrival) -> Message:
         sent = _sent(event.sent_at) or sent
     time, original = event_time(event, sent, received)
     return Message(
-        identifier(event.message_id, "messageId") or new_id(),
+        _real(event.message_id, "messageId") or new_id(),
         type_,
         _subject(user, anonymous),
         time,
         received,
         name,
-        anonymous if user else None,
+        _linked(user, anonymous),
         previous,
         account,
         properties or {},
@@ -145,12 +155,29 @@ def _type(found: str | None) -> str:
     raise Fault("unknown_type", f"type: found {describe(found)}, {expected}", "type")
 
 
+def _who(event: Event, header: str | None) -> tuple[str | None, str | None]:
+    """The user id and the anonymous id of an event. Raises Fault where there is only junk."""
+    user = _real(event.user_id, "userId")
+    anonymous = _real(event.anonymous_id, "anonymousId") or (None if user else header)
+    if user is None and anonymous is None:
+        for value, field in ((event.user_id, "userId"), (event.anonymous_id, "anonymousId")):
+            _refuse_junk(identifier(value, field), field)
+    return user, anonymous
+
+
 def _subject(user: str | None, anonymous: str | None) -> str:
     if user is not None:
         return user_key(user)
     if anonymous is not None:
         return anonymous_key(anonymous)
     raise Fault("missing_field", "expected a userId or an anonymousId", "userId")
+
+
+def _linked(user: str | None, anonymous: str | None) -> str | None:
+    """The anonymous id that an event links to its user."""
+    if user is None or anonymous is None:
+        return None
+    return anonymous if may_link(user) and may_link(anonymous) else None
 
 
 def _track(event: Event, context: Mapping[str, JSON]) -> Content:
@@ -184,8 +211,8 @@ def _group(event: Event, context: Mapping[str, JSON]) -> Content:  # noqa: ARG00
 
 
 def _alias(event: Event, context: Mapping[str, JSON]) -> Content:
-    _needed(event.user_id, "userId")
-    return Content(None, _account(event, context), _needed(event.previous_id, "previousId"))
+    _linking(event.user_id, "userId")
+    return Content(None, _account(event, context), _linking(event.previous_id, "previousId"))
 
 
 _CONTENT: dict[str, Callable[[Event, Mapping[str, JSON]], Content]] = {
@@ -200,8 +227,8 @@ _CONTENT: dict[str, Callable[[Event, Mapping[str, JSON]], Content]] = {
 
 def _account(event: Event, context: Mapping[str, JSON]) -> str | None:
     """The account named on an event."""
-    named = identifier(context["groupId"], "context.groupId") if "groupId" in context else None
-    return named or identifier(event.group_id, "groupId")
+    named = _real(context["groupId"], "context.groupId") if "groupId" in context else None
+    return named or _real(event.group_id, "groupId")
 
 
 def _view(event: Event) -> dict[str, JSON]:
@@ -215,7 +242,32 @@ def _needed(value: JSON, field: str) -> str:
     found = identifier(value, field)
     if found is None:
         raise Fault("missing_field", f"{field}: not there, expected an id", field)
+    _refuse_junk(found, field)
     return found
+
+
+def _linking(value: JSON, field: str) -> str:
+    """An id that is there to be linked to another."""
+    found = _needed(value, field)
+    if not may_link(found):
+        raise _junk(found, field)
+    return found
+
+
+def _real(value: JSON, field: str) -> str | None:
+    """An id, as long as it names somebody. Raises Fault where it is none at all."""
+    found = identifier(value, field)
+    return None if found is None or names_nobody(found) else found
+
+
+def _refuse_junk(found: str | None, field: str) -> None:
+    if found is not None and names_nobody(found):
+        raise _junk(found, field)
+
+
+def _junk(found: str, field: str) -> Fault:
+    expected = "the id of somebody or something"
+    return Fault("junk_id", f"{field}: found {describe(found)}, expected {expected}", field)
 
 
 def _named(traits: dict[str, JSON]) -> dict[str, JSON]:
@@ -259,45 +311,16 @@ def _bad_time(field: str, value: JSON) -> Fault:
     return Fault("bad_timestamp", f"{field}: found {describe(value)}, expected {expected}", field)
 
 
-def _check_depth(event: Event, raw: bytes, most: int) -> None:
-    # An event that opens no more brackets than this cannot nest deeper: nearly all are done here.
-    if raw.count(b"{") + raw.count(b"[") <= most:
-        return
-    parts = (event.properties, event.traits, event.context, event.name, event.category)
-    if _deeper_than(most - 1, parts):
-        raise Fault("too_deep", f"nests deeper than {most} levels")
-
-
-def _deeper_than(levels: int, parts: Iterable[Any]) -> bool:
-    layer = [part for part in parts if isinstance(part, (dict, list))]
-    while layer and levels > 0:
-        levels -= 1
-        inner = (one.values() if isinstance(one, dict) else one for one in layer)
-        layer = [part for one in inner for part in one if isinstance(part, (dict, list))]
-    return bool(layer)
-
-
 def _full(most: int) -> Fault:
     return Fault("batch_full", f"is over the {most} events that one batch may have")
 
 
-def _rejection(index: int, raw: bytes, fault: Fault, most: int) -> Rejection:
+def _rejection(
+    index: int, raw: bytes, fault: Fault, around: Mapping[str, JSON] | None, received: int
+) -> Rejection:
     try:
         mid = identifier(decode.message_id(raw), "messageId")
     except Fault:
         mid = None
-    return Rejection(index, fault.code, fault.message, fault.field, mid, _payload(raw, most))
-
-
-def _without_key(raw: bytes) -> bytes:
-    """An event without its write key: who may read what was refused may not learn to write."""
-    fields = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
-    fields.pop("writeKey", None)
-    return msgspec.json.encode(fields)
-
-
-def _payload(raw: bytes, most: int) -> str:
-    """A refused event as it came, without key and white space, cut at the limit of an event."""
-    with suppress(MsgspecError, RecursionError):
-        raw = reformat(_without_key(raw) if b"writeKey" in raw else raw, indent=-1)
-    return raw[:most].decode(errors="ignore")
+    text = refusals.payload(raw)
+    return Rejection(index, fault.code, fault.message, fault.field, mid, text, around, received)

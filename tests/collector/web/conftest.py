@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from pequel_collector.config import Settings
 from pequel_collector.errors import NotFound
 from pequel_collector.model import Key, Lead, Message, Rejection
-from pequel_collector.ports import LeadFilter, Version
+from pequel_collector.ports import LeadFilter, RefusedFilter, Version
 from pequel_collector.receipts import Receipt
 from pequel_collector.web.app import create_app
 
@@ -88,8 +88,8 @@ class Queries:
     def events(self, limit: int) -> dict[str, Any]:
         return self._note("events", limit)
 
-    def rejected(self, limit: int) -> dict[str, Any]:
-        return self._note("rejected", limit)
+    def rejected(self, wanted: RefusedFilter, limit: int, cursor: str | None) -> dict[str, Any]:
+        return self._note("rejected", wanted, limit, cursor)
 
     def _note(self, *asked: Any) -> dict[str, Any]:
         if self.error:

@@ -19,7 +19,8 @@ def test_it_is_ready_when_its_store_answers(client: FlaskClient, collector: Any)
     assert client.get("/readyz").status_code == 200
     collector.is_ready = False
     answer = client.get("/readyz")
-    assert (answer.status_code, answer.json) == (503, {"status": "not ready"})
+    assert answer.status_code == 503
+    assert answer.json == {"status": "not ready", "reason": "the disk is full"}
     assert "Retry-After" in answer.headers
 
 

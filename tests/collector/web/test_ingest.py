@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pequel_collector.errors import PequelError, Unavailable
+from pequel_collector.errors import PequelError, TooMany, Unavailable
 
 TRACK = {"type": "track", "event": "e", "userId": "u1", "messageId": "m1"}
 WRITE = {"Authorization": "Bearer write"}
@@ -100,7 +100,6 @@ class TestKeys:
         ("first", "then"),
         [
             ({"headers": basic("{}:")}, {"headers": {"X-Write-Key": "{}"}}),
-            ({"headers": {"Authorization": "Bearer {}"}}, {"headers": {"X-Write-Key": "{}"}}),
             ({"headers": {"X-Write-Key": "{}"}}, {"query_string": {"writeKey": "{}"}}),
             ({"query_string": {"writeKey": "{}"}}, {"json": {"writeKey": "{}"}}),
             ({"headers": {"X-Write-Key": "{}"}}, {"json": {"writeKey": "{}"}}),
@@ -119,6 +118,46 @@ class TestKeys:
 
         assert status("write", "unknown") == 200
         assert status("unknown", "write") == 401
+
+    @pytest.mark.parametrize("bearer", ["Bearer eyJh.e30.c2ln", "Basic no-base64"])
+    @pytest.mark.parametrize(
+        ("url", "headers", "shared"),
+        [
+            ("/v1/batch", {"X-Write-Key": "write"}, {}),
+            ("/v1/batch?writeKey=write", {}, {}),
+            ("/v1/batch", {}, {"writeKey": "write"}),
+        ],
+    )
+    def test_a_token_of_another_kind_is_passed_over(
+        self,
+        client: FlaskClient,
+        bearer: str,
+        url: str,
+        headers: dict[str, str],
+        shared: dict[str, str],
+    ) -> None:
+        """Of OAuth, or of a gateway on the way."""
+        headers = headers | {"Authorization": bearer}
+        assert client.post(url, json=batch(TRACK, **shared), headers=headers).status_code == 200
+
+    @pytest.mark.parametrize("shared", [{}, {"writeKey": "nobody"}])
+    def test_a_token_of_another_kind_is_no_key(
+        self, client: FlaskClient, shared: dict[str, str]
+    ) -> None:
+        headers = {"Authorization": "Bearer eyJh.e30.c2ln"}
+        answer = client.post("/v1/batch", json=batch(TRACK, **shared), headers=headers)
+        assert (answer.status_code, answer.json["code"]) == (401, "unknown_key")
+
+    def test_a_bearer_that_reads_is_not_passed_over(self, client: FlaskClient) -> None:
+        headers = {"Authorization": "Bearer read", "X-Write-Key": "write"}
+        answer = client.post("/v1/batch", json=batch(TRACK), headers=headers)
+        assert (answer.status_code, answer.json["code"]) == (401, "wrong_key")
+
+    @pytest.mark.parametrize("token", ["write:secret", "id:write", "write:", ":write"])
+    def test_may_be_one_of_two_parts(self, client: FlaskClient, token: str) -> None:
+        """Jitsu's library takes no key without a colon."""
+        headers = {"X-Write-Key": token}
+        assert client.post("/api/s/track", json=TRACK, headers=headers).status_code == 200
 
     def test_the_body_goes_before_the_first_event(self, client: FlaskClient) -> None:
         event = TRACK | {"writeKey": "write"}
@@ -318,6 +357,26 @@ class TestAnswers:
         answer = client.post("/v1/batch", json=batch(TRACK), headers=WRITE)
         assert (answer.status_code, answer.json["code"]) == (503, "unavailable")
         assert int(answer.headers["Retry-After"]) > 0
+
+    def test_say_when_to_come_back_if_a_key_has_sent_too_much(
+        self, client: FlaskClient, collector: Any
+    ) -> None:
+        collector.limits.error = TooMany("more than 5 events a second", retry_after=7)
+        answer = client.post("/v1/batch", json=batch(TRACK), headers=WRITE)
+        assert (answer.status_code, answer.json["code"]) == (429, "too_many")
+        assert answer.headers["Retry-After"] == "7"
+        assert not collector.intake.stored
+
+    def test_come_when_the_body_is_read_to_its_end(self, client: FlaskClient) -> None:
+        """Servers drop the connection of a body that is left, and the answer with it."""
+        body = io.BytesIO(b"x" * 9_000)
+        answer = client.post("/v1/nothing", input_stream=body, content_length=9_000)
+        assert (answer.status_code, body.tell()) == (404, 9_000)
+
+    def test_come_before_a_body_without_end_is_read(self, client: FlaskClient) -> None:
+        body = io.BytesIO(b"x" * 90_000)
+        answer = client.post("/v1/m", input_stream=body, content_length=90_000)
+        assert (answer.status_code, body.tell()) == (200, 20_000)
 
     @pytest.mark.parametrize("error", [RuntimeError("secret"), PequelError("secret")])
     def test_show_nothing_internal_when_something_breaks(

@@ -174,7 +174,7 @@ class TestABatch:
             (b'{"batch": null}', "bad_body", "expected a list of events"),
             (b'{"batch": {}}', "bad_body", "found an object, expected a list of events"),
             (b'{"batch": "[]"}', "bad_body", "expected a list of events"),
-            (b'{"batch": ' + b"[" * 100_000, "bad_json", "too deeply"),
+            (b'{"batch": ' + b"[" * 100_000, "bad_json", "Expecting the end"),
             (b'{"x": ' + b'{"a":' * 100_000 + b"1", "bad_json", "too deeply"),
         ],
     )

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pequel_collector.config import Settings
-from pequel_collector.errors import TooLarge
+from pequel_collector.errors import BadRequest, TooLarge
 from pequel_collector.model import Message, Rejection
 from pequel_collector.wire import decode
 from pequel_collector.wire.normalise import normalise
@@ -62,6 +62,36 @@ class TestABatch:
             sent(*["1"] * 31, max_batch=3)
 
 
+class TestWhatABatchShares:
+    """It is stored with each event: what is small once may be large 2,500 times."""
+
+    BATCH = '{"batch": [%s], "context": %s}'
+
+    def taken(self, context: str) -> list[Message]:
+        envelope = decode.batch((self.BATCH % (json.dumps(TRACK), context)).encode())
+        return normalise(envelope, Settings(), NOW, lambda: "given")[0]
+
+    def test_may_be_as_large_as_an_event(self) -> None:
+        assert self.taken(json.dumps({"a": "x" * 32_760}))
+        with pytest.raises(TooLarge, match="32769 bytes"):
+            self.taken(json.dumps({"a": "x" * 32_761}))
+
+    def test_counts_for_each_event(self) -> None:
+        events = ", ".join(["{}"] * 1_000)
+        envelope = decode.batch((self.BATCH % (events, json.dumps({"a": "x" * 21_000}))).encode())
+        with pytest.raises(TooLarge, match="together"):
+            normalise(envelope, Settings(), NOW, lambda: "given")
+
+    def test_may_hold_half_a_character(self) -> None:
+        (message,) = self.taken('{"a": "\\ud800"}')
+        assert message.context == {"a": "\ud800"}
+
+    def test_may_nest_as_deeply_as_an_event(self) -> None:
+        assert self.taken('{"a":' * 63 + "1" + "}" * 63)
+        with pytest.raises(BadRequest, match="deeper than 63 levels"):
+            self.taken('{"a":' * 64 + "1" + "}" * 64)
+
+
 class TestLimits:
     def test_an_event_is_measured_as_it_stands(self) -> None:
         text = json.dumps(TRACK)
@@ -73,14 +103,20 @@ class TestLimits:
         assert sent(TRACK | {"properties": {"a": "x" * (32_768 - empty)}})[0]
         assert refusal(TRACK | {"properties": {"a": "x" * (32_769 - empty)}}).code == "too_large"
 
-    @pytest.mark.parametrize("levels", [65, 300, 800])
+    @pytest.mark.parametrize("levels", [65, 300, 800, 1_000, 2_500])
     def test_an_event_nests_64_levels(self, levels: int) -> None:
         assert sent(nested(64))[0]
         assert refusal(nested(levels)).code == "too_deep"
 
-    def test_a_batch_that_a_parser_cannot_follow_is_refused_whole(self) -> None:
-        with pytest.raises(Exception, match="too deeply"):
-            sent(TRACK, nested(100_000))
+    def test_an_event_that_no_parser_can_follow_harms_no_other(self) -> None:
+        deep = '{"type": "[\\"{", "a": ' + "[" * 100_000 + '"]"' + "]" * 100_000 + "}"
+        messages, rejected = sent(TRACK, deep, TRACK, max_event=300_000)
+        assert len(messages) == 2
+        assert [(r.index, r.code) for r in rejected] == [(1, "too_deep")]
+
+    def test_a_batch_that_never_closes_what_it_opens_is_refused_whole(self) -> None:
+        with pytest.raises(BadRequest, match="Expecting the end"):
+            decode.batch(('{"batch": [' + '{"a":[' * 50_000 + '"\\').encode())
 
     def test_512_characters_are_counted_as_characters(self) -> None:
         (message,), _ = sent(TRACK | {"userId": "😀" * 512})
@@ -99,9 +135,9 @@ class TestARefusal:
     def test_keeps_what_is_no_json(self) -> None:
         assert refusal('{"type": NaN}').payload == '{"type": NaN}'
 
-    def test_keeps_no_more_than_an_event_may_have(self) -> None:
-        found = refusal(TRACK | {"properties": {"a": "é" * 100}}, max_event=50)
-        assert len(found.payload.encode()) <= 50
+    def test_keeps_all_of_an_event_that_is_too_large(self) -> None:
+        event = TRACK | {"properties": {"a": "é" * 100}}
+        assert json.loads(refusal(event, max_event=50).payload) == event
 
     def test_tells_the_message_id(self) -> None:
         assert refusal({"type": "x", "messageId": "m1"}).mid == "m1"

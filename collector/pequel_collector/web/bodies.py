@@ -1,0 +1,31 @@
+"""Bodies that were not asked for: they are read to their end all the same.
+
+A server drops the connection of a body that nobody reads, often before its client has seen the
+answer; the client then sends again what was refused for good.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from flask import Flask, Response, request
+from werkzeug.exceptions import ClientDisconnected
+
+BLOCK = 65_536
+"""Bytes that are read at a time, and forgotten."""
+
+
+def install(app: Flask, most: int) -> None:
+    """Read what an application has left of a body, but no more than so many bytes."""
+
+    @app.after_request
+    def read_to_the_end(response: Response) -> Response:
+        with suppress(ClientDisconnected):  # then nobody waits for the answer either
+            _read(most)
+        return response
+
+
+def _read(most: int) -> None:
+    left = most
+    while left > 0 and (found := request.stream.read(min(left, BLOCK))):
+        left -= len(found)
