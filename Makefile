@@ -4,6 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 COLLECTOR := .venv/collector-installed
 ALL := .venv/all-installed
+CLIENTS := tests/clients/node_modules/.installed
 
 .DEFAULT_GOAL := help
 .PHONY: help venv demo test lint format bench clean
@@ -27,8 +28,15 @@ $(ALL): $(COLLECTOR)
 demo: $(COLLECTOR) ## run the demo product (ARGS=--exit stops by itself)
 	@$(BIN)/pequel demo $(ARGS)
 
-test: lint ## check style and types, then run every test (ARGS are pytest's)
+test: lint $(CLIENTS) ## check style and types, then run every test (ARGS are pytest's)
 	$(BIN)/pytest $(ARGS)
+
+# Libraries of others for Node and browsers; without npm the tests of those are skipped.
+$(CLIENTS): tests/clients/package-lock.json
+	@if command -v npm >/dev/null; then \
+	  echo "npm ci --prefix tests/clients" && \
+	  npm ci --prefix tests/clients --no-progress --loglevel=error && touch $@; \
+	else echo "npm is not installed: tests of clients that need it are skipped"; fi
 
 lint: $(ALL) ## check style and types only
 	$(BIN)/ruff format --check .
@@ -43,5 +51,6 @@ bench: $(ALL) ## run the benchmarks: tests/**/bench_*.py
 	$(BIN)/pytest -s -o python_files='bench_*.py' $(ARGS)
 
 clean: ## remove .venv and every cache
+	rm -rf tests/clients/node_modules
 	rm -rf .venv .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
 	find sdk collector tests -type d -name __pycache__ -prune -exec rm -rf {} +

@@ -286,7 +286,7 @@ def event(stored: Stored) -> Answer:
         "type": message.type,
         "event": message.name,
         "userId": message.user_id,
-        "anonymousId": message.anonymous_id,
+        "anonymousId": message.anonymous_id if message.user_id else id_of(message.subject),
         "account": account,
         "timestamp": iso(message.time),
         "received_at": iso(message.received),

@@ -1,6 +1,6 @@
 """The yardstick: a bare Flask app that parses what comes and stores it, and does nothing else.
 
-BARE_DATABASE=bare.db gunicorn -w 2 benchmarks.bare_app:app
+BARE_DATABASE=bare.db gunicorn -w 2 --threads 8 benchmarks.bare_app:app
 """
 
 from __future__ import annotations
@@ -8,25 +8,27 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import threading
 from typing import Any
 
 from flask import Flask, request
 
 app = Flask(__name__)
-_connections: dict[int, sqlite3.Connection] = {}
+_own = threading.local()
 
 
 def _connection() -> sqlite3.Connection:
-    """This process's connection: each commit is on disk when it returns."""
-    if os.getpid() not in _connections:
-        connection = sqlite3.connect(os.environ["BARE_DATABASE"], timeout=30)
-        connection.execute("PRAGMA journal_mode = wal")
-        connection.execute("PRAGMA synchronous = full")
-        connection.execute(
-            "CREATE TABLE IF NOT EXISTS event (mid TEXT, user TEXT, name TEXT, time TEXT, body TEXT)"
+    """This thread's connection: each commit is on disk when it returns."""
+    if not hasattr(_own, "connection"):
+        _own.connection = sqlite3.connect(os.environ["BARE_DATABASE"], timeout=30)
+        _own.connection.execute("PRAGMA journal_mode = wal")
+        _own.connection.execute("PRAGMA synchronous = full")
+        _own.connection.execute(
+            "CREATE TABLE IF NOT EXISTS event"
+            " (mid TEXT, user TEXT, name TEXT, time TEXT, properties TEXT)"
         )
-        _connections[os.getpid()] = connection
-    return _connections[os.getpid()]
+    connection: sqlite3.Connection = _own.connection
+    return connection
 
 
 def _store(events: list[dict[str, Any]]) -> dict[str, int]:

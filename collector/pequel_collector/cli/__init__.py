@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-EXTRA = {"click", "flask", "gunicorn", "marshmallow", "msgspec", "sqlite_utils"}
+EXTRA = {"click", "flask", "granian", "marshmallow", "msgspec", "sqlite_utils"}
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from ..bootstrap import open_collector
+from ..errors import BadRequest
 from .options import NAMES, example, settings_from, settings_options
 
 
@@ -23,10 +24,12 @@ def serve(**given: Any) -> None:
     was accepted, then stops. Where definitions have changed, history is replayed under them while
     it serves.
     """
-    from .server import bind, run
+    from .server import bind, is_in_memory, run
 
     settings = settings_from(given)
-    listener = bind(settings.host, settings.port)
+    if settings.workers > 1 and is_in_memory(settings.database):
+        raise BadRequest(f"{settings.workers} workers cannot share a database in memory")
+    listeners = bind(settings.host, settings.port, settings.workers)
     # Opened here once, so that whatever is wrong is said before a worker is started.
     open_collector(settings, replay=False).close()
-    run(settings, listener)
+    run(settings, listeners)
