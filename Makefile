@@ -48,7 +48,7 @@ format: $(ALL) ## lay the code out and repair what can be repaired
 	$(BIN)/ruff format .
 
 bench: $(ALL) ## run the benchmarks: tests/**/bench_*.py
-	$(BIN)/pytest -s -o python_files='bench_*.py' $(ARGS)
+	$(BIN)/pytest -s -o python_files='bench_*.py' -o faulthandler_timeout=0 $(ARGS)
 
 clean: ## remove .venv and every cache
 	rm -rf tests/clients/node_modules

@@ -16,7 +16,7 @@ from oracle.toml import to_toml
 from pequel_collector import history
 from pequel_collector.bootstrap import Collector
 from pequel_collector.collation import unlike
-from pequel_collector.derive import StoreShelf
+from pequel_collector.derive import StoreShelf, settle
 from pequel_collector.errors import BadRequest, NotFound, Unavailable
 from pequel_collector.history import History
 from pequel_collector.model import Lead, lead_id
@@ -124,6 +124,7 @@ def _in_history(key: str, change: Callable[[History], None]) -> Corrupt:
 
     def corrupt(collector: Collector) -> None:
         with collector.store.writing() as tx:
+            settle(tx, collector.ingest.machines)
             found = History(StoreShelf(tx, key), "", tx.histories([key])[key])
             change(found)
             tx.save_histories({key: found.write()})

@@ -9,11 +9,13 @@ import os
 import re
 import shutil
 import sqlite3
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any, ClassVar
 
 from sqlite_utils import Database as Utils
@@ -25,8 +27,14 @@ from .schema import Dialect, Migration, migrations
 from .session import Insertion, Row, Session
 from .texts import encode
 
+if sys.platform != "win32":
+    import fcntl
+
 PATIENCE = 10.0
 """Seconds to wait for another writer."""
+
+GLANCE = 0.0002
+"""Seconds between two looks whether another process has written."""
 
 MEMORY = ":memory:"
 
@@ -85,6 +93,64 @@ class SqliteSession(Session):
         return cursor
 
 
+class Queue:
+    """The processes that want to write a file, one after the other.
+
+    SQLite lets them look again less and less often, so that who has just written mostly writes
+    again. Here they look at an empty file beside it, all of them often. Where there can be none,
+    and on Windows, there is no queue.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._files: dict[int, int | None] = {}
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait for this process's turn, and keep it. Raises Unavailable where it does not come."""
+        file = self._file()
+        if file is None or sys.platform == "win32":
+            yield
+            return
+        self._wait(file)
+        try:
+            yield
+        finally:
+            fcntl.flock(file, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        """Leave the queue."""
+        file = self._files.pop(os.getpid(), None)
+        if file is not None:
+            os.close(file)
+
+    def _wait(self, file: int) -> None:
+        until = monotonic() + PATIENCE
+        while not _is_locked(file):
+            if monotonic() > until:
+                raise Unavailable("another writer takes too long")
+            sleep(GLANCE)
+
+    def _file(self) -> int | None:
+        """The file, opened by this process: a lock belongs to who opened it."""
+        process = os.getpid()
+        if process not in self._files:
+            try:
+                self._files[process] = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+            except OSError:
+                self._files[process] = None
+        return self._files[process]
+
+
+def _is_locked(file: int) -> bool:
+    """Lock a file, if nobody else has; whether that is so."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
 class SqliteFile(Database):
     """A database in a file."""
 
@@ -93,6 +159,7 @@ class SqliteFile(Database):
         self._readers = Pool(lambda: self._connect(_READER))
         self._writer = Pool(lambda: self._connect(_WRITER))
         self._turns: dict[int, threading.Lock] = {}
+        self._queue = Queue(f"{path}-turn")
 
     def migrate(self) -> None:
         """Bring the schema up to date, one process at a time."""
@@ -123,7 +190,10 @@ class SqliteFile(Database):
         if not turn.acquire(timeout=PATIENCE):
             raise Unavailable("another writer takes too long")
         try:
-            with transaction(self._writer, SqliteSession, "BEGIN IMMEDIATE") as session:
+            with (
+                self._queue.turn(),
+                transaction(self._writer, SqliteSession, "BEGIN IMMEDIATE") as session,
+            ):
                 yield session
         finally:
             turn.release()
@@ -132,6 +202,7 @@ class SqliteFile(Database):
         """Release every connection."""
         self._readers.close()
         self._writer.close()
+        self._queue.close()
 
     def _connect(self, *pragmas: str) -> sqlite3.Connection:
         with _temporary():

@@ -71,7 +71,7 @@ class TestACollector:
         collector.close()
 
     def test_is_ready_while_its_store_answers(self, collector: Collector) -> None:
-        assert collector.ready()
+        assert collector.trouble() is None
 
     def test_lets_go_of_its_store_when_it_cannot_be_made(
         self, monkeypatch: pytest.MonkeyPatch

@@ -25,8 +25,8 @@ from pequel_collector.ports import (
 from pequel_collector.store import open_store
 
 TABLES = (
-    "event", "posting", "trait", "block", "link", "person", "history", "sealed_page", "cell", "due",
-    "tally", "lead", "change",
+    "event", "posting", "trait", "block", "link", "person", "history", "lagging", "sealed_page",
+    "cell", "due", "tally", "lead", "change",
 )  # fmt: skip
 EVERYONE = ["u:ada", "u:bob", "u:é", "u:x", "a:v1", "g:acme", "g:globex", "g:x"]
 SENDERS = ["u:ada", "u:bob", "u:é", "a:v1"]

@@ -192,6 +192,36 @@ def test_writers_in_two_processes_fill_the_same_blocks(
     assert blocks(store) == dict.fromkeys(range(1, 11), 4)
 
 
+def test_writers_in_two_processes_wait_for_each_other(
+    open_again: Callable[[], Store], message: MakeMessage
+) -> None:
+    """In turn, and none of them in vain: as many as one has, the other has."""
+    stores = [open_again(), open_again()]
+    order: list[int] = []
+
+    def write(number: int) -> None:
+        for i in range(30):
+            with stores[number].writing() as tx:
+                tx.append([message(f"m{number}-{i:02}")])
+                order.append(number)
+
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(write, range(2)))
+    assert sorted(order) == [0] * 30 + [1] * 30
+    assert len(mids_of(stores[0])) == 60
+
+
+def test_a_file_that_nothing_can_be_laid_beside_is_written_all_the_same(
+    tmp_path: Path, message: MakeMessage
+) -> None:
+    (tmp_path / "pequel.db-turn").mkdir()
+    store = open_store(f"sqlite:///{tmp_path / 'pequel.db'}")
+    with store.writing() as tx:
+        tx.append([message("m1")])
+    assert mids_of(store) == ["m1"]
+    store.close()
+
+
 def test_a_forked_process_has_connections_of_its_own(store: Store, message: MakeMessage) -> None:
     with store.writing() as tx:
         tx.append([message("before")])
