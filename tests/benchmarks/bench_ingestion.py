@@ -55,8 +55,8 @@ def bare(folder: Path) -> Iterator[int]:
     port = free_port()
     process = subprocess.Popen(
         [
-            sys.executable, "-m", "gunicorn", "-w", "2", "--threads", "8", "-b", f"127.0.0.1:{port}",
-            "--log-level", "error", "benchmarks.bare_app:app",
+            sys.executable, "-m", "gunicorn", "-w", "2", "--threads", "8",
+            "-b", f"127.0.0.1:{port}", "--log-level", "error", "benchmarks.bare_app:app",
         ],
         env=os.environ | {"BARE_DATABASE": str(folder / "bare.db"), "PYTHONPATH": _tests()},
     )  # fmt: skip
