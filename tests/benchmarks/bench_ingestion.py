@@ -26,6 +26,8 @@ from .load import Run, request, send
 
 BATCHES, SINGLES, ROUNDS, CONNECTIONS = 600, 6_000, 3, 16
 KEY = KEYS["PEQUEL_WRITE_KEY"]
+LONG = 25
+"""Seconds at half of the peak: long enough for what happens every 16,384 events to happen."""
 
 
 class Stream:
@@ -128,7 +130,7 @@ def test_ingestion_beside_a_bare_app(tmp_path: Path) -> None:
         for kind, events in (("batches", marking.BATCH), ("singles", 1)):
             _compare(kind, middle, events)
         half = middle["singles", "collector"] / 2
-        requests = stream.singles(int(half * 5))
+        requests = stream.singles(int(half * LONG))
         waits = {name: send(port, requests, CONNECTIONS, half) for name, port in ports.items()}
         _compare_waits(waits, half)
 
