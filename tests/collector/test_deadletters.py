@@ -11,6 +11,7 @@ import pytest
 from pequel_collector.bootstrap import Collector, open_collector
 from pequel_collector.config import Settings
 from pequel_collector.deadletters import DeadLetters, Summary
+from pequel_collector.importing import Import, Line
 from pequel_collector.ports import RefusedFilter
 from pequel_collector.rules.reader import read_catalogue
 from pequel_collector.web.app import create_app
@@ -135,6 +136,16 @@ class TestARefusedEvent:
         summary = take_in(collector, SMALL)
         assert summary.refused == {"too_large": 1, "bad_timestamp": 1, "not_an_object": 1}
         assert rejected(collector) == before
+
+    @pytest.mark.parametrize("line", [b"junk", b"\xff\xfe", b'{"a":', b"\0", b"5", b"[" * 3000])
+    def test_that_is_no_event_at_all_stays_and_harms_no_other(
+        self, collector: Collector, line: bytes
+    ) -> None:
+        imported = Import(collector.ingest.accept, collector.settings, collector.clock)
+        imported.run([Line(1, line)])
+        send(collector, event("m1", "x" * 400))
+        summary = take_in(collector)
+        assert (summary.read, summary.stored, summary.refused.total()) == (2, 1, 1)
 
     def test_is_chosen_by_its_reason(self, collector: Collector) -> None:
         send(collector, event("m1", "x" * 400), event("m2", timestamp="when?"))

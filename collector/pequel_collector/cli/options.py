@@ -14,6 +14,14 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 # A process list shows what is on a command line, so keys are given in the environment only.
 SECRET = ("write_key", "read_key", "admin_key")
+RANGES = {
+    "port": (0, 65_535),
+    "min_free": (0, None),
+    "rate_limit": (0, None),
+    "monthly_quota": (0, None),
+}
+"""The least and the most of a number; of others the least is 1."""
+
 NAMES = tuple(setting.name for setting in SETTINGS if setting.name not in SECRET)
 
 
@@ -53,5 +61,5 @@ def _type(setting: Setting) -> click.ParamType[Any]:
     if setting.name == "config":  # only its default may be missing
         return click.Path(exists=True, dir_okay=False)
     if isinstance(setting.default, int):
-        return click.IntRange(min=0 if setting.name == "port" else 1)
+        return click.IntRange(*RANGES.get(setting.name, (1, None)))
     return click.STRING

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import get_args
 
 from flask import Request
+from werkzeug.exceptions import NotFound
 
 from ..wire.event import EventType
 
@@ -41,5 +42,5 @@ _ROOTS = ("/sdk/", "/beacon/", "/pixel/", "/api/s/", "/v1/projects/")
 def is_for_one(request: Request) -> bool:
     """Whether a request is for a door, or looks for one where there is none."""
     path = request.path
-    is_lost = request.url_rule is None and request.method == "POST"
+    is_lost = request.method == "POST" and isinstance(request.routing_exception, NotFound)
     return is_lost or path.startswith(_ROOTS) or path.rstrip("/") in _PATHS

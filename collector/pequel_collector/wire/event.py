@@ -12,6 +12,7 @@ from ..model import JSON
 EventType = Literal["track", "identify", "group", "page", "screen", "alias"]
 
 Code = Literal[
+    "bad_json",
     "not_an_object",
     "bad_value",
     "missing_field",

@@ -72,7 +72,10 @@ def normalise_again(
     """
     envelope = refusals.as_it_came(payload, around)
     arrival = Arrival(received, settings, new_id, envelope, _sent(envelope.sent_at))
-    return message(envelope.events[0], arrival)
+    try:
+        return message(envelope.events[0], arrival)
+    except ValueError as error:  # a line of a file may have been no JSON at all
+        raise Fault("bad_json", f"no JSON: {error}") from None
 
 
 def message(raw: bytes, arrival: Arrival) -> Message:

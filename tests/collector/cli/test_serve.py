@@ -121,6 +121,27 @@ class TestMistakes:
         assert done.stderr.startswith("pequel: ")
         assert "Traceback" not in done.stderr
 
+    @pytest.mark.parametrize(
+        ("option", "value", "expected"),
+        [
+            ("--port", "99999", "0<=x<=65535"),
+            ("--port", "-1", "0<=x<=65535"),
+            ("--max-batch", "0", "x>=1"),
+            ("--rate-limit", "-1", "x>=0"),
+        ],
+    )
+    def test_a_number_out_of_range_is_said(
+        self, tmp_path: Path, option: str, value: str, expected: str
+    ) -> None:
+        done = serve(tmp_path, option, value)
+        assert done.returncode == 2
+        assert f"{value} is not in the range {expected}" in done.stderr
+
+    def test_limits_may_be_none(self, tmp_path: Path) -> None:
+        none = {"PEQUEL_RATE_LIMIT": "0", "PEQUEL_MONTHLY_QUOTA": "0", "PEQUEL_MIN_FREE": "0"}
+        with run_server(tmp_path, env=none) as server:
+            assert server.process.poll() is None
+
     def test_a_port_in_use_is_said(self, tmp_path: Path) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]

@@ -37,3 +37,11 @@ def test_importing_it_does_nothing() -> None:
     code = "import pequel_collector.web.app as a; print([n for n in vars(a) if n == 'app'])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("path", ["/v1/pqls", "/v1/users/u1/pql", "/metrics", "/healthz"])
+def test_what_only_answers_questions_has_one_shape_of_error(client: FlaskClient, path: str) -> None:
+    for method in ("POST", "PUT", "DELETE"):
+        answer = client.open(path, method=method)
+        assert answer.status_code == 405
+        assert answer.get_json()["error"]["code"] == "method_not_allowed"
