@@ -15,7 +15,7 @@ from typing import Any
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
-from granian.net import SocketHolder  # type: ignore[attr-defined]
+from granian.net import SocketHolder  # type: ignore[attr-defined]  # not in its stubs
 from granian.server.mp import MPServer, WorkerProcess
 
 from ..config import Settings
@@ -124,19 +124,19 @@ class _Server(MPServer):
         """End the workers; one that was told to stop as well has not failed."""
         if self.interrupt_signal:
             self.interrupt_children.clear()
-        super().shutdown(exit_code)  # type: ignore[no-untyped-call]
+        super().shutdown(exit_code)  # type: ignore[no-untyped-call]  # untyped there
 
     def _heed(self) -> None:
         while signal.sigwait(HEEDED) == signal.SIGHUP:
             for process in (worker.inner for worker in self.wrks):
                 if process.is_alive():
                     os.kill(process.pid, signal.SIGHUP)
-        self.signal_handler_interrupt()  # type: ignore[no-untyped-call]
+        self.signal_handler_interrupt()  # type: ignore[no-untyped-call]  # untyped there
 
     def _init_shared_socket(self) -> None:
         self._sso = None  # workers inherit their socket with what they are to run
 
-    def _spawn_worker(  # type: ignore[override]
+    def _spawn_worker(  # type: ignore[override]  # as Granian calls it
         self, idx: int, target: Any, callback_loader: Any
     ) -> WorkerProcess:
         listener = self.listeners[idx % len(self.listeners)]
