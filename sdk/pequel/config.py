@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from typing import Annotated, Any, NamedTuple, cast
-from urllib.parse import urlsplit
 
 from pequel.errors import ConfigError
 
@@ -24,7 +23,7 @@ class Options(NamedTuple):
     flush_interval: Annotated[
         float, Help("Seconds an event waits for others to be sent along with it.")
     ] = 0.5
-    batch_events: Annotated[int, Help("Events in one request, at most.", least=1)] = 100
+    batch_events: Annotated[int, Help("Events in one request, at most.", least=1)] = 250
     batch_bytes: Annotated[
         int, Help("Bytes of events in one request, at most, before compression.", least=1)
     ] = 475_000
@@ -144,6 +143,8 @@ def _text(value: object) -> str:
 
 
 def _address(host: str) -> str:
+    from urllib.parse import urlsplit  # here, so that an import of the package is quick
+
     parts = urlsplit(host)
     if parts.scheme not in ("http", "https") or not parts.netloc:
         raise ConfigError(f"host must look like {DEFAULT_HOST}, not {host!r}")

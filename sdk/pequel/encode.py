@@ -26,7 +26,7 @@ Nothing raises and nothing is lost for want of a representation:
 | a container below 64 levels | `"<too deep>"` |
 """
 
-import base64
+import binascii
 import json
 import operator
 import os
@@ -80,9 +80,23 @@ def _exact(value: Decimal) -> float:
     return number
 
 
-_fast: Callable[[object], str] = json.JSONEncoder(
-    ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_hook
-).encode
+def _fast_encoder() -> Callable[[object], str]:
+    """The encoder of the standard library, without what it does anew at each call."""
+    make = json.encoder.c_make_encoder  # type: ignore[attr-defined] # typeshed leaves it out
+    if make is None:  # not on every Python
+        encoder = json.JSONEncoder(
+            ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_hook
+        )
+        return encoder.encode
+
+    def fast(value: object) -> str:
+        chunks = make({}, _hook, encode_basestring, None, ":", ",", False, False, False)(value, 0)
+        return "".join(chunks)
+
+    return fast
+
+
+_fast = _fast_encoder()
 
 
 def _careful(value: object) -> bytes:
@@ -192,7 +206,7 @@ def _bytes(value: bytes | bytearray | memoryview) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError:
-        return base64.b64encode(data).decode()
+        return binascii.b2a_base64(data, newline=False).decode()
 
 
 def _set(value: AbstractSet[object]) -> list[object]:

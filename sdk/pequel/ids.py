@@ -23,14 +23,14 @@ class IdMaker:
     def start_afresh(self) -> None:
         """Begin another count under another number, as a forked process has to."""
         self._count = itertools.count(int.from_bytes(self._entropy(_START_BYTES), "big"))
-        self._process = int.from_bytes(self._entropy(4), "big")
+        self._process = self._entropy(4).hex()
 
     def __call__(self, now_ms: int) -> str:
         """A new id for something that happened at this time, in milliseconds since 1970."""
-        ms = max(now_ms, self._latest)
+        ms = max(self._latest, now_ms)
         self._latest = ms
         count = next(self._count)
-        return "%08x-%04x-7%03x-%04x-%04x%08x" % (  # noqa: UP031 - twice as fast as an f-string
+        return "%08x-%04x-7%03x-%04x-%04x%s" % (  # noqa: UP031 - twice as fast as an f-string
             ms >> 16,
             ms & 0xFFFF,
             count >> 30,

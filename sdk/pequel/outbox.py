@@ -66,7 +66,7 @@ class Outbox:
     def book(self) -> list[tuple[bytes, Reason]]:
         """Book what lies in the inbox, unless somebody else is at it."""
         refused: list[tuple[bytes, Reason]] = []
-        while self._inbox and self._door.acquire(blocking=False):
+        while self._inbox and self._door.acquire(False):
             try:
                 self._empty_inbox(refused)
             finally:
@@ -147,27 +147,27 @@ class Outbox:
                 self._admit(item, refused)
 
     def _admit(self, event: bytes, refused: list[tuple[bytes, Reason]]) -> None:
-        reason = self.closed or self._overflow(len(event))
+        size = len(event)
+        queued_bytes = self._bytes_in - self._bytes_out + size
+        reason = self.closed or self._overflow(queued_bytes)
         if reason:
             self._count_refusal(reason)
             refused.append((event, reason))
             return
         self.admitted += 1
-        self._bytes_in += len(event)
+        self._bytes_in += size
         self._ready.append(event)
-        if len(self._ready) in (1, self._options.batch_events) or self._filled(len(event)):
+        filled = 0 <= queued_bytes - self._options.batch_bytes < size
+        if filled or len(self._ready) in (1, self._options.batch_events):
             self._ring()
 
-    def _overflow(self, size: int) -> Reason | None:
+    def _overflow(self, queued_bytes: int) -> Reason | None:
+        """Why an event that would make the queue this long is refused, if it is."""
         full = (
             self.admitted - self.finished >= self._options.max_queue_events
-            or self.queued_bytes + size > self._options.max_queue_bytes
+            or queued_bytes > self._options.max_queue_bytes
         )
         return "queue_full" if full else None
-
-    def _filled(self, size: int) -> bool:
-        """Whether the last event made the bytes of a batch full."""
-        return 0 <= self.queued_bytes - self._options.batch_bytes < size
 
     def _count_refusal(self, reason: Reason) -> None:
         self._refused[reason] = self._refused.get(reason, 0) + 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -47,7 +46,7 @@ class Sender:
         self._options = options
         self._reporter = reporter
         self._clock = clock or Clock()
-        self._jitter = jitter or random.Random().random
+        self._jitter = jitter or _fraction
         self._batches: deque[list[bytes]] = deque()
         self._waiting_since: float | None = None
         self._failures = 0
@@ -169,3 +168,10 @@ class Sender:
         self._outbox.dropped(events, error.reason)
         for event in events:
             self._reporter.dropped(error, event)
+
+
+def _fraction() -> float:
+    """A number from 0 to 1, whatever the application seeds, and different in every process."""
+    import random  # rarely needed, and slow to import
+
+    return random.SystemRandom().random()

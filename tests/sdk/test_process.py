@@ -27,13 +27,14 @@ def run(script, **environ):
 
 
 def test_importing_does_not_import_requests():
-    """Nor start a thread, nor configure logging."""
+    """Nor what is needed later, or never; nor start a thread, nor configure logging."""
     script = """
 import sys, threading, logging
 import pequel
 assert threading.active_count() == 1
 assert not logging.root.handlers
-print([name for name in ("requests", "urllib3") if name in sys.modules])
+late = ("requests", "urllib3", "urllib.parse", "random", "email")
+print([name for name in late if name in sys.modules])
 """
     assert run(script) == ("[]", "")
 
