@@ -9,6 +9,8 @@
 `Client` is the same without a default.
 """
 
+from typing import TYPE_CHECKING
+
 from pequel.client import Client
 from pequel.config import Options
 from pequel.default import (
@@ -22,34 +24,67 @@ from pequel.default import (
     shutdown,
     stats,
     track,
+    tracked,
 )
-from pequel.errors import REASONS, ConfigError, DroppedError, PequelError
+from pequel.errors import (
+    REASONS,
+    ConfigError,
+    DroppedError,
+    NotFoundError,
+    PequelError,
+    ReaderError,
+    UnauthorizedError,
+    UnavailableError,
+)
 from pequel.outbox import Stats
+from pequel.scope import context, current_context, set_context
 from pequel.transport import Outcome, RecordingTransport, Rejection, Transport, Verdict
 from pequel.version import __version__
+
+if TYPE_CHECKING:
+    from pequel.reader import Reader
+else:
+
+    def __getattr__(name: str) -> object:
+        """Bring the reader once it is asked for: who only tracks does not wait for it."""
+        if name != "Reader":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from pequel.reader import Reader
+
+        return Reader
+
 
 __all__ = [
     "REASONS",
     "Client",
     "ConfigError",
     "DroppedError",
+    "NotFoundError",
     "Options",
     "Outcome",
     "PequelError",
+    "Reader",
+    "ReaderError",
     "RecordingTransport",
     "Rejection",
     "Stats",
     "Transport",
+    "UnauthorizedError",
+    "UnavailableError",
     "Verdict",
     "__version__",
     "alias",
     "configure",
+    "context",
+    "current_context",
     "flush",
     "group",
     "identify",
     "page",
     "screen",
+    "set_context",
     "shutdown",
     "stats",
     "track",
+    "tracked",
 ]

@@ -2,10 +2,14 @@
 
 PequelError
 ├── ConfigError     a setting is wrong; raised where the settings are given
-└── DroppedError    an event was dropped; never raised to callers, handed to `on_error`
+├── DroppedError    an event was dropped; never raised to callers, handed to `on_error`
+└── ReaderError     a question was not answered; raised to who asked
+    ├── NotFoundError       the collector has never seen whom it was asked about
+    ├── UnauthorizedError   there may be no reading with this key
+    └── UnavailableError    the collector cannot be reached, or cannot answer now
 """
 
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 Reason = Literal[
     "invalid",  # it lacks what its type needs, or has it in a shape that cannot be used
@@ -45,3 +49,44 @@ class DroppedError(PequelError):
         self.detail = detail
         self.field = field
         self.code = code
+
+
+class ReaderError(PequelError):
+    """A question was not answered.
+
+    Attributes:
+        code: the collector's word for it, such as "bad_parameter"; "no_answer" when none came,
+            "unexpected_answer" when it was not a collector's, "bad_id" when nothing was asked.
+        message: the same for a person to read.
+        status: of the answer, when there was one.
+        details: what the collector says besides, such as the parameter at fault.
+        retry_after: seconds that it asked to wait, if it did.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        status: int | None = None,
+        details: object = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+        self.status = status
+        self.details: dict[str, Any] = dict(details) if isinstance(details, dict) else {}
+        self.retry_after = retry_after
+
+
+class NotFoundError(ReaderError):
+    """The collector has never seen this user or account."""
+
+
+class UnauthorizedError(ReaderError):
+    """The key is unknown, or may not read."""
+
+
+class UnavailableError(ReaderError):
+    """The collector could not be reached, or could not answer now; later it may."""

@@ -1,0 +1,227 @@
+"""A reader asks politely, says what went wrong, and gives up in time."""
+
+import inspect
+import threading
+from datetime import datetime, timedelta, timezone
+from uuid import UUID
+
+import pytest
+import requests
+import responses
+from responses import matchers
+
+import pequel
+from pequel.reader import Reader
+
+HOST = "http://collector.test"
+STATUS = {"subject": {"kind": "user", "id": "u1"}, "is_pql": True, "leads": [], "progress": []}
+NOT_FOUND = {"error": {"code": "not_found", "message": "no user u1", "details": {"id": "u1"}}}
+BUSY = {"error": {"code": "unavailable", "message": "try later", "details": {}}}
+
+
+@pytest.fixture
+def http():
+    with responses.RequestsMock() as mocked:
+        yield mocked
+
+
+@pytest.fixture
+def reader(clock):
+    return Reader("key", HOST, clock=clock, jitter=lambda: 1.0)
+
+
+def asked(http):
+    return [call.request.url.removeprefix(HOST) for call in http.calls]
+
+
+class TestAQuestion:
+    def test_carries_the_key_as_bearer_and_gives_the_answer(self, http, reader):
+        http.get(f"{HOST}/v1/users/u1/pql", json=STATUS)
+        assert reader.pql("u1") == STATUS
+        headers = http.calls[0].request.headers
+        assert headers["Authorization"] == "Bearer key"
+        assert headers["User-Agent"].startswith("pequel-python/")
+
+    def test_can_be_about_an_account(self, http, reader):
+        http.get(f"{HOST}/v1/accounts/acme/pql", json=STATUS)
+        assert reader.account_pql("acme")["is_pql"]
+
+    def test_can_be_about_progress_alone(self, http, reader):
+        http.get(f"{HOST}/v1/users/u1/pql", json={**STATUS, "progress": [{"definition": "d"}]})
+        assert [one["definition"] for one in reader.progress("u1")] == ["d"]
+
+    @pytest.mark.parametrize(
+        ("identity", "path"),
+        [
+            ("a/b c?d#e%", "a%2Fb%20c%3Fd%23e%25"),
+            ("zoë", "zo%C3%AB"),
+            ("half \ud800", "half%20%EF%BF%BD"),
+            ("..", "%2E%2E"),
+            (7, "7"),
+            (UUID(int=1), "00000000-0000-0000-0000-000000000001"),
+        ],
+    )
+    def test_may_be_about_any_id(self, http, reader, identity, path):
+        http.get(f"{HOST}/v1/users/{path}/pql", json=STATUS)
+        reader.pql(identity)
+        assert asked(http) == [f"/v1/users/{path}/pql"]
+
+    @pytest.mark.parametrize("identity", ["", "  ", True, ["u1"], None])
+    def test_about_what_is_no_id_is_not_asked(self, reader, identity):
+        with pytest.raises(pequel.ReaderError) as caught:
+            reader.pql(identity)
+        assert caught.value.code == "bad_id"
+
+    def test_may_go_to_a_collector_below_a_path(self, http):
+        http.get(f"{HOST}/pequel/v1/users/u1/pql", json=STATUS)
+        assert Reader("key", f"{HOST}/pequel/").pql("u1") == STATUS
+
+
+class TestTheList:
+    def test_takes_page_after_page_as_it_is_read(self, http, reader):
+        pages = [([1, 2], "next"), ([3], None)]
+        for leads, cursor in pages:
+            answer = {"data": [{"id": lead} for lead in leads], "next_cursor": cursor}
+            http.get(f"{HOST}/v1/pqls", json=answer)
+        leads = reader.pqls(state="new", page_size=2)
+        assert asked(http) == []
+        assert [next(leads)["id"], next(leads)["id"]] == [1, 2]
+        assert asked(http) == ["/v1/pqls?state=new&limit=2"]
+        assert [lead["id"] for lead in leads] == [3]
+        assert asked(http)[1:] == ["/v1/pqls?state=new&limit=2&cursor=next"]
+
+    def test_takes_times_with_their_zone(self, http, reader):
+        noon = datetime(2026, 3, 1, 12, tzinfo=timezone(timedelta(hours=2)))
+        wanted = {"qualified_from": "2026-03-01T10:00:00.000Z", "account": "7", "limit": "100"}
+        http.get(
+            f"{HOST}/v1/pqls",
+            json={"data": [], "next_cursor": None},
+            match=[matchers.query_param_matcher(wanted)],
+        )
+        assert [*reader.pqls(qualified_from=noon, account=7)] == []
+
+    def test_has_every_filter_of_the_collector(self):
+        """The rest is the reader's business."""
+        from pequel_collector.web.arguments import LeadArguments
+
+        filters = inspect.signature(Reader.pqls).parameters.keys() - {"self", "page_size"}
+        assert filters == LeadArguments().fields.keys() - {"limit", "cursor", "format"}
+
+
+class TestAnError:
+    def test_is_told_apart_by_its_kind_and_keeps_what_was_said(self, http, reader):
+        http.get(f"{HOST}/v1/users/u1/pql", json=NOT_FOUND, status=404)
+        with pytest.raises(pequel.NotFoundError) as caught:
+            reader.pql("u1")
+        error = caught.value
+        assert (error.code, error.status, error.details) == ("not_found", 404, {"id": "u1"})
+        assert "no user u1" in str(error)
+
+    @pytest.mark.parametrize(
+        ("status", "kind"),
+        [(401, pequel.UnauthorizedError), (400, pequel.ReaderError), (500, pequel.ReaderError)],
+    )
+    def test_that_time_does_not_mend_is_raised_at_once(self, http, reader, status, kind):
+        answer = {"error": {"code": "some", "message": "thing", "details": {}}}
+        http.get(f"{HOST}/v1/users/u1/pql", json=answer, status=status)
+        with pytest.raises(pequel.ReaderError) as caught:
+            reader.pql("u1")
+        assert type(caught.value) is kind
+        assert len(http.calls) == 1
+
+    @pytest.mark.parametrize("status", [200, 302, 404])
+    def test_is_what_no_collector_says(self, http, reader, status):
+        """A login page, a redirect to one, somebody else's 404: nobody is said to be unknown."""
+        headers = {"Location": f"{HOST}/login"}
+        http.get(f"{HOST}/v1/users/u1/pql", "<html>", status=status, headers=headers)
+        with pytest.raises(pequel.ReaderError) as caught:
+            reader.pql("u1")
+        assert (type(caught.value), caught.value.code) == (pequel.ReaderError, "unexpected_answer")
+        assert len(http.calls) == 1
+
+    @pytest.mark.parametrize("answer", [{}, {"is_pql": "yes"}, ["is_pql"]])
+    def test_is_json_of_somebody_else(self, http, reader, answer):
+        http.get(f"{HOST}/v1/users/u1/pql", json=answer)
+        with pytest.raises(pequel.ReaderError, match="unexpected_answer"):
+            reader.pql("u1")
+
+
+class TestAskingAgain:
+    def test_helps_over_a_while(self, http, reader, clock):
+        url = f"{HOST}/v1/users/u1/pql"
+        http.get(url, body=requests.ConnectionError("refused"))
+        http.get(url, json=BUSY, status=503, headers={"Retry-After": "2"})
+        http.get(url, json=STATUS)
+        assert reader.pql("u1") == STATUS
+        assert clock.seconds == 0.5 + 2.0
+
+    @pytest.mark.parametrize("failure", [requests.ConnectionError(), requests.ReadTimeout()])
+    def test_ends(self, http, reader, failure):
+        http.get(f"{HOST}/v1/users/u1/pql", body=failure)
+        with pytest.raises(pequel.UnavailableError) as caught:
+            reader.pql("u1")
+        assert (caught.value.code, len(http.calls)) == ("no_answer", 3)
+
+    @pytest.mark.parametrize("status", [429, 503])
+    def test_is_not_done_when_the_wait_would_be_long(self, http, reader, clock, status):
+        http.get(f"{HOST}/v1/users/u1/pql", json=BUSY, status=status, headers={"Retry-After": "60"})
+        with pytest.raises(pequel.UnavailableError) as caught:
+            reader.pql("u1")
+        assert (caught.value.retry_after, clock.seconds) == (60.0, 0.0)
+
+    def test_can_be_switched_off(self, http):
+        http.get(f"{HOST}/v1/users/u1/pql", json=BUSY, status=503)
+        with pytest.raises(pequel.UnavailableError):
+            Reader("key", HOST, max_retries=0).pql("u1")
+        assert len(http.calls) == 1
+
+
+class TestSettings:
+    def test_come_from_the_environment(self, http, monkeypatch):
+        monkeypatch.setenv("PEQUEL_READ_KEY", "from-environment")
+        monkeypatch.setenv("PEQUEL_HOST", HOST)
+        http.get(f"{HOST}/v1/users/u1/pql", json=STATUS)
+        Reader().pql("u1")
+        assert http.calls[0].request.headers["Authorization"] == "Bearer from-environment"
+
+    @pytest.mark.parametrize(
+        "wrong", [{"read_key": " "}, {"host": "127.0.0.1"}, {"timeout": 0}, {"max_retries": -1}]
+    )
+    def test_that_cannot_be_are_an_error(self, monkeypatch, wrong):
+        monkeypatch.delenv("PEQUEL_READ_KEY", raising=False)
+        with pytest.raises(pequel.ConfigError):
+            Reader(**{"read_key": "key", "host": HOST, **wrong})
+
+    def test_a_session_of_ones_own_asks_and_stays_open(self, http):
+        closed = []
+        session = requests.Session()
+        session.headers["X-Team"] = "growth"
+        session.close = lambda: closed.append(True)
+        http.get(f"{HOST}/v1/users/u1/pql", json=STATUS)
+        with Reader("key", HOST, session=session) as reader:
+            reader.pql("u1")
+        assert http.calls[0].request.headers["X-Team"] == "growth"
+        assert closed == []
+
+    def test_a_proxy_of_the_environment_is_used(self, collector, monkeypatch):
+        """The collector here is the proxy, which answers GET with 501."""
+        monkeypatch.setenv("http_proxy", collector.host)
+        with pytest.raises(pequel.ReaderError, match="status 501"):
+            Reader("key", "http://nowhere.test").pql("u1")
+
+
+def test_threads_share_a_reader(http, reader):
+    http.get(f"{HOST}/v1/users/u1/pql", json=STATUS)
+    answers = []
+    threads = [threading.Thread(target=lambda: answers.append(reader.pql("u1"))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == [STATUS] * 8
+
+
+def test_the_package_brings_the_reader_when_it_is_asked_for():
+    assert pequel.Reader is Reader
+    with pytest.raises(AttributeError, match="has no attribute 'reeder'"):
+        pequel.reeder  # noqa: B018 - it is the question that is tested
