@@ -15,7 +15,9 @@ from pequel.http_transport import HttpTransport
 from pequel.message import InvalidMessageError, compose
 from pequel.outbox import Outbox, Stats
 from pequel.reporter import Reporter, logger
+from pequel.scope import filled_in
 from pequel.sender import Sender
+from pequel.tracking import Tracked
 from pequel.worker import Worker
 
 if TYPE_CHECKING:
@@ -25,8 +27,10 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from pequel.errors import Reason
+    from pequel.http_transport import Sessions
     from pequel.message import Data, Id
     from pequel.reporter import OnError
+    from pequel.tracking import Decorator, Properties, Who
     from pequel.transport import Transport
 
     Timestamp: TypeAlias = date | str
@@ -51,6 +55,8 @@ class Client:
         *,
         on_error: OnError | None = None,
         transport: Transport | None = None,
+        session: Sessions | None = None,
+        proxies: Mapping[str, str] | None = None,
         clock: Clock | None = None,
         new_id: Callable[[int], str] = ids.new_id,
         jitter: Callable[[], float] | None = None,
@@ -65,6 +71,9 @@ class Client:
             on_error: called with a `DroppedError` and the message, for each that is dropped.
                 Called once with None for a message when the key turns out to be unknown.
             transport: takes batches in place of HTTP.
+            session: the `requests.Session` that posts, or a function that makes one, called in
+                each process; with your certificates, adapters or hooks.
+            proxies: proxies as `requests` takes them, before those of the environment.
             clock: tells the time and waits, in place of the system's.
             new_id: makes a message's id from its time in milliseconds since 1970.
             jitter: draws numbers from 0 to 1 that spread the tries.
@@ -75,7 +84,7 @@ class Client:
         """
         self.options = config.checked({"write_key": write_key, "host": host, **options})
         self._clock = clock or Clock()
-        self._transport = transport or HttpTransport(self.options, self._clock)
+        self._transport = transport or HttpTransport(self.options, self._clock, session, proxies)
         self._reporter = Reporter(on_error)
         self._new_id = new_id
         self._jitter = jitter
@@ -247,6 +256,30 @@ class Client:
         }
         self._send("alias", fields)
 
+    def tracked(
+        self, event: str, *, properties: Properties = None, user_id: Who = None
+    ) -> Decorator:
+        """Track an event whenever a function has done its work: a decorator.
+
+            @client.tracked("report_exported", properties=lambda report, *_: {"rows": report.rows})
+            def export(report_id): ...
+
+        It is tracked when the function returns, a coroutine function is done, or a generator is
+        exhausted; not when it raises, nor when a generator is left before its end.
+
+        Args:
+            event: what is tracked.
+            properties: what else there is to say, or a function that says it, of the result and
+                the arguments. Where that fails, the event is tracked without.
+            user_id: who did it: the name of an argument, or a function of the result and the
+                arguments; else whom the scope names, see `pequel.context`. Where that fails,
+                nothing is tracked.
+
+        Raises:
+            TypeError: the decorated function has no argument of that name.
+        """
+        return Tracked(self.track, event, properties, user_id)
+
     def flush(self, timeout: float | None = DEFAULT_TIMEOUT) -> bool:
         """Send all that waits now, and wait for it.
 
@@ -275,6 +308,7 @@ class Client:
 
     def _send(self, kind: str, fields: Mapping[str, object]) -> None:
         try:
+            fields = filled_in(kind, fields)
             message = compose(kind, fields, self._clock.now_ms(), self._new_id)
             event = encode(message)
         except InvalidMessageError as error:

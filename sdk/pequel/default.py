@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from functools import partial, update_wrapper
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
-from pequel import config
+from pequel import config, tracking
 from pequel.client import Client
 from pequel.errors import ConfigError
 from pequel.reporter import logger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Mapping
 
+    from pequel.http_transport import Sessions
     from pequel.reporter import OnError
+    from pequel.tracking import Decorator, Properties, Who
     from pequel.transport import Transport
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 _clients: dict[str, Client] = {}
+_put_aside: list[dict[str, Client]] = []  # what was there before each client that stands in
 
 
 def configure(
@@ -29,22 +33,31 @@ def configure(
     *,
     on_error: OnError | None = None,
     transport: Transport | None = None,
+    session: Sessions | None = None,
+    proxies: Mapping[str, str] | None = None,
     **options: Any,
 ) -> Client:
     """Make the default client anew, and return it.
 
     What is not given here is taken from the environment, then from the defaults: `write_key`
     from PEQUEL_WRITE_KEY, `host` from PEQUEL_HOST, and so on for every setting in
-    `pequel.config.Options`. A default client there was before sends what it has and ends.
+    `pequel.config.Options`. The other arguments are those of `Client`. A default client there
+    was before sends what it has and ends.
 
     Raises:
         ConfigError: a setting is unknown or cannot have this value.
     """
     given = {"write_key": write_key, "host": host, **options}
     given = {name: value for name, value in given.items() if value is not None}
-    client = _made({**config.from_environment(os.environ), **given}, on_error, transport)
-    _clients["default"] = client
-    return client
+    parts = {
+        "on_error": on_error,
+        "transport": transport,
+        "session": session,
+        "proxies": proxies,
+    }
+    client = _made({**config.from_environment(os.environ), **given}, **parts)
+    (_put_aside[0] if _put_aside else _clients)["default"] = client
+    return default_client()
 
 
 def default_client() -> Client:
@@ -56,6 +69,23 @@ def default_client() -> Client:
     return client if client is not None else _clients.setdefault("default", _from_environment())
 
 
+@contextmanager
+def stand_in(client: Client) -> Iterator[None]:
+    """Let another client be the default for a block.
+
+    One that is configured meanwhile becomes the default at the end of the outermost such block,
+    so that a test may call the code that configures.
+    """
+    before = _clients.copy()
+    _put_aside.append(before)
+    _clients["default"] = client
+    try:
+        yield
+    finally:
+        _put_aside.pop()
+        _clients.update(before) if before else _clients.clear()
+
+
 def _from_environment() -> Client:
     try:
         return _made(config.from_environment(os.environ))
@@ -64,12 +94,8 @@ def _from_environment() -> Client:
         return Client("")
 
 
-def _made(
-    settings: dict[str, Any],
-    on_error: OnError | None = None,
-    transport: Transport | None = None,
-) -> Client:
-    return Client(**{"write_key": "", **settings}, on_error=on_error, transport=transport)
+def _made(settings: dict[str, Any], **parts: Any) -> Client:
+    return Client(**{"write_key": "", **settings}, **parts)
 
 
 def _on_default(method: Callable[Concatenate[Client, _P], _R]) -> Callable[_P, _R]:
@@ -92,3 +118,8 @@ alias = _on_default(Client.alias)
 flush = _on_default(Client.flush)
 shutdown = _on_default(Client.shutdown)
 stats = _on_default(Client.stats)
+
+
+def tracked(event: str, *, properties: Properties = None, user_id: Who = None) -> Decorator:
+    """Track an event whenever a function has done its work, see `Client.tracked`."""
+    return tracking.Tracked(track, event, properties, user_id)

@@ -12,11 +12,14 @@ from pequel.transport import Outcome, Verdict
 from pequel.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import TypeAlias
 
     import requests
 
     from pequel.config import Options
+
+    Sessions: TypeAlias = "requests.Session | Callable[[], requests.Session]"
 
 _LEVEL = 6
 
@@ -24,13 +27,32 @@ _LEVEL = 6
 class HttpTransport:
     """Posts batches to `{host}/v1/batch`, with the write key as the user of Basic auth."""
 
-    def __init__(self, options: Options, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        options: Options,
+        clock: Clock | None = None,
+        session: Sessions | None = None,
+        proxies: Mapping[str, str] | None = None,
+    ) -> None:
+        """Post with the host, key and timeout of these settings.
+
+        Args:
+            options: the settings of the client.
+            clock: tells the time.
+            session: posts in place of a session of the SDK's own. A function is called in each
+                process that sends. A session is used as it is; in a forked child its connections
+                are closed first, as they are the parent's.
+            proxies: as `requests` takes them; they go before those of the environment.
+        """
         self._url = f"{options.host}/v1/batch"
         key = f"{options.write_key}:".encode()
         self._basic = "Basic " + binascii.b2a_base64(key, newline=False).decode()
         self._timeout = options.timeout
         self._gzip = options.gzip
         self._clock = clock or Clock()
+        self._given = session
+        self._proxies = dict(proxies or {})
+        self._pid = os.getpid()
         self._opened: tuple[int, requests.Session] | None = None
 
     def send(self, events: Sequence[bytes], /) -> Outcome:
@@ -48,12 +70,15 @@ class HttpTransport:
         headers = {"Content-Type": "application/json"}
         if self._gzip:
             body, headers["Content-Encoding"] = _compressed(body), "gzip"
-        return self._session().post(
+        session = self._session()
+        return session.post(
             self._url,
             data=body,
             headers=headers,
             auth=self._authorize,  # as a header, a .netrc would override it
             timeout=self._timeout,
+            proxies=dict(self._proxies),  # a session adds to it
+            verify=None if session.verify is True else session.verify,  # or it gives way to others
             allow_redirects=False,
         )
 
@@ -69,11 +94,20 @@ class HttpTransport:
         """The session of this process: one inherited by a fork would share its connection."""
         pid = os.getpid()
         if self._opened is None or self._opened[0] != pid:
-            self._opened = (pid, _new_session(self._url))
+            self._opened = (pid, self._open(pid))
         return self._opened[1]
 
+    def _open(self, pid: int) -> requests.Session:
+        if self._given is None:
+            return _new_session(self._url, self._proxies)
+        if callable(self._given):
+            return self._given()
+        if pid != self._pid:
+            self._given.close()
+        return self._given
 
-def _new_session(url: str) -> requests.Session:
+
+def _new_session(url: str, proxies: dict[str, str]) -> requests.Session:
     """A session that has read proxies and certificates from the environment once, for good.
 
     To read them at every request would take a quarter of its time.
@@ -82,7 +116,7 @@ def _new_session(url: str) -> requests.Session:
 
     session = requests.Session()
     session.headers["User-Agent"] = f"pequel-python/{__version__}"
-    found = session.merge_environment_settings(url, {}, None, None, None)
+    found = session.merge_environment_settings(url, dict(proxies), None, None, None)
     session.proxies, session.verify = found["proxies"], found["verify"]
     session.trust_env = False
     return session

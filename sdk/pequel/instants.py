@@ -16,6 +16,16 @@ def _to_the_second(second: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
 
 
+def from_text(text: str) -> str:
+    """A time given as text, in UTC where it has another offset; what else it may be is left."""
+    if text[-6:-5] not in ("+", "-"):
+        return text
+    try:
+        return from_datetime(datetime.fromisoformat(text))
+    except (ValueError, OverflowError):
+        return text  # for the collector to judge
+
+
 def from_datetime(moment: datetime) -> str:
     """The text of a datetime; one without a time zone is taken as UTC.
 

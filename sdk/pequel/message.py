@@ -72,9 +72,9 @@ def mapping(field: str, value: object) -> dict[Any, Any]:
 
 
 def moment(field: str, value: object) -> str | None:
-    """A time as text, from a date, or from text which is passed as it is unless it is blank."""
+    """A time as text, from a date, or from text, which is passed as it is but for its offset."""
     if isinstance(value, str):
-        return value if value.strip() else None
+        return instants.from_text(value) if value.strip() else None
     if not isinstance(value, date):
         raise InvalidMessageError(field, f"{field} must be a time, not {_kind(value)}")
     try:

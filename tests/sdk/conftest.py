@@ -3,7 +3,10 @@
 import gzip
 import json
 import threading
+import time
+from collections import deque
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import NamedTuple
 
 import pytest
 
@@ -128,14 +131,32 @@ def no_default(monkeypatch):
     monkeypatch.setattr(default, "_clients", {})
 
 
+class Request(NamedTuple):
+    """What arrived, and when, in seconds."""
+
+    at: float
+    path: str
+    headers: dict
+    body: dict
+
+
 class Collector(ThreadingHTTPServer):
-    """Accepts every batch, and remembers it."""
+    """Accepts every batch, and remembers it.
+
+    Attributes:
+        answers: what to answer instead, one for each request: status, headers, body.
+        requests: all that arrived; `batches` and `events` are what was accepted of it.
+        now: tells the seconds.
+    """
 
     daemon_threads = True
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.host = f"http://127.0.0.1:{self.server_port}"
+        self.answers = deque()
+        self.requests = []
+        self.now = time.monotonic
         self.batches = []
         self.connections = set()
 
@@ -152,15 +173,23 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         if self.headers.get("Content-Encoding") == "gzip":
             body = gzip.decompress(body)
-        batch = json.loads(body)["batch"]
-        self.server.batches.append(batch)
+        body = json.loads(body)
+        request = Request(self.server.now(), self.path, dict(self.headers), body)
+        self.server.requests.append(request)
         self.server.connections.add(self.client_address)
-        self._answer({"success": True, "accepted": len(batch), "duplicates": 0, "rejected": []})
+        if self.server.answers:
+            self._answer(*self.server.answers.popleft())
+            return
+        batch = body["batch"]
+        self.server.batches.append(batch)
+        receipt = {"success": True, "accepted": len(batch), "duplicates": 0, "rejected": []}
+        self._answer(200, {}, receipt)
 
-    def _answer(self, answer):
-        data = json.dumps(answer).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
+    def _answer(self, status, headers, answer):
+        data = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
+        self.send_response(status)
+        for name, value in {"Content-Type": "application/json", **headers}.items():
+            self.send_header(name, value)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)

@@ -118,12 +118,16 @@ def test_what_is_no_mapping_is_refused(field, value):
             "2026-03-01T08:00:00.000Z",
         ),
         (dt.date(2026, 3, 1), "2026-03-01T00:00:00.000Z"),
-        ("2026-03-01T10:00:00+05:30", "2026-03-01T10:00:00+05:30"),
+        ("2026-03-01T10:00:00+05:30", "2026-03-01T04:30:00.000Z"),
+        ("2026-03-01T10:00:00.123456-08:00", "2026-03-01T18:00:00.123Z"),
+        ("2026-03-01T10:00:00", "2026-03-01T10:00:00"),
+        ("0001-01-01T00:00:00+05:30", "0001-01-01T00:00:00+05:30"),
+        ("one fine day+03:00", "one fine day+03:00"),
         (" ", "2026-03-01T10:00:00.000Z"),
     ],
 )
 def test_a_timestamp_is_in_utc(given, expected):
-    """Aware times are converted, naive ones are UTC, text is passed as it is."""
+    """Aware times are converted, naive ones are UTC; text without an offset is passed as it is."""
     assert track(timestamp=given)["timestamp"] == expected
 
 

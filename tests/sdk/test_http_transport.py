@@ -2,17 +2,22 @@
 
 import base64
 import gzip
+import io
 import json
+import os
 
 import pytest
 import requests
 import responses
+from requests.adapters import HTTPAdapter
 
+import pequel
 from pequel import Verdict
 from pequel.config import checked
 from pequel.http_transport import HttpTransport
 
 URL = "http://collector.test/v1/batch"
+SETTINGS = {"write_key": "key", "host": "http://collector.test/"}
 RECEIPT = {"success": True, "accepted": 2}
 EVENTS = [b'{"n":1}', '{"n":"ü"}'.encode()]
 
@@ -28,8 +33,7 @@ def make(clock):
     """Makes transports to the staged collector."""
 
     def transport(**options):
-        settings = {"write_key": "key", "host": "http://collector.test/", **options}
-        return HttpTransport(checked(settings), clock)
+        return HttpTransport(checked({**SETTINGS, **options}), clock)
 
     return transport
 
@@ -109,3 +113,117 @@ def test_the_connection_is_kept(make, collector):
         assert transport.send(EVENTS).verdict is Verdict.DELIVERED
     assert len(collector.batches) == 5
     assert len(collector.connections) == 1
+
+
+class Recorder(HTTPAdapter):
+    """Accepts everything, and notes with which proxies and certificates it was asked."""
+
+    def __init__(self):
+        super().__init__()
+        self.asked = []
+
+    def send(self, request, proxies=None, verify=None, **_):
+        self.asked.append((dict(proxies or {}), verify, request))
+        answer = requests.Response()
+        answer.status_code, answer.raw = 200, io.BytesIO(json.dumps(RECEIPT).encode())
+        return answer
+
+
+@pytest.fixture
+def recorder(monkeypatch):
+    """Stands in for the network behind every session."""
+    for name in (
+        "http_proxy",
+        "https_proxy",
+        "no_proxy",
+        "all_proxy",
+        "requests_ca_bundle",
+        "curl_ca_bundle",
+    ):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    made = Recorder()
+    monkeypatch.setattr(requests.Session, "get_adapter", lambda _self, url: made)
+    return made
+
+
+def test_proxies_and_certificates_of_the_environment_are_used(make, recorder, monkeypatch):
+    """As they were when the process first sent."""
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.test:3128")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/certificates.pem")
+    assert make().send(EVENTS).verdict is Verdict.DELIVERED
+    [(proxies, verify, _)] = recorder.asked
+    assert proxies["http"] == "http://proxy.test:3128"
+    assert verify == "/certificates.pem"
+
+
+def test_the_environment_can_keep_a_host_from_its_proxies(make, recorder, monkeypatch):
+    """As everything else that heeds NO_PROXY."""
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.test:3128")
+    monkeypatch.setenv("NO_PROXY", "collector.test")
+    make().send(EVENTS)
+    assert "http" not in recorder.asked[0][0]
+
+
+def test_proxies_that_are_given_go_first(clock, recorder, monkeypatch):
+    """Also with a session of the application's own."""
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.test:3128")
+    given = {"http": "http://other.test:3128"}
+    for session in (None, requests.Session()):
+        HttpTransport(checked(SETTINGS), clock, session, given).send(EVENTS)
+    assert [proxies["http"] for proxies, _, _ in recorder.asked] == ["http://other.test:3128"] * 2
+    assert given == {"http": "http://other.test:3128"}
+
+
+def test_a_session_of_the_application_is_used(clock, recorder, monkeypatch):
+    """With its headers, its certificates before all others, and the key of the client."""
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/certificates.pem")
+    session = requests.Session()
+    session.headers["X-Team"] = "growth"
+    session.verify = "/own.pem"
+    HttpTransport(checked(SETTINGS), clock, session).send(EVENTS)
+    [(_, verify, request)] = recorder.asked
+    assert verify == "/own.pem"
+    assert request.headers["X-Team"] == "growth"
+    assert request.headers["Authorization"].startswith("Basic ")
+
+
+def test_a_function_makes_a_session_for_each_process(clock, recorder, monkeypatch):
+    """Called once in each, when it first sends."""
+    made = []
+
+    def session():
+        made.append(requests.Session())
+        return made[-1]
+
+    transport = HttpTransport(checked(SETTINGS), clock, session)
+    assert not made
+    transport.send(EVENTS)
+    transport.send(EVENTS)
+    assert len(made) == 1
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    transport.send(EVENTS)
+    assert len(made) == 2
+
+
+def test_a_session_that_comes_along_with_a_fork_is_closed_first(clock, recorder, monkeypatch):
+    """The connections it holds are the parent's."""
+    session = requests.Session()
+    closed = []
+    monkeypatch.setattr(session, "close", lambda: closed.append(1))
+    transport = HttpTransport(checked(SETTINGS), clock, session)
+    transport.send(EVENTS)
+    assert closed == []
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    transport.send(EVENTS)
+    transport.send(EVENTS)
+    assert closed == [1]
+
+
+def test_a_session_that_cannot_be_made_is_tried_again(clock):
+    """The call that tracks does not notice."""
+    client = pequel.Client("key", clock=clock, session=lambda: 1 / 0, max_retries=2)
+    client.track("u1", "e")
+    assert client.flush(None) is False
+    assert client.stats().dropped_by_reason == {"retries_exhausted": 1}
+    client.shutdown(None)
