@@ -88,21 +88,23 @@ class Outcome:
         if not self._opened or len(self._batches) == 1:
             yield from (0 for _ in self._opened)
             return
-        latest, at = self._latest()
+        latest, at = self._latest({lead.subject for lead in self._opened})
         for lead in self._opened:
             last = latest.get(lead.subject, len(self._batches) - 1)
             yield at.get((lead.subject, lead.qualified_at), last)
 
-    def _latest(self) -> tuple[dict[str, int], dict[tuple[str, int], int]]:
-        """The last batch with a new message of each subject, and of it at each time."""
-        place_of = {id(m): place for place, b in enumerate(self._batches) for m in b.messages}
-        placed = sorted((place_of[id(s.message)], n) for n, s in enumerate(self._fresh))
+    def _latest(
+        self, subjects: Collection[str]
+    ) -> tuple[dict[str, int], dict[tuple[str, int], int]]:
+        """The last batch with a new message of each of these subjects, and of it at each time."""
+        fresh = {id(stored.message): stored for stored in self._fresh}
         latest: dict[str, int] = {}
         at: dict[tuple[str, int], int] = {}
-        for place, number in placed:
-            stored = self._fresh[number]
-            for subject in _subjects(stored):
-                latest[subject] = at[subject, stored.message.time] = place
+        for place, batch in enumerate(self._batches):
+            for stored in filter(None, map(fresh.get, map(id, batch.messages))):
+                for subject in _subjects(stored):
+                    if subject in subjects:
+                        latest[subject] = at[subject, stored.message.time] = place
         return latest, at
 
 

@@ -108,18 +108,23 @@ class SqlReading(Reading):
     # -- who is who ------------------------------------------------------------------------
 
     def persons(self, ids: Collection[str]) -> dict[str, str]:
-        if self._has_persons is None:
-            [(found,)] = self._session.run(sql.ANY_PERSON)
-            self._has_persons = bool(found)
-        if not self._has_persons:
+        if not self._anybody_is_linked():
             return {}
         return {bare(id_): bare(person) for id_, person in self._session.run_for(sql.PERSONS, ids)}
 
     def ids_of(self, persons: Collection[str]) -> dict[str, list[str]]:
         linked: dict[str, list[str]] = {person: [] for person in persons}
-        for person, id_ in self._session.run_for(sql.IDS_OF, linked):
+        found = self._session.run_for(sql.IDS_OF, linked) if self._anybody_is_linked() else ()
+        for person, id_ in found:
             linked[bare(person)].append(bare(id_))
         return {person: [person, *sorted(ids)] for person, ids in linked.items()}
+
+    def _anybody_is_linked(self) -> bool:
+        """Whether any id is another person's: where none is, nobody need be looked for."""
+        if self._has_persons is None:
+            [(found,)] = self._session.run(sql.ANY_PERSON)
+            self._has_persons = bool(found)
+        return self._has_persons
 
     def links(self, ids: Collection[str]) -> list[Link]:
         found = map(rows.to_link, self._session.run_for(sql.LINKS, ids))

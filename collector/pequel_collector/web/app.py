@@ -7,6 +7,7 @@ from flask import Flask
 from . import bodies, cors, definitions, errors, health, ingest, lint, metrics, proof, query
 from .collector import Collector
 from .paths import Rest
+from .shortcut import Shortcut
 
 PARTS = (ingest, query, proof, definitions, lint, health, metrics)
 """Every part of the API; each has a ``blueprint`` over a collector."""
@@ -24,4 +25,5 @@ def create_app(collector: Collector) -> Flask:
     bodies.install(app, most=2 * collector.settings.max_body)
     for part in PARTS:
         app.register_blueprint(part.blueprint(collector))
+    app.wsgi_app = Shortcut(app.wsgi_app, collector, app.logger)  # type: ignore[method-assign]
     return app

@@ -7,6 +7,7 @@ answer; the client then sends again what was refused for good.
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import IO
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import ClientDisconnected
@@ -20,12 +21,13 @@ def install(app: Flask, most: int) -> None:
 
     @app.after_request
     def read_to_the_end(response: Response) -> Response:
-        with suppress(ClientDisconnected):  # then nobody waits for the answer either
-            _read(most)
+        exhaust(request.stream, most)
         return response
 
 
-def _read(most: int) -> None:
+def exhaust(stream: IO[bytes], most: int) -> None:
+    """Read what is left of a body, but no more than so many bytes."""
     left = most
-    while left > 0 and (found := request.stream.read(min(left, BLOCK))):
-        left -= len(found)
+    with suppress(ClientDisconnected):  # then nobody waits for the answer either
+        while left > 0 and (found := stream.read(min(left, BLOCK))):
+            left -= len(found)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask, Response, request
 
 from . import doors
+from .sent import Named
 
 DAY = "86400"
 
@@ -14,23 +15,27 @@ def install(app: Flask) -> None:
 
     @app.after_request
     def allow(response: Response) -> Response:
-        return _allow(response) if doors.is_for_one(request) else response
-
-
-def _allow(response: Response) -> Response:
-    """Let the page that asks send what it asks to send, and read when to try again."""
-    headers = response.headers
-    headers.add("Vary", "Origin")
-    origin = request.headers.get("Origin")
-    if origin is None:
+        if doors.is_for_one(request):
+            for name, value in allowances(request.headers, request.method):
+                response.headers.add(name, value)
         return response
-    headers["Access-Control-Allow-Origin"] = origin
-    headers["Access-Control-Allow-Credentials"] = "true"
-    headers["Access-Control-Expose-Headers"] = "Retry-After"
-    if request.method == "OPTIONS":
-        headers["Access-Control-Allow-Methods"] = "GET, POST, OPTIONS"
-        headers["Access-Control-Max-Age"] = DAY
-        wanted = request.headers.get("Access-Control-Request-Headers")
+
+
+def allowances(headers: Named, method: str) -> list[tuple[str, str]]:
+    """Headers that let the page that asks send what it asks to, and read when to try again."""
+    allowed = [("Vary", "Origin")]
+    origin = headers.get("Origin")
+    if origin is None:
+        return allowed
+    allowed += [
+        ("Access-Control-Allow-Origin", origin),
+        ("Access-Control-Allow-Credentials", "true"),
+        ("Access-Control-Expose-Headers", "Retry-After"),
+    ]
+    if method == "OPTIONS":
+        allowed.append(("Access-Control-Allow-Methods", "GET, POST, OPTIONS"))
+        allowed.append(("Access-Control-Max-Age", DAY))
+        wanted = headers.get("Access-Control-Request-Headers")
         if wanted is not None:
-            headers["Access-Control-Allow-Headers"] = wanted
-    return response
+            allowed.append(("Access-Control-Allow-Headers", wanted))
+    return allowed

@@ -7,11 +7,10 @@ import binascii
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
-from flask import Request
-
 from ..errors import Unauthorized
 from ..model import Key
 from .collector import Finds
+from .sent import Carries
 
 WRITERS = frozenset({"write", "admin"})
 READERS = frozenset({"read", "admin"})
@@ -25,7 +24,7 @@ class Claim(NamedTuple):
     is_key: bool
 
 
-def of_writer(request: Request, keys: Finds) -> Key | None:
+def of_writer(request: Carries, keys: Finds) -> Key | None:
     """The key outside of the body: of Authorization, ``X-Write-Key`` or ``?writeKey=``.
 
     None where the body has to say. Raises Unauthorized. An Authorization header that holds no key
@@ -38,7 +37,7 @@ def of_writer(request: Request, keys: Finds) -> Key | None:
     return None if token is None else require(keys, token, WRITERS)
 
 
-def of_body(request: Request, keys: Finds, token: str | None) -> Key:
+def of_body(request: Carries, keys: Finds, token: str | None) -> Key:
     """The key of a token in a body, which counts where no other place has one.
 
     Raises Unauthorized, with what is wrong with the Authorization header if there is no token.
@@ -47,15 +46,15 @@ def of_body(request: Request, keys: Finds, token: str | None) -> Key:
     return require(keys, token or (claim.token if claim else None), WRITERS)
 
 
-def of_anybody(request: Request) -> str | None:
+def of_anybody(request: Carries) -> str | None:
     """A token outside of the body, whatever it may be worth."""
     claim = _authorization(request)
     return claim.token if claim else _elsewhere(request)
 
 
-def of_reader(request: Request) -> str | None:
+def of_reader(request: Carries) -> str | None:
     """The token of an Authorization header: a bearer, or the user of a Basic one."""
-    scheme, _, rest = request.headers.get("Authorization", "").strip().partition(" ")
+    scheme, _, rest = (request.headers.get("Authorization") or "").strip().partition(" ")
     match scheme.lower():
         case "bearer":
             return rest.strip() or None
@@ -79,9 +78,9 @@ def require(keys: Finds, token: str | None, kinds: Collection[str]) -> Key:
     return key
 
 
-def _authorization(request: Request) -> Claim | None:
+def _authorization(request: Carries) -> Claim | None:
     """What an Authorization header of a client that sends events holds."""
-    scheme, _, rest = request.headers.get("Authorization", "").strip().partition(" ")
+    scheme, _, rest = (request.headers.get("Authorization") or "").strip().partition(" ")
     rest = rest.strip()
     if not rest or scheme.lower() not in ("bearer", "basic"):
         return None
@@ -94,7 +93,7 @@ def _authorization(request: Request) -> Claim | None:
     return Claim(decoded.removesuffix(":").strip(), is_key=True) if user else None
 
 
-def _elsewhere(request: Request) -> str | None:
+def _elsewhere(request: Carries) -> str | None:
     places = (request.headers.get("X-Write-Key"), request.args.get("writeKey"))
     return next((place.strip() for place in places if place and place.strip()), None)
 

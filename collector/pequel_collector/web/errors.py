@@ -29,6 +29,7 @@ RETRY_AFTER = "2"
 INGEST = "ingest"
 """The part of the application that takes events in."""
 
+_INTERNAL = "something went wrong here, not with the request"
 _CODES = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 
 
@@ -44,11 +45,30 @@ def refusal(code: str, message: str) -> dict[str, object]:
     return {"success": False, "error": message, "code": code, "message": message}
 
 
+def refused(error: Exception) -> Response:
+    """The answer to a request with events that is refused as a whole, for whatever reason."""
+    if isinstance(error, errors.PequelError) and (status := _status(error)) is not None:
+        return _explained(error, status, answer(refusal(error.code, error.message), status))
+    if isinstance(error, HTTPException):
+        status = error.code or 500
+        return answer(refusal(_CODES.get(status, "http"), str(error.description)), status)
+    return answer(refusal("internal", _INTERNAL), 500)
+
+
 def _known(error: errors.PequelError) -> Response:
-    status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), None)
+    status = _status(error)
     if status is None:
         return _unknown(error)
     response = _answer(status, error.code, error.message, error.details)
+    return _explained(error, status, response)
+
+
+def _status(error: errors.PequelError) -> int | None:
+    return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), None)
+
+
+def _explained(error: errors.PequelError, status: int, response: Response) -> Response:
+    """An answer with the headers that say what can be done about an error."""
     if status in (429, 503):
         response.headers["Retry-After"] = str(error.details.get("retry_after", RETRY_AFTER))
     if status == 401:
@@ -67,7 +87,7 @@ def _http(error: HTTPException) -> Response:
 
 def _unknown(error: Exception) -> Response:
     current_app.logger.error("%s %s failed", request.method, request.path, exc_info=error)
-    return _answer(500, "internal", "something went wrong here, not with the request", {})
+    return _answer(500, "internal", _INTERNAL, {})
 
 
 def _answer(status: int, code: str, message: str, details: dict[str, object]) -> Response:

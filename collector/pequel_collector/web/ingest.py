@@ -18,6 +18,7 @@ from . import credentials, doors, pixel, startup
 from .answers import answer
 from .collector import Collector
 from .errors import INGEST, refusal
+from .sent import Sent
 from .taking import take
 
 
@@ -39,16 +40,28 @@ def _handler(
     collector: Collector, new_id: Callable[[], str], type_: EventType | None = None
 ) -> Callable[[], Response]:
     def handle() -> Response:
-        received = collector.clock()
-        key = credentials.of_writer(request, collector.keys)
-        envelope = _envelope(collector, type_, key)
-        key = key or credentials.of_body(request, collector.keys, decode.write_key(envelope))
-        messages, rejected = normalise(envelope, collector.settings, received, new_id)
-        if rejected and request.headers.get("X-Strict-Mode") == "1":
-            return answer(_strict(rejected), 400)
-        return answer(_receipt(take(collector, messages, rejected, key), key))
+        status, data = receive(collector, new_id, Sent(request.environ, request.stream), type_)
+        return answer(data, status)
 
     return handle
+
+
+def receive(
+    collector: Collector, new_id: Callable[[], str], sent: Sent, type_: EventType | None
+) -> tuple[int, dict[str, Any]]:
+    """Take in what a request brings; the status and the data of its answer.
+
+    ``type_`` is what its path says of its one event; without, it brings several. Raises
+    PequelError for a request that is refused as a whole.
+    """
+    received = collector.clock()
+    key = credentials.of_writer(sent, collector.keys)
+    envelope = _envelope(collector, sent, type_, key)
+    key = key or credentials.of_body(sent, collector.keys, decode.write_key(envelope))
+    messages, rejected = normalise(envelope, collector.settings, received, new_id)
+    if rejected and sent.headers.get("X-Strict-Mode") == "1":
+        return 400, _strict(rejected)
+    return 200, _receipt(take(collector, messages, rejected, key), key)
 
 
 def _drop() -> Response:
@@ -56,25 +69,27 @@ def _drop() -> Response:
     return answer({"success": True})
 
 
-def _envelope(collector: Collector, type_: EventType | None, key: Key | None) -> Envelope:
+def _envelope(
+    collector: Collector, sent: Sent, type_: EventType | None, key: Key | None
+) -> Envelope:
     """The events of a request. Of one that has only a key that is none, that is what is wrong."""
     try:
-        text = _body(collector)
+        text = _body(collector, sent)
         envelope = decode.single(text, type_) if type_ else decode.batch(text)
     except PequelError:
-        if key is None and "Authorization" in request.headers:
-            credentials.of_body(request, collector.keys, None)
+        if key is None and sent.headers.get("Authorization") is not None:
+            credentials.of_body(sent, collector.keys, None)
         raise
-    said = request.headers
+    said = sent.headers
     return headers.completed(envelope, said.get("SentAt"), said.get("AnonymousId"))
 
 
-def _body(collector: Collector) -> bytes:
+def _body(collector: Collector, sent: Sent) -> bytes:
     # Raw, whatever Content-Type says: clients send JSON as text, and gzip as a form. Of a body
     # that is too large no more is read than shows it, chunked or not.
-    encoding = request.headers.get("Content-Encoding", "")
-    sent = request.stream.read(collector.settings.max_body + 1)
-    return body.read(sent, encoding, collector.settings)
+    encoding = sent.headers.get("Content-Encoding") or ""
+    found = sent.stream.read(collector.settings.max_body + 1)
+    return body.read(found, encoding, collector.settings)
 
 
 def _receipt(receipt: Receipt, key: Key) -> dict[str, Any]:

@@ -1,0 +1,94 @@
+"""The short way for events answers as the long one, on which a slash at the end leads."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from typing import Any
+
+import pytest
+from werkzeug.test import TestResponse
+
+from pequel_collector.errors import TooMany, Unavailable
+from pequel_collector.web.app import create_app
+
+from .conftest import Collector
+
+EVENT = {"type": "track", "event": "e", "userId": "u1", "messageId": "m1"}
+BATCH = {"batch": [EVENT, {**EVENT, "messageId": "m2"}, EVENT]}
+BROKEN = {"batch": [EVENT, {"type": "track", "userId": "u1"}]}
+WRITE = {"Authorization": "Bearer write"}
+ADMIN = {"Authorization": "Bearer admin"}
+PAGE = {"Origin": "https://app.example", "Access-Control-Request-Headers": "x"}
+
+
+def sent(data: Any, path: str = "/v1/batch", **more: Any) -> dict[str, Any]:
+    body = data if isinstance(data, bytes) else json.dumps(data).encode()
+    return {"path": path, "data": body, "headers": WRITE, **more}
+
+
+REQUESTS = {
+    "a batch": sent(BATCH),
+    "one event": sent(EVENT, "/v1/track"),
+    "a type that the path says": sent(EVENT, "/v1/i"),
+    "a page of another origin": sent(BATCH, headers=WRITE | PAGE),
+    "a key in the query": sent(
+        BATCH, headers={}, query_string="writeKey=write&writeKey=other&x=%ff&y"
+    ),
+    "a key in the body": sent(BATCH | {"writeKey": "write"}, headers={}),
+    "a key that reads": sent({"batch": [{**EVENT, "event": "activated"}]}, headers=ADMIN),
+    "headers that say more": sent(
+        {"batch": [{**EVENT, "userId": None}]}, headers=WRITE | {"AnonymousId": "YTE="}
+    ),
+    "gzip": sent(gzip.compress(json.dumps(BATCH).encode()), headers=WRITE),
+    "a broken event": sent(BROKEN),
+    "a broken event where all must be whole": sent(BROKEN, headers=WRITE | {"X-Strict-Mode": "1"}),
+    "no key": sent(BATCH, headers={}),
+    "an unknown key": sent(BATCH, headers={"Authorization": "Basic eDo="}),
+    "no JSON": sent(b"{"),
+    "no JSON, and no key": sent(b"{", headers={}),
+    "no UTF-8": sent(b'"\xff"'),
+    "no encoding that is known": sent(BATCH, headers=WRITE | {"Content-Encoding": "br"}),
+    "a body that is too large": sent(b" " * 50_000),
+    "an empty body": sent(b""),
+    "a library's telemetry": sent({"series": []}, "/v1/m"),
+    "no door": sent(BATCH, "/v1/nothing"),
+}
+
+
+def answer(asked: dict[str, Any], slash: str, error: Exception | None = None) -> TestResponse:
+    """What a collector of its own answers."""
+    collector = Collector()
+    collector.intake.error = error
+    client = create_app(collector).test_client()
+    return client.post(**{**asked, "path": asked["path"] + slash})
+
+
+def same(one: TestResponse, other: TestResponse) -> bool:
+    """Whether two answers are alike, byte by byte but for the order of their headers."""
+    return (one.status_code, one.data, sorted(one.headers)) == (
+        other.status_code,
+        other.data,
+        sorted(other.headers),
+    )
+
+
+@pytest.mark.parametrize("asked", [pytest.param(r, id=name) for name, r in REQUESTS.items()])
+def test_is_answered_as_on_the_long_way(asked: dict[str, Any]) -> None:
+    assert same(answer(asked, ""), answer(asked, "/"))
+
+
+@pytest.mark.parametrize(
+    "error", [Unavailable("full"), TooMany("enough", retry_after=7), RuntimeError("a bug")]
+)
+def test_trouble_is_answered_as_on_the_long_way(error: Exception) -> None:
+    short, long = (answer(REQUESTS["one event"], slash, error) for slash in ("", "/"))
+    assert short.status_code in {429, 500, 503}
+    assert same(short, long)
+
+
+def test_what_nobody_expects_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    answer(REQUESTS["one event"], "", RuntimeError("a bug"))
+    [record] = caplog.records
+    assert record.getMessage() == "POST /v1/track failed"
+    assert record.exc_info is not None
