@@ -1,0 +1,65 @@
+"""Celery: a task has the scope of whoever sent it, carried in a header of its message.
+
+from pequel.integrations.celery import connect
+
+connect()  # in the processes that send tasks, and in the workers
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from celery import signals
+
+from pequel.asking import Forgiving
+from pequel.encode import encode
+from pequel.scope import IDS, begin, current_context, end
+
+if TYPE_CHECKING:
+    from celery import Task
+
+HEADER = "pequel_scope"
+MAX_BYTES = 8192
+
+_sending = Forgiving("carrying the scope", "and so a task has none")
+_receiving = Forgiving("reading the scope", "and so a task has none")
+
+
+def connect() -> None:
+    """Carry the scope along with every task that this process sends, and set it in those it runs.
+
+    It ends when the task does. Doing this again changes nothing.
+    """
+    signals.before_task_publish.connect(_send, weak=False, dispatch_uid=HEADER)
+    signals.task_prerun.connect(_begin, weak=False, dispatch_uid=HEADER)
+    signals.task_postrun.connect(_end, weak=False, dispatch_uid=HEADER)
+
+
+def _send(headers: dict[str, Any] | None = None, **_more: object) -> None:
+    with _sending:
+        facts = current_context()
+        if facts and headers is not None:
+            headers[HEADER] = _text(facts)
+
+
+def _text(facts: dict[str, Any]) -> str:
+    """The scope as text; without all but the ids if that is too much for a header."""
+    whole = encode(facts)
+    if len(whole) > MAX_BYTES:
+        whole = encode({name: facts[name] for name in IDS if name in facts})
+    return whole.decode()
+
+
+def _begin(task_id: str, task: Task, **_more: object) -> None:
+    begin(_carried(task), task_id, shared=True)
+
+
+def _end(task_id: str, **_more: object) -> None:
+    end(task_id)
+
+
+def _carried(task: Task) -> dict[str, Any]:
+    with _receiving:
+        return dict(json.loads(task.request.get(HEADER) or "{}"))
+    return {}
