@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 from flask import Blueprint, Response, request
@@ -10,7 +11,7 @@ from flask import Blueprint, Response, request
 from ..errors import PequelError
 from ..model import Key, Lead, Rejection, id_of, iso, kind_of
 from ..receipts import Receipt
-from ..wire import body, decode, headers
+from ..wire import decode, headers
 from ..wire.event import Envelope, EventType
 from ..wire.ids import Ids
 from ..wire.normalise import normalise
@@ -18,6 +19,7 @@ from . import credentials, doors, pixel, startup
 from .answers import answer
 from .collector import Collector
 from .errors import INGEST, refusal
+from .large import Turns
 from .sent import Sent
 from .taking import take
 
@@ -25,71 +27,81 @@ from .taking import take
 def blueprint(collector: Collector) -> Blueprint:
     """The write side of the API, over a collector."""
     paths = Blueprint(INGEST, __name__)
-    new_id = Ids(collector.clock)
+    reception = Reception(collector)
     for path in doors.BATCHES:
-        paths.add_url_rule(path, path, _handler(collector, new_id), methods=["POST"])
+        paths.add_url_rule(path, path, _handler(reception), methods=["POST"])
     for path, type_ in doors.SINGLES.items():
-        paths.add_url_rule(path, path, _handler(collector, new_id, type_), methods=["POST"])
+        paths.add_url_rule(path, path, _handler(reception, type_), methods=["POST"])
     paths.add_url_rule(doors.METRICS, doors.METRICS, _drop, methods=["POST"])
-    paths.register_blueprint(pixel.blueprint(collector, new_id))
+    paths.register_blueprint(pixel.blueprint(collector, reception.new_id))
     paths.register_blueprint(startup.blueprint())
     return paths
 
 
-def _handler(
-    collector: Collector, new_id: Callable[[], str], type_: EventType | None = None
-) -> Callable[[], Response]:
+class Reception:
+    """Takes in what requests bring."""
+
+    def __init__(self, collector: Collector) -> None:
+        self._collector = collector
+        self._turns = Turns()
+        self.new_id = Ids(collector.clock)
+
+    def receive(self, sent: Sent, type_: EventType | None = None) -> tuple[int, dict[str, Any]]:
+        """Take a request in; the status and the data of its answer.
+
+        ``type_`` is what its path says of its one event; without, it brings several. Raises
+        PequelError for a request that is refused as a whole.
+        """
+        with ExitStack() as until:
+            return self._receive(sent, type_, until)
+
+    def _receive(
+        self, sent: Sent, type_: EventType | None, until: ExitStack
+    ) -> tuple[int, dict[str, Any]]:
+        collector = self._collector
+        received = collector.clock()
+        key = credentials.of_writer(sent, collector.keys)
+        envelope = self._envelope(sent, type_, key, until)
+        key = key or credentials.of_body(sent, collector.keys, decode.write_key(envelope))
+        messages, rejected = normalise(envelope, collector.settings, received, self.new_id)
+        if rejected and sent.headers.get("X-Strict-Mode") == "1":
+            return 400, _strict(rejected)
+        return 200, _receipt(take(collector, messages, rejected, key), key)
+
+    def _envelope(
+        self, sent: Sent, type_: EventType | None, key: Key | None, until: ExitStack
+    ) -> Envelope:
+        """The events of a request. Where there is only a key that is none, that is what is wrong."""
+        try:
+            text = self._text(sent, until)
+            envelope = decode.single(text, type_) if type_ else decode.batch(text)
+        except PequelError:
+            if key is None and sent.headers.get("Authorization") is not None:
+                credentials.of_body(sent, self._collector.keys, None)
+            raise
+        said = sent.headers
+        return headers.completed(envelope, said.get("SentAt"), said.get("AnonymousId"))
+
+    def _text(self, sent: Sent, until: ExitStack) -> bytes:
+        # Raw, whatever Content-Type says: clients send JSON as text, and gzip as a form. Of a body
+        # that is too large no more is read than shows it, chunked or not.
+        settings = self._collector.settings
+        encoding = sent.headers.get("Content-Encoding") or ""
+        found = sent.stream.read(settings.max_body + 1)
+        return self._turns.text(found, encoding, settings, until)
+
+
+def _handler(reception: Reception, type_: EventType | None = None) -> Callable[[], Response]:
     def handle() -> Response:
-        status, data = receive(collector, new_id, Sent(request.environ, request.stream), type_)
+        status, data = reception.receive(Sent(request.environ, request.stream), type_)
         return answer(data, status)
 
     return handle
 
 
-def receive(
-    collector: Collector, new_id: Callable[[], str], sent: Sent, type_: EventType | None
-) -> tuple[int, dict[str, Any]]:
-    """Take in what a request brings; the status and the data of its answer.
-
-    ``type_`` is what its path says of its one event; without, it brings several. Raises
-    PequelError for a request that is refused as a whole.
-    """
-    received = collector.clock()
-    key = credentials.of_writer(sent, collector.keys)
-    envelope = _envelope(collector, sent, type_, key)
-    key = key or credentials.of_body(sent, collector.keys, decode.write_key(envelope))
-    messages, rejected = normalise(envelope, collector.settings, received, new_id)
-    if rejected and sent.headers.get("X-Strict-Mode") == "1":
-        return 400, _strict(rejected)
-    return 200, _receipt(take(collector, messages, rejected, key), key)
-
-
 def _drop() -> Response:
     """What a library tells about itself is not for us; it is content with an answer."""
     return answer({"success": True})
-
-
-def _envelope(
-    collector: Collector, sent: Sent, type_: EventType | None, key: Key | None
-) -> Envelope:
-    """The events of a request. Of one that has only a key that is none, that is what is wrong."""
-    try:
-        text = _body(collector, sent)
-        envelope = decode.single(text, type_) if type_ else decode.batch(text)
-    except PequelError:
-        if key is None and sent.headers.get("Authorization") is not None:
-            credentials.of_body(sent, collector.keys, None)
-        raise
-    said = sent.headers
-    return headers.completed(envelope, said.get("SentAt"), said.get("AnonymousId"))
-
-
-def _body(collector: Collector, sent: Sent) -> bytes:
-    # Raw, whatever Content-Type says: clients send JSON as text, and gzip as a form. Of a body
-    # that is too large no more is read than shows it, chunked or not.
-    encoding = sent.headers.get("Content-Encoding") or ""
-    found = sent.stream.read(collector.settings.max_body + 1)
-    return body.read(found, encoding, collector.settings)
 
 
 def _receipt(receipt: Receipt, key: Key) -> dict[str, Any]:

@@ -15,7 +15,6 @@ from werkzeug.exceptions import HTTPException
 
 from ..errors import PequelError
 from ..wire.event import EventType
-from ..wire.ids import Ids
 from . import bodies, cors, doors, errors, ingest
 from .answers import encode
 from .collector import Collector
@@ -32,9 +31,9 @@ class Shortcut:
     """A WSGI application in front of another one, which takes requests with events by itself."""
 
     def __init__(self, application: Application, collector: Collector, log: Logger) -> None:
-        self._application, self._collector, self._log = application, collector, log
+        self._application, self._log = application, log
+        self._reception = ingest.Reception(collector)
         self._most = 2 * collector.settings.max_body
-        self._new_id = Ids(collector.clock)
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Answer one request."""
@@ -49,7 +48,7 @@ class Shortcut:
         sent = Sent(environ)
         headers = cors.allowances(sent.headers, "POST")
         try:
-            status, data = ingest.receive(self._collector, self._new_id, sent, type_)
+            status, data = self._reception.receive(sent, type_)
         except Exception as error:  # noqa: BLE001 - each has an answer; what nobody expects is logged
             response = self._refused(error, environ)
             for name, value in headers:

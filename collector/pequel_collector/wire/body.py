@@ -12,11 +12,11 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _ENCODINGS = {"", "identity", "gzip", "x-gzip"}
 
 
-def read(body: bytes, encoding: str, settings: Settings) -> bytes:
-    """The text of a body, inflated where it is gzip.
+def read(body: bytes, encoding: str, settings: Settings, most: int | None = None) -> bytes:
+    """The text of a body, inflated where it is gzip; ``most`` bytes of it instead of the setting's.
 
     Its first bytes say that, whatever the header says: some clients compress without telling,
-    and some proxies inflate and keep the header.
+    and some proxies inflate and keep the header. Raises PequelError.
     """
     if encoding.strip().lower() not in _ENCODINGS:
         raise Unsupported(
@@ -26,23 +26,27 @@ def read(body: bytes, encoding: str, settings: Settings) -> bytes:
     if len(body) > settings.max_body:
         raise TooLarge(f"the body is over {settings.max_body} bytes", limit=settings.max_body)
     if body.startswith(_GZIP):
-        body = _inflate(body, settings.max_inflated)
+        body = _inflate(body, settings.max_inflated if most is None else most)
     return _utf8(body.removeprefix(_BYTE_ORDER_MARK))
 
 
 def _inflate(body: bytes, limit: int) -> bytes:
-    stream = zlib.decompressobj(wbits=31)
-    try:
-        inflated = stream.decompress(body, limit + 1)
-    except zlib.error as error:
-        raise BadRequest(f"the body is no gzip: {error}", "bad_gzip") from None
-    if len(inflated) > limit:
-        raise TooLarge(f"the body is over {limit} bytes when inflated", limit=limit)
-    if not stream.eof:
-        raise BadRequest("the body is gzip that ends too early", "bad_gzip")
-    if stream.unused_data:
-        raise BadRequest("the body goes on after the end of its gzip", "bad_gzip")
-    return inflated
+    """The text of gzip, which may come in several members, one behind the other."""
+    inflated: list[bytes] = []
+    left = limit
+    while body:
+        stream = zlib.decompressobj(wbits=31)
+        try:
+            inflated.append(stream.decompress(body, left + 1))
+        except zlib.error as error:
+            raise BadRequest(f"the body is no gzip: {error}", "bad_gzip") from None
+        left -= len(inflated[-1])
+        if left < 0:
+            raise TooLarge(f"the body is over {limit} bytes when inflated", limit=limit)
+        if not stream.eof:
+            raise BadRequest("the body is gzip that ends too early", "bad_gzip")
+        body = stream.unused_data
+    return b"".join(inflated)
 
 
 def _utf8(body: bytes) -> bytes:

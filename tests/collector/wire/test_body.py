@@ -52,9 +52,17 @@ class TestGzip:
         with pytest.raises(BadRequest, match="no gzip"):
             read(bytes(compressed), "gzip", SETTINGS)
 
-    def test_with_something_behind_it_is_bad(self) -> None:
-        with pytest.raises(BadRequest, match="goes on"):
-            read(gzip.compress(TEXT) + gzip.compress(TEXT), "gzip", SETTINGS)
+    def test_may_come_in_several_members(self) -> None:
+        parts = [gzip.compress(part) for part in (TEXT[:3], b"", TEXT[3:])]
+        assert read(b"".join(parts), "gzip", SETTINGS) == TEXT
+
+    def test_of_several_members_has_one_limit(self) -> None:
+        with pytest.raises(TooLarge):
+            read(gzip.compress(b"a" * 2_501) + gzip.compress(b"a" * 2_500), "gzip", SETTINGS)
+
+    def test_with_something_else_behind_it_is_bad(self) -> None:
+        with pytest.raises(BadRequest, match="no gzip"):
+            read(gzip.compress(TEXT) + b"and more", "gzip", SETTINGS)
 
 
 class TestPlain:
