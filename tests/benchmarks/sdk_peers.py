@@ -21,7 +21,7 @@ from statistics import median
 from typing import NamedTuple
 
 from peers import environment, sink
-from peers.sdks import IMPORTS, SDKS
+from peers.sdks import IMPORTS, SDKS, version_of
 
 
 class Row(NamedTuple):
@@ -120,11 +120,6 @@ def table(rows: list[Row], names: list[str], figures: Figures) -> str:
         cells = [number(medians[name]) if name in medians else "–" for name in names]
         lines.append([row.title, *cells, compared(row, medians)])
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-
-
-def version_of(name: str, versions: dict[str, str]) -> str:
-    """The version of an SDK."""
-    return next((versions[d] for d in ("pequel", *environment.PEERS) if d.startswith(name)), "")
 
 
 def compared(row: Row, medians: dict[str, float]) -> str:

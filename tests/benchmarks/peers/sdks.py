@@ -18,27 +18,35 @@ class Sdk(NamedTuple):
         track: takes the user's id and the properties.
         flush: sends all that waits, as far as the SDK can.
         close: what its documentation says to call at the end.
+        counted: how many events were dropped, by reason, where the SDK can say.
     """
 
     track: Callable[[Any, Mapping[str, Any]], object]
     flush: Callable[[], object]
     close: Callable[[], object]
+    counted: Callable[[], dict[str, int]] = dict
 
 
 def pequel(host: str) -> Sdk:
     """Pequel."""
-    import pequel
-
-    client = pequel.Client(KEY, host)
-    return Sdk(lambda u, p: client.track(u, EVENT, p), client.flush, client.shutdown)
+    return _pequel(host)
 
 
 def pequel_spool(host: str) -> Sdk:
     """Pequel with a spool, in the folder that the environment names."""
+    return _pequel(host, spool=os.environ["PEERS_SPOOL"])
+
+
+def _pequel(host: str, **options: str) -> Sdk:
     import pequel
 
-    client = pequel.Client(KEY, host, spool=os.environ["PEERS_SPOOL"])
-    return Sdk(lambda u, p: client.track(u, EVENT, p), client.flush, client.shutdown)
+    client = pequel.Client(KEY, host, **options)
+    return Sdk(
+        lambda u, p: client.track(u, EVENT, p),
+        client.flush,
+        client.shutdown,
+        lambda: client.stats().dropped_by_reason,
+    )
 
 
 def segment(host: str) -> Sdk:
@@ -143,6 +151,22 @@ IMPORTS = {
     "mixpanel": "mixpanel",
     "snowplow": "snowplow_tracker",
 }
+
+
+DISTRIBUTIONS = {
+    "pequel": "pequel",
+    "segment": "segment-analytics-python",
+    "posthog": "posthog",
+    "rudder": "rudder-sdk-python",
+    "amplitude": "amplitude-analytics",
+    "mixpanel": "mixpanel",
+    "snowplow": "snowplow-tracker",
+}
+
+
+def version_of(name: str, versions: Mapping[str, str]) -> str:
+    """The version of an SDK, from those of all distributions; none for a variant."""
+    return versions.get(DISTRIBUTIONS.get(name, ""), "")
 
 
 def make(name: str, host: str) -> Sdk:

@@ -54,7 +54,6 @@ class Ledger:
             self.connections: set[Any] = set()
             self.bytes = 0
             self.hanging = 0
-            self.strict = True
             self.generation = getattr(self, "generation", 0) + 1
             self.changed.notify_all()
 
@@ -71,7 +70,6 @@ class Ledger:
             "connections": len(self.connections),
             "bytes": self.bytes,
             "hanging": self.hanging,
-            "strict": self.strict,
             "tries": self.tries,
         }
 
@@ -126,7 +124,6 @@ class Handler(BaseHTTPRequestHandler):
             ledger.tries.append((time.time(), len(events)))
             ledger.connections.add(self.client_address)
             ledger.bytes += self._head() + len(body)
-            ledger.strict = ledger.strict and wire.is_strict(events)
             if behaviour[:3] == Behaviour()[:3] and not behaviour.hang:
                 ledger.arrived += events
             ledger.hanging += behaviour.hang
