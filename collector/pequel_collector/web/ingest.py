@@ -71,7 +71,7 @@ class Reception:
     def _envelope(
         self, sent: Sent, type_: EventType | None, key: Key | None, until: ExitStack
     ) -> Envelope:
-        """The events of a request. Where there is only a key that is none, that is what is wrong."""
+        """The events of a request. Where its only key is none of ours, that is what is wrong."""
         try:
             text = self._text(sent, until)
             envelope = decode.single(text, type_) if type_ else decode.batch(text)
