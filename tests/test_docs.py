@@ -54,7 +54,7 @@ from support.streams import NOW, collector_of
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DOCS = REPOSITORY / "docs"
-PAGES = [REPOSITORY / "README.md", *sorted(DOCS.glob("*.md"))]
+PAGES = [REPOSITORY / "README.md", *sorted(DOCS.glob("*.md")), *sorted(DOCS.glob("sdk/*.md"))]
 LINKING = [*PAGES, REPOSITORY / "CHANGELOG.md", *sorted((DOCS / "design").glob("*.md"))]
 
 FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -317,7 +317,8 @@ class TestLinks:
 
     def test_the_readme_leads_to_every_page(self) -> None:
         links = LINK.findall(PAGES[0].read_text())
-        assert [file.name for file in PAGES[1:] if f"docs/{file.name}" not in links] == []
+        pages = [file.relative_to(REPOSITORY).as_posix() for file in PAGES[1:]]
+        assert [page for page in pages if page not in links] == []
 
 
 # -- what there is stands in it ----------------------------------------------------------------
