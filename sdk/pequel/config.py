@@ -1,5 +1,6 @@
 """The settings: one list, from which names, defaults, environment and help all follow."""
 
+import os
 from collections.abc import Mapping
 from typing import Annotated, Any, NamedTuple, cast
 
@@ -49,9 +50,19 @@ class Options(NamedTuple):
     max_retry_after: Annotated[
         float, Help("Seconds between two tries, at most, when the collector asks to wait.")
     ] = 300.0
+    sync: Annotated[
+        bool,
+        Help("Whether a call sends by itself, and waits until that is done or `timeout` is over."),
+    ] = False
     exit_timeout: Annotated[
         float, Help("Seconds the end of the process may be delayed to send what is left.")
     ] = 5.0
+    spool: Annotated[
+        str, Help("A folder in which events outlive the process and the outage; without, none do.")
+    ] = ""
+    spool_bytes: Annotated[
+        int, Help("Bytes on disk, at most; when full, the oldest are dropped.", least=65_536)
+    ] = 268_435_456
 
 
 class Setting(NamedTuple):
@@ -101,7 +112,7 @@ def checked(given: Mapping[str, object]) -> Options:
         raise ConfigError(f"no setting {', '.join(sorted(unknown))}; there are {known}")
     values: dict[str, Any] = {s.name: _value(s, given[s.name]) for s in SETTINGS if s.name in given}
     options = Options(**values)
-    return options._replace(host=_address(options.host))
+    return options._replace(host=_address(options.host), spool=_folder(options.spool))
 
 
 def _value(setting: Setting, value: object) -> object:
@@ -137,9 +148,25 @@ def _word(value: object) -> bool:
 
 
 def _text(value: object) -> str:
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)
     if not isinstance(value, str):
         raise TypeError("not text")
     return value.strip()
+
+
+def _folder(path: str) -> str:
+    """The same folder wherever the process goes later."""
+    if not path:
+        return ""
+    if "\0" in path:
+        raise ConfigError(f"spool must be a path, not {path!r}")
+    from pathlib import Path  # here, so that an import of the package is quick
+
+    try:
+        return str(Path(path).expanduser().absolute())
+    except RuntimeError as error:  # there is no home
+        raise ConfigError(f"spool must be a path, not {path!r}") from error
 
 
 def _address(host: str) -> str:

@@ -18,6 +18,8 @@ Reason = Literal[
     "rejected",  # the collector refused it for what it is
     "unauthorized",  # there is no write key, or the collector does not know it
     "retries_exhausted",  # the collector could not take it, time and again
+    "spool_full",  # it was the oldest in the spool, and room was needed
+    "spool_unreadable",  # it was in the spool, and could not be read back
     "shutdown",  # it was still waiting when the client was shut down, or came after that
 ]
 REASONS: tuple[Reason, ...] = get_args(Reason)

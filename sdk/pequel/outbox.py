@@ -22,6 +22,19 @@ class Stats(NamedTuple):
     queued: int
     queued_bytes: int
     dropped_by_reason: dict[str, int]
+    recovered: int = 0  # of those accepted: what other processes had left in the spool
+
+
+class Goal(NamedTuple):
+    """What has to be finished for a flush to be done.
+
+    Attributes:
+        own: number of events that this process queued.
+        found: number of files that it took over from others.
+    """
+
+    own: int
+    found: int = 0
 
 
 class Outbox:
@@ -34,7 +47,15 @@ class Outbox:
 
     Every number only grows and has one writer at a time: the one inside the door for what came
     in, the sender for what went out.
+
+    Attributes:
+        closed: why nothing more is taken in, if it is not.
+        admitted: events that were queued.
+        finished: how many of them are delivered or dropped.
+        keeps: what is not delivered in time is not lost, but left to another process.
     """
+
+    keeps = False
 
     def __init__(self, options: Options, ring: Callable[[], None] = lambda: None) -> None:
         self.closed: Reason | None = None
@@ -50,6 +71,8 @@ class Outbox:
         self._delivered = 0
         self._lost: dict[Reason, int] = {}
         self._bytes_out = 0
+        self._recovered = 0
+        self._recovered_bytes = 0
 
     # For the threads that track
 
@@ -89,7 +112,7 @@ class Outbox:
     def queued_bytes(self) -> int:
         """Bytes of events that are neither delivered nor dropped."""
         out = self._bytes_out
-        return self._bytes_in - out
+        return self._bytes_in + self._recovered_bytes - out
 
     @property
     def lost(self) -> int:
@@ -107,6 +130,20 @@ class Outbox:
             batch.append(self._ready.popleft())
         return batch
 
+    def take_found(self) -> list[bytes]:
+        """The same of events that another process left behind, where there are such."""
+        return []
+
+    def tidy(self) -> None:
+        """Do what there is to do beside sending."""
+
+    def rest(self, wait: float | None) -> float | None:
+        """Seconds after which to look again, where the sender would wait so many."""
+        return wait
+
+    def release(self) -> None:
+        """Let others have what is kept for them. Nothing may be in the hands of the sender."""
+
     def delivered(self, events: Sequence[bytes]) -> None:
         """Book events as delivered."""
         self._delivered += len(events)
@@ -119,12 +156,26 @@ class Outbox:
 
     # For everyone
 
+    def goal(self) -> Goal:
+        """All that is there now, for a flush to wait for."""
+        return Goal(self.admitted)
+
+    def reached(self, goal: Goal) -> bool:
+        """Whether all of that is delivered or dropped."""
+        return self.finished >= goal.own
+
+    @property
+    def perishable(self) -> int:
+        """Events that end with the process."""
+        return self.stats().queued
+
     def stats(self) -> Stats:
         """The books, as of now."""
         self.book()
         out, delivered, lost = self._bytes_out, self._delivered, dict(self._lost)
         refused = dict(self._refused)  # numbers of what came in last, so that none goes missing
-        admitted, bytes_in = self.admitted, self._bytes_in
+        recovered, bytes_in = self._recovered, self._bytes_in + self._recovered_bytes
+        admitted = self.admitted + recovered
         dropped = _sum(refused, lost)
         return Stats(
             accepted=admitted + sum(refused.values()),
@@ -133,6 +184,7 @@ class Outbox:
             queued=admitted - delivered - sum(lost.values()),
             queued_bytes=bytes_in - out,
             dropped_by_reason=dropped,
+            recovered=recovered,
         )
 
     def _empty_inbox(self, refused: list[tuple[bytes, Reason]]) -> None:

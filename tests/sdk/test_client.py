@@ -206,7 +206,7 @@ def test_a_call_does_not_wait_for_the_network():
     assert transport.entered.wait(10)
     for _ in range(100):
         client.track("u1", "e")
-    assert client.stats()._replace(queued_bytes=0) == (200, 0, 50, 150, 0, {"queue_full": 50})
+    assert client.stats()._replace(queued_bytes=0) == (200, 0, 50, 150, 0, {"queue_full": 50}, 0)
     transport.go.set()
     assert client.shutdown()
     assert client.stats().delivered == 150
@@ -238,7 +238,7 @@ def test_flushing_nothing_starts_nothing(client):
     """A client that was never used has no thread."""
     before = threading.active_count()
     assert client.flush() is True
-    assert client.stats() == (0, 0, 0, 0, 0, {})
+    assert client.stats() == (0, 0, 0, 0, 0, {}, 0)
     assert threading.active_count() == before
 
 
