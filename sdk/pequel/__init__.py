@@ -38,7 +38,16 @@ from pequel.errors import (
 )
 from pequel.outbox import Stats
 from pequel.scope import context, current_context, set_context
-from pequel.transport import Outcome, RecordingTransport, Rejection, Transport, Verdict
+from pequel.transport import (
+    Delivery,
+    FullTransport,
+    Mark,
+    Outcome,
+    RecordingTransport,
+    Rejection,
+    Transport,
+    Verdict,
+)
 from pequel.version import __version__
 
 if TYPE_CHECKING:
@@ -58,7 +67,10 @@ __all__ = [
     "REASONS",
     "Client",
     "ConfigError",
+    "Delivery",
     "DroppedError",
+    "FullTransport",
+    "Mark",
     "NotFoundError",
     "Options",
     "Outcome",

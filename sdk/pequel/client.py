@@ -12,8 +12,10 @@ from pequel.clock import Bell, Clock
 from pequel.encode import encode
 from pequel.errors import DroppedError
 from pequel.http_transport import HttpTransport
+from pequel.inline import InlineWorker
 from pequel.message import InvalidMessageError, compose
 from pequel.outbox import Outbox, Stats
+from pequel.report import Reports
 from pequel.reporter import Reporter, logger
 from pequel.scope import filled_in
 from pequel.sender import Sender
@@ -26,10 +28,12 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import TypeAlias
 
+    from pequel.config import Options
     from pequel.errors import Reason
     from pequel.http_transport import Sessions
     from pequel.message import Data, Id
-    from pequel.reporter import OnError
+    from pequel.reporter import OnError, OnQualified
+    from pequel.spool import Spool
     from pequel.tracking import Decorator, Properties, Who
     from pequel.transport import Transport
 
@@ -54,6 +58,7 @@ class Client:
         host: str = config.DEFAULT_HOST,
         *,
         on_error: OnError | None = None,
+        on_qualified: OnQualified | None = None,
         transport: Transport | None = None,
         session: Sessions | None = None,
         proxies: Mapping[str, str] | None = None,
@@ -70,6 +75,8 @@ class Client:
             host: where the collector is.
             on_error: called with a `DroppedError` and the message, for each that is dropped.
                 Called once with None for a message when the key turns out to be unknown.
+            on_qualified: called with a `Mark` for each lead that an event brought about, in the
+                thread that sends. The collector says so to keys that may read.
             transport: takes batches in place of HTTP.
             session: the `requests.Session` that posts, or a function that makes one, called in
                 each process; with your certificates, adapters or hooks.
@@ -85,9 +92,10 @@ class Client:
         self.options = config.checked({"write_key": write_key, "host": host, **options})
         self._clock = clock or Clock()
         self._transport = transport or HttpTransport(self.options, self._clock, session, proxies)
-        self._reporter = Reporter(on_error)
+        self._reporter = Reporter(on_error, on_qualified)
         self._new_id = new_id
         self._jitter = jitter
+        self._spool = _spool(self.options)
         self._workers: dict[int, Worker] = {}
         weakref.finalize(self, _retire, self._workers).atexit = False
 
@@ -345,8 +353,10 @@ class Client:
         self, message: dict[str, object], reason: Reason, detail: str, field: str | None = None
     ) -> None:
         with suppress(Exception):  # what is wrong with it may well go wrong here again
-            self._worker().outbox.refuse(reason)
+            worker = self._worker()
+            worker.outbox.refuse(reason)
             self._reporter.dropped(DroppedError(reason, detail, field=field), encode(message))
+            worker.start()  # the collector is told, too
 
     def _worker(self) -> Worker:
         """This process's worker. A forked child begins with a new one; the parent keeps its own."""
@@ -358,15 +368,40 @@ class Client:
                 self._workers.pop(other, None)
         return worker
 
+    def _new_outbox(self, ring: Callable[[], None]) -> Outbox:
+        if self._spool is None:
+            return Outbox(self.options, ring)
+        return self._spool(self.options, ring, self._clock, self._reporter)
+
     def _new_worker(self) -> Worker:
         bell = Bell()
-        outbox = Outbox(self.options, bell.ring)
+        outbox = self._new_outbox(bell.ring)
         if not self.options.write_key:
             outbox.closed = "unauthorized"
+        name = ids.new_id(self._clock.now_ms())
+        reports = Reports(name, lambda: outbox.stats().dropped_by_reason)
         sender = Sender(
-            outbox, self._transport, self.options, self._reporter, self._clock, self._jitter
+            outbox,
+            self._transport,
+            self.options,
+            self._reporter,
+            self._clock,
+            self._jitter,
+            reports,
         )
-        return Worker(outbox, sender, bell, self._clock, self.options.exit_timeout)
+        parts = (outbox, sender, bell, self._clock, self.options.exit_timeout)
+        if self.options.sync:
+            return InlineWorker(*parts, timeout=self.options.timeout)
+        return Worker(*parts)
+
+
+def _spool(options: Options) -> type[Spool] | None:
+    """The queue on disk, if it is wanted; without a key there is nothing to keep."""
+    if not (options.spool and options.write_key):
+        return None
+    from pequel.spool import Spool  # here, so that only those who want it pay for it
+
+    return Spool
 
 
 def _given(kind: str, fields: Mapping[str, object]) -> dict[str, object]:

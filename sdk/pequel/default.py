@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from pequel.http_transport import Sessions
-    from pequel.reporter import OnError
+    from pequel.reporter import OnError, OnQualified
     from pequel.tracking import Decorator, Properties, Who
     from pequel.transport import Transport
 
@@ -32,6 +32,7 @@ def configure(
     host: str | None = None,
     *,
     on_error: OnError | None = None,
+    on_qualified: OnQualified | None = None,
     transport: Transport | None = None,
     session: Sessions | None = None,
     proxies: Mapping[str, str] | None = None,
@@ -51,6 +52,7 @@ def configure(
     given = {name: value for name, value in given.items() if value is not None}
     parts = {
         "on_error": on_error,
+        "on_qualified": on_qualified,
         "transport": transport,
         "session": session,
         "proxies": proxies,

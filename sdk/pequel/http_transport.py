@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pequel import instants, receipt, retry
 from pequel.clock import Clock
-from pequel.transport import Outcome, Verdict
+from pequel.transport import Delivery, Outcome, Verdict
 from pequel.version import __version__
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     Sessions: TypeAlias = "requests.Session | Callable[[], requests.Session]"
 
 _LEVEL = 6
+_LEAST_TIMEOUT = 0.001
 
 
 class HttpTransport:
@@ -57,16 +58,30 @@ class HttpTransport:
 
     def send(self, events: Sequence[bytes], /) -> Outcome:
         """Post the events once; what cannot be sent or answered is to be tried again."""
+        return self.deliver(Delivery(events))
+
+    def deliver(self, delivery: Delivery, /) -> Outcome:
+        """Post the events and the report once, within the time there is."""
         import requests  # here, so that only the sending thread pays for it
 
+        timeout = self._timeout
+        if delivery.timeout is not None:
+            timeout = min(timeout, max(delivery.timeout, _LEAST_TIMEOUT))
         try:
-            answer = self._post(self._body(events))
+            answer = self._post(self._body(delivery), timeout)
         except requests.RequestException as error:
             return Outcome(Verdict.RETRY, f"{type(error).__name__}: {error}")
         wait = retry.retry_after(answer.headers.get("Retry-After"), self._clock.now_ms())
-        return receipt.read(answer.status_code, answer.content, len(events), wait)
+        return receipt.read(answer.status_code, answer.content, len(delivery.events), wait)
 
-    def _post(self, body: bytes) -> requests.Response:
+    def close(self) -> None:
+        """Close the connection of this process, unless the session is the application's."""
+        if self._opened is not None and self._opened[0] == os.getpid():
+            if self._opened[1] is not self._given:
+                self._opened[1].close()
+            self._opened = None
+
+    def _post(self, body: bytes, timeout: float) -> requests.Response:
         headers = {"Content-Type": "application/json"}
         if self._gzip:
             body, headers["Content-Encoding"] = _compressed(body), "gzip"
@@ -76,7 +91,7 @@ class HttpTransport:
             data=body,
             headers=headers,
             auth=self._authorize,  # as a header, a .netrc would override it
-            timeout=self._timeout,
+            timeout=timeout,
             proxies=dict(self._proxies),  # a session adds to it
             verify=None if session.verify is True else session.verify,  # or it gives way to others
             allow_redirects=False,
@@ -86,9 +101,11 @@ class HttpTransport:
         request.headers["Authorization"] = self._basic
         return request
 
-    def _body(self, events: Sequence[bytes]) -> bytes:
+    def _body(self, delivery: Delivery) -> bytes:
         sent_at = instants.from_ms(self._clock.now_ms()).encode()
-        return b'{"batch":[' + b",".join(events) + b'],"sentAt":"' + sent_at + b'"}'
+        report = b',"report":' + delivery.report if delivery.report else b""
+        batch = b",".join(delivery.events)
+        return b'{"batch":[' + batch + b'],"sentAt":"' + sent_at + b'"' + report + b"}"
 
     def _session(self) -> requests.Session:
         """The session of this process: one inherited by a fork would share its connection."""

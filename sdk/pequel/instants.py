@@ -18,7 +18,7 @@ def _to_the_second(second: int) -> str:
 
 def from_text(text: str) -> str:
     """A time given as text, in UTC where it has another offset; what else it may be is left."""
-    if text[-6:-5] not in ("+", "-"):
+    if text[-6:-5] not in ("+", "-") or text[-3:-2] != ":":
         return text
     try:
         return from_datetime(datetime.fromisoformat(text))

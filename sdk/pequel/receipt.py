@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from pequel.transport import Outcome, Rejection, Verdict
+from pequel.transport import Mark, Outcome, Rejection, Verdict
 
 _OK = 200
 _HOPELESS = {501, 505}  # the server will never be able to do this
@@ -27,7 +27,11 @@ def read(status: int, body: bytes, count: int, retry_after: float | None = None)
     """
     answer = _json(body)
     if status == _OK and _is_receipt(answer):
-        return Outcome(Verdict.DELIVERED, rejected=_rejections(answer.get("rejected"), count))
+        return Outcome(
+            Verdict.DELIVERED,
+            rejected=_rejections(answer.get("rejected"), count),
+            qualified=_marks(answer.get("qualified")),
+        )
     detail = f"status {status}{_said(answer)}"
     return Outcome(_verdict(status), detail, retry_after)
 
@@ -63,6 +67,21 @@ def _rejection(index: int, entry: dict[str, Any]) -> Rejection:
         message=str(entry.get("message") or ""),
         field=None if field is None else str(field),
     )
+
+
+def _marks(entries: object) -> tuple[Mark, ...]:
+    found = [_mark(entry) for entry in entries] if isinstance(entries, list) else []
+    return tuple(mark for mark in found if mark is not None)
+
+
+def _mark(entry: object) -> Mark | None:
+    subject = entry.get("subject") if isinstance(entry, dict) else None
+    if not isinstance(entry, dict) or not isinstance(subject, dict):
+        return None
+    lead, definition, at = (
+        str(entry.get(k, "")) for k in ("lead_id", "definition", "qualified_at")
+    )
+    return Mark(lead, definition, str(subject.get("kind")), str(subject.get("id")), at, entry)
 
 
 def _said(answer: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Telling about dropped events: the application by `on_error`, its operator by the log."""
+"""Telling the application about drops and leads, and its operator about drops, by the log."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ import threading
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from pequel.errors import DroppedError, Reason
+    from pequel.transport import Mark
 
     OnError: TypeAlias = Callable[[DroppedError, dict[str, Any] | None], object]
+    OnQualified: TypeAlias = Callable[[Mark], object]
 
 logger = logging.getLogger("pequel")
 
@@ -24,13 +26,17 @@ class Reporter:
     and not again for each event dropped for it.
     """
 
-    def __init__(self, on_error: OnError | None = None) -> None:
+    def __init__(
+        self, on_error: OnError | None = None, on_qualified: OnQualified | None = None
+    ) -> None:
         self._on_error = on_error
+        self._on_qualified = on_qualified
+        self._qualified_failed = False
         self._logged: set[Reason] = set()
         self._thread = threading.local()
 
-    def dropped(self, error: DroppedError, event: bytes) -> None:
-        """Tell that an event was dropped."""
+    def dropped(self, error: DroppedError, event: bytes | None) -> None:
+        """Tell that an event was dropped, or events of which nothing else is known."""
         first = error.reason not in self._logged
         self._logged.add(error.reason)
         if error.reason == "unauthorized":
@@ -39,7 +45,28 @@ class Reporter:
         if first:
             logger.warning("an event was dropped, %s; more of the kind are only counted", error)
         if self._on_error is not None:
-            self._tell(error, json.loads(event))
+            self._tell(error, None if event is None else json.loads(event))
+
+    def kept(self, error: DroppedError) -> None:
+        """Tell, once, that nothing is delivered and all is kept for when it can be."""
+        if error.reason not in self._logged:
+            self._logged.add(error.reason)
+            logger.error("events stay in the spool, %s", error)
+            self._tell(error, None)
+
+    def qualified(self, marks: Sequence[Mark]) -> None:
+        """Tell of the leads that a batch brought about."""
+        if self._on_qualified is not None:
+            for mark in marks:
+                self._qualify(self._on_qualified, mark)
+
+    def _qualify(self, tell: OnQualified, mark: Mark) -> None:
+        try:
+            tell(mark)
+        except Exception:  # the application's fault must not become ours
+            if not self._qualified_failed:
+                logger.exception("on_qualified failed; when it does so again, that is not logged")
+            self._qualified_failed = True
 
     def _stopped(self, error: DroppedError, first: bool) -> None:
         if first:

@@ -8,15 +8,20 @@ from typing import TYPE_CHECKING
 from pequel.clock import Clock
 from pequel.errors import DroppedError
 from pequel.retry import backoff
-from pequel.transport import Outcome, Verdict
+from pequel.transport import Delivery, FullTransport, Outcome, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pequel.config import Options
     from pequel.outbox import Outbox
+    from pequel.report import Reports
     from pequel.reporter import Reporter
     from pequel.transport import Transport
+
+
+_SHORTLY = 0.01
+REPORT_INTERVAL = 60.0  # seconds that a report waits for a batch to go along with
 
 
 class Sender:
@@ -28,6 +33,8 @@ class Sender:
     Attributes:
         urgent: somebody waits; do not let events wait for others.
         abandoned: send nothing more, drop what is left.
+        parting: this is the end; a report that is due does not wait for a batch.
+        deadline: when the one who waits will have waited long enough, on the clock's seconds.
     """
 
     def __init__(
@@ -38,9 +45,12 @@ class Sender:
         reporter: Reporter,
         clock: Clock | None = None,
         jitter: Callable[[], float] | None = None,
+        reports: Reports | None = None,
     ) -> None:
         self.urgent = False
         self.abandoned = False
+        self.parting = False
+        self.deadline: float | None = None
         self._outbox = outbox
         self._transport = transport
         self._options = options
@@ -52,11 +62,22 @@ class Sender:
         self._failures = 0
         self._try_at = 0.0
         self._asked_to_wait_until = 0.0
+        self._full = transport if isinstance(transport, FullTransport) else None
+        self._reports = reports if self._full else None
+        self._report_at: float | None = None
+        self._reported_last = False
 
     @property
     def idle(self) -> bool:
         """Whether nothing is left to send."""
         return not self._batches and not self._outbox.waiting
+
+    @property
+    def told(self) -> bool:
+        """Whether nothing is left to report, or nobody to report to, or at the end it was tried."""
+        if self._reports is None or self._outbox.closed == "unauthorized":
+            return True
+        return self._reported_last or not self._reports.due
 
     def step(self) -> float | None:
         """Do one thing if one is due; returns the seconds until the next may be.
@@ -66,9 +87,10 @@ class Sender:
         if self.abandoned or self._outbox.closed == "unauthorized":
             self._give_up()
             return None
+        self._outbox.tidy()
         batch = self._next_batch()
         if batch is None:
-            return self._until_due()
+            return _SHORTLY if self._due() else self._report_or_wait()
         wait = self._try_at - self._clock.monotonic()
         if wait > 0:
             return wait
@@ -79,11 +101,23 @@ class Sender:
         """Make the next try at once, unless the collector itself asked to wait."""
         self._try_at = self._asked_to_wait_until
 
+    def close(self) -> None:
+        """Let go of the connection, if the transport keeps one; the next try opens another."""
+        close = getattr(self._transport, "close", None)
+        if close is not None:
+            close()
+
     def _next_batch(self) -> list[bytes] | None:
-        if not self._batches and self._due():
-            self._batches.append(self._outbox.take())
-            self._waiting_since = None
+        if not self._batches and (events := self._take()):
+            self._batches.append(events)
         return self._batches[0] if self._batches else None
+
+    def _take(self) -> list[bytes]:
+        """Events of this process if they are due, else what another left behind."""
+        if not self._due():
+            return self._outbox.take_found()
+        self._waiting_since = None
+        return self._outbox.take()
 
     def _due(self) -> bool:
         waiting = self._outbox.waiting
@@ -102,16 +136,53 @@ class Sender:
             self._waiting_since = now
         return max(0.0, self._waiting_since + self._options.flush_interval - now)
 
+    def _report_or_wait(self) -> float | None:
+        """Send a report by itself, if one has waited long enough."""
+        waits = [self._until_due(), self._until_report()]
+        if waits[1] == 0:
+            self._report()
+            return 0.0
+        return min((wait for wait in waits if wait is not None), default=None)
+
+    def _until_report(self) -> float | None:
+        """Seconds until a report goes by itself; None when none is due, or this is a bad time."""
+        now = self._clock.monotonic()
+        if self.told or (self.parting and self._try_at > now):
+            self._report_at, self._reported_last = None, self.parting
+            return None
+        if self._report_at is None:
+            self._report_at = now + REPORT_INTERVAL
+        return 0.0 if self.parting else max(0.0, self._report_at - now, self._try_at - now)
+
+    def _report(self) -> None:
+        self._report_at, self._reported_last = None, self.parting
+        outcome = self._try(())
+        if outcome.verdict is Verdict.UNAUTHORIZED:
+            self._unauthorized([], outcome)
+
     def _try(self, batch: Sequence[bytes]) -> Outcome:
         try:
-            return self._transport.send(batch)
+            outcome = self._deliver(batch)
         except Exception as error:  # noqa: BLE001 - a transport may be anybody's
             return Outcome(Verdict.RETRY, f"{type(error).__name__}: {error}")
+        if outcome.verdict is Verdict.DELIVERED and self._reports is not None:
+            self._reports.received()
+        return outcome
+
+    def _deliver(self, batch: Sequence[bytes]) -> Outcome:
+        if self._full is None:
+            return self._transport.send(batch)
+        report = None if self._reports is None else self._reports.take()
+        left = None if self.deadline is None else self.deadline - self._clock.monotonic()
+        return self._full.deliver(Delivery(batch, report, left))
 
     def _follow(self, batch: list[bytes], outcome: Outcome) -> None:
+        if self._outbox.keeps and outcome.verdict is Verdict.UNAUTHORIZED:
+            self._unauthorized([], outcome)
+            outcome = outcome._replace(verdict=Verdict.RETRY)
         if outcome.verdict is Verdict.RETRY:
             self._wait_before_next_try(outcome)
-            if self._failures <= self._options.max_retries:
+            if self._outbox.keeps or self._failures <= self._options.max_retries:
                 return
         self._batches.popleft()
         self._failures = 0
@@ -139,6 +210,7 @@ class Sender:
             self._drop([batch[position]], error)
         refused = {rejection.position for rejection in outcome.rejected}
         self._outbox.delivered([e for i, e in enumerate(batch) if i not in refused])
+        self._reporter.qualified(outcome.qualified)
 
     def _exhausted(self, batch: list[bytes], outcome: Outcome) -> None:
         self._drop(batch, DroppedError("retries_exhausted", outcome.detail))
@@ -153,11 +225,18 @@ class Sender:
         self._drop(batch, DroppedError("rejected", outcome.detail))
 
     def _unauthorized(self, batch: list[bytes], outcome: Outcome) -> None:
+        if self._outbox.keeps:  # until the key works again, or the room is needed
+            self._reporter.kept(DroppedError("unauthorized", outcome.detail))
+            return
         self._outbox.closed = "unauthorized"
         self._drop(batch, DroppedError("unauthorized", outcome.detail))
 
     def _give_up(self) -> None:
-        """Drop everything that is left."""
+        """Drop everything that is left, or leave it to another process."""
+        if self._outbox.keeps:
+            self._batches.clear()
+            self._outbox.release()
+            return
         error = DroppedError("shutdown", "not delivered before the deadline")
         if self._outbox.closed == "unauthorized":
             error = DroppedError("unauthorized", "the collector does not know the write key")

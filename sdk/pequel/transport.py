@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import deque
 from enum import Enum
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -30,6 +30,26 @@ class Rejection(NamedTuple):
     field: str | None = None
 
 
+class Mark(NamedTuple):
+    """A lead that a batch brought about: somebody met a definition.
+
+    Attributes:
+        lead_id: the id of the lead.
+        definition: the name of the definition.
+        subject_kind: "user" or "account".
+        subject_id: which one.
+        qualified_at: when, as ISO 8601 text in UTC.
+        raw: all that the collector said of it.
+    """
+
+    lead_id: str
+    definition: str
+    subject_kind: str
+    subject_id: str
+    qualified_at: str
+    raw: dict[str, Any]
+
+
 class Outcome(NamedTuple):
     """How it went.
 
@@ -38,12 +58,28 @@ class Outcome(NamedTuple):
         detail: why, for a person to read.
         retry_after: seconds the collector asked to wait before the next try.
         rejected: the events of a delivered batch that were refused, each at most once.
+        qualified: the leads that a delivered batch brought about.
     """
 
     verdict: Verdict
     detail: str = ""
     retry_after: float | None = None
     rejected: tuple[Rejection, ...] = ()
+    qualified: tuple[Mark, ...] = ()
+
+
+class Delivery(NamedTuple):
+    """All that there is to a try.
+
+    Attributes:
+        events: the batch; may be empty where there is a report.
+        report: what was dropped lately, as JSON; a collector counts the same one once.
+        timeout: seconds that it may take, where they are fewer than usual.
+    """
+
+    events: Sequence[bytes]
+    report: bytes | None = None
+    timeout: float | None = None
 
 
 class Transport(Protocol):
@@ -51,6 +87,14 @@ class Transport(Protocol):
 
     def send(self, events: Sequence[bytes], /) -> Outcome:
         """Try once to deliver events, each one a JSON object in UTF-8."""
+
+
+@runtime_checkable
+class FullTransport(Transport, Protocol):
+    """One that can also take reports, and hurry. Its `deliver` is called in place of `send`."""
+
+    def deliver(self, delivery: Delivery, /) -> Outcome:
+        """Try once to deliver."""
 
 
 class RecordingTransport:

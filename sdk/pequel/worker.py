@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import _thread
-import atexit
 import os
 import threading
-import time
-import weakref
 from collections import deque
 from typing import TYPE_CHECKING
 
+from pequel import exits
 from pequel.clock import Bell, Clock
 from pequel.reporter import logger
 
 if TYPE_CHECKING:
-    from pequel.outbox import Outbox
+    from typing import TypeAlias
+
+    from pequel.outbox import Goal, Outbox
     from pequel.sender import Sender
+
+    _Lock: TypeAlias = "threading.Lock | threading.RLock"
 
 _AFTER_A_BUG = 1.0
 _BRIEFLY = 0.001
@@ -43,13 +45,16 @@ class Worker:
         self._clock = clock
         self._started = False
         self._starting = threading.Lock()  # taken by the one who starts the thread
-        self._sending = threading.Lock()  # held while the sender works
-        self._flushes: deque[_Flush] = deque()
+        self._sending: _Lock = threading.Lock()  # held while the sender works
+        self._flushes: deque[Flush] = deque()
         self._closing = False
+        self._thread: int | None = None
 
     def start(self) -> None:
         """Start the thread, unless it was. Where no thread is to be had, the next call tries."""
-        if self._started or not self._starting.acquire(blocking=False):
+        if self._started or self.outbox.closed == "unauthorized":
+            return
+        if not self._starting.acquire(blocking=False):
             return
         try:
             # Not by threading.Thread, whose start takes a lock of the whole process that a
@@ -59,7 +64,7 @@ class Worker:
             self._starting.release()
             return
         self._started = True
-        _workers.add(self)
+        exits.watch(self)
 
     def flush(self, timeout: float | None) -> bool:
         """Send all that waits now; whether all of it was delivered, and before the deadline.
@@ -69,15 +74,17 @@ class Worker:
         deadline = None if timeout is None else self._clock.monotonic() + timeout
         self._await_booking(deadline)
         lost = self.outbox.lost
-        flush = _Flush(self.outbox.admitted)
-        if self.outbox.finished < flush.until:
+        flush = Flush(self.outbox.goal())
+        if not self._done(flush):
             self._await(flush, deadline)
-        return self.outbox.finished >= flush.until and self.outbox.lost == lost
+        reached = flush.answered or self.outbox.reached(flush.until)
+        return reached and self.outbox.lost == lost
 
     def shutdown(self, timeout: float | None) -> bool:
         """Flush, drop what could not be sent, and end the thread; whether all was delivered."""
         self.outbox.closed = self.outbox.closed or "shutdown"
         self._sender.stop_backing_off()
+        self._sender.parting = True
         delivered = self.flush(timeout)
         self._sender.abandoned = True
         self._work_if_free()
@@ -86,19 +93,26 @@ class Worker:
 
     def retire(self) -> None:
         """Let the thread end once all is sent."""
-        self._closing = True
+        self._sender.parting = self._closing = True
         self._bell.ring()
 
     def flush_at_exit(self, budget: float) -> None:
         """Send what is left as the process ends, within so many seconds."""
         self._sender.stop_backing_off()
-        if not self.flush(budget):
-            logger.warning("events not delivered at exit: %d", self.outbox.stats().queued)
+        self._sender.parting = True
+        if self.flush(budget):
+            self._release_if_free()
+        elif left := self.outbox.perishable:
+            logger.warning("events not delivered at exit: %d", left)
 
     def _run(self) -> None:
         threading.current_thread().name = "pequel"
-        while not (self._closing and self._sender.idle):
-            self._clock.wait(self._bell, self._work())
+        self._thread = threading.get_ident()
+        while not (self._closing and self._sender.idle and self._sender.told):
+            self._clock.wait(self._bell, self.outbox.rest(self._work()))
+        with self._sending:
+            self.outbox.release()
+            self._sender.close()
         self.ended = True
 
     def _work(self) -> float | None:
@@ -113,6 +127,15 @@ class Worker:
             finally:
                 self._sending.release()
 
+    def _release_if_free(self) -> None:
+        """Leave no file behind of which all is delivered."""
+        if self._sending.acquire(blocking=False):
+            try:
+                if self._sender.idle:
+                    self.outbox.release()
+            finally:
+                self._sending.release()
+
     def _step(self) -> float | None:
         self._sender.urgent = bool(self._flushes)
         try:
@@ -124,8 +147,13 @@ class Worker:
         return wait
 
     def _answer_flushes(self) -> None:
-        while self._flushes and self._flushes[0].until <= self.outbox.finished:
+        while self._flushes and self._done(self._flushes[0]):
             self._flushes.popleft().answer()
+
+    def _done(self, flush: Flush) -> bool:
+        """Whether there is nothing to wait for any longer."""
+        told = self.ended or not self._sender.parting or self._sender.told
+        return told and self.outbox.reached(flush.until)
 
     def _await_booking(self, deadline: float | None) -> None:
         """Let another thread finish what it is booking, which takes it microseconds."""
@@ -134,7 +162,9 @@ class Worker:
             self._clock.wait(Bell(), _BRIEFLY)
             self.outbox.book()
 
-    def _await(self, flush: _Flush, deadline: float | None) -> None:
+    def _await(self, flush: Flush, deadline: float | None) -> None:
+        if threading.get_ident() == self._thread:
+            return  # called by what the sender calls, who cannot wait for itself
         self._flushes.append(flush)
         self.start()
         self._bell.ring()
@@ -147,26 +177,15 @@ class Worker:
         return None if deadline is None else max(0.0, deadline - self._clock.monotonic())
 
 
-class _Flush:
-    """Somebody waiting until the event of this number is finished."""
+class Flush:
+    """Somebody waiting until all that was there is finished."""
 
-    def __init__(self, until: int) -> None:
+    def __init__(self, until: Goal) -> None:
         self.until = until
         self.answered = False
         self.bell = Bell()
 
     def answer(self) -> None:
+        """Let them go on."""
         self.answered = True
         self.bell.ring()
-
-
-# Those whose threads were started, to be flushed when the process ends.
-_workers: weakref.WeakSet[Worker] = weakref.WeakSet()
-
-
-@atexit.register
-def _flush_all() -> None:
-    """Flush the workers of this process; they share the time, as they send at once."""
-    began = time.monotonic()
-    for worker in [w for w in _workers if w.pid == os.getpid() and not w.ended]:
-        worker.flush_at_exit(max(0.0, worker.exit_timeout - (time.monotonic() - began)))

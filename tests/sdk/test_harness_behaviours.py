@@ -40,8 +40,8 @@ def waits(collector):
 
 
 def sent(collector):
-    """The events of each request."""
-    return [request.body["batch"] for request in collector.requests]
+    """The events of each request that has any; reports of drops go alone after a minute."""
+    return [request.body["batch"] for request in collector.requests if request.body["batch"]]
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
@@ -62,7 +62,7 @@ def test_what_will_not_pass_is_not_tried_again(make, collector, status):
     client = make()
     client.track("u1", "e")
     assert client.flush(None) is False
-    assert len(collector.requests) == 1
+    assert len(sent(collector)) == 1
     assert client.stats().dropped == 1
 
 
@@ -74,7 +74,7 @@ def test_as_many_retries_as_are_allowed(make, collector, retries):
     client.track("u1", "e")
     assert client.flush(None) is False
     client.flush(None)
-    assert len(collector.requests) == 1 + retries
+    assert len(sent(collector)) == 1 + retries
     assert client.stats().dropped_by_reason == {"retries_exhausted": 1}
 
 

@@ -1,29 +1,10 @@
 """Importing, exiting and forking, each in a process of its own."""
 
 import os
-import pathlib
-import subprocess
-import sys
 
 import pytest
 
-import pequel
-
-SOURCE = str(pathlib.Path(pequel.__file__).parents[1])
-
-
-def run(script, **environ):
-    """Run a script with every warning an error; returns what it prints and what it logs."""
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", script],
-        env={**os.environ, "PYTHONPATH": SOURCE, **environ},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.returncode == 0, done.stderr
-    assert "Error" not in done.stderr, done.stderr
-    return done.stdout.strip(), done.stderr.strip()
+from support.scripts import run
 
 
 def test_importing_does_not_import_requests():
@@ -75,11 +56,11 @@ def test_an_exit_is_delayed_no_longer_than_allowed():
     """Nobody listens at that port; the process says what it left behind, and ends."""
     script = """
 import atexit, time, pequel
-from pequel.worker import _flush_all
-atexit.unregister(_flush_all)
+from pequel.exits import flush_all
+atexit.unregister(flush_all)
 pequel.track("u1", "e")
 began = time.monotonic()
-_flush_all()
+flush_all()
 print(time.monotonic() - began < 4)
 """
     environ = {"PEQUEL_HOST": "http://127.0.0.1:9", "PEQUEL_EXIT_TIMEOUT": "0.1"}

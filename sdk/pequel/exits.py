@@ -1,0 +1,55 @@
+"""The end of a process: whichever way it comes, what waits is sent first."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import time
+import weakref
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pequel.worker import Worker
+
+_watched: weakref.WeakSet[Worker] = weakref.WeakSet()
+_hooked: set[tuple[int, str]] = set()  # in which process, by what
+
+
+def watch(worker: Worker) -> None:
+    """Have a worker flushed when this process ends."""
+    _watched.add(worker)
+    for name, hook in _HOOKS.items():
+        module, here = sys.modules.get(name), (os.getpid(), name)
+        if module is not None and here not in _hooked:
+            _hooked.add(here)
+            hook(module)
+
+
+@atexit.register
+def flush_all() -> None:
+    """Flush the workers of this process; they share the time, as they send at once."""
+    began = time.monotonic()
+    for worker in [w for w in _watched if w.pid == os.getpid() and not w.ended]:
+        worker.flush_at_exit(max(0.0, worker.exit_timeout - (time.monotonic() - began)))
+
+
+def _hook_multiprocessing(util: Any) -> None:
+    """Its children end without the handlers of atexit, but with finalizers of its own."""
+    if util.process.parent_process() is not None:
+        util.Finalize(None, flush_all, exitpriority=-1)
+
+
+def _hook_celery(signals: Any) -> None:
+    """Its prefork workers end without either."""
+    signals.worker_process_shutdown.connect(_on_signal, weak=False, dispatch_uid="pequel")
+
+
+def _on_signal(**_: object) -> None:
+    flush_all()
+
+
+_HOOKS = {
+    "multiprocessing.util": _hook_multiprocessing,
+    "celery.signals": _hook_celery,
+}
