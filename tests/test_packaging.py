@@ -57,6 +57,10 @@ class TestMetadata:
         (path,) = installed.glob("*.dist-info/entry_points.txt")
         assert "pequel = pequel_collector.cli:main" in path.read_text()
 
+    def test_pytest_finds_the_plugin(self, installed: Path) -> None:
+        (path,) = installed.glob("*.dist-info/entry_points.txt")
+        assert "[pytest11]\npequel = pequel.integrations.pytest" in path.read_text()
+
 
 class TestFiles:
     @pytest.mark.parametrize("package", PACKAGES)

@@ -17,8 +17,8 @@ _A_co = TypeVar("_A_co", covariant=True)
 class Forgiving:
     """A `with` block whose errors go to the log, the first time; after that to nobody."""
 
-    def __init__(self, what: object, consequence: str) -> None:
-        self._what = getattr(what, "__qualname__", what)
+    def __init__(self, what: str, consequence: str) -> None:
+        self._what = what
         self._consequence = consequence
         self._told = False
 

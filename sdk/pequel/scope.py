@@ -64,21 +64,23 @@ class Scope:
 
     def find(self, name: str) -> object:
         """The innermost id of this name; None if no scope has one. Blank text is none."""
-        scope: Scope | None = self
-        while scope is not None:
-            found = _said(scope.facts.get(name))
-            if not _absent(found):
-                return found
-            scope = scope.around
-        return None
+        found = (_said(scope.facts.get(name)) for scope in self._outwards())
+        return next((id_ for id_ in found if not _absent(id_)), None)
 
     def context(self) -> dict[str, Any]:
         """What belongs in a message's context, without the account."""
-        found = {} if self.around is None else self.around.context()
-        found.update((None if self.more is None else self.more.answer()) or {})
-        said = {name: _said(fact) for name, fact in self.facts.items() if name not in IDS}
-        found.update({name: fact for name, fact in said.items() if fact is not None})
+        found: dict[str, Any] = {}
+        for scope in reversed([*self._outwards()]):
+            found.update((scope.more and scope.more.answer()) or {})
+            said = {name: _said(fact) for name, fact in scope.facts.items() if name not in IDS}
+            found.update({name: fact for name, fact in said.items() if fact is not None})
         return found
+
+    def _outwards(self) -> Iterator[Scope]:
+        scope: Scope | None = self
+        while scope is not None:
+            yield scope
+            scope = scope.around
 
 
 _current: ContextVar[Scope | None] = ContextVar("pequel_scope", default=None)

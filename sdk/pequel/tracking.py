@@ -105,7 +105,7 @@ def _argument(function: Callable[..., object], name: str) -> Callable[..., Any]:
 
     signature = inspect.signature(function)
     if name not in signature.parameters:
-        raise TypeError(f"{function.__qualname__} has no argument {name!r}")
+        raise TypeError(f"{function!r} has no argument {name!r}")
 
     def find(_result: object, *args: Any, **kwargs: Any) -> Any:
         given = signature.bind(*args, **kwargs)

@@ -1,6 +1,7 @@
 """The scope fills in what a call leaves out."""
 
 import asyncio
+import sys
 import threading
 
 import pytest
@@ -192,6 +193,15 @@ class TestDecorating:
 
         assert down(3) == {"user_id": "u1"}
         assert pequel.current_context() == {}
+
+    def test_a_function_that_calls_itself_very_often_can_still_track(self, client):
+        @pequel.context(locale="de")
+        def down(n):
+            return down(n - 1) if n else client.track(event="e")
+
+        with pequel.context(user_id="u1"):
+            down(sys.getrecursionlimit() // 2 - 150)
+        assert client.last["context"] == {"locale": "de"}
 
     def test_a_generator_is_refused(self):
         def numbers():

@@ -67,6 +67,23 @@ with pequel.Client("key", "http://127.0.0.1:9", transport=transport) as other:
     assert_type(other, pequel.Client)
     assert_type(other.options, pequel.Options)
     assert_type(other.stats(), pequel.Stats)
+
+
+class Courier(Printer):
+    """A transport that takes reports, too."""
+
+    def deliver(self, delivery: pequel.Delivery, /) -> pequel.Outcome:
+        """Print them."""
+        return self.send(delivery.events)
+
+
+def on_qualified(mark: pequel.Mark) -> None:
+    """Be told of a lead."""
+    assert_type(mark.subject_id, str)
+
+
+courier: pequel.FullTransport = Courier()
+pequel.configure(transport=courier, on_qualified=on_qualified, sync=True)
 recording = pequel.RecordingTransport([pequel.Outcome(pequel.Verdict.RETRY, retry_after=1)])
 assert_type(recording.events, list[dict[str, Any]])
 problem: pequel.PequelError = pequel.ConfigError("wrong")

@@ -86,6 +86,9 @@ class PequelMiddleware:
 
 def facts_of(connection: Connection, *, ip: bool) -> dict[str, Any]:
     """What a request says by itself."""
-    agents = [value for name, value in connection["headers"] if name == b"user-agent"]
+    headers = connection.get("headers", ())
+    agent = next(
+        (value.decode("latin-1") for name, value in headers if name == b"user-agent"), None
+    )
     address = (connection.get("client") or [None])[0] if ip else None
-    return page(connection["path"], agents[0].decode("latin-1") if agents else None, address)
+    return page(connection.get("path", ""), agent, address)

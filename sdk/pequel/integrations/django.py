@@ -20,8 +20,7 @@ from django.utils.decorators import sync_and_async_middleware
 from django.utils.module_loading import import_string
 
 from pequel.asking import Forgiving
-from pequel.integrations.questions import Questions
-from pequel.integrations.wsgi import facts_of
+from pequel.integrations.questions import Questions, page
 from pequel.scope import Resumed, ResumedAsync, set_context
 
 if TYPE_CHECKING:
@@ -74,10 +73,15 @@ class _Setup:
             self.questions.without_loop()
         return self
 
+    def facts_of(self, request: HttpRequest) -> dict[str, Any]:
+        """What a request says by itself."""
+        address = request.META.get("REMOTE_ADDR") if self.ip else None
+        return page(request.path, request.META.get("HTTP_USER_AGENT"), address)
+
 
 def _middleware(get_response: Respond, setup: _Setup) -> Respond:
     def respond(request: HttpRequest) -> HttpResponseBase:
-        with setup.questions.scope(request, facts_of(request.META, ip=setup.ip)):
+        with setup.questions.scope(request, setup.facts_of(request)):
             return _resumed(get_response(request))
 
     return respond
@@ -85,8 +89,7 @@ def _middleware(get_response: Respond, setup: _Setup) -> Respond:
 
 def _async_middleware(get_response: RespondAsync, setup: _Setup) -> RespondAsync:
     async def respond(request: HttpRequest) -> HttpResponseBase:
-        facts = facts_of(request.META, ip=setup.ip)
-        with await setup.questions.scope_async(request, facts):
+        with await setup.questions.scope_async(request, setup.facts_of(request)):
             if setup.asks_session:
                 await _ask_session(request)
             return _resumed(await get_response(request))

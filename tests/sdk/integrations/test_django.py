@@ -150,6 +150,24 @@ def pequel_setting(monkeypatch):
     return lambda **given: monkeypatch.setattr(settings, "PEQUEL", given, raising=False)
 
 
+async def served(path):
+    """Ask the whole application as an ASGI server does; returns the status."""
+    from django.core.asgi import get_asgi_application
+
+    received, sent = asyncio.Queue(), asyncio.Queue()
+    await received.put({"type": "http.request", "body": b""})
+    request = {
+        "type": "http",
+        "method": "GET",
+        "path": path,
+        "query_string": b"",
+        "headers": [(b"user-agent", b"Lynx"), (b"host", b"shop.example")],
+        "client": ("192.0.2.1", 7),
+    }
+    await get_asgi_application()(request, received.get, sent.put)
+    return (await sent.get())["status"]
+
+
 class TestSync:
     def test_events_are_those_of_whoever_is_logged_in(self, browser, events, people):
         browser.get("/login/ada")
@@ -162,6 +180,11 @@ class TestSync:
         seen, logged_in = events
         assert "userId" not in seen
         assert logged_in["userId"] == people[0]
+
+    def test_a_path_is_told_as_it_is_read(self, browser, events):
+        browser.get("/login/ada")
+        browser.get("/projects/caf%C3%A9")
+        assert events.last["context"]["page"] == {"path": "/projects/café"}
 
     def test_nobody_is_nobody(self, browser, events):
         browser.get("/projects/p9")
@@ -215,6 +238,16 @@ class TestAsync:
 
         asyncio.run(browse())
         events.assert_tracked("project_created", user_id=people[1])
+
+    def test_facts_are_told_as_a_server_gives_them(self, people, events, pequel_setting):
+        """Not by Django's client, which gives the path in another encoding than servers do."""
+        pequel_setting(user=lambda request: "u5", ip=True)
+        assert asyncio.run(served("/async/projects/café")) == 200
+        assert events.last["context"] == {
+            "page": {"path": "/async/projects/café"},
+            "userAgent": "Lynx",
+            "ip": "192.0.2.1",
+        }
 
     def test_nobody_is_nobody_and_no_error(self, async_browser, events, caplog):
         assert asyncio.run(async_browser.get("/async/projects/p9")).status_code == 200
