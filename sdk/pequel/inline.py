@@ -33,10 +33,10 @@ class InlineWorker(Worker):
         """Send what was put."""
         exits.watch(self)
         deadline = self._clock.monotonic() + self._timeout
-        self.flush(self._timeout)
+        self.flush(self._timeout, others=False)
         while self._interrupted and not self._stepping and self._left(deadline) != 0:
             self._interrupted = False
-            self.flush(self._left(deadline))
+            self.flush(self._left(deadline), others=False)
 
     def shutdown(self, timeout: float | None) -> bool:
         """Flush, and drop what could not be sent; whether all was delivered."""

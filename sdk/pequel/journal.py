@@ -39,7 +39,15 @@ class Journal:
         current: the one that is appended to.
     """
 
-    def __init__(self, folder: Path, name: str, lock: int, segment_bytes: int = 0) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        lock: int,
+        segment_bytes: int = 0,
+        numbers: Sequence[int] = (),
+    ) -> None:
+        """A journal whose lock is held: one to write into, or the segments that are there."""
         self.name = name
         self.current: Segment | None = None
         self._folder = folder
@@ -47,7 +55,7 @@ class Journal:
         self._segment_bytes = segment_bytes
         self._numbers = count(1)
         self._buffer: deque[Record] = deque()
-        self.segments = deque(self._found(*_read_place(lock)))
+        self.segments = deque(self._found(numbers, *_read_place(lock)))
         _open.add(self)
 
     # For the one who writes
@@ -164,10 +172,12 @@ class Journal:
     def close(self) -> None:
         """Let others have what is left; without anything left, no file remains."""
         self.seal()
-        with suppress(OSError):  # a folder that is gone holds nothing
-            if not any(number for name, number in _files(self._folder) if name == self.name):
-                _lock_path(self._folder, self.name).unlink(missing_ok=True)
+        empty = not any(number for name, number in _files(self._folder) if name == self.name)
+        if empty:
+            self._unlock_for_good()  # before others can take it over
         self.forget()
+        if empty and not locks.AVAILABLE:
+            self._unlock_for_good()  # where a file that is open cannot be deleted
 
     def forget(self) -> None:
         """Close every file as it is: in a forked child they are the parent's."""
@@ -180,9 +190,13 @@ class Journal:
         if lock is not None:
             os.close(lock)
 
-    def _found(self, number_done: int, offset: int) -> Iterator[Segment]:
+    def _unlock_for_good(self) -> None:
+        with suppress(OSError):  # it does no harm
+            _lock_path(self._folder, self.name).unlink()
+
+    def _found(self, numbers: Sequence[int], number_done: int, offset: int) -> Iterator[Segment]:
         """The segments that are there; those before the place are deleted."""
-        for number in sorted(n for name, n in _files(self._folder) if n and name == self.name):
+        for number in sorted(numbers):
             path = self._folder / f"{self.name}-{number:08d}.spool"
             if number < number_done:
                 path.unlink(missing_ok=True)
@@ -210,12 +224,15 @@ def left_behind(folder: Path, but: str) -> Iterator[Journal]:
 
     One that cannot be taken over now may be later.
     """
-    for name in sorted({name for name, _ in _files(folder)} - {but}):
+    found: dict[str, list[int]] = {}
+    for name, number in _files(folder):
+        found.setdefault(name, []).extend([number] if number else [])
+    for name in sorted(found.keys() - {but}):
         with suppress(OSError):  # such as a folder that can only be read
             lock = _locked(_lock_path(folder, name), _LOCK)
             if lock is None:
                 continue
-            journal = Journal(folder, name, lock)
+            journal = Journal(folder, name, lock, numbers=found[name])
             if journal.segments:
                 yield journal
             else:

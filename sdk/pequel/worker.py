@@ -66,15 +66,16 @@ class Worker:
         self._started = True
         exits.watch(self)
 
-    def flush(self, timeout: float | None) -> bool:
+    def flush(self, timeout: float | None, others: bool = True) -> bool:
         """Send all that waits now; whether all of it was delivered, and before the deadline.
 
+        So is what other processes have left in a spool, unless it is not asked for.
         An event accepted meanwhile and then lost makes the answer no, too.
         """
         deadline = None if timeout is None else self._clock.monotonic() + timeout
         self._await_booking(deadline)
         lost = self.outbox.lost
-        flush = Flush(self.outbox.goal())
+        flush = Flush(self.outbox.goal(others))
         if not self._done(flush):
             self._await(flush, deadline)
         reached = flush.answered or self.outbox.reached(flush.until)

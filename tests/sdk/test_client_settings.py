@@ -68,3 +68,18 @@ def test_a_wrong_value_is_named(name, given):
     """With the setting, and what it was given."""
     with pytest.raises(pequel.ConfigError, match=name):
         checked({name: given})
+
+
+def test_a_spool_stays_the_same_folder_wherever_the_process_goes(tmp_path, monkeypatch):
+    """A path of either kind, relative or from home, is made absolute when it is given."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    paths = ["spool", "~/spool", tmp_path / "spool"]
+    assert [checked({"spool": path}).spool for path in paths] == [str(tmp_path / "spool")] * 3
+    assert checked({}).spool == checked({"spool": " "}).spool == ""
+
+
+@pytest.mark.parametrize("path", ["a\0b", 5, "~nobody-of-this-name/spool"])
+def test_a_spool_that_is_no_path_is_named(path):
+    with pytest.raises(pequel.ConfigError, match="spool"):
+        checked({"spool": path})
