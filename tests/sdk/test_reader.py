@@ -221,6 +221,17 @@ def test_threads_share_a_reader(http, reader):
     assert answers == [STATUS] * 8
 
 
+def test_a_fork_has_connections_of_its_own(http, reader, monkeypatch):
+    http.get(f"{HOST}/v1/users/u1/pql", json=STATUS)
+    sessions = []
+    for process in (1, 1, 2):
+        monkeypatch.setattr("os.getpid", lambda process=process: process)
+        reader.pql("u1")
+        sessions.append(reader._inquiry._session())
+    assert sessions[0] is sessions[1]
+    assert sessions[1] is not sessions[2]
+
+
 def test_the_package_brings_the_reader_when_it_is_asked_for():
     assert pequel.Reader is Reader
     with pytest.raises(AttributeError, match="has no attribute 'reeder'"):

@@ -25,6 +25,8 @@ from .sink import Sink
 
 MANY = 1_000
 OVERFLOW = 20_000
+FITTING = 5_000
+"""How many events may wait: half of what most queues hold."""
 PATIENCE = 10.0
 SOON = 3.0
 
@@ -172,25 +174,23 @@ def odd_value(caller: Caller, _: Sink, name: str) -> None:
     caller.say()
 
 
-def in_a_signal(caller: Caller, _: Sink) -> None:
-    """Track without pause, and from a signal handler every millisecond, not within itself."""
-    numbers, inside = count(), []
+def in_a_signal(caller: Caller, sink: Sink) -> None:
+    """Track without pause, and from a signal handler a millisecond after it was last done."""
+    numbers = count()
 
     def handle(*_: object) -> None:
-        if not inside:
-            inside.append(True)
-            caller.track(next(numbers))
-            inside.clear()
+        caller.track(next(numbers))
+        signal.setitimer(signal.ITIMER_REAL, 0.001)
 
     signal.signal(signal.SIGALRM, handle)
-    signal.setitimer(signal.ITIMER_REAL, 0.001, 0.001)
-    _for_a_while(caller, numbers)
-    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.setitimer(signal.ITIMER_REAL, 0.001)
+    _for_a_while(caller, sink, numbers)
+    signal.signal(signal.SIGALRM, signal.SIG_IGN)
     caller.say()
     os._exit(0)
 
 
-def in_a_finalizer(caller: Caller, _: Sink) -> None:
+def in_a_finalizer(caller: Caller, sink: Sink) -> None:
     """Track without pause, and from finalizers that the garbage collector runs."""
     numbers = count()
 
@@ -202,7 +202,7 @@ def in_a_finalizer(caller: Caller, _: Sink) -> None:
             caller.track(next(numbers))
 
     gc.set_threshold(20, 2, 2)
-    _for_a_while(caller, numbers, meanwhile=Cycle)
+    _for_a_while(caller, sink, numbers, meanwhile=Cycle)
     caller.say()
     os._exit(0)
 
@@ -217,12 +217,18 @@ def after_the_end(caller: Caller, _: Sink) -> None:
 
 
 def _for_a_while(
-    caller: Caller, numbers: Iterator[int], meanwhile: Callable[[], object] = object
+    caller: Caller,
+    sink: Sink,
+    numbers: Iterator[int],
+    meanwhile: Callable[[], object] = object,
 ) -> None:
+    """Track without pause, but for letting the sender catch up before its queue is full."""
     until = time.monotonic() + SOON
     while time.monotonic() < until:
-        meanwhile()
-        caller.track(next(numbers))
+        for _ in range(1_000):
+            meanwhile()
+            caller.track(next(numbers))
+        sink.wait(SOON, events=caller.calls - FITTING)
 
 
 def _await_child(caller: Caller, child: int) -> None:

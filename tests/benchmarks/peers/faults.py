@@ -205,10 +205,12 @@ def joined(*parts: str) -> str:
 
 ENDINGS = [
     Fault("ends", of(Case(("leave",), limit=60)), at_exit),
-    Fault("ends, server takes 200 ms", of(Case(("leave",), {"delay": 0.2}, limit=60)), at_exit),
-    Fault("ends, nothing listens", of(Case(("leave",), dead=True, limit=40)), left),
     Fault(
-        "ends, server never answers",
+        "ends; each answer takes 200 ms", of(Case(("leave",), {"delay": 0.2}, limit=60)), at_exit
+    ),
+    Fault("ends; nothing listens", of(Case(("leave",), dead=True, limit=40, restart=True)), left),
+    Fault(
+        "ends; no answer ever comes",
         of(Case(("leave",), {"hang": True}, limit=40, restart=True)),
         left,
     ),
@@ -223,7 +225,7 @@ FORKS = [
 ANSWERS = [
     Fault("503 for 20 s, 50 events/s", of(Case(("steady",), limit=90, meanwhile=outage)), lost),
     Fault(
-        "20,000 calls, server never answers",
+        "20,000 calls while no answer comes",
         of(Case(("overflow",), {"hang": True}, limit=60)),
         overflowing,
     ),
@@ -265,8 +267,8 @@ TABLES = [
     Table(
         "Calls at odd moments",
         "The program tracks without pause for three seconds. Meanwhile a signal handler tracks, "
-        "each millisecond, or finalizers that the garbage collector runs do. In the last row it "
-        "tracks 5 events more after it has shut down.",
+        "about every millisecond, or finalizers that the garbage collector runs do. In the last "
+        "row it tracks 5 events more after it has shut down.",
         MOMENTS,
     ),
 ]

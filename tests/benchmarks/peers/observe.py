@@ -33,7 +33,6 @@ class Seen:
         numbers: how often each number arrived.
         properties: of every event that arrived.
         counts: the server's.
-        error: the last line that the process complained.
     """
 
     name: str
@@ -42,7 +41,6 @@ class Seen:
     numbers: Counter[int | None]
     properties: list[dict[str, Any]]
     counts: dict[str, Any]
-    error: str = ""
 
     def arrived(self, numbers: range) -> int:
         """How many of these numbers arrived, each counted once."""
@@ -60,7 +58,8 @@ class Case:
 
     Attributes:
         script: the function of `peers.cases`, and its arguments.
-        behaviour: of the server, see `peers.server.Behaviour`; None where nothing listens.
+        behaviour: of the server, see `peers.server.Behaviour`; well if None.
+        dead: nothing listens where the SDK sends to.
         limit: seconds after which the processes are killed.
         meanwhile: done while it runs.
         restart: run `recover` after it, for an SDK with a spool.
@@ -81,12 +80,12 @@ def observe(case: Case, name: str) -> Seen:
         host = f"http://127.0.0.1:{free_port()}" if case.dead else sink.url
         with script(*case.script[:1], name, host, *case.script[1:], **variables) as process:
             case.meanwhile(sink)
-            facts, lingered, error = ended(process, case.limit)
+            facts, lingered = ended(process, case.limit)
         if case.restart and "spool" in name:
             sink.behave()
-            with script("recover", name, host, **variables) as process:
+            with script("recover", name, sink.url, **variables) as process:
                 ended(process, case.limit)
-        return seen(name, sink, facts, lingered, error)
+        return seen(name, sink, facts, lingered)
 
 
 def preloaded(name: str) -> Seen:
@@ -100,21 +99,25 @@ def preloaded(name: str) -> Seen:
                 _request(port, number)
             at = time.time()
             server.terminate()
-            _, lingered, error = ended(server, 30.0, at)
-        return seen(name, sink, {}, lingered, error)
+            _, lingered = ended(server, 30.0, at)
+        return seen(name, sink, {}, lingered)
 
 
-def seen(name: str, sink: Sink, facts: dict[str, Any], lingered: float | None, error: str) -> Seen:
+def seen(name: str, sink: Sink, facts: dict[str, Any], lingered: float | None) -> Seen:
     """With what the server has to say."""
     properties = sink.properties()
     numbers = Counter(one.get("n") for one in properties)
-    return Seen(name, facts, lingered, numbers, properties, sink.counts(), error)
+    return Seen(name, facts, lingered, numbers, properties, sink.counts())
 
 
 def ended(
     process: subprocess.Popen[str], limit: float, at: float | None = None
-) -> tuple[dict[str, Any], float | None, str]:
-    """What a process said last, how long it lingered after that, and its last complaint."""
+) -> tuple[dict[str, Any], float | None]:
+    """What a process said last, and how long it lingered after that, or after a moment given.
+
+    Raises:
+        RuntimeError: it ended without saying anything, so nothing was seen of the SDK.
+    """
     try:
         output, errors = process.communicate(timeout=limit)
         gone: float | None = time.time()
@@ -122,10 +125,10 @@ def ended(
         kill(process)
         (output, errors), gone = process.communicate(), None
     facts = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
-    last = facts[-1] if facts else {}
-    since = at or last.get("at")
-    complaint = (errors.strip().splitlines() or [""])[-1]
-    return last, gone - since if gone and since else None, complaint
+    since = at or (facts[-1]["at"] if facts else None)
+    if gone and not since:
+        raise RuntimeError(f"{process.args} ended:\n{errors}")
+    return facts[-1] if facts else {}, gone - since if gone and since else None
 
 
 def script(case: str, name: str, host: str, *arguments: str, **variables: str) -> Any:
