@@ -225,8 +225,9 @@ def set_context(
 ) -> None:
     """Say the same for the rest of the request or task, or of the block that this is called in.
 
-    Outside of both it is for the rest of the thread, asyncio task or greenlet. Arguments as for
-    `context`; what is not given stays as it was.
+    Outside of all these it is for the rest of the thread, asyncio task or greenlet: not for servers
+    whose threads take one request after the other. Arguments as for `context`; what is not given
+    stays as it was.
     """
     facts = _facts(user_id, anonymous_id, group_id, more)
     scope = _current.get()

@@ -1,12 +1,15 @@
 """ASGI, so FastAPI and Starlette: a scope for each request and each websocket.
 
-from pequel.integrations.asgi import PequelMiddleware
+    from pequel.integrations.asgi import PequelMiddleware
 
-app.add_middleware(PequelMiddleware, group=lambda scope: scope["state"].get("account_id"))
+    app.add_middleware(PequelMiddleware, group=lambda scope: scope["state"].get("account_id"))
+
+A function is given the ASGI scope of a request, which is a dict.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pequel.integrations.questions import Questions, page
@@ -80,15 +83,17 @@ class PequelMiddleware:
         """Answer a request, in its scope."""
         if scope["type"] not in {"http", "websocket"}:
             return await self.app(scope, receive, send)
-        with await self._questions.scope_async(scope, facts_of(scope, ip=self._ip)):
+        path = scope.get("path", "")  # which older routers shorten
+        facts = partial(facts_of, scope, path, ip=self._ip)
+        with await self._questions.scope_async(scope, facts):
             return await self.app(scope, receive, send)
 
 
-def facts_of(connection: Connection, *, ip: bool) -> dict[str, Any]:
-    """What a request says by itself."""
+def facts_of(connection: Connection, path: str, *, ip: bool) -> dict[str, Any]:
+    """What a request says by itself; late, since others may correct the address meanwhile."""
     headers = connection.get("headers", ())
     agent = next(
         (value.decode("latin-1") for name, value in headers if name == b"user-agent"), None
     )
     address = (connection.get("client") or [None])[0] if ip else None
-    return page(connection.get("path", ""), agent, address)
+    return page(path, agent, address)

@@ -1,8 +1,10 @@
 """Celery: a task has the scope of whoever sent it, carried in a header of its message.
 
-from pequel.integrations.celery import connect
+    from pequel.integrations.celery import connect
 
-connect()  # in the processes that send tasks, and in the workers
+    connect()
+
+Both the processes that send tasks and those that run them must do so.
 """
 
 from __future__ import annotations

@@ -1,16 +1,19 @@
 """Django: a scope for each request.
 
-MIDDLEWARE = [
-    ...,
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "pequel.integrations.django.middleware",
-]
-PEQUEL = {"group": "shop.tracking.account_of"}
+    MIDDLEWARE = [
+        ...,
+        "django.contrib.auth.middleware.AuthenticationMiddleware",
+        "pequel.integrations.django.middleware",
+    ]
+    PEQUEL = {"group": "shop.tracking.account_of"}
+
+The setting PEQUEL may be left out.
 """
 
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import partial
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
@@ -81,7 +84,7 @@ class _Setup:
 
 def _middleware(get_response: Respond, setup: _Setup) -> Respond:
     def respond(request: HttpRequest) -> HttpResponseBase:
-        with setup.questions.scope(request, setup.facts_of(request)):
+        with setup.questions.scope(request, partial(setup.facts_of, request)):
             return _resumed(get_response(request))
 
     return respond
@@ -89,7 +92,7 @@ def _middleware(get_response: Respond, setup: _Setup) -> Respond:
 
 def _async_middleware(get_response: RespondAsync, setup: _Setup) -> RespondAsync:
     async def respond(request: HttpRequest) -> HttpResponseBase:
-        with await setup.questions.scope_async(request, setup.facts_of(request)):
+        with await setup.questions.scope_async(request, partial(setup.facts_of, request)):
             if setup.asks_session:
                 await _ask_session(request)
             return _resumed(await get_response(request))

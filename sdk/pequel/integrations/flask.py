@@ -1,8 +1,10 @@
 """Flask: a scope for each request.
 
-from pequel.integrations.flask import init_app
+    from pequel.integrations.flask import init_app
 
-init_app(app, group=lambda request: session.get("account_id"))
+    init_app(app, group=lambda request: session.get("account_id"))
+
+A function is given the request, and can use all that Flask has in one.
 """
 
 from __future__ import annotations

@@ -16,9 +16,11 @@ if TYPE_CHECKING:
 def pequel_events() -> Iterator[Events]:
     """What is tracked by the functions of the package during the test, in place of sending it.
 
-    def test_exporting_is_tracked(pequel_events):
-        export_report()
-        pequel_events.assert_tracked("report_exported", user_id="u1")
+        def test_exporting_is_tracked(pequel_events):
+            export_report()
+            pequel_events.assert_tracked("report_exported", user_id="u1")
+
+    For a part of a test, see `pequel.testing.capture`.
     """
     from pequel.testing import capture  # only when it is asked for
 

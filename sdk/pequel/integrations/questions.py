@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     Ask: TypeAlias = Callable[[Any], Any]
     Answers: TypeAlias = dict[str, Any]
+    Facts: TypeAlias = Callable[[], Answers]
 
 NAMES = {"user": "user_id", "anonymous": "anonymous_id", "group": "group_id", "context": "context"}
 
@@ -50,23 +51,24 @@ class Questions:
             TypeError: there are coroutine functions.
         """
         if self._slow:
-            raise TypeError(f"{', '.join(sorted(self._slow))} must not be asynchronous here")
+            names = [name for name, field in NAMES.items() if field in self._slow]
+            raise TypeError(f"{', '.join(names)} must not be asynchronous here")
         return self
 
-    def scope(self, request: object, facts: Answers) -> Block:
-        """The scope of a request, of which these facts are known already."""
+    def scope(self, request: object, facts: Facts) -> Block:
+        """The scope of a request, which says these facts by itself when they are needed."""
         return self._scope(request, facts, {})
 
-    async def scope_async(self, request: object, facts: Answers) -> Block:
+    async def scope_async(self, request: object, facts: Facts) -> Block:
         """The same, with the answers of coroutine functions."""
         known = {name: await ask(request) for name, ask in self._slow.items()}
         return self._scope(request, facts, known)
 
-    def _scope(self, request: object, facts: Answers, known: Answers) -> Block:
+    def _scope(self, request: object, facts: Facts, known: Answers) -> Block:
         late = {name: Late(partial(ask, request)) for name, ask in self._asks.items()}
         ids = {name: fact for name, fact in {**late, **known}.items() if name != "context"}
         asked = late.get("context") or Late(lambda: known.get("context"))
-        return Block(ids, shared=True, more=Late(lambda: {**facts, **(asked.answer() or {})}))
+        return Block(ids, shared=True, more=Late(lambda: {**facts(), **(asked.answer() or {})}))
 
 
 def page(path: str, user_agent: str | None, ip: str | None = None) -> Answers:

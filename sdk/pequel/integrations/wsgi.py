@@ -1,10 +1,13 @@
 """WSGI: a scope for each request of any such application.
 
-app = PequelMiddleware(app, user=lambda environ: environ.get("REMOTE_USER"))
+    app = PequelMiddleware(app, user=lambda environ: environ.get("REMOTE_USER"))
+
+A function is given the environ of a request.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from types import GeneratorType
 from typing import TYPE_CHECKING, Any
 
@@ -54,13 +57,13 @@ class PequelMiddleware:
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request, in its scope."""
-        with self._questions.scope(environ, facts_of(environ, ip=self._ip)):
+        with self._questions.scope(environ, partial(facts_of, environ, ip=self._ip)):
             body = self._app(environ, start_response)
             return Resumed(body) if isinstance(body, GeneratorType) else body
 
 
 def facts_of(environ: WSGIEnvironment, *, ip: bool) -> dict[str, Any]:
-    """What a request says by itself."""
+    """What a request says by itself; late, since others may correct the address meanwhile."""
     path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
     readable = path.encode("latin-1", "replace").decode("utf-8", "replace")
     address = environ.get("REMOTE_ADDR") if ip else None

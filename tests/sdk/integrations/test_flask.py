@@ -5,6 +5,7 @@ from wsgiref.util import FileWrapper
 import flask
 import flask_login
 import pytest
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 import pequel
 from pequel.integrations.flask import init_app
@@ -160,6 +161,20 @@ def test_the_functions_of_the_application_are_asked(events):
 def test_the_address_is_told_only_if_asked_for(browser, events):
     browser.post("/login/u1")
     assert "ip" not in events.last["context"]
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_behind_a_proxy_that_the_application_trusts_the_address_is_right(first, events):
+    """Whether or not the application is told of the proxy first."""
+    app = flask.Flask("shop")
+    if first:
+        app.wsgi_app = ProxyFix(app.wsgi_app)
+    init_app(app, user=lambda request: "u1", ip=True)
+    if not first:
+        app.wsgi_app = ProxyFix(app.wsgi_app)
+    app.add_url_rule("/", view_func=lambda: str(pequel.track(event="seen")))
+    app.test_client().get("/", headers={"X-Forwarded-For": "192.0.2.1"})
+    assert events.last["context"]["ip"] == "192.0.2.1"
 
 
 def test_what_a_function_raises_is_logged_once_and_breaks_nothing(events, caplog):
