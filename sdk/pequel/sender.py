@@ -180,9 +180,10 @@ class Sender:
         if self._outbox.keeps and outcome.verdict is Verdict.UNAUTHORIZED:
             self._unauthorized([], outcome)
             outcome = outcome._replace(verdict=Verdict.RETRY)
-        if outcome.verdict is Verdict.RETRY:
+        refused = outcome.verdict is Verdict.REFUSED
+        if outcome.verdict is Verdict.RETRY or (refused and self._outbox.keeps):
             self._wait_before_next_try(outcome)
-            if self._outbox.keeps or self._failures <= self._options.max_retries:
+            if not self._exhausting(outcome.verdict):
                 return
         self._batches.popleft()
         self._failures = 0
@@ -194,6 +195,11 @@ class Sender:
             Verdict.UNAUTHORIZED: self._unauthorized,
         }
         follow[outcome.verdict](batch, outcome)
+
+    def _exhausting(self, verdict: Verdict) -> bool:
+        """Whether to give a batch up. A spool outlasts any outage, and refusals for a while."""
+        endless = self._outbox.keeps and verdict is Verdict.RETRY
+        return not endless and self._failures > self._options.max_retries
 
     def _wait_before_next_try(self, outcome: Outcome) -> None:
         """Also when this batch is given up: the next would fare no better."""

@@ -33,6 +33,7 @@ from pequel.spool import Spool
 
 OK = Outcome(Verdict.DELIVERED)
 RETRY = Outcome(Verdict.RETRY, "status 503")
+REFUSED = Outcome(Verdict.REFUSED, "status 404")
 UNAUTHORIZED = Outcome(Verdict.UNAUTHORIZED, "status 401")
 
 
@@ -236,6 +237,26 @@ def test_a_key_that_is_unknown_destroys_nothing(start, caplog):
     process.transport.outcome = OK
     process.run()
     assert process.came == list(range(6))
+
+
+def test_a_batch_that_is_refused_is_tried_again_for_a_while(start):
+    """It is valid, so the answer is somebody else's, such as a proxy's whose collector is away."""
+    process = start(Answers(REFUSED), max_retries=3)
+    process.put(1)
+    process.run(4)
+    process.transport.outcome = OK
+    process.run(20)
+    assert process.came == [1]
+
+
+def test_a_batch_that_is_refused_again_and_again_is_dropped(start):
+    """It does not hold up the others for ever."""
+    process = start(Answers(REFUSED), max_retries=3)
+    process.put(1)
+    process.run(20)
+    assert process.transport.tried == [[1]] * 4
+    assert process.stats.dropped_by_reason == {"rejected": 1}
+    assert [message for _, message in process.errors] == [{"n": 1}]
 
 
 # -- room -------------------------------------------------------------------------------------
