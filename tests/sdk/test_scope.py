@@ -131,6 +131,13 @@ class TestContext:
             client.track("u1", "e", context=given)
         assert (given, page) == ({"ip": "192.0.2.1"}, {"path": "/a"})
 
+    def test_the_fields_of_a_call_stay_as_they_are(self):
+        fields = {"userId": None, "context": None}
+        with pequel.context(user_id="u1", locale="de"):
+            filled = scope.filled_in("page", fields)
+        assert fields == {"userId": None, "context": None}
+        assert filled == {"userId": "u1", "anonymousId": None, "context": {"locale": "de"}}
+
     def test_nonsense_for_a_context_drops_the_event_as_it_does_without_a_scope(self, client):
         with pequel.context(locale="de"):
             client.track("u1", "e", context=5)

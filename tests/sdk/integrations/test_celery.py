@@ -1,5 +1,6 @@
 """A small Celery application: tasks have the scope of whoever sent them."""
 
+import asyncio
 import json
 
 import celery
@@ -25,6 +26,14 @@ def make_app():
     @app.task(name="signed_in")
     def signed_in(name):
         pequel.set_context(user_id=name)
+        return pequel.current_context()
+
+    @app.task(name="signed_in_by_a_coroutine")
+    def signed_in_by_a_coroutine(name):
+        async def sign_in():
+            pequel.set_context(user_id=name)
+
+        asyncio.run(sign_in())
         return pequel.current_context()
 
     @app.task(name="sent_on")
@@ -74,6 +83,7 @@ def test_it_ends_with_the_task(app, events):
 
 def test_what_a_task_sets_ends_with_it(app, events):
     assert result(app, "signed_in", "u5") == {"user_id": "u5"}
+    assert result(app, "signed_in_by_a_coroutine", "u6") == {"user_id": "u6"}
     assert result(app, "seen") == {}
 
 

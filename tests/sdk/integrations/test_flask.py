@@ -1,11 +1,13 @@
 """A small Flask application, whose requests have scopes."""
 
+from contextlib import closing
 from wsgiref.util import FileWrapper
 
 import flask
 import flask_login
 import pytest
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.test import EnvironBuilder
 
 import pequel
 from pequel.integrations.flask import init_app
@@ -54,6 +56,14 @@ def make_app(**functions):
             yield "first "
             pequel.track(event="streamed")
             yield flask.request.path
+
+        return rows()
+
+    @app.get("/alone")
+    def alone():
+        def rows():
+            pequel.track(event="streamed")
+            yield "alone"
 
         return rows()
 
@@ -124,15 +134,17 @@ def test_a_body_is_streamed_in_the_scope(browser, events):
 
 def test_a_file_is_left_to_the_server(browser, events):
     """It may send it without reading it."""
-    taken = []
+    environ = EnvironBuilder("/file").get_environ() | {"wsgi.file_wrapper": FileWrapper}
+    with closing(browser.application(environ, lambda *_: None)) as body:
+        assert isinstance(body, FileWrapper)
 
-    def wrapper(file, size):
-        taken.append(file)
-        return FileWrapper(file, size)
 
-    with browser.get("/file", environ_overrides={"wsgi.file_wrapper": wrapper}) as response:
-        assert b"left to the server" in response.data
-    assert len(taken) == 1
+def test_a_body_that_is_streamed_without_its_request_is_nobodys(browser, events, caplog):
+    """Nobody is asked for then who is logged in, so nothing fails."""
+    browser.post("/login/u1")
+    assert browser.get("/alone").data == b"alone"
+    assert [error.field for error in events.dropped] == ["userId"]
+    assert "failed" not in caplog.text
 
 
 def test_an_async_view_has_the_scope_too(browser, events):
@@ -207,6 +219,16 @@ def test_a_request_that_tracks_nothing_asks_nothing(events):
     asked = []
     make_app(user=asked.append, group=asked.append).test_client().get("/no-such-page")
     assert asked == []
+
+
+def test_an_answer_is_kept_for_the_request_once_there_is_one(events):
+    answers = iter([None, "u1", "u2"])
+    app = make_app(user=lambda request: next(answers))
+    app.add_url_rule("/", view_func=lambda: str([pequel.track(event="seen") for _ in range(4)]))
+    app.test_client().get("/")
+    assert [event["userId"] for event in events] == ["u1", "u1", "u1"]
+    app.test_client().get("/")
+    assert events.last["userId"] == "u2"
 
 
 def test_a_coroutine_function_is_refused(events):
