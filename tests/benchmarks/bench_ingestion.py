@@ -81,7 +81,13 @@ def collector(folder: Path) -> Iterator[int]:
 
 
 def _join(port: int) -> None:
-    members = [
+    body = json.dumps({"batch": _members()}).encode()
+    send(port, [request("/v1/batch", body, KEY)], 1)
+
+
+def _members() -> list[dict[str, object]]:
+    """The group calls of all users."""
+    return [
         {
             "type": "group",
             "messageId": member.mid,
@@ -92,8 +98,6 @@ def _join(port: int) -> None:
         }
         for member in marking.members(marking.USERS)
     ]
-    body = json.dumps({"batch": members}).encode()
-    send(port, [request("/v1/batch", body, KEY)], 1)
 
 
 def _tests() -> str:
@@ -133,6 +137,22 @@ def test_ingestion_beside_a_bare_app(tmp_path: Path) -> None:
         requests = stream.singles(int(half * LONG))
         waits = {name: send(port, requests, CONNECTIONS, half) for name, port in ports.items()}
         _compare_waits(waits, half)
+
+
+def test_history_beside_http(tmp_path: Path) -> None:
+    """The same events by ``pequel import``, starting the command included, and over HTTP."""
+    sent = Stream()._bodies(BATCHES)
+    log = tmp_path / "events.ndjson"
+    events = [*_members(), *(event for body in sent for event in json.loads(body)["batch"])]
+    log.write_text("".join(f"{json.dumps(event)}\n" for event in events))
+    with collector(tmp_path) as port:
+        http = send(port, [request("/v1/batch", body, KEY) for body in sent], 4)
+    command = [sys.executable, "-m", "pequel_collector.cli", "import", str(log)]
+    began = time.perf_counter()
+    database = f"sqlite:///{tmp_path / 'imported.db'}"
+    subprocess.run([*command, "--database", database], cwd=tmp_path, check=True)
+    ratio = http.seconds / (time.perf_counter() - began)
+    print(f"\n{len(events):,} events by import, beside HTTP: {ratio:.2f}")
 
 
 def _compare(kind: str, middle: dict[tuple[str, str], float], events: int) -> None:

@@ -11,6 +11,7 @@ import click
 from ..bootstrap import now, open_collector
 from ..errors import BadRequest
 from ..importing import Import, Log, Summary
+from .garbage import collect_seldom
 from .options import example, settings_from, settings_options
 from .progress import reading, replaying
 
@@ -38,6 +39,7 @@ def import_(file: BinaryIO, **given: Any) -> None:
     started = time.monotonic()
     with replaying() as replayed:
         collector = open_collector(settings, progress=replayed)
+    collect_seldom()
     with closing(collector), reading(file) as progress:
         summary = Import(collector.ingest.accept, settings, now).run(log, progress)
     for line in _told(summary, time.monotonic() - started):

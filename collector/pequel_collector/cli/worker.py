@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import socket
@@ -21,6 +20,7 @@ from ..config import Settings
 from ..errors import PequelError
 from ..jobs import Housekeeper
 from ..web.app import create_app
+from .garbage import collect_seldom
 from .introduction import definitions, introduction
 from .progress import watching
 from .turns import Turns
@@ -33,12 +33,6 @@ HEEDED = {signal.SIGHUP, signal.SIGINT, signal.SIGTERM}
 
 OF_A_WORKER = HEEDED - {signal.SIGINT}
 """Ctrl-C reaches every process of a terminal: the master alone answers it."""
-
-GARBAGE = 50_000, 20, 50
-"""After how many new objects garbage is looked for among the youngest, and how often among others.
-
-With Python's own numbers a seventh of the time of ingestion goes into it.
-"""
 
 BACKLOG = 1024
 """Connections that may wait to be accepted."""
@@ -82,7 +76,7 @@ class Worker:
         application = Turns(create_app(collector), threads, threads * body)
         if self.words.introduces():
             _introduce(collector)
-        _collect_seldom()
+        collect_seldom()
         listener.listen(BACKLOG)
         listener.detach()  # the server's from now on, and the server closes it
         running.housekeeper.start()
@@ -126,16 +120,6 @@ class Running:
         time.sleep(GRACE)
         self.close()
         os._exit(0)
-
-
-def _collect_seldom() -> None:
-    """Look for garbage in circles less often: next to nothing here is, and all is looked through.
-
-    What is there by now stays, and is not looked at again.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*GARBAGE)
 
 
 def _opened(settings: Settings) -> Collector:
