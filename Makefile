@@ -29,7 +29,7 @@ demo: $(COLLECTOR) ## run the demo product (ARGS=--exit stops by itself)
 	@$(BIN)/pequel demo $(ARGS)
 
 test: lint $(CLIENTS) ## check style and types, then run every test (ARGS are pytest's)
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest --numprocesses=auto --dist=worksteal $(ARGS)
 
 # Libraries of others for Node and browsers; without npm the tests of those are skipped.
 $(CLIENTS): tests/clients/package-lock.json

@@ -29,6 +29,9 @@ from hashlib import blake2b
 from itertools import islice
 from typing import BinaryIO, NamedTuple, Protocol
 
+from msgspec import MsgspecError, Struct
+from msgspec.json import Decoder
+
 from .config import Settings
 from .model import JSON, Lead, Message, Rejection
 from .wire.event import Envelope
@@ -180,6 +183,8 @@ def event_of(line: Line) -> bytes:
     """The event on a line, as it would come over the wire. Raises BadLine."""
     if not line.whole:
         raise BadLine("too_large", f"is over {len(line.text) - 1} bytes")
+    if _is_complete(line.text):
+        return line.text
     try:
         value = json.loads(line.text)
     except (ValueError, RecursionError) as error:
@@ -187,6 +192,27 @@ def event_of(line: Line) -> bytes:
     if not isinstance(value, dict):
         raise BadLine("not_an_object", "expected an object")
     return _encoded(_named(value if "type" in value else _common(value)))
+
+
+class _Complete(Struct, rename="camel"):
+    """What a line says that is taken as it stands."""
+
+    type: str
+    message_id: str
+    user_id: str
+    sent_at: None = None
+
+
+_complete = Decoder(_Complete).decode
+
+
+def _is_complete(text: bytes) -> bool:
+    """Whether a line is a message to which nothing is added, and from which nothing is taken."""
+    try:
+        found = _complete(text)
+    except (MsgspecError, ValueError, RecursionError):
+        return False
+    return not (_is_blank(found.message_id) or _is_nobody(found.user_id))
 
 
 def _inflated(stream: BinaryIO) -> io.BufferedIOBase:

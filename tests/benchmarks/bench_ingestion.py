@@ -141,7 +141,7 @@ def test_ingestion_beside_a_bare_app(tmp_path: Path) -> None:
 
 def test_history_beside_http(tmp_path: Path) -> None:
     """The same events by ``pequel import``, starting the command included, and over HTTP."""
-    sent = Stream()._bodies(BATCHES)
+    sent = Stream()._bodies(3 * BATCHES)
     log = tmp_path / "events.ndjson"
     events = [*_members(), *(event for body in sent for event in json.loads(body)["batch"])]
     log.write_text("".join(f"{json.dumps(event)}\n" for event in events))
