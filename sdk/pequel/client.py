@@ -316,6 +316,7 @@ class Client:
 
     def _send(self, kind: str, fields: Mapping[str, object]) -> None:
         try:
+            worker = self._worker()  # before the id is made, which depends on the process
             fields = filled_in(kind, fields)
             message = compose(kind, fields, self._clock.now_ms(), self._new_id)
             event = encode(message)
@@ -324,20 +325,19 @@ class Client:
         except Exception as error:  # noqa: BLE001 - a call must not fail, whatever it was given
             self._drop({"type": kind}, "invalid", f"{type(error).__name__}: {error}")
         else:
-            self._queue(message, event)
+            self._queue(worker, message, event)
 
-    def _queue(self, message: dict[str, object], event: bytes) -> None:
+    def _queue(self, worker: Worker, message: dict[str, object], event: bytes) -> None:
         limit = self.options.max_event_bytes
         if len(event) > limit:
             detail = f"{len(event)} bytes, where {limit} are allowed"
             return self._drop(message, "too_large", detail)
         try:
-            return self._put(event)
+            return self._put(worker, event)
         except Exception:  # noqa: BLE001 - as above
             return logger.exception("queueing failed")
 
-    def _put(self, event: bytes) -> None:
-        worker = self._worker()
+    def _put(self, worker: Worker, event: bytes) -> None:
         for refused, reason in worker.outbox.put(event):
             self._reporter.dropped(DroppedError(reason, self._refusal(reason)), refused)
         worker.start()
@@ -365,7 +365,7 @@ class Client:
         if worker is None:
             worker = self._workers.setdefault(pid, self._new_worker())
             for other in self._workers.keys() - {pid}:
-                self._workers.pop(other, None)
+                worker.succeed(self._workers.pop(other, None))
         return worker
 
     def _new_outbox(self, ring: Callable[[], None]) -> Outbox:
@@ -374,6 +374,7 @@ class Client:
         return self._spool(self.options, ring, self._clock, self._reporter)
 
     def _new_worker(self) -> Worker:
+        ids.new_id.follow_fork()
         bell = Bell()
         outbox = self._new_outbox(bell.ring)
         if not self.options.write_key:

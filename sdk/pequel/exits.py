@@ -34,6 +34,26 @@ def flush_all() -> None:
         worker.flush_at_exit(max(0.0, worker.exit_timeout - (time.monotonic() - began)))
 
 
+def will_fork() -> bool:
+    """Whether a thread is better not started yet: this process forks, whatever its threads do.
+
+    So does uWSGI's, where the application is loaded before its workers are. A worker that is
+    forked while a thread holds the interpreter stands still for ever.
+    """
+    return _uwsgi_worker() == 0
+
+
+def is_heir() -> bool:
+    """Whether this process sends what its parent had queued: uWSGI's master never will."""
+    return _uwsgi_worker() == 1
+
+
+def _uwsgi_worker() -> int | None:
+    """The number of this worker, from 1; 0 before there are any, None elsewhere."""
+    uwsgi = sys.modules.get("uwsgi")
+    return None if uwsgi is None else uwsgi.worker_id()
+
+
 def _hook_multiprocessing(util: Any) -> None:
     """Its children end without the handlers of atexit, but with finalizers of its own."""
     if util.process.parent_process() is not None:

@@ -24,6 +24,12 @@ class IdMaker:
         """Begin another count under another number, as a forked process has to."""
         self._count = itertools.count(int.from_bytes(self._entropy(_START_BYTES), "big"))
         self._process = self._entropy(4).hex()
+        self._pid = os.getpid()
+
+    def follow_fork(self) -> None:
+        """Start afresh if this is another process: not every fork tells Python."""
+        if self._pid != os.getpid():
+            self.start_afresh()
 
     def __call__(self, now_ms: int) -> str:
         """A new id for something that happened at this time, in milliseconds since 1970."""

@@ -50,11 +50,23 @@ class Worker:
         self._closing = False
         self._thread: int | None = None
 
+    def succeed(self, parent: Worker | None) -> None:
+        """Take over what the parent's worker had queued, if this process is the one to."""
+        if parent is not None and exits.is_heir() and not parent.outbox.keeps:
+            while batch := parent.outbox.take():
+                for event in batch:
+                    self.outbox.put(event)
+
     def start(self) -> None:
         """Start the thread, unless it was. Where no thread is to be had, the next call tries."""
         if self._started or self.outbox.closed == "unauthorized":
             return
-        if not self._starting.acquire(blocking=False):
+        exits.watch(self)
+        if not exits.will_fork():
+            self._start_thread()
+
+    def _start_thread(self) -> None:
+        if self._started or not self._starting.acquire(blocking=False):
             return
         try:
             # Not by threading.Thread, whose start takes a lock of the whole process that a
@@ -64,7 +76,6 @@ class Worker:
             self._starting.release()
             return
         self._started = True
-        exits.watch(self)
 
     def flush(self, timeout: float | None, others: bool = True) -> bool:
         """Send all that waits now; whether all of it was delivered, and before the deadline.
@@ -167,7 +178,7 @@ class Worker:
         if threading.get_ident() == self._thread:
             return  # called by what the sender calls, who cannot wait for itself
         self._flushes.append(flush)
-        self.start()
+        self._start_thread()
         self._bell.ring()
         while not flush.answered and self._left(deadline) != 0:
             self._clock.wait(flush.bell, self._left(deadline))

@@ -147,6 +147,7 @@ class Collector(ThreadingHTTPServer):
         answers: what to answer instead, one for each request: status, headers, body.
         requests: all that arrived; `batches` and `events` are what was accepted of it.
         now: tells the seconds.
+        delay: seconds before each answer.
     """
 
     daemon_threads = True
@@ -157,6 +158,7 @@ class Collector(ThreadingHTTPServer):
         self.answers = deque()
         self.requests = []
         self.now = time.monotonic
+        self.delay = 0.0
         self.batches = []
         self.connections = set()
 
@@ -177,6 +179,7 @@ class _Handler(BaseHTTPRequestHandler):
         request = Request(self.server.now(), self.path, dict(self.headers), body)
         self.server.requests.append(request)
         self.server.connections.add(self.client_address)
+        time.sleep(self.server.delay)
         if self.server.answers:
             self._answer(*self.server.answers.popleft())
             return

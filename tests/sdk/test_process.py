@@ -1,6 +1,8 @@
 """Importing, exiting and forking, each in a process of its own."""
 
 import os
+import socket
+import time
 
 import pytest
 
@@ -90,3 +92,181 @@ print(status, pequel.shutdown(), pequel.stats().delivered)
     names = sorted(event["event"] for event in collector.events)
     assert names == ["after", "before"] + ["child"] * 5
     assert len({event["messageId"] for event in collector.events}) == 7
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_fork_that_python_is_not_told_of_is_noticed(collector):
+    """By the number of the process: servers that embed Python fork so. Ids differ, too."""
+    script = """
+import ctypes, os, sys, pequel
+clock = pequel.clock.Clock()
+clock.now_ms = lambda: 1
+client = pequel.Client("key", os.environ["PEQUEL_HOST"], clock=clock)
+client.track("u1", "before")
+assert client.flush(10)
+child = ctypes.PyDLL(None).fork()
+client.track("u1", "child" if child == 0 else "parent")
+ok = client.flush(10)
+if child == 0:
+    os._exit(0 if ok else 1)
+print(os.waitpid(child, 0)[1], ok, client.shutdown())
+"""
+    assert run(script, PEQUEL_HOST=collector.host) == ("0 True True", "")
+    assert sorted(event["event"] for event in collector.events) == ["before", "child", "parent"]
+    assert len({event["messageId"] for event in collector.events}) == 3
+
+
+def test_where_no_thread_is_to_be_had_the_next_call_tries(collector):
+    """As in servers that allow threads only later."""
+    script = """
+import _thread, pequel
+start, _thread.start_new_thread = _thread.start_new_thread, None
+def refuse(*_):
+    raise RuntimeError("can't start new thread")
+_thread.start_new_thread = refuse
+pequel.track("u1", "one")
+assert pequel.flush(0.1) is False
+_thread.start_new_thread = start
+pequel.track("u1", "two")
+print(pequel.flush(10))
+"""
+    assert run(script, PEQUEL_WRITE_KEY="key", PEQUEL_HOST=collector.host) == ("True", "")
+    assert [event["event"] for event in collector.events] == ["one", "two"]
+
+
+def test_a_slow_collector_gets_everything_before_the_exit(collector):
+    """Within the time there is for it."""
+    collector.delay = 0.2
+    script = "import pequel\nfor n in range(1000): pequel.track('u1', 'e', {'n': n})"
+    run(script, PEQUEL_WRITE_KEY="key", PEQUEL_HOST=collector.host)
+    assert [event["properties"]["n"] for event in collector.events] == list(range(1_000))
+
+
+@pytest.mark.parametrize("hangs", [True, False])
+def test_a_collector_that_is_gone_or_hangs_does_not_hold_up_the_exit(hangs):
+    """Longer than it may; how many events are lost is said."""
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen() if hangs else None
+        host = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        began = time.monotonic()
+        environ = {"PEQUEL_HOST": host, "PEQUEL_EXIT_TIMEOUT": "0.3"}
+        said = run("import pequel; pequel.track('u1', 'e')", PEQUEL_WRITE_KEY="key", **environ)
+    assert said == ("", "events not delivered at exit: 1")
+    assert time.monotonic() - began < 5
+
+
+def test_a_signal_that_the_application_handles_ends_it_as_any_exit_does(collector):
+    """Here by `sys.exit`."""
+    script = """
+import os, signal, sys, time, pequel
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+pequel.configure(flush_interval=60)
+pequel.track("u1", "e")
+os.kill(os.getpid(), signal.SIGTERM)
+time.sleep(10)
+"""
+    assert run(script, PEQUEL_WRITE_KEY="key", PEQUEL_HOST=collector.host) == ("", "")
+    assert len(collector.events) == 1
+
+
+def test_a_signal_that_nobody_handles_ends_the_process_as_without_us(collector):
+    """No handler is put in its way."""
+    script = """
+import os, signal, pequel
+pequel.track("u1", "e")
+assert pequel.flush(10)
+assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+if os.fork() == 0:
+    pequel.track("u1", "lost")
+    os.kill(os.getpid(), signal.SIGTERM)
+status = os.wait()[1]
+print(os.WTERMSIG(status) == signal.SIGTERM)
+"""
+    environ = {"PEQUEL_FLUSH_INTERVAL": "60", "PEQUEL_HOST": collector.host}
+    assert run(script, PEQUEL_WRITE_KEY="key", **environ) == ("True", "")
+    assert [event["event"] for event in collector.events] == ["e"]
+
+
+def test_threads_that_track_until_the_very_end_do_no_harm(collector):
+    """Daemons are stopped wherever they are; what was tracked before the exit is delivered."""
+    script = """
+import threading, time, pequel
+def work():
+    while True:
+        pequel.track("u1", "daemon")
+        time.sleep(0.0001)
+pequel.track("u1", "first")
+for _ in range(3):
+    threading.Thread(target=work, daemon=True).start()
+"""
+    run(script, PEQUEL_WRITE_KEY="key", PEQUEL_HOST=collector.host)
+    assert collector.events[0]["event"] == "first"
+    ids = [event["messageId"] for event in collector.events]
+    assert len(ids) == len(set(ids))
+
+
+def test_a_loop_of_asyncio_goes_on_while_events_are_tracked_and_flushed():
+    """A call returns though the collector hangs; a flush waits in another thread."""
+    script = """
+import asyncio, threading, pequel
+go = threading.Event()
+class Hanging(pequel.RecordingTransport):
+    def send(self, events, /):
+        go.wait(10)
+        return super().send(events)
+async def main():
+    transport = Hanging()
+    client = pequel.Client("key", transport=transport)
+    for n in range(500):
+        client.track("u1", "e", {"n": n})
+    flush = asyncio.create_task(asyncio.to_thread(client.flush, 10))
+    for _ in range(20):
+        await asyncio.sleep(0.001)
+    assert not flush.done()
+    go.set()
+    assert await flush
+    return len(transport.events)
+print(asyncio.run(main()))
+"""
+    assert run(script) == ("500", "")
+
+
+@pytest.mark.parametrize("patch", ["", "from gevent import monkey; monkey.patch_all()"])
+def test_greenlets_track_and_flush(collector, patch):
+    """With gevent in the place of threads, and beside them."""
+    script = f"""
+{patch}
+import gevent, pequel
+def work(n):
+    for i in range(50):
+        pequel.track("u1", "e", {{"n": [n, i]}})
+        gevent.sleep(0)
+gevent.joinall([gevent.spawn(work, n) for n in range(8)])
+print(pequel.flush(10), pequel.stats().delivered)
+"""
+    said, _ = run(
+        script, PEQUEL_WRITE_KEY="key", PEQUEL_HOST=collector.host, PYTHONWARNINGS="ignore"
+    )
+    assert said == "True 400"
+    assert len({tuple(event["properties"]["n"]) for event in collector.events}) == 400
+
+
+def test_one_greenlet_that_flushes_does_not_hold_up_the_others(collector):
+    """Where gevent has taken the place of threads."""
+    collector.delay = 0.2
+    script = """
+from gevent import monkey; monkey.patch_all()
+import gevent, pequel
+pequel.track("u1", "e")
+flush = gevent.spawn(pequel.flush, 10)
+turns = 0
+while not flush.ready():
+    gevent.sleep(0.001)
+    turns += 1
+print(flush.value, turns > 10)
+"""
+    said, _ = run(
+        script, PEQUEL_WRITE_KEY="key", PEQUEL_HOST=collector.host, PYTHONWARNINGS="ignore"
+    )
+    assert said == "True True"
