@@ -5,6 +5,7 @@ import json
 
 import celery
 import pytest
+from celery import signals
 from celery.contrib.testing.worker import start_worker
 
 import pequel
@@ -60,8 +61,15 @@ def app():
     connect()
     connect()  # changes nothing
     app = make_app()
+    # Somebody listens who would set up logging: so Celery leaves that of the other tests alone.
+    signals.setup_logging.connect(leave_logging_alone)
     with start_worker(app, pool="solo", perform_ping_check=False, shutdown_timeout=20):
         yield app
+    signals.setup_logging.disconnect(leave_logging_alone)
+
+
+def leave_logging_alone(**_):
+    pass
 
 
 def result(app, name, *args):
