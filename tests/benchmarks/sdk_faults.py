@@ -22,7 +22,7 @@ from peers.sdks import SDKS, version_of
 PAGE = environment.REPOSITORY / "docs" / "sdk" / "comparison.md"
 BEGIN, END = "<!-- observed: begin -->\n", "<!-- observed: end -->\n"
 COMMAND = "python tests/benchmarks/sdk_faults.py"
-AT_ONCE = 4
+AT_ONCE = 5
 COLUMNS = ["pequel", "pequel+spool", *list(SDKS)[1:], "mixpanel-sync"]
 
 

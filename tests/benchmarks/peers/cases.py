@@ -158,11 +158,11 @@ def few(caller: Caller, _: Sink) -> None:
     caller.say()
 
 
-def patient(caller: Caller, sink: Sink, number: str) -> None:
-    """Track a number of events, flush, and see for a while what the SDK does then."""
+def patient(caller: Caller, sink: Sink, number: str, seconds: str) -> None:
+    """Track a number of events, flush, and see for so many seconds what the SDK does then."""
     caller.all(range(int(number)))
     caller.end(caller.sdk.flush)
-    sink.wait(PATIENCE, events=int(number))
+    sink.wait(float(seconds), events=int(number))
     caller.say()
     os._exit(0)
 
@@ -225,7 +225,7 @@ def _for_a_while(
     """Track without pause, but for letting the sender catch up before its queue is full."""
     until = time.monotonic() + SOON
     while time.monotonic() < until:
-        for _ in range(1_000):
+        for _ in range(100):
             meanwhile()
             caller.track(next(numbers))
         sink.wait(SOON, events=caller.calls - FITTING)

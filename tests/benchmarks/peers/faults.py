@@ -83,12 +83,11 @@ def served(seen: Seen) -> str:
 def lost(seen: Seen) -> str:
     """How many were lost, and what that took."""
     missing = 1_500 - seen.arrived(range(1_500))
-    tries = seen.counts["requests"]
     slowest = seen.facts.get("slowest", 0.0)
     return joined(
         f"{missing:,} lost",
         copies(seen),
-        f"{tries:,} requests",
+        requests(seen),
         f"slowest call {slowest:.1f} s" if slowest > 1 else "",
         raising(seen),
         "" if seen.lingered is not None else "does not end",
@@ -117,8 +116,7 @@ def mistaken(seen: Seen) -> str:
 
 def split(seen: Seen) -> str:
     """How many of the two hundred arrived, and in how many requests."""
-    tries = f"{seen.counts['requests']:,} requests"
-    return joined(share(seen, range(200)), tries, raising(seen), counted(seen))
+    return joined(share(seen, range(200)), requests(seen), raising(seen), counted(seen))
 
 
 def waited(seen: Seen) -> str:
@@ -161,6 +159,12 @@ def after(seen: Seen) -> str:
 def share(seen: Seen, numbers: range) -> str:
     """How many of these arrived."""
     return f"{seen.arrived(numbers):,} of {len(numbers):,}"
+
+
+def requests(seen: Seen) -> str:
+    """How many requests there were."""
+    number = seen.counts["requests"]
+    return f"{number:,} request{'s' if number != 1 else ''}"
 
 
 def copies(seen: Seen) -> str:
@@ -231,8 +235,12 @@ ANSWERS = [
     ),
     Fault("one redirect", of(Case(("few",), REDIRECT)), mistaken),
     Fault("one 200 with a login page", of(Case(("few",), {**LOGIN_PAGE, "first": 1})), mistaken),
-    Fault("413 above 60 events", of(Case(("patient", "200"), {"largest": 60})), split),
-    Fault("one 429, `Retry-After: 3`", of(Case(("patient", "5"), SLOW_DOWN)), waited),
+    Fault(
+        "413 above 60 events",
+        of(Case(("patient", "200", "45"), {"largest": 60}, limit=60)),
+        split,
+    ),
+    Fault("one 429, `Retry-After: 3`", of(Case(("patient", "5", "15"), SLOW_DOWN)), waited),
 ]
 ODD_VALUES = [Fault(f"{name}", of(Case(("odd_value", name))), as_value) for name in VALUES]
 MOMENTS = [

@@ -7,6 +7,7 @@ Run as a process of its own: `python -m peers.server`; it prints its address. Pa
 from __future__ import annotations
 
 import json
+import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -180,5 +181,6 @@ def _reached(ledger: Ledger, query: dict[str, str]) -> bool:
 
 if __name__ == "__main__":
     server = Server()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
     print(f"http://127.0.0.1:{server.server_port}", flush=True)
-    server.serve_forever()
+    sys.stdin.read()  # ends with the one who started it

@@ -52,12 +52,12 @@ def running() -> Iterator[Sink]:
     process = subprocess.Popen(
         [sys.executable, "-m", "peers.server"],
         env=environment.variables(),
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
-    try:
+    with process:
+        assert process.stdin
         assert process.stdout
         yield Sink(process.stdout.readline().strip())
-    finally:
-        process.kill()
-        process.wait()
+        process.stdin.close()
