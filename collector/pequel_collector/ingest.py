@@ -9,7 +9,7 @@ the mark.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from secrets import token_hex
 from typing import NamedTuple
 
@@ -17,8 +17,8 @@ from .derive import Derivation, Machines, machines_in_force, machines_of
 from .inforce import CATALOGUE
 from .model import Lead, Message, Rejection, Stored, account_key, kind_of
 from .people import Move, link, moves, people_of
-from .ports import Membership, Reading, Refused, Store, Trait, Writing
-from .receipts import Batch, Outcome, Receipt
+from .ports import Membership, Reading, Refused, Store, Trait, Usage, Writing
+from .receipts import NO_KEY, Batch, Outcome, Receipt, dropped
 from .rules.definition import Catalogue
 
 Clock = Callable[[], int]
@@ -85,7 +85,7 @@ class Ingest:
 
         Each lead that was opened is on one of the receipts. Raises as ``accept`` does.
         """
-        if not any(batch.messages or batch.rejected for batch in batches):
+        if not any(batch.messages or batch.rejected or batch.report for batch in batches):
             return [Receipt() for _ in batches]
         with self.store.writing() as tx:
             now = self.clock()
@@ -95,7 +95,7 @@ class Ingest:
             opened = self._derive(tx, arrivals, now)
             gone = tx.forget_refused([refused.id for batch in batches for refused in batch.again])
             outcome = Outcome(batches, arrivals.stored if arrivals else (), opened)
-            tx.add_usage(outcome.usage(now, gone))
+            tx.add_usage([*outcome.usage(now, gone), *_dropped(tx, batches, now)])
         return outcome.receipts()
 
     def _derive(self, tx: Writing, arrivals: Arrivals | None, now: int) -> list[Lead]:
@@ -110,6 +110,13 @@ class Ingest:
             derivation.move(arrivals.moved)
             derivation.take(arrivals.stored)
         return derivation.finish()
+
+
+def _dropped(tx: Writing, batches: Sequence[Batch], now: int) -> Iterator[Usage]:
+    """What clients dropped, of the reports that are news."""
+    for key, report in [(batch.key or NO_KEY, batch.report) for batch in batches]:
+        if report is not None and tx.hear(key, report.client, report.number):
+            yield from dropped(key, report, now)
 
 
 def _fresh(tx: Writing, messages: Sequence[Message]) -> list[Message]:

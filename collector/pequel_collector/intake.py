@@ -16,7 +16,7 @@ from typing import Protocol
 
 from .config import Settings
 from .errors import PequelError, Unavailable
-from .model import Message, Rejection
+from .model import Message, Rejection, Report
 from .receipts import Batch, Receipt
 
 TOGETHER = 5_000
@@ -57,12 +57,13 @@ class Intake:
         messages: Sequence[Message],
         rejected: Sequence[Rejection] = (),
         key: str | None = None,
+        report: Report | None = None,
     ) -> Receipt:
         """Store what a request brings, together with others; durable on return.
 
         Raises Unavailable where it cannot be stored now, or too much waits already.
         """
-        return self.take(Batch(messages, rejected, key))
+        return self.take(Batch(messages, rejected, key, report=report))
 
     def take(self, batch: Batch) -> Receipt:
         """Store a batch, together with others; durable on return. Raises as ``accept`` does."""

@@ -16,7 +16,7 @@ from .config import Settings
 from .errors import TooMany
 from .model import Key
 from .ports import Store
-from .receipts import month_of
+from .receipts import balance_of, month_of
 
 FRESH_FOR = 5_000
 """Milliseconds for which the count of a month is not asked for again."""
@@ -87,5 +87,5 @@ class Limits:
     def _counted(self, key: str, now: int) -> _Month:
         name = month_of(now)
         with self._store.reading() as view:
-            found = [u.number for u in view.usage() if (u.key, u.month) == (key, name)]
-        return _Month(name, sum(found), now)
+            found = [usage for usage in view.usage() if (usage.key, usage.month) == (key, name)]
+        return _Month(name, balance_of(found).received, now)

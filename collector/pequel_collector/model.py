@@ -109,6 +109,17 @@ class Stored(NamedTuple):
     person: str | None = None
 
 
+class Report(NamedTuple):
+    """How many events a client dropped since its report before, by reason.
+
+    ``client`` names one process of a client, ``number`` counts its reports.
+    """
+
+    client: str
+    number: int
+    dropped: Mapping[str, int]
+
+
 @dataclass(frozen=True, slots=True)
 class Rejection:
     """One refused message of a batch: where it stood, why, and what it was.

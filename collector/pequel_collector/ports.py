@@ -121,7 +121,8 @@ class RefusedCursor(NamedTuple):
 class Usage(NamedTuple):
     """How many events that came in with a key in a month (``2026-11``) came to an outcome.
 
-    Outcomes are ``stored``, ``duplicate``, ``suppressed`` and ``rejected:`` with the code.
+    Outcomes are ``stored``, ``duplicate``, ``suppressed`` and ``rejected:`` with the code; and for
+    those that did not come in, ``dropped:`` with the client's reason.
     """
 
     key: str
@@ -361,6 +362,12 @@ class Writing(Reading, Protocol):
 
     def add_usage(self, usages: Sequence[Usage]) -> None:
         """Add to what became of events."""
+
+    def hear(self, key: str, client: str, number: int) -> bool:
+        """Note that a client of this key sent its report of this number; whether it is news.
+
+        It is not where one of this number or a higher one was noted before.
+        """
 
 
 class Store(Protocol):

@@ -6,11 +6,14 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from .model import JSON, Lead, Message, Rejection, Stored, account_key, iso
+from .model import JSON, Lead, Message, Rejection, Report, Stored, account_key, iso
 from .ports import Refused, Usage
 
 NO_KEY = ""
 """What stands for the key of a batch that nobody sent."""
+
+DROPPED = "dropped"
+"""The outcome of events that never came in: their client dropped them, and said so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,13 +21,15 @@ class Batch:
     """What one request brings: messages, and what was refused of it.
 
     ``key`` is the id of the key that sent it. ``again`` has, for each message, the refusal that it
-    was kept as until now; it is empty where the messages have just come.
+    was kept as until now; it is empty where the messages have just come. ``report`` says what the
+    client dropped.
     """
 
     messages: Sequence[Message]
     rejected: Sequence[Rejection] = ()
     key: str | None = None
     again: Sequence[Refused] = ()
+    report: Report | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +115,16 @@ class Outcome:
 
 @dataclass(slots=True)
 class Balance:
-    """Events that came in: received is stored + duplicates + rejected + suppressed."""
+    """Events that came in: received is stored + duplicates + rejected + suppressed.
+
+    ``dropped`` are those that did not, as far as their clients said so.
+    """
 
     stored: int = 0
     duplicates: int = 0
     suppressed: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
+    dropped: Counter[str] = field(default_factory=Counter)
 
     def add(self, usage: Usage) -> None:
         """Count events of an outcome."""
@@ -127,6 +136,8 @@ class Balance:
                 self.duplicates += usage.number
             case "suppressed":
                 self.suppressed += usage.number
+            case "dropped":
+                self.dropped[code] += usage.number
             case _:
                 self.rejected[code] += usage.number
 
@@ -143,7 +154,14 @@ class Balance:
             "duplicates": self.duplicates,
             "rejected": {code: number for code, number in sorted(self.rejected.items()) if number},
             "suppressed": self.suppressed,
+            "dropped_by_clients": dict(sorted(self.dropped.items())),
         }
+
+
+def dropped(key: str | None, report: Report, now: int) -> list[Usage]:
+    """What is to be counted of a report."""
+    sender = key or NO_KEY, month_of(now)
+    return [Usage(*sender, f"{DROPPED}:{why}", number) for why, number in report.dropped.items()]
 
 
 def balance_of(usages: Iterable[Usage]) -> Balance:

@@ -91,6 +91,7 @@ class TestARefusedEvent:
             "duplicates": 0,
             "rejected": {},
             "suppressed": 0,
+            "dropped_by_clients": {},
         }
         assert collector.queries.status("user", "ada")["is_pql"]
         assert collector.queries.user("ada")["event_counts"] == {"used": 2}

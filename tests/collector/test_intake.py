@@ -220,6 +220,7 @@ class TestOnARealStore:
             "duplicates": 100,
             "rejected": {"bad_value": 75},
             "suppressed": 0,
+            "dropped_by_clients": {},
         }
         with collector.store.reading() as view:
             assert view.totals()["messages"] == 200

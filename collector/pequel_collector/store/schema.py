@@ -440,6 +440,17 @@ _ACCOUNTING = (
     "ALTER TABLE api_key ADD COLUMN quota BIGINT",
 )
 
+_REPORTS = (
+    """
+    CREATE TABLE client_report (
+      key_id text NOT NULL,
+      client text NOT NULL,
+      number BIGINT NOT NULL,
+      PRIMARY KEY (key_id, client)
+    ) CLUSTERED
+    """,
+)
+
 _MIGRATIONS = (
     Migration("0001_facts", _FACTS),
     Migration("0002_derived", _DERIVED),
@@ -448,6 +459,7 @@ _MIGRATIONS = (
     Migration("0005_persons", (*_HISTORIES, *_IDENTITY, *_LEDGER, *_VIEWS_OF_PERSONS)),
     Migration("0006_lagging", _LAGGING),
     Migration("0007_accounting", _ACCOUNTING),
+    Migration("0008_reports", _REPORTS),
 )
 
 

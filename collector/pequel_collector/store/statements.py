@@ -392,6 +392,13 @@ ADD_USAGE = Insertion(
     "ON CONFLICT (key_id, month, outcome) DO UPDATE SET number = usage.number + excluded.number",
 )
 
+HEAR = """
+INSERT INTO client_report (key_id, client, number) VALUES (:key, :client, :number)
+ON CONFLICT (key_id, client) DO UPDATE SET number = excluded.number
+WHERE client_report.number < excluded.number
+RETURNING number
+"""
+
 TOTALS = """
 SELECT
   (SELECT coalesce(sum(messages), 0) FROM block)

@@ -203,6 +203,10 @@ class SqlWriting(SqlReading, Writing):
         summed = [Usage(*place, number) for place, number in sorted(added.items()) if number]
         self._session.insert(sql.ADD_USAGE, [rows.from_usage(usage) for usage in summed])
 
+    def hear(self, key: str, client: str, number: int) -> bool:
+        noted = self._session.run(sql.HEAR, key=armour(key), client=armour(client), number=number)
+        return bool(noted)
+
 
 class _Move(NamedTuple):
     """A stored message that is to be attributed to another account."""

@@ -12,6 +12,8 @@ from typing import IO
 from flask import Flask, Response, request
 from werkzeug.exceptions import ClientDisconnected
 
+from ..errors import Unavailable
+
 BLOCK = 65_536
 """Bytes that are read at a time, and forgotten."""
 
@@ -28,6 +30,7 @@ def install(app: Flask, most: int) -> None:
 def exhaust(stream: IO[bytes], most: int) -> None:
     """Read what is left of a body, but no more than so many bytes."""
     left = most
-    with suppress(ClientDisconnected):  # then nobody waits for the answer either
+    # Nobody waits for the answer any longer, or there is no room to read on: it is given all the same.
+    with suppress(ClientDisconnected, Unavailable):
         while left > 0 and (found := stream.read(min(left, BLOCK))):
             left -= len(found)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from ..config import Settings
-from ..model import JSON, Key, Kind, Message, Rejection
+from ..model import JSON, Key, Kind, Message, Rejection, Report
 from ..ports import LeadFilter, RefusedFilter, Store, Version
 from ..receipts import Receipt
 from ..rules.definition import Catalogue
@@ -18,9 +18,14 @@ class Accepts(Protocol):
     """The write path."""
 
     def accept(
-        self, messages: Sequence[Message], rejected: Sequence[Rejection], key: str | None, /
+        self,
+        messages: Sequence[Message],
+        rejected: Sequence[Rejection],
+        key: str | None,
+        report: Report | None,
+        /,
     ) -> Receipt:
-        """Store a batch and what was refused of it; durable on return."""
+        """Store a batch, what was refused of it and reported with it; durable on return."""
 
 
 class Admits(Protocol):

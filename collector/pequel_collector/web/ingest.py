@@ -11,7 +11,7 @@ from flask import Blueprint, Response, request
 from ..errors import PequelError
 from ..model import Key, Lead, Rejection, id_of, iso, kind_of
 from ..receipts import Receipt
-from ..wire import decode, headers
+from ..wire import decode, headers, reports
 from ..wire.event import Envelope, EventType
 from ..wire.ids import Ids
 from ..wire.normalise import normalise
@@ -66,7 +66,8 @@ class Reception:
         messages, rejected = normalise(envelope, collector.settings, received, self.new_id)
         if rejected and sent.headers.get("X-Strict-Mode") == "1":
             return 400, _strict(rejected)
-        return 200, _receipt(take(collector, messages, rejected, key), key)
+        report = reports.read(envelope.report)
+        return 200, _receipt(take(collector, messages, rejected, key, report), key)
 
     def _envelope(
         self, sent: Sent, type_: EventType | None, key: Key | None, until: ExitStack

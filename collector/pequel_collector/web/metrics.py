@@ -57,6 +57,7 @@ def _events(usages: list[Usage]) -> Iterator[Metric]:
     yield _counter("duplicate", "Events known before.", {k: b.duplicates for k, b in of.items()})
     yield _counter("suppressed", "Events of the erased.", {k: b.suppressed for k, b in of.items()})
     yield _rejected(of)
+    yield _dropped(of)
 
 
 def _counter(name: str, text: str, numbers: dict[str, int]) -> Metric:
@@ -72,6 +73,15 @@ def _rejected(of: dict[str, Balance]) -> Metric:
     for key, balance in of.items():
         for code, number in balance.rejected.items():
             family.add_metric([key, code], number)
+    return family
+
+
+def _dropped(of: dict[str, Balance]) -> Metric:
+    text = "Events that clients dropped before they came here, and for which reason."
+    family = CounterMetricFamily("pequel_client_dropped", text, labels=["key", "reason"])
+    for key, balance in of.items():
+        for reason, number in balance.dropped.items():
+            family.add_metric([key, reason], number)
     return family
 
 

@@ -10,6 +10,8 @@ from ..errors import BadRequest, TooLarge, Unsupported
 _GZIP = b"\x1f\x8b"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _ENCODINGS = {"", "identity", "gzip", "x-gzip"}
+_MEMBERS = 100
+"""Members that gzip may have: each costs a look at all that is behind it."""
 
 
 def read(body: bytes, encoding: str, settings: Settings, most: int | None = None) -> bytes:
@@ -35,6 +37,8 @@ def _inflate(body: bytes, limit: int) -> bytes:
     inflated: list[bytes] = []
     left = limit
     while body:
+        if len(inflated) == _MEMBERS:
+            raise BadRequest(f"the body is gzip of more than {_MEMBERS} members", "bad_gzip")
         stream = zlib.decompressobj(wbits=31)
         try:
             inflated.append(stream.decompress(body, left + 1))

@@ -27,6 +27,7 @@ from .event import Envelope, Event, EventType, Fault, describe
 from .schema import BatchSchema, EventSchema
 
 _DIGITS = 4300
+_MASK = ":***"
 
 
 class _Batch(Struct, rename="camel"):
@@ -36,6 +37,7 @@ class _Batch(Struct, rename="camel"):
     context: Any = None
     sent_at: Any = None
     write_key: Any = None
+    report: Any = None
 
 
 # The quick road gives up with one of these; the careful one then says why.
@@ -54,7 +56,7 @@ def batch(body: bytes) -> Envelope:
     except _UNREADABLE:
         return careful_batch(body)
     events = [bytes(event) for event in found.batch]
-    return _envelope(events, found.context, found.sent_at, found.write_key)
+    return _envelope(events, found.context, found.sent_at, found.write_key, found.report)
 
 
 def single(body: bytes, type_: EventType) -> Envelope:
@@ -104,7 +106,8 @@ def careful_batch(body: bytes) -> Envelope:
         raise BadRequest(f"batch: {_first(error)[1]}", "bad_body", field="batch") from None
     if found["batch"] is None:
         raise BadRequest("batch: not there, expected a list of events", "bad_body", field="batch")
-    return _envelope(found["batch"], found["context"], found["sent_at"], found["write_key"])
+    common = ("batch", "context", "sent_at", "write_key", "report")
+    return _envelope(*(found[name] for name in common))
 
 
 def careful_event(raw: bytes) -> Event:
@@ -123,14 +126,17 @@ def careful_event(raw: bytes) -> Event:
     return found
 
 
-def _envelope(events: list[bytes], context: JSON, sent_at: JSON, key: JSON) -> Envelope:
-    return Envelope(
-        events, None, context if isinstance(context, dict) else None, sent_at, _key(key)
-    )
+def _envelope(
+    events: list[bytes], context: JSON, sent_at: JSON, key: JSON, report: JSON
+) -> Envelope:
+    shared = context if isinstance(context, dict) else None
+    return Envelope(events, None, shared, sent_at, _key(key), report=report)
 
 
 def _key(value: JSON) -> str | None:
-    return value if isinstance(value, str) and value.strip() else None
+    """A key; blanks are none, nor is what Jitsu's library leaves of one: ``id:***``."""
+    is_key = isinstance(value, str) and value.strip() and not value.endswith(_MASK)
+    return value if is_key else None
 
 
 def _member(raw: bytes, name: str) -> JSON:

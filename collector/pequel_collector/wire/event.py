@@ -54,6 +54,7 @@ class Envelope(NamedTuple):
     """The events of one request, each as the bytes it came in, and what they have in common.
 
     ``type`` is that of the path. ``anonymous_id`` is for events that name nobody themselves.
+    ``report`` is what the client dropped, as it came.
     """
 
     events: Sequence[bytes]
@@ -62,6 +63,7 @@ class Envelope(NamedTuple):
     sent_at: JSON = None
     write_key: str | None = None
     anonymous_id: str | None = None
+    report: JSON = None
 
 
 class Fault(Exception):

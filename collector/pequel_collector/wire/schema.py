@@ -111,3 +111,4 @@ class BatchSchema(Schema):
     context = Anything()
     sent_at = Anything("sentAt")
     write_key = Anything("writeKey")
+    report = Anything()

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 
 from pequel_collector.config import Settings
 from pequel_collector.errors import NotFound
-from pequel_collector.model import Key, Lead, Message, Rejection
+from pequel_collector.model import Key, Lead, Message, Rejection, Report
 from pequel_collector.ports import LeadFilter, RefusedFilter, Version
 from pequel_collector.receipts import Receipt
 from pequel_collector.web.app import create_app
@@ -38,7 +38,11 @@ class Ingest:
         self.error: Exception | None = None
 
     def accept(
-        self, messages: Sequence[Message], rejected: Sequence[Rejection], key: str | None
+        self,
+        messages: Sequence[Message],
+        rejected: Sequence[Rejection],
+        key: str | None,
+        _report: Report | None = None,
     ) -> Receipt:
         if self.error:
             raise self.error

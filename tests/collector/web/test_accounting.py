@@ -68,6 +68,7 @@ class TestUsage:
                     "duplicates": 1,
                     "rejected": {"missing_field": 1, "not_an_object": 1},
                     "suppressed": 0,
+                    "dropped_by_clients": {},
                 },
                 {
                     "key": "settings-admin",
@@ -78,6 +79,7 @@ class TestUsage:
                     "duplicates": 1,
                     "rejected": {},
                     "suppressed": 0,
+                    "dropped_by_clients": {},
                 },
             ],
             "total": {
@@ -86,6 +88,7 @@ class TestUsage:
                 "duplicates": 2,
                 "rejected": {"missing_field": 1, "not_an_object": 1},
                 "suppressed": 0,
+                "dropped_by_clients": {},
             },
             "next_cursor": None,
         }
@@ -173,3 +176,96 @@ class TestLimits:
         assert answer.json["success"] is False
         assert client.get("/v1/usage", headers=READ).json["total"]["received"] == 3
         collector.close()
+
+
+def report(
+    client: FlaskClient, number: Any, dropped: Any, *events: Any, sender: Any = "c1", key: str = "w"
+) -> Any:
+    body = {
+        "batch": events,
+        "report": {"client": sender, "number": number, "dropped": dropped},
+    }
+    return client.post("/v1/batch", data=json.dumps(body), headers={"X-Write-Key": key})
+
+
+def totals(client: FlaskClient) -> Any:
+    return client.get("/v1/usage", headers=READ).json["total"]
+
+
+class TestClientReports:
+    def test_drops_are_counted_beside_what_came_in(self, client: FlaskClient) -> None:
+        answer = report(client, 1, {"queue_full": 3, "invalid": 1}, event("m1"))
+        assert (answer.status_code, answer.json["accepted"]) == (200, 1)
+        assert totals(client) == {
+            "received": 1,
+            "stored": 1,
+            "duplicates": 0,
+            "rejected": {},
+            "suppressed": 0,
+            "dropped_by_clients": {"invalid": 1, "queue_full": 3},
+        }
+
+    def test_a_report_may_come_alone(self, client: FlaskClient) -> None:
+        assert report(client, 1, {"shutdown": 2}).status_code == 200
+        assert totals(client)["dropped_by_clients"] == {"shutdown": 2}
+
+    def test_a_report_that_comes_again_counts_once(self, client: FlaskClient) -> None:
+        for number in (1, 1, 2, 1, 2):
+            report(client, number, {"queue_full": 5})
+        assert totals(client)["dropped_by_clients"] == {"queue_full": 10}
+
+    def test_clients_and_keys_are_told_apart(self, client: FlaskClient) -> None:
+        report(client, 1, {"queue_full": 1})
+        report(client, 1, {"queue_full": 1}, sender="c2")
+        report(client, 1, {"queue_full": 1}, key="a")
+        data = client.get("/v1/usage", headers=READ).json["data"]
+        assert {each["key"]: each["dropped_by_clients"] for each in data} == {
+            "settings-write": {"queue_full": 2},
+            "settings-admin": {"queue_full": 1},
+        }
+
+    def test_reasons_that_are_not_known_are_others(self, client: FlaskClient) -> None:
+        report(client, 1, {"from_the_future": 2, "": 3, "x" * 9_000: 1})
+        assert totals(client)["dropped_by_clients"] == {"other": 6}
+
+    @pytest.mark.parametrize("number", [None, 0, -1, 1.0, "1", True, 2**63, [], {}])
+    def test_numbers_that_are_none_are_passed_over(self, client: FlaskClient, number: Any) -> None:
+        assert report(client, number, {"invalid": 1}, event("m1")).status_code == 200
+        assert report(client, 1, {"invalid": number}, event("m2")).status_code == 200
+        assert totals(client) == {**totals(client), "stored": 2, "dropped_by_clients": {}}
+
+    @pytest.mark.parametrize("sender", [None, 7, "", "a b", "x" * 65, "\x00", "ü", "\ud800", []])
+    def test_names_that_are_none_are_passed_over(self, client: FlaskClient, sender: Any) -> None:
+        answer = report(client, 1, {"invalid": 1}, event("m1"), sender=sender)
+        assert (answer.status_code, answer.json["accepted"]) == (200, 1)
+        assert totals(client)["dropped_by_clients"] == {}
+
+    @pytest.mark.parametrize(
+        "dropped", [None, 1, "x", [], {}, [["invalid", 1]], {str(n): 1 for n in range(1_000)}]
+    )
+    def test_counts_that_are_none_are_passed_over(self, client: FlaskClient, dropped: Any) -> None:
+        assert report(client, 1, dropped, event("m1")).status_code == 200
+        assert totals(client)["dropped_by_clients"] == {}
+
+    @pytest.mark.parametrize("body", ["null", "7", '"x"', "[]", "[" * 900 + "]" * 900, "NaN"])
+    def test_what_is_no_report_is_passed_over(self, client: FlaskClient, body: str) -> None:
+        batch = json.dumps([event("m1")])
+        data = f'{{"report": {body}, "batch": {batch}}}'
+        answer = client.post("/v1/batch", data=data, headers={"X-Write-Key": "w"})
+        assert (answer.status_code, answer.json["accepted"]) == (200, 1)
+
+    def test_sums_stay_whole_numbers_that_a_database_holds(self, client: FlaskClient) -> None:
+        report(client, 2**53 - 1, {"a": 2**31, "b": 2**31, "c": 2**31 + 1})
+        assert report(client, 2**53, {"a": 2**31, "b": 10**400}).status_code == 200
+        assert totals(client)["dropped_by_clients"] == {"other": 3 * 2**31}
+
+    def test_they_are_among_the_metrics(self, client: FlaskClient) -> None:
+        report(client, 1, {"queue_full": 3}, event("m1"))
+        found = metrics(client)
+        assert found["pequel_client_dropped_total", "settings-write", "queue_full"] == 3
+        assert found["pequel_events_received_total", "settings-write"] == 1
+
+    def test_they_do_not_use_up_a_quota(self, collector: Collector, client: FlaskClient) -> None:
+        made = collector.keys.create("write", "small", quota=2)
+        report(client, 1, {"queue_full": 50}, event("m1"), key=made[1])
+        assert send(client, event("m2"), key=made[1]).status_code == 200

@@ -60,6 +60,13 @@ class TestGzip:
         with pytest.raises(TooLarge):
             read(gzip.compress(b"a" * 2_501) + gzip.compress(b"a" * 2_500), "gzip", SETTINGS)
 
+    def test_of_too_many_members_is_bad(self) -> None:
+        """What each of them costs grows with all that is behind it."""
+        empty = gzip.compress(b"")
+        assert read(empty * 20, "gzip", SETTINGS) == b""
+        with pytest.raises(BadRequest, match="more than 100 members"):
+            read(empty * 101, "gzip", Settings())
+
     def test_with_something_else_behind_it_is_bad(self) -> None:
         with pytest.raises(BadRequest, match="no gzip"):
             read(gzip.compress(TEXT) + b"and more", "gzip", SETTINGS)
