@@ -34,6 +34,7 @@ from msgspec.json import Decoder
 
 from .config import Settings
 from .model import JSON, Lead, Message, Rejection
+from .wire import refusals
 from .wire.event import Envelope
 from .wire.ids import Ids
 from .wire.junk import names_nobody
@@ -127,7 +128,7 @@ class Import:
                 events.append(event_of(line))
                 numbers.append(line.number)
             except BadLine as bad:
-                payload = line.text[: self._settings.max_event].decode(errors="replace")
+                payload = refusals.payload(line.text[: self._settings.max_event])
                 rejected.append(Rejection(line.number, bad.code, str(bad), payload=payload))
         messages, refused = normalise(Envelope(events), self._settings, self._clock(), self._new_id)
         rejected += [replace(r, index=numbers[r.index]) for r in refused]
@@ -183,10 +184,11 @@ def event_of(line: Line) -> bytes:
     """The event on a line, as it would come over the wire. Raises BadLine."""
     if not line.whole:
         raise BadLine("too_large", f"is over {len(line.text) - 1} bytes")
-    if _is_complete(line.text):
-        return line.text
     try:
-        value = json.loads(line.text)
+        text = line.text.decode()
+        if _is_complete(line.text):
+            return line.text
+        value = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise BadLine("bad_json", f"no JSON: {error}") from None
     if not isinstance(value, dict):
@@ -212,7 +214,7 @@ def _is_complete(text: bytes) -> bool:
         found = _complete(text)
     except (MsgspecError, ValueError, RecursionError):
         return False
-    return not (_is_blank(found.message_id) or _is_nobody(found.user_id))
+    return not (_is_nobody(found.message_id) or _is_nobody(found.user_id))
 
 
 def _inflated(stream: BinaryIO) -> io.BufferedIOBase:
@@ -228,7 +230,7 @@ def _common(line: Mapping[str, JSON]) -> dict[str, JSON]:
 def _named(event: dict[str, JSON]) -> dict[str, JSON]:
     """The event without its time of sending, with an id, and with somebody who did it."""
     event.pop("sentAt", None)
-    if _is_blank(event.get("messageId")):
+    if _is_nobody(event.get("messageId")):
         event["messageId"] = _digest(event)
     if _is_nobody(event.get("userId")) and _is_nobody(event.get("anonymousId")):
         event["anonymousId"] = event["messageId"]

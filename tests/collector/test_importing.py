@@ -151,6 +151,14 @@ class TestEventsWithoutAnId:
         assert read(nameless) == read(dict(reversed(nameless.items())))
         assert read(nameless) != read(nameless | {"timestamp": "2026-03-01T10:00:00.001Z"})
 
+    @pytest.mark.parametrize("nobody", ["null", "undefined", " None "])
+    @pytest.mark.parametrize("line", [COMMON, SEGMENT])
+    def test_are_those_whose_id_names_nobody_too(self, line: Any, nobody: str) -> None:
+        """Their ids would be random otherwise, and importing again would count twice."""
+        named = line | {"event_id" if "event_id" in line else "messageId": nobody}
+        assert read(named)["messageId"].startswith("import-")
+        assert read(named) == read(named)
+
 
 class TestBadLines:
     @pytest.mark.parametrize(
@@ -159,6 +167,7 @@ class TestBadLines:
             (b"{", "bad_json"),
             (b"nonsense", "bad_json"),
             (b"\xff\xfe", "bad_json"),
+            (b'{"type":"track","messageId":"m","userId":"u","event":"e","x":"\xff"}', "bad_json"),
             (b"[" * 100_000, "bad_json"),
             (b"9" * 5000, "bad_json"),
             (b"[]", "not_an_object"),
@@ -170,6 +179,10 @@ class TestBadLines:
         with pytest.raises(BadLine) as bad:
             event_of(Line(1, line))
         assert bad.value.code == code
+
+    def test_are_kept_without_a_write_key(self, job: Import, recorder: Recorder) -> None:
+        job.run([Line(1, b'{"writeKey": "secret", oops')])
+        assert "secret" not in recorder.rejected[0].payload
 
     def test_are_kept_with_their_number_and_the_import_goes_on(
         self, job: Import, recorder: Recorder

@@ -30,7 +30,7 @@ def install(app: Flask, most: int) -> None:
 def exhaust(stream: IO[bytes], most: int) -> None:
     """Read what is left of a body, but no more than so many bytes."""
     left = most
-    # Nobody waits for the answer any longer, or there is no room to read on: it is given all the same.
+    # Nobody waits for the answer any longer, or there is no room to read on.
     with suppress(ClientDisconnected, Unavailable):
         while left > 0 and (found := stream.read(min(left, BLOCK))):
             left -= len(found)

@@ -1,7 +1,8 @@
 """Large bodies take turns: as events they take many times their bytes, and gzip hides how many.
 
 A few kilobytes may inflate to many megabytes. So that the requests of a moment cannot fill the
-memory together, only so many of the large ones are inflated and read at a time.
+memory together, only so many of the large ones are inflated and read at a time; a few may wait for
+it, and not so many that they keep all others from being answered.
 """
 
 from __future__ import annotations
@@ -16,8 +17,11 @@ from ..wire import body
 LARGE = 1_000_000
 """Bytes of text beyond which a body is large."""
 
-AT_ONCE = 4
+AT_ONCE = 2
 """Large bodies that are held at a time, in one process."""
+
+WAITING = 8
+"""Those that may wait for that."""
 
 PATIENCE = 10.0
 """Seconds that one waits for its turn."""
@@ -26,8 +30,11 @@ PATIENCE = 10.0
 class Turns:
     """The turns of the large bodies of a process."""
 
-    def __init__(self, turns: int = AT_ONCE, patience: float = PATIENCE) -> None:
+    def __init__(
+        self, turns: int = AT_ONCE, waiting: int = WAITING, patience: float = PATIENCE
+    ) -> None:
         self._turns, self._patience = BoundedSemaphore(turns), patience
+        self._places = BoundedSemaphore(turns + waiting)
 
     def text(self, sent: bytes, encoding: str, settings: Settings, until: ExitStack) -> bytes:
         """The text of a body; a large one keeps its turn until the stack is closed.
@@ -44,6 +51,7 @@ class Turns:
         return body.read(sent, encoding, settings)
 
     def _wait(self, until: ExitStack) -> None:
-        if not self._turns.acquire(timeout=self._patience):
-            raise Unavailable("too many large requests are on their way at once")
-        until.callback(self._turns.release)
+        for semaphore, patience in ((self._places, 0.0), (self._turns, self._patience)):
+            if not semaphore.acquire(timeout=patience):
+                raise Unavailable("too many large requests are on their way at once")
+            until.callback(semaphore.release)

@@ -15,6 +15,9 @@ from ..model import JSON
 from . import decode, times
 from .event import Envelope
 
+LONGEST = 262_144
+"""Bytes that are kept of a refused event: a few kB of gzip may hold one of many MB."""
+
 _KEY = re.compile(rb'"writeKey"\s*:\s*"(?:[^"\\]|\\.)*"')
 _UNREADABLE = (MsgspecError, ValueError, RecursionError)
 
@@ -45,13 +48,13 @@ def as_it_came(payload: str, around: Mapping[str, JSON] | None) -> Envelope:
 def payload(raw: bytes) -> str:
     """A refused event as it came, without its write key and the white space around its parts.
 
-    Who may read what was refused may not learn to write.
+    Who may read what was refused may not learn to write. Of a very long one the start is kept.
     """
     if b"writeKey" in raw or b"\\u" in raw:
         raw = _without_key(raw)
     with suppress(*_UNREADABLE):  # what is no JSON stays as it is
         raw = reformat(raw, indent=-1)
-    return raw.decode()
+    return raw[:LONGEST].decode(errors="replace")
 
 
 def _is_time(value: JSON) -> bool:

@@ -96,6 +96,13 @@ class TestKeys:
         assert client.post("/v1/batch", json=body).status_code == 200
         assert client.post("/v1/t", json=TRACK | {"writeKey": "write"}).status_code == 200
 
+    def test_that_is_masked_is_none(self, client: FlaskClient) -> None:
+        """As Jitsu's library leaves it; the next place counts."""
+        body = batch(TRACK | {"writeKey": "write"}, writeKey="id:***")
+        assert client.post("/v1/batch", json=body).status_code == 200
+        masked = client.post("/v1/t", json=TRACK | {"writeKey": "id:***"})
+        assert masked.json == masked.json | {"code": "missing_key"}
+
     @pytest.mark.parametrize(
         ("first", "then"),
         [

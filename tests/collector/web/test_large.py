@@ -38,6 +38,14 @@ def test_others_need_no_turn(sent: bytes) -> None:
         assert text(turns, sent, until) == SMALL
 
 
+def test_only_so_many_wait() -> None:
+    turns = Turns(turns=1, waiting=0, patience=60)
+    with ExitStack() as first, ExitStack() as second:
+        text(turns, LONG, first)
+        with pytest.raises(Unavailable):
+            text(turns, LONG, second)
+
+
 def test_what_is_too_large_gives_its_turn_back() -> None:
     turns = Turns(turns=1, patience=0.01)
     for _ in range(2):

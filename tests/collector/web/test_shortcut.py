@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 from typing import Any
 
@@ -85,6 +86,22 @@ def test_trouble_is_answered_as_on_the_long_way(error: Exception) -> None:
     short, long = (answer(REQUESTS["one event"], slash, error) for slash in ("", "/"))
     assert short.status_code in {429, 500, 503}
     assert same(short, long)
+
+
+def test_a_body_for_which_there_is_no_room_is_refused_with_a_time_to_come_back() -> None:
+    class Full(io.RawIOBase):
+        def readable(self) -> bool:
+            return True
+
+        def readinto(self, _buffer: object) -> int:
+            raise Unavailable("too many large requests are on their way at once")
+
+    for path in ("/v1/track", "/v1/track/", "/v1/nothing", "/v1/m"):
+        client = create_app(Collector()).test_client()
+        body = {"wsgi.input": Full(), "CONTENT_LENGTH": "9"}
+        given = client.post(path, headers=WRITE | PAGE, environ_overrides=body)
+        assert given.status_code == {"/v1/nothing": 404, "/v1/m": 200}.get(path, 503)
+        assert given.headers["Access-Control-Allow-Origin"] == PAGE["Origin"]
 
 
 def test_what_nobody_expects_is_logged(caplog: pytest.LogCaptureFixture) -> None:

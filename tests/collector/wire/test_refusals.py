@@ -15,6 +15,7 @@ from pequel_collector.model import Message, Rejection
 from pequel_collector.wire import decode, headers
 from pequel_collector.wire.event import Envelope, Fault
 from pequel_collector.wire.normalise import normalise, normalise_again
+from pequel_collector.wire.refusals import LONGEST
 
 NOW = 1_772_366_400_000
 TRACK = {"type": "track", "event": "e", "userId": "u1"}
@@ -127,3 +128,12 @@ def test_a_property_that_is_called_like_the_key_is_kept() -> None:
     refused = taken(Envelope([text.encode()]), Settings())
     assert isinstance(refused, Rejection)
     assert "mine" in refused.payload
+
+
+def test_of_a_very_long_event_the_start_is_kept() -> None:
+    """A few kB of gzip hold one of many MB, and anybody has a write key of a page."""
+    text = json.dumps({"writeKey": "secret", "type": "x", "properties": {"a": "é" * 1_000_000}})
+    refused = taken(Envelope([text.encode()]), Settings())
+    assert isinstance(refused, Rejection)
+    assert refused.payload.startswith('{"type":"x"')
+    assert len(refused.payload.encode()) <= LONGEST
