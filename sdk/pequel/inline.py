@@ -75,7 +75,7 @@ class InlineWorker(Worker):
         if seconds:
             self._clock.wait(self._bell, seconds if left is None else min(seconds, left))
 
-    def _work_if_free(self) -> None:
+    def _work_if_free(self, patience: float | None) -> None:  # noqa: ARG002 - each turn has its end
         with self._sending:
             if not self._stepping:
                 self._step_until(self._clock.monotonic())

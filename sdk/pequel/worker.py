@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _AFTER_A_BUG = 1.0
 _BRIEFLY = 0.001
+_A_MOMENT = 1.0
 
 
 class Worker:
@@ -94,12 +95,13 @@ class Worker:
 
     def shutdown(self, timeout: float | None) -> bool:
         """Flush, drop what could not be sent, and end the thread; whether all was delivered."""
+        deadline = None if timeout is None else self._clock.monotonic() + timeout
         self.outbox.closed = self.outbox.closed or "shutdown"
         self._sender.stop_backing_off()
         self._sender.parting = True
         delivered = self.flush(timeout)
         self._sender.abandoned = True
-        self._work_if_free()
+        self._work_if_free(self._left(deadline))
         self.retire()
         return delivered
 
@@ -131,9 +133,13 @@ class Worker:
         with self._sending:
             return self._step()
 
-    def _work_if_free(self) -> None:
-        """Do a step here, unless the thread is in the middle of one and will do it itself."""
-        if self._sending.acquire(blocking=False):
+    def _work_if_free(self, patience: float | None) -> None:
+        """Do a step here, unless the thread is in the middle of one and will do it itself.
+
+        It may be about to end one, for which there are so many seconds, and no more than a moment.
+        """
+        longest = _A_MOMENT if patience is None else min(patience, _A_MOMENT)
+        if threading.get_ident() != self._thread and self._sending.acquire(timeout=longest):
             try:
                 self._step()
             finally:
