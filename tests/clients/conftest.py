@@ -51,7 +51,7 @@ class Api:
 
     def took_just(self, number: int) -> bool:
         """Whether so many calls came in, each of them good and new."""
-        nothing = {"duplicates": 0, "rejected": {}, "suppressed": 0}
+        nothing = {"duplicates": 0, "rejected": {}, "suppressed": 0, "dropped_by_clients": {}}
         return self.balance() == {"received": number, "stored": number} | nothing
 
     def wait_for(self, number: int, again: int = 0) -> None:
