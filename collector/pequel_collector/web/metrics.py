@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 
 from flask import Blueprint, Response
 from prometheus_client import CollectorRegistry, generate_latest
@@ -10,7 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from ..ports import Usage
-from ..receipts import Balance, balance_of
+from ..receipts import balance_of
 from .collector import Collector
 
 
@@ -56,8 +57,12 @@ def _events(usages: list[Usage]) -> Iterator[Metric]:
     yield _counter("stored", "Events stored.", {k: b.stored for k, b in of.items()})
     yield _counter("duplicate", "Events known before.", {k: b.duplicates for k, b in of.items()})
     yield _counter("suppressed", "Events of the erased.", {k: b.suppressed for k, b in of.items()})
-    yield _rejected(of)
-    yield _dropped(of)
+    rejected = {key: balance.rejected for key, balance in of.items()}
+    dropped = {key: balance.dropped for key, balance in of.items()}
+    text = "Events refused and not taken in since, for which reason."
+    yield _by_reason(GaugeMetricFamily, "events_rejected", text, rejected)
+    text = "Events that clients dropped before they came here, and for which reason."
+    yield _by_reason(CounterMetricFamily, "client_dropped", text, dropped)
 
 
 def _counter(name: str, text: str, numbers: dict[str, int]) -> Metric:
@@ -67,20 +72,12 @@ def _counter(name: str, text: str, numbers: dict[str, int]) -> Metric:
     return family
 
 
-def _rejected(of: dict[str, Balance]) -> Metric:
-    text = "Events refused and not taken in since, for which reason."
-    family = GaugeMetricFamily("pequel_events_rejected", text, labels=["key", "reason"])
-    for key, balance in of.items():
-        for code, number in balance.rejected.items():
-            family.add_metric([key, code], number)
-    return family
-
-
-def _dropped(of: dict[str, Balance]) -> Metric:
-    text = "Events that clients dropped before they came here, and for which reason."
-    family = CounterMetricFamily("pequel_client_dropped", text, labels=["key", "reason"])
-    for key, balance in of.items():
-        for reason, number in balance.dropped.items():
+def _by_reason(
+    kind: Callable[..., Metric], name: str, text: str, numbers: Mapping[str, Counter[str]]
+) -> Metric:
+    family = kind(f"pequel_{name}", text, labels=["key", "reason"])
+    for key, reasons in numbers.items():
+        for reason, number in reasons.items():
             family.add_metric([key, reason], number)
     return family
 
