@@ -28,6 +28,9 @@ def blueprint(collector: Collector) -> Blueprint:
     return paths
 
 
+_Family = CounterMetricFamily | GaugeMetricFamily
+
+
 class _Measures:
     """Reads everything from the store when it is asked, so that every process says the same."""
 
@@ -73,7 +76,7 @@ def _counter(name: str, text: str, numbers: dict[str, int]) -> Metric:
 
 
 def _by_reason(
-    kind: Callable[..., Metric], name: str, text: str, numbers: Mapping[str, Counter[str]]
+    kind: Callable[..., _Family], name: str, text: str, numbers: Mapping[str, Counter[str]]
 ) -> Metric:
     family = kind(f"pequel_{name}", text, labels=["key", "reason"])
     for key, reasons in numbers.items():
