@@ -11,6 +11,9 @@ Two forms are read, line by line: Segment's, which has a ``type``, and the commo
         "properties": {"project_id": "p9"},
     }
 
+A line without a ``type`` that has a name of the wire, such as ``userId``, is a track call. Names of
+the two forms may stand side by side; where both name one thing, that of the wire counts.
+
 Times count as they stand: there is no clock of a client to correct, so ``sentAt`` is passed over.
 An event of nobody gets its own id as anonymous id, and one without an id gets a digest of its
 content as id: nothing is lost, and importing a file again changes nothing.
@@ -29,11 +32,12 @@ from hashlib import blake2b
 from itertools import islice
 from typing import BinaryIO, NamedTuple, Protocol
 
+import msgspec
 from msgspec import MsgspecError, Struct
 from msgspec.json import Decoder
 
 from .config import Settings
-from .model import JSON, Lead, Message, Rejection
+from .model import JSON, Lead, Message, Rejection, anonymous_key
 from .wire import refusals
 from .wire.event import Envelope
 from .wire.ids import Ids
@@ -54,6 +58,7 @@ _COMMON = {
     "timestamp": "timestamp",
     "properties": "properties",
 }
+_SYNONYMS = {ours: theirs for ours, theirs in _COMMON.items() if ours != theirs}
 
 
 class Receipt(Protocol):
@@ -93,11 +98,17 @@ class BadLine(Exception):
 
 @dataclass(slots=True)
 class Summary:
-    """What became of a log: ``read`` is stored + duplicates + rejected."""
+    """What became of a log: ``read`` is stored + duplicates + rejected.
+
+    Of those that are not rejected, ``of_nobody`` name nobody, and ``undated`` happened when they
+    were imported: they say no time, or one in the future.
+    """
 
     read: int = 0
     stored: int = 0
     duplicates: int = 0
+    of_nobody: int = 0
+    undated: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
     marked: Counter[str] = field(default_factory=Counter)
 
@@ -135,6 +146,8 @@ class Import:
         rejected = [replace(r, message=f"line {r.index}: {r.message}") for r in rejected]
         receipt = self._accept(messages, rejected, KEY)
         self._count(len(batch), receipt, rejected)
+        self.summary.of_nobody += sum(m.subject == anonymous_key(m.mid) for m in messages)
+        self.summary.undated += sum(m.time == m.received for m in messages)
 
     def _count(self, read: int, receipt: Receipt, rejected: Sequence[Rejection]) -> None:
         self.summary.read += read
@@ -193,16 +206,18 @@ def event_of(line: Line) -> bytes:
         raise BadLine("bad_json", f"no JSON: {error}") from None
     if not isinstance(value, dict):
         raise BadLine("not_an_object", "expected an object")
-    return _encoded(_named(value if "type" in value else _common(value)))
+    return _encoded(_named(_wire(value) if _is_wire(value) else _common(value)))
 
 
 class _Complete(Struct, rename="camel"):
-    """What a line says that is taken as it stands."""
+    """What a line says that is taken as it stands: nothing of it is in the other form."""
 
     type: str
     message_id: str
     user_id: str
     sent_at: None = None
+    anonymous: None = msgspec.field(default=None, name="anonymous_id")
+    account: None = msgspec.field(default=None, name="account_id")
 
 
 _complete = Decoder(_Complete).decode
@@ -220,6 +235,18 @@ def _is_complete(text: bytes) -> bool:
 def _inflated(stream: BinaryIO) -> io.BufferedIOBase:
     buffered = stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(stream)  # type: ignore[type-var]
     return gzip.GzipFile(fileobj=buffered) if buffered.peek(2).startswith(_GZIP) else buffered
+
+
+def _is_wire(line: Mapping[str, JSON]) -> bool:
+    return "type" in line or any(theirs in line for theirs in _SYNONYMS.values())
+
+
+def _wire(line: Mapping[str, JSON]) -> dict[str, JSON]:
+    event = {"type": "track"} | {name: line[name] for name in line if name not in _SYNONYMS}
+    for ours, theirs in _SYNONYMS.items():
+        if ours in line and _is_blank(event.get(theirs)):
+            event[theirs] = line[ours]
+    return event
 
 
 def _common(line: Mapping[str, JSON]) -> dict[str, JSON]:

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given
@@ -143,6 +143,64 @@ class TestSegmentMessages:
     def test_mix_with_the_common_form_line_by_line(self, job: Import, recorder: Recorder) -> None:
         job.run(log_of(ndjson(COMMON, SEGMENT)))
         assert [message.type for message in recorder.messages] == ["track", "identify"]
+
+
+class TestNamesOfTheWire:
+    CALL: ClassVar = {
+        "userId": "w1",
+        "event": "used",
+        "messageId": "m1",
+        "context": {"groupId": "acme"},
+    }
+
+    def test_without_a_type_are_a_track_call(self) -> None:
+        """As `/v1/track` takes it."""
+        assert read(self.CALL) == self.CALL | {"type": "track"}
+
+    @pytest.mark.parametrize("name", ["userId", "anonymousId", "messageId", "groupId"])
+    def test_are_read_wherever_there_is_one(self, name: str) -> None:
+        assert read({name: "x1", "event": "used"})[name] == "x1"
+
+    def test_without_a_type_and_an_event_are_refused(self, job: Import, recorder: Recorder) -> None:
+        job.run(log_of(ndjson({"userId": "w1", "traits": {"plan": "free"}})))
+        assert [(r.code, r.field) for r in recorder.rejected] == [("missing_field", "event")]
+
+
+class TestMixedForms:
+    @pytest.mark.parametrize("type_", [{}, {"type": "track"}])
+    def test_say_what_each_name_says(self, type_: dict[str, str]) -> None:
+        line = {"user_id": "u1", "messageId": "m1", "account_id": "acme", "event": "used"}
+        assert read(line | type_) == {
+            "type": "track",
+            "userId": "u1",
+            "messageId": "m1",
+            "groupId": "acme",
+            "event": "used",
+        }
+
+    @pytest.mark.parametrize(
+        ("name", "wire"), [("account_id", "groupId"), ("anonymous_id", "anonymousId")]
+    )
+    def test_of_a_line_that_is_complete_otherwise_count_too(self, name: str, wire: str) -> None:
+        assert read(SEGMENT | {name: "x1"}) == SEGMENT | {wire: "x1"}
+
+    def test_that_name_one_thing_twice_say_it_as_on_the_wire(self) -> None:
+        assert read(SEGMENT | {"user_id": "another"})["userId"] == "u1"
+
+    @pytest.mark.parametrize("blank", [None, "", " "])
+    def test_a_blank_names_nothing(self, blank: str | None) -> None:
+        assert read(SEGMENT | {"userId": blank, "user_id": "u2"})["userId"] == "u2"
+
+
+class TestTheSummary:
+    def test_counts_those_of_nobody(self, job: Import) -> None:
+        nobody = COMMON | {"event_id": None, "user_id": "null"}
+        anonymous = COMMON | {"user_id": None, "anonymous_id": "a1"}
+        assert job.run(log_of(ndjson(COMMON, nobody, anonymous))).of_nobody == 1
+
+    def test_counts_those_that_happen_as_they_are_imported(self, job: Import) -> None:
+        future = COMMON | {"timestamp": "2999-01-01"}
+        assert job.run(log_of(ndjson(COMMON, COMMON | {"timestamp": None}, future))).undated == 2
 
 
 class TestEventsWithoutAnId:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from typing import Any, BinaryIO
 
@@ -30,9 +31,10 @@ def import_(file: BinaryIO, **given: Any) -> None:
 
     FILE is NDJSON: one event a line, plain or gzip; - is standard input. A line is a Segment
     message, or has the common form: event_id, user_id, account_id, event, timestamp, properties.
-    An event without a user is kept as anonymous. Importing a file again
-    changes nothing: events are known by their ids, and one without an id by its content. Lines
-    that are refused are kept with their number and the reason, for GET /v1/rejected.
+    An event without a user is kept as anonymous, and one without a timestamp happened now: the
+    summary says how many there were. Importing a file again counts no event twice: events are
+    known by their ids, and one without an id by its content. Lines that are refused are kept with
+    their number and the reason, for GET /v1/rejected.
     """
     settings = settings_from(given)
     log = Log(file, settings.max_body)
@@ -59,7 +61,16 @@ def _told(summary: Summary, seconds: float) -> list[str]:
         f"duplicates         {summary.duplicates:>9,}",
         f"rejected           {summary.rejected.total():>9,}",
         *rejected,
+        *_doubtful(summary),
         f"leads marked       {summary.marked.total():>9,}",
         *marked,
         f"{seconds:.1f} s, {summary.read / max(seconds, 0.001):,.0f} events/s",
     ]
+
+
+def _doubtful(summary: Summary) -> Iterator[str]:
+    """What was taken in, and may not have been meant so."""
+    if summary.of_nobody:
+        yield f"of nobody          {summary.of_nobody:>9,}"
+    if summary.undated:
+        yield f"dated now          {summary.undated:>9,}"

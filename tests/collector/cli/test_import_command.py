@@ -52,10 +52,18 @@ class TestTheSummary:
             "duplicates": 1,
             "rejected": 1,
             "bad_json": 1,
+            "of nobody": 1,
             "leads marked": 1,
             "activated": 1,
         }
         assert done.stdout.splitlines()[-1].endswith(" events/s")
+
+    def test_says_how_many_events_have_no_time_of_their_own(self) -> None:
+        done = run("-", text=event(1) + b'{"userId": "w1", "event": "project_created"}\n')
+        assert numbers(done)["dated now"] == 1
+
+    def test_of_events_with_a_user_and_a_time_has_no_doubts(self) -> None:
+        assert {"of nobody", "dated now"}.isdisjoint(numbers(run("-", text=event(1))))
 
     def test_of_a_second_run_says_duplicates_only(self) -> None:
         Path("log").write_bytes(event(1) + event(2))
