@@ -62,7 +62,7 @@ SPAN = re.compile(r"`([^`\n]+)`")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 READS = re.compile(r'^```toml\n([^`]*name *= "(\w+)"[^`]*)^```\n\nReads: \*(.+)\*$', re.MULTILINE)
-COMMAND = re.compile(r"(?:^|[|(] ?|^\$ )(?:[A-Z_]+=\S+ )*pequel ([^|)#]*)")
+COMMAND = re.compile(r"(?:^|[|(] ?|^\$ )(?:[A-Z_]+=\S+ )*pequel ([^|)#&]*)")
 WRONG = re.compile(r"^```toml wrong\n([^`]*?)^```\n\n```text\n([^`]*?)^```$", re.MULTILINE)
 
 # What a snippet may rely on without showing it.

@@ -139,17 +139,19 @@ def open_collector(
     progress: Progress | None = None,
     *,
     replay: bool = True,
+    make: bool = True,
 ) -> Collector:
     """A collector with its store open, and its definitions in force.
 
     Without a catalogue the definitions file is read; what was put goes before it until it changes.
     History is replayed to its end under definitions that changed, unless ``replay`` is false: then
-    whoever has the collector does it with ``replay_some``.
+    whoever has the collector does it with ``replay_some``. A database that is missing is made, but
+    not without ``make``: then NotFound is raised.
     """
     clock = clock or now
     text = _written(settings.config) if catalogue is None else None
     proposal = Proposal(catalogue or Catalogue()) if text is None else _filed(text, settings.config)
-    store = open_store(settings.database)
+    store = open_store(settings.database, make=make)
     try:
         with store.writing() as tx:
             if catalogue is None:

@@ -69,6 +69,11 @@ class Keys:
         self._forget()
         return new
 
+    def missing(self) -> list[KeyKind]:
+        """The kinds of key of which there is none; an admin key is of every kind."""
+        kinds = {key.kind for key in self.listed() if key.revoked_at is None}
+        return [] if "admin" in kinds else [kind for kind in KINDS if kind not in kinds]
+
     def listed(self) -> list[Key]:
         """Every key, revoked ones too, oldest first, those of the settings before all."""
         with self._store.reading() as view:

@@ -151,6 +151,26 @@ class TestKeysOfTheSettings:
         assert given.find(given.create("read").token)
 
 
+class TestMissing:
+    def test_without_keys_are_all_kinds(self, keys: Keys) -> None:
+        assert keys.missing() == list(KINDS)
+
+    def test_are_the_kinds_that_nobody_has(self, keys: Keys) -> None:
+        keys.create("write")
+        assert keys.missing() == ["read", "admin"]
+
+    def test_are_none_where_there_is_an_admin_key(self, keys: Keys) -> None:
+        keys.create("admin")
+        assert keys.missing() == []
+
+    def test_are_those_that_were_revoked(self, keys: Keys) -> None:
+        keys.revoke(keys.create("admin").key.id)
+        assert keys.missing() == list(KINDS)
+
+    def test_are_not_those_of_the_settings(self, store: Store, clock: Clock) -> None:
+        assert Keys(store, clock, Settings(write_key="w")).missing() == ["read", "admin"]
+
+
 class TestFirstStart:
     def test_makes_a_key_of_each_kind(self, keys: Keys) -> None:
         new = keys.create_first()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 import click
@@ -13,6 +14,7 @@ from ..bootstrap import now, open_store
 from ..errors import NotFound
 from ..keys import KINDS, KeyKind, Keys
 from ..model import Key
+from ..ports import Store
 from .options import example, settings_from, settings_options
 
 
@@ -34,7 +36,7 @@ def keys() -> None:
 def create(kind: KeyKind, label: str, rate: int | None, quota: int | None, **given: Any) -> None:
     """Make a key and print it.
 
-    It is shown only now: what is stored is a digest.
+    It is shown only now: what is stored is a digest. Where there is no database yet, one is made.
     """
     with _keys(given, make=True) as keys:
         key, token = keys.create(kind, label, rate, quota)
@@ -71,11 +73,20 @@ def revoke(key_id: str, **given: Any) -> None:
 @contextmanager
 def _keys(given: dict[str, Any], make: bool = False) -> Iterator[Keys]:
     settings = settings_from(given)
-    store = open_store(settings.database, make=make)
-    try:
+    with closing(_store(settings.database, make)) as store:
         yield Keys(store, now, settings)
-    finally:
-        store.close()
+
+
+def _store(database: str, make: bool) -> Store:
+    """The store at a URL; one that is made now is told of, as it may not be the one meant."""
+    try:
+        return open_store(database, make=False)
+    except NotFound:
+        if not make:
+            raise
+        store = open_store(database)
+        click.echo(f"made the database {Path(database.partition(':///')[2]).absolute()}", err=True)
+        return store
 
 
 def _row(key: Key) -> tuple[str, ...]:

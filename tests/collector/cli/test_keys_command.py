@@ -46,6 +46,16 @@ class TestCreate:
     def test_prints_nothing_else_where_a_script_reads(self, shell: Shell) -> None:
         assert len(shell.run("create", "--kind", "write").stdout.split()) == 1
 
+    def test_says_which_database_it_makes(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """In a wrong folder it makes a key that the collector does not know."""
+        monkeypatch.chdir(tmp_path)
+        here = Shell("sqlite:///pequel.db")
+        first, second = (here.run("create", "--kind", "read") for _ in range(2))
+        assert first.stderr.splitlines()[0] == f"made the database {tmp_path / 'pequel.db'}"
+        assert "database" not in second.stderr
+
     def test_must_be_told_the_kind(self, shell: Shell) -> None:
         assert shell.run("create").exit_code == 2
         assert shell.run("create", "--kind", "root").exit_code == 2
@@ -67,11 +77,13 @@ class TestList:
         assert len(shell.run("list").stdout.splitlines()) == 1
 
 
-@pytest.mark.parametrize("arguments", [["list"], ["revoke", "nobody"]])
+@pytest.mark.parametrize(
+    "arguments", [["keys", "list"], ["keys", "revoke", "nobody"], ["replay-rejected"]]
+)
 def test_a_database_that_is_missing_is_not_made(
     shell: Shell, tmp_path: Path, arguments: list[str]
 ) -> None:
-    done = shell.run(*arguments)
+    done = CliRunner().invoke(pequel, [*arguments, "--database", shell.url])
     assert (done.exit_code, done.stdout) == (1, "")
     assert done.stderr == f"pequel: there is no database {tmp_path / 'pequel.db'}\n"
     assert list(tmp_path.iterdir()) == []

@@ -101,6 +101,12 @@ class TestTheFirstStart:
         with run_server(tmp_path) as server:
             assert not TOKEN.search("".join(server.lines))
 
+    def test_says_which_keys_there_are_none_of(self, tmp_path: Path) -> None:
+        with run_server(tmp_path, env=NO_KEYS | {"PEQUEL_WRITE_KEY": "abc"}) as server:
+            said = "".join(line for line in server.lines if line.startswith("keys "))
+        how = "make one with `pequel keys create --kind admin`, or set PEQUEL_ADMIN_KEY"
+        assert said == f"keys         no read or admin key: {how}\n"
+
 
 class TestMistakes:
     def test_every_wrong_definition_is_said_with_its_place(self, tmp_path: Path) -> None:
