@@ -7,7 +7,7 @@ the query API says ``{"error": {"code", "message", "details"}}``. Nothing intern
 from __future__ import annotations
 
 from flask import Flask, Response, current_app, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 from .. import errors
 from . import doors
@@ -30,6 +30,8 @@ INGEST = "ingest"
 """The part of the application that takes events in."""
 
 _INTERNAL = "something went wrong here, not with the request"
+_UNSAID = {"HEAD", "OPTIONS"}  # methods that come with others
+_SHOWN = 200
 _CODES = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 
 
@@ -51,7 +53,7 @@ def refused(error: Exception) -> Response:
         return _explained(error, status, answer(refusal(error.code, error.message), status))
     if isinstance(error, HTTPException):
         status = error.code or 500
-        return answer(refusal(_CODES.get(status, "http"), str(error.description)), status)
+        return answer(refusal(_CODES.get(status, "http"), _said(error)), status)
     return answer(refusal("internal", _INTERNAL), 500)
 
 
@@ -79,10 +81,20 @@ def _explained(error: errors.PequelError, status: int, response: Response) -> Re
 
 def _http(error: HTTPException) -> Response:
     status = error.code or 500
-    response = _answer(status, _CODES.get(status, "http"), str(error.description), {})
-    if status == 405:
-        response.headers["Allow"] = ", ".join(sorted(getattr(error, "valid_methods", None) or ()))
+    response = _answer(status, _CODES.get(status, "http"), _said(error), {})
+    if isinstance(error, MethodNotAllowed):
+        response.headers["Allow"] = ", ".join(sorted(error.valid_methods or ()))
     return response
+
+
+def _said(error: HTTPException) -> str:
+    """What is wrong with a request, in words for whoever wrote the client."""
+    if isinstance(error, NotFound):
+        return f"there is no path {(request.path.rstrip('/') or '/')[:_SHOWN]!a}"
+    if isinstance(error, MethodNotAllowed):
+        allowed = sorted({*(error.valid_methods or ())} - _UNSAID)
+        return f"found the method {request.method[:_SHOWN]!a}, expected {' or '.join(allowed)}"
+    return str(error.description)
 
 
 def _unknown(error: Exception) -> Response:

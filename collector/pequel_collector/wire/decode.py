@@ -99,7 +99,7 @@ def write_key(envelope: Envelope) -> str | None:
 def careful_batch(body: bytes) -> Envelope:
     """As ``batch``, by the schema."""
     with _reading():
-        members = _Scanner(body.decode()).members()
+        members = _members(body.decode())
     try:
         found = BatchSchema().load(members)
     except ValidationError as error:
@@ -108,6 +108,14 @@ def careful_batch(body: bytes) -> Envelope:
         raise BadRequest("batch: not there, expected a list of events", "bad_body", field="batch")
     common = ("batch", "context", "sent_at", "write_key", "report")
     return _envelope(*(found[name] for name in common))
+
+
+def _members(text: str) -> dict[str, Any]:
+    """What stands in the object that a body is. Raises BadRequest where it is other JSON."""
+    if text.lstrip().startswith("{"):
+        return _Scanner(text).members()
+    _Scanner(text).check()
+    raise BadRequest("the body is no object, expected one with a list batch", "bad_body")
 
 
 def careful_event(raw: bytes) -> Event:

@@ -30,6 +30,29 @@ def test_it_is_ready_when_its_store_answers(client: FlaskClient, collector: Any)
 def test_what_is_not_there_is_not_found(client: FlaskClient, path: str) -> None:
     answer = client.get(path)
     assert (answer.status_code, answer.json["error"]["code"]) == (404, "not_found")
+    assert answer.json["error"]["message"] == f"there is no path '{path.rstrip('/') or '/'}'"
+
+
+def test_a_long_path_is_shown_as_far_as_it_helps(client: FlaskClient) -> None:
+    assert len(client.get("/" + "x" * 5000).json["error"]["message"]) < 250
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "expected"),
+    [("DELETE", "/v1/definitions", "GET or PUT"), ("POST", "/healthz", "GET")],
+)
+def test_a_wrong_method_is_told_which_are_right(
+    client: FlaskClient, method: str, path: str, expected: str
+) -> None:
+    answer = client.open(path, method=method)
+    assert answer.status_code == 405
+    assert answer.json["error"]["message"] == f"found the method '{method}', expected {expected}"
+
+
+def test_a_door_says_so_in_its_own_shape(client: FlaskClient) -> None:
+    answer = client.get("/v1/batch")
+    assert answer.json["message"] == "found the method 'GET', expected POST"
+    assert "POST" in answer.headers["Allow"]
 
 
 def test_importing_it_does_nothing() -> None:

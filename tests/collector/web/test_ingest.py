@@ -254,7 +254,7 @@ class TestBodies:
             (b"", {}, 400, "bad_json"),
             (b"{", {}, 400, "bad_json"),
             (b"\xff", {}, 400, "bad_json"),
-            (b"[]", {}, 400, "bad_json"),
+            (b"[]", {}, 400, "bad_body"),
             (b"{}", {}, 400, "bad_body"),
             (b'{"batch": ' + b"[" * 9_000, {}, 400, "bad_json"),
             (b"\x1f\x8b\x00", {}, 400, "bad_gzip"),
