@@ -28,6 +28,11 @@ Reader = Callable[["Item"], Any]
 NOT_YET = "which is not in this release"
 LONGEST_NAME = 128
 _LARGEST_EXPONENT = 308  # of a double, which is what most JSON numbers end up as
+_MEANT = {
+    "count": "gte", "times": "gte", "min": "gte", "minimum": "gte", "at_least": "gte",
+    "max": "lte", "maximum": "lte", "at_most": "lte", "more_than": "gt", "less_than": "lt",
+    "equals": "eq", "is": "eq", "not": "ne",
+}  # fmt: skip
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _SHOWN = 60
 
@@ -122,7 +127,9 @@ def one_of(words: Iterable[str]) -> str:
 
 
 def near(word: str, known: Collection[str]) -> str:
-    """The known word that was probably meant, or else all of them."""
+    """The known word that was probably meant, by its sense or its letters, or else all of them."""
+    if _MEANT.get(word) in known:
+        return quoted(_MEANT[word])
     return one_of(get_close_matches(word, known, n=1) or known)
 
 

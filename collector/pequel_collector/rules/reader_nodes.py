@@ -58,6 +58,9 @@ _ALONE = (TraitLeaf, GrowthLeaf, PqlLeaf)  # the leaves that look at no window o
 
 def node(item: Item, scope: Scope) -> Node:
     """A condition: the one key among ``MEASURES`` says of which sort."""
+    if isinstance(item.value, list):
+        name = f"{item.key}.all" if isinstance(item.key, str) else "{ all = […] }"
+        raise item.wrong(f"a table (did you mean {name}?)")
     return MEASURES[_sort(item)](item, scope)
 
 
@@ -79,10 +82,18 @@ def _sort(item: Item) -> str:
     if not stated:
         raise _no_measure(item)
     if len(stated) > 1:
-        raise item.child(stated[1]).wrong_key(
-            "only one of them in a table", f"both {quoted(stated[0])} and {quoted(stated[1])}"
-        )
+        raise _two_measures(item, *stated[:2])
     return str(stated[0])
+
+
+def _two_measures(item: Item, first: str, second: str) -> UnreadableError:
+    """Note that a table measures two things, or counts one of them in the words of the other."""
+    if "of_these" not in item.value and {first, second} & {*COMBINATORS} == {"at_least"}:
+        other = first if second == "at_least" else second
+        return item.child("at_least").wrong_key('"gte"', f'"at_least" beside {quoted(other)}')
+    return item.child(second).wrong_key(
+        "only one of them in a table", f"both {quoted(first)} and {quoted(second)}"
+    )
 
 
 def _no_measure(item: Item) -> UnreadableError:

@@ -16,7 +16,8 @@ from pequel_collector.wire.times import parse
 from support.samples import CAPACITY, STORIES, codes, linted
 from support.streams import collector_of, messages_of, plain_event
 
-PAGE = (Path(__file__).resolve().parents[3] / "docs" / "lint.md").read_text()
+DOCS = Path(__file__).resolve().parents[3] / "docs"
+PAGE, DEFINITIONS = (DOCS / "lint.md").read_text(), (DOCS / "definitions.md").read_text()
 BLOCK = re.compile(r"^```toml\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -53,6 +54,12 @@ class TestEveryRule:
 
     def test_says_whether_it_needs_data(self, code: str) -> None:
         assert section(code).partition("\n\n")[2].startswith("Needs data") is RULES[code].needs_data
+
+
+@pytest.mark.parametrize("name", ["set_up", "first_result"])
+def test_finds_nothing_in_what_the_page_on_definitions_recommends(name: str) -> None:
+    [text] = [text for text in BLOCK.findall(DEFINITIONS) if f'= "{name}"\n' in text]
+    assert not lint(read_catalogue(text)).findings
 
 
 def test_what_a_definition_may_accept_are_the_rules_that_there_are() -> None:
