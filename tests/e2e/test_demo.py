@@ -104,6 +104,7 @@ def test_it_stops_by_itself_if_told_to(tmp_path: Path) -> None:
         [*DEMO, "--exit"], cwd=tmp_path, capture_output=True, text=True, timeout=15
     )
     assert (done.returncode, done.stderr) == (0, "")
+    assert "curl" not in done.stdout  # there is nobody to answer any more
     assert list(tmp_path.iterdir()) == []
 
 

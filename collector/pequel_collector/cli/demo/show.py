@@ -25,10 +25,12 @@ def show(stop: bool) -> None:
     with suppress(KeyboardInterrupt), running_collector() as collector:
         _introduce(collector)
         _tell_all(collector)
+        if stop:
+            click.echo("Without --exit the collector stays, and is yours to try.")
+            return
         _suggest(collector)
-        if not stop:
-            click.echo("The collector is yours to try. Ctrl-C stops it.")
-            collector.process.wait()
+        click.echo("The collector is yours to try. Ctrl-C stops it.")
+        collector.process.wait()
 
 
 def _tell_all(collector: Running) -> None:
