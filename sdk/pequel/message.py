@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, timezone
 from decimal import Decimal
+from enum import Enum
 from typing import TYPE_CHECKING
 
 from pequel import instants
@@ -11,12 +12,13 @@ from pequel.encode import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from typing import Any, TypeAlias
+    from typing import Any, TypeAlias, TypeGuard
     from uuid import UUID
 
     Id: TypeAlias = str | int | UUID
     Data: TypeAlias = Mapping[str, Any]
 
+_HINT = ": give its id, as text"
 REQUIRED = {"track": "event", "group": "groupId", "alias": "previousId"}
 
 
@@ -58,9 +60,8 @@ def compose(
 
 def identifier(field: str, value: object) -> str | None:
     """An id or a name as text; None where it is absent, which blank text is too."""
-    if not isinstance(value, str):
-        value = _number_as_text(field, plain(value))
-    return value if value is not None and value.strip() else None
+    text = value if type(value) is str else _as_text(field, value)
+    return text if text is not None and text.strip() else None
 
 
 def mapping(field: str, value: object) -> dict[Any, Any]:
@@ -72,7 +73,7 @@ def mapping(field: str, value: object) -> dict[Any, Any]:
 
 
 def moment(field: str, value: object) -> str | None:
-    """A time as text, from a date, or from text, which is passed as it is but for its offset."""
+    """A time as text, in UTC; text without an offset is passed on for the collector to judge."""
     if isinstance(value, str):
         return instants.from_text(value) if value.strip() else None
     if not isinstance(value, date):
@@ -109,20 +110,40 @@ def _check(kind: str, message: dict[str, object]) -> None:
     if needed and needed not in message:
         raise InvalidMessageError(needed, f"{kind} needs {needed}")
     if "userId" not in message and (kind == "alias" or "anonymousId" not in message):
-        either = "userId" if kind == "alias" else "userId or anonymousId"
-        raise InvalidMessageError("userId", f"{kind} needs {either}")
+        who = "userId or anonymousId: give one, or say in a scope who it is"
+        raise InvalidMessageError("userId", f"{kind} needs {'userId' if kind == 'alias' else who}")
 
 
-def _number_as_text(field: str, value: object) -> str | None:
-    if value is None or isinstance(value, str):
+def _as_text(field: str, value: object) -> str | None:
+    """Text from what is text or a number; any other object may say the same of all its kind."""
+    if value is None or _is_really_text(value):
         return value
-    if isinstance(value, bool | list | tuple | dict):
-        raise InvalidMessageError(field, f"{field} must be text or a number, not {_kind(value)}")
-    if isinstance(value, float | Decimal) and not Decimal(value).is_finite():
+    if isinstance(value, Enum):
+        return _as_text(field, value.value)
+    stands = plain(value)
+    if isinstance(stands, str) and _is_text(value):
+        return str(stands)
+    if isinstance(stands, int | float | Decimal) and not isinstance(stands, bool):
+        return _digits(stands)
+    hint = "" if field == "event" or isinstance(stands, bool | list | tuple | dict) else _HINT
+    raise InvalidMessageError(field, f"{field} must be text or a number, not {_kind(value)}{hint}")
+
+
+def _is_really_text(value: object) -> TypeGuard[str]:
+    """Not by a proxy, which says that it is what is behind it, and cannot be encoded so."""
+    return issubclass(type(value), str)
+
+
+def _is_text(value: object) -> bool:
+    from uuid import UUID  # here, so that an import of the package is quick
+
+    return isinstance(value, str | bytes | bytearray | memoryview | UUID)
+
+
+def _digits(number: object) -> str | None:
+    if isinstance(number, float | Decimal) and not Decimal(number).is_finite():
         return None  # NaN is what tables have where a number is absent
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return str(value)
+    return str(int(number) if isinstance(number, float) and number.is_integer() else number)
 
 
 def _midnight(day: date) -> datetime:

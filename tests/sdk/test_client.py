@@ -107,7 +107,8 @@ def test_events_arrive_in_order_with_increasing_ids(client, sent):
         (lambda c: c.track("u1", "e", timestamp=5), "invalid"),
         (lambda c: c.group("u1"), "invalid"),
         (lambda c: c.alias(user_id="u1"), "invalid"),
-        (lambda c: c.track(object(), "e", {"x": "y" * 40_000}), "too_large"),
+        (lambda c: c.track(object(), "e"), "invalid"),
+        (lambda c: c.track("u1", "e", {"x": object(), "y": "y" * 40_000}), "too_large"),
     ],
 )
 def test_bad_data_is_counted_and_handed_over(client, call, reason):

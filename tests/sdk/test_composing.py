@@ -7,6 +7,7 @@ import uuid
 from decimal import Decimal
 
 import pytest
+from werkzeug.local import LocalProxy
 
 from pequel.message import InvalidMessageError, compose
 
@@ -35,8 +36,35 @@ def test_fields_without_a_value_are_left_out():
     assert message.keys() == {"type", "event", "userId", "timestamp", "messageId"}
 
 
+class User:
+    """As of an ORM: its text is its own, but not that of an id."""
+
+    def __str__(self):
+        return "a user"
+
+
 class Name(enum.Enum):
     DONE = "done"
+    SEVEN = 7
+    NOT = User()
+
+
+class Spoken(str, enum.Enum):
+    DONE = "done"
+
+
+class Whole:
+    """Like a whole number of a numeric library."""
+
+    def __index__(self):
+        return 7
+
+
+class Scalar:
+    """Like an element of an array."""
+
+    def tolist(self):
+        return 7
 
 
 @pytest.mark.parametrize(
@@ -46,6 +74,12 @@ class Name(enum.Enum):
         (42.0, "42"),
         (uuid.UUID(int=1), "00000000-0000-0000-0000-000000000001"),
         (Name.DONE, "done"),
+        (Name.SEVEN, "7"),
+        (Spoken.DONE, "done"),
+        (b"u1", "u1"),
+        (Decimal(7), "7"),
+        (Whole(), "7"),
+        (Scalar(), "7"),
         (" u ", " u "),
     ],
 )
@@ -54,12 +88,41 @@ def test_an_id_becomes_text(given, expected):
     assert track(userId=given)["userId"] == expected
 
 
-@pytest.mark.parametrize("given", [True, ["u"], {"id": "u"}, b""])
-def test_what_cannot_be_an_id_is_refused(given):
-    """The field at fault is named."""
+@pytest.mark.parametrize(
+    "given", [True, ["u"], {"id": "u"}, b"", object(), User(), User, dt.date(2026, 3, 1), Name.NOT]
+)
+@pytest.mark.parametrize("field", ["userId", "groupId"])
+def test_what_cannot_be_an_id_is_refused(field, given):
+    """The field at fault is named. As text, an object may say the same of all its kind."""
     with pytest.raises(InvalidMessageError) as caught:
-        track(userId=given)
-    assert caught.value.field == "userId"
+        compose("group", {"userId": "u", "groupId": "g", field: given}, NOW, str)
+    assert caught.value.field == field
+
+
+def test_whoever_gives_an_object_for_an_id_is_told_what_to_give():
+    with pytest.raises(InvalidMessageError) as caught:
+        track(userId=User())
+    told = "userId must be text or a number, not User: give its id, as text"
+    assert caught.value.detail == told
+
+
+def test_an_object_is_no_name_of_an_event():
+    with pytest.raises(InvalidMessageError, match=r"event must be text or a number, not User$"):
+        track(event=User())
+
+
+def test_a_proxy_stands_for_what_is_behind_it():
+    """As Flask's and Flask-Login's do: for text that is an id, for a user that is none."""
+    assert track(userId=LocalProxy(lambda: "u5"))["userId"] == "u5"
+    assert type(track(userId=LocalProxy(lambda: "u5"))["userId"]) is str
+    assert track(userId=LocalProxy(lambda: 5))["userId"] == "5"
+    with pytest.raises(InvalidMessageError):
+        track(userId=LocalProxy(User))
+
+
+def test_who_gives_nobody_is_told_of_scopes():
+    with pytest.raises(InvalidMessageError, match="give one, or say in a scope who it is"):
+        track(userId=None)
 
 
 @pytest.mark.parametrize("absent", [None, "", "  ", float("nan"), Decimal("NaN")])

@@ -16,6 +16,7 @@ from celery import signals
 
 from pequel.asking import Forgiving
 from pequel.encode import encode
+from pequel.message import identifier
 from pequel.scope import IDS, begin, current_context, end
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def _send(headers: dict[str, Any] | None = None, **_more: object) -> None:
     with _sending:
         facts = current_context()
         if facts and headers is not None:
-            headers[HEADER] = _text(facts)
+            headers[HEADER] = _text(_with_ids_as_text(facts))
 
 
 def _text(facts: dict[str, Any]) -> str:
@@ -51,6 +52,11 @@ def _text(facts: dict[str, Any]) -> str:
     if len(whole) > MAX_BYTES:
         whole = encode({name: facts[name] for name in IDS if name in facts})
     return whole.decode()
+
+
+def _with_ids_as_text(facts: dict[str, Any]) -> dict[str, Any]:
+    """The scope with ids as they are sent. Raises where one cannot be an id, but its text would."""
+    return {n: identifier(n, fact) if n in IDS else fact for n, fact in facts.items()}
 
 
 def _begin(task_id: str, task: Task, **_more: object) -> None:

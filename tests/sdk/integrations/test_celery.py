@@ -118,7 +118,16 @@ def test_a_chain_and_a_retry_keep_it(app, events):
 def test_values_travel_as_they_would_to_the_collector(app, events):
     with pequel.context(user_id=5, tags={"b", "a"}, page={"path": "/projects"}):
         facts = result(app, "seen")
-    assert facts == {"user_id": 5, "tags": ["a", "b"], "page": {"path": "/projects"}}
+    assert facts == {"user_id": "5", "tags": ["a", "b"], "page": {"path": "/projects"}}
+
+
+def test_what_is_no_id_does_not_become_one_on_the_way(app, events, caplog):
+    """As text, it would be the same for all."""
+    with pequel.context(user_id=object(), locale="de"):
+        assert result(app, "seen") == {}
+    assert len(events.dropped) == 1
+    assert "carrying the scope failed" in caplog.text
+    assert "must be text or a number, not object" in caplog.text
 
 
 def test_of_a_scope_too_large_for_a_header_the_ids_travel(app, events):
