@@ -30,7 +30,7 @@ def read(status: int, body: bytes, count: int, retry_after: float | None = None)
         return Outcome(
             Verdict.DELIVERED,
             rejected=_rejections(answer.get("rejected"), count),
-            qualified=_marks(answer.get("qualified")),
+            qualified=_marks(answer["qualified"]) if "qualified" in answer else None,
         )
     detail = f"status {status}{_said(answer)}"
     return Outcome(_verdict(status), detail, retry_after)

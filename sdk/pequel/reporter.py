@@ -32,6 +32,7 @@ class Reporter:
         self._on_error = on_error
         self._on_qualified = on_qualified
         self._qualified_failed = False
+        self._never_told = False
         self._logged: set[Reason] = set()
         self._thread = threading.local()
 
@@ -54,11 +55,19 @@ class Reporter:
             logger.error("events stay in the spool, %s", error)
             self._tell(error, None)
 
-    def qualified(self, marks: Sequence[Mark]) -> None:
-        """Tell of the leads that a batch brought about."""
-        if self._on_qualified is not None:
-            for mark in marks:
-                self._qualify(self._on_qualified, mark)
+    def qualified(self, marks: Sequence[Mark] | None) -> None:
+        """Tell of the leads that a batch brought about; None says that nobody tells us."""
+        if self._on_qualified is None:
+            return
+        if marks is None:
+            self._never_qualified()
+        for mark in marks or ():
+            self._qualify(self._on_qualified, mark)
+
+    def _never_qualified(self) -> None:
+        if not self._never_told:
+            logger.warning("on_qualified is not called: write_key must be an admin key for that")
+        self._never_told = True
 
     def _qualify(self, tell: OnQualified, mark: Mark) -> None:
         try:

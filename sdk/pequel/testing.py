@@ -61,7 +61,8 @@ class Events(Sequence[dict[str, Any]]):
         return len(self._events)
 
     def __repr__(self) -> str:
-        return f"<{len(self)} events: {', '.join(_name(one) or one['type'] for one in self)}>"
+        words = (f"{one['type']} {_name(one)}".rstrip() for one in self)
+        return f"<{len(self)} events: {', '.join(words)}>"
 
     @property
     def last(self) -> dict[str, Any]:

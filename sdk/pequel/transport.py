@@ -58,14 +58,15 @@ class Outcome(NamedTuple):
         detail: why, for a person to read.
         retry_after: seconds the collector asked to wait before the next try.
         rejected: the events of a delivered batch that were refused, each at most once.
-        qualified: the leads that a delivered batch brought about.
+        qualified: the leads that a delivered batch brought about; None where the collector does
+            not say, as to a key that may not read.
     """
 
     verdict: Verdict
     detail: str = ""
     retry_after: float | None = None
     rejected: tuple[Rejection, ...] = ()
-    qualified: tuple[Mark, ...] = ()
+    qualified: tuple[Mark, ...] | None = ()
 
 
 class Delivery(NamedTuple):

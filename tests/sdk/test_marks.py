@@ -37,6 +37,26 @@ def test_what_is_no_mark_is_passed_over(qualified):
     assert (outcome.verdict, outcome.qualified) == (Verdict.DELIVERED, ())
 
 
+def test_a_key_that_is_told_of_no_leads_is_said_once(collector, caplog):
+    """The receipts of a write key leave them out; those of an admin key may have none."""
+    collector.answers.append((200, {}, {"success": True, "accepted": 1, "qualified": []}))
+    with pequel.Client("key", collector.host, on_qualified=print) as client:
+        client.track("u1", "e")
+        assert client.flush()
+        assert caplog.text == ""
+        for _ in range(2):
+            client.track("u1", "e")
+            assert client.flush()
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert told == "on_qualified is not called: write_key must be an admin key for that"
+
+
+def test_who_does_not_ask_for_leads_is_told_nothing_of_keys(collector, caplog):
+    with pequel.Client("key", collector.host) as client:
+        client.track("u1", "e")
+    assert caplog.text == ""
+
+
 def test_a_callback_that_fails_harms_no_delivery(caplog):
     """It is called for each mark, and its failures are logged once."""
     told = []

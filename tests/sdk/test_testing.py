@@ -94,7 +94,10 @@ class TestAsking:
         client.track("u1", "a")
         client.page("u1", name="Start")
         assert [event["type"] for event in client.events[0:2]] == ["track", "page"]
-        assert repr(client.events) == "<2 events: a, Start>"
+        client.group("u1", "acme")
+        client.identify("u1")
+        told = "<4 events: track a, page Start, group acme, identify>"
+        assert repr(client.events) == told
 
     def test_they_can_be_forgotten(self, client):
         client.track("u1", "a")
