@@ -2,7 +2,7 @@
 
     import pequel
 
-    pequel.configure(write_key="…", host="http://127.0.0.1:8321")
+    pequel.configure(write_key="pk_w_…", host="http://127.0.0.1:8321")
     pequel.identify("u1", {"email": "ada@example.com", "plan": "free"})
     pequel.track("u1", "project_created", {"project_id": "p9"})
 

@@ -7,7 +7,7 @@ import weakref
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from pequel import config, ids
+from pequel import config, ids, parts
 from pequel.clock import Bell, Clock
 from pequel.encode import encode
 from pequel.errors import DroppedError
@@ -87,9 +87,11 @@ class Client:
             **options: the settings in `pequel.config.Options`.
 
         Raises:
-            ConfigError: a setting is unknown or cannot have this value.
+            ConfigError: a setting is unknown, or it or another argument cannot have this value.
         """
         self.options = config.checked({"write_key": write_key, "host": host, **options})
+        parts.check(on_error=on_error, on_qualified=on_qualified, transport=transport)
+        parts.check(session=session, proxies=proxies, new_id=new_id, jitter=jitter)
         self._clock = clock or Clock()
         self._transport = transport or HttpTransport(self.options, self._clock, session, proxies)
         self._reporter = Reporter(on_error, on_qualified)
@@ -128,8 +130,8 @@ class Client:
             event: what they did, such as "project_created".
             properties: what else there is to say about it.
             context: where it happened; `{"groupId": …}` names the account it falls to.
-            timestamp: when it happened, if not now. A datetime without a zone is UTC; text is
-                ISO 8601, and passed as it is.
+            timestamp: when it happened, if not now. A datetime without a zone is UTC. Text with
+                an offset is converted to UTC; other text is passed on, for the collector to judge.
             anonymous_id: who did it, when that is not known yet.
             integrations: which destinations may have it.
             message_id: the id of this message, if it has one. The same id counts once.
@@ -295,7 +297,7 @@ class Client:
             timeout: seconds to wait at most; None waits for as long as it takes.
 
         Returns:
-            Whether everything that waited was delivered.
+            Whether everything that waited was delivered: False also if any of it was dropped.
         """
         return self._worker().flush(timeout)
 
@@ -390,10 +392,10 @@ class Client:
             self._jitter,
             reports,
         )
-        parts = (outbox, sender, bell, self._clock, self.options.exit_timeout)
+        tools = (outbox, sender, bell, self._clock, self.options.exit_timeout)
         if self.options.sync:
-            return InlineWorker(*parts, timeout=self.options.timeout)
-        return Worker(*parts)
+            return InlineWorker(*tools, timeout=self.options.timeout)
+        return Worker(*tools)
 
 
 def _spool(options: Options) -> type[Spool] | None:

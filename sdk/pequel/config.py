@@ -1,12 +1,13 @@
 """The settings: one list, from which names, defaults, environment and help all follow."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Annotated, Any, NamedTuple, cast
 
 from pequel.errors import ConfigError
 
 DEFAULT_HOST = "http://127.0.0.1:8321"
+_DOTS = "…"
 
 
 class Help(NamedTuple):
@@ -94,10 +95,17 @@ _WORDS = {"1": True, "true": True, "yes": True, "on": True}
 _WORDS |= {"0": False, "false": False, "no": False, "off": False}
 
 
-def from_environment(environ: Mapping[str, str]) -> dict[str, object]:
-    """The settings an environment gives, unchecked; empty variables count as absent."""
-    found = {setting.name: environ.get(setting.variable) for setting in SETTINGS}
-    return {name: value for name, value in found.items() if value}
+def from_environment(
+    environ: Mapping[str, str], names: Container[str] = Options._fields
+) -> dict[str, object]:
+    """The settings of these names that an environment gives; empty variables count as absent.
+
+    Raises:
+        ConfigError: a value does not fit its setting; the variable is named.
+    """
+    rows = [(setting, environ.get(setting.variable)) for setting in SETTINGS]
+    given = [(setting, text) for setting, text in rows if text and setting.name in names]
+    return {setting.name: _value(setting, text, setting.variable) for setting, text in given}
 
 
 def checked(given: Mapping[str, object]) -> Options:
@@ -110,22 +118,36 @@ def checked(given: Mapping[str, object]) -> Options:
     if unknown:
         known = ", ".join(Options._fields)
         raise ConfigError(f"no setting {', '.join(sorted(unknown))}; there are {known}")
-    values: dict[str, Any] = {s.name: _value(s, given[s.name]) for s in SETTINGS if s.name in given}
-    options = Options(**values)
-    return options._replace(host=_address(options.host), spool=_folder(options.spool))
+    values: dict[str, Any] = {
+        s.name: _value(s, given[s.name], s.name) for s in SETTINGS if s.name in given
+    }
+    return Options(**values)
 
 
-def _value(setting: Setting, value: object) -> object:
+def check_key(called: str, key: str) -> str:
+    """The key, if it can be one. What is said against it does not repeat it.
+
+    Raises:
+        ConfigError: it holds what no key does, such as the dots of an example.
+    """
+    odd = next((c for c in key if c == _DOTS or not c.isprintable()), None)
+    if odd is not None:
+        raise ConfigError(f"{called} holds {odd!r}, which no key does: give one of `pequel serve`")
+    return key
+
+
+def _value(setting: Setting, value: object, called: str) -> object:
     """The value in the setting's own type, read from text where it is text."""
     try:
         converted = _convert(setting.kind, value)
     except (TypeError, ValueError, OverflowError) as error:
         raise ConfigError(
-            f"{setting.name} must be of type {setting.kind.__name__}, not {value!r}"
+            f"{called} must be of type {setting.kind.__name__}, not {value!r}"
         ) from error
     if isinstance(converted, int | float) and not converted >= setting.least:
-        raise ConfigError(f"{setting.name} must be at least {setting.least:g}, not {value!r}")
-    return converted
+        raise ConfigError(f"{called} must be at least {setting.least:g}, not {value!r}")
+    look = _LOOKS.get(setting.name)
+    return converted if look is None else look(called, cast("str", converted))
 
 
 def _convert(kind: type, value: object) -> bool | int | float | str:
@@ -155,24 +177,31 @@ def _text(value: object) -> str:
     return value.strip()
 
 
-def _folder(path: str) -> str:
+def _folder(called: str, path: str) -> str:
     """The same folder wherever the process goes later."""
     if not path:
         return ""
     if "\0" in path:
-        raise ConfigError(f"spool must be a path, not {path!r}")
+        raise ConfigError(f"{called} must be a path, not {path!r}")
     from pathlib import Path  # here, so that an import of the package is quick
 
     try:
         return str(Path(path).expanduser().absolute())
     except RuntimeError as error:  # there is no home
-        raise ConfigError(f"spool must be a path, not {path!r}") from error
+        raise ConfigError(f"{called} must be a path, not {path!r}") from error
 
 
-def _address(host: str) -> str:
+def _address(called: str, host: str) -> str:
     from urllib.parse import urlsplit  # here, so that an import of the package is quick
 
     parts = urlsplit(host)
     if parts.scheme not in ("http", "https") or not parts.netloc:
-        raise ConfigError(f"host must look like {DEFAULT_HOST}, not {host!r}")
+        raise ConfigError(f"{called} must look like {DEFAULT_HOST}, not {host!r}")
     return host.rstrip("/")
+
+
+_LOOKS: dict[str, Callable[[str, str], str]] = {
+    "write_key": check_key,
+    "host": _address,
+    "spool": _folder,
+}

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 from pequel import config, tracking
 from pequel.client import Client
 from pequel.errors import ConfigError
-from pequel.reporter import logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from pequel.errors import Reason
     from pequel.http_transport import Sessions
     from pequel.reporter import OnError, OnQualified
     from pequel.tracking import Decorator, Properties, Who
@@ -57,7 +57,8 @@ def configure(
         "session": session,
         "proxies": proxies,
     }
-    client = _made({**config.from_environment(os.environ), **given}, **parts)
+    found = config.from_environment(os.environ, set(config.Options._fields) - given.keys())
+    client = _made({**found, **given}, **parts)
     (_put_aside[0] if _put_aside else _clients)["default"] = client
     return default_client()
 
@@ -65,7 +66,7 @@ def configure(
 def default_client() -> Client:
     """The default client; made from the environment if nobody configured one.
 
-    Never raises: if the environment is wrong, that is logged, and everything is dropped.
+    Never raises: if the environment is wrong, everything is dropped, and said why.
     """
     client = _clients.get("default")
     return client if client is not None else _clients.setdefault("default", _from_environment())
@@ -88,12 +89,22 @@ def stand_in(client: Client) -> Iterator[None]:
         _clients.update(before) if before else _clients.clear()
 
 
+class _Unusable(Client):
+    """A client that drops everything, and says why."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__("")
+        self._why = why
+
+    def _refusal(self, reason: Reason) -> str:
+        return self._why if reason == "unauthorized" else super()._refusal(reason)
+
+
 def _from_environment() -> Client:
     try:
         return _made(config.from_environment(os.environ))
     except ConfigError as error:
-        logger.error("the environment is not usable: %s", error)
-        return Client("")
+        return _Unusable(f"the environment is not usable: {error}")
 
 
 def _made(settings: dict[str, Any], **parts: Any) -> Client:

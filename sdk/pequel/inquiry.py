@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import binascii
 import os
 import random
 from typing import TYPE_CHECKING, Any
@@ -34,7 +35,7 @@ class Inquiry:
         jitter: Callable[[], float] | None = None,
     ) -> None:
         self._options = options
-        self._bearer = f"Bearer {read_key}".encode()
+        self._authorization = _authorization(read_key)
         self._given = session
         self._opened: tuple[int, requests.Session] | None = None
         self._clock = clock or Clock()
@@ -94,7 +95,7 @@ class Inquiry:
 
     def _authorize(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Give the key here: as a header, a .netrc would override it."""
-        request.headers["Authorization"] = self._bearer.decode()
+        request.headers["Authorization"] = self._authorization
         return request
 
     def _session(self) -> requests.Session:
@@ -105,6 +106,13 @@ class Inquiry:
         if self._opened is None or self._opened[0] != pid:
             self._opened = (pid, _new_session())
         return self._opened[1]
+
+
+def _authorization(read_key: str) -> str:
+    """A header holds ASCII; a key may be any text, which the other scheme carries."""
+    if read_key.isascii():
+        return f"Bearer {read_key}"
+    return "Basic " + binascii.b2a_base64(f"{read_key}:".encode(), newline=False).decode()
 
 
 def _new_session() -> requests.Session:

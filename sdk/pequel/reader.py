@@ -14,7 +14,7 @@ import os
 from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
 
-from pequel import config
+from pequel import config, parts
 from pequel.encode import encode
 from pequel.errors import ConfigError, ReaderError
 from pequel.inquiry import Inquiry
@@ -73,18 +73,17 @@ class Reader:
             jitter: draws numbers from 0 to 1 that spread the tries.
 
         Raises:
-            ConfigError: there is no key, or a setting cannot have this value.
+            ConfigError: there is no key, or it or a setting cannot have this value.
         """
-        key = read_key or os.environ.get("PEQUEL_READ_KEY", "")
-        if not key.strip():
-            raise ConfigError("a reader needs a key: give read_key, or set PEQUEL_READ_KEY")
+        address = {"host": host} if host else config.from_environment(os.environ, {"host"})
         settings = {
-            "host": host or os.environ.get("PEQUEL_HOST") or config.DEFAULT_HOST,
             "timeout": timeout,
             "max_retries": max_retries,
             "max_retry_wait": max_retry_wait,
         }
-        self._inquiry = Inquiry(config.checked(settings), key.strip(), session, clock, jitter)
+        parts.check_readers(session=session, jitter=jitter)
+        options = config.checked({**settings, **address})
+        self._inquiry = Inquiry(options, _key(read_key), session, clock, jitter)
 
     def __enter__(self) -> Reader:  # noqa: PYI034 - typing has no Self on Python 3.10
         return self
@@ -185,6 +184,16 @@ class Reader:
         answer = self._inquiry.ask(f"/v1/{kind}/{_in_a_path(identity)}/pql")
         part(answer, "is_pql", bool)
         return cast("PqlStatus", answer)
+
+
+def _key(given: object) -> str:
+    """The key that is given, else that of the environment. Raises ConfigError without one."""
+    called, key = "read_key", given
+    if not key:
+        called, key = "PEQUEL_READ_KEY", os.environ.get("PEQUEL_READ_KEY", "")
+    if not isinstance(key, str) or not key.strip():
+        raise ConfigError("a reader needs a key: give read_key, or set PEQUEL_READ_KEY")
+    return config.check_key(called, key.strip())
 
 
 def _in_a_path(identity: Id) -> str:

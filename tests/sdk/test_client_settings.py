@@ -1,6 +1,7 @@
 """The settings are one list, and are checked where they are given."""
 
 import pytest
+import requests
 
 import pequel
 from pequel.config import SETTINGS, checked, from_environment
@@ -23,6 +24,66 @@ def test_every_setting_can_come_from_the_environment():
     environ = {setting.variable: str(setting.default) for setting in SETTINGS}
     assert checked(from_environment(environ)) == pequel.Options()
     assert from_environment({"PEQUEL_TIMEOUT": "", "PEQUEL_OTHER": "x"}) == {}
+
+
+@pytest.mark.parametrize("name", ["timeout", "max_retries", "host", "write_key", "gzip"])
+def test_a_wrong_variable_is_named(name):
+    """What the environment gives is called as it is there."""
+    variable = f"PEQUEL_{name.upper()}"
+    with pytest.raises(pequel.ConfigError, match=f"^{variable} "):
+        from_environment({variable: "…"})
+
+
+def test_a_wrong_variable_of_another_setting_is_not_looked_at():
+    assert from_environment({"PEQUEL_TIMEOUT": "soon"}, {"host"}) == {}
+
+
+@pytest.mark.parametrize("key", ["pk_w_…", "two\nlines", "half \ud800"])
+def test_a_key_that_cannot_be_one_is_found_and_not_repeated(key):
+    """Such as the placeholder of an example."""
+    with pytest.raises(pequel.ConfigError, match=r"^write_key holds ") as caught:
+        pequel.Client(key)
+    assert key not in str(caught.value)
+
+
+class Sessionlike(requests.Session):
+    pass
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"on_error": 3},
+        {"on_qualified": "print"},
+        {"new_id": "id"},
+        {"jitter": 0.5},
+        {"transport": object()},
+        {"session": "x"},
+        {"proxies": "x"},
+        {"proxies": {"https": 3128}},
+    ],
+    ids=str,
+)
+def test_a_part_that_cannot_be_one_is_named(part):
+    """When it is given, not when it is first needed."""
+    (name,) = part
+    with pytest.raises(pequel.ConfigError, match=f"^{name} must be "):
+        pequel.Client("key", **part)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"session": requests.Session},
+        {"session": Sessionlike()},
+        {"session": lambda: None},
+        {"proxies": {"https": "http://proxy:3128", "http": None}},
+        {"proxies": {}},
+    ],
+    ids=str,
+)
+def test_a_part_that_may_be_one_is_taken(part):
+    assert pequel.Client("key", **part).shutdown()
 
 
 @pytest.mark.parametrize(

@@ -46,12 +46,17 @@ def test_arguments_go_before_the_environment(monkeypatch):
 
 
 def test_a_wrong_environment_does_not_make_a_call_raise(monkeypatch, caplog):
-    """It is logged, and events are dropped."""
+    """Events are dropped, and it is logged once, with the variable that is wrong."""
     monkeypatch.setenv("PEQUEL_WRITE_KEY", "key")
     monkeypatch.setenv("PEQUEL_TIMEOUT", "soon")
     pequel.track("u1", "e")
-    assert pequel.stats().dropped_by_reason == {"unauthorized": 1}
-    assert "timeout must be of type float" in caplog.text
+    pequel.track("u1", "e")
+    assert pequel.stats().dropped_by_reason == {"unauthorized": 2}
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert told.endswith(
+        "unauthorized: the environment is not usable: "
+        "PEQUEL_TIMEOUT must be of type float, not 'soon'"
+    )
 
 
 def test_a_wrong_environment_makes_configure_raise(monkeypatch):
@@ -59,6 +64,11 @@ def test_a_wrong_environment_makes_configure_raise(monkeypatch):
     monkeypatch.setenv("PEQUEL_TIMEOUT", "soon")
     with pytest.raises(pequel.ConfigError):
         pequel.configure(write_key="key")
+
+
+def test_a_wrong_variable_does_not_matter_where_an_argument_stands(monkeypatch):
+    monkeypatch.setenv("PEQUEL_TIMEOUT", "soon")
+    assert pequel.configure(write_key="key", timeout=3).options.timeout == 3.0
 
 
 def test_configuring_again_lets_the_old_client_finish(transport):

@@ -1,5 +1,6 @@
 """A reader asks politely, says what went wrong, and gives up in time."""
 
+import base64
 import inspect
 import threading
 from datetime import datetime, timedelta, timezone
@@ -41,6 +42,13 @@ class TestAQuestion:
         headers = http.calls[0].request.headers
         assert headers["Authorization"] == "Bearer key"
         assert headers["User-Agent"].startswith("pequel-python/")
+
+    def test_may_have_a_key_of_any_text(self, http):
+        """Which a bearer cannot carry."""
+        http.get(f"{HOST}/v1/users/u1/pql", json=STATUS)
+        Reader("ключ", HOST).pql("u1")
+        scheme, sent = http.calls[0].request.headers["Authorization"].split()
+        assert (scheme, base64.b64decode(sent).decode()) == ("Basic", "ключ:")
 
     def test_can_be_about_an_account(self, http, reader):
         http.get(f"{HOST}/v1/accounts/acme/pql", json=STATUS)
@@ -185,12 +193,32 @@ class TestSettings:
         assert http.calls[0].request.headers["Authorization"] == "Bearer from-environment"
 
     @pytest.mark.parametrize(
-        "wrong", [{"read_key": " "}, {"host": "127.0.0.1"}, {"timeout": 0}, {"max_retries": -1}]
+        "wrong",
+        [
+            {"read_key": " "},
+            {"read_key": "pk_r_…"},
+            {"read_key": "key\r\nX-Other: 1"},
+            {"read_key": 5},
+            {"host": "127.0.0.1"},
+            {"timeout": 0},
+            {"max_retries": -1},
+            {"session": "x"},
+            {"session": requests.Session},
+            {"jitter": 0.5},
+        ],
+        ids=str,
     )
     def test_that_cannot_be_are_an_error(self, monkeypatch, wrong):
         monkeypatch.delenv("PEQUEL_READ_KEY", raising=False)
         with pytest.raises(pequel.ConfigError):
             Reader(**{"read_key": "key", "host": HOST, **wrong})
+
+    @pytest.mark.parametrize("variable", ["PEQUEL_READ_KEY", "PEQUEL_HOST"])
+    def test_that_cannot_be_are_named_as_in_the_environment(self, monkeypatch, variable):
+        monkeypatch.setenv("PEQUEL_READ_KEY", "key")
+        monkeypatch.setenv(variable, "…")
+        with pytest.raises(pequel.ConfigError, match=variable):
+            Reader()
 
     def test_a_session_of_ones_own_asks_and_stays_open(self, http):
         closed = []

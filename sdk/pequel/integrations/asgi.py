@@ -74,6 +74,9 @@ class PequelMiddleware:
             group: the same for the account.
             context: gives further members of the context of each event.
             ip: whether the address of whoever asks is one.
+
+        Raises:
+            TypeError: one is no function.
         """
         self.app = app
         self._questions = Questions(user=user, anonymous=anonymous, group=group, context=context)

@@ -53,7 +53,8 @@ def middleware(get_response: Respond | RespondAsync) -> Respond | RespondAsync:
     each event. `ip` says whether the address of whoever asks is one.
 
     Raises:
-        ImproperlyConfigured: the setting has another key, or a coroutine function without a loop.
+        ImproperlyConfigured: the setting has another key, what is no function, or a coroutine
+            function without a loop.
     """
     setup = _Setup(**getattr(settings, "PEQUEL", {}))
     if iscoroutinefunction(get_response):

@@ -60,7 +60,7 @@ def init_app(
         ip: whether the address of whoever asks is one.
 
     Raises:
-        TypeError: a function is a coroutine function.
+        TypeError: one is no function, or a coroutine function.
     """
     middleware = PequelMiddleware(
         app.wsgi_app,
@@ -76,7 +76,7 @@ def init_app(
 
 def _in_request(ask: Callable[[flask.Request], Any] | None) -> Callable[[Any], Any] | None:
     """Asks a question of Flask's request, where there is one."""
-    if ask is None or iscoroutinefunction(ask):  # the latter is refused for what it is
+    if not callable(ask) or iscoroutinefunction(ask):  # refused for what it is, if it is not None
         return ask
     return lambda _environ: ask(flask.request) if flask.has_request_context() else None
 

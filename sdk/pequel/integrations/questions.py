@@ -34,12 +34,15 @@ class Questions:
         """Take functions by name; None is none.
 
         Raises:
-            TypeError: a name is unknown.
+            TypeError: a name is unknown, or one is no function.
         """
         unknown = functions.keys() - NAMES.keys()
         if unknown:
             raise TypeError(f"no {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}")
         given = {name: ask for name, ask in functions.items() if ask is not None}
+        for name, ask in given.items():
+            if not callable(ask):
+                raise TypeError(f"{name} must be a function, not {type(ask).__name__}")
         slow = {name for name, ask in given.items() if iscoroutinefunction(ask)}
         self._slow = {NAMES[name]: _awaited(name, given[name]) for name in slow}
         self._asks = {NAMES[name]: _asked(name, given[name]) for name in given.keys() - slow}

@@ -48,7 +48,7 @@ class PequelMiddleware:
             ip: whether the address of whoever asks is one.
 
         Raises:
-            TypeError: a function is a coroutine function.
+            TypeError: one is no function, or a coroutine function.
         """
         questions = Questions(user=user, anonymous=anonymous, group=group, context=context)
         self._questions = questions.without_loop()

@@ -312,6 +312,12 @@ class TestSetting:
         with pytest.raises(ImproperlyConfigured, match="no groups; there are user"):
             middleware(lambda request: None)
 
+    @pytest.mark.parametrize("group", [5, "django.VERSION"])
+    def test_what_is_no_function_is_one(self, people, pequel_setting, group):
+        pequel_setting(group=group)
+        with pytest.raises(ImproperlyConfigured, match="group must be a function"):
+            middleware(lambda request: None)
+
     def test_a_coroutine_function_without_a_loop_is_one(self, people, pequel_setting):
         pequel_setting(group=slow_account_of)
         with pytest.raises(ImproperlyConfigured, match="asynchronous"):

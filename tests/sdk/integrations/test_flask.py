@@ -239,6 +239,20 @@ def test_a_coroutine_function_is_refused(events):
         make_app(user=user)
 
 
+@pytest.mark.parametrize("name", ["user", "anonymous", "group", "context"])
+def test_what_is_no_function_is_refused(name, events):
+    with pytest.raises(TypeError, match=f"{name} must be a function, not str"):
+        make_app(**{name: "u1"})
+
+
+def test_an_object_for_a_user_makes_no_user(events):
+    """Or all of them would be one."""
+    app = make_app(user=lambda request: flask_login.current_user)
+    app.test_client().post("/login/u1")
+    assert [one.get("userId") for one in events] == [None]
+    assert "userId must be text or a number" in str(events.dropped[0])
+
+
 def test_without_flask_login_nobody_is_known(events):
     app = flask.Flask("plain")
     init_app(app)
