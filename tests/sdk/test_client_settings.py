@@ -62,7 +62,7 @@ class Sessionlike(requests.Session):
         {"proxies": "x"},
         {"proxies": {"https": 3128}},
     ],
-    ids=str,
+    ids=lambda part: next(iter(part)),
 )
 def test_a_part_that_cannot_be_one_is_named(part):
     """When it is given, not when it is first needed."""
@@ -80,7 +80,7 @@ def test_a_part_that_cannot_be_one_is_named(part):
         {"proxies": {"https": "http://proxy:3128", "http": None}},
         {"proxies": {}},
     ],
-    ids=str,
+    ids=lambda part: next(iter(part)),
 )
 def test_a_part_that_may_be_one_is_taken(part):
     assert pequel.Client("key", **part).shutdown()
