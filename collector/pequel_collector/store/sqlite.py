@@ -56,7 +56,7 @@ _PRAGMAS = (
     "temp_store = memory",
     "wal_autocheckpoint = 20000",  # pages: 80 MB of log, so that a page is copied back less often
 )
-# In KiB. There may be a reader for each request that is answered, and the system caches the file too.
+# In KiB. There may be a reader for each request, and the system caches the file too.
 _WRITER, _READER = "cache_size = -65536", "cache_size = -4096"
 
 
