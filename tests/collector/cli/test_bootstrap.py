@@ -78,8 +78,8 @@ class TestACollector:
     ) -> None:
         opened = []
 
-        def open_store(url: str) -> object:
-            opened.append(original(url))
+        def open_store(url: str, *, make: bool) -> object:
+            opened.append(original(url, make=make))
             monkeypatch.setattr(opened[0], "close", lambda: opened.append("closed"))
             return opened[0]
 
