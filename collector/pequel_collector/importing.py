@@ -238,11 +238,13 @@ def _inflated(stream: BinaryIO) -> io.BufferedIOBase:
 
 
 def _is_wire(line: Mapping[str, JSON]) -> bool:
-    return "type" in line or any(theirs in line for theirs in _SYNONYMS.values())
+    return any(line.get(name) is not None for name in ("type", *_SYNONYMS.values()))
 
 
 def _wire(line: Mapping[str, JSON]) -> dict[str, JSON]:
-    event = {"type": "track"} | {name: line[name] for name in line if name not in _SYNONYMS}
+    event = {name: line[name] for name in line if name not in _SYNONYMS}
+    if event.get("type") is None:
+        event["type"] = "track"
     for ours, theirs in _SYNONYMS.items():
         if ours in line and _is_blank(event.get(theirs)):
             event[theirs] = line[ours]

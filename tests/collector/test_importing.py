@@ -167,8 +167,8 @@ class TestNamesOfTheWire:
 
 
 class TestMixedForms:
-    @pytest.mark.parametrize("type_", [{}, {"type": "track"}])
-    def test_say_what_each_name_says(self, type_: dict[str, str]) -> None:
+    @pytest.mark.parametrize("type_", [{}, {"type": None}, {"type": "track"}])
+    def test_say_what_each_name_says(self, type_: dict[str, str | None]) -> None:
         line = {"user_id": "u1", "messageId": "m1", "account_id": "acme", "event": "used"}
         assert read(line | type_) == {
             "type": "track",
