@@ -151,6 +151,8 @@ class Outbox:
 
     def dropped(self, events: Sequence[bytes], reason: Reason) -> None:
         """Book events as dropped."""
+        if not events:
+            return
         self._lost[reason] = self._lost.get(reason, 0) + len(events)
         self._leave(events)
 

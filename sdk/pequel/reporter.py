@@ -36,6 +36,15 @@ class Reporter:
         self._logged: set[Reason] = set()
         self._thread = threading.local()
 
+    def settle(self) -> None:
+        """This thread only sends: nothing that the application raises in it may end it."""
+        self._thread.sends = True
+
+    def pass_on(self, error: BaseException) -> None:
+        """Raise again what is meant for the caller of this thread, such as KeyboardInterrupt."""
+        if not isinstance(error, Exception) and not getattr(self._thread, "sends", False):
+            raise error
+
     def dropped(self, error: DroppedError, event: bytes | None) -> None:
         """Tell that an event was dropped, or events of which nothing else is known."""
         first = error.reason not in self._logged
@@ -72,7 +81,8 @@ class Reporter:
     def _qualify(self, tell: OnQualified, mark: Mark) -> None:
         try:
             tell(mark)
-        except Exception:  # the application's fault must not become ours
+        except BaseException as error:  # the application's fault must not become ours
+            self.pass_on(error)
             if not self._qualified_failed:
                 logger.exception("on_qualified failed; when it does so again, that is not logged")
             self._qualified_failed = True
@@ -89,7 +99,8 @@ class Reporter:
         self._thread.telling = True
         try:
             self._on_error(error, message)
-        except Exception:  # the application's fault must not become ours
+        except BaseException as fault:  # the application's fault must not become ours
+            self.pass_on(fault)
             logger.exception("on_error failed")
         finally:
             self._thread.telling = False

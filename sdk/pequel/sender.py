@@ -97,6 +97,10 @@ class Sender:
         self._follow(batch, self._try(batch))
         return 0.0
 
+    def settle(self) -> None:
+        """Know that the thread which calls does nothing but send."""
+        self._reporter.settle()
+
     def stop_backing_off(self) -> None:
         """Make the next try at once, unless the collector itself asked to wait."""
         self._try_at = self._asked_to_wait_until
@@ -162,8 +166,9 @@ class Sender:
 
     def _try(self, batch: Sequence[bytes]) -> Outcome:
         try:
-            outcome = self._deliver(batch)
-        except Exception as error:  # noqa: BLE001 - a transport may be anybody's
+            outcome = _checked(self._deliver(batch), len(batch))
+        except BaseException as error:  # noqa: BLE001 - a transport may be anybody's
+            self._reporter.pass_on(error)
             return Outcome(Verdict.RETRY, f"{type(error).__name__}: {error}")
         if outcome.verdict is Verdict.DELIVERED and self._reports is not None:
             self._reports.received()
@@ -211,11 +216,14 @@ class Sender:
         self._try_at = now + max(asked, chosen)
 
     def _delivered(self, batch: list[bytes], outcome: Outcome) -> None:
-        for position, code, message, field in outcome.rejected:
+        refused = {one.position: one for one in outcome.rejected}
+        places = sorted(refused)
+        self._outbox.dropped([batch[place] for place in places], "rejected")
+        self._outbox.delivered([event for i, event in enumerate(batch) if i not in refused])
+        for place in places:
+            _, code, message, field = refused[place]
             error = DroppedError("rejected", message or code, field=field, code=code)
-            self._drop([batch[position]], error)
-        refused = {rejection.position for rejection in outcome.rejected}
-        self._outbox.delivered([e for i, e in enumerate(batch) if i not in refused])
+            self._reporter.dropped(error, batch[place])
         self._reporter.qualified(outcome.qualified)
 
     def _exhausted(self, batch: list[bytes], outcome: Outcome) -> None:
@@ -253,6 +261,18 @@ class Sender:
         self._outbox.dropped(events, error.reason)
         for event in events:
             self._reporter.dropped(error, event)
+
+
+def _checked(outcome: object, count: int) -> Outcome:
+    """What a transport gave, without rejections that name no event of so many.
+
+    Raises:
+        TypeError: it is no outcome.
+    """
+    if not isinstance(outcome, Outcome) or not isinstance(outcome.verdict, Verdict):
+        raise TypeError(f"the transport must give an Outcome, not {type(outcome).__name__}")
+    rejected = tuple(one for one in outcome.rejected if one.position in range(count))
+    return outcome._replace(rejected=rejected)
 
 
 def _fraction() -> float:

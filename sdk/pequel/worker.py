@@ -101,8 +101,10 @@ class Worker:
         self._sender.parting = True
         delivered = self.flush(timeout)
         self._sender.abandoned = True
-        self._work_if_free(self._left(deadline))
-        self.retire()
+        try:
+            self._work_if_free(self._left(deadline))
+        finally:  # also when `on_error` ends the process: the thread drops what is left
+            self.retire()
         return delivered
 
     def retire(self) -> None:
@@ -122,12 +124,18 @@ class Worker:
     def _run(self) -> None:
         threading.current_thread().name = "pequel"
         self._thread = threading.get_ident()
-        while not (self._closing and self._sender.idle and self._sender.told):
-            self._clock.wait(self._bell, self.outbox.rest(self._work()))
-        with self._sending:
-            self.outbox.release()
-            self._sender.close()
-        self.ended = True
+        self._sender.settle()
+        try:
+            while not (self._closing and self._sender.idle and self._sender.told):
+                self._clock.wait(self._bell, self.outbox.rest(self._work()))
+            with self._sending:
+                self.outbox.release()
+                self._sender.close()
+            self.ended = True
+        finally:
+            if not self.ended:  # somebody killed it, as gevent can: the next call starts another
+                self._thread, self._started = None, False
+                self._starting.release()
 
     def _work(self) -> float | None:
         with self._sending:
@@ -158,7 +166,9 @@ class Worker:
         self._sender.urgent = bool(self._flushes)
         try:
             wait = self._sender.step()
-        except Exception:  # noqa: BLE001 - one fault must not end all sending
+        except BaseException as error:  # one fault must not end all sending
+            if not isinstance(error, Exception) and threading.get_ident() != self._thread:
+                raise  # in a thread of the application, whose end it may be
             logger.exception("sending failed")
             return _AFTER_A_BUG
         self._answer_flushes()

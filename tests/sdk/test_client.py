@@ -4,7 +4,9 @@ import gc
 import json
 import logging
 import signal
+import sys
 import threading
+import time
 import weakref
 
 import pytest
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 
 import pequel
 from pequel import Outcome, Verdict
+from pequel.clock import Clock
 
 RETRY = Outcome(Verdict.RETRY, "status 503")
 
@@ -179,6 +182,70 @@ def test_on_error_may_fail_and_may_track(transport, caplog):
     assert calls == ["invalid"]
     assert client.stats().dropped_by_reason == {"invalid": 2}
     assert "on_error failed" in caplog.text
+
+
+@pytest.mark.parametrize("end", [SystemExit, KeyboardInterrupt, GeneratorExit])
+def test_nothing_that_the_application_raises_ends_the_thread_that_sends(transport, caplog, end):
+    """`sys.exit()` in `on_error`, a transport that is cancelled: later events are sent."""
+
+    def fail(*_):
+        raise end
+
+    rejected = (pequel.Rejection(0), pequel.Rejection(1))
+    mark = pequel.Mark("l1", "d", "user", "u1", "", {})
+    outcomes = [pequel.Outcome(Verdict.DELIVERED, rejected=rejected, qualified=(mark,))]
+    transport = pequel.RecordingTransport(outcomes)
+    send = transport.send
+    tries = iter([fail])
+
+    def fail_once(events):
+        return next(tries, send)(events)
+
+    transport.send = fail_once
+    client = pequel.Client(
+        "key", transport=transport, on_error=fail, on_qualified=fail, jitter=lambda: 0.01
+    )
+    for n in range(3):
+        client.track("u1", "one", {"n": n})
+    assert client.flush() is False
+    client.track("u1", "two")
+    assert client.flush() is True
+    assert client.stats()[:4] == (4, 2, 2, 0)
+    assert caplog.text.count("on_error failed") == 2
+    assert "on_qualified failed" in caplog.text
+    assert client.shutdown() is True
+
+
+def test_a_thread_that_was_killed_is_replaced(transport):
+    """As gevent can kill what it made of the thread."""
+
+    class Killing(Clock):
+        def wait(self, bell, seconds):
+            if threading.current_thread().name == "pequel":
+                killed.append(1)
+                raise SystemExit
+            super().wait(bell, seconds)
+
+    killed = []
+    client = pequel.Client("key", transport=transport, clock=Killing(), flush_interval=0)
+    client.track("u1", "one")
+    deadline = time.monotonic() + 10
+    while not killed and time.monotonic() < deadline:
+        time.sleep(0.001)
+    Killing.wait = Clock.wait
+    client.track("u1", "two")
+    assert client.flush() is True
+    assert [event["event"] for event in transport.events] == ["one", "two"]
+
+
+def test_an_on_error_that_exits_in_the_thread_of_the_caller_ends_it(transport):
+    """What is no `Exception` is meant for the caller; the books are right all the same."""
+    client = pequel.Client("key", transport=transport, on_error=lambda *_: sys.exit(3))
+    with pytest.raises(SystemExit):
+        client.track()
+    client.track("u1", "e")
+    assert client.shutdown() is True
+    assert client.stats()[:4] == (2, 1, 1, 0)
 
 
 def test_drops_are_logged_once_for_each_reason(transport, caplog):

@@ -218,6 +218,30 @@ def test_a_transport_that_raises_is_tried_again(desk):
     assert d.delivered == [1]
 
 
+@pytest.mark.parametrize("answer", [None, True, (Verdict.DELIVERED,), Outcome("delivered")])
+def test_a_transport_that_gives_no_outcome_is_tried_again_until_the_retries_are_used_up(
+    desk, answer
+):
+    """It is a fault like any other."""
+    d = desk(flush_interval=0, max_retries=2)
+    d.transport.send = lambda _: answer
+    d.put(1)
+    assert len(d.run()) == 2
+    assert d.outbox.stats().dropped_by_reason == {"retries_exhausted": 1}
+    assert "must give an Outcome" in d.errors[0][0].detail
+
+
+def test_a_rejection_that_names_no_event_of_the_batch_is_passed_over(desk):
+    """Nor does one count twice; the books balance."""
+    rejected = tuple(Rejection(place) for place in (5, 0, 0, -1))
+    d = desk([OK._replace(rejected=rejected)], flush_interval=0)
+    d.put(1, 2)
+    d.run()
+    stats = d.outbox.stats()
+    assert (stats.delivered, stats.queued, stats.dropped_by_reason) == (1, 0, {"rejected": 1})
+    assert [message for _, message in d.errors] == [{"n": 1}]
+
+
 class Narrow(RecordingTransport):
     """Refuses bodies over so many bytes, as a collector with a limit does."""
 
