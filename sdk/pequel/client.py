@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import weakref
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from pequel import config, ids, parts
@@ -45,7 +44,8 @@ DEFAULT_TIMEOUT = 10.0
 class Client:
     """Sends what users do to a collector, in the background.
 
-    Calls return at once and never raise on account of their arguments. A message is encoded
+    Calls return at once and never raise on account of their arguments; what a signal handler
+    raises meanwhile, such as a time limit's, reaches the caller. A message is encoded
     when the call is made: later changes to its values do not show. What cannot be sent is
     counted, see `stats`, and handed to `on_error`.
 
@@ -325,6 +325,7 @@ class Client:
         except InvalidMessageError as error:
             self._drop(_given(kind, fields), "invalid", error.detail, error.field)
         except Exception as error:  # noqa: BLE001 - a call must not fail, whatever it was given
+            self._reporter.pass_on(error)
             self._drop({"type": kind}, "invalid", f"{type(error).__name__}: {error}")
         else:
             self._queue(worker, message, event)
@@ -336,7 +337,8 @@ class Client:
             return self._drop(message, "too_large", detail)
         try:
             return self._put(worker, event)
-        except Exception:  # noqa: BLE001 - as above
+        except Exception as error:  # noqa: BLE001 - as above
+            self._reporter.pass_on(error)
             return logger.exception("queueing failed")
 
     def _put(self, worker: Worker, event: bytes) -> None:
@@ -354,11 +356,13 @@ class Client:
     def _drop(
         self, message: dict[str, object], reason: Reason, detail: str, field: str | None = None
     ) -> None:
-        with suppress(Exception):  # what is wrong with it may well go wrong here again
+        try:
             worker = self._worker()
             worker.outbox.refuse(reason)
             self._reporter.dropped(DroppedError(reason, detail, field=field), encode(message))
             worker.start()  # the collector is told, too
+        except Exception as error:  # noqa: BLE001 - what is wrong may well go wrong here again
+            self._reporter.pass_on(error)
 
     def _worker(self) -> Worker:
         """This process's worker. A forked child begins with a new one; the parent keeps its own."""

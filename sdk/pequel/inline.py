@@ -47,6 +47,13 @@ class InlineWorker(Worker):
 
     def _await(self, flush: Flush, deadline: float | None) -> None:
         self._flushes.append(flush)
+        try:
+            self._await_turns(flush, deadline)
+        finally:
+            if flush in self._flushes:
+                self._flushes.remove(flush)
+
+    def _await_turns(self, flush: Flush, deadline: float | None) -> None:
         while not self._done(flush) and self._left(deadline) != 0:
             if not self._sending.acquire(timeout=_limit(self._left(deadline))):
                 break
@@ -58,8 +65,6 @@ class InlineWorker(Worker):
             finally:
                 self._sending.release()
             self._pause(wait, deadline)
-        if flush in self._flushes:
-            self._flushes.remove(flush)
 
     def _step_until(self, deadline: float | None) -> float | None:
         self._stepping = True

@@ -35,6 +35,7 @@ class Journal:
 
     Attributes:
         name: of its writer; a later one sorts later.
+        lines: events that were appended.
         segments: those that are not read to their end, oldest first.
         current: the one that is appended to.
     """
@@ -49,6 +50,7 @@ class Journal:
     ) -> None:
         """A journal whose lock is held: one to write into, or the segments that are there."""
         self.name = name
+        self.lines = 0
         self.current: Segment | None = None
         self._folder = folder
         self._lock: int | None = lock
@@ -70,11 +72,14 @@ class Journal:
         begins = segment is None or segment.spoiled or segment.size >= self._segment_bytes
         if segment is None or begins:
             segment = self._begin()
+        others = self.lines - segment.lines
         try:
             segment.append(event)
         except OSError:
             self.seal()
             raise
+        finally:
+            self.lines = others + segment.lines
         return begins
 
     def seal(self) -> None:

@@ -43,7 +43,11 @@ class Outbox:
     Nobody waits here. Who puts an event leaves it in the inbox and then, if the door is free,
     enters and books all that lies there; if it is not, the one inside books it too. The door
     opens again to the thread that is inside already, so that a signal handler or a finalizer
-    which interrupts it does not get stuck.
+    which interrupts it does not get stuck; what that put is booked by the one it interrupted.
+
+    An event leaves the inbox when it is booked, and not before: a signal handler may raise in
+    the middle, and a flush may look from outside. From there to where it is booked nothing is
+    called, for at a call is where handlers run.
 
     Every number only grows and has one writer at a time: the one inside the door for what came
     in, the sender for what went out.
@@ -66,6 +70,7 @@ class Outbox:
         self._inbox: deque[bytes | Reason] = deque()
         self._ready: deque[bytes] = deque()
         self._door = threading.RLock()
+        self._booker: int | None = None  # the thread that books what is in the inbox
         self._refused: dict[Reason, int] = {}
         self._bytes_in = 0
         self._delivered = 0
@@ -91,6 +96,8 @@ class Outbox:
         refused: list[tuple[bytes, Reason]] = []
         while self._inbox and self._door.acquire(False):
             try:
+                if self._booker is not None:
+                    break  # this is what interrupts it
                 self._empty_inbox(refused)
             finally:
                 self._door.release()
@@ -99,7 +106,7 @@ class Outbox:
     @property
     def unbooked(self) -> bool:
         """Whether somebody else is about to book what was put."""
-        return bool(self._inbox)
+        return bool(self._inbox) and self._booker != threading.get_ident()
 
     # For the sender
 
@@ -190,15 +197,16 @@ class Outbox:
         )
 
     def _empty_inbox(self, refused: list[tuple[bytes, Reason]]) -> None:
-        while self._inbox:
-            try:
-                item = self._inbox.popleft()
-            except IndexError:  # an interruption was faster
-                return
-            if isinstance(item, str):
-                self._count_refusal(item)
-            else:
-                self._admit(item, refused)
+        self._booker = threading.get_ident()
+        try:
+            while self._inbox:
+                item = self._inbox[0]
+                if isinstance(item, str):
+                    self._count_refusal(item)
+                else:
+                    self._admit(item, refused)
+        finally:
+            self._booker = None
 
     def _admit(self, event: bytes, refused: list[tuple[bytes, Reason]]) -> None:
         size = len(event)
@@ -210,7 +218,8 @@ class Outbox:
             return
         self.admitted += 1
         self._bytes_in += size
-        self._ready.append(event)
+        del self._inbox[0]
+        self._ready += (event,)
         filled = 0 <= queued_bytes - self._options.batch_bytes < size
         if filled or len(self._ready) in (1, self._options.batch_events):
             self._ring()
@@ -224,7 +233,9 @@ class Outbox:
         return "queue_full" if full else None
 
     def _count_refusal(self, reason: Reason) -> None:
-        self._refused[reason] = self._refused.get(reason, 0) + 1
+        count = self._refused.get(reason, 0) + 1
+        del self._inbox[0]
+        self._refused[reason] = count
 
     def _leave(self, events: Sequence[bytes]) -> None:
         self._bytes_out += sum(map(len, events))

@@ -7,6 +7,8 @@ import logging
 import threading
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from pequel.interrupts import is_for_the_caller
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -42,7 +44,7 @@ class Reporter:
 
     def pass_on(self, error: BaseException) -> None:
         """Raise again what is meant for the caller of this thread, such as KeyboardInterrupt."""
-        if not isinstance(error, Exception) and not getattr(self._thread, "sends", False):
+        if not getattr(self._thread, "sends", False) and is_for_the_caller(error):
             raise error
 
     def dropped(self, error: DroppedError, event: bytes | None) -> None:

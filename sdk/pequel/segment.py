@@ -43,6 +43,7 @@ class Segment:
     Attributes:
         number: its place among the segments of its journal.
         size: bytes that were written, frames included.
+        lines: events that were written, or found there.
         taken: what was read.
         finished: how many of the events taken have met their fate.
         spoiled: nothing more may be appended.
@@ -53,7 +54,7 @@ class Segment:
         self.path = path
         self.number = number
         self.size = 0
-        self._lines = 0
+        self.lines = 0
         self._bytes = 0
         self.taken = Content(0, 0)
         self.finished = 0
@@ -66,7 +67,7 @@ class Segment:
     @property
     def written(self) -> Content:
         """What was written, or was found there."""
-        return Content(self._lines, self._bytes)
+        return Content(self.lines, self._bytes)
 
     @property
     def begun(self) -> bool:
@@ -108,7 +109,7 @@ class Segment:
         finally:
             self.size += count
             if count == length + _FRAME:
-                self._lines += 1
+                self.lines += 1
                 self._bytes += length
         if count != length + _FRAME:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -129,7 +130,7 @@ class Segment:
             if b"\n" in chunk:
                 start = offset + chunk.rindex(b"\n") + 1
             offset += len(chunk)
-        self._lines, self._bytes = lines, max(0, start - self._offset - lines * _FRAME)
+        self.lines, self._bytes = lines, max(0, start - self._offset - lines * _FRAME)
 
     def read(self) -> list[Record]:
         """The next events, some of them at a time; none when no more are there yet.

@@ -91,6 +91,8 @@ class Spool(Outbox):
         refused: list[tuple[bytes, Reason]] = []
         while self._door.acquire(timeout=_PATIENCE):
             try:
+                if self._booker is not None:
+                    break  # this is what interrupts it
                 self._empty_inbox(refused)
             finally:
                 self._door.release()
@@ -107,11 +109,11 @@ class Spool(Outbox):
             return
         self.admitted += 1
         self._bytes_in += size
-        self._memory.append(event)
         if self._failing:
             self._memory_bytes += size
-        else:
-            self._write()
+        del self._inbox[0]
+        self._memory += (event,)
+        self._write()
         waiting = self._written - self._read + len(self._memory)
         filled = 0 <= self.queued_bytes - self._options.batch_bytes < size
         if filled or waiting in (1, self._options.batch_events):
@@ -135,16 +137,18 @@ class Spool(Outbox):
 
     def _empty_memory(self) -> None:
         while self._memory and not self._failing:
-            event = self._memory.popleft()
-            self._written += 1
+            event = self._memory[0]
+            lines = self._own.lines if self._own else 0
             try:
                 if self._own is None:
                     self._own = journal.created(self._folder, self._segment_bytes)
                 begun = self._own.append(event)
             except OSError as error:
-                self._written -= 1
-                self._memory.appendleft(event)
                 return self._fail(error)
+            finally:  # a signal handler may have raised, even once it was written
+                if self._own is not None and self._own.lines > lines:
+                    self._written += 1
+                    del self._memory[0]
             if begun:
                 self._note_a_file()
         return None

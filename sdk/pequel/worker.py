@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pequel import exits
 from pequel.clock import Bell, Clock
+from pequel.interrupts import is_for_the_caller
 from pequel.reporter import logger
 
 if TYPE_CHECKING:
@@ -167,8 +168,8 @@ class Worker:
         try:
             wait = self._sender.step()
         except BaseException as error:  # one fault must not end all sending
-            if not isinstance(error, Exception) and threading.get_ident() != self._thread:
-                raise  # in a thread of the application, whose end it may be
+            if threading.get_ident() != self._thread and is_for_the_caller(error):
+                raise
             logger.exception("sending failed")
             return _AFTER_A_BUG
         self._answer_flushes()

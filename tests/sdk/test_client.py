@@ -414,6 +414,63 @@ def test_a_signal_handler_may_track_while_the_thread_tracks(client, sent):
     assert len(sent()) == 5_000 + len(interruptions)
 
 
+class TimeIsUpError(Exception):
+    """What a time limit raises, as Celery's does."""
+
+
+@pytest.fixture
+def time_limit():
+    """A signal whose handler raises."""
+
+    def handler(*_):
+        raise TimeIsUpError
+
+    previous = signal.signal(signal.SIGALRM, handler)
+    yield lambda: signal.raise_signal(signal.SIGALRM)
+    signal.signal(signal.SIGALRM, previous)
+
+
+class Interrupted(pequel.RecordingTransport):
+    """Is interrupted once while it sends."""
+
+    def __init__(self, interrupt):
+        super().__init__()
+        self.interruptions = iter([interrupt])
+
+    def send(self, events, /):
+        next(self.interruptions, int)()
+        return super().send(events)
+
+
+def test_a_time_limit_that_ends_a_call_reaches_the_caller(time_limit, transport, caplog):
+    """In the making of a message, in the queue, and in `on_error`."""
+    client = pequel.Client("key", transport=transport, new_id=lambda _: time_limit())
+    with pytest.raises(TimeIsUpError):
+        client.track("u1", "e")
+    client = pequel.Client("key", transport=transport, on_error=lambda *_: time_limit())
+    with pytest.raises(TimeIsUpError):
+        client.track()
+    client.track("u1", "e")
+    client._worker().start = time_limit
+    with pytest.raises(TimeIsUpError):
+        client.track("u1", "e")
+    del client._worker().start
+    assert client.flush() is True
+    assert client.stats()[:4] == (3, 2, 1, 0)
+    assert not caplog.text.count("failed")
+
+
+def test_a_time_limit_that_ends_a_call_which_sends_reaches_the_caller(time_limit):
+    """Its event goes with the next."""
+    transport = Interrupted(time_limit)
+    client = pequel.Client("key", transport=transport, sync=True)
+    with pytest.raises(TimeIsUpError):
+        client.track("u1", "one")
+    client.track("u1", "two")
+    assert [event["event"] for event in transport.events] == ["one", "two"]
+    assert client.stats().queued == 0
+
+
 def test_a_finalizer_may_track_while_the_thread_tracks(client, sent):
     """The collector of garbage runs finalizers in the middle of anything."""
     finalized = []

@@ -2,6 +2,7 @@
 
 import threading
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,6 +12,12 @@ from pequel.outbox import Outbox
 
 def outbox(ring=lambda: None, **options):
     return Outbox(checked(options), ring)
+
+
+def in_another_thread(work):
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join(timeout=10)
 
 
 def balanced(stats):
@@ -95,15 +102,52 @@ def test_a_put_does_not_wait_for_another_thread():
 
     def while_inside():
         if box.admitted == 1:
-            other = threading.Thread(target=lambda: left.append(box.put(b"other")))
-            other.start()
-            other.join(timeout=10)
-            left.append(box.unbooked)
+            in_another_thread(lambda: left.extend([box.put(b"other"), box.unbooked]))
 
     box = outbox(while_inside)
     box.put(b"one")
     assert left == [[], True]
     assert box.take() == [b"one", b"other"]
+
+
+def test_an_event_that_another_thread_is_booking_is_not_booked_yet(monkeypatch):
+    """A flush waits until it is; the thread itself, interrupted there, does not wait for itself."""
+    seen = []
+    box = outbox()
+
+    def look(_):
+        in_another_thread(lambda: seen.append(box.unbooked))
+        seen.append(box.unbooked)
+
+    monkeypatch.setattr(box, "_overflow", look)
+    box.put(b"x")
+    assert seen == [True, False]
+    assert not box.unbooked
+
+
+def test_an_interruption_that_raises_while_an_event_is_booked_loses_and_repeats_nothing():
+    """Before or after it is booked."""
+    raising = [False, False]
+
+    class Raising(Outbox):
+        def _overflow(self, queued_bytes):
+            if raising[0]:
+                raise KeyboardInterrupt
+            return super()._overflow(queued_bytes)
+
+    def ring():
+        if raising[1]:
+            raise KeyboardInterrupt
+
+    for place in range(2):
+        box = Raising(checked({}), ring)
+        raising[place] = True
+        with pytest.raises(KeyboardInterrupt):
+            box.put(b"one")
+        raising[place] = False
+        box.put(b"two")
+        assert box.take() == [b"one", b"two"]
+        assert box.stats().queued == 2
 
 
 def test_threads_lose_no_count():

@@ -28,6 +28,7 @@ from pequel import (
 from pequel.clock import Clock
 from pequel.config import checked
 from pequel.reporter import Reporter
+from pequel.segment import Segment
 from pequel.sender import Sender
 from pequel.spool import Spool
 
@@ -726,6 +727,28 @@ def test_an_interruption_that_raises_costs_no_event(start, monkeypatch):
     process.put(0)
     monkeypatch.setattr(os, "write", interrupted)
     with pytest.raises(KeyboardInterrupt):
+        process.put(1)
+    process.put(2)
+    process.run()
+    assert process.came == [0, 1, 2]
+    assert process.stats[:4] == (3, 3, 0, 0)
+
+
+@pytest.mark.parametrize("written", [True, False])
+def test_a_time_limit_that_ends_a_write_costs_no_event(start, monkeypatch, written):
+    """Nor a count, whether or not the event was written by then."""
+    process = start()
+    append = Segment.append
+
+    def interrupted(segment, event):
+        if written:
+            append(segment, event)
+        monkeypatch.setattr(Segment, "append", append)
+        raise RecursionError
+
+    process.put(0)
+    monkeypatch.setattr(Segment, "append", interrupted)
+    with pytest.raises(RecursionError):
         process.put(1)
     process.put(2)
     process.run()
