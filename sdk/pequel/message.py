@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, datetime, timezone
 from decimal import Decimal
 from enum import Enum
 from typing import TYPE_CHECKING
 
 from pequel import instants
-from pequel.encode import plain
+from pequel.encode import members, plain, stands_for_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from typing import Any, TypeAlias, TypeGuard
     from uuid import UUID
 
@@ -66,7 +67,11 @@ def identifier(field: str, value: object) -> str | None:
 
 def mapping(field: str, value: object) -> dict[Any, Any]:
     """Properties, traits or context as a dict."""
-    found = value if isinstance(value, dict) else plain(value)
+    if type(value) is dict:
+        return value
+    if isinstance(value, Mapping):
+        return members(value)
+    found = plain(value)
     if not isinstance(found, dict):
         raise InvalidMessageError(field, f"{field} must be a mapping, not {_kind(value)}")
     return found
@@ -116,8 +121,10 @@ def _check(kind: str, message: dict[str, object]) -> None:
 
 def _as_text(field: str, value: object) -> str | None:
     """Text from what is text or a number; any other object may say the same of all its kind."""
-    if value is None or _is_really_text(value):
-        return value
+    if value is None:
+        return None
+    if _is_really_text(value):
+        return str.__str__(value)  # of no other class, whose methods may be its own
     if isinstance(value, Enum):
         return _as_text(field, value.value)
     stands = plain(value)
@@ -137,7 +144,8 @@ def _is_really_text(value: object) -> TypeGuard[str]:
 def _is_text(value: object) -> bool:
     from uuid import UUID  # here, so that an import of the package is quick
 
-    return isinstance(value, str | bytes | bytearray | memoryview | UUID)
+    known = isinstance(value, str | bytes | bytearray | memoryview | UUID)
+    return known or stands_for_text(value)
 
 
 def _digits(number: object) -> str | None:

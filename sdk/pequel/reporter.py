@@ -57,7 +57,7 @@ class Reporter:
         if first:
             logger.warning("an event was dropped, %s; more of the kind are only counted", error)
         if self._on_error is not None:
-            self._tell(error, None if event is None else json.loads(event))
+            self._tell(error, _message(event))
 
     def kept(self, error: DroppedError) -> None:
         """Tell, once, that nothing is delivered and all is kept for when it can be."""
@@ -106,3 +106,12 @@ class Reporter:
             logger.exception("on_error failed")
         finally:
             self._thread.telling = False
+
+
+def _message(event: bytes | None) -> dict[str, Any] | None:
+    """The message that an event was; None where it is not known, or cannot be read any more."""
+    try:
+        found = None if event is None else json.loads(event)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None

@@ -4,12 +4,17 @@ import dataclasses
 import datetime as dt
 import enum
 import uuid
+from collections import UserString
+from collections.abc import Mapping
+from contextlib import nullcontext
 from decimal import Decimal
 
 import pytest
+from django.utils.functional import lazystr
 from werkzeug.local import LocalProxy
 
 from pequel.message import InvalidMessageError, compose
+from pequel.scope import context, filled_in
 
 NOW = 1_772_359_200_000
 NAIVE = dt.datetime(2026, 3, 1, 10, 0, 0, 999_999)  # noqa: DTZ001 - on purpose
@@ -120,6 +125,20 @@ def test_a_proxy_stands_for_what_is_behind_it():
         track(userId=LocalProxy(User))
 
 
+class OddText(str):
+    __slots__ = ()
+
+    def strip(self, *_):
+        raise RuntimeError("no text")
+
+
+@pytest.mark.parametrize("given", [lazystr("u5"), UserString("u5"), OddText("u5")])
+def test_what_stands_for_text_is_an_id(given):
+    """Such as a lazy translation; the id is plain text."""
+    assert track(userId=given)["userId"] == "u5"
+    assert type(track(userId=given)["userId"]) is str
+
+
 def test_who_gives_nobody_is_told_of_scopes():
     with pytest.raises(InvalidMessageError, match="give one, or say in a scope who it is"):
         track(userId=None)
@@ -161,6 +180,37 @@ class Traits:
 def test_a_dataclass_serves_as_properties():
     """Whatever encodes to an object can be one."""
     assert track(properties=Traits("free"))["properties"] == {"plan": "free"}
+
+
+class BrokenDict(dict):
+    def items(self):
+        raise RuntimeError("cannot be read")
+
+    keys = __iter__ = items
+
+
+class BrokenMapping(Mapping):
+    def __len__(self):
+        return 2
+
+    def __iter__(self):
+        return iter("ab")
+
+    def __getitem__(self, key):
+        return {"b": 1}[key]
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [(BrokenDict(a=1), {"a": 1}), (BrokenMapping(), {"b": 1})]
+)
+@pytest.mark.parametrize("field", ["properties", "context"])
+def test_of_a_mapping_that_fails_there_is_what_can_be_read(field, value, expected):
+    """Also where a scope adds to it."""
+    with context(locale="de") if field == "context" else nullcontext():
+        fields = filled_in("track", {"userId": "u", "event": "e", field: value})
+    message = compose("track", fields, NOW, str)
+    assert type(message[field]) is dict
+    assert expected.items() <= message[field].items()
 
 
 @pytest.mark.parametrize("field", ["properties", "context", "integrations"])

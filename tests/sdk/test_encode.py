@@ -6,9 +6,11 @@ import datetime as dt
 import enum
 import fractions
 import ipaddress
+import itertools
 import json
 import math
 import pathlib
+import time
 import types
 import uuid
 from decimal import Decimal
@@ -19,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pequel import encode as encoding
-from pequel.encode import CYCLE, MAX_DEPTH, TOO_DEEP, encode
+from pequel.encode import CYCLE, MAX_DEPTH, MAX_ELEMENTS, TOO_DEEP, TOO_MUCH, encode
 
 
 class Plan(enum.Enum):
@@ -52,6 +54,76 @@ class Broken:
 class BrokenDict(dict):
     def items(self):
         raise RuntimeError("no items")
+
+
+class BrokenMapping(collections.abc.Mapping):
+    """Of one letter less than it says."""
+
+    def __init__(self, letters):
+        self._letters = letters
+
+    def __iter__(self):
+        return iter(self._letters)
+
+    def __len__(self):
+        return len(self._letters)
+
+    def __getitem__(self, key):
+        if key == "a":
+            raise RuntimeError("cannot be read")
+        return 1
+
+
+class Proxy:
+    """Says that it is what is behind it, as the lazy objects of frameworks do."""
+
+    def __init__(self, behind):
+        object.__setattr__(self, "_behind", behind)
+
+    @property
+    def __class__(self):
+        return type(object.__getattribute__(self, "_behind"))
+
+    def __getattr__(self, name):
+        return getattr(object.__getattribute__(self, "_behind"), name)
+
+    def __str__(self):
+        return str(self._behind)
+
+    def __index__(self):
+        return self._behind.__index__()
+
+    def __float__(self):
+        return float(self._behind)
+
+    def __bool__(self):
+        return bool(self._behind)
+
+    def __iter__(self):
+        return iter(self._behind)
+
+    def __len__(self):
+        return len(self._behind)
+
+    def __getitem__(self, key):
+        return self._behind[key]
+
+
+class Price(Decimal):
+    """Writes itself as people do."""
+
+    def __str__(self):
+        return f"${Decimal.__str__(self)}"
+
+    def is_finite(self):
+        return True
+
+
+class OddText(str):
+    __slots__ = ()
+
+    def encode(self, *_):
+        raise RuntimeError("no bytes")
 
 
 class Array:
@@ -116,7 +188,20 @@ WHEN = dt.datetime(2026, 3, 1, 15, 0, 0, 123456)  # noqa: DTZ001 - on purpose
         (ipaddress.ip_address("10.0.0.1"), "10.0.0.1"),
         (Silent(), "<Silent>"),
         (Broken(), "<Broken>"),
-        (BrokenDict(a=1), "<BrokenDict>"),
+        (BrokenDict(a=1), {"a": 1}),
+        (BrokenMapping("ab"), {"b": 1}),
+        (collections.UserString("text"), "text"),
+        (Proxy("text"), "text"),
+        (Proxy(5), 5),
+        (Proxy(True), True),
+        (Proxy(1.5), 1.5),
+        (Proxy(None), None),
+        (Proxy([1]), [1]),
+        (Proxy({"a": 1}), {"a": 1}),
+        (Proxy(Decimal("1.5")), 1.5),
+        (Price("5.00"), 5.0),
+        (OddText("a\ud800b"), "a�b"),
+        ({OddText("a\ud800b"): 1}, {"a�b": 1}),
         (Point, "Point"),
         ("\ud83d\ude00", "😀"),
         ("a\ud800b", "a�b"),
@@ -142,6 +227,18 @@ def test_a_decimal_keeps_its_exact_value(text):
     """The digits of a Decimal stand in the JSON as a number."""
     data = json.loads(encode([Decimal(text)]), parse_float=Decimal, parse_int=Decimal)
     assert data == [Decimal(text)]
+
+
+@pytest.mark.parametrize("text", ["NaN", "Infinity", "12345678901234567890.12", "1E+400"])
+@pytest.mark.parametrize("beside", [1, math.nan])
+def test_a_decimal_with_methods_of_its_own_is_a_decimal(text, beside):
+    """What it says of itself does not get into the JSON."""
+    assert strict(encode([Price(text), beside])) == strict(encode([Decimal(text), beside]))
+
+
+def test_what_only_says_that_it_is_a_decimal_is_strict_json():
+    """A mock of one has no digits."""
+    assert through([mock.MagicMock(spec=Decimal), math.nan]) == ["<MagicMock>", None]
 
 
 def test_an_int_too_long_to_write_is_given_in_base_16():
@@ -187,6 +284,115 @@ def test_an_object_without_end_ends():
 def test_a_long_text_of_an_object_is_cut():
     """An object passed by mistake does not fill the event."""
     assert len(through(types.SimpleNamespace(a="x" * 10_000))) == 500
+
+
+@dataclasses.dataclass
+class Page:
+    before: object = None
+    after: object = None
+    beside: list = dataclasses.field(default_factory=list)
+
+
+class Endless(collections.abc.Sequence):
+    """Forgets to say where it ends."""
+
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, index):
+        return index
+
+
+class EndlessMapping(collections.abc.Mapping):
+    def __len__(self):
+        return 3
+
+    def __iter__(self):
+        return itertools.count()
+
+    def __getitem__(self, key):
+        return key
+
+
+class EndlessDict(dict):
+    def items(self):
+        return ((number, number) for number in itertools.count())
+
+
+def pages():
+    first, second = Page(), Page()
+    first.after, second.before = second, first
+    return first
+
+
+def friends():
+    users = [{"id": n} for n in range(12)]
+    for user in users:
+        user["friends"] = [other for other in users if other is not user]
+    return users
+
+
+def doubled(pair, value=1, levels=40):
+    for _ in range(levels):
+        value = pair(value)
+    return value
+
+
+def test_linked_objects_end_where_the_links_close():
+    """It is the object that is inside itself, not what stands for it."""
+    assert through(pages()) == {
+        "before": None,
+        "after": {"before": CYCLE, "after": None, "beside": []},
+        "beside": [],
+    }
+
+
+def test_a_sequence_has_as_many_elements_as_it_says():
+    """Also one that would go on for ever."""
+    assert through(Endless()) == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        friends(),
+        doubled(lambda v: [v, v]),
+        doubled(lambda v: (v, v)),
+        doubled(lambda v: {"a": v, "b": v}),
+        doubled(lambda v: Page(v, v)),
+        doubled(lambda v: types.MappingProxyType({"a": v, "b": v})),
+        [math.nan, doubled(lambda v: [v, v])],
+        range(10**12),
+        dict.fromkeys(range(MAX_ELEMENTS + 1)),
+        EndlessMapping(),
+        EndlessDict(a=1),
+        ["x" * 1_000_000] * 10_000,
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_more_than_the_limit_is_left_out_at_once(value):
+    """Shared parts multiply; what an event cannot hold is not written at all."""
+    begun = time.process_time()
+    data = encode({"v": value})
+    assert time.process_time() - begun < 2
+    assert TOO_MUCH.encode() in data
+    assert len(data) < MAX_ELEMENTS * 4_200
+    strict(data)
+
+
+def test_an_array_with_more_than_the_limit_is_not_listed():
+    """Its size is asked for first."""
+    array = mock.Mock(size=MAX_ELEMENTS + 1)
+    type(array).tolist = mock.Mock(side_effect=AssertionError)
+    assert through(array) == TOO_MUCH
+
+
+@pytest.mark.parametrize("beside", [1, math.nan])
+def test_as_much_as_the_limit_is_kept(beside):
+    """Whichever way it takes."""
+    value = [beside] + [1] * (MAX_ELEMENTS - 2)
+    assert len(through(value)) == len(value)
+    assert through([*value, 1])[-1] == TOO_MUCH
 
 
 def test_the_value_is_not_changed():
