@@ -99,6 +99,7 @@ class Client:
         self._jitter = jitter
         self._spool = _spool(self.options)
         self._workers: dict[int, Worker] = {}
+        self._retired = False
         weakref.finalize(self, _retire, self._workers).atexit = False
 
     def __enter__(self) -> Client:  # noqa: PYI034 - typing has no Self on Python 3.10
@@ -312,6 +313,15 @@ class Client:
         """
         return self._worker().shutdown(timeout)
 
+    def retire(self) -> None:
+        """Stop for good, too, but wait for nothing: what is there is sent, what comes is dropped.
+
+        With `sync`, what is there has as long as a call has.
+        """
+        self._retired = True
+        for worker in list(self._workers.values()):
+            worker.wind_up()
+
     def stats(self) -> Stats:
         """What became of the events of this process so far."""
         return self._worker().outbox.stats()
@@ -385,6 +395,8 @@ class Client:
         outbox = self._new_outbox(bell.ring)
         if not self.options.write_key:
             outbox.closed = "unauthorized"
+        elif self._retired:
+            outbox.closed = "shutdown"
         name = ids.new_id(self._clock.now_ms())
         reports = Reports(name, lambda: outbox.stats().dropped_by_reason)
         sender = Sender(

@@ -43,7 +43,7 @@ def configure(
     What is not given here is taken from the environment, then from the defaults: `write_key`
     from PEQUEL_WRITE_KEY, `host` from PEQUEL_HOST, and so on for every setting in
     `pequel.config.Options`. The other arguments are those of `Client`. A default client there
-    was before sends what it has and ends.
+    was before sends what it has and ends; nobody waits for it, and calls on it are dropped.
 
     Raises:
         ConfigError: a setting is unknown or cannot have this value.
@@ -59,8 +59,15 @@ def configure(
     }
     found = config.from_environment(os.environ, set(config.Options._fields) - given.keys())
     client = _made({**found, **given}, **parts)
-    (_put_aside[0] if _put_aside else _clients)["default"] = client
+    _replace(_put_aside[0] if _put_aside else _clients, client)
     return default_client()
+
+
+def _replace(clients: dict[str, Client], client: Client) -> None:
+    before = clients.get("default")
+    clients["default"] = client
+    if before is not None:
+        before.retire()  # somebody may hold it
 
 
 def default_client() -> Client:

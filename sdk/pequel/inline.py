@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -40,10 +41,18 @@ class InlineWorker(Worker):
 
     def shutdown(self, timeout: float | None) -> bool:
         """Flush, and drop what could not be sent; whether all was delivered."""
+        self._closing = True
         delivered = super().shutdown(timeout)
         self.ended = True
         self._sender.close()
         return delivered
+
+    def retire(self) -> None:
+        """Send what is left, in no more time than a call has, and drop it where that fails."""
+        if self._closing:
+            super().retire()
+        elif self.pid == os.getpid():
+            self.shutdown(self._timeout)
 
     def _await(self, flush: Flush, deadline: float | None) -> None:
         self._flushes.append(flush)
@@ -52,6 +61,8 @@ class InlineWorker(Worker):
         finally:
             if flush in self._flushes:
                 self._flushes.remove(flush)
+        if self._sender.abandoned:  # by a shutdown that could not wait for this
+            self._work_if_free(None)
 
     def _await_turns(self, flush: Flush, deadline: float | None) -> None:
         while not self._done(flush) and self._left(deadline) != 0:
@@ -80,10 +91,14 @@ class InlineWorker(Worker):
         if seconds:
             self._clock.wait(self._bell, seconds if left is None else min(seconds, left))
 
-    def _work_if_free(self, patience: float | None) -> None:  # noqa: ARG002 - each turn has its end
-        with self._sending:
+    def _work_if_free(self, patience: float | None) -> None:
+        if not self._sending.acquire(timeout=_limit(patience)):
+            return
+        try:
             if not self._stepping:
                 self._step_until(self._clock.monotonic())
+        finally:
+            self._sending.release()
 
 
 def _limit(seconds: float | None) -> float:

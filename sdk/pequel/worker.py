@@ -108,6 +108,12 @@ class Worker:
             self.retire()
         return delivered
 
+    def wind_up(self) -> None:
+        """Take in nothing more, and let the thread end once all is sent; nobody waits for it."""
+        self.outbox.closed = self.outbox.closed or "shutdown"
+        self._await_booking(self._clock.monotonic() + _A_MOMENT)
+        self.retire()
+
     def retire(self) -> None:
         """Let the thread end once all is sent."""
         self._sender.parting = self._closing = True

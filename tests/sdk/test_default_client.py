@@ -1,6 +1,7 @@
 """The functions of the package act on a default client."""
 
 import inspect
+import time
 
 import pytest
 
@@ -83,6 +84,24 @@ def test_configuring_again_lets_the_old_client_finish(transport):
     assert worker.flush(10)
     assert [event["event"] for event in transport.events] == ["old"]
     assert [event["event"] for event in other.events] == ["new"]
+
+
+def test_configuring_again_ends_a_client_that_somebody_holds(transport):
+    """Used or not: what it had is delivered, what comes is dropped, and its thread ends."""
+    unused = pequel.configure(write_key="key", transport=transport)
+    used = pequel.configure(write_key="key", transport=transport)
+    used.track("u1", "old")
+    worker = used._worker()
+    pequel.configure(write_key="key", transport=pequel.RecordingTransport())
+    for client in (unused, used):
+        client.track("u1", "late")
+        assert client.stats().dropped_by_reason == {"shutdown": 1}
+    assert used.flush(10) is True
+    deadline = time.monotonic() + 10
+    while not worker.ended and time.monotonic() < deadline:
+        time.sleep(0.001)
+    assert worker.ended
+    assert [event["event"] for event in transport.events] == ["old"]
 
 
 @pytest.mark.parametrize("name", ["track", "identify", "group", "page", "screen", "alias", "flush"])

@@ -107,6 +107,59 @@ def test_shutdown_drops_what_it_cannot_send(make):
     assert client.shutdown(1) is True
 
 
+@pytest.mark.parametrize("end", ["retire", "throw away"])
+@pytest.mark.parametrize("answers", [1, 99])
+def test_a_client_that_ends_sends_what_is_left_or_drops_it_and_tells(make, end, answers):
+    """Within the time of a call."""
+    told = []
+    transport = pequel.RecordingTransport([RETRY] * answers)
+    client = make(transport=transport, timeout=0.4, on_error=lambda error, _: told.append(error))
+    client.track("u1", "e")
+    outbox = client._worker().outbox
+    assert outbox.stats().queued == 1
+    if end == "retire":
+        client.retire()
+    del client
+    delivered = answers == 1
+    assert outbox.stats()[:4] == (1, delivered, not delivered, 0)
+    assert [error.reason for error in told] == ([] if delivered else ["shutdown"])
+
+
+def test_a_client_that_ends_leaves_its_spool_to_others(make, tmp_path):
+    """Its files are closed, and its lock is open."""
+    for name in ("one", "two"):
+        client = make([RETRY] * 99, timeout=0.4, spool=tmp_path)
+        client.track("u1", name)
+        client.retire()
+    client = make(spool=tmp_path)
+    assert client.flush() is True
+    assert names(client.transport.batches) == [["one"], ["two"]]
+    client.shutdown()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_shutdown_does_not_wait_longer_than_it_may_for_another_thread(make):
+    """The one that sends drops what it cannot send."""
+    entered, go = threading.Event(), threading.Event()
+
+    class Slow(pequel.RecordingTransport):
+        def send(self, events):
+            entered.set()
+            go.wait(10)
+            return RETRY
+
+    client = make(transport=Slow(), clock=None, timeout=20)
+    thread = threading.Thread(target=client.track, args=("u1", "e"))
+    thread.start()
+    entered.wait(10)
+    began = time.monotonic()
+    assert client.shutdown(0.05) is False
+    assert time.monotonic() - began < 5
+    go.set()
+    thread.join(10)
+    assert client.stats().dropped_by_reason == {"shutdown": 1}
+
+
 def test_what_is_tracked_while_a_batch_is_sent_goes_with_it(make):
     """From `on_error`, say; the call inside returns, the one outside sends."""
     refused = OK._replace(rejected=(Rejection(0, "no"),))
