@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Container, Mapping
+from math import inf
 from typing import Annotated, Any, NamedTuple, cast
 
 from pequel.errors import ConfigError
@@ -11,10 +12,11 @@ _DOTS = "…"
 
 
 class Help(NamedTuple):
-    """What a setting means, and for numbers the least it can be."""
+    """What a setting means, and for numbers the least and the most it can be."""
 
     text: str
     least: float = 0
+    most: float = inf
 
 
 class Options(NamedTuple):
@@ -40,7 +42,12 @@ class Options(NamedTuple):
     ] = 16_777_216
     gzip: Annotated[bool, Help("Whether requests are compressed.")] = True
     timeout: Annotated[
-        float, Help("Seconds to wait for a connection, and then for an answer.", least=0.001)
+        float,
+        Help(
+            "Seconds to wait for a connection, and then for an answer; a day at most.",
+            least=0.001,
+            most=86_400,
+        ),
     ] = 10.0
     max_retries: Annotated[
         int, Help("Times a batch is sent again before its events are dropped.")
@@ -74,6 +81,7 @@ class Setting(NamedTuple):
     default: bool | int | float | str
     help: str
     least: float
+    most: float
 
     @property
     def variable(self) -> str:
@@ -84,7 +92,7 @@ class Setting(NamedTuple):
 def _setting(name: str, hint: Any) -> Setting:
     help_ = cast("Help", hint.__metadata__[0])
     default = Options._field_defaults[name]
-    return Setting(name, hint.__origin__, default, help_.text, help_.least)
+    return Setting(name, hint.__origin__, default, help_.text, help_.least, help_.most)
 
 
 SETTINGS: tuple[Setting, ...] = tuple(
@@ -144,10 +152,17 @@ def _value(setting: Setting, value: object, called: str) -> object:
         raise ConfigError(
             f"{called} must be of type {setting.kind.__name__}, not {value!r}"
         ) from error
-    if isinstance(converted, int | float) and not converted >= setting.least:
-        raise ConfigError(f"{called} must be at least {setting.least:g}, not {value!r}")
+    if isinstance(converted, int | float):
+        _check_range(setting, converted, called)
     look = _LOOKS.get(setting.name)
     return converted if look is None else look(called, cast("str", converted))
+
+
+def _check_range(setting: Setting, number: float, called: str) -> None:
+    if not number >= setting.least:
+        raise ConfigError(f"{called} must be at least {setting.least:g}, not {number!r}")
+    if number > setting.most:
+        raise ConfigError(f"{called} must be at most {setting.most:g}, not {number!r}")
 
 
 def _convert(kind: type, value: object) -> bool | int | float | str:
@@ -187,17 +202,28 @@ def _folder(called: str, path: str) -> str:
 
     try:
         return str(Path(path).expanduser().absolute())
-    except RuntimeError as error:  # there is no home
+    except (RuntimeError, OSError) as error:  # there is no home, or no folder to be in
         raise ConfigError(f"{called} must be a path, not {path!r}") from error
 
 
 def _address(called: str, host: str) -> str:
+    try:
+        fits = _is_address(host)
+    except ValueError:  # brackets that do not close, or a port that is none
+        fits = False
+    if not fits:
+        raise ConfigError(f"{called} must look like {DEFAULT_HOST}, not {host!r}")
+    return host.rstrip("/")
+
+
+def _is_address(host: str) -> bool:
+    """Whether requests can be sent there. Raises ValueError where it is no address at all."""
     from urllib.parse import urlsplit  # here, so that an import of the package is quick
 
     parts = urlsplit(host)
-    if parts.scheme not in ("http", "https") or not parts.netloc:
-        raise ConfigError(f"{called} must look like {DEFAULT_HOST}, not {host!r}")
-    return host.rstrip("/")
+    reachable = bool(parts.hostname) and parts.port != 0
+    odd = any(c.isspace() or not c.isprintable() or c in "?#" for c in host)
+    return parts.scheme in ("http", "https") and reachable and not odd
 
 
 _LOOKS: dict[str, Callable[[str, str], str]] = {

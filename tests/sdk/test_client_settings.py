@@ -97,6 +97,9 @@ def test_a_part_that_may_be_one_is_taken(part):
         ("batch_events", "20", 20),
         ("batch_events", 20.0, 20),
         ("host", " https://c.test/base/ ", "https://c.test/base"),
+        ("host", "http://[::1]:8321", "http://[::1]:8321"),
+        ("host", "http://bücher.test", "http://bücher.test"),
+        ("timeout", 86_400, 86_400.0),
         ("flush_interval", float("inf"), float("inf")),
     ],
 )
@@ -122,6 +125,18 @@ def test_a_value_is_read_in_the_settings_type(name, given, expected):
         ("host", "localhost:8321"),
         ("host", "ftp://c.test"),
         ("host", "http://"),
+        ("host", "http://[::1"),
+        ("host", "http://h\u2100x"),
+        ("host", "http://:8321"),
+        ("host", "http://h:99999"),
+        ("host", "http://h:0"),
+        ("host", "http://h:notaport"),
+        ("host", "http://a b"),
+        ("host", "http://a\nb"),
+        ("host", "http://h:1/?x"),
+        ("host", "http://h:1/#x"),
+        ("timeout", float("inf")),
+        ("timeout", 86_401),
         ("hots", "http://c.test"),
     ],
 )
@@ -144,3 +159,12 @@ def test_a_spool_stays_the_same_folder_wherever_the_process_goes(tmp_path, monke
 def test_a_spool_that_is_no_path_is_named(path):
     with pytest.raises(pequel.ConfigError, match="spool"):
         checked({"spool": path})
+
+
+def test_a_spool_relative_to_a_folder_that_is_gone_is_named(tmp_path, monkeypatch):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(pequel.ConfigError, match=r"^PEQUEL_SPOOL "):
+        from_environment({"PEQUEL_SPOOL": "spool"})

@@ -60,6 +60,15 @@ def test_a_wrong_environment_does_not_make_a_call_raise(monkeypatch, caplog):
     )
 
 
+@pytest.mark.parametrize("host", ["http://[::1", "http://h:99999", "http://a b"])
+def test_a_host_that_is_none_does_not_make_a_call_raise(host, monkeypatch):
+    """Whatever it is that makes it none."""
+    monkeypatch.setenv("PEQUEL_WRITE_KEY", "key")
+    monkeypatch.setenv("PEQUEL_HOST", host)
+    pequel.track("u1", "e")
+    assert pequel.stats().dropped_by_reason == {"unauthorized": 1}
+
+
 def test_a_wrong_environment_makes_configure_raise(monkeypatch):
     """Where settings are given, mistakes are found."""
     monkeypatch.setenv("PEQUEL_TIMEOUT", "soon")

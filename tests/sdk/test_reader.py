@@ -201,6 +201,7 @@ class TestSettings:
             {"read_key": 5},
             {"host": "127.0.0.1"},
             {"timeout": 0},
+            {"timeout": float("inf")},
             {"max_retries": -1},
             {"session": "x"},
             {"session": requests.Session},
