@@ -111,10 +111,15 @@ class Block:
         """The function, with this scope around each of its runs.
 
         Raises:
-            TypeError: it is a generator function, whose body runs when the call is over.
+            TypeError: it is a generator function, whose body runs when the call is over; or no
+                function at all, such as a property.
         """
         import inspect  # takes longer to import than all of the package
 
+        if isinstance(function, classmethod | staticmethod):
+            return cast("Callable[_P, _R]", type(function)(self(function.__func__)))
+        if not callable(function):
+            raise TypeError(f"a scope can be put around a function, not {function!r}")
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             raise TypeError("a scope cannot be put around a generator; use `with` inside it")
         if inspect.iscoroutinefunction(function):

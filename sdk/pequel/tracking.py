@@ -6,6 +6,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, cast
 
 from pequel.asking import Forgiving
+from pequel.message import mapping
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator, Mapping
@@ -48,9 +49,17 @@ class Tracked:
         self._user_id = user_id
 
     def __call__(self, function: Callable[_P, _R], /) -> Callable[_P, _R]:
-        """The function, tracked. Raises TypeError where `user_id` names no argument of it."""
+        """The function, tracked.
+
+        Raises:
+            TypeError: it is no function, such as a property, or `user_id` names no argument of it.
+        """
         import inspect  # takes longer to import than all of the package
 
+        if isinstance(function, classmethod | staticmethod):
+            return cast("Callable[_P, _R]", type(function)(self(function.__func__)))
+        if not callable(function):
+            raise TypeError(f"tracked needs a function, not {function!r}")
         done = self._report(function)
         ways = (
             (inspect.isasyncgenfunction, _async_generator),
@@ -95,7 +104,8 @@ class _Report:
     ) -> Data | None:
         with self._nothing:
             given = self._properties
-            return given(result, *args, **kwargs) if callable(given) else given
+            said = given(result, *args, **kwargs) if callable(given) else given
+            return None if said is None else mapping("properties", said)
         return None
 
 

@@ -210,6 +210,20 @@ class TestDecorating:
             down(sys.getrecursionlimit() // 2 - 150)
         assert client.last["context"] == {"locale": "de"}
 
+    @pytest.mark.parametrize("kind", [classmethod, staticmethod])
+    def test_methods_of_either_kind_can_be_decorated_from_above(self, kind):
+        class Report:
+            @pequel.context(user_id="u1")
+            @kind
+            def export(*_args):
+                return pequel.current_context()
+
+        assert Report.export() == Report().export() == {"user_id": "u1"}
+
+    def test_a_property_is_refused(self):
+        with pytest.raises(TypeError, match="around a function"):
+            pequel.context(user_id="u1")(property(lambda self: 5))
+
     def test_a_generator_is_refused(self):
         def numbers():
             yield 1

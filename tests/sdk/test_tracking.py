@@ -180,6 +180,18 @@ class TestWhat:
         Report().export("u1")
         client.assert_tracked("e", user_id="u1", rows=3)
 
+    @pytest.mark.parametrize("call", [lambda kind: kind.export, lambda kind: kind().export])
+    @pytest.mark.parametrize("kind", [classmethod, staticmethod])
+    def test_methods_of_either_kind_can_be_tracked_from_above(self, client, call, kind):
+        class Report:
+            @client.tracked("e", user_id=lambda *_: "u1")
+            @kind
+            def export(*args):
+                return args
+
+        assert call(Report)(1) == ((Report, 1) if kind is classmethod else (1,))
+        client.assert_tracked("e", user_id="u1")
+
 
 class TestFaults:
     """A mistake in what is asked of the application costs it nothing."""
@@ -194,6 +206,20 @@ class TestFaults:
         [logged] = caplog.records
         assert "properties of report_exported failed" in logged.getMessage()
         assert logged.exc_info[0] is ZeroDivisionError
+
+    @pytest.mark.parametrize("said", [[1], "text", 5])
+    def test_properties_that_are_no_mapping_are_left_out(self, client, caplog, said):
+        @client.tracked("report_exported", user_id="who", properties=lambda *_: said)
+        def export(who):
+            return "report"
+
+        assert export("u1") == "report"
+        client.assert_tracked("report_exported", user_id="u1")
+        assert "and so it is tracked without them" in caplog.text
+
+    def test_a_property_cannot_be_tracked_from_above(self, client):
+        with pytest.raises(TypeError, match="needs a function"):
+            client.tracked("e")(property(lambda self: 5))
 
     def test_without_a_user_that_fails_it_is_not_taken_for_that_of_the_scope(self, client, caplog):
         @client.tracked("report_exported", user_id=lambda *_: 1 / 0)
