@@ -12,7 +12,7 @@ from pequel.transport import Delivery, Outcome, Verdict
 from pequel.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import TypeAlias
 
     import requests
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _LEVEL = 6
 _LEAST_TIMEOUT = 0.001
+_PIECE = 4_096  # short, as some versions of urllib3 unpack a whole piece, however long it gets
+_LONGEST_RECEIPT = 1_048_576
 
 
 class HttpTransport:
@@ -63,16 +65,18 @@ class HttpTransport:
     def deliver(self, delivery: Delivery, /) -> Outcome:
         """Post the events and the report once, within the time there is."""
         import requests  # here, so that only the sending thread pays for it
+        import urllib3
 
         timeout = self._timeout
         if delivery.timeout is not None:
             timeout = min(timeout, max(delivery.timeout, _LEAST_TIMEOUT))
         try:
             answer = self._post(self._body(delivery), timeout)
-        except requests.RequestException as error:
+            body = self._received(answer, timeout)
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             return Outcome(Verdict.RETRY, f"{type(error).__name__}: {error}")
         wait = retry.retry_after(answer.headers.get("Retry-After"), self._clock.now_ms())
-        return receipt.read(answer.status_code, answer.content, len(delivery.events), wait)
+        return receipt.read(answer.status_code, body, len(delivery.events), wait)
 
     def close(self) -> None:
         """Close the connection of this process, unless the session is the application's."""
@@ -95,7 +99,30 @@ class HttpTransport:
             proxies=dict(self._proxies),  # a session adds to it
             verify=None if session.verify is True else session.verify,  # or it gives way to others
             allow_redirects=False,
+            stream=True,
         )
+
+    def _received(self, answer: requests.Response, timeout: float) -> bytes:
+        """What an answer says; nothing where that is longer than any receipt.
+
+        Raises:
+            requests.RequestException: it broke off, or takes longer than so many seconds.
+            urllib3.exceptions.HTTPError: the same.
+        """
+        import requests
+
+        if answer.raw is None:  # it was made by hand, as in tests
+            return answer.content
+        until = self._clock.monotonic() + timeout
+        body = bytearray()
+        with answer:
+            for piece in _pieces(answer):
+                body += piece
+                if len(body) > _LONGEST_RECEIPT:
+                    return b""
+                if self._clock.monotonic() > until:
+                    raise requests.Timeout(f"the answer did not end within {timeout:g} seconds")
+        return bytes(body)
 
     def _authorize(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers["Authorization"] = self._basic
@@ -122,6 +149,20 @@ class HttpTransport:
         if pid != self._pid:
             self._given.close()
         return self._given
+
+
+def _pieces(answer: requests.Response) -> Iterator[bytes]:
+    """An answer as it arrives, unless a hook has read it, or the library waits for more."""
+    read = getattr(answer.raw, "read1", None)
+    if read is None or not hasattr(answer.raw, "stream") or _is_read(answer):
+        yield from answer.iter_content(_PIECE)
+        return
+    while piece := read(_PIECE, decode_content=True):
+        yield piece
+
+
+def _is_read(answer: requests.Response) -> bool:
+    return bool(getattr(answer, "_content_consumed", False))
 
 
 def _new_session(url: str, proxies: dict[str, str]) -> requests.Session:

@@ -5,6 +5,11 @@ import gzip
 import io
 import json
 import os
+import socket
+import threading
+import time
+import tracemalloc
+from contextlib import suppress
 
 import pytest
 import requests
@@ -113,6 +118,76 @@ def test_the_connection_is_kept(make, collector):
         assert transport.send(EVENTS).verdict is Verdict.DELIVERED
     assert len(collector.batches) == 5
     assert len(collector.connections) == 1
+
+
+@pytest.fixture
+def answering():
+    """Starts servers that answer every request with these pieces: `answering(pieces, pause)`."""
+    servers = []
+
+    def start(pieces, pause=0.0):
+        server = socket.create_server(("127.0.0.1", 0))
+        servers.append(server)
+
+        def serve():
+            connection, _ = server.accept()
+            with connection, suppress(OSError):  # the client has heard enough
+                connection.recv(65_536)
+                for piece in pieces:
+                    connection.sendall(piece)
+                    time.sleep(pause)
+
+        threading.Thread(target=serve, daemon=True).start()
+        return f"http://127.0.0.1:{server.getsockname()[1]}"
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n%b\r\n"
+
+
+def test_an_answer_that_trickles_in_ends_in_time(answering):
+    """However short the pauses are."""
+    body = json.dumps(RECEIPT).encode() + b" " * 10_000
+    host = answering([HEAD % (len(body), b""), *(body[i : i + 1] for i in range(10_000))], 0.02)
+    transport = HttpTransport(checked({**SETTINGS, "host": host, "timeout": 0.2}))
+    began = time.monotonic()
+    outcome = transport.send(EVENTS)
+    assert time.monotonic() - began < 5
+    assert outcome.verdict is Verdict.RETRY
+    assert "did not end within 0.2 seconds" in outcome.detail
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_an_answer_longer_than_any_receipt_is_not_read_to_its_end(make, answering, packed):
+    """Nor unpacked; it is no receipt."""
+    length = 100_000_000
+    body, encoding = b" " * length, b""
+    if packed:
+        body, encoding = gzip.compress(body), b"Content-Encoding: gzip\r\n"
+    transport = make(host=answering([HEAD % (len(body), encoding), body]))
+    transport.send([])  # what there is to import, is
+    tracemalloc.start()
+    transport = make(host=answering([HEAD % (len(body), encoding), body]))
+    assert transport.send(EVENTS).verdict is Verdict.RETRY
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 20_000_000
+
+
+def test_an_answer_that_a_hook_has_read_or_a_session_made_up_is_read(http, clock):
+    """As an application's own session may have it."""
+    http.post(URL, json=RECEIPT)
+    hooked = requests.Session()
+    hooked.hooks["response"].append(lambda answer, **_: answer.content and answer)
+    assert HttpTransport(checked(SETTINGS), clock, hooked).send(EVENTS).detail == ""
+    made_up = requests.Session()
+    answer = requests.Response()
+    answer.status_code, answer._content = 200, json.dumps(RECEIPT).encode()
+    made_up.post = lambda *_, **__: answer
+    assert HttpTransport(checked(SETTINGS), clock, made_up).send(EVENTS).detail == ""
 
 
 class Recorder(HTTPAdapter):
