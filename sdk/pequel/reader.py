@@ -19,7 +19,7 @@ from pequel.encode import encode
 from pequel.errors import ConfigError, ReaderError
 from pequel.inquiry import Inquiry
 from pequel.message import InvalidMessageError, identifier
-from pequel.replies import part
+from pequel.replies import UNEXPECTED, part
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -117,7 +117,8 @@ class Reader:
 
     def progress(self, user_id: Id) -> list[Progress]:
         """How far a user is from each definition that they have no lead of. Raises as `pql`."""
-        return self.pql(user_id)["progress"]
+        found: list[Progress] = part(self.pql(user_id), "progress", list)
+        return found
 
     def pqls(
         self,
@@ -172,13 +173,17 @@ class Reader:
         return self._leads({n: _text(v) for n, v in filters.items() if v is not None})
 
     def _leads(self, parameters: dict[str, str]) -> Iterator[Lead]:
+        cursors: set[str] = set()
         while True:
             page = self._inquiry.ask("/v1/pqls", parameters)
             yield from part(page, "data", list)
-            cursor = page.get("next_cursor")
-            if cursor is None:
+            if page.get("next_cursor") is None:
                 return
-            parameters = {**parameters, "cursor": str(cursor)}
+            cursor = part(page, "next_cursor", str)
+            if cursor in cursors:
+                raise ReaderError(UNEXPECTED, "the pages repeat; is it the right host?")
+            cursors.add(cursor)
+            parameters = {**parameters, "cursor": cursor}
 
     def _status(self, kind: str, identity: Id) -> PqlStatus:
         answer = self._inquiry.ask(f"/v1/{kind}/{_in_a_path(identity)}/pql")

@@ -45,16 +45,21 @@ def _verdict(status: int) -> Verdict:
 
 
 def _is_receipt(answer: dict[str, Any]) -> bool:
-    accepted = answer.get("accepted")
-    whole = isinstance(accepted, int) and not isinstance(accepted, bool)
-    return answer.get("success") is True and whole
+    return answer.get("success") is True and _whole(answer.get("accepted")) is not None
+
+
+def _whole(value: object) -> int | None:
+    """A whole number, also as somebody in between writes it, 3.0; None where it is none."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if type(value) is int else None
 
 
 def _rejections(entries: object, count: int) -> tuple[Rejection, ...]:
     found: dict[int, Rejection] = {}
     for entry in entries if isinstance(entries, list) else ():
-        index = entry.get("index") if isinstance(entry, dict) else None
-        if type(index) is int and 0 <= index < count:
+        index = _whole(entry.get("index")) if isinstance(entry, dict) else None
+        if index is not None and 0 <= index < count:
             found.setdefault(index, _rejection(index, entry))
     return tuple(found[index] for index in sorted(found))
 
@@ -78,10 +83,13 @@ def _mark(entry: object) -> Mark | None:
     subject = entry.get("subject") if isinstance(entry, dict) else None
     if not isinstance(entry, dict) or not isinstance(subject, dict):
         return None
+    kind, id_ = subject.get("kind"), subject.get("id")
+    if not isinstance(kind, str) or not isinstance(id_, str):
+        return None
     lead, definition, at = (
         str(entry.get(k, "")) for k in ("lead_id", "definition", "qualified_at")
     )
-    return Mark(lead, definition, str(subject.get("kind")), str(subject.get("id")), at, entry)
+    return Mark(lead, definition, kind, id_, at, entry)
 
 
 def _said(answer: dict[str, Any]) -> str:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, overload
 from pequel import config, default
 from pequel.client import Client
 from pequel.encode import encode
+from pequel.message import InvalidMessageError, identifier
 from pequel.transport import Outcome, Verdict
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ class Events(Sequence[dict[str, Any]]):
         """
         __tracebackhide__ = True  # pytest then shows the line of the test
         given = {"user_id": user_id, "anonymous_id": anonymous_id, "group_id": group_id}
-        ids = {name: str(id_) for name, id_ in given.items() if id_ is not None}
+        ids = {name: _id(id_) for name, id_ in given.items() if id_ is not None}
         said = {**(properties or {}), **more}
         found = [one for one in self.tracked(event) if _matches(one, ids, said)]
         if not found:
@@ -208,6 +209,14 @@ def _matches(event: dict[str, Any], ids: dict[str, str], properties: dict[str, A
     return all(_PLACES[name](event) == id_ for name, id_ in ids.items()) and all(
         name in said and _equal(said[name], value) for name, value in properties.items()
     )
+
+
+def _id(value: Id) -> str:
+    """An id as it is on the wire; what can be none there is compared by its text."""
+    try:
+        return identifier("id", value) or str(value)
+    except InvalidMessageError:
+        return str(value)
 
 
 def _equal(recorded: object, wanted: object) -> bool:

@@ -28,7 +28,13 @@ def test_each_mark_of_a_receipt_is_told(collector):
 
 @pytest.mark.parametrize(
     "qualified",
-    [None, "l1", {"lead_id": "l1"}, [None, 1, "l1", [], {}, {**ENTRY, "subject": "u1"}]],
+    [
+        None,
+        "l1",
+        {"lead_id": "l1"},
+        [None, 1, "l1", [], {}, {**ENTRY, "subject": "u1"}],
+        [{"subject": {}}, {**ENTRY, "subject": {"kind": "user", "id": None}}],
+    ],
 )
 def test_what_is_no_mark_is_passed_over(qualified):
     """The receipt is one all the same."""

@@ -54,6 +54,12 @@ class TestAQuestion:
         http.get(f"{HOST}/v1/accounts/acme/pql", json=STATUS)
         assert reader.account_pql("acme")["is_pql"]
 
+    @pytest.mark.parametrize("more", [{}, {"progress": "none"}])
+    def test_without_its_progress_is_no_answer_about_it(self, http, reader, more):
+        http.get(f"{HOST}/v1/users/u1/pql", json={"is_pql": True, **more})
+        with pytest.raises(pequel.ReaderError, match="without progress"):
+            reader.progress("u1")
+
     def test_can_be_about_progress_alone(self, http, reader):
         http.get(f"{HOST}/v1/users/u1/pql", json={**STATUS, "progress": [{"definition": "d"}]})
         assert [one["definition"] for one in reader.progress("u1")] == ["d"]
@@ -97,6 +103,13 @@ class TestTheList:
         assert asked(http) == ["/v1/pqls?state=new&limit=2"]
         assert [lead["id"] for lead in leads] == [3]
         assert asked(http)[1:] == ["/v1/pqls?state=new&limit=2&cursor=next"]
+
+    def test_ends_when_the_pages_repeat(self, http, reader):
+        http.get(f"{HOST}/v1/pqls", json={"data": [{"id": 1}], "next_cursor": "same"})
+        leads = reader.pqls()
+        assert [next(leads)["id"], next(leads)["id"]] == [1, 1]
+        with pytest.raises(pequel.ReaderError, match="repeat"):
+            next(leads)
 
     def test_takes_times_with_their_zone(self, http, reader):
         noon = datetime(2026, 3, 1, 12, tzinfo=timezone(timedelta(hours=2)))

@@ -19,6 +19,12 @@ def test_a_receipt_is_delivery():
     assert answer(200, RECEIPT).verdict is Verdict.DELIVERED
 
 
+def test_a_whole_number_may_be_written_with_a_point():
+    """As by somebody in between who knows only such."""
+    outcome = answer(200, {**RECEIPT, "accepted": 1.0, "rejected": [{"index": 1.0}]})
+    assert outcome == outcome._replace(verdict=Verdict.DELIVERED, rejected=(Rejection(1),))
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -32,6 +38,8 @@ def test_a_receipt_is_delivery():
         {"success": "true", "accepted": 2},
         {"success": True, "accepted": True},
         {"success": True, "accepted": "2"},
+        {"success": True, "accepted": 1.5},
+        {"success": True, "accepted": float("inf")},
         {"success": False, "accepted": 2},
     ],
 )

@@ -1,9 +1,11 @@
 """`pequel.testing`: an application asserts what was tracked, and nothing is sent."""
 
 import decimal
+import enum
 import re
 import socket
 import threading
+import uuid
 from unittest.mock import ANY
 
 import pytest
@@ -106,6 +108,10 @@ class TestAsking:
         assert (len(client.events), client.events.dropped) == (0, [])
 
 
+class Who(enum.Enum):
+    ADA = "ada"
+
+
 class TestAsserting:
     def test_what_was_tracked_is_given_back(self, client):
         client.track("u1", "e", {"n": 1})
@@ -121,6 +127,16 @@ class TestAsserting:
         for other in ({"user_id": 6}, {"anonymous_id": "a2"}, {"group_id": "other"}):
             with pytest.raises(AssertionError):
                 client.assert_tracked("e", **other)
+
+    @pytest.mark.parametrize("given", [5.0, b"u1", Who.ADA, uuid.UUID(int=1)])
+    def test_an_id_is_compared_as_it_is_on_the_wire(self, client, given):
+        client.track(given, "e")
+        client.assert_tracked("e", user_id=given)
+
+    def test_what_is_no_id_was_not_tracked(self, client):
+        client.track("u1", "e")
+        with pytest.raises(AssertionError, match="was not tracked"):
+            client.assert_tracked("e", user_id=["u1"])
 
     @pytest.mark.parametrize(
         "value", [decimal.Decimal("1.50"), {"a", "b"}, float("nan"), b"text", (1, [2])]

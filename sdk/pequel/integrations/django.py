@@ -53,10 +53,11 @@ def middleware(get_response: Respond | RespondAsync) -> Respond | RespondAsync:
     each event. `ip` says whether the address of whoever asks is one.
 
     Raises:
-        ImproperlyConfigured: the setting has another key, what is no function, or a coroutine
-            function without a loop.
+        ImproperlyConfigured: the setting is no dict, or it has another key, a path at which there
+            is nothing, what is no function, or a coroutine function without a loop.
     """
-    setup = _Setup(**getattr(settings, "PEQUEL", {}))
+    with _improper():
+        setup = _Setup(**getattr(settings, "PEQUEL", {}))
     if iscoroutinefunction(get_response):
         return _async_middleware(cast("RespondAsync", get_response), setup)
     return _middleware(cast("Respond", get_response), setup.without_loop())
@@ -69,8 +70,7 @@ class _Setup:
         self.asks_session = user is logged_in
         self.ip = ip
         functions = {"user": user, **others}
-        with _improper():
-            self.questions = Questions(**{name: _found(one) for name, one in functions.items()})
+        self.questions = Questions(**{name: _found(one) for name, one in functions.items()})
 
     def without_loop(self) -> _Setup:
         with _improper():
@@ -133,5 +133,5 @@ def _found(function: Any) -> Any:
 def _improper() -> Iterator[None]:
     try:
         yield
-    except TypeError as error:
+    except (TypeError, ImportError) as error:
         raise ImproperlyConfigured(f"the setting PEQUEL: {error}") from error

@@ -318,6 +318,18 @@ class TestSetting:
         with pytest.raises(ImproperlyConfigured, match="group must be a function"):
             middleware(lambda request: None)
 
+    @pytest.mark.parametrize("path", ["no.such.path", "os.path.nothing", "os"])
+    def test_a_path_that_leads_nowhere_is_one(self, people, pequel_setting, path):
+        pequel_setting(group=path)
+        with pytest.raises(ImproperlyConfigured, match="PEQUEL"):
+            middleware(lambda request: None)
+
+    @pytest.mark.parametrize("setting", [None, "x", 5, {1: 2}])
+    def test_what_is_no_dict_of_names_is_one(self, people, monkeypatch, setting):
+        monkeypatch.setattr(settings, "PEQUEL", setting, raising=False)
+        with pytest.raises(ImproperlyConfigured, match="PEQUEL"):
+            middleware(lambda request: None)
+
     def test_a_coroutine_function_without_a_loop_is_one(self, people, pequel_setting):
         pequel_setting(group=slow_account_of)
         with pytest.raises(ImproperlyConfigured, match="asynchronous"):
