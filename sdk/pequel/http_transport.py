@@ -65,7 +65,6 @@ class HttpTransport:
     def deliver(self, delivery: Delivery, /) -> Outcome:
         """Post the events and the report once, within the time there is."""
         import requests  # here, so that only the sending thread pays for it
-        import urllib3
 
         timeout = self._timeout
         if delivery.timeout is not None:
@@ -73,7 +72,7 @@ class HttpTransport:
         try:
             answer = self._post(self._body(delivery), timeout)
             body = self._received(answer, timeout)
-        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+        except requests.RequestException as error:
             return Outcome(Verdict.RETRY, f"{type(error).__name__}: {error}")
         wait = retry.retry_after(answer.headers.get("Retry-After"), self._clock.now_ms())
         return receipt.read(answer.status_code, body, len(delivery.events), wait)
@@ -106,8 +105,8 @@ class HttpTransport:
         """What an answer says; nothing where that is longer than any receipt.
 
         Raises:
-            requests.RequestException: it broke off, or takes longer than so many seconds.
-            urllib3.exceptions.HTTPError: the same.
+            requests.Timeout: it takes longer than so many seconds.
+            Exception: it broke off; each library has its own for that, and so has `requests`.
         """
         import requests
 
