@@ -57,7 +57,7 @@ def middleware(get_response: Respond | RespondAsync) -> Respond | RespondAsync:
             is nothing, what is no function, or a coroutine function without a loop.
     """
     with _improper():
-        setup = _Setup(**getattr(settings, "PEQUEL", {}))
+        setup = _Setup(**_given())
     if iscoroutinefunction(get_response):
         return _async_middleware(cast("RespondAsync", get_response), setup)
     return _middleware(cast("Respond", get_response), setup.without_loop())
@@ -123,6 +123,13 @@ def _resumed(response: HttpResponseBase) -> HttpResponseBase:
         resumed = ResumedAsync if response.is_async else Resumed
         response.streaming_content = resumed(response.streaming_content)
     return response
+
+
+def _given() -> dict[str, Any]:
+    given = getattr(settings, "PEQUEL", {})
+    if not isinstance(given, dict) or not all(isinstance(name, str) for name in given):
+        raise TypeError(f"must be a dict of functions by their names, not {given!r}")
+    return given
 
 
 def _found(function: Any) -> Any:

@@ -327,7 +327,7 @@ class TestSetting:
     @pytest.mark.parametrize("setting", [None, "x", 5, {1: 2}])
     def test_what_is_no_dict_of_names_is_one(self, people, monkeypatch, setting):
         monkeypatch.setattr(settings, "PEQUEL", setting, raising=False)
-        with pytest.raises(ImproperlyConfigured, match="PEQUEL"):
+        with pytest.raises(ImproperlyConfigured, match="PEQUEL: must be a dict of functions"):
             middleware(lambda request: None)
 
     def test_a_coroutine_function_without_a_loop_is_one(self, people, pequel_setting):
