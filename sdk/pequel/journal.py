@@ -62,6 +62,11 @@ class Journal:
 
     # For the one who writes
 
+    @property
+    def spoiled(self) -> bool:
+        """Whether the current segment cannot be read, so that there is no use in writing to it."""
+        return self.current is not None and self.current.spoiled
+
     def append(self, event: bytes) -> bool:
         """Write an event down; whether a segment was begun for it.
 

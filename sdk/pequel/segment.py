@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _FRAME = len(b"00000000 \n")
 _CHUNK = 65_536
-_LONGEST_LINE = 16_777_216
+_LONGEST_LINE = 268_435_456
 _PLAIN = getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | _PLAIN
 _READ = os.O_RDONLY | _PLAIN

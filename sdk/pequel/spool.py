@@ -204,6 +204,8 @@ class Spool(Outbox):
         now = self._clock.monotonic()
         if self._memory and not (self._failing and now < self._retry_at):
             self._try_the_disk()
+        if self._own is not None and self._own.spoiled:
+            self._abandon_the_segment()
         if now >= self._search_at:
             self._search()
         if self._crowded:
@@ -401,6 +403,12 @@ class Spool(Outbox):
             if alone:
                 self._failing = False
                 self._empty_memory()
+
+    def _abandon_the_segment(self) -> None:
+        """Write no more to a file that is lost, so that what was in it can be counted."""
+        with self._alone() as alone:
+            if alone and self._own is not None:
+                self._own.seal()
 
     def _take_back(self) -> None:
         """Let go of what the sender holds; what was in memory is there again."""

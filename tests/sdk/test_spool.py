@@ -452,6 +452,28 @@ def test_a_file_that_disappears_is_counted(start, folder):
     assert [message for _, message in process.errors] == [None]
 
 
+def test_what_was_in_a_folder_that_disappeared_is_counted_without_another_event(start, folder):
+    """So that a flush has an end."""
+    process = start()
+    process.put(1, 2)
+    shutil.rmtree(folder)
+    process.run(50)
+    assert process.stats[:4] == (2, 0, 2, 0)
+    assert process.stats.dropped_by_reason == {"spool_unreadable": 2}
+    assert process.spool.reached(process.spool.goal())
+    process.put(3)
+    process.run(50)
+    assert process.came == [3]
+
+
+def test_an_event_may_be_longer_than_many_pieces_of_a_file(start):
+    """Where the settings allow it."""
+    process = start()
+    process.spool.put(json.dumps({"n": 1, "x": "y" * 20_000_000}).encode())
+    process.run(50)
+    assert process.came == [1]
+
+
 def test_a_folder_that_disappears_is_made_anew(start, folder):
     """Its lock, too, so that nobody takes it for one that was left."""
     process = start(Answers(RETRY), segment_bytes=100)
