@@ -34,7 +34,7 @@ import math
 import operator
 import os
 from collections import OrderedDict, deque
-from collections.abc import Callable, Mapping, MappingView, Sequence
+from collections.abc import Callable, Iterable, Mapping, MappingView, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from datetime import date, datetime, time, timedelta
@@ -117,7 +117,12 @@ def _is_small(value: object, levels: int) -> bool:
             and not (levels and _is_small(one, levels - 1))
         ):
             return False
-    return True
+    return levels > 1 or not _is_long(found)
+
+
+def _is_long(elements: Iterable[object]) -> bool:
+    """Whether one is a text that, written as often as a shared part occurs, would be too much."""
+    return any(type(one) is str and len(one) > _TEXT_PER_ELEMENT for one in elements)
 
 
 def _small_hook(value: object) -> object:

@@ -367,6 +367,7 @@ def test_a_sequence_has_as_many_elements_as_it_says():
         EndlessMapping(),
         EndlessDict(a=1),
         ["x" * 1_000_000] * 10_000,
+        [["x" * 1_000_000] * 32] * 32,
     ],
     ids=lambda value: type(value).__name__,
 )
