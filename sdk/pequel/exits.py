@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _watched: weakref.WeakSet[Worker] = weakref.WeakSet()
 _hooked: set[tuple[int, str]] = set()  # in which process, by what
+_spent: dict[int, float] = {}  # seconds for which the end of a process was delayed
 
 
 def watch(worker: Worker) -> None:
@@ -29,9 +30,16 @@ def watch(worker: Worker) -> None:
 @atexit.register
 def flush_all() -> None:
     """Flush the workers of this process; they share the time, as they send at once."""
-    began = time.monotonic()
-    for worker in [w for w in _watched if w.pid == os.getpid() and not w.ended]:
+    pid, began = os.getpid(), time.monotonic()
+    began -= _spent.get(pid, 0.0)
+    for worker in [w for w in _watched if w.pid == pid and not w.ended]:
         worker.flush_at_exit(max(0.0, worker.exit_timeout - (time.monotonic() - began)))
+    _spent[pid] = time.monotonic() - began
+
+
+def is_past(pid: int) -> bool:
+    """Whether the workers of this process were flushed at its end; what comes now is late."""
+    return pid in _spent
 
 
 def will_fork() -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import os
+import sys
 import threading
 from collections import deque
 from typing import TYPE_CHECKING
@@ -61,11 +62,22 @@ class Worker:
 
     def start(self) -> None:
         """Start the thread, unless it was. Where no thread is to be had, the next call tries."""
+        if exits.is_past(self.pid):
+            self._hurry()
         if self._started or self.outbox.closed == "unauthorized":
             return
         exits.watch(self)
         if not exits.will_fork():
             self._start_thread()
+
+    def _hurry(self) -> None:
+        """Send what comes when the process has ended but for handlers that were there before us."""
+        if not sys.is_finalizing():
+            if threading.get_ident() == threading.main_thread().ident:
+                exits.watch(self)
+                exits.flush_all()
+        elif self.outbox.perishable:  # from a finalizer, when threads stand still for good
+            logger.warning("an event came too late to be delivered")
 
     def _start_thread(self) -> None:
         if self._started or not self._starting.acquire(blocking=False):

@@ -54,6 +54,52 @@ pequel.track("u1", "hello")
     assert [event["event"] for event in collector.events] == ["hello", "goodbye"]
 
 
+def test_events_tracked_by_exit_handlers_that_were_there_first_are_delivered(collector):
+    """They run after the flush; each of their events is sent at once, also without another."""
+    script = """
+import atexit
+atexit.register(lambda: pequel.track("u1", "last"))
+atexit.register(lambda: pequel.track("u1", "late"))
+import pequel
+"""
+    for early in ("", "pequel.track('u1', 'early')"):
+        run(script + early, PEQUEL_WRITE_KEY="key", PEQUEL_HOST=collector.host)
+    events = [event["event"] for event in collector.events]
+    assert events == ["late", "last", "early", "late", "last"]
+
+
+def test_late_events_delay_an_exit_no_longer_in_all_than_allowed():
+    """However many there are."""
+    script = """
+import atexit, time
+atexit.register(lambda: print(time.monotonic() - began < 2))
+atexit.register(lambda: [pequel.track("u1", "late") for _ in range(30)])
+import pequel
+pequel.track("u1", "e")
+began = time.monotonic()
+"""
+    environ = {"PEQUEL_HOST": "http://127.0.0.1:9", "PEQUEL_EXIT_TIMEOUT": "0.2"}
+    said, _ = run(script, PEQUEL_WRITE_KEY="key", **environ)
+    assert said == "True"
+
+
+def test_an_event_of_a_finalizer_at_the_very_end_is_told_of(collector):
+    """Threads stand still then, and nobody waits for them."""
+    script = """
+import pequel
+class Last:
+    track = pequel.track
+    def __del__(self):
+        type(self).track("u1", "too late")
+import builtins
+builtins.last = Last()
+pequel.track("u1", "early")
+"""
+    _, told = run(script, PEQUEL_WRITE_KEY="key", PEQUEL_HOST=collector.host)
+    assert told == "an event came too late to be delivered"
+    assert [event["event"] for event in collector.events] == ["early"]
+
+
 def test_an_exit_is_delayed_no_longer_than_allowed():
     """Nobody listens at that port; the process says what it left behind, and ends."""
     script = """
