@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _watched: weakref.WeakSet[Worker] = weakref.WeakSet()
 _hooked: set[tuple[int, str]] = set()  # in which process, by what
-_spent: dict[int, float] = {}  # seconds for which the end of a process was delayed
+spent: dict[int, float] = {}  # seconds for which the end of a process was delayed, once it is
 
 
 def watch(worker: Worker) -> None:
@@ -31,15 +31,10 @@ def watch(worker: Worker) -> None:
 def flush_all() -> None:
     """Flush the workers of this process; they share the time, as they send at once."""
     pid, began = os.getpid(), time.monotonic()
-    began -= _spent.get(pid, 0.0)
+    began -= spent.get(pid, 0.0)
     for worker in [w for w in _watched if w.pid == pid and not w.ended]:
         worker.flush_at_exit(max(0.0, worker.exit_timeout - (time.monotonic() - began)))
-    _spent[pid] = time.monotonic() - began
-
-
-def is_past(pid: int) -> bool:
-    """Whether the workers of this process were flushed at its end; what comes now is late."""
-    return pid in _spent
+    spent[pid] = time.monotonic() - began
 
 
 def will_fork() -> bool:

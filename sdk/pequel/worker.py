@@ -62,7 +62,7 @@ class Worker:
 
     def start(self) -> None:
         """Start the thread, unless it was. Where no thread is to be had, the next call tries."""
-        if exits.is_past(self.pid):
+        if self.pid in exits.spent:
             self._hurry()
         if self._started or self.outbox.closed == "unauthorized":
             return
