@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,6 +18,8 @@ def is_for_the_caller(error: BaseException) -> bool:
 
 
 def _by_a_signal_handler(error: Exception) -> bool:
+    import signal  # here, so that an import of the package is quick
+
     handlers = {_code(signal.getsignal(number)) for number in signal.valid_signals()} - {None}
     trace = error.__traceback__
     while trace is not None and trace.tb_frame.f_code not in handlers:
