@@ -24,7 +24,7 @@ _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 _clients: dict[str, Client] = {}
-_put_aside: list[dict[str, Client]] = []  # what was there before each client that stands in
+_stand_ins: list[Client] = []  # the last of them goes before the one that was configured
 
 
 def configure(
@@ -59,15 +59,11 @@ def configure(
     }
     found = config.from_environment(os.environ, set(config.Options._fields) - given.keys())
     client = _made({**found, **given}, **parts)
-    _replace(_put_aside[0] if _put_aside else _clients, client)
-    return default_client()
-
-
-def _replace(clients: dict[str, Client], client: Client) -> None:
-    before = clients.get("default")
-    clients["default"] = client
+    before = _clients.get("default")
+    _clients["default"] = client
     if before is not None:
         before.retire()  # somebody may hold it
+    return default_client()
 
 
 def default_client() -> Client:
@@ -75,6 +71,8 @@ def default_client() -> Client:
 
     Never raises: if the environment is wrong, everything is dropped, and said why.
     """
+    if _stand_ins:
+        return _stand_ins[-1]
     client = _clients.get("default")
     return client if client is not None else _clients.setdefault("default", _from_environment())
 
@@ -86,14 +84,11 @@ def stand_in(client: Client) -> Iterator[None]:
     One that is configured meanwhile becomes the default at the end of the outermost such block,
     so that a test may call the code that configures.
     """
-    before = _clients.copy()
-    _put_aside.append(before)
-    _clients["default"] = client
+    _stand_ins.append(client)
     try:
         yield
     finally:
-        _put_aside.pop()
-        _clients.update(before) if before else _clients.clear()
+        _stand_ins.remove(client)
 
 
 class _Unusable(Client):

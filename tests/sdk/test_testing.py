@@ -237,3 +237,16 @@ class TestCapturing:
         with pytest.raises(ZeroDivisionError), capture():
             raise ZeroDivisionError
         assert default._clients == {}
+
+
+def test_captures_that_cross_leave_the_default_as_it_was(no_default):
+    """As those of fixtures may, which end in another order than they began."""
+    one, other = capture(), capture()
+    before = default.default_client()
+    one.__enter__()
+    events = other.__enter__()
+    one.__exit__(None, None, None)
+    pequel.track("u1", "still_recorded")
+    events.assert_tracked("still_recorded", user_id="u1")
+    other.__exit__(None, None, None)
+    assert default.default_client() is before

@@ -9,8 +9,8 @@ from .collector import Collector
 from .paths import Rest
 from .shortcut import Shortcut
 
-PARTS = (ingest, query, proof, definitions, lint, health, metrics)
-"""Every part of the API; each has a ``blueprint`` over a collector."""
+PARTS = (query, proof, definitions, lint, health, metrics)
+"""Every part of the API but ingestion; each has a ``blueprint`` over a collector."""
 
 
 def create_app(collector: Collector) -> Flask:
@@ -22,8 +22,13 @@ def create_app(collector: Collector) -> Flask:
     app.url_map.converters["rest"] = Rest
     errors.install(app)
     cors.install(app)
-    bodies.install(app, most=2 * collector.settings.max_body)
+    most = 2 * collector.settings.max_body
+    bodies.install(app, most)
+    reception = ingest.Reception(collector)
+    app.register_blueprint(ingest.blueprint(collector, reception))
     for part in PARTS:
         app.register_blueprint(part.blueprint(collector))
-    app.wsgi_app = Shortcut(app.wsgi_app, collector, app.logger)  # type: ignore[method-assign]
+    # Around Flask's, as Flask documents it; to mypy that is a method.
+    shortcut = Shortcut(app.wsgi_app, reception, most, app.logger)
+    app.wsgi_app = shortcut  # type: ignore[method-assign]
     return app

@@ -24,10 +24,9 @@ from .sent import Sent
 from .taking import take
 
 
-def blueprint(collector: Collector) -> Blueprint:
+def blueprint(collector: Collector, reception: Reception) -> Blueprint:
     """The write side of the API, over a collector."""
     paths = Blueprint(INGEST, __name__)
-    reception = Reception(collector)
     for path in doors.BATCHES:
         paths.add_url_rule(path, path, _handler(reception), methods=["POST"])
     for path, type_ in doors.SINGLES.items():

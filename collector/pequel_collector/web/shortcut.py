@@ -15,9 +15,9 @@ from werkzeug.exceptions import HTTPException
 
 from ..errors import PequelError
 from ..wire.event import EventType
-from . import bodies, cors, doors, errors, ingest
+from . import bodies, cors, doors, errors
 from .answers import encode
-from .collector import Collector
+from .ingest import Reception
 from .sent import Sent
 
 Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
@@ -28,12 +28,16 @@ _REASONS = {200: "200 OK", 400: "400 BAD REQUEST"}
 
 
 class Shortcut:
-    """A WSGI application in front of another one, which takes requests with events by itself."""
+    """A WSGI application in front of another one, which takes requests with events by itself.
 
-    def __init__(self, application: Application, collector: Collector, log: Logger) -> None:
-        self._application, self._log = application, log
-        self._reception = ingest.Reception(collector)
-        self._most = 2 * collector.settings.max_body
+    ``most`` is how many bytes of a body are read that is refused.
+    """
+
+    def __init__(
+        self, application: Application, reception: Reception, most: int, log: Logger
+    ) -> None:
+        self._application, self._reception = application, reception
+        self._most, self._log = most, log
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Answer one request."""

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import gzip
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 
 from pequel_collector.config import Settings
 from pequel_collector.errors import TooLarge, Unavailable
+from pequel_collector.receipts import Receipt
+from pequel_collector.web import ingest
+from pequel_collector.web.app import create_app
 from pequel_collector.web.large import LARGE, Turns
 
 SETTINGS = Settings()
+LONG_BATCH = b'{"batch": []' + b" " * LARGE + b"}"
+WRITE = {"Authorization": "Bearer write"}
 SMALL, LONG = b" " * LARGE, b" " * (LARGE + 1)
 
 
@@ -57,3 +63,21 @@ def test_where_less_is_allowed_than_is_large_nothing_waits() -> None:
     turns = Turns(turns=0, patience=0.01)
     with ExitStack() as until, pytest.raises(TooLarge):
         turns.text(gzip.compress(SMALL), "", Settings(max_inflated=1_000), until)
+
+
+def test_both_ways_to_the_handler_share_their_turns(
+    collector: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The short one, and Flask's, to which a slash at the end leads."""
+    monkeypatch.setattr(ingest, "Turns", lambda: Turns(turns=1, waiting=0))
+    monkeypatch.setattr(collector, "settings", Settings())
+    client = create_app(collector).test_client()
+    answers: list[int] = []
+
+    def send_another(*_: Any) -> Receipt:
+        answers.append(client.post("/v1/batch/", data=LONG_BATCH, headers=WRITE).status_code)
+        return Receipt()
+
+    monkeypatch.setattr(collector.intake, "accept", send_another)
+    assert client.post("/v1/batch", data=LONG_BATCH, headers=WRITE).status_code == 200
+    assert answers == [503]
