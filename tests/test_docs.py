@@ -20,30 +20,30 @@ from msgspec.structs import fields
 import pequel
 import pequel.config
 from pequel_collector import config, errors
+from pequel_collector.access.keys import KINDS
 from pequel_collector.cli.commands import pequel as cli
 from pequel_collector.cli.options import SECRET
 from pequel_collector.config import Settings
 from pequel_collector.errors import DefinitionError, PequelError
-from pequel_collector.importing import Line, event_of
-from pequel_collector.keys import KINDS
-from pequel_collector.rules import (
-    quantities,
-    reader,
-    reader_calls,
-    reader_conditions,
-    reader_leaves,
-    reader_nodes,
-    reader_project,
-    reader_scores,
-    reader_thresholds,
-    reader_windows,
+from pequel_collector.ingest.event_log import Line, event_of
+from pequel_collector.rules.language import quantities
+from pequel_collector.rules.language.definition import Catalogue
+from pequel_collector.rules.language.sentence import describe
+from pequel_collector.rules.parser import (
+    catalogue,
+    comparisons,
+    conditions,
+    leaves,
+    project,
+    references,
+    scores,
+    thresholds,
+    windows,
 )
-from pequel_collector.rules.definition import Catalogue
-from pequel_collector.rules.reader import read_catalogue
-from pequel_collector.rules.reader_nodes import GUARDS, MEASURES
-from pequel_collector.rules.sentence import describe
+from pequel_collector.rules.parser.catalogue import read_catalogue
+from pequel_collector.rules.parser.conditions import GUARDS, MEASURES
 from pequel_collector.store import open_store
-from pequel_collector.web import arguments, schemas
+from pequel_collector.web.api import arguments, schemas
 from pequel_collector.web.app import create_app
 from pequel_collector.web.errors import INGEST
 from pequel_collector.web.paths import VIEWS
@@ -331,13 +331,13 @@ def names_of(schema: type[Schema]) -> set[str]:
 
 TABLES: list[tuple[str, str, Iterable[str]]] = [
     ("sdk.md", "Stats and drops", pequel.REASONS),
-    ("definitions.md", "`[project]`", reader_project.PROJECT),
-    ("definitions.md", "`[[metric]]`", reader_project.METRIC),
-    ("definitions.md", "`[[pql]]`", reader.DEFINITION),
+    ("definitions.md", "`[project]`", project.PROJECT),
+    ("definitions.md", "`[[metric]]`", project.METRIC),
+    ("definitions.md", "`[[pql]]`", catalogue.DEFINITION),
     ("definitions.md", "Conditions", MEASURES),
-    ("definitions.md", "Comparisons", reader_conditions.OPERATORS),
-    ("definitions.md", "`growth`", reader_leaves.GROWTH),
-    ("definitions.md", "`score`", reader_scores.SCORE),
+    ("definitions.md", "Comparisons", comparisons.OPERATORS),
+    ("definitions.md", "`growth`", leaves.GROWTH),
+    ("definitions.md", "`score`", scores.SCORE),
     ("definitions.md", "Guards", GUARDS),
     ("wire-format.md", "Events", [field.encode_name for field in fields(Event)]),
     ("wire-format.md", "Verdicts", get_args(Code)),
@@ -379,19 +379,19 @@ class TestTheSdk:
 
 
 LEAVES = [
-    reader_leaves.EVENT,
-    reader_leaves.METRIC_LEAF,
-    reader_leaves.TRAIT,
-    reader_leaves.SEQUENCE,
-    reader_leaves.GROWTH,
-    reader_nodes.USERS,
-    reader_nodes.AT_LEAST,
-    reader_scores.SCORE,
-    reader_scores.EVENT_POINTS,
-    reader_scores.TRAIT_POINTS,
-    reader_calls.PQL,
-    reader_thresholds.SHARE,
-    reader_conditions.CONDITION,
+    leaves.EVENT,
+    leaves.METRIC_LEAF,
+    leaves.TRAIT,
+    leaves.SEQUENCE,
+    leaves.GROWTH,
+    conditions.USERS,
+    conditions.AT_LEAST,
+    scores.SCORE,
+    scores.EVENT_POINTS,
+    scores.TRAIT_POINTS,
+    references.PQL,
+    thresholds.SHARE,
+    comparisons.CONDITION,
 ]
 
 
@@ -399,14 +399,14 @@ class TestDefinitions:
     """`docs/definitions.md`."""
 
     def test_every_table_of_the_file_is_there(self) -> None:
-        assert missing(reader.FILE, "definitions.md") == []
+        assert missing(catalogue.FILE, "definitions.md") == []
 
     def test_every_key_of_a_leaf_is_there(self) -> None:
         keys = [key for table in LEAVES for key in table]
         assert missing(keys, "definitions.md") == []
 
     def test_every_word_for_what_is_distinct_and_every_anchor_is_there(self) -> None:
-        words = [*reader_leaves.DISTINCT, *reader_windows.ANCHORS]
+        words = [*leaves.DISTINCT, *windows.ANCHORS]
         assert missing(words, "definitions.md") == []
 
     def test_every_unit_is_there(self) -> None:

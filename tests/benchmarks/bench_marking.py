@@ -19,10 +19,10 @@ import resource
 import time
 from pathlib import Path
 
-from pequel_collector.bootstrap import Collector, open_collector
+from pequel_collector.app.bootstrap import Collector, open_collector
 from pequel_collector.config import Settings
 from pequel_collector.model import Message, iso, user_key
-from pequel_collector.rules.reader import read_catalogue
+from pequel_collector.rules.parser.catalogue import read_catalogue
 from pequel_collector.wire import decode
 from pequel_collector.wire.ids import Ids
 from pequel_collector.wire.normalise import normalise

@@ -14,10 +14,10 @@ import random
 import time
 from pathlib import Path
 
-from pequel_collector.bootstrap import Collector, open_collector
+from pequel_collector.app.bootstrap import Collector, open_collector
 from pequel_collector.config import Settings
 from pequel_collector.model import Message, user_key
-from pequel_collector.rules.reader import read_catalogue
+from pequel_collector.rules.parser.catalogue import read_catalogue
 
 FEW, MORE, BATCH = 100, 800, 100
 MANY = int(os.environ.get("PEQUEL_BENCH_MANY", "100000"))

@@ -21,8 +21,8 @@ from typing import Any
 
 from oracle.chance import catalogue_of, stream_of
 from oracle.toml import to_toml
-from pequel_collector import backfill, history
-from pequel_collector.rules import keyed
+from pequel_collector.marking import backfill, history
+from pequel_collector.rules.engine import keyed
 from support.rehearsal import Course, Rehearsal, course_of, rehearse
 
 Plain = dict[str, Any]

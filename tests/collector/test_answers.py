@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from pequel_collector.bootstrap import open_collector
+from pequel_collector.app.bootstrap import open_collector
 from pequel_collector.config import Settings
-from pequel_collector.rules.reader import read_catalogue
+from pequel_collector.rules.parser.catalogue import read_catalogue
 from pequel_collector.web.app import create_app
 
 READ = {"Authorization": "Bearer r"}

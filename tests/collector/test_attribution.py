@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from oracle.history import Fact, facts_of, first_copies
 from oracle.streams import START, Ids, message, streams
-from pequel_collector import ingest
-from pequel_collector.bootstrap import Collector
-from pequel_collector.derive import Derivation
-from pequel_collector.identity import links_in, resolve
+from pequel_collector.app.bootstrap import Collector
+from pequel_collector.identity.links import links_in, resolve
+from pequel_collector.ingest import accept
+from pequel_collector.marking.derive import Derivation
 from pequel_collector.model import Lead, Stored
-from pequel_collector.rules.reader import read_catalogue
+from pequel_collector.rules.parser.catalogue import read_catalogue
 from support.streams import collector_of, messages_of
 
 Plain = dict[str, Any]
@@ -66,7 +66,7 @@ class Watched(Derivation):
 @pytest.fixture
 def watched(monkeypatch: pytest.MonkeyPatch) -> type[Watched]:
     """What derivations were told; a test that begins anew clears it."""
-    monkeypatch.setattr(ingest, "Derivation", Watched)
+    monkeypatch.setattr(accept, "Derivation", Watched)
     Watched.whose, Watched.calls = {}, []
     return Watched
 

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from oracle import qualifications
 from oracle.streams import START, WHOLE, catalogues, streams
 from oracle.toml import to_toml
-from pequel_collector import backfill
-from pequel_collector.bootstrap import Collector, assemble, open_collector
+from pequel_collector.app.bootstrap import Collector, assemble, open_collector
 from pequel_collector.config import Settings
-from pequel_collector.inforce import Replay, in_force, replay_of
+from pequel_collector.marking import backfill
+from pequel_collector.marking.active import Replay, in_force, replay_of
 from pequel_collector.model import id_of, kind_of
 from pequel_collector.ports import LeadFilter
 from support.streams import NOW, answers, marks, messages_of, plain_event

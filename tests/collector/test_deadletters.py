@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from pequel_collector.bootstrap import Collector, open_collector
+from pequel_collector.app.bootstrap import Collector, open_collector
 from pequel_collector.config import Settings
-from pequel_collector.deadletters import DeadLetters, Summary
-from pequel_collector.importing import Import, Line
+from pequel_collector.ingest.event_log import Import, Line
+from pequel_collector.ingest.replay_rejected import DeadLetters, Summary
 from pequel_collector.ports import RefusedFilter
-from pequel_collector.rules.reader import read_catalogue
+from pequel_collector.rules.parser.catalogue import read_catalogue
 from pequel_collector.web.app import create_app
 
 TOML = '[[pql]]\nname = "once"\nwhen = { event = "used" }\n'
@@ -169,7 +169,7 @@ class TestManyOfThem:
     def test_are_taken_in_page_by_page(
         self, collector: Collector, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("pequel_collector.deadletters.AT_A_TIME", 3)
+        monkeypatch.setattr("pequel_collector.ingest.replay_rejected.AT_A_TIME", 3)
         for start in range(0, 20, 5):
             large = [event(f"m{n}", "x" * 400) for n in range(start, start + 4)]
             send(collector, *large, event(f"bad{start}", timestamp="when?"))

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from oracle import qualifications
-from pequel_collector.bootstrap import open_collector
+from pequel_collector.app.bootstrap import open_collector
 from pequel_collector.config import Settings
 from pequel_collector.ports import Store, Writing
-from pequel_collector.rules.reader import read_catalogue
+from pequel_collector.rules.parser.catalogue import read_catalogue
 from support.streams import NOW, collector_of, marks, messages_of, plain_event
 
 START = 1_700_000_000_000
@@ -162,8 +162,8 @@ def test_one_and_true_are_different_answers(
 def test_long_values_are_told_apart_and_kept_apart(
     store_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pequel_collector.rules.keyed.ROOM", 1)
-    monkeypatch.setattr("pequel_collector.history.FULL", 2)
+    monkeypatch.setattr("pequel_collector.rules.engine.keyed.ROOM", 1)
+    monkeypatch.setattr("pequel_collector.marking.history.FULL", 2)
     toml = '[[pql]]\nname = "p"\nwhen = { event = "x", distinct = "v", gte = 3 }\n'
     texts = ["a" * 9_000 + "1", "a" * 9_000 + "2", "a" * 9_000 + "1", "b"]
     sent = [

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from pequel_collector import health
-from pequel_collector.bootstrap import Collector, open_collector
+from pequel_collector.app.bootstrap import Collector, open_collector
 from pequel_collector.config import Settings
 from pequel_collector.errors import Unavailable
-from pequel_collector.health import Health
-from pequel_collector.rules.definition import Catalogue
+from pequel_collector.ingest import health
+from pequel_collector.ingest.health import Health
+from pequel_collector.rules.language.definition import Catalogue
 from support.streams import NOW, messages_of, plain_event
 
 

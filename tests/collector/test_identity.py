@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oracle import identity as oracle
-from pequel_collector.identity import Links, links_in, news, resolve
+from pequel_collector.identity.links import Links, links_in, news, resolve
 from pequel_collector.model import Message
 
 IDS = ("i1", "i2", "i3", "i4")  # each a name in both name spaces

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from oracle.streams import START, Ids, message
-from pequel_collector.bootstrap import Collector
+from pequel_collector.app.bootstrap import Collector
 from pequel_collector.model import Lead
 from support.streams import collector_of, messages_of
 

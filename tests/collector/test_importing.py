@@ -15,11 +15,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pequel_collector.config import Settings
-from pequel_collector.importing import BATCH, BadLine, Import, Line, Log, event_of
-from pequel_collector.ingest import Ingest
+from pequel_collector.ingest.accept import Ingest
+from pequel_collector.ingest.event_log import (
+    BATCH,
+    BadLine,
+    Import,
+    Line,
+    Log,
+    event_of,
+)
 from pequel_collector.model import Lead, Message, Rejection
 from pequel_collector.ports import Store
-from pequel_collector.rules.definition import Catalogue
+from pequel_collector.rules.language.definition import Catalogue
 from pequel_collector.store import open_store
 
 NOW = 1_800_000_000_000

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from pequel_collector import intake
-from pequel_collector.bootstrap import Collector, open_collector
+from pequel_collector.app.bootstrap import Collector, open_collector
 from pequel_collector.config import Settings
 from pequel_collector.errors import TooLarge, Unavailable
-from pequel_collector.intake import Intake
+from pequel_collector.ingest import group_commit
+from pequel_collector.ingest.group_commit import Intake
+from pequel_collector.ingest.receipts import Batch, Receipt
 from pequel_collector.model import Message, Rejection
-from pequel_collector.receipts import Batch, Receipt
-from pequel_collector.rules.reader import read_catalogue
+from pequel_collector.rules.parser.catalogue import read_catalogue
 from support.streams import NOW, messages_of, plain_event
 
 Started = Callable[..., "Future[Receipt]"]
@@ -128,7 +128,7 @@ class TestWhoCome:
     def test_are_no_more_in_a_commit_than_it_should_have(
         self, gate: Gate, start: Started, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(intake, "TOGETHER", 4)
+        monkeypatch.setattr(group_commit, "TOGETHER", 4)
         futures = [start("a")]
         assert gate.entered.wait(10)
         futures += [start("b", "c"), start("d", "e"), start("f")]
@@ -172,7 +172,7 @@ class TestWhoCome:
     def test_give_up_after_a_while_and_are_not_stored_then(
         self, gate: Gate, queue: Intake, start: Started, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(intake, "PATIENCE", 0.01)
+        monkeypatch.setattr(group_commit, "PATIENCE", 0.01)
         first = start("a")
         assert gate.entered.wait(10)
         with pytest.raises(Unavailable, match="the store takes too long"):

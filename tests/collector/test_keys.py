@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from pequel_collector.access.keys import FRESH_FOR, KINDS, Keys
 from pequel_collector.config import Settings
-from pequel_collector.keys import FRESH_FOR, KINDS, Keys
 from pequel_collector.ports import Store
 from pequel_collector.store import open_store
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from pequel_collector.bootstrap import Collector, open_collector
-from pequel_collector.collation import Difference
+from pequel_collector.app.bootstrap import Collector, open_collector
+from pequel_collector.audit.compare import Difference
+from pequel_collector.audit.verify import verify
 from pequel_collector.config import Settings
 from pequel_collector.model import user_key
-from pequel_collector.rules.reader import read_catalogue
-from pequel_collector.verify import verify
+from pequel_collector.rules.parser.catalogue import read_catalogue
 from support.streams import NOW, marks, messages_of, plain_event
 
 HOUR = 3_600_000
@@ -101,7 +101,7 @@ class TestAHistoryThatGoesOn:
     def test_is_written_when_a_page_is_full(
         self, start: Open, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("pequel_collector.history.FULL", 4)
+        monkeypatch.setattr("pequel_collector.marking.history.FULL", 4)
         collector = start()
         for number in range(1, 4):
             used(collector, number)

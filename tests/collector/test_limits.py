@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pequel_collector.bootstrap import Collector, open_collector
+from pequel_collector.app.bootstrap import Collector, open_collector
 from pequel_collector.config import Settings
 from pequel_collector.errors import TooMany
-from pequel_collector.limits import Limits
+from pequel_collector.ingest.limits import Limits
 from pequel_collector.model import Key
-from pequel_collector.rules.definition import Catalogue
+from pequel_collector.rules.language.definition import Catalogue
 from support.streams import NOW, messages_of, plain_event
 
 WEB = Key("k1", "write", "web", "", 0)

@@ -19,10 +19,10 @@ from benchmarks.long_oracle import case_of
 from oracle import qualifications
 from oracle.streams import catalogues, streams
 from oracle.toml import to_toml
-from pequel_collector import backfill, history
-from pequel_collector.bootstrap import Collector
-from pequel_collector.rules import keyed
-from pequel_collector.rules.reader import read_catalogue
+from pequel_collector.app.bootstrap import Collector
+from pequel_collector.marking import backfill, history
+from pequel_collector.rules.engine import keyed
+from pequel_collector.rules.parser.catalogue import read_catalogue
 from pequel_collector.store import open_store
 from support.rehearsal import Rehearsal, batches, course_of, rehearse
 from support.streams import NOW, answers, collector_of, marks, messages_of

@@ -11,7 +11,7 @@ from pequel_collector.errors import BadRequest
 from pequel_collector.personas import Outcome, rehearse
 from pequel_collector.personas.script import EXPECTED, FACT, PERSONA
 from pequel_collector.personas.stage import elapsed
-from pequel_collector.rules.reader import read_catalogue
+from pequel_collector.rules.parser.catalogue import read_catalogue
 
 DEFINITIONS = """\
 [project]

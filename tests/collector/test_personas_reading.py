@@ -6,7 +6,7 @@ import pytest
 
 from pequel_collector.errors import DefinitionError
 from pequel_collector.personas.script import Persona, read_personas
-from pequel_collector.rules.reader import read_catalogue
+from pequel_collector.rules.parser.catalogue import read_catalogue
 
 DEFINITIONS = """\
 [[pql]]

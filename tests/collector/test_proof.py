@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from oracle.streams import START, WHOLE, Ids, catalogues, message, streams
 from oracle.toml import to_toml
-from pequel_collector import history
-from pequel_collector.bootstrap import Collector, open_collector
+from pequel_collector.app.bootstrap import Collector, open_collector
+from pequel_collector.audit.proof import Proofs
 from pequel_collector.config import Settings
+from pequel_collector.marking import history
 from pequel_collector.model import Lead
-from pequel_collector.proof import Proofs
-from pequel_collector.rules import keyed
-from pequel_collector.rules.reader import read_catalogue
+from pequel_collector.rules.engine import keyed
+from pequel_collector.rules.parser.catalogue import read_catalogue
 from pequel_collector.web.app import create_app
 from support.streams import NOW, messages_of
 

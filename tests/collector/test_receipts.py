@@ -5,12 +5,13 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pequel_collector.bootstrap import open_collector
+from pequel_collector.app.bootstrap import open_collector
 from pequel_collector.config import Settings
+from pequel_collector.ingest.receipts import Batch, Outcome
 from pequel_collector.model import Lead, Message, Rejection, Stored
 from pequel_collector.ports import Refused, Usage
-from pequel_collector.receipts import Batch, Outcome, balance_of, month_of
-from pequel_collector.rules.reader import read_catalogue
+from pequel_collector.rules.parser.catalogue import read_catalogue
+from pequel_collector.usage import balance_of, month_of
 from support.streams import NOW, messages_of, plain_event
 
 JANUARY, FEBRUARY = 1_767_300_000_000, 1_770_000_000_000

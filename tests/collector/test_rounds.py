@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from pequel_collector import jobs
-from pequel_collector.bootstrap import Collector, open_collector
+from pequel_collector.app import jobs
+from pequel_collector.app.bootstrap import Collector, open_collector
+from pequel_collector.app.jobs import Housekeeper
 from pequel_collector.config import Settings
 from pequel_collector.errors import PequelError, Unavailable
-from pequel_collector.inforce import Replay
-from pequel_collector.jobs import Housekeeper
+from pequel_collector.marking.active import Replay
 from support.streams import NOW, marks, messages_of, plain_event
 
 DAY = 86_400_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pequel_collector.model import iso
-from pequel_collector.rules.reader import read_catalogue
+from pequel_collector.rules.parser.catalogue import read_catalogue
 from support.stories import DAY, HOUR, MINUTE, PROJECT, START, Story
 from support.streams import refresh
 

@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 
-from pequel_collector.bootstrap import Collector, open_collector
+from pequel_collector.app.bootstrap import Collector, open_collector
 from pequel_collector.config import Settings
-from pequel_collector.importing import Import, Line
+from pequel_collector.ingest.event_log import Import, Line
 from pequel_collector.model import id_of, iso
 from pequel_collector.ports import LeadFilter
-from pequel_collector.rules.reader import read_catalogue
+from pequel_collector.rules.parser.catalogue import read_catalogue
 
 LOGS = {
     "sparkify-small": """
@@ -130,7 +130,7 @@ def test_a_real_log_gives_the_true_answers(
     lines += _registrations(lines)
     if order == "shuffled":
         random.Random(7).shuffle(lines)
-        monkeypatch.setattr("pequel_collector.importing.BATCH", 10_000)
+        monkeypatch.setattr("pequel_collector.ingest.event_log.BATCH", 10_000)
     collector = open_collector(Settings(database=store_url), read_catalogue(LOGS[log]))
     imported = Import(collector.ingest.accept, collector.settings, collector.clock)
     summary = imported.run(Line(number, text) for number, text in enumerate(lines, 1))

@@ -13,19 +13,19 @@ from hypothesis import strategies as st
 
 from oracle.streams import START, WHOLE, Ids, catalogues, message, streams
 from oracle.toml import to_toml
-from pequel_collector import history
-from pequel_collector.bootstrap import Collector
-from pequel_collector.collation import unlike
-from pequel_collector.derive import StoreShelf, settle
+from pequel_collector.app.bootstrap import Collector
+from pequel_collector.audit.compare import unlike
+from pequel_collector.audit.verify import Summary, verify
 from pequel_collector.errors import BadRequest, NotFound, Unavailable
-from pequel_collector.history import History
+from pequel_collector.marking import history
+from pequel_collector.marking.derive import settle
+from pequel_collector.marking.history import History, StoreShelf
+from pequel_collector.marking.replay import depth
 from pequel_collector.model import Lead, lead_id
 from pequel_collector.ports import Link, Membership, Trait
-from pequel_collector.recount import depth
-from pequel_collector.rules import keyed
-from pequel_collector.rules.reader import read_catalogue
+from pequel_collector.rules.engine import keyed
+from pequel_collector.rules.parser.catalogue import read_catalogue
 from pequel_collector.store import open_store
-from pequel_collector.verify import Summary, verify
 from support.streams import collector_of, messages_of
 
 DEFINITIONS = """
@@ -96,9 +96,9 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages of a few facts, few cells in a state, few subjects in a view and few kept in mind."""
     monkeypatch.setattr(history, "FULL", 3)
     monkeypatch.setattr(keyed, "ROOM", 2)
-    monkeypatch.setattr("pequel_collector.verify.AT_A_TIME", 2)
-    monkeypatch.setattr("pequel_collector.verify.PATIENCE", 0.0)
-    monkeypatch.setattr("pequel_collector.recount.ROOM", 2)
+    monkeypatch.setattr("pequel_collector.audit.verify.AT_A_TIME", 2)
+    monkeypatch.setattr("pequel_collector.audit.verify.PATIENCE", 0.0)
+    monkeypatch.setattr("pequel_collector.marking.replay.ROOM", 2)
 
 
 @pytest.fixture

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from oracle import qualifications
 from oracle.streams import GRID, START, STEPS, WHOLE, catalogues, streams
 from oracle.toml import to_toml
-from pequel_collector.bootstrap import Collector, open_collector
+from pequel_collector.app.bootstrap import Collector, open_collector
 from pequel_collector.config import Settings
 from pequel_collector.errors import DefinitionError, NotFound
 from pequel_collector.ports import LeadFilter
-from pequel_collector.rules.reader import read_catalogue
+from pequel_collector.rules.parser.catalogue import read_catalogue
 from support.streams import NOW, collector_of, marks, messages_of, plain_event, refresh
 
 TWICE = '[[pql]]\nname = "keen"\nwhen = { event = "used", gte = 2 }\n'

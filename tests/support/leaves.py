@@ -7,13 +7,13 @@ from typing import Any
 
 import msgspec
 
-from pequel_collector.history import History
+from pequel_collector.marking.history import History
 from pequel_collector.model import Stored
-from pequel_collector.rules.definition import leaves_of
-from pequel_collector.rules.facts import Alone, Fact, Memory, Sheet, State
-from pequel_collector.rules.machine import Machine
-from pequel_collector.rules.reader import read_catalogue
-from pequel_collector.rules.sight import FIRST, Sight
+from pequel_collector.rules.engine.evaluator import Machine
+from pequel_collector.rules.engine.state import Alone, Fact, Memory, Sheet, State
+from pequel_collector.rules.engine.view import FIRST, Sight
+from pequel_collector.rules.language.definition import leaves_of
+from pequel_collector.rules.parser.catalogue import read_catalogue
 
 from .streams import message_of, plain_event
 

@@ -14,14 +14,15 @@ from typing import Any
 from oracle import qualifications
 from oracle.toml import to_toml
 from oracle.values import DAY
-from pequel_collector import backfill
-from pequel_collector.bootstrap import Collector, assemble
+from pequel_collector.app.bootstrap import Collector, assemble
 from pequel_collector.config import Settings
-from pequel_collector.derive import Derivation, Machines
+from pequel_collector.marking import backfill
+from pequel_collector.marking.derive import Derivation
+from pequel_collector.marking.evaluators import Machines
 from pequel_collector.model import id_of, kind_of
 from pequel_collector.ports import LeadFilter, Store
-from pequel_collector.rules.definition import Catalogue
-from pequel_collector.rules.reader import read_catalogue
+from pequel_collector.rules.language.definition import Catalogue
+from pequel_collector.rules.parser.catalogue import read_catalogue
 from pequel_collector.store.database import SqlStore
 from pequel_collector.store.sqlite import SqliteMemory
 

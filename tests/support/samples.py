@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from pequel_collector.insights.sample import Arrivals, Property, Sample, Subject
 from pequel_collector.lint.finding import Report
 from pequel_collector.lint.linter import lint
-from pequel_collector.lint.sample import Arrivals, Property, Sample, Subject
-from pequel_collector.rules.quantities import DAY
-from pequel_collector.rules.reader import read_catalogue
+from pequel_collector.rules.language.quantities import DAY
+from pequel_collector.rules.parser.catalogue import read_catalogue
 
 END = 100 * DAY
 PROJECT = """\

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pequel_collector.bootstrap import Collector
+from pequel_collector.app.bootstrap import Collector
 from pequel_collector.model import Kind
 from pequel_collector.ports import LeadFilter
 

@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from pequel_collector.backfill import Proposal, adopt, finish
-from pequel_collector.bootstrap import Collector, open_collector
+from pequel_collector.app.bootstrap import Collector, open_collector
 from pequel_collector.config import Settings
-from pequel_collector.model import Message, anonymous_key, id_of, kind_of, user_key
+from pequel_collector.marking.backfill import Proposal, adopt, finish
+from pequel_collector.model import (
+    Message,
+    anonymous_key,
+    id_of,
+    kind_of,
+    user_key,
+)
 from pequel_collector.ports import LeadFilter, Store, Version
-from pequel_collector.rules.definition import Catalogue
-from pequel_collector.rules.reader import read_catalogue
+from pequel_collector.rules.language.definition import Catalogue
+from pequel_collector.rules.parser.catalogue import read_catalogue
 
 NOW = 1_800_000_000_000
 

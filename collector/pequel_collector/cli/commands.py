@@ -9,10 +9,10 @@ import click
 from .. import __version__
 from ..errors import DefinitionError, PequelError
 from .demo import demo
-from .imports import import_
+from .import_log import import_
 from .keys import keys
 from .lint import lint
-from .replay import replay_rejected
+from .replay_rejected import replay_rejected
 from .serve import serve
 from .test import test
 from .verify import verify

@@ -10,9 +10,9 @@ from typing import Any
 
 import click
 
-from ..bootstrap import now, open_store
+from ..access.keys import KINDS, KeyKind, Keys
+from ..app.bootstrap import now, open_store
 from ..errors import NotFound
-from ..keys import KINDS, KeyKind, Keys
 from ..model import Key
 from ..ports import Store
 from .options import example, settings_from, settings_options

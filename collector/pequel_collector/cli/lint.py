@@ -9,14 +9,14 @@ from pathlib import Path
 
 import click
 
-from ..bootstrap import now, open_store, read_definitions
+from ..app.bootstrap import now, open_store, read_definitions
+from ..insights.sample import Sample
+from ..insights.sampling import take
 from ..lint.coverage import Covered, coverage
 from ..lint.finding import Report
 from ..lint.linter import lint as look
-from ..lint.sample import Sample
-from ..lint.sampling import take
 from ..model import iso
-from ..rules.definition import Catalogue
+from ..rules.language.definition import Catalogue
 from .options import example
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from ..bootstrap import open_collector
+from ..app.bootstrap import open_collector
 from ..errors import BadRequest
 from .options import NAMES, example, settings_from, settings_options
 
@@ -24,7 +24,7 @@ def serve(**given: Any) -> None:
     was accepted, then stops. Where definitions have changed, history is replayed under them while
     it serves.
     """
-    from .server import bind, is_in_memory, run
+    from ..server.server import bind, is_in_memory, run
 
     settings = settings_from(given)
     if settings.workers > 1 and is_in_memory(settings.database):

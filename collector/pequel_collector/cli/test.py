@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ..bootstrap import read_definitions
+from ..app.bootstrap import read_definitions
 from ..errors import NotFound
 from ..personas import Outcome, rehearse
 from .options import example

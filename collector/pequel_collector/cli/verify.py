@@ -9,12 +9,12 @@ from typing import Any
 
 import click
 
-from ..bootstrap import now, open_store, read_definitions
-from ..collation import Difference
+from ..app.bootstrap import now, open_store, read_definitions
+from ..audit.compare import Difference
+from ..audit.verify import Summary
+from ..audit.verify import verify as verified
 from ..config import Settings
 from ..errors import DefinitionError, PequelError
-from ..verify import Summary
-from ..verify import verify as verified
 from .options import example, settings_from, settings_options
 
 DIFFERENT, TROUBLE = 1, 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..rules.definition import (
+from ..rules.language.definition import (
     Comparison,
     Customer,
     EventLeaf,

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ..rules.absence import is_absence
-from ..rules.analysis import of_leaf
-from ..rules.definition import (
+from ..insights.sample import Sample
+from ..rules.language.absence import is_absence
+from ..rules.language.analysis import of_leaf
+from ..rules.language.definition import (
     Catalogue,
     Condition,
     Definition,
@@ -27,7 +28,6 @@ from ..rules.definition import (
     leaves_of,
 )
 from .finding import Level
-from .sample import Sample
 
 
 class Found(NamedTuple):

@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ..insights.sample import Sample
 from ..model import Kind, iso
-from ..rules.definition import Catalogue, Customer, Internal
-from ..rules.reader_leaves import pattern_of
-from ..rules.values import lookup
+from ..rules.language.definition import Catalogue, Customer, Internal, pattern_of
+from ..rules.language.values import lookup
 from .case import Case
 from .needs import beginnings, counted_by, traits_in
-from .sample import Sample
 
 
 @dataclass(frozen=True, slots=True)

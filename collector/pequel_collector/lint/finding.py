@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ..rules.language.quantities import many
+
 Level = Literal["error", "warning", "note"]
 
 
@@ -75,8 +77,3 @@ class Report:
 def ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Findings in the order of the file."""
     return tuple(sorted(findings, key=lambda f: (f.line, f.column, f.code, f.message)))
-
-
-def many(count: int, noun: str) -> str:
-    """A number of things in words."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
-from ..rules.definition import Catalogue
-from ..rules.reader_items import human
-from ..rules.toml import Path, Place, Position, parse
+from ..insights.sample import Sample
+from ..rules.language.definition import Catalogue
+from ..rules.parser.items import human
+from ..rules.parser.toml import Path, Place, Position, parse
 from . import care, numbers, seen, shape, vague
 from .case import Case, Found
 from .finding import Finding, Level, Report, ordered
-from .sample import Sample
 
 Check = Callable[[Case], Iterator[Found]]
 _START = Place(Position(1, 1), Position(1, 1), "")

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ..model import Kind
-from ..rules.analysis import traits_of
-from ..rules.definition import (
+from ..rules.language.analysis import traits_of
+from ..rules.language.definition import (
     Condition,
     EventLeaf,
     EventPattern,

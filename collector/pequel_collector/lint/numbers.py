@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
-from ..rules.definition import (
+from ..insights.lift import HORIZON, LANDMARK, table
+from ..insights.sample import ENOUGH, Sample, Subject
+from ..rules.language.definition import (
     Definition,
     EventLeaf,
     EventPattern,
@@ -15,12 +17,10 @@ from ..rules.definition import (
     TraitLeaf,
     leaves_of,
 )
-from ..rules.quantities import DAY, WEEK
-from ..rules.sentence import describe_leaf
-from ..rules.values import is_number, key, lookup
+from ..rules.language.quantities import DAY, WEEK
+from ..rules.language.sentence import describe_leaf
+from ..rules.language.values import is_number, key, lookup
 from .case import Case, Found, names_in, patterns, shown
-from .lift import HORIZON, LANDMARK, table
-from .sample import ENOUGH, Sample, Subject
 from .shape import FREQUENT, least
 from .vocabulary import is_id
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from difflib import get_close_matches
 
+from ..insights.sample import Sample
 from ..model import iso
-from ..rules.definition import EventPattern, Leaf
-from ..rules.quantities import DAY
-from ..rules.reader_leaves import pattern_of
-from ..rules.values import lookup
+from ..rules.language.definition import EventPattern, Leaf, pattern_of
+from ..rules.language.quantities import DAY
+from ..rules.language.values import lookup
 from .case import Case, Found, names_in
 from .needs import Counted, beginnings, counted_by, traits_in
-from .sample import Sample
 
 LATELY = 30 * DAY
 """How long before the end of the data something may have come last (ms)."""

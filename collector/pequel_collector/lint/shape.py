@@ -8,9 +8,9 @@ from dataclasses import replace
 from math import ceil
 from typing import Any
 
-from ..rules.absence import absences, window_of_absence
-from ..rules.analysis import is_least
-from ..rules.definition import (
+from ..rules.language.absence import absences, window_of_absence
+from ..rules.language.analysis import is_least
+from ..rules.language.definition import (
     AllOf,
     AnyOf,
     AtLeast,
@@ -26,10 +26,9 @@ from ..rules.definition import (
     UsersLeaf,
     Window,
 )
-from ..rules.quantities import MINUTE
-from ..rules.reader_windows import UNITS
-from ..rules.sentence import describe_leaf, length
-from ..rules.values import compare, is_number, shares_in
+from ..rules.language.quantities import MINUTE, UNITS
+from ..rules.language.sentence import describe_leaf, length
+from ..rules.language.values import compare, is_number, shares_in
 from .case import Case, Found, shown, where_of
 
 WINDOWED = EventLeaf | SequenceLeaf | ScoreLeaf

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from enum import IntEnum
 
-from ..rules.absence import is_absence
-from ..rules.definition import (
+from ..rules.language.absence import is_absence
+from ..rules.language.definition import (
     AllOf,
     AnyOf,
     AtLeast,
@@ -23,10 +23,10 @@ from ..rules.definition import (
     TraitPoints,
     UsersLeaf,
     Window,
+    pattern_of,
 )
-from ..rules.quantities import Number
-from ..rules.reader_leaves import pattern_of
-from ..rules.values import compare, satisfies, shares_in
+from ..rules.language.quantities import Number
+from ..rules.language.values import compare, satisfies, shares_in
 from .case import Case, Found, names_in, patterns, shown, where_of
 from .vocabulary import PRESENCE, SIGN_UP, VIEWS, words
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from ..errors import DefinitionError
 from ..model import JSON, Kind
-from ..rules import quantities
-from ..rules.definition import Catalogue, Definition
-from ..rules.quantities import QuantityError
-from ..rules.reader_items import (
+from ..rules.language import quantities
+from ..rules.language.definition import Catalogue, Definition
+from ..rules.language.quantities import QuantityError
+from ..rules.parser.items import (
     Fields,
     Item,
     Reader,
@@ -31,9 +31,9 @@ from ..rules.reader_items import (
     text,
     value,
 )
-from ..rules.reader_project import check_names
-from ..rules.toml import parse
-from ..wire import times
+from ..rules.parser.project import check_names
+from ..rules.parser.toml import parse
+from ..wire import iso8601
 
 START = "2026-01-01T00:00:00Z"
 MOST = 10_000
@@ -104,7 +104,7 @@ def _persona(item: Item, catalogue: Catalogue) -> Persona:
     acts = fields.get("facts", ())
     fields.refine("expect", lambda expect: _expect(expect, _whole(cast, acts)))
     _, expected = required_all(item, fields, "facts", "expect")
-    start = fields.get("start", times.parse(START))
+    start = fields.get("start", iso8601.parse(START))
     return Persona(name, start, acts, expected, _as_of(item, fields, acts))
 
 
@@ -267,7 +267,7 @@ def _moment(item: Item) -> int:
 
 def _instant(item: Item) -> int:
     written = item.value.isoformat() if isinstance(item.value, date) else item.value
-    found = times.parse(written) if isinstance(written, str) else None
+    found = iso8601.parse(written) if isinstance(written, str) else None
     if found is None:
         raise item.wrong(f"a time such as {quoted(START)}")
     return found

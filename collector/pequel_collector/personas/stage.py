@@ -10,13 +10,13 @@ from typing import NamedTuple
 
 from msgspec.json import Encoder
 
-from ..bootstrap import Collector, open_collector
+from ..app.bootstrap import Collector, open_collector
 from ..config import Settings
 from ..errors import BadRequest, NotFound
 from ..model import JSON, Kind, id_of, iso, kind_of
 from ..ports import LeadFilter
-from ..rules.definition import Catalogue
-from ..rules.quantities import DAY, HOUR, MINUTE, SECOND
+from ..rules.language.definition import Catalogue
+from ..rules.language.quantities import DAY, HOUR, MINUTE, SECOND
 from ..wire import decode
 from ..wire.ids import Ids
 from ..wire.normalise import normalise

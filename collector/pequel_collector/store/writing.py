@@ -10,7 +10,17 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from ..model import Key, Lead, Stored, account_key, bucket_of
-from ..ports import Cell, Change, Link, Membership, Refused, Trait, Usage, Version, Writing
+from ..ports import (
+    Cell,
+    Change,
+    Link,
+    Membership,
+    Refused,
+    Trait,
+    Usage,
+    Version,
+    Writing,
+)
 from . import rows
 from . import statements as sql
 from .blocks import Fill, OpenBlock

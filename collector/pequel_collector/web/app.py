@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from flask import Flask
 
-from . import bodies, cors, definitions, errors, health, ingest, lint, metrics, proof, query
+from . import bodies, errors
+from .api import definitions, lint, proof, queries
 from .collector import Collector
+from .ingest import cors, handler
+from .ingest.fast_path import Shortcut
+from .ops import health, metrics
 from .paths import Rest
-from .shortcut import Shortcut
 
-PARTS = (query, proof, definitions, lint, health, metrics)
+PARTS = (queries, proof, definitions, lint, health, metrics)
 """Every part of the API but ingestion; each has a ``blueprint`` over a collector."""
 
 
@@ -24,8 +27,8 @@ def create_app(collector: Collector) -> Flask:
     cors.install(app)
     most = 2 * collector.settings.max_body
     bodies.install(app, most)
-    reception = ingest.Reception(collector)
-    app.register_blueprint(ingest.blueprint(collector, reception))
+    reception = handler.Reception(collector)
+    app.register_blueprint(handler.blueprint(collector, reception))
     for part in PARTS:
         app.register_blueprint(part.blueprint(collector))
     # Around Flask's, as Flask documents it; to mypy that is a method.

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from ..config import Settings
+from ..ingest.receipts import Receipt
 from ..model import JSON, Key, Kind, Message, Rejection, Report
 from ..ports import LeadFilter, RefusedFilter, Store, Version
-from ..receipts import Receipt
-from ..rules.definition import Catalogue
+from ..rules.language.definition import Catalogue
 
 Answer = dict[str, JSON]
 

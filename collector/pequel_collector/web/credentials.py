@@ -10,7 +10,7 @@ from typing import NamedTuple
 from ..errors import Unauthorized
 from ..model import Key
 from .collector import Finds
-from .sent import Carries
+from .request import Carries
 
 WRITERS = frozenset({"write", "admin"})
 READERS = frozenset({"read", "admin"})

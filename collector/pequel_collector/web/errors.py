@@ -10,8 +10,8 @@ from flask import Flask, Response, current_app, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 from .. import errors
-from . import doors
-from .answers import answer
+from .ingest import routes
+from .json import answer
 
 STATUS: dict[type, int] = {
     errors.BadRequest: 400,
@@ -103,6 +103,6 @@ def _unknown(error: Exception) -> Response:
 
 
 def _answer(status: int, code: str, message: str, details: dict[str, object]) -> Response:
-    if doors.is_for_one(request):
+    if routes.is_for_one(request):
         return answer(refusal(code, message), status)
     return answer({"error": {"code": code, "message": message, "details": details}}, status)

@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from ..config import Settings
 from ..model import JSON, Message, Rejection, anonymous_key, user_key
-from . import decode, refusals, times
+from . import decode, iso8601, rejected_events
 from .bounds import check_depth, check_shared, check_size
 from .event import Envelope, Event, Fault, describe
-from .junk import may_link, names_nobody
+from .junk_ids import may_link, names_nobody
 
 LONGEST = 512
 """Characters in an id or a name."""
@@ -46,7 +46,7 @@ def normalise(
     """
     check_shared(envelope, settings)
     arrival = Arrival(received, settings, new_id, envelope, _sent(envelope.sent_at))
-    around = refusals.surroundings(envelope)
+    around = rejected_events.surroundings(envelope)
     messages, rejected = [], []
     for index, raw in enumerate(envelope.events):
         try:
@@ -70,7 +70,7 @@ def normalise_again(
     ``payload`` and ``around`` are those of its Rejection, ``received`` is in milliseconds.
     Raises Fault for one that would be refused again.
     """
-    envelope = refusals.as_it_came(payload, around)
+    envelope = rejected_events.as_it_came(payload, around)
     arrival = Arrival(received, settings, new_id, envelope, _sent(envelope.sent_at))
     try:
         return message(envelope.events[0], arrival)
@@ -139,7 +139,7 @@ def event_time(event: Event, sent: int | None, received: int) -> tuple[int, str 
     if stated is None and original is None:
         return received, None
     field, text = ("originalTimestamp", original) if stated is None else ("timestamp", stated)
-    time = times.parse(text) if isinstance(text, str) else None
+    time = iso8601.parse(text) if isinstance(text, str) else None
     if time is None:
         raise _bad_time(field, text)
     if sent is not None and (stated is None or original is None):
@@ -306,7 +306,7 @@ def _stated(value: JSON) -> JSON:
 
 def _sent(value: JSON) -> int | None:
     """The time of sending; one that cannot be read corrects nothing."""
-    return times.parse(value) if isinstance(value, str) else None
+    return iso8601.parse(value) if isinstance(value, str) else None
 
 
 def _bad_time(field: str, value: JSON) -> Fault:
@@ -325,5 +325,5 @@ def _rejection(
         mid = identifier(decode.message_id(raw), "messageId")
     except Fault:
         mid = None
-    text = refusals.payload(raw)
+    text = rejected_events.payload(raw)
     return Rejection(index, fault.code, fault.message, fault.field, mid, text, around, received)

@@ -7,11 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from pequel_collector import bootstrap
-from pequel_collector.bootstrap import Collector, open_collector, read_definitions
+from pequel_collector.app import bootstrap
+from pequel_collector.app.bootstrap import (
+    Collector,
+    open_collector,
+    read_definitions,
+)
 from pequel_collector.config import Settings
-from pequel_collector.errors import BadRequest, DefinitionError, NotFound, PequelError
-from pequel_collector.rules.definition import Catalogue
+from pequel_collector.errors import (
+    BadRequest,
+    DefinitionError,
+    NotFound,
+    PequelError,
+)
+from pequel_collector.rules.language.definition import Catalogue
 
 ONE = '[[pql]]\nname = "activated"\nwhen = { event = "project_created" }\n'
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from pequel_collector.bootstrap import now, open_store
+from pequel_collector.access.keys import Keys
+from pequel_collector.app.bootstrap import now, open_store
 from pequel_collector.cli.commands import pequel
 from pequel_collector.config import Settings
-from pequel_collector.keys import Keys
 from pequel_collector.model import Key
 
 

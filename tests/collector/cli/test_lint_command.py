@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from pequel_collector.bootstrap import now, open_store
+from pequel_collector.app.bootstrap import now, open_store
 from pequel_collector.cli.commands import pequel
-from pequel_collector.ingest import Ingest
-from pequel_collector.rules.definition import Catalogue
+from pequel_collector.ingest.accept import Ingest
+from pequel_collector.rules.language.definition import Catalogue
 from support.streams import messages_of, plain_event
 
 FINE = """\

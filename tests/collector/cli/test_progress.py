@@ -6,9 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from pequel_collector.app.progress import replaying, watching
 from pequel_collector.cli import progress
-from pequel_collector.cli.progress import replaying, watching
-from pequel_collector.inforce import Replay
+from pequel_collector.marking.active import Replay
 
 
 @pytest.fixture

@@ -18,10 +18,10 @@ from typing import Any
 import pytest
 import requests
 
-from pequel_collector.bootstrap import open_collector
+from pequel_collector.app.bootstrap import open_collector
 from pequel_collector.config import Settings
-from pequel_collector.rules.definition import Catalogue
-from pequel_collector.rules.reader import read_catalogue
+from pequel_collector.rules.language.definition import Catalogue
+from pequel_collector.rules.parser.catalogue import read_catalogue
 from support.processes import KEYS, Server, killed_server, run_server
 from support.streams import NOW, collector_of, marks, messages_of, plain_event
 

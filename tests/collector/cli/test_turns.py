@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from pequel_collector.cli.turns import PIECE, Body, Room, Turns
 from pequel_collector.errors import Unavailable
+from pequel_collector.server.concurrency import PIECE, Body, Room, Turns
 
 WITHIN = 10.0
 

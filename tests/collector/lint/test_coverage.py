@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from pequel_collector.insights.sample import Arrivals, Property, Sample, Subject
 from pequel_collector.lint.coverage import Covered, coverage
-from pequel_collector.lint.sample import Arrivals, Property, Sample, Subject
-from pequel_collector.rules.reader import read_catalogue
+from pequel_collector.rules.parser.catalogue import read_catalogue
 
 PROJECT = """
 [project]

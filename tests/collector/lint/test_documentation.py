@@ -10,9 +10,9 @@ from click.testing import CliRunner
 
 from pequel_collector.cli.commands import pequel
 from pequel_collector.lint.linter import RULES, lint
-from pequel_collector.rules.reader import RULES as ACCEPTABLE
-from pequel_collector.rules.reader import read_catalogue
-from pequel_collector.wire.times import parse
+from pequel_collector.rules.parser.catalogue import RULES as ACCEPTABLE
+from pequel_collector.rules.parser.catalogue import read_catalogue
+from pequel_collector.wire.iso8601 import parse
 from support.samples import CAPACITY, STORIES, codes, linted
 from support.streams import collector_of, messages_of, plain_event
 

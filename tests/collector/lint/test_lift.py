@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pequel_collector.lint.lift import HORIZON, LANDMARK, Life, Table, table
+from pequel_collector.insights.lift import HORIZON, LANDMARK, Life, Table, table
 
 END = 1_000
 COUNTS = st.integers(0, 500)

@@ -13,14 +13,15 @@ from hypothesis import strategies as st
 
 from oracle.streams import WHOLE, catalogues, streams
 from oracle.toml import to_toml
-from pequel_collector.lint import numbers, sample
+from pequel_collector.insights import sample
+from pequel_collector.insights.sampling import take
+from pequel_collector.lint import numbers
 from pequel_collector.lint.case import Case
 from pequel_collector.lint.coverage import coverage
 from pequel_collector.lint.linter import lint
-from pequel_collector.lint.sampling import take
 from pequel_collector.lint.vague import met_by_one
-from pequel_collector.rules.definition import Catalogue
-from pequel_collector.rules.reader import read_catalogue
+from pequel_collector.rules.language.definition import Catalogue
+from pequel_collector.rules.parser.catalogue import read_catalogue
 from support.rehearsal import Rehearsal
 from support.samples import linted
 from support.streams import NOW, plain_event

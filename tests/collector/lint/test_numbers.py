@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from pequel_collector.lint.sample import Arrivals, Property, Sample, Subject
-from pequel_collector.rules.quantities import DAY, WEEK
+from pequel_collector.insights.sample import Arrivals, Property, Sample, Subject
+from pequel_collector.rules.language.quantities import DAY, WEEK
 from support.samples import END, buyers, codes, doing, linted, marked, repeated, teams, users
 
 EXPORTS = '[[pql]]\nname = "it"\nwhen = { event = "report_exported"MORE }\n'

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from pequel_collector.lint import sampling
-from pequel_collector.lint.lift import Life
-from pequel_collector.lint.sample import Sample
-from pequel_collector.lint.sampling import take
-from pequel_collector.rules.definition import EventPattern
-from pequel_collector.rules.reader import read_catalogue
+from pequel_collector.insights import sampling
+from pequel_collector.insights.lift import Life
+from pequel_collector.insights.sample import Sample
+from pequel_collector.insights.sampling import take
+from pequel_collector.rules.language.definition import EventPattern
+from pequel_collector.rules.parser.catalogue import read_catalogue
 from support.streams import NOW, collector_of, messages_of, plain_event
 
 CATALOGUE = """

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from oracle import qualifications
 from oracle.toml import to_toml
-from pequel_collector import history
-from pequel_collector.rules import keyed
-from pequel_collector.rules.reader import read_catalogue
+from pequel_collector.marking import history
+from pequel_collector.rules.engine import keyed
+from pequel_collector.rules.parser.catalogue import read_catalogue
 from support.leaves import DAY, HOUR, START, Event, OneLeaf
 from support.rehearsal import Rehearsal
 from support.streams import NOW, plain_event

@@ -14,11 +14,11 @@ from oracle import qualifications
 from oracle.streams import GRID, START, STEPS, WHOLE, catalogues, streams
 from oracle.toml import to_toml
 from pequel_collector.model import Stored
-from pequel_collector.rules.definition import Catalogue
-from pequel_collector.rules.facts import Alone, Fact, Sheet, State
-from pequel_collector.rules.machine import Machine, qualify
-from pequel_collector.rules.reader import read_catalogue
-from pequel_collector.rules.sight import FIRST
+from pequel_collector.rules.engine.evaluator import Machine, qualify
+from pequel_collector.rules.engine.state import Alone, Fact, Sheet, State
+from pequel_collector.rules.engine.view import FIRST
+from pequel_collector.rules.language.definition import Catalogue
+from pequel_collector.rules.parser.catalogue import read_catalogue
 from support.streams import messages_of
 
 Plain = dict[str, Any]

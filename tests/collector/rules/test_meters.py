@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pequel_collector import history
-from pequel_collector.rules import keyed
+from pequel_collector.marking import history
+from pequel_collector.rules.engine import keyed
 from support.leaves import DAY, HOUR, MINUTE, Event, OneLeaf
 
 WITHIN = 3 * HOUR

@@ -17,12 +17,12 @@ from oracle import Key, Reading, blocking_guards, observed, qualifications
 from oracle.streams import GRID, START, STEPS, WHOLE, catalogues, streams
 from oracle.toml import to_toml
 from oracle.values import canonical
-from pequel_collector import history
+from pequel_collector.marking import history
+from pequel_collector.marking.snapshot import Retelling
 from pequel_collector.model import subject_key
-from pequel_collector.retelling import Retelling
-from pequel_collector.rules import keyed
-from pequel_collector.rules.explain import Explainer
-from pequel_collector.rules.reader import read_catalogue
+from pequel_collector.rules.engine import keyed
+from pequel_collector.rules.explain.evidence import Explainer
+from pequel_collector.rules.parser.catalogue import read_catalogue
 from support.rehearsal import Rehearsal
 from support.streams import NOW
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pequel_collector.rules.quantities import (
+from pequel_collector.rules.language.quantities import (
     DAY,
     HOUR,
     LONGEST,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pequel_collector.rules.definition import (
+from pequel_collector.rules.language.definition import (
     AllOf,
     AnyOf,
     AtLeast,
@@ -38,8 +38,8 @@ from pequel_collector.rules.definition import (
     UsersLeaf,
     Window,
 )
-from pequel_collector.rules.quantities import DAY, HOUR, MINUTE
-from pequel_collector.rules.reader import read_catalogue
+from pequel_collector.rules.language.quantities import DAY, HOUR, MINUTE
+from pequel_collector.rules.parser.catalogue import read_catalogue
 
 
 def read(keys: str, shared: str = "") -> Definition:

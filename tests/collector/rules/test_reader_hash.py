@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pequel_collector.rules.reader import read_catalogue
+from pequel_collector.rules.parser.catalogue import read_catalogue
 
 PROJECT = """
 timezone = "UTC"

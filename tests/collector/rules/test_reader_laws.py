@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pequel_collector.errors import DefinitionError
-from pequel_collector.rules.definition import Catalogue, leaves_of
-from pequel_collector.rules.reader import read_catalogue
-from pequel_collector.rules.sentence import describe
-from pequel_collector.rules.toml import parse
+from pequel_collector.rules.language.definition import Catalogue, leaves_of
+from pequel_collector.rules.language.sentence import describe
+from pequel_collector.rules.parser.catalogue import read_catalogue
+from pequel_collector.rules.parser.toml import parse
 
 FILE = """\
 [project]

@@ -12,8 +12,8 @@ from typing import NamedTuple
 import pytest
 
 from pequel_collector.errors import DefinitionError, Problem
-from pequel_collector.rules.reader import DEFINITION, read_catalogue
-from pequel_collector.rules.reader_later import LATER
+from pequel_collector.rules.parser.catalogue import DEFINITION, read_catalogue
+from pequel_collector.rules.parser.reserved import LATER
 
 MARK = "▸"
 OPERATORS = (

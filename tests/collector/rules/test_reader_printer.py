@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from oracle.streams import WHOLE, catalogues
 from oracle.toml import to_toml as written
-from pequel_collector.rules.printer import plain, to_file, to_toml
-from pequel_collector.rules.reader import read_catalogue
-from pequel_collector.rules.toml import parse
+from pequel_collector.rules.parser.catalogue import read_catalogue
+from pequel_collector.rules.parser.printer import plain, to_file, to_toml
+from pequel_collector.rules.parser.toml import parse
 
 KEPT = """\
 [[pql]]

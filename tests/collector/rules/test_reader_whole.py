@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from oracle.streams import WHOLE, catalogues
 from oracle.toml import to_toml
 from pequel_collector.errors import DefinitionError
-from pequel_collector.rules import printer
-from pequel_collector.rules.definition import (
+from pequel_collector.rules.language.content_hash import canonical
+from pequel_collector.rules.language.definition import (
     AllOf,
     AnyOf,
     AtLeast,
@@ -29,9 +29,9 @@ from pequel_collector.rules.definition import (
     UsersLeaf,
     leaves_of,
 )
-from pequel_collector.rules.reader import read_catalogue
-from pequel_collector.rules.reader_hash import canonical
-from pequel_collector.rules.sentence import describe, describe_leaf
+from pequel_collector.rules.language.sentence import describe, describe_leaf
+from pequel_collector.rules.parser import printer
+from pequel_collector.rules.parser.catalogue import read_catalogue
 
 Table = dict[str, Any]
 Path = tuple[str | int, ...]

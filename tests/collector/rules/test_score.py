@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pequel_collector import history
+from pequel_collector.marking import history
 from support.leaves import DAY, HOUR, Event, OneLeaf
 
 HALF_LIFE = DAY

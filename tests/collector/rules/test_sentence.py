@@ -6,9 +6,9 @@ from typing import cast
 
 import pytest
 
-from pequel_collector.rules.definition import EventLeaf, Leaf, TraitLeaf
-from pequel_collector.rules.reader import read_catalogue
-from pequel_collector.rules.sentence import describe, describe_leaf
+from pequel_collector.rules.language.definition import EventLeaf, Leaf, TraitLeaf
+from pequel_collector.rules.language.sentence import describe, describe_leaf
+from pequel_collector.rules.parser.catalogue import read_catalogue
 
 SHARED = """
 [project]

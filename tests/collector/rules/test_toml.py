@@ -11,7 +11,15 @@ import tomllib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pequel_collector.rules.toml import DEPTH, Document, Path, Place, Position, TomlError, parse
+from pequel_collector.rules.parser.toml import (
+    DEPTH,
+    Document,
+    Path,
+    Place,
+    Position,
+    TomlError,
+    parse,
+)
 
 DOCUMENT = '''\
 # a comment, with [brackets] and "quotes"

@@ -11,7 +11,14 @@ from typing import NamedTuple
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pequel_collector.model import JSON, Lead, Message, Stored, account_key, kind_of
+from pequel_collector.model import (
+    JSON,
+    Lead,
+    Message,
+    Stored,
+    account_key,
+    kind_of,
+)
 from pequel_collector.ports import (
     Cell,
     Change,

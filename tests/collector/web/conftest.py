@@ -11,9 +11,9 @@ from flask.testing import FlaskClient
 
 from pequel_collector.config import Settings
 from pequel_collector.errors import NotFound
+from pequel_collector.ingest.receipts import Receipt
 from pequel_collector.model import Key, Lead, Message, Rejection, Report
 from pequel_collector.ports import LeadFilter, RefusedFilter, Version
-from pequel_collector.receipts import Receipt
 from pequel_collector.web.app import create_app
 
 NOW = 1_772_366_400_000  # 2026-03-01T12:00:00.000Z

@@ -10,9 +10,9 @@ import pytest
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
-from pequel_collector.bootstrap import Collector, open_collector
+from pequel_collector.app.bootstrap import Collector, open_collector
 from pequel_collector.config import Settings
-from pequel_collector.rules.definition import Catalogue
+from pequel_collector.rules.language.definition import Catalogue
 from pequel_collector.web.app import create_app
 
 NOON = 1_772_366_400_000

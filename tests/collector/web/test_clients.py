@@ -11,16 +11,16 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from pequel_collector.bootstrap import Collector, open_collector
+from pequel_collector.app.bootstrap import Collector, open_collector
 from pequel_collector.config import Settings
 from pequel_collector.model import Message
-from pequel_collector.rules.definition import Catalogue
+from pequel_collector.rules.language.definition import Catalogue
 from pequel_collector.web.app import create_app
-from pequel_collector.wire import times
+from pequel_collector.wire import iso8601
 from support.recorded import Recorded, received, requests, shown
 
 ALL = [pytest.param(one, id=one.name) for one in requests()]
-NOW = times.parse(received()) or 0
+NOW = iso8601.parse(received()) or 0
 ORIGIN = "https://app.example"
 
 

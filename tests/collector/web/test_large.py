@@ -10,10 +10,10 @@ import pytest
 
 from pequel_collector.config import Settings
 from pequel_collector.errors import TooLarge, Unavailable
-from pequel_collector.receipts import Receipt
-from pequel_collector.web import ingest
+from pequel_collector.ingest.receipts import Receipt
 from pequel_collector.web.app import create_app
-from pequel_collector.web.large import LARGE, Turns
+from pequel_collector.web.ingest import handler
+from pequel_collector.web.ingest.large_bodies import LARGE, Turns
 
 SETTINGS = Settings()
 LONG_BATCH = b'{"batch": []' + b" " * LARGE + b"}"
@@ -69,7 +69,7 @@ def test_both_ways_to_the_handler_share_their_turns(
     collector: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The short one, and Flask's, to which a slash at the end leads."""
-    monkeypatch.setattr(ingest, "Turns", lambda: Turns(turns=1, waiting=0))
+    monkeypatch.setattr(handler, "Turns", lambda: Turns(turns=1, waiting=0))
     monkeypatch.setattr(collector, "settings", Settings())
     client = create_app(collector).test_client()
     answers: list[int] = []

@@ -9,9 +9,9 @@ from contextlib import closing
 import pytest
 from flask.testing import FlaskClient
 
-from pequel_collector.bootstrap import Collector, open_collector
+from pequel_collector.app.bootstrap import Collector, open_collector
 from pequel_collector.config import Settings
-from pequel_collector.rules.reader import read_catalogue
+from pequel_collector.rules.parser.catalogue import read_catalogue
 from pequel_collector.web.app import create_app
 from support.streams import NOW, messages_of, plain_event
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pequel_collector.bootstrap import Collector
-from pequel_collector.web import schemas
+from pequel_collector.app.bootstrap import Collector
+from pequel_collector.web.api import schemas
 from support.streams import collector_of, messages_of, plain_event
 
 

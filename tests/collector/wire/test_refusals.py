@@ -15,7 +15,7 @@ from pequel_collector.model import Message, Rejection
 from pequel_collector.wire import decode, headers
 from pequel_collector.wire.event import Envelope, Fault
 from pequel_collector.wire.normalise import normalise, normalise_again
-from pequel_collector.wire.refusals import LONGEST
+from pequel_collector.wire.rejected_events import LONGEST
 
 NOW = 1_772_366_400_000
 TRACK = {"type": "track", "event": "e", "userId": "u1"}

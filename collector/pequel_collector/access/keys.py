@@ -1,0 +1,133 @@
+"""API keys: made once, shown once, and after that known by their digest only."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from hashlib import sha256
+from threading import Lock
+from typing import Literal, NamedTuple, get_args
+
+from ..config import Settings
+from ..model import Key
+from ..ports import Store, Writing
+
+KeyKind = Literal["write", "read", "admin"]
+KINDS: tuple[KeyKind, ...] = get_args(KeyKind)
+
+# A key made or revoked by another process is noticed within this time; its own are at once.
+FRESH_FOR = 1_000
+
+
+class NewKey(NamedTuple):
+    """A key and its token, which nobody will see again."""
+
+    key: Key
+    token: str
+
+
+def digest_of(token: str) -> str:
+    """What is stored in place of a token."""
+    return sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+class Keys:
+    """The keys of a collector: the stored ones, and those given in its settings."""
+
+    def __init__(self, store: Store, clock: Callable[[], int], settings: Settings) -> None:
+        self._store = store
+        self._clock = clock
+        self._given = {key.digest: key for key in _given(settings)}
+        self._stored: dict[str, Key] = {}
+        self._read_at: int | None = None
+        self._reading = Lock()
+
+    def find(self, token: str) -> Key | None:
+        """The key that this token belongs to; None where it is unknown or revoked.
+
+        Digests are looked up, not tokens: what the time of a lookup says about a digest is of no
+        use to who does not have the token.
+        """
+        digest = digest_of(token)
+        return self._given.get(digest) or self._find_stored(digest)
+
+    def create(
+        self, kind: KeyKind, label: str = "", rate: int | None = None, quota: int | None = None
+    ) -> NewKey:
+        """Make and store a key; ``rate`` and ``quota`` are those of ``model.Key``."""
+        with self._store.writing() as tx:
+            new = self._add(tx, kind, label, rate, quota)
+        self._forget()
+        return new
+
+    def create_first(self) -> list[NewKey]:
+        """Make a key of each kind, unless any was ever stored or is given in the settings."""
+        if self._given:
+            return []
+        with self._store.writing() as tx:
+            new = [] if tx.keys() else [self._add(tx, kind, "first start") for kind in KINDS]
+        self._forget()
+        return new
+
+    def missing(self) -> list[KeyKind]:
+        """The kinds of key of which there is none; an admin key is of every kind."""
+        kinds = {key.kind for key in self.listed() if key.revoked_at is None}
+        return [] if "admin" in kinds else [kind for kind in KINDS if kind not in kinds]
+
+    def listed(self) -> list[Key]:
+        """Every key, revoked ones too, oldest first, those of the settings before all."""
+        with self._store.reading() as view:
+            return [*self._given.values(), *view.keys()]
+
+    def revoke(self, key_id: str) -> bool:
+        """Revoke a stored key; whether there was one to revoke. It is refused from now on."""
+        with self._store.writing() as tx:
+            revoked = tx.revoke_key(key_id, self._clock())
+        self._forget()
+        return revoked
+
+    def _add(
+        self,
+        tx: Writing,
+        kind: KeyKind,
+        label: str,
+        rate: int | None = None,
+        quota: int | None = None,
+    ) -> NewKey:
+        token = f"pk_{kind[0]}_{secrets.token_hex(16)}"
+        id_, digest, now = secrets.token_hex(6), digest_of(token), self._clock()
+        key = Key(id_, kind, label, digest, now, rate=rate, quota=quota)
+        tx.add_key(key)
+        return NewKey(key, token)
+
+    def _find_stored(self, digest: str) -> Key | None:
+        if not self._is_fresh() or digest not in self._stored:
+            self._read()
+        return self._stored.get(digest)
+
+    def _is_fresh(self) -> bool:
+        return self._read_at is not None and 0 <= self._clock() - self._read_at < FRESH_FOR
+
+    def _read(self) -> None:
+        with self._reading, self._store.reading() as view:
+            now = self._clock()
+            known = view.keys()
+            self._stored = {key.digest: key for key in known if key.revoked_at is None}
+            self._read_at = now
+
+    def _forget(self) -> None:
+        with self._reading:  # whoever is reading may not have seen what was just written
+            self._read_at = None
+
+
+def _given(settings: Settings) -> list[Key]:
+    tokens: dict[KeyKind, str] = {
+        "write": settings.write_key,
+        "read": settings.read_key,
+        "admin": settings.admin_key,
+    }
+    return [
+        Key(f"settings-{kind}", kind, f"PEQUEL_{kind.upper()}_KEY", digest_of(token), 0)
+        for kind, token in tokens.items()
+        if token
+    ]

@@ -1,0 +1,203 @@
+"""A sample out of a store: bounded work, whatever the store holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import islice
+
+from ..marking.evaluators import Machines, machines_of
+from ..marking.facts import with_persons
+from ..marking.replay import Recount
+from ..model import JSON, Stored, account_key, id_of, kind_of
+from ..ports import Reading
+from ..rules.language.definition import Catalogue, pattern_of
+from ..rules.language.values import key as key_of
+from .sample import Arrivals, Property, Sample, Subject, tally
+
+USERS = 5_000
+LATEST = 50_000
+MESSAGES = 200_000
+"""Messages of users and accounts that are read; subjects that would need more are left out."""
+
+_DEEPEST = 3
+_FIRST_USER = "u:"
+
+
+def take(tx: Reading, catalogue: Catalogue, now: int) -> Sample:
+    """Up to 5,000 users with their accounts, up to 50,000 of the latest messages, and a dry run.
+
+    Users are taken in the order of their ids. In the dry run they are folded from their messages
+    under this catalogue, whatever leads there are.
+    """
+    return _Sampler(tx, catalogue, now).take()
+
+
+class _Sampler:
+    def __init__(self, tx: Reading, catalogue: Catalogue, now: int) -> None:
+        self.tx, self.catalogue, self.now = tx, catalogue, now
+        self.left = MESSAGES
+        self.lasts: dict[str, int] = {}
+        self.signups: dict[str, int | None] = {}
+        self.homes: dict[str, set[str]] = {}  # the accounts that each user was in
+        self.read: dict[str, bool] = {}  # of each subject, whether all of it could be read
+
+    def take(self) -> Sample:
+        latest = self.tx.latest(LATEST)
+        self._note(latest)
+        keys = self.tx.subjects(_FIRST_USER, USERS + 1)
+        users = list(self._users(keys[:USERS]))
+        accounts = list(self._accounts())
+        conversions = {account.key: account.converted for account in accounts}
+        return Sample(
+            until=self.tx.newest() or 0,
+            events=_arrivals(latest, self.tx),
+            lasts=self.lasts,
+            users=tuple(self._with_account(user, conversions) for user in users),
+            accounts=tuple(accounts),
+            marks=self._marks([*users, *accounts]),
+            latest=len(latest),
+            is_whole=len(keys) <= USERS and all(self.read.values()),
+        )
+
+    # -- subjects --------------------------------------------------------------------------
+
+    def _users(self, keys: list[str]) -> Iterator[Subject]:
+        linked = self.tx.persons(keys)
+        ids = self.tx.ids_of([key for key in keys if key not in linked])
+        traits = self.tx.traits(ids)
+        for key, own in ids.items():
+            messages = self._messages(key, own)
+            if self.read[key]:
+                self.homes[key] = {account_key(s.account) for s in messages if s.account}
+                yield self._user(key, messages, traits[key])
+
+    def _user(self, key: str, messages: list[Stored], traits: Mapping[str, JSON]) -> Subject:
+        firsts, counts = tally(_names(messages))
+        user = Subject(key, None, self._converted(firsts), firsts, counts, traits)
+        self.signups[key] = self._signup(user)
+        return replace(user, signup=self.signups[key])
+
+    def _accounts(self) -> Iterator[Subject]:
+        keys = sorted(set().union(*self.homes.values()))
+        traits = self.tx.traits({key: [key] for key in keys})
+        for key in keys:
+            messages = self._messages(key, [key])
+            if self.read[key]:
+                yield self._account(key, messages, traits[key])
+
+    def _account(self, key: str, messages: list[Stored], traits: Mapping[str, JSON]) -> Subject:
+        persons = (stored.person for stored in with_persons(self.tx, messages))
+        first = next((person for person in persons if person is not None), None)
+        firsts, counts = tally(_names(messages))
+        signup = None if first is None else self._signup_of(first)
+        return Subject(key, signup, self._converted(firsts), firsts, counts, traits)
+
+    def _messages(self, key: str, ids: list[str]) -> list[Stored]:
+        """The messages of a subject, up to as many as may still be read."""
+        found = list(islice(self.tx.events(ids), self.left + 1))
+        self.read[key] = len(found) <= self.left
+        self.left = max(0, self.left - len(found))
+        self._note(found)
+        return found
+
+    def _note(self, messages: list[Stored]) -> None:
+        """Keep when the last event of each name was."""
+        for name, time in _names(messages):
+            self.lasts[name] = max(time, self.lasts.get(name, time))
+
+    def can_read(self, key: str) -> bool:
+        """Whether the rest of what may be read is enough for all messages of a subject."""
+        if key not in self.read:
+            self._messages(key, self.tx.ids_of([key])[key] if kind_of(key) == "user" else [key])
+        return self.read[key]
+
+    # -- sign-up and conversion ------------------------------------------------------------
+
+    def _signup(self, subject: Subject) -> int | None:
+        return subject.first(pattern_of([self.catalogue.project.signup or "*"]))
+
+    def _signup_of(self, user: str) -> int | None:
+        """The sign-up of an account's first member, who may be outside of the sample."""
+        if user not in self.signups:
+            messages = self._messages(user, self.tx.ids_of([user])[user])
+            self.signups[user] = self._signup(Subject(user, firsts=tally(_names(messages))[0]))
+        return self.signups[user]
+
+    def _converted(self, firsts: Mapping[str, int]) -> int | None:
+        return firsts.get(self.catalogue.project.conversion or "")
+
+    def _with_account(self, user: Subject, conversions: Mapping[str, int | None]) -> Subject:
+        """A user, converted once one of their accounts is."""
+        times = [user.converted, *map(conversions.get, self.homes[user.key])]
+        converted = min((time for time in times if time is not None), default=None)
+        return replace(user, converted=converted)
+
+    # -- the dry run -----------------------------------------------------------------------
+
+    def _marks(self, subjects: list[Subject]) -> dict[str, dict[str, tuple[int, ...]]]:
+        machines = machines_of(self.tx, self.catalogue)
+        recount = _Recount(self, machines)
+        found: dict[str, dict[str, tuple[int, ...]]] = {}
+        for subject in subjects:
+            telling = recount.telling(subject.key)
+            telling.extend(recount.facts(subject.key, recount.messages(subject.key)))
+            telling.advance(self.now)
+            for rule in telling.machine.rules:
+                if marks := telling.state.marks.get(rule.index):
+                    times = tuple(mark.time for mark in marks)
+                    found.setdefault(rule.name, {})[subject.key] = times
+        return found
+
+
+class _Recount(Recount):
+    """Subjects told anew, those of which all messages can be read; of the others nothing."""
+
+    def __init__(self, sampler: _Sampler, machines: Machines) -> None:
+        super().__init__(sampler.tx, machines, sampler.now)
+        self._sampler = sampler
+
+    def messages(self, key: str) -> Iterator[Stored]:
+        """The messages of a person or an account, in order."""
+        return super().messages(key) if self._sampler.can_read(key) else iter(())
+
+
+def _names(messages: list[Stored]) -> Iterator[tuple[str, int]]:
+    for stored in messages:
+        if stored.message.name is not None:
+            yield stored.message.name, stored.message.time
+
+
+def _arrivals(latest: list[Stored], tx: Reading) -> dict[str, Arrivals]:
+    found: dict[str, Arrivals] = {}
+    persons = tx.persons({stored.message.subject for stored in latest})
+    for stored in latest:
+        message = stored.message
+        if message.name is not None:
+            person = persons.get(message.subject, message.subject)
+            _add(stored, person, found.setdefault(message.name, Arrivals()))
+    return found
+
+
+def _add(stored: Stored, person: str, to: Arrivals) -> None:
+    to.count += 1
+    to.homeless += stored.account is None
+    if stored.account is not None and kind_of(person) == "user":
+        to.teams.setdefault(stored.account, set()).add(id_of(person))
+    for path, value in _flat(stored.message.properties):
+        known = to.properties.setdefault(path, Property())
+        known.count += 1
+        known.last = max(known.last, stored.message.time)
+        known.given.add((person, key_of(value)))
+
+
+def _flat(
+    values: Mapping[str, JSON], before: str = "", depth: int = 1
+) -> Iterator[tuple[str, JSON]]:
+    """Every property by its path, those inside of objects too."""
+    for name, value in values.items():
+        if value is None:
+            continue
+        yield before + name, value
+        if isinstance(value, Mapping) and depth < _DEEPEST:
+            yield from _flat(value, f"{before}{name}.", depth + 1)

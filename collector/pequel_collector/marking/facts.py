@@ -1,0 +1,63 @@
+"""Stored messages as facts of their subjects."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from itertools import islice
+
+from ..model import Stored, account_key, kind_of
+from ..ports import Reading
+from ..rules.engine.state import Fact
+from .evaluators import Machines
+from .history import History
+
+AT_ONCE = 500
+"""Messages whose persons are looked up by one question."""
+
+
+def facts_behind(
+    tx: Reading, machines: Machines, histories: Mapping[str, History]
+) -> dict[str, list[Fact]]:
+    """The facts of each subject that are later than its history, in order."""
+    since = min(history.head.time for history in histories.values())
+    found = facts_of(tx, machines, histories.keys(), since)
+    return {
+        key: [fact for fact in facts if fact.time > histories[key].head.time]
+        for key, facts in found.items()
+    }
+
+
+def facts_of(
+    tx: Reading, machines: Machines, keys: Collection[str], since: int | None = None
+) -> dict[str, list[Fact]]:
+    """Every fact of each subject, or those from an instant on, in order, from stored messages.
+
+    An id that is another person's has none.
+    """
+    found: dict[str, list[Fact]] = {key: [] for key in keys}
+    users = [key for key in keys if kind_of(key) == "user"]
+    linked = tx.persons(users)
+    own = [key for key in users if key not in linked]
+    ids = tx.ids_of(own)
+    person_of = {id_: person for person in own for id_ in ids.get(person, [person])}
+    for each in tx.events(person_of, since) if person_of else ():
+        person = person_of[each.message.subject]
+        if (fact := machines.users.fact(each._replace(person=person))) is not None:
+            found[person].append(fact)
+    accounts = [key for key in keys if kind_of(key) == "account"]
+    for each in with_persons(tx, tx.events(accounts, since)) if accounts else ():
+        if each.account is not None and (fact := machines.accounts.fact(each)) is not None:
+            found[account_key(each.account)].append(fact)
+    return found
+
+
+def with_persons(tx: Reading, messages: Iterable[Stored]) -> Iterator[Stored]:
+    """Messages with whose they are."""
+    known: dict[str, str | None] = {}
+    rest = iter(messages)
+    while some := list(islice(rest, AT_ONCE)):
+        new = {each.message.subject for each in some} - known.keys()
+        linked = tx.persons(new)
+        for id_ in new:
+            known[id_] = linked.get(id_, id_ if kind_of(id_) == "user" else None)
+        yield from (each._replace(person=known[each.message.subject]) for each in some)

@@ -1,0 +1,106 @@
+"""Why a subject is, or is not yet, a PQL: each leaf with what was seen and what is needed."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from ...model import JSON
+from ..engine.evaluator import Machine, Rule
+from ..engine.state import Fact
+from ..engine.view import Sight
+from ..language.definition import (
+    AllOf,
+    AnyOf,
+    AtLeast,
+    Customer,
+    Guard,
+    Internal,
+    Leaf,
+)
+from ..language.sentence import describe_leaf
+from .leaves import LeafReading, read_leaf
+
+
+class Explainer:
+    """One definition held against its subject at the moment that is seen."""
+
+    def __init__(self, machine: Machine, rule: Rule, sight: Sight) -> None:
+        self.machine, self.rule, self.sight = machine, rule, sight
+
+    def evidence(self) -> dict[str, JSON]:
+        """What a lead carries: a sentence, the leaves, the guards that were checked."""
+        readings = self._readings
+        phrases = [reading.phrase() for reading in readings.values() if reading.holds]
+        return {
+            "sentence": " and ".join(phrases),
+            "leaves": [reading.evidence() for reading in readings.values()],
+            "guards": self.guards(),
+        }
+
+    def progress(self) -> dict[str, JSON]:
+        """How far a subject is that has not qualified: 0 to 1, leaf by leaf, and what blocks.
+
+        Overall it is the least of ``all``, the most of ``any``, the n-th best of ``at_least``.
+        """
+        return {
+            "definition": self.rule.name,
+            "progress": round(self._share(self.rule.definition.when), 6),
+            "leaves": [reading.progress() for reading in self._readings.values()],
+            "blocked_by": [g["guard"] for g in self.guards() if g["blocks"]],
+        }
+
+    def guards(self) -> list[dict[str, JSON]]:
+        """Each guard, and whether it blocks."""
+        pairs = zip(self.rule.definition.unless, self.rule.guards, strict=True)
+        return [{"guard": name_of(node), "blocks": test(self.sight)} for node, test in pairs]
+
+    def deciding(self) -> list[Fact]:
+        """The facts of the moment itself."""
+        sight = self.sight
+        found = sight.facts(sight.memory.since(sight.time))
+        return [fact for _, fact in found if fact.time == sight.time]
+
+    @cached_property
+    def _readings(self) -> dict[int, LeafReading]:
+        return {id(leaf): self._read(leaf) for leaf in _leaves(self.rule.definition.when)}
+
+    def _read(self, leaf: Leaf) -> LeafReading:
+        return read_leaf(leaf, self.machine.leaf(leaf), self.sight)
+
+    def _share(self, node: Guard) -> float:
+        match node:
+            case AllOf(parts):
+                return min(self._share(part) for part in parts)
+            case AnyOf(parts):
+                return max(self._share(part) for part in parts)
+            case AtLeast(needed, parts):
+                return sorted((self._share(part) for part in parts), reverse=True)[needed - 1]
+            case leaf:
+                return self._readings[id(leaf)].share
+
+
+def _leaves(node: Guard) -> list[Leaf]:
+    match node:
+        case AllOf(parts) | AnyOf(parts) | AtLeast(_, parts):
+            return [leaf for part in parts for leaf in _leaves(part)]
+        case Internal() | Customer():
+            return []
+        case leaf:
+            return [leaf]
+
+
+def name_of(guard: Guard) -> str:
+    """A guard as it is named in the text: ``internal``, ``customer``, or its condition."""
+    match guard:
+        case Internal():
+            return "internal"
+        case Customer():
+            return "customer"
+        case AllOf(parts):
+            return " and ".join(map(name_of, parts))
+        case AnyOf(parts):
+            return " or ".join(map(name_of, parts))
+        case AtLeast(needed, parts):
+            return f"at least {needed} of: " + ", ".join(map(name_of, parts))
+        case leaf:
+            return describe_leaf(leaf)

@@ -1,0 +1,538 @@
+"""One leaf read at τ: what was observed, what is needed, in which window, by which events."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from functools import cached_property
+from itertools import islice
+from math import ceil
+from typing import Any
+
+from ...model import JSON, iso
+from ..engine.aggregates import Calendar, Cell, Distinct, Units, value_of
+from ..engine.keyed import Members, Parts, Values
+from ..engine.score import Growth, Score
+from ..engine.sequence import Sequence as Steps
+from ..engine.state import Fact
+from ..engine.view import Sight
+from ..engine.windows import Aged, Anchored, Growing
+from ..language.definition import (
+    Comparison,
+    EventLeaf,
+    EventPoints,
+    GrowthLeaf,
+    Leaf,
+    PqlLeaf,
+    ScoreLeaf,
+    SequenceLeaf,
+    TraitLeaf,
+    UsersLeaf,
+    Window,
+)
+from ..language.quantities import DAY
+from ..language.sentence import amount, describe_leaf, events, length
+from ..language.values import is_number, settle
+
+SHOWN = 10
+UNITS = {"@day": "day", "@hour": "hour", "@minute": "minute", "@user": "user", "@event": "event"}
+
+
+class LeafReading:
+    """A leaf as it stands at the moment that is seen."""
+
+    def __init__(self, leaf: Leaf, compiled: Growing, sight: Sight) -> None:
+        self.leaf, self.compiled, self.sight = leaf, compiled, sight
+        self.holds = compiled.holds(sight)
+        cell = compiled.cell(sight)
+        self.cell: Cell | None = cell
+        self.observed = plain(compiled.observed(sight))
+
+    @property
+    def needed(self) -> JSON:
+        """The least that satisfies a minimum; for the other comparisons their operand."""
+        comparison = getattr(self.leaf, "comparison", None)
+        if comparison is None:
+            return True
+        settled = settle(comparison, self.sight.trait)
+        return None if settled is None else needed(settled, whole=counts(self.leaf))
+
+    @property
+    def share(self) -> float:
+        """How much of what is needed was observed, 0 to 1."""
+        asked = self.needed
+        if isinstance(asked, dict) and asked.keys() == {"gt"}:
+            asked = asked["gt"]
+        return 1.0 if self.holds else _share(self.observed, asked)
+
+    @property
+    def events(self) -> Sequence[str]:
+        """The messages that it rests on, earliest first."""
+        return [fact.mid for fact in self.counted]
+
+    @cached_property
+    def counted(self) -> list[Fact]:
+        """The events that it counts."""
+        return [] if self.cell is None else list(self.compiled.counted(self.sight))
+
+    def more(self) -> dict[str, JSON]:
+        """What only this sort of leaf has to show."""
+        return {}
+
+    def evidence(self) -> dict[str, JSON]:
+        """The reading as a lead carries it; of many events the first five and the last five."""
+        start, end = self.bounds()
+        mids = list(self.events)
+        return {
+            "measure": self._said(),
+            "holds": self.holds,
+            "observed": self.observed,
+            "needed": self.needed,
+            "window": None if start is None and end is None else {"from": start, "to": end},
+            "events": mids if len(mids) <= SHOWN else mids[: SHOWN // 2] + mids[-SHOWN // 2 :],
+            **self.more(),
+        }
+
+    def progress(self) -> dict[str, JSON]:
+        """The reading as progress: also what is missing, and the seconds left in the window."""
+        needed, observed = self.needed, self.observed
+        known = _is_plain_number(needed) and _is_plain_number(observed)
+        missing = plain(max(0, _exact(needed) - _exact(observed))) if known else None
+        ends = self.ends()
+        left = None if ends is None else max(0, ends - self.sight.time) // 1000
+        return self.evidence() | {"missing": missing, "time_left": left}
+
+    def phrase(self) -> str:
+        """The reading in words."""
+        return self._said()
+
+    def bounds(self) -> tuple[str | None, str | None]:
+        """The window as two instants; None where it is open."""
+        return None, None
+
+    def ends(self) -> int | None:
+        """When an anchored window closes, or when a rolling one loses its first event."""
+        return None
+
+    def _said(self) -> str:
+        """The leaf in words, which are the same at every moment."""
+        if not self.compiled.said:
+            self.compiled.said = describe_leaf(self.leaf)
+        return self.compiled.said
+
+    def _window_bounds(self, window: Window) -> tuple[str | None, str | None]:
+        time = self.sight.time
+        if window.of is None:
+            return (None if window.within is None else iso(time - window.within)), iso(time)
+        anchor = self._anchor()
+        if anchor is None:
+            return None, None
+        end = None if window.within is None else iso(anchor + window.within)
+        return iso(anchor + window.start), end
+
+    def _window_ends(self, window: Window) -> int | None:
+        if window.within is None or self.cell is None:
+            return None
+        if window.of is not None:
+            anchor = self._anchor()
+            return None if anchor is None else anchor + window.within
+        first = next(iter(islice(self.compiled.counted(self.sight), 1)), None)
+        return None if first is None else first.time + window.within
+
+    def _anchor(self) -> int | None:
+        compiled = self.compiled
+        return compiled.anchored_at(self.sight) if isinstance(compiled, Anchored) else None
+
+    def _span(self, window: Window) -> str:
+        """The window in words, with how much of it has gone by where it is anchored."""
+        if window.of is None:
+            return "" if window.within is None else f" within {length(window.within)}"
+        since = _since(window.of)
+        anchor = self._anchor()
+        if window.within is None:
+            return f" since {since}"
+        if window.within % DAY or anchor is None or window.start:
+            return f" within {length(window.within)} of {since}"
+        used = max(1, ceil((self.sight.time - anchor) / DAY))
+        return f" within {used} of the {window.within // DAY} days after {since}"
+
+
+class EventReading(LeafReading):
+    """A number drawn from events."""
+
+    leaf: EventLeaf
+
+    @cached_property
+    def counted(self) -> list[Fact]:
+        """The events that it counts: of distinct values the first of each, of parts the best."""
+        if self.cell is None:
+            return []
+        found = [f for f in self.compiled.counted(self.sight) if self._is_inside(f)]
+        part = self._part()
+        if part is not None:
+            value = value_of(self.leaf.per or "")
+            found = [fact for fact in found if value(fact) == part]
+        return _deciding(self.leaf, found, self.observed, self.compiled)
+
+    def more(self) -> dict[str, JSON]:
+        """The value of the property within which it was looked for."""
+        if self.leaf.per is None:
+            return {}
+        facts = self.counted
+        found = facts[0].data.get(self.leaf.per) if facts and self.leaf.per[0] != "@" else None
+        return {"per": {self.leaf.per: found}}
+
+    def phrase(self) -> str:
+        """The reading in words: ``3 different project_id of project_created (3 needed) …``."""
+        part = ""
+        if self.leaf.per is not None:
+            part = f" with one {self.leaf.per}"
+        asked = self._asked()
+        return f"{self._counted()}{part} ({asked} needed){self._span(self.leaf.window)}"
+
+    def bounds(self) -> tuple[str | None, str | None]:
+        """The window as two instants; None where it is open."""
+        return self._window_bounds(self.leaf.window)
+
+    def ends(self) -> int | None:
+        """When an anchored window closes, or when a rolling one loses its first event."""
+        return self._window_ends(self.leaf.window)
+
+    def _is_inside(self, fact: Fact) -> bool:
+        """Whether an event is in the window where the calendar, or its latest value, decides."""
+        now, within = self.sight.time, self.leaf.window.within
+        if within is None or self.leaf.window.of is not None:
+            return True
+        meter = _drawing(self.compiled)
+        return (
+            meter.sees(fact.time, now) if isinstance(meter, Calendar) else fact.time > now - within
+        )
+
+    def _part(self) -> str | None:
+        meter = bare(self.compiled)
+        if not isinstance(meter, Parts) or self.cell is None:
+            return None
+        best = meter.best(self.cell, self.sight)
+        return "" if best is None else best[0]
+
+    def _counted(self) -> str:
+        names, value, found = events(self.leaf.events), self.leaf.value, self.observed
+        match self.leaf.measure:
+            case "count":
+                return f"{_shown(found)} × {names}"
+            case "distinct":
+                plural = "s" if found != 1 and value in UNITS else ""
+                what = UNITS.get(str(value), f"different {value}")
+                return f"{_shown(found)} {what}{plural} of {names}"
+            case "sum":
+                return f"{value} of {names} adding up to {_shown(found)}"
+            case "max":
+                return f"{value} of {names} reaching {_shown(found)}"
+            case "last":
+                return f"the latest {value} of {names} being {_shown(found)}"
+
+    def _asked(self) -> str:
+        threshold = self.needed
+        if _is_plain_number(threshold):
+            return _shown(threshold)
+        settled = settle(self.leaf.comparison, self.sight.trait)
+        if settled is None or not isinstance(threshold, dict):
+            return "a share of a missing trait"
+        if counts(self.leaf):
+            return amount(settled)[0]
+        return ", ".join(f"{name} {_shown(value)}" for name, value in threshold.items())
+
+
+class TraitReading(LeafReading):
+    """The value of a trait."""
+
+    leaf: TraitLeaf
+
+    @property
+    def needed(self) -> JSON:
+        """The comparisons with their operands."""
+        settled = (settle(c, self.sight.trait) for c in self.leaf.condition.comparisons)
+        return {c.operator: plain(c.operand) for c in settled if c is not None}
+
+    @property
+    def events(self) -> Sequence[str]:
+        """The message that set it."""
+        held = self.sight.state.traits.get(self.leaf.condition.path)
+        return [held.mid] if held is not None and not self.leaf.account else []
+
+    def phrase(self) -> str:
+        """The reading in words."""
+        of = "account." if self.leaf.account else ""
+        return f"{of}{self.leaf.condition.path} is {_shown(self.observed)}"
+
+
+class UsersReading(LeafReading):
+    """How many members a leaf holds for."""
+
+    leaf: UsersLeaf
+
+    @cached_property
+    def counted(self) -> list[Fact]:
+        """None: the members are named instead."""
+        return []
+
+    def more(self) -> dict[str, JSON]:
+        """The members for whom it holds, at most ten."""
+        meter = bare(self.compiled)
+        if not isinstance(meter, Members) or self.cell is None:
+            return {"users": []}
+        return {"users": sorted(meter.holding(self.cell, self.sight))[:SHOWN]}
+
+    def phrase(self) -> str:
+        """The reading in words."""
+        plural = "" if self.observed == 1 else "s"
+        inner = describe_leaf(self.leaf.inner)
+        return (
+            f"{_shown(self.observed)} user{plural} ({_asked_of(self.needed)} needed) with {inner}"
+        )
+
+
+class SequenceReading(LeafReading):
+    """Steps made, one after the other."""
+
+    leaf: SequenceLeaf
+
+    @property
+    def needed(self) -> JSON:
+        """The number of steps."""
+        return len(self.leaf.steps)
+
+    @property
+    def events(self) -> Sequence[str]:
+        """The messages of the chain."""
+        meter = bare(self.compiled)
+        if not isinstance(meter, Steps) or self.cell is None:
+            return []
+        return meter.chain(self.cell)
+
+    def phrase(self) -> str:
+        """The reading in words."""
+        steps = ", then ".join(events(step) for step in self.leaf.steps)
+        return f"{self.observed or 0} of {len(self.leaf.steps)} steps: {steps}"
+
+    def bounds(self) -> tuple[str | None, str | None]:
+        """The anchored window; a span has no instants of its own."""
+        window = self.leaf.window
+        return (None, None) if window.of is None else self._window_bounds(window)
+
+    def ends(self) -> int | None:
+        """When an anchored window closes."""
+        return None if self.leaf.window.of is None else self._window_ends(self.leaf.window)
+
+
+class GrowthReading(LeafReading):
+    """Two periods, side by side."""
+
+    leaf: GrowthLeaf
+
+    def __init__(self, leaf: Leaf, compiled: Growing, sight: Sight) -> None:
+        super().__init__(leaf, compiled, sight)
+        self.latest, self.before = self.cell or [0, 0]
+        self.observed = {"latest": self.latest, "before": self.before}
+
+    @property
+    def needed(self) -> JSON:
+        """What the latest period needs, and what the one before it."""
+        meter = bare(self.compiled)
+        latest = meter.needed(self.cell) if isinstance(meter, Growth) and self.cell else 0
+        return {"latest": plain(latest), "before": plain(self.leaf.base)}
+
+    @property
+    def share(self) -> float:
+        """The lesser of the two periods' shares."""
+        if self.holds:
+            return 1.0
+        asked = self.needed
+        return min(_share(self.latest, asked["latest"]), _share(self.before, asked["before"]))
+
+    def phrase(self) -> str:
+        """The reading in words."""
+        of, over = events(self.leaf.events), length(self.leaf.over)
+        return f"{self.latest} × {of} in {over} after {self.before} in the {over} before"
+
+    def bounds(self) -> tuple[str | None, str | None]:
+        """Both periods."""
+        return iso(self.sight.time - 2 * self.leaf.over), iso(self.sight.time)
+
+
+class ScoreReading(LeafReading):
+    """A sum of points."""
+
+    leaf: ScoreLeaf
+
+    def more(self) -> dict[str, JSON]:
+        """What each component adds."""
+        return {"points": self._points()}
+
+    def phrase(self) -> str:
+        """The reading in words."""
+        return f"{_shown(self.observed)} points ({_asked_of(self.needed)} needed)"
+
+    def bounds(self) -> tuple[str | None, str | None]:
+        """The window as two instants; None where it is open."""
+        return self._window_bounds(self.leaf.window)
+
+    def ends(self) -> int | None:
+        """When an anchored window closes."""
+        return None if self.leaf.window.of is None else self._window_ends(self.leaf.window)
+
+    def _points(self) -> list[JSON]:
+        meter = bare(self.compiled)
+        if not isinstance(meter, Score) or self.cell is None:
+            return []
+        of_events = iter(meter.parts(self.cell, self.sight))
+        of_traits = iter(points(self.sight) for points in meter.traits)
+        return [
+            {"of": events(p.events), "points": plain(next(of_events))}
+            if isinstance(p, EventPoints)
+            else {"of": p.condition.path, "points": plain(next(of_traits))}
+            for p in self.leaf.points
+        ]
+
+
+class PqlReading(LeafReading):
+    """Another definition."""
+
+    leaf: PqlLeaf
+
+    def phrase(self) -> str:
+        """The reading in words."""
+        return f"qualified for {self.leaf.name}"
+
+
+_READINGS: dict[type, type[LeafReading]] = {
+    EventLeaf: EventReading,
+    TraitLeaf: TraitReading,
+    UsersLeaf: UsersReading,
+    SequenceLeaf: SequenceReading,
+    GrowthLeaf: GrowthReading,
+    ScoreLeaf: ScoreReading,
+    PqlLeaf: PqlReading,
+}
+
+
+def read_leaf(leaf: Leaf, compiled: Growing, sight: Sight) -> LeafReading:
+    """A leaf as it stands at the moment that is seen."""
+    return _READINGS[type(leaf)](leaf, compiled, sight)
+
+
+def bare(compiled: Growing) -> object:
+    """The meter of a leaf, without what asks for the subject's age."""
+    meter = compiled.meter
+    return meter.inner if isinstance(meter, Aged) else meter
+
+
+def counts(leaf: Leaf) -> bool:
+    """Whether a leaf observes a number of things, which is whole."""
+    if isinstance(leaf, EventLeaf):
+        return leaf.measure in {"count", "distinct"}
+    return isinstance(leaf, UsersLeaf)
+
+
+def needed(comparison: Comparison, whole: bool) -> JSON:
+    """The least that satisfies a minimum; for the other comparisons their operand."""
+    operand = comparison.operand
+    match comparison.operator:
+        case "gte" if whole:
+            return ceil(operand)
+        case "gt" if whole:
+            return int(operand // 1) + 1
+        case "gte":
+            return plain(operand)
+        case operator:
+            return {operator: plain(operand)}
+
+
+def plain(value: Any) -> JSON:
+    """A value as JSON: tuples become lists, exact decimals numbers."""
+    match value:
+        case tuple() | list() | frozenset():
+            return [plain(item) for item in value]
+        case Decimal():
+            return int(value) if value == int(value) else float(value)
+        case _:
+            return value
+
+
+def _deciding(leaf: EventLeaf, found: list[Fact], observed: JSON, compiled: Growing) -> list[Fact]:
+    """The events that make up what was observed."""
+    match leaf.measure:
+        case "distinct":
+            value = _value_of(compiled)
+            first: dict[Any, Fact] = {}
+            for fact in found:
+                if (of := value(fact)) is not None:
+                    first.setdefault(of, fact)
+            return list(first.values())
+        case "max" | "last":
+            having = [f for f in found if f.data.get(leaf.value or "") is not None]
+            if leaf.measure == "max":
+                having = [f for f in having if plain(f.data[leaf.value or ""]) == observed]
+            return having[-1:]
+        case _:
+            return found
+
+
+def _drawing(compiled: Growing) -> object:
+    """The meter that draws the value, within a part or without parts."""
+    meter = bare(compiled)
+    return meter.inner if isinstance(meter, Parts) else meter
+
+
+def _value_of(compiled: Growing) -> Callable[[Fact], Any]:
+    """What makes two events different for a leaf of distinct values."""
+    match _drawing(compiled):
+        case Distinct(value=value) | Values(value=value):
+            return value
+        case Units(unit=unit) | Calendar(unit=unit):
+            return lambda fact: unit(fact.time)
+        case other:
+            raise TypeError(f"{other} draws no different values")
+
+
+def _since(of: str) -> str:
+    match of.partition(":"):
+        case ("signup", _, _):
+            return "sign-up"
+        case ("trial", _, _):
+            return "the start of the trial"
+        case ("first", _, name):
+            return f"the first {name}"
+        case (_, _, name):
+            return name
+
+
+def _share(observed: JSON, asked: JSON) -> float:
+    if not _is_plain_number(observed) or not _is_plain_number(asked):
+        return 0.0
+    if asked <= 0:
+        return 0.0
+    return max(0.0, min(float(_exact(observed) / _exact(asked)), 1.0))
+
+
+def _is_plain_number(value: JSON) -> bool:
+    return is_number(value)
+
+
+def _exact(number: Any) -> Decimal:
+    return Decimal(repr(number)) if isinstance(number, float) else Decimal(number)
+
+
+def _shown(value: JSON) -> str:
+    """A value in words: a text as it is if there is something to see, anything else as JSON."""
+    if value is None:
+        return "missing"
+    visible = isinstance(value, str) and value.strip()
+    return value if visible else json.dumps(value, ensure_ascii=False)
+
+
+def _asked_of(threshold: JSON) -> str:
+    if isinstance(threshold, dict):
+        return ", ".join(f"{name} {_shown(value)}" for name, value in threshold.items())
+    return _shown(threshold)

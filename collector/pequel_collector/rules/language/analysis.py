@@ -1,0 +1,341 @@
+"""What can be said of definitions before any fact is seen: what they ask for, and of whom."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+
+from ...model import Kind
+from .absence import is_absence
+from .definition import (
+    AllOf,
+    AnyOf,
+    AtLeast,
+    Catalogue,
+    Comparison,
+    Customer,
+    Definition,
+    EventLeaf,
+    EventPoints,
+    GrowthLeaf,
+    Guard,
+    Internal,
+    Leaf,
+    PqlLeaf,
+    Project,
+    ScoreLeaf,
+    SequenceLeaf,
+    TraitLeaf,
+    TraitPath,
+    TraitPoints,
+    UsersLeaf,
+    leaves_of,
+    trait_path,
+)
+from .values import satisfies, shares_in
+
+STATIC = ("signup", "trial", "first:")
+
+
+@dataclass(slots=True)
+class Questions:
+    """What is asked of one subject: anchors, traits by name, marks by definition, conversions."""
+
+    anchors: set[str] = field(default_factory=set)
+    traits: set[str] = field(default_factory=set)
+    marks: set[str] = field(default_factory=set)
+    converted: bool = False
+
+    @property
+    def any(self) -> bool:
+        """Whether anything is asked."""
+        return bool(self.anchors or self.traits or self.marks or self.converted)
+
+
+@dataclass(slots=True)
+class Asked:
+    """What the definitions of a catalogue ask of users and accounts: their own, and the others."""
+
+    own: dict[Kind, Questions] = field(
+        default_factory=lambda: {"user": Questions(), "account": Questions()}
+    )
+    of_members: Questions = field(default_factory=Questions)
+    of_first_member: Questions = field(default_factory=Questions)
+    of_account: Questions = field(default_factory=Questions)
+
+    def of(self, kind: Kind) -> Questions:
+        """All that is asked of a kind of subject by others."""
+        if kind == "account":
+            return self.of_account
+        both = (self.of_members, self.of_first_member)
+        return Questions(
+            both[0].anchors | both[1].anchors,
+            both[0].traits | both[1].traits,
+            both[0].marks | both[1].marks,
+        )
+
+
+def asked(catalogue: Catalogue) -> Asked:
+    """Everything that the definitions of a catalogue ask for."""
+    found = Asked()
+    for definition in catalogue.definitions:
+        for part in (definition.when, *definition.unless):
+            for leaf in leaves_of(part):
+                _ask(leaf, definition.subject, catalogue, found)
+        _ask_guards(definition, catalogue.project, found)
+    return found
+
+
+def _ask(leaf: Leaf, kind: Kind, catalogue: Catalogue, found: Asked) -> None:
+    """What one leaf of a definition asks of its subject, and of others."""
+    if isinstance(leaf, UsersLeaf):
+        _ask_members(leaf, found)
+        for path in traits_of(leaf.comparison):
+            found.own[kind].traits.add(path.path)
+        return
+    of = of_leaf(leaf, knows_account=kind == "user")
+    for path in of.traits:
+        (found.of_account if path.account else found.own[kind]).traits.add(path.path)
+    if of.mark is not None:
+        named = catalogue.named(of.mark)
+        if named is not None and named.subject != kind:
+            found.of_account.marks.add(of.mark)
+    if of.anchor == "signup" and kind == "account":
+        found.of_first_member.anchors.add("signup")
+    elif of.anchor is not None:
+        found.own[kind].anchors.add(of.anchor)
+
+
+def _ask_members(leaf: UsersLeaf, found: Asked) -> None:
+    of = of_leaf(leaf.inner, knows_account=True)
+    for path in of.traits:
+        (found.own["account"] if path.account else found.of_members).traits.add(path.path)
+    if of.anchor is not None:
+        found.of_members.anchors.add(of.anchor)
+    if of.mark is not None:
+        found.of_members.marks.add(of.mark)
+
+
+def _ask_guards(definition: Definition, project: Project, found: Asked) -> None:
+    if Customer() in definition.unless:
+        found.own[definition.subject].converted = True
+        if definition.subject == "user":
+            found.of_account.converted = True
+    if Internal() in definition.unless:
+        found.own[definition.subject].traits |= project.internal.names
+        if definition.subject == "account":
+            found.of_first_member.traits |= project.internal.names
+
+
+@dataclass(slots=True)
+class LeafNeeds:
+    """What a leaf needs to know besides events."""
+
+    traits: set[TraitPath] = field(default_factory=set)
+    anchor: str | None = None
+    mark: str | None = None
+
+
+def of_leaf(leaf: Leaf, knows_account: bool) -> LeafNeeds:
+    """What a leaf, other than ``users``, needs to know besides events."""
+    needs = LeafNeeds()
+    match leaf:
+        case TraitLeaf(condition, account):
+            needs.traits.add(TraitPath(condition.path, account))
+            needs.traits.update(*map(traits_of, condition.comparisons))
+        case PqlLeaf(name):
+            needs.mark = name
+        case ScoreLeaf():
+            needs.traits.update(traits_of(leaf.comparison), *map(_traits_of_points, leaf.points))
+        case EventLeaf():
+            needs.traits.update(traits_of(leaf.comparison))
+        case _:
+            pass
+    if isinstance(leaf, EventLeaf | SequenceLeaf | ScoreLeaf) and leaf.window.of is not None:
+        _add_anchor(leaf.window.of, needs, knows_account)
+    return needs
+
+
+def _add_anchor(of: str, needs: LeafNeeds, knows_account: bool) -> None:
+    if of.startswith("trait:"):
+        needs.traits.add(trait_path(of.removeprefix("trait:"), knows_account))
+    else:
+        needs.anchor = of
+
+
+def traits_of(comparison: Comparison) -> set[TraitPath]:
+    """The traits of which a comparison takes a share."""
+    return {share.trait for share in shares_in(comparison)}
+
+
+def _traits_of_points(points: EventPoints | TraitPoints) -> set[TraitPath]:
+    if isinstance(points, EventPoints):
+        return set()
+    shares = set().union(*map(traits_of, points.condition.comparisons))
+    return {TraitPath(points.condition.path, points.account), *shares}
+
+
+# -- what can change unseen ----------------------------------------------------------------
+
+
+def turns_unseen(definition: Definition, catalogue: Catalogue) -> bool:
+    """Whether a definition can come to hold at a fact that it does not name.
+
+    Its guard may end, a value may fall into its bounds, as time or others go on; or its condition
+    may ask for nothing but absence.
+    """
+    kind = definition.subject
+    if definition.clock or definition.cooldown or definition.on_change == "forward":
+        return True
+    if kind == "account" and Internal() in definition.unless:
+        return True
+    ends = any(_may_end(leaf, kind, catalogue) for g in definition.unless for leaf in leaves_of(g))
+    rises = any(_may_rise(leaf, kind, catalogue) for leaf in leaves_of(definition.when))
+    return ends or rises or holds_of_nothing(definition.when)
+
+
+def _may_rise(leaf: Leaf, kind: Kind, catalogue: Catalogue) -> bool:
+    """Whether a leaf can come to hold without an event or a trait that it names."""
+    match leaf:
+        case TraitLeaf() | SequenceLeaf():
+            return asks_others(leaf, kind, catalogue)
+        case PqlLeaf(name):
+            named = catalogue.named(name)
+            by_clock = named is not None and named.clock
+            return by_clock or asks_others(leaf, kind, catalogue)
+        case EventLeaf():
+            return is_absence(leaf) or not _only_falls(leaf) or asks_others(leaf, kind, catalogue)
+        case ScoreLeaf():
+            return not _only_decays(leaf) or asks_others(leaf, kind, catalogue)
+        case UsersLeaf(inner):
+            own = of_leaf(inner, knows_account=True)
+            others = own.anchor or own.mark or own.traits
+            calm = is_least(leaf.comparison) and not _may_rise(inner, "user", catalogue)
+            return bool(others) or not calm or is_absence(leaf) or holds_of_nothing(inner)
+        case GrowthLeaf():
+            return True
+
+
+def _may_end(leaf: Leaf, kind: Kind, catalogue: Catalogue) -> bool:
+    """Whether a guard's leaf can cease to hold without an event or a trait that it names."""
+    match leaf:
+        case SequenceLeaf() | TraitLeaf() | PqlLeaf():
+            return asks_others(leaf, kind, catalogue)
+        case EventLeaf():
+            rolls = leaf.window.within is not None and leaf.window.of is None
+            return rolls or asks_others(leaf, kind, catalogue)
+        case _:
+            return True
+
+
+def asks_others(leaf: Leaf, kind: Kind, catalogue: Catalogue) -> bool:
+    """Whether what a leaf says depends on another subject than its own."""
+    of = of_leaf(leaf, knows_account=kind == "user")
+    if any(path.account for path in of.traits) or (of.anchor == "signup" and kind == "account"):
+        return True
+    named = catalogue.named(of.mark) if of.mark is not None else None
+    return named is not None and named.subject != kind
+
+
+def _only_falls(leaf: EventLeaf) -> bool:
+    """Whether a leaf of events, left alone, can only cease to hold."""
+    if leaf.window.within is None or leaf.window.of is not None:
+        return True
+    return is_least(leaf.comparison) and leaf.measure in {"count", "distinct"}
+
+
+def _only_decays(leaf: ScoreLeaf) -> bool:
+    """Whether a score, left alone, can only fall below what it has to reach."""
+    points = [p for p in leaf.points if isinstance(p, EventPoints)]
+    return is_least(leaf.comparison) and all(p.add >= 0 for p in points)
+
+
+def opens_with(leaf: Leaf, anchors: Collection[str]) -> bool:
+    """Whether one of these anchors can make a leaf hold by itself.
+
+    It does so where what came before it counts, or nothing at all is enough.
+    """
+    if not isinstance(leaf, EventLeaf | SequenceLeaf | ScoreLeaf) or leaf.window.of not in anchors:
+        return False
+    by_traits = isinstance(leaf, ScoreLeaf) and any(isinstance(p, TraitPoints) for p in leaf.points)
+    return leaf.window.start < 0 or by_traits or holds_of_nothing(leaf)
+
+
+def is_least(comparison: Comparison) -> bool:
+    """Whether a comparison asks for no more than a minimum."""
+    return comparison.operator in {"gte", "gt"}
+
+
+def holds_of_nothing(node: Guard) -> bool:
+    """Whether a condition can hold for a subject of which nothing that it names was seen."""
+    match node:
+        case AllOf(parts):
+            return all(map(holds_of_nothing, parts))
+        case AnyOf(parts):
+            return any(map(holds_of_nothing, parts))
+        case AtLeast(needed, parts):
+            return sum(map(holds_of_nothing, parts)) >= needed
+        case TraitLeaf(condition):
+            return satisfies(None, condition)
+        case EventLeaf():
+            return is_absence(node) or (node.or_missing and node.per is None)
+        case UsersLeaf(inner):
+            return is_absence(node) or holds_of_nothing(inner)
+        case ScoreLeaf(points):
+            missing = (p for p in points if isinstance(p, TraitPoints))
+            return is_absence(node) or any(satisfies(None, p.condition) for p in missing)
+        case GrowthLeaf():
+            return node.base <= 0
+        case _:
+            return False
+
+
+def is_permanent(node: Guard) -> bool:
+    """Whether a condition, once it holds, always will, whatever facts come later in time."""
+    match node:
+        case AllOf(parts) | AnyOf(parts) | AtLeast(_, parts):
+            return all(map(is_permanent, parts))
+        case PqlLeaf() | SequenceLeaf():
+            return not _moves(node)
+        case EventLeaf():
+            grows = node.measure in {"count", "distinct", "max"} and not traits_of(node.comparison)
+            return grows and is_least(node.comparison) and not _moves(node) and _only_grows(node)
+        case _:
+            return False
+
+
+def _only_grows(leaf: EventLeaf) -> bool:
+    return leaf.window.within is None or leaf.window.of is not None
+
+
+def _moves(leaf: PqlLeaf | SequenceLeaf | EventLeaf) -> bool:
+    """Whether the anchor of a leaf's window can change with a trait."""
+    return not isinstance(leaf, PqlLeaf) and (leaf.window.of or "").startswith("trait:")
+
+
+def in_order(definitions: Iterable[Definition]) -> Iterator[int]:
+    """The places of definitions, each behind those that it names."""
+    listed = list(definitions)
+    places = {definition.name: place for place, definition in enumerate(listed)}
+    done: set[int] = set()
+
+    def visit(place: int) -> Iterator[int]:
+        if place in done:
+            return
+        done.add(place)
+        for name in names_in(listed[place]):
+            if name in places:
+                yield from visit(places[name])
+        yield place
+
+    for place in range(len(listed)):
+        yield from visit(place)
+
+
+def names_in(definition: Definition) -> Iterator[str]:
+    """The definitions that a definition names."""
+    for part in (definition.when, *definition.unless):
+        for leaf in leaves_of(part):
+            inner = leaf.inner if isinstance(leaf, UsersLeaf) else leaf
+            if isinstance(inner, PqlLeaf):
+                yield inner.name

@@ -1,0 +1,193 @@
+"""Reading a definitions file: from TOML to a catalogue, or to every problem in it.
+
+The language is in tables from key to reader: ``FILE`` and ``DEFINITION`` here, ``PROJECT`` and
+``METRIC`` beside what definitions share, ``MEASURES`` and ``GUARDS`` beside the conditions, and the
+keys of each leaf beside its reader. ``LATER`` holds the words that are not in this release.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from ...errors import DefinitionError, Problem
+from ...model import Kind
+from ..language.content_hash import content_hash
+from ..language.definition import Catalogue, Definition, Project
+from .conditions import guards, node
+from .items import (
+    Fields,
+    Item,
+    Reader,
+    Sheet,
+    boolean,
+    choice,
+    duration,
+    keep,
+    name_of,
+    near,
+    quoted,
+    read_all,
+    read_table,
+    required,
+    required_all,
+    table,
+    text,
+)
+from .printer import plain
+from .project import (
+    PROJECT,
+    check_names,
+    features,
+    metrics,
+    personas,
+    project,
+    stated_name,
+    tables,
+)
+from .references import callees_first, calls_of, check_circles
+from .scope import Scope
+from .toml import TomlError, parse
+from .windows import inherited
+
+RULES = tuple(f"L{number:02}" for number in range(1, 23))
+
+
+def read_catalogue(text: str, file: str = "pequel.toml") -> Catalogue:
+    """What a definitions file says; raises ``DefinitionError`` with every problem found in it."""
+    try:
+        document = parse(text)
+    except TomlError as error:
+        problem = Problem("valid TOML", f"a mistake: {error}", "toml", file, *error.position)
+        raise DefinitionError([problem]) from None
+    sheet = Sheet(file, document)
+    scope = Scope()
+    catalogue = _catalogue(Item(document.data, (), sheet), scope)
+    calls = calls_of(scope.calls)
+    check_circles(calls)
+    if sheet.problems:
+        raise DefinitionError(sorted(sheet.problems, key=lambda p: (p.line, p.column)))
+    return replace(catalogue, definitions=_hashed(catalogue, calls), text=text)
+
+
+def _catalogue(item: Item, scope: Scope) -> Catalogue:
+    fields = read_table(item, FILE, later="file")
+    scope = replace(scope, settings=_settings(item), features=_stated(fields, "features"))
+    fields.refine("metric", lambda listed: metrics(listed, scope))
+    scope = replace(scope, metrics=_stated(fields, "metric"))
+    fields.refine("pql", lambda listed: _definitions(listed, scope))
+    return Catalogue(
+        fields.get("project", Project()),
+        fields.get("pql", ()),
+        {name: events for name, events in (scope.features or {}).items() if events},
+        tuple(found.metric for found in (scope.metrics or {}).values() if found),
+        fields.get("persona", ()),
+    )
+
+
+def _settings(item: Item) -> Collection[str]:
+    """The keys that [project] states; of something that is no table any may be meant."""
+    stated = item.value.get("project", {})
+    return stated.keys() if isinstance(stated, dict) else PROJECT.keys()
+
+
+def _stated(fields: Fields, key: str) -> Mapping[str, Any] | None:
+    """What a table of names holds, or None where it could not be read."""
+    return None if key in fields.failed else fields.get(key, {})
+
+
+# -- [[pql]] -------------------------------------------------------------------------------
+
+
+def _definitions(item: Item, scope: Scope) -> tuple[Definition, ...]:
+    listed = tables(item, "pql")
+    check_names(listed)
+    subjects = {stated_name(one): _subject(one) for one in listed}
+    inside = replace(scope, subjects=subjects)
+    return tuple(read_all(listed, lambda one: _definition(one, inside)))
+
+
+def _subject(item: Item) -> Kind | None:
+    """Whom a definition is about; None where that cannot be read."""
+    stated = item.value.get("subject", "user")
+    return stated if stated in ("user", "account") else None
+
+
+def _definition(item: Item, scope: Scope) -> Definition:
+    scope = replace(scope, name=stated_name(item), subject=_subject(item))
+    fields = read_table(item, DEFINITION)
+    inside = replace(
+        scope,
+        window=inherited(fields, scope),
+        absence="clock" in fields.failed or fields.get("clock", False),
+    )
+    fields.refine("when", lambda when: node(when, inside))
+    fields.refine("unless", lambda unless: guards(unless, inside))
+    required_all(item, fields, "name", "when")
+    return Definition(
+        **{_FIELDS.get(key, key): found for key, found in fields.values.items()},
+        source=plain(item.value),
+        text=item.sheet.document.written(item.path),
+    )
+
+
+def _silence(item: Item) -> int:
+    """The silence after which a subject may qualify again, in milliseconds."""
+    silence: int = required(item, read_table(item, {"after_silence": duration}), "after_silence")
+    return silence
+
+
+def _accepted(item: Item) -> tuple[tuple[str, str], ...]:
+    """The rules of the linter that need not hold, each with the reason why."""
+    return tuple(read_all(table(item).children(), _reason))
+
+
+def _reason(item: Item) -> tuple[str, str]:
+    rule = str(item.key)
+    if rule not in RULES:
+        raise item.wrong_key(near(rule, RULES), f"the unknown rule {quoted(rule)}")
+    return rule, text(item)
+
+
+def _hashed(catalogue: Catalogue, calls: Mapping[str, Iterable[str]]) -> tuple[Definition, ...]:
+    """The definitions with their hashes, which depend on those of the ones that they name."""
+    definitions = {definition.name: definition for definition in catalogue.definitions}
+    hashes: dict[str, str] = {}
+    for name in callees_first(calls, definitions):
+        hashes[name] = content_hash(definitions[name], catalogue.project, hashes)
+    return tuple(
+        replace(definition, hash=hashes[definition.name]) for definition in catalogue.definitions
+    )
+
+
+DEFINITION: dict[str, Reader] = {
+    "name": name_of,
+    "subject": choice("user", "account"),
+    "when": keep,
+    "unless": keep,
+    "within": duration,
+    "of": keep,
+    "requalify": _silence,
+    "cooldown": duration,
+    "expires": duration,
+    "clock": boolean,
+    "title": text,
+    "kind": choice("new", "upgrade", "cross_sell", "expansion", "nudge"),
+    "priority": choice("high", "normal", "low"),
+    "sla": duration,
+    "play": text,
+    "owner": text,
+    "on_change": choice("retroactive", "forward"),
+    "accept": _accepted,
+}
+
+_FIELDS = {"requalify": "after_silence", "accept": "accepted"}
+
+FILE: dict[str, Reader] = {
+    "project": project,
+    "features": features,
+    "metric": keep,
+    "persona": personas,
+    "pql": keep,
+}

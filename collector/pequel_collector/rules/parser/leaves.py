@@ -1,0 +1,213 @@
+"""The leaves that look at events and traits: one measure and one comparison each."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..language.definition import (
+    EventLeaf,
+    EventPattern,
+    GrowthLeaf,
+    Measure,
+    Metric,
+    SequenceLeaf,
+    TraitLeaf,
+    Window,
+    pattern_of,
+)
+from ..language.quantities import UNITS, Number
+from .comparisons import CONDITION, OPERATORS, at_most_one, compared, where
+from .items import (
+    Fields,
+    Item,
+    Reader,
+    UnreadableError,
+    above_zero,
+    boolean,
+    duration,
+    human,
+    keep,
+    list_of,
+    near,
+    one_of,
+    property_path,
+    quantity,
+    quoted,
+    read_table,
+    required,
+    required_all,
+    text,
+)
+from .scope import Drawn, Scope
+from .thresholds import comparison_of, may_be_missing, present, tests
+from .windows import WINDOW, check_calendar, window
+
+DISTINCT = (*UNITS, "@user", "@event")
+MEASURED: tuple[Measure, ...] = ("distinct", "sum", "max", "last")
+
+_EVENT = 'an event name, a list of names, "prefix*", "*" or { feature = "…" }'
+_STEPS = "a list of at least two steps"
+
+
+def path_of(item: Item) -> str:
+    """Where a leaf stands in its definition, such as ``when.all[1]``."""
+    return human(item.path[2:])
+
+
+def event_leaf(item: Item, scope: Scope) -> EventLeaf:
+    """A number drawn from the events that the leaf names itself."""
+    fields = read_table(item, EVENT)
+    looked_at = window(item, fields, scope)
+    return _number(item, fields, draw(item, fields, scope), looked_at, scope)
+
+
+def metric_leaf(item: Item, scope: Scope) -> EventLeaf:
+    """A number drawn as a metric says, of fewer events where the leaf has a ``where``."""
+    fields = read_table(item, METRIC_LEAF)
+    looked_at = window(item, fields, scope)
+    required(item, fields, "metric")
+    found = scope.drawn(item.child("metric"))
+    narrowed = (*found.metric.where, *fields.get("where", ()))
+    drawn = replace(found, metric=replace(found.metric, where=narrowed))
+    return _number(item, fields, drawn, looked_at, scope)
+
+
+def _number(item: Item, fields: Fields, drawn: Drawn, looked_at: Window, scope: Scope) -> EventLeaf:
+    metric = drawn.metric
+    check_calendar(item, metric, looked_at)
+    leaf = EventLeaf(
+        events=metric.events,
+        comparison=comparison_of(item, drawn, scope),
+        where=metric.where,
+        measure=metric.measure,
+        value=metric.value,
+        per=fields.get("per"),
+        or_missing=may_be_missing(item, drawn),
+        window=looked_at,
+        metric=metric.name or None,
+        path=path_of(item),
+    )
+    return present(leaf, item, scope)
+
+
+def trait_leaf(item: Item, scope: Scope) -> TraitLeaf:
+    """A test of one trait of the subject, or of a user's account."""
+    fields = read_table(item, TRAIT | tests(scope))
+    at_most_one(item)
+    trait = scope.trait(item.child("trait"), required(item, fields, "trait"))
+    return TraitLeaf(compared(trait.path, item, fields), trait.account, path_of(item))
+
+
+def sequence_leaf(item: Item, scope: Scope) -> SequenceLeaf:
+    """Events that follow each other."""
+    fields = read_table(item, SEQUENCE)
+    looked_at = window(item, fields, scope)
+    listed = required(item, fields, "sequence")
+    steps = list_of(lambda step: pattern(step, scope), _STEPS)(listed)
+    if len(listed.value) < 2:
+        raise listed.wrong(_STEPS)
+    return SequenceLeaf(steps, fields.get("where", ()), looked_at, path_of(item))
+
+
+def growth_leaf(item: Item, scope: Scope) -> GrowthLeaf:
+    """Events that became more."""
+    fields = read_table(item, GROWTH)
+    fields.refine("event", lambda events: pattern(events, scope))
+    events, ratio, over = required_all(item, fields, "event", "growth", "over")
+    rest = {key: fields.values[key] for key in ("base", "where") if key in fields.values}
+    return GrowthLeaf(events, ratio, over, path=path_of(item), **rest)
+
+
+def _base(item: Item) -> Number:
+    found = quantity(item)
+    if not isinstance(found, int) or found < 1:
+        raise item.wrong("a whole number, 1 or more")
+    return found
+
+
+# -- what is drawn from events -------------------------------------------------------------
+
+
+def draw(item: Item, fields: Fields, scope: Scope, name: str = "") -> Drawn:
+    """How many events there are, or what of a property, as an event leaf or a metric says it."""
+    fields.refine("event", lambda events: pattern(events, scope))
+    if "event" not in fields.failed:
+        required(item, fields, "event")
+    events: EventPattern = fields.get("event", EventPattern())
+    measure, value = _measure(item, fields)
+    metric = Metric(
+        name, events, fields.get("where", ()), measure, value, fields.get("value_metric", False)
+    )
+    return Drawn(metric, _is_listed(item, fields, events))
+
+
+def _measure(item: Item, fields: Fields) -> tuple[Measure, str | None]:
+    stated = [key for key in item.value if key in MEASURED]
+    if len(stated) > 1:
+        raise item.child(stated[1]).wrong_key(
+            f"at most one of {one_of(MEASURED).removeprefix('one of ')}",
+            f"{quoted(stated[1])} beside {quoted(stated[0])}",
+        )
+    if fields.failed.intersection(stated):
+        raise UnreadableError  # without knowing what is drawn, its threshold says nothing
+    for measure in MEASURED:
+        if measure in fields.values:
+            return measure, fields.values[measure]
+    return "count", None
+
+
+def _is_listed(item: Item, fields: Fields, events: EventPattern) -> bool | None:
+    if "event" in fields.failed:
+        return None
+    named = isinstance(item.value["event"], list | dict)
+    return named and not (events.any or events.prefixes)
+
+
+def distinct_by(item: Item) -> str:
+    """What makes two events different: a property, or a word that begins with an at sign."""
+    word = text(item)
+    if word.startswith("@") and word not in DISTINCT:
+        raise item.wrong(near(word, DISTINCT))
+    return word
+
+
+# -- which events --------------------------------------------------------------------------
+
+
+def pattern(item: Item, scope: Scope) -> EventPattern:
+    """Which events are counted: a name, a prefix, all, a list of those, or a feature's."""
+    match item.value:
+        case dict():
+            return pattern_of(_feature(item, scope))
+        case list():
+            return pattern_of(event_names(item))
+        case str():
+            return pattern_of([text(item)])
+        case _:
+            raise item.wrong(_EVENT)
+
+
+event_names = list_of(text, "a list of event names")
+
+
+def _feature(item: Item, scope: Scope) -> tuple[str, ...]:
+    required(item, read_table(item, {"feature": text}), "feature")
+    return scope.feature(item.child("feature"))
+
+
+DRAWN: dict[str, Reader] = {
+    "event": keep, "where": where, "distinct": distinct_by,
+    **dict.fromkeys(("sum", "max", "last"), property_path),
+}  # fmt: skip
+
+_NUMBER: dict[str, Reader] = {
+    "per": property_path, **WINDOW, **dict.fromkeys(OPERATORS, keep), "or_missing": boolean,
+}  # fmt: skip
+
+EVENT: dict[str, Reader] = {**DRAWN, **_NUMBER}
+METRIC_LEAF: dict[str, Reader] = {"metric": text, "where": where, **_NUMBER}
+TRAIT: dict[str, Reader] = {"trait": text, **CONDITION}
+SEQUENCE: dict[str, Reader] = {"sequence": keep, "where": where, **WINDOW}
+GROWTH: dict[str, Reader] = {
+    "event": keep, "growth": above_zero, "over": duration, "base": _base, "where": where,
+}  # fmt: skip

@@ -1,0 +1,165 @@
+"""What definitions share: ``[project]``, ``[features]``, ``[[metric]]`` and ``[[persona]]``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from itertools import chain
+from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
+
+from ..language.definition import InternalRule, Project
+from .comparisons import spread, values
+from .items import (
+    Item,
+    Reader,
+    boolean,
+    is_number,
+    list_of,
+    name_of,
+    number,
+    one_of,
+    quoted,
+    read_all,
+    read_table,
+    required,
+    table,
+    text,
+    value,
+)
+from .leaves import DRAWN, draw, event_names
+from .printer import plain
+from .scope import Drawn, Scope
+
+
+def project(item: Item) -> Project:
+    """The ``[project]`` table; what cannot be read of it is left at its default."""
+    return Project(**read_table(item, PROJECT).values)
+
+
+def _timezone(item: Item) -> str:
+    name = text(item)
+    try:
+        return ZoneInfo(name).key
+    except (KeyError, ValueError, OSError):  # whichever, depending on what the name looks like
+        known = get_close_matches(name, available_timezones(), n=1, cutoff=0.8)
+        expected = one_of(known) or 'a time zone such as "Europe/Berlin"'
+        raise item.wrong(expected, f"the unknown time zone {quoted(name)}") from None
+
+
+def _internal(item: Item) -> InternalRule:
+    fields = read_table(
+        item, {"email_domain": list_of(_domain, "a list of domains"), "trait": _traits}
+    )
+    return InternalRule(frozenset(fields.get("email_domain", ())), fields.get("trait", ()))
+
+
+def _domain(item: Item) -> str:
+    domain = text(item).lower()
+    if "@" in domain:
+        raise item.wrong('a domain such as "example.com"')
+    return domain
+
+
+def _traits(item: Item) -> tuple[tuple[str, Any], ...]:
+    """Each trait with a value that makes internal; a list stands for any one of its values."""
+    pairs = read_all(spread(table(item)), lambda found: _alternatives(*found))
+    return tuple(chain.from_iterable(pairs))
+
+
+def _alternatives(name: str, item: Item) -> list[tuple[str, Any]]:
+    if isinstance(item.value, dict):
+        raise item.wrong("a value or a list of values")
+    listed = values(item) if isinstance(item.value, list) else (value(item),)
+    return [(name, one) for one in listed]
+
+
+def features(item: Item) -> dict[str, tuple[str, ...] | None]:
+    """The events of each feature; None for one that cannot be read."""
+    readers = dict.fromkeys(table(item).value, event_names)
+    fields = read_table(item, readers)
+    return {name: fields.get(name) for name in readers}
+
+
+# -- [[metric]] ----------------------------------------------------------------------------
+
+
+def metrics(item: Item, scope: Scope) -> dict[str, Drawn | None]:
+    """Each metric by its name; None for one that cannot be read."""
+    listed = tables(item, "metric")
+    check_names(listed)
+    known: dict[str, Drawn | None] = {stated_name(one): None for one in listed}
+    for found in read_all(listed, lambda one: _metric(one, scope)):
+        known[found.metric.name] = found
+    return known
+
+
+def _metric(item: Item, scope: Scope) -> Drawn:
+    fields = read_table(item, METRIC)
+    found = draw(item, fields, scope, fields.get("name", ""))
+    required(item, fields, "name")
+    return found
+
+
+# -- [[persona]] ---------------------------------------------------------------------------
+
+
+def personas(item: Item) -> tuple[dict[str, Any], ...]:
+    """The tables as plain data: each has a name, and numbers that are finite."""
+    return tuple(read_all(tables(item, "persona"), _persona))
+
+
+def _persona(item: Item) -> dict[str, Any]:
+    if "name" not in item.value:
+        raise item.wrong('the key "name"', 'no "name"')
+    name_of(item.child("name"))
+    _check_numbers(item)
+    return dict(plain(item.value))
+
+
+def _check_numbers(item: Item) -> None:
+    if isinstance(item.value, dict | list):
+        read_all(item.children(), _check_numbers)
+    elif is_number(item.value):
+        number(item)
+
+
+# -- arrays of tables ----------------------------------------------------------------------
+
+
+def tables(item: Item, name: str) -> list[Item]:
+    """The tables of an array; what is none is noted and left out."""
+    if not isinstance(item.value, list):
+        raise item.wrong(f"an array of tables, each headed by [[{name}]]")
+    return read_all(item.children(), table)
+
+
+def stated_name(item: Item) -> str:
+    """The name that a table states, whether or not the rest of it can be read."""
+    name = item.value.get("name")
+    return name if isinstance(name, str) else ""
+
+
+def check_names(listed: Iterable[Item]) -> None:
+    """Note every name that an earlier table of the list has already."""
+    lines: dict[str, int] = {}
+    for one in listed:
+        if not isinstance(one.value.get("name"), str):
+            continue
+        name = one.child("name")
+        if name.value in lines:
+            first = lines[name.value]
+            name.wrong(f"a name of its own: line {first} has it", f"{name.shown()} a second time")
+        lines.setdefault(name.value, name.place.value.line)
+
+
+PROJECT: dict[str, Reader] = {
+    "timezone": _timezone,
+    "signup": text,
+    "trial": text,
+    "conversion": text,
+    "key_events": event_names,
+    "internal": _internal,
+}
+
+METRIC: dict[str, Reader] = {"name": name_of, **DRAWN, "value_metric": boolean}

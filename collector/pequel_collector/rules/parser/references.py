@@ -1,0 +1,74 @@
+"""Definitions that ask about each other: the names that ``pql`` leaves state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from graphlib import CycleError, TopologicalSorter
+
+from ..language.definition import PqlLeaf
+from .items import Item, Reader, near, quoted, read_table, required, text
+from .leaves import path_of
+from .scope import Scope
+
+PQL: dict[str, Reader] = {"pql": text}
+
+Calls = dict[str, dict[str, Item]]
+
+
+def pql_leaf(item: Item, scope: Scope) -> PqlLeaf:
+    """Another definition, which the subject or its account must have met."""
+    name = required(item, read_table(item, PQL), "pql")
+    called = item.child("pql")
+    if name not in scope.subjects:
+        expected = near(name, scope.subjects) or "the name of a definition of this file"
+        raise called.wrong(expected, f"the unknown definition {quoted(name)}")
+    _check_kind(called, name, scope)
+    scope.calls.append((scope.name, called))
+    return PqlLeaf(name, path_of(item))
+
+
+def _check_kind(called: Item, name: str, scope: Scope) -> None:
+    """A definition of the subject's own kind, or of a user's account; of members their own."""
+    kind = scope.subjects[name]
+    found = f"{quoted(name)}, a definition for {kind}s"
+    if scope.among_users and kind == "account":
+        raise called.wrong('a definition for users, as this is about one of the "users"', found)
+    if scope.subject == "account" and kind == "user":
+        users = f"users = {{ pql = {quoted(name)} }}"
+        raise called.wrong(f"a definition for accounts, or a count of its users: {users}", found)
+
+
+def calls_of(stated: Iterable[tuple[str, Item]]) -> Calls:
+    """Which definitions each definition names, and where."""
+    calls: Calls = {}
+    for caller, item in stated:
+        calls.setdefault(caller, {}).setdefault(item.value, item)
+    return calls
+
+
+def check_circles(calls: Calls) -> None:
+    """Note every circle once, at the first of its definitions."""
+    left = {caller: dict(called) for caller, called in calls.items()}
+    while circle := _circle(left):
+        first, second = circle[:2]
+        left[first].pop(second).wrong(
+            "a definition that does not depend on this one",
+            f"a circle: {' names '.join(map(quoted, circle))}",
+        )
+
+
+def _circle(calls: Mapping[str, Iterable[str]]) -> list[str]:
+    """Names each of which names the next one, the last being the first again."""
+    try:
+        TopologicalSorter(calls).prepare()
+    except CycleError as error:
+        names = error.args[1][:0:-1]
+        order = list(calls)
+        start = min(range(len(names)), key=lambda at: order.index(names[at]))
+        return [*names[start:], *names[: start + 1]]
+    return []
+
+
+def callees_first(calls: Mapping[str, Iterable[str]], names: Iterable[str]) -> Iterable[str]:
+    """Names in an order in which each comes after those that it depends on."""
+    return TopologicalSorter({name: calls.get(name, ()) for name in names}).static_order()

@@ -1,0 +1,93 @@
+"""Windows: how long a leaf looks back, and from where."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..language.definition import Metric, Window
+from ..language.quantities import MINUTE, UNITS
+from .items import (
+    Fields,
+    Item,
+    Reader,
+    duration,
+    keep,
+    near,
+    offset,
+    quoted,
+    text,
+)
+from .scope import Scope
+
+CALENDAR = ("@day", "@hour")
+ANCHORS = ("signup", "trial", "first:EVENT", "trait:NAME")
+WINDOW: dict[str, Reader] = {"within": duration, "of": keep, "from": offset}
+
+_UNREAD = "signup"  # stands for an anchor that could not be read
+
+
+def anchor(item: Item, scope: Scope) -> str:
+    """What a window begins with: a word, or one of the sorts that have a name behind a colon."""
+    word = text(item)
+    sort, colon, name = word.partition(":")
+    reader = _SORTS.get(sort + colon)
+    if reader is None:
+        raise item.wrong(near(word, ANCHORS), f"the unknown anchor {quoted(word)}")
+    reader(item, name, scope)
+    return word
+
+
+def _trial(item: Item, _name: str, scope: Scope) -> None:
+    if "trial" not in scope.settings:
+        raise item.wrong('a trial event: set "trial" in [project]')
+
+
+def _first(item: Item, name: str, _scope: Scope) -> None:
+    if not name.strip():
+        raise item.wrong('the name of an event after "first:"')
+
+
+def _trait(item: Item, name: str, scope: Scope) -> None:
+    if not name.strip():
+        raise item.wrong('the name of a trait after "trait:"')
+    scope.trait(item, name)
+
+
+_SORTS: dict[str, Callable[[Item, str, Scope], None]] = {
+    "signup": lambda _item, _name, _scope: None,
+    "trial": _trial,
+    "first:": _first,
+    "trait:": _trait,
+}
+
+
+def inherited(fields: Fields, scope: Scope) -> Window:
+    """The window that a definition states for its leaves, taken out of its fields."""
+    fields.refine("of", lambda of: anchor(of, scope))
+    unread = _UNREAD if "of" in fields.failed else None
+    return Window(fields.values.pop("within", None), fields.values.pop("of", unread))
+
+
+def window(item: Item, fields: Fields, scope: Scope) -> Window:
+    """The window of a leaf: its own, or that of the definition where it states none."""
+    start, own = fields.get("from"), {"within", "of"} & item.value.keys()
+    found = inherited(fields, scope) if own else scope.window
+    if start is not None and found.of is None:
+        item.child("from").wrong_key(
+            'also "of": what it is that long before or after', '"from" without "of"'
+        )
+    return found if start is None else Window(found.within, found.of, start)
+
+
+def check_calendar(item: Item, drawn: Metric, window: Window) -> None:
+    """Days and hours of the calendar are counted in rolling windows of whole ones only."""
+    unit = drawn.value
+    if drawn.measure != "distinct" or unit not in CALENDAR:
+        return
+    if window.of is not None or window.within is None or not window.within % UNITS[unit]:
+        return
+    stated = next(key for key in ("within", "distinct", "metric") if key in item.value)
+    item.child(stated).wrong(
+        f"a rolling window of whole {unit[1:]}s, as {quoted(unit)} needs",
+        f"a window of {window.within // MINUTE} minutes",
+    )

@@ -1,0 +1,88 @@
+"""What became of the events that came in with a key, by month."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from .model import JSON, Report, iso
+from .ports import Usage
+
+NO_KEY = ""
+"""What stands for the key of a batch that nobody sent."""
+
+DROPPED = "dropped"
+"""The outcome of events that never came in: their client dropped them, and said so."""
+
+
+@dataclass(slots=True)
+class Balance:
+    """Events that came in: received is stored + duplicates + rejected + suppressed.
+
+    ``dropped`` are those that did not, as far as their clients said so.
+    """
+
+    stored: int = 0
+    duplicates: int = 0
+    suppressed: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    dropped: Counter[str] = field(default_factory=Counter)
+
+    def add(self, usage: Usage) -> None:
+        """Count events of an outcome."""
+        outcome, _, code = usage.outcome.partition(":")
+        match outcome:
+            case "stored":
+                self.stored += usage.number
+            case "duplicate":
+                self.duplicates += usage.number
+            case "suppressed":
+                self.suppressed += usage.number
+            case "dropped":
+                self.dropped[code] += usage.number
+            case _:
+                self.rejected[code] += usage.number
+
+    @property
+    def received(self) -> int:
+        """How many came in."""
+        return self.stored + self.duplicates + self.suppressed + self.rejected.total()
+
+    def answer(self) -> dict[str, JSON]:
+        """All of it, as it is shown."""
+        return {
+            "received": self.received,
+            "stored": self.stored,
+            "duplicates": self.duplicates,
+            "rejected": {code: number for code, number in sorted(self.rejected.items()) if number},
+            "suppressed": self.suppressed,
+            "dropped_by_clients": dict(sorted(self.dropped.items())),
+        }
+
+
+def dropped(key: str | None, report: Report, now: int) -> list[Usage]:
+    """What is to be counted of a report."""
+    sender = key or NO_KEY, month_of(now)
+    return [Usage(*sender, f"{DROPPED}:{why}", number) for why, number in report.dropped.items()]
+
+
+def balance_of(usages: Iterable[Usage]) -> Balance:
+    """What all of it comes to."""
+    balance = Balance()
+    for usage in usages:
+        balance.add(usage)
+    return balance
+
+
+def balances(usages: Iterable[Usage]) -> dict[tuple[str, str], Balance]:
+    """What it comes to by month and key."""
+    found: defaultdict[tuple[str, str], Balance] = defaultdict(Balance)
+    for usage in usages:
+        found[usage.month, usage.key].add(usage)
+    return found
+
+
+def month_of(time: int) -> str:
+    """The month of an instant, in UTC: ``2026-11``."""
+    return iso(time)[:7]

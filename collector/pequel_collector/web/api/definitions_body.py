@@ -1,0 +1,26 @@
+"""A body that is the text of a definitions file."""
+
+from __future__ import annotations
+
+from flask import Request
+
+from ...app.bootstrap import BODY
+from ...config import Settings
+from ...errors import BadRequest, DefinitionError, Problem
+from ...wire import body
+
+NOT_UTF8 = "bad_json"
+"""The code of a body that is no UTF-8: where it is read, it is meant to be JSON."""
+
+
+def definitions_in(request: Request, settings: Settings) -> str:
+    """The text of a body, plain or gzip. Raises DefinitionError where it is no UTF-8."""
+    sent = request.stream.read(settings.max_body + 1)
+    encoding = request.headers.get("Content-Encoding", "")
+    try:
+        return body.read(sent, encoding, settings).decode()
+    except BadRequest as error:
+        if error.code != NOT_UTF8:
+            raise
+        found = f"a mistake: {error.message}"
+        raise DefinitionError([Problem("valid TOML", found, "toml", BODY, 1, 1)]) from None

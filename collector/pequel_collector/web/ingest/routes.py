@@ -1,0 +1,46 @@
+"""The doors by which events come in: their paths, and which requests are for one of them.
+
+Segment and Customer.io use those of ``/v1``, RudderStack these and ``/beacon`` and ``/pixel``,
+Jitsu ``/api/s``, June ``/sdk``.
+"""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from flask import Request
+from werkzeug.exceptions import NotFound
+
+from ...wire.event import EventType
+
+TYPES: tuple[EventType, ...] = get_args(EventType)
+
+BATCHES = (
+    "/v1/batch",
+    "/v1/import",
+    "/v1/b",
+    "/sdk/batch",
+    "/beacon/v1/batch",
+    "/api/s/batch",
+    "/api/s/s2s/batch",
+)
+SINGLES: dict[str, EventType] = {
+    **{f"{prefix}/{t}": t for prefix in ("/v1", "/sdk", "/api/s", "/api/s/s2s") for t in TYPES},
+    **{f"/v1/{t[0]}": t for t in TYPES},
+}
+"""Long names, and the letters of the browser's library: ``s`` is screen."""
+
+METRICS = "/v1/m"
+PIXEL = "/pixel/v1/<type_>"
+SETTINGS = "/v1/projects/<key>/settings"
+SOURCE_CONFIG = "/sourceConfig"
+
+_PATHS = {*BATCHES, *SINGLES, METRICS, SOURCE_CONFIG}
+_ROOTS = ("/sdk/", "/beacon/", "/pixel/", "/api/s/", "/v1/projects/")
+
+
+def is_for_one(request: Request) -> bool:
+    """Whether a request is for a door, or looks for one where there is none."""
+    path = request.path
+    is_lost = request.method == "POST" and isinstance(request.routing_exception, NotFound)
+    return is_lost or path.startswith(_ROOTS) or path.rstrip("/") in _PATHS
