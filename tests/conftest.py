@@ -17,7 +17,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 RUN_LAST = ("postgres", "slow", "e2e", "data")  # whatever bears none of these marks runs first
 MARKED_BY_FIXTURE = {"postgres_server": "postgres", "shared_data": "data"}
 
-# A slow machine is no bug; continuous integration keeps Hypothesis's own profile for it.
+# A slow evaluator is no bug; continuous integration keeps Hypothesis's own profile for it.
 settings.register_profile("local", deadline=None)
 if not os.environ.get("CI"):
     settings.load_profile("local")

@@ -298,7 +298,7 @@ class TestMoments:
 
 
 class TestWindows:
-    """Rolling (tau - W, tau]; anchored [anchor + from, anchor + W)."""
+    """RollingWindow (tau - W, tau]; anchored [anchor + from, anchor + W)."""
 
     @pytest.mark.parametrize(("gap", "when"), [(DAY - 1, DAY - 1), (DAY, None), (DAY + 1, None)])
     def test_a_rolling_window_is_open_at_its_old_end(self, gap: int, when: int | None) -> None:

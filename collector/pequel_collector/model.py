@@ -121,7 +121,7 @@ class Report(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Rejection:
+class RejectedEvent:
     """One refused message of a batch: where it stood, why, and what it was.
 
     ``payload`` is the text of the event as it came, without its write key. ``around`` is what it

@@ -20,7 +20,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from .model import JSON, Key, Lead, Rejection, Stored
+from .model import JSON, Key, Lead, RejectedEvent, Stored
 
 
 class Trait(NamedTuple):
@@ -92,26 +92,26 @@ class Change(NamedTuple):
     actor: str | None = None
 
 
-class Refused(NamedTuple):
+class StoredRejectedEvent(NamedTuple):
     """A refused message, kept as it came."""
 
     id: str
     received_at: int
     key: str | None
-    rejection: Rejection
+    rejection: RejectedEvent
 
 
-class RefusedFilter(NamedTuple):
+class RejectedFilter(NamedTuple):
     """Which refused messages to list. None means any."""
 
     code: str | None = None
     key: str | None = None
 
 
-ANY_REFUSED = RefusedFilter()
+ANY_REJECTED = RejectedFilter()
 
 
-class RefusedCursor(NamedTuple):
+class RejectedCursor(NamedTuple):
     """The last refused message of a page."""
 
     received_at: int
@@ -162,7 +162,7 @@ class LeadCursor(NamedTuple):
     id: str
 
 
-class Reading(Protocol):
+class ReadTransaction(Protocol):
     """A consistent view of the store; what was committed before it began is in it."""
 
     # -- messages --------------------------------------------------------------------------
@@ -225,7 +225,7 @@ class Reading(Protocol):
     def histories(self, subjects: Collection[str]) -> dict[str, bytes]:
         """The open page of each subject that has one, as it was written last."""
 
-    def lagging(self, subjects: Collection[str]) -> set[str]:
+    def stale(self, subjects: Collection[str]) -> set[str]:
         """The subjects whose open page lags: their messages later than it are to be folded yet."""
 
     def page(self, subject: str, number: int) -> bytes:
@@ -268,27 +268,27 @@ class Reading(Protocol):
         """Every key, revoked ones too, oldest first."""
 
     def refused(
-        self, limit: int, wanted: RefusedFilter = ANY_REFUSED, after: RefusedCursor | None = None
-    ) -> list[Refused]:
+        self, limit: int, wanted: RejectedFilter = ANY_REJECTED, after: RejectedCursor | None = None
+    ) -> list[StoredRejectedEvent]:
         """What was refused, latest first; ``after`` continues behind a cursor."""
 
     def usage(self) -> list[Usage]:
         """What became of the events that came in, by key, month and outcome."""
 
-    def note(self, name: str) -> str | None:
+    def meta(self, name: str) -> str | None:
         """A remembered text, such as which catalogue the leads follow; None if there is none."""
 
     def totals(self) -> dict[str, int]:
         """Number of stored messages, leads and refused messages, and every tally."""
 
 
-class Writing(Reading, Protocol):
+class WriteTransaction(ReadTransaction, Protocol):
     """One write transaction. Writers come one at a time; it sees its own writes."""
 
     def try_out(self) -> None:
         """Write something that changes nothing. Raises Unavailable where that cannot be."""
 
-    def take_turn(self, token: int) -> int:
+    def swap_writer_token(self, token: int) -> int:
         """Leave a token for whoever changes histories next; the one that was left before.
 
         A transaction that is undone leaves none: so who finds its own token was the last.
@@ -321,7 +321,7 @@ class Writing(Reading, Protocol):
     def save_histories(self, pages: Mapping[str, bytes]) -> None:
         """Write the open page of each subject, which lags no longer."""
 
-    def leave_behind(self, subjects: Collection[str]) -> None:
+    def mark_stale(self, subjects: Collection[str]) -> None:
         """Say that the open pages of these subjects lag."""
 
     def seal(self, subject: str, number: int, page: bytes, cells: Sequence[Cell]) -> None:
@@ -345,7 +345,7 @@ class Writing(Reading, Protocol):
     def add_version(self, version: Version) -> None:
         """Record a definition version."""
 
-    def set_note(self, name: str, text: str) -> None:
+    def set_meta(self, name: str, text: str) -> None:
         """Remember a text under a name."""
 
     def add_key(self, key: Key) -> None:
@@ -354,16 +354,16 @@ class Writing(Reading, Protocol):
     def revoke_key(self, key_id: str, at: int) -> bool:
         """Revoke a key; whether there was one to revoke."""
 
-    def refuse(self, refused: Sequence[Refused]) -> None:
+    def refuse(self, refused: Sequence[StoredRejectedEvent]) -> None:
         """Keep refused messages."""
 
-    def forget_refused(self, ids: Collection[str]) -> set[str]:
+    def forget_rejected(self, ids: Collection[str]) -> set[str]:
         """Let go of refused messages, which were taken in after all; those that there were."""
 
     def add_usage(self, usages: Sequence[Usage]) -> None:
         """Add to what became of events."""
 
-    def hear(self, key: str, client: str, number: int) -> bool:
+    def record_client_report(self, key: str, client: str, number: int) -> bool:
         """Note that a client of this key sent its report of this number; whether it is news.
 
         It is not where one of this number or a higher one was noted before.
@@ -378,10 +378,10 @@ class Store(Protocol):
     def free(self) -> int | None:
         """How many bytes are free where it is stored; None where that is not known."""
 
-    def reading(self) -> AbstractContextManager[Reading]:
+    def reading(self) -> AbstractContextManager[ReadTransaction]:
         """A consistent view, for as long as the context lasts."""
 
-    def writing(self) -> AbstractContextManager[Writing]:
+    def writing(self) -> AbstractContextManager[WriteTransaction]:
         """A write transaction: committed and on disk when the context ends well, else undone.
 
         Raises Unavailable when the database cannot take writes.

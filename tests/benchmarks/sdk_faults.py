@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 
 from peers import environment
-from peers.faults import TABLES, Fault, Table
+from peers.faults import TABLES, EventError, Table
 from peers.sdks import SDKS, version_of
 
 PAGE = environment.REPOSITORY / "docs" / "sdk" / "comparison.md"
@@ -61,7 +61,7 @@ def rendered(table: Table, names: list[str]) -> str:
     return f"## {table.heading}\n\n{table.note}\n\n{rows}\n"
 
 
-def observed(fault: Fault, names: list[str]) -> list[str]:
+def observed(fault: EventError, names: list[str]) -> list[str]:
     """What became of each SDK."""
     print(fault.title, file=sys.stderr)
     with ThreadPoolExecutor(AT_ONCE) as pool:

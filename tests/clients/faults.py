@@ -20,17 +20,17 @@ _OF_ONE_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length"
 
 
 @dataclass(frozen=True)
-class Fault:
+class EventError:
     """What becomes of a request: it is answered so, or its connection ends without an answer."""
 
     status: int | None = None
     arrives: bool = False
 
 
-TOO_MANY = Fault(429)
-UNAVAILABLE = Fault(503)
-DROPPED = Fault()
-UNHEARD = Fault(arrives=True)
+TOO_MANY = EventError(429)
+UNAVAILABLE = EventError(503)
+DROPPED = EventError()
+UNHEARD = EventError(arrives=True)
 """The collector has it, and answers, but the client never hears of that."""
 
 
@@ -52,7 +52,7 @@ class Proxy(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, target: str, faults: Iterable[Fault]) -> None:
+    def __init__(self, target: str, faults: Iterable[EventError]) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.target = urlsplit(target).netloc
         self.faults = deque(faults)
@@ -70,7 +70,7 @@ class Proxy(ThreadingHTTPServer):
 
 
 @contextmanager
-def proxy(target: str, faults: Iterable[Fault] = ()) -> Iterator[Proxy]:
+def proxy(target: str, faults: Iterable[EventError] = ()) -> Iterator[Proxy]:
     """Run a proxy before the collector at this address."""
     with Proxy(target, faults) as server:
         thread = Thread(target=server.serve_forever, args=[0.05], daemon=True)
@@ -114,7 +114,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._end(body)
         self._remember(sent, came, answer.status, answer.getheader("Retry-After"))
 
-    def _spoil(self, fault: Fault) -> None:
+    def _spoil(self, fault: EventError) -> None:
         came, sent = time.monotonic(), self._body()
         if fault.arrives:
             self._answer_of_collector(sent)

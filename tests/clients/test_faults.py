@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from clients.faults import DROPPED, TOO_MANY, UNAVAILABLE, UNHEARD, Fault, proxy
+from clients.faults import DROPPED, TOO_MANY, UNAVAILABLE, UNHEARD, EventError, proxy
 from clients.story import many
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ NUMBER = 40
     ],
 )
 def test_what_a_server_sends_again_is_stored_once(
-    library: str, faults: list[Fault], collector: Api, run: Run
+    library: str, faults: list[EventError], collector: Api, run: Run
 ) -> None:
     with proxy(collector.url, faults) as way:
         run(library, way.url, many(NUMBER))

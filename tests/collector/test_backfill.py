@@ -16,7 +16,7 @@ from oracle.toml import to_toml
 from pequel_collector.app.bootstrap import Collector, assemble, open_collector
 from pequel_collector.config import Settings
 from pequel_collector.marking import backfill
-from pequel_collector.marking.active import Replay, in_force, replay_of
+from pequel_collector.marking.active import BackfillProgress, active_definitions, backfill_progress
 from pequel_collector.model import id_of, kind_of
 from pequel_collector.ports import LeadFilter
 from support.streams import NOW, answers, marks, messages_of, plain_event
@@ -38,7 +38,7 @@ def crowd(number: int) -> list[Plain]:
     return [event for n in range(number) for event in used(f"u{n:03}", 1 + n % 2)]
 
 
-def replay_to_end(collector: Collector) -> list[Replay]:
+def replay_to_end(collector: Collector) -> list[BackfillProgress]:
     """Every step of a replay."""
     steps = []
     while (replay := collector.replay_some()) and not replay.is_over:
@@ -82,11 +82,11 @@ class TestSteps:
             raise RuntimeError("the power is gone")
 
         with monkeypatch.context() as patched:
-            patched.setattr(backfill, "set_replay", broken)
+            patched.setattr(backfill, "set_backfill_progress", broken)
             with pytest.raises(RuntimeError):
                 collector.replay_some()
         with collector.store.reading() as view:
-            assert replay_of(view) == first
+            assert backfill_progress(view) == first
         next_one = collector_at(collector.store.url)
         assert replay_to_end(next_one)[0].done > first.done
         assert len(marks(collector)) == 120
@@ -183,7 +183,7 @@ class TestMeanwhile:
     def test_whoever_waits_for_it_has_it_done(self, collector: Collector) -> None:
         """What a command needs that answers once: history is replayed before it begins."""
         collector.put_definitions(KEENER)
-        told: list[Replay] = []
+        told: list[BackfillProgress] = []
         settings = Settings(database=collector.store.url)
         open_collector(settings, collector.catalogue, lambda: NOW, told.append).close()
         assert collector.queries.definitions()["backfill"]["state"] == "done"
@@ -215,7 +215,7 @@ class Stage:
         """Nothing is remembered but what is stored."""
         old = self.collector
         with old.store.reading() as view:
-            found = in_force(view)
+            found = active_definitions(view)
         assert found
         assert found.text == old.catalogue.text
         self.collector = assemble(old.settings, old.store, old.catalogue, self.clock)
@@ -228,17 +228,17 @@ class Stage:
 
     def activated(self) -> dict[str, int]:
         """Since when each definition counts that looks forward only."""
-        return dict(self.collector.ingest.machines.activated)
+        return dict(self.collector.ingest.evaluators.activated)
 
     def marks(self) -> dict[tuple[str, str, str], list[int]]:
         """What the versions in force give, since they are."""
-        machines, since = self.collector.ingest.machines, self.activated()
+        evaluators, since = self.collector.ingest.evaluators, self.activated()
         with self.collector.store.reading() as view:
             leads = [lead for lead, _ in view.leads(LeadFilter(), 10_000)]
         found: dict[tuple[str, str, str], list[int]] = {}
         for lead in sorted(leads, key=lambda lead: lead.cycle):
             counts = lead.qualified_at >= since.get(lead.definition, lead.qualified_at)
-            if counts and machines.versions.get(lead.definition) == lead.version:
+            if counts and evaluators.versions.get(lead.definition) == lead.version:
                 key = lead.definition, str(kind_of(lead.subject)), id_of(lead.subject)
                 found.setdefault(key, []).append(lead.qualified_at)
         return found

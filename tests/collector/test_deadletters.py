@@ -1,4 +1,4 @@
-"""Refused events that are taken in after all: once, at their own time, and the counts follow."""
+"""Rejected events that are taken in after all: once, at their own time, and the counts follow."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 from pequel_collector.app.bootstrap import Collector, open_collector
 from pequel_collector.config import Settings
 from pequel_collector.ingest.event_log import Import, Line
-from pequel_collector.ingest.replay_rejected import DeadLetters, Summary
-from pequel_collector.ports import RefusedFilter
+from pequel_collector.ingest.replay_rejected import ReplayRejected, Summary
+from pequel_collector.ports import RejectedFilter
 from pequel_collector.rules.parser.catalogue import read_catalogue
 from pequel_collector.web.app import create_app
 
@@ -65,12 +65,12 @@ def send(collector: Collector, *events: Any, path: str = "/v1/batch", **around: 
 
 
 def take_in(collector: Collector, settings: Settings = LARGE, **wanted: str) -> Summary:
-    letters = DeadLetters(collector.store, collector.ingest, settings)
-    return letters.take_in(RefusedFilter(**wanted))
+    letters = ReplayRejected(collector.store, collector.ingest, settings)
+    return letters.take_in(RejectedFilter(**wanted))
 
 
 def rejected(collector: Collector, **wanted: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = collector.queries.rejected(RefusedFilter(**wanted), 100)["data"]
+    found: list[dict[str, Any]] = collector.queries.rejected(RejectedFilter(**wanted), 100)["data"]
     return found
 
 
@@ -182,7 +182,7 @@ class TestManyOfThem:
         send(collector, *(event(f"m{n}", "x" * 400) for n in range(7)))
         seen, cursor = [], None
         while True:
-            page = collector.queries.rejected(RefusedFilter(), 3, cursor)
+            page = collector.queries.rejected(RejectedFilter(), 3, cursor)
             seen += [each["messageId"] for each in page["data"]]
             cursor = page["next_cursor"]
             if cursor is None:

@@ -15,7 +15,7 @@ import pytest
 from oracle import qualifications
 from pequel_collector.app.bootstrap import open_collector
 from pequel_collector.config import Settings
-from pequel_collector.ports import Store, Writing
+from pequel_collector.ports import Store, WriteTransaction
 from pequel_collector.rules.parser.catalogue import read_catalogue
 from support.streams import NOW, collector_of, marks, messages_of, plain_event
 
@@ -24,10 +24,10 @@ DAY = 86_400_000
 Plain = dict[str, Any]
 
 FINGERPRINT = """
-from pequel_collector.rules.machine import Machine
-from pequel_collector.rules.reader import read_catalogue
+from pequel_collector.rules.engine.evaluator import Evaluator
+from pequel_collector.rules.parser.catalogue import read_catalogue
 text = '[project]\\ninternal = { email_domain = ["a.example", "b.example", "c.example"] }\\n'
-print(Machine("user", read_catalogue(text)).version)
+print(Evaluator("user", read_catalogue(text)).version)
 """
 
 
@@ -117,7 +117,7 @@ class _Failing:
         self._store = store
 
     @contextlib.contextmanager
-    def writing(self) -> Iterator[Writing]:
+    def writing(self) -> Iterator[WriteTransaction]:
         with self._store.writing() as tx:
             yield tx
             raise OSError("no space left on the disk")

@@ -24,7 +24,7 @@ from pequel_collector.ingest.event_log import (
     Log,
     event_of,
 )
-from pequel_collector.model import Lead, Message, Rejection
+from pequel_collector.model import Lead, Message, RejectedEvent
 from pequel_collector.ports import Store
 from pequel_collector.rules.language.definition import Catalogue
 from pequel_collector.store import open_store
@@ -67,9 +67,11 @@ def read(value: Any) -> dict[str, Any]:
 class Recorder:
     """Takes everything, and remembers it batch by batch."""
 
-    batches: list[tuple[list[Message], list[Rejection]]] = field(default_factory=list)
+    batches: list[tuple[list[Message], list[RejectedEvent]]] = field(default_factory=list)
 
-    def accept(self, messages: Sequence[Message], rejected: Sequence[Rejection], key: str) -> Taken:
+    def accept(
+        self, messages: Sequence[Message], rejected: Sequence[RejectedEvent], key: str
+    ) -> Taken:
         self.batches.append((list(messages), list(rejected)))
         return Taken(len(messages))
 
@@ -78,7 +80,7 @@ class Recorder:
         return [message for messages, _ in self.batches for message in messages]
 
     @property
-    def rejected(self) -> list[Rejection]:
+    def rejected(self) -> list[RejectedEvent]:
         return [rejection for _, rejected in self.batches for rejection in rejected]
 
 

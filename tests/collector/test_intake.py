@@ -13,9 +13,9 @@ from pequel_collector.app.bootstrap import Collector, open_collector
 from pequel_collector.config import Settings
 from pequel_collector.errors import TooLarge, Unavailable
 from pequel_collector.ingest import group_commit
-from pequel_collector.ingest.group_commit import Intake
+from pequel_collector.ingest.group_commit import GroupCommit
 from pequel_collector.ingest.receipts import Batch, Receipt
-from pequel_collector.model import Message, Rejection
+from pequel_collector.model import Message, RejectedEvent
 from pequel_collector.rules.parser.catalogue import read_catalogue
 from support.streams import NOW, messages_of, plain_event
 
@@ -59,12 +59,12 @@ def gate() -> Gate:
 
 
 @pytest.fixture
-def queue(gate: Gate) -> Intake:
-    return Intake(gate, Settings(max_waiting=20), Watch())
+def queue(gate: Gate) -> GroupCommit:
+    return GroupCommit(gate, Settings(max_waiting=20), Watch())
 
 
 @pytest.fixture
-def start(queue: Intake) -> Iterator[Started]:
+def start(queue: GroupCommit) -> Iterator[Started]:
     """Sends batches of messages with these ids, each in a thread of its own, in order."""
     with ThreadPoolExecutor(32) as pool:
 
@@ -83,7 +83,7 @@ def messages(*mids: str) -> list[Message]:
 
 
 class TestWhoComesAlone:
-    def test_commits_at_once(self, gate: Gate, queue: Intake) -> None:
+    def test_commits_at_once(self, gate: Gate, queue: GroupCommit) -> None:
         gate.open.set()
         assert queue.accept(messages("a", "b")).accepted == 2
         assert queue.accept(messages("c")).accepted == 1
@@ -91,7 +91,7 @@ class TestWhoComesAlone:
         assert queue.events == 0
         assert queue.waited() == 0
 
-    def test_is_told_what_was_wrong(self, gate: Gate, queue: Intake) -> None:
+    def test_is_told_what_was_wrong(self, gate: Gate, queue: GroupCommit) -> None:
         gate.open.set()
         gate.fails["a"] = KeyError("a mistake here")
         with pytest.raises(KeyError):
@@ -101,7 +101,7 @@ class TestWhoComesAlone:
 
 class TestWhoCome:
     def test_while_one_commits_are_committed_together(
-        self, gate: Gate, queue: Intake, start: Started
+        self, gate: Gate, queue: GroupCommit, start: Started
     ) -> None:
         first = start("a")
         assert gate.entered.wait(10)
@@ -121,7 +121,9 @@ class TestWhoCome:
         gate.open.set()
         assert (first.result(10).accepted, waiting.result(10).accepted) == (1, 19)
 
-    def test_with_more_than_may_wait_get_through_alone(self, gate: Gate, queue: Intake) -> None:
+    def test_with_more_than_may_wait_get_through_alone(
+        self, gate: Gate, queue: GroupCommit
+    ) -> None:
         gate.open.set()
         assert queue.accept(messages(*(f"a{n}" for n in range(50)))).accepted == 50
 
@@ -170,7 +172,7 @@ class TestWhoCome:
         assert other.result(10).accepted == 1
 
     def test_give_up_after_a_while_and_are_not_stored_then(
-        self, gate: Gate, queue: Intake, start: Started, monkeypatch: pytest.MonkeyPatch
+        self, gate: Gate, queue: GroupCommit, start: Started, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(group_commit, "PATIENCE", 0.01)
         first = start("a")
@@ -183,7 +185,7 @@ class TestWhoCome:
         assert queue.events == 0
 
     def test_when_there_is_trouble_are_turned_away(self, gate: Gate) -> None:
-        queue = Intake(gate, Settings(), Watch("the disk is full"))
+        queue = GroupCommit(gate, Settings(), Watch("the disk is full"))
         with pytest.raises(Unavailable, match="the disk is full"):
             queue.accept(messages("a"))
         assert gate.commits == []
@@ -204,7 +206,7 @@ class TestOnARealStore:
     def test_each_is_stored_once_and_each_lead_is_told_to_one(self, collector: Collector) -> None:
         def send(number: int) -> Any:
             event = plain_event(f"u{number % 10}", "used", f"m{number}", NOW - number)
-            refused = [Rejection(0, "bad_value", "no")] if number % 4 == 0 else []
+            refused = [RejectedEvent(0, "bad_value", "no")] if number % 4 == 0 else []
             return collector.intake.accept(messages_of([event]), refused, "k1")
 
         with ThreadPoolExecutor(16) as pool:

@@ -52,9 +52,9 @@ def used(collector: Collector, number: int, user: str = "ada", **fields: Any) ->
     collector.ingest.accept(messages_of([event]))
 
 
-def lagging(collector: Collector) -> set[str]:
+def stale(collector: Collector) -> set[str]:
     with collector.store.reading() as view:
-        return view.lagging([ADA, user_key("bob"), user_key("eve")])
+        return view.stale([ADA, user_key("bob"), user_key("eve")])
 
 
 def differences(collector: Collector) -> list[Difference]:
@@ -73,12 +73,12 @@ class TestAHistoryThatGoesOn:
     def test_is_written_once_it_is_used_again_and_lags_from_then_on(self, start: Open) -> None:
         collector = start()
         used(collector, 1)
-        assert lagging(collector) == set()
+        assert stale(collector) == set()
         with collector.store.reading() as view:
             written = view.histories([ADA])
         used(collector, 2)
         used(collector, 3)
-        assert lagging(collector) == {ADA}
+        assert stale(collector) == {ADA}
         with collector.store.reading() as view:
             assert view.histories([ADA]) == written
         assert marks(collector) == {("three", "user", "ada"): [NOW - 97 * HOUR]}
@@ -87,7 +87,7 @@ class TestAHistoryThatGoesOn:
         collector = start()
         for number in (1, 2):
             used(collector, number)
-        assert lagging(collector) == {ADA}
+        assert stale(collector) == {ADA}
         assert observed(collector) == 2
         assert observed(start()) == 2
 
@@ -105,22 +105,22 @@ class TestAHistoryThatGoesOn:
         collector = start()
         for number in range(1, 4):
             used(collector, number)
-        assert lagging(collector) == {ADA}
+        assert stale(collector) == {ADA}
         used(collector, 4)
-        assert lagging(collector) == set()
+        assert stale(collector) == set()
         for number in range(5, 11):
             used(collector, number)
         assert differences(collector) == []
 
     def test_is_written_when_there_is_no_room_for_it(self, start: Open) -> None:
         collector = start()
-        collector.ingest.machines.kept._room = 2
+        collector.ingest.evaluators.cache._room = 2
         for number in (1, 2):
             used(collector, number)
-        assert lagging(collector) == {ADA}
+        assert stale(collector) == {ADA}
         for user in ("bob", "eve"):
             used(collector, 3, user)
-        assert lagging(collector) == set()
+        assert stale(collector) == set()
         used(collector, 4)
         assert observed(collector) == 3
 
@@ -128,7 +128,7 @@ class TestAHistoryThatGoesOn:
         collector = start(BOUGHT)
         for number in (1, 2, 3):
             used(collector, number)
-        assert lagging(collector) == set()
+        assert stale(collector) == set()
 
 
 class TestAfterACrash:
@@ -170,7 +170,7 @@ class TestAfterACrash:
             used(stopped, number)
         stopped.close()
         collector = start()
-        assert lagging(collector) == set()
+        assert stale(collector) == set()
         assert observed(collector) == 2
 
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from pequel_collector.app.bootstrap import open_collector
 from pequel_collector.config import Settings
 from pequel_collector.ingest.receipts import Batch, Outcome
-from pequel_collector.model import Lead, Message, Rejection, Stored
-from pequel_collector.ports import Refused, Usage
+from pequel_collector.model import Lead, Message, RejectedEvent, Stored
+from pequel_collector.ports import StoredRejectedEvent, Usage
 from pequel_collector.rules.parser.catalogue import read_catalogue
 from pequel_collector.usage import balance_of, month_of
 from support.streams import NOW, messages_of, plain_event
@@ -60,7 +60,7 @@ class TestALead:
 class TestCounts:
     def test_are_by_key_month_and_outcome(self) -> None:
         new, known = message("a"), message("b")
-        refused = [Rejection(1, "bad_value", "no"), Rejection(2, "bad_value", "no")]
+        refused = [RejectedEvent(1, "bad_value", "no"), RejectedEvent(2, "bad_value", "no")]
         batches = [Batch([new, known], refused, "k1"), Batch([known])]
         usage = Outcome(batches, stored(new), ()).usage(FEBRUARY)
         assert sorted(usage) == [
@@ -73,7 +73,8 @@ class TestCounts:
     def test_move_from_refused_to_stored_in_the_month_in_which_it_came(self) -> None:
         one, other = message("a"), message("b")
         refused = [
-            Refused(id_, JANUARY, "k1", Rejection(0, "too_large", "no")) for id_ in ("r1", "r2")
+            StoredRejectedEvent(id_, JANUARY, "k1", RejectedEvent(0, "too_large", "no"))
+            for id_ in ("r1", "r2")
         ]
         outcome = Outcome([Batch([one, other], again=refused)], stored(one, other), ())
         assert sorted(outcome.usage(FEBRUARY, {"r1"})) == [
@@ -106,7 +107,7 @@ class TestTheLaw:
         batches = [
             Batch(
                 [message(f"m{n}", f"u{n % 2}") for n in numbers],
-                [Rejection(0, "bad_value", "no")] * refused,
+                [RejectedEvent(0, "bad_value", "no")] * refused,
                 key,
             )
             for numbers, refused, key in sent

@@ -14,7 +14,7 @@ from pequel_collector.app.bootstrap import Collector, open_collector
 from pequel_collector.app.jobs import Housekeeper
 from pequel_collector.config import Settings
 from pequel_collector.errors import PequelError, Unavailable
-from pequel_collector.marking.active import Replay
+from pequel_collector.marking.active import BackfillProgress
 from support.streams import NOW, marks, messages_of, plain_event
 
 DAY = 86_400_000
@@ -32,7 +32,7 @@ class Heard:
     def __init__(self) -> None:
         self.names: list[list[str]] = []
         self.errors: list[str] = []
-        self.replays: list[Replay] = []
+        self.replays: list[BackfillProgress] = []
 
     def told(self, collector: Collector) -> None:
         self.names.append([d.name for d in collector.catalogue.definitions])

@@ -19,7 +19,7 @@ from pequel_collector.audit.verify import Summary, verify
 from pequel_collector.errors import BadRequest, NotFound, Unavailable
 from pequel_collector.marking import history
 from pequel_collector.marking.derive import settle
-from pequel_collector.marking.history import History, StoreShelf
+from pequel_collector.marking.history import History, StoredPages
 from pequel_collector.marking.replay import depth
 from pequel_collector.model import Lead, lead_id
 from pequel_collector.ports import Link, Membership, Trait
@@ -124,8 +124,8 @@ def _in_history(key: str, change: Callable[[History], None]) -> Corrupt:
 
     def corrupt(collector: Collector) -> None:
         with collector.store.writing() as tx:
-            settle(tx, collector.ingest.machines)
-            found = History(StoreShelf(tx, key), "", tx.histories([key])[key])
+            settle(tx, collector.ingest.evaluators)
+            found = History(StoredPages(tx, key), "", tx.histories([key])[key])
             change(found)
             tx.save_histories({key: found.write()})
 

@@ -215,7 +215,7 @@ class TestForward:
         story.at(20)
         story.put(TWICE + FORWARD)
         assert story.leads() == {"u1": (1, 2)}
-        assert story.collector.ingest.machines.versions == {"keen": 1}
+        assert story.collector.ingest.evaluators.versions == {"keen": 1}
         story.used("u3", 21, 22)
         assert story.leads() == {"u1": (1, 2), "u3": (1, 22)}
         [shown] = story.collector.queries.definitions()["data"]
@@ -314,9 +314,9 @@ class TestWhichAreInForce:
     def opened() -> Collector:
         return open_collector(Settings(database="sqlite:///pequel.db"), clock=lambda: NOW)
 
-    def in_force(self) -> tuple[str, str]:
+    def active_definitions(self) -> tuple[str, str]:
         collector = self.opened()
-        found = collector.in_force()
+        found = collector.active_definitions()
         collector.close()
         assert found
         assert collector.catalogue.text == found.text
@@ -329,21 +329,21 @@ class TestWhichAreInForce:
 
     def test_the_file_where_nothing_was_put(self) -> None:
         Path("pequel.toml").write_text(ONCE)
-        assert self.in_force() == (ONCE, "file")
+        assert self.active_definitions() == (ONCE, "file")
 
     def test_what_was_put_as_long_as_the_file_stays_as_it_was(self) -> None:
         Path("pequel.toml").write_text(ONCE)
         self.put(TWICE)
-        assert self.in_force() == (TWICE, "put")
-        assert self.in_force() == (TWICE, "put")
+        assert self.active_definitions() == (TWICE, "put")
+        assert self.active_definitions() == (TWICE, "put")
 
     def test_the_file_once_it_has_changed(self) -> None:
         Path("pequel.toml").write_text(ONCE)
         self.put(TWICE)
         Path("pequel.toml").write_text(THRICE)
-        assert self.in_force() == (THRICE, "file")
+        assert self.active_definitions() == (THRICE, "file")
         Path("pequel.toml").write_text(ONCE)
-        assert self.in_force() == (ONCE, "file")
+        assert self.active_definitions() == (ONCE, "file")
 
     def test_the_file_when_it_is_read_again(self) -> None:
         Path("pequel.toml").write_text(ONCE)
@@ -352,13 +352,13 @@ class TestWhichAreInForce:
         collector.reload_definitions()
         assert collector.catalogue.text == ONCE
         collector.close()
-        assert self.in_force() == (ONCE, "file")
+        assert self.active_definitions() == (ONCE, "file")
 
     def test_what_was_put_where_there_is_no_file(self) -> None:
         self.put(TWICE)
-        assert self.in_force() == (TWICE, "put")
+        assert self.active_definitions() == (TWICE, "put")
         Path("pequel.toml").write_text(ONCE)
-        assert self.in_force() == (ONCE, "file")
+        assert self.active_definitions() == (ONCE, "file")
 
     def test_a_mistake_in_what_is_put_changes_nothing(self) -> None:
         collector = self.opened()
@@ -377,4 +377,4 @@ class TestWhichAreInForce:
         with pytest.raises(NotFound, match="name their file with --config"):
             self.opened()
         Path("pequel.toml").write_text("")
-        assert self.in_force() == ("", "file")
+        assert self.active_definitions() == ("", "file")

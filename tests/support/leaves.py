@@ -1,4 +1,4 @@
-"""One leaf alone: a machine with a single definition, folded over events of one user."""
+"""One leaf alone: an evaluator with a single definition, folded over events of one user."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import msgspec
 
 from pequel_collector.marking.history import History
 from pequel_collector.model import Stored
-from pequel_collector.rules.engine.evaluator import Machine
+from pequel_collector.rules.engine.evaluator import Evaluator
 from pequel_collector.rules.engine.state import Alone, Fact, Memory, Sheet, State
-from pequel_collector.rules.engine.view import FIRST, Sight
+from pequel_collector.rules.engine.view import FIRST, EvalContext
 from pequel_collector.rules.language.definition import leaves_of
 from pequel_collector.rules.parser.catalogue import read_catalogue
 
@@ -24,7 +24,7 @@ Event = tuple[int, str, dict[str, Any]]
 """The time after the start in ms, the name, and the properties."""
 
 
-class Shelf:
+class PageStore:
     """A shelf in memory: pages by number, and each cell with the pages that it was put away at."""
 
     def __init__(self) -> None:
@@ -58,43 +58,43 @@ class OneLeaf:
 
     def __init__(self, when: str, project: str = "") -> None:
         toml = f'[project]\n{project}\n[[pql]]\nname = "one"\nwhen = {when}\n'
-        self.machine = Machine("user", read_catalogue(toml))
-        leaf = next(iter(leaves_of(self.machine.definitions[0].when)))
-        self.leaf = self.machine.leaf(leaf)
+        self.evaluator = Evaluator("user", read_catalogue(toml))
+        leaf = next(iter(leaves_of(self.evaluator.definitions[0].when)))
+        self.leaf = self.evaluator.leaf(leaf)
 
     def facts(self, events: Sequence[Event]) -> list[Fact]:
-        """Events as the machine sees them, in order; one of an instant is the later in the list."""
+        """Events as the evaluator sees them, in order of time, then of the list."""
         plain = [
             plain_event("u1", name, f"m{n:03}", START + time, properties=properties)
             for n, (time, name, properties) in enumerate(events)
         ]
         stored = [Stored(message, None, message.subject) for message in map(message_of, plain)]
-        found = [fact for each in stored if (fact := self.machine.fact(each)) is not None]
+        found = [fact for each in stored if (fact := self.evaluator.fact(each)) is not None]
         return sorted(found, key=lambda fact: (fact.time, fact.mid))
 
     def observed(self, events: Sequence[Event], time: int) -> Any:
         """What it observes at an instant after the start, of events none of which is later."""
         facts = self.facts(events)
         state, sheet = State(), Sheet(facts)
-        self.machine.fold(state, sheet, facts, FIRST, Alone())
+        self.evaluator.fold(state, sheet, facts, FIRST, Alone())
         return self._look(state, sheet, START + time)
 
     def observed_in_pages(self, events: Sequence[Event], time: int) -> Any:
         """The same over a history in pages, each instant taken in by itself and written down."""
-        history = History(Shelf(), self.machine.version)
+        history = History(PageStore(), self.evaluator.version)
         facts = self.facts(events)
         for instant in sorted({fact.time for fact in facts}):
             now = [fact for fact in facts if fact.time == instant]
-            history.extend(now, self.machine, Alone(), None)
+            history.extend(now, self.evaluator, Alone(), None)
             history = History(history._shelf, "", history.write())
         return self._look(history.head, history, START + time)
 
     def marked_at(self, events: Sequence[Event]) -> int | None:
         """When the definition qualified, after the start."""
         state, facts = State(), self.facts(events)
-        self.machine.fold(state, Sheet(facts), facts, FIRST, Alone())
+        self.evaluator.fold(state, Sheet(facts), facts, FIRST, Alone())
         return state.marks[0][0].time - START if 0 in state.marks else None
 
     def _look(self, state: State, memory: Memory, time: int) -> Any:
         looked_at = msgspec.json.decode(msgspec.json.encode(state), type=State)
-        return self.leaf.observed(Sight("user", looked_at, Alone(), memory, time))
+        return self.leaf.observed(EvalContext("user", looked_at, Alone(), memory, time))

@@ -18,7 +18,7 @@ from pequel_collector.app.bootstrap import Collector, assemble
 from pequel_collector.config import Settings
 from pequel_collector.marking import backfill
 from pequel_collector.marking.derive import Derivation
-from pequel_collector.marking.evaluators import Machines
+from pequel_collector.marking.evaluators import Evaluators
 from pequel_collector.model import id_of, kind_of
 from pequel_collector.ports import LeadFilter, Store
 from pequel_collector.rules.language.definition import Catalogue
@@ -56,7 +56,7 @@ class Rehearsal:
     def __init__(self, store: Store | None = None) -> None:
         self.store = store or _in_memory()
         self.now = 0
-        self._replaying: Machines | None = None
+        self._replaying: Evaluators | None = None
         self.collector = self.follow(Catalogue())
 
     def follow(self, catalogue: Catalogue, *, slowly: bool = False) -> Collector:
@@ -68,7 +68,7 @@ class Rehearsal:
             with self.store.writing() as tx:
                 self._replaying = backfill.adopt(
                     tx, backfill.Proposal(catalogue), self.now
-                ).machines
+                ).evaluators
         else:
             self._replaying = None
             refresh(self.store, catalogue, self.clock)
@@ -111,13 +111,13 @@ class Rehearsal:
         """Let the clock run."""
         self.now = max(self.now, time)
         with self.store.writing() as tx:
-            derivation = Derivation(tx, self.collector.ingest.machines, self.now)
+            derivation = Derivation(tx, self.collector.ingest.evaluators, self.now)
             derivation.tick()
             derivation.finish()
 
     def marks(self) -> Marks:
         """Who qualifies for the definitions in force, cycle by cycle."""
-        versions = self.collector.ingest.machines.versions
+        versions = self.collector.ingest.evaluators.versions
         with self.store.reading() as view:
             leads = [lead for lead, _ in view.leads(LeadFilter(), limit=10_000)]
         found: Marks = {}
@@ -181,13 +181,13 @@ def rehearse(
 ) -> Rehearsal:
     """Tell a stream and compare at every halt and at the end. Raises Disagreement."""
     rehearsal = Rehearsal(store)
-    in_force = catalogue if course.first is None else course.first
-    rehearsal.follow(read_catalogue(to_toml(in_force)))
+    active_definitions = catalogue if course.first is None else course.first
+    rehearsal.follow(read_catalogue(to_toml(active_definitions)))
     told: list[Plain] = []
     for number, batch in enumerate(course.batches):
         if course.first is not None and number == course.turn:
-            in_force = catalogue
-            rehearsal.follow(read_catalogue(to_toml(in_force)), slowly=course.slowly)
+            active_definitions = catalogue
+            rehearsal.follow(read_catalogue(to_toml(active_definitions)), slowly=course.slowly)
         if number in course.restarts:
             rehearsal.restart()
         rehearsal.tell(batch)
@@ -195,8 +195,8 @@ def rehearse(
         if number in course.waits:
             rehearsal.wait_until(rehearsal.now + course.waits[number])
         if number in course.halts and not rehearsal.is_replaying:
-            compare(rehearsal, in_force, told, rehearsal.now)
-    if in_force is not catalogue:
+            compare(rehearsal, active_definitions, told, rehearsal.now)
+    if active_definitions is not catalogue:
         rehearsal.follow(read_catalogue(to_toml(catalogue)), slowly=course.slowly)
     while rehearsal.is_replaying:
         rehearsal.replay_some()

@@ -31,7 +31,7 @@ def refresh(store: Store, catalogue: Catalogue, clock: Callable[[], int]) -> lis
     """Put a catalogue in force and replay all of history under it; the versions that are new."""
     with store.writing() as tx:
         adoption = adopt(tx, Proposal(catalogue), clock())
-    finish(store, adoption.machines, clock)
+    finish(store, adoption.evaluators, clock)
     return adoption.versions
 
 

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple, get_args
 
 from ..config import Settings
 from ..model import Key
-from ..ports import Store, Writing
+from ..ports import Store, WriteTransaction
 
 KeyKind = Literal["write", "read", "admin"]
 KINDS: tuple[KeyKind, ...] = get_args(KeyKind)
@@ -88,7 +88,7 @@ class Keys:
 
     def _add(
         self,
-        tx: Writing,
+        tx: WriteTransaction,
         kind: KeyKind,
         label: str,
         rate: int | None = None,

@@ -12,15 +12,15 @@ from ..access.keys import Keys
 from ..config import SETTINGS, Settings
 from ..errors import BadRequest, NotFound, PequelError
 from ..ingest.accept import Clock, Ingest
-from ..ingest.group_commit import Intake
+from ..ingest.group_commit import GroupCommit
 from ..ingest.health import Health
 from ..ingest.limits import Limits
 from ..marking import backfill
-from ..marking.active import InForce, Replay, digest, in_force
+from ..marking.active import ActiveDefinitions, BackfillProgress, active_definitions, digest
 from ..marking.backfill import Progress, Proposal
 from ..marking.derive import Derivation, settle
 from ..model import Lead
-from ..ports import Store, Version, Writing
+from ..ports import Store, Version, WriteTransaction
 from ..queries.queries import Queries
 from ..rules.language.definition import Catalogue
 from ..rules.parser.catalogue import read_catalogue
@@ -44,7 +44,7 @@ class Collector:
     store: Store
     catalogue: Catalogue
     ingest: Ingest
-    intake: Intake
+    intake: GroupCommit
     limits: Limits
     health: Health
     queries: Queries
@@ -62,7 +62,7 @@ class Collector:
 
     def tick(self) -> list[Lead]:
         """Let the clock run to now for whom it is due; the leads that this opened."""
-        if not self.ingest.machines.has_clock:
+        if not self.ingest.evaluators.has_clock:
             return []
         with self.store.reading() as view:
             if not view.due(self.clock(), 1):
@@ -96,39 +96,41 @@ class Collector:
     def keep_up(self) -> bool:
         """Follow the definitions that another process has put in force; whether there were any."""
         with self.store.reading() as view:
-            machines = self.ingest.keep_up(view)
-        if machines is self.queries.machines:
+            evaluators = self.ingest.keep_up(view)
+        if evaluators is self.queries.evaluators:
             return False
         self._follow()
         return True
 
-    def replay_some(self) -> Replay | None:
+    def replay_some(self) -> BackfillProgress | None:
         """Replay a little more of history under definitions that have changed; how far that is."""
-        return backfill.step(self.store, self.ingest.machines, self.clock)
+        return backfill.step(self.store, self.ingest.evaluators, self.clock)
 
-    def in_force(self) -> InForce | None:
+    def active_definitions(self) -> ActiveDefinitions | None:
         """The definitions in force as they were written, and where they came from."""
         with self.store.reading() as view:
-            return in_force(view)
+            return active_definitions(view)
 
     def _adopt(self, proposal: Proposal) -> list[Version]:
         with self.store.writing() as tx:
             adoption = backfill.adopt(tx, proposal, self.clock())
-            self.ingest.mark_by(tx, adoption.machines)  # the next batch waits for this transaction
+            self.ingest.mark_by(
+                tx, adoption.evaluators
+            )  # the next batch waits for this transaction
         self._follow()
         return adoption.versions
 
     def _follow(self) -> None:
-        self.queries.follow(self.ingest.machines)
+        self.queries.follow(self.ingest.evaluators)
         self.catalogue = self.queries.catalogue
         self.changed.set()
 
     def close(self) -> None:
         """Write what is in memory only, where that can be, and let go of the store."""
-        machines = self.ingest.machines
-        if machines.kept.is_behind:
+        evaluators = self.ingest.evaluators
+        if evaluators.cache.is_behind:
             with suppress(PequelError), self.store.writing() as tx:  # else it is caught up with
-                settle(tx, machines)
+                settle(tx, evaluators)
         self.store.close()
 
 
@@ -158,8 +160,8 @@ def open_collector(
                 proposal = _chosen(tx, proposal)
             adoption = backfill.adopt(tx, proposal, clock())
         if replay:
-            backfill.finish(store, adoption.machines, clock, progress)
-        return assemble(settings, store, adoption.machines.catalogue, clock)
+            backfill.finish(store, adoption.evaluators, clock, progress)
+        return assemble(settings, store, adoption.evaluators.catalogue, clock)
     except BaseException:
         store.close()
         raise
@@ -169,7 +171,7 @@ def assemble(settings: Settings, store: Store, catalogue: Catalogue, clock: Cloc
     """A collector over a store that is open, in which these definitions are in force."""
     ingest = Ingest(store, catalogue, clock)
     health = Health(store, settings)
-    intake = Intake(ingest, settings, health)
+    intake = GroupCommit(ingest, settings, health)
     return Collector(
         settings=settings,
         store=store,
@@ -188,9 +190,9 @@ def _filed(text: str, config: str) -> Proposal:
     return Proposal(read_catalogue(text, config), "file", digest(text))
 
 
-def _chosen(tx: Writing, filed: Proposal) -> Proposal:
+def _chosen(tx: WriteTransaction, filed: Proposal) -> Proposal:
     """The file, or what was put since: that stands until the file changes."""
-    found = in_force(tx)
+    found = active_definitions(tx)
     if found is None or found.origin == "file":
         _require_file(tx, filed)
         return filed
@@ -199,7 +201,7 @@ def _chosen(tx: Writing, filed: Proposal) -> Proposal:
     return Proposal(filed.catalogue, "file", filed.file, instead_of=found.at)
 
 
-def _require_file(tx: Writing, filed: Proposal) -> None:
+def _require_file(tx: WriteTransaction, filed: Proposal) -> None:
     """Where leads follow definitions, their file being out of sight is a mistake, not a wish."""
     if filed.file is None and tx.versions():
         raise NotFound(

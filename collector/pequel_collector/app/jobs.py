@@ -8,7 +8,7 @@ from threading import Event, Thread
 from time import monotonic
 
 from ..errors import PequelError, Unavailable
-from ..marking.active import Replay
+from ..marking.active import BackfillProgress
 from .bootstrap import Collector
 
 PAUSE = 1.0
@@ -32,11 +32,11 @@ class Housekeeper:
         collector: Collector,
         told: Callable[[Collector], None],
         refused: Callable[[PequelError], None],
-        progress: Callable[[Replay], None] | None = None,
+        progress: Callable[[BackfillProgress], None] | None = None,
     ) -> None:
         self.collector = collector
         self._told, self._refused, self._progress = told, refused, progress
-        self._known = collector.in_force()
+        self._known = collector.active_definitions()
         self._reload, self._over = Event(), Event()
         self._thread = Thread(target=self._run, name="pequel-housekeeper", daemon=True)
 
@@ -78,7 +78,7 @@ class Housekeeper:
             self._known = None
 
     def _tell(self) -> None:
-        found = self.collector.in_force()
+        found = self.collector.active_definitions()
         if found != self._known:
             self._known = found
             self._told(self.collector)

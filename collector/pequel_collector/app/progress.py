@@ -10,11 +10,11 @@ from typing import BinaryIO
 
 import click
 
-from ..marking.active import Replay
+from ..marking.active import BackfillProgress
 
 
 @contextmanager
-def replaying() -> Iterator[Callable[[Replay], None] | None]:
+def replaying() -> Iterator[Callable[[BackfillProgress], None] | None]:
     """Yield what shows how far history is replayed; None where nobody watches."""
     if not sys.stderr.isatty():
         yield None
@@ -26,7 +26,7 @@ def replaying() -> Iterator[Callable[[Replay], None] | None]:
         shown.end()
 
 
-def watching() -> Callable[[Replay], None] | None:
+def watching() -> Callable[[BackfillProgress], None] | None:
     """What shows how far history is replayed as the collector serves; None where nobody watches."""
     return Replayed() if sys.stderr.isatty() else None
 
@@ -37,7 +37,7 @@ class Replayed:
     def __init__(self) -> None:
         self._shown = False
 
-    def __call__(self, replay: Replay) -> None:
+    def __call__(self, replay: BackfillProgress) -> None:
         """Show how far it is; ends the line when it is over."""
         if replay.is_over:
             self.end()

@@ -15,16 +15,16 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import Raw
 
-from ..marking.history import History, StoreShelf
-from ..marking.replay import Book, Telling
+from ..marking.history import History, StoredPages
+from ..marking.replay import ReplayMemory, SubjectReplay
 from ..model import JSON, id_of, iso, kind_of
 from ..ports import Cell as StoredCell
-from ..ports import Reading
-from ..rules.engine.aggregates import Cell, Distinct, Meter
+from ..ports import ReadTransaction
+from ..rules.engine.aggregates import Aggregate, Cell, Distinct
 from ..rules.engine.keyed import REGISTER, Keyed, Members, Parts, Values
 from ..rules.engine.state import Fact, Memory, Position, State, World
-from ..rules.engine.view import MEMBERS, Sight, View
-from ..rules.engine.windows import Aged, Growing, Personal
+from ..rules.engine.view import MEMBERS, EvalContext, View
+from ..rules.engine.windows import AllTimeWindow, MemberWindow, MinimumAge
 from ..rules.explain.leaves import plain
 from ..rules.language.definition import Leaf, leaves_of
 from ..rules.language.sentence import describe_leaf
@@ -195,7 +195,7 @@ class Versions:
 class AsOf(Memory):
     """A stored history as it was at the end of a page, and then of the next one."""
 
-    def __init__(self, tx: Reading, key: str, pages: Pages) -> None:
+    def __init__(self, tx: ReadTransaction, key: str, pages: Pages) -> None:
         self._tx, self._key, self._pages = tx, key, pages
         self._slots: dict[int, Versions] = {}
         self._number = 0
@@ -253,12 +253,12 @@ class Observed(NamedTuple):
     kept: dict[str, Any]
 
 
-class Collation:
+class HistoryComparison:
     """The history of one subject, as it is stored, against the subject as it is told anew."""
 
-    def __init__(self, tx: Reading, key: str, telling: Telling, world: World) -> None:
+    def __init__(self, tx: ReadTransaction, key: str, telling: SubjectReplay, world: World) -> None:
         self._tx, self._key, self._telling, self._world = tx, key, telling, world
-        self._machine = telling.machine
+        self._machine = telling.evaluator
 
     def differences(self, body: bytes, facts: Sequence[Fact], lags: bool) -> Found:
         """Tell the facts, and yield where the stored history says otherwise on the way.
@@ -271,7 +271,7 @@ class Collation:
             yield Difference(self._key, "history", f"unreadable ({error!r})", "readable")
 
     def _compare(self, body: bytes, facts: Sequence[Fact], lags: bool) -> Found:
-        pages = Pages(StoreShelf(self._tx, self._key), "", body)
+        pages = Pages(StoredPages(self._tx, self._key), "", body)
         if pages.version != self._machine.version:
             return
         if lags:
@@ -353,66 +353,70 @@ class Collation:
     # -- leaves ----------------------------------------------------------------------------
 
     def _observations(self, where: str, stored: Side, told: Side) -> Found:
-        sights = self._sight(stored), self._sight(told)
+        contexts = self._context(stored), self._context(told)
         for rule in self._machine.rules:
             for part in (rule.definition.when, *rule.definition.unless):
                 for leaf in leaves_of(part):
                     what = f"{where}definition {rule.name}, leaf “{describe_leaf(leaf)}”"
                     keys = _changed(self._machine.leaf(leaf).number, stored, told)
-                    yield from self._leaf(what, leaf, sights, keys)
+                    yield from self._leaf(what, leaf, contexts, keys)
         keys = _changed(MEMBERS, stored, told)
         members = [_members(side, keys) for side in (stored, told)]
         yield from entries(self._key, f"{where}member", *members)
 
-    def _leaf(self, what: str, leaf: Leaf, sights: tuple[Sight, Sight], keys: Keys) -> Found:
+    def _leaf(
+        self, what: str, leaf: Leaf, contexts: tuple[EvalContext, EvalContext], keys: Keys
+    ) -> Found:
         compiled = self._machine.leaf(leaf)
-        was, now = (observed(compiled, sight, keys) for sight in sights)
+        was, now = (observed(compiled, ctx, keys) for ctx in contexts)
         yield from differ(self._key, what, was.value, now.value)
         if same(was.value, now.value):
             yield from differ(self._key, f"{what}, whether it holds", was.holds, now.holds)
             yield from entries(self._key, f"{what}, of", was.kept, now.kept)
 
-    def _sight(self, side: Side) -> Sight:
-        return Sight(self._machine.kind, side.state, self._world, side.memory, side.state.time)
+    def _context(self, side: Side) -> EvalContext:
+        return EvalContext(
+            self._machine.kind, side.state, self._world, side.memory, side.state.time
+        )
 
 
-def observed(compiled: Growing, sight: Sight, keys: Keys) -> Observed:
+def observed(compiled: AllTimeWindow, ctx: EvalContext, keys: Keys) -> Observed:
     """What a leaf says at the moment that is seen, as far as its cell can be read."""
     try:
-        value, holds = plain(compiled.observed(sight)), compiled.holds(sight)
-        cell = compiled.cell(sight)
-        kept = {} if cell is None else _kept(compiled.meter, cell, sight, keys)
+        value, holds = plain(compiled.observed(ctx)), compiled.holds(ctx)
+        cell = compiled.cell(ctx)
+        kept = {} if cell is None else _kept(compiled.aggregate, cell, ctx, keys)
     except BROKEN as error:
         return Observed(f"unreadable ({error!r})", None, {})
     return Observed(value, holds, kept if isinstance(kept, dict) else {})
 
 
-def _kept(meter: Meter, cell: Cell, view: View, keys: Keys = None) -> Any:
-    """What the cell of a meter says, by key where it has one for each of several."""
-    match meter:
-        case Aged():
-            return _kept(meter.inner, cell, view, keys)
-        case Personal():
-            value = plain(meter.observed(cell, view))
-            return _kept(meter.inner, cell[0], view) if cell[1] is not None else value
+def _kept(aggregate: Aggregate, cell: Cell, view: View, keys: Keys = None) -> Any:
+    """What the cell of an aggregate says, by key where it has one for each of several."""
+    match aggregate:
+        case MinimumAge():
+            return _kept(aggregate.inner, cell, view, keys)
+        case MemberWindow():
+            value = plain(aggregate.observed(cell, view))
+            return _kept(aggregate.inner, cell[0], view) if cell[1] is not None else value
         case Distinct():
             return dict(cell[0])
         case Values():
-            return _cells(meter, cell, view.memory, keys)
+            return _cells(aggregate, cell, view.memory, keys)
         case Parts():
-            parts = _cells(meter, cell, view.memory, keys).items()
-            return {key: [n, _kept(meter.inner, part, view)] for key, (n, part) in parts}
+            parts = _cells(aggregate, cell, view.memory, keys).items()
+            return {key: [n, _kept(aggregate.inner, part, view)] for key, (n, part) in parts}
         case Members():
-            return _of_members(meter, _cells(meter, cell, view.memory, keys), view)
+            return _of_members(aggregate, _cells(aggregate, cell, view.memory, keys), view)
         case _:
-            return plain(meter.observed(cell, view))
+            return plain(aggregate.observed(cell, view))
 
 
-def _of_members(meter: Members, cells: Mapping[str, Cell], view: View) -> dict[str, Any]:
+def _of_members(aggregate: Members, cells: Mapping[str, Cell], view: View) -> dict[str, Any]:
     found = {}
     for user, own in cells.items():
-        seen = view.member(user) if meter.personal and isinstance(view, Sight) else view
-        found[user] = _kept(meter.inner, own, seen)
+        seen = view.member(user) if aggregate.personal and isinstance(view, EvalContext) else view
+        found[user] = _kept(aggregate.inner, own, seen)
     return found
 
 
@@ -426,17 +430,17 @@ def _members(side: Side, keys: Keys) -> dict[str, Any]:
         return {"": f"unreadable ({error!r})"}
 
 
-def _cells(meter: Keyed, cells: Cell, memory: Memory, keys: Keys) -> dict[str, Any]:
+def _cells(aggregate: Keyed, cells: Cell, memory: Memory, keys: Keys) -> dict[str, Any]:
     """The cells of some keys, or all there are."""
     if keys is None:
-        return meter.all(cells, memory)
-    found = {key: meter.get(cells, key, memory) for key in keys}
+        return aggregate.all(cells, memory)
+    found = {key: aggregate.get(cells, key, memory) for key in keys}
     return {key: cell for key, cell in found.items() if cell is not None}
 
 
 def _changed(slot: int, stored: Side, told: Side) -> Keys:
     """The keys of a slot that a page has changed; None, for all, where no page has ended."""
-    if not isinstance(stored.memory, AsOf) or not isinstance(told.memory, Book):
+    if not isinstance(stored.memory, AsOf) or not isinstance(told.memory, ReplayMemory):
         return None
     put_away = {*stored.memory.changed(slot), *told.memory.changed(slot)}
     keys = {key.partition("|")[2] for key in put_away}

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Mapping
 from ..errors import DefinitionError, NotFound, PequelError
 from ..leads.ledger import Verdict
 from ..marking.active import activations
-from ..marking.evaluators import Machines, machines_in_force
-from ..marking.replay import Recount
+from ..marking.evaluators import Evaluators, active_evaluators
+from ..marking.replay import Replay
 from ..model import JSON, Lead, id_of, iso, kind_of
-from ..ports import Reading, Store, Version
+from ..ports import ReadTransaction, Store, Version
 from ..rules.language.definition import Catalogue
 from ..rules.parser.catalogue import read_catalogue
 from ..rules.parser.printer import to_file, to_toml
@@ -44,7 +44,7 @@ class Proofs:
 
 
 class _Proof:
-    def __init__(self, tx: Reading, lead: Lead, now: int) -> None:
+    def __init__(self, tx: ReadTransaction, lead: Lead, now: int) -> None:
         self._tx, self._lead, self._now = tx, lead, now
 
     def answer(self) -> Answer:
@@ -53,11 +53,11 @@ class _Proof:
         own = (v for v in versions if (v.name, v.version) == (lead.definition, lead.version))
         version = next(own, None)
         try:
-            machines = self._machines(versions, version)
+            evaluators = self._machines(versions, version)
         except (DefinitionError, NotFound) as error:
             definition = _definition(lead, version) | {"problem": error.message}
             return _answer(None, None, definition, 0, [])
-        found, verdict = self._derive(machines)
+        found, verdict = self._derive(evaluators)
         differences = [] if verdict is None else list(self._differences(verdict))
         derived = None if verdict is None else self._told(verdict)
         result = self._result(derived is not None and not differences)
@@ -65,32 +65,32 @@ class _Proof:
 
     # -- under which definition ------------------------------------------------------------
 
-    def _machines(self, versions: list[Version], version: Version | None) -> Machines:
+    def _machines(self, versions: list[Version], version: Version | None) -> Evaluators:
         """Raises DefinitionError or NotFound where the lead's version cannot be read any more."""
-        lead, machines = self._lead, machines_in_force(self._tx)
-        if machines.versions.get(lead.definition) == lead.version:
-            return machines
+        lead, evaluators = self._lead, active_evaluators(self._tx)
+        if evaluators.versions.get(lead.definition) == lead.version:
+            return evaluators
         if version is None:
             raise NotFound(f"there is no version {lead.version} of {lead.definition}")
-        catalogue = _as_it_was(version, versions, machines.catalogue)
+        catalogue = _as_it_was(version, versions, evaluators.catalogue)
         since = {**activations(self._tx), (version.name, version.hash): version.created_at}
-        return Machines(catalogue, versions, since)
+        return Evaluators(catalogue, versions, since)
 
     # -- what the messages give ------------------------------------------------------------
 
-    def _derive(self, machines: Machines) -> tuple[int, Verdict | None]:
+    def _derive(self, evaluators: Evaluators) -> tuple[int, Verdict | None]:
         """The number of messages looked at, and why the subject qualified in the lead's cycle.
 
         A lead that was passed on is that of the person whose it is now.
         """
-        recount = Recount(self._tx, machines, self._now)
+        recount = Replay(self._tx, evaluators, self._now)
         subject = self._lead.subject
         key = recount.identities.person(subject) if kind_of(subject) == "user" else subject
         messages = list(recount.messages(key))
         telling = recount.telling(key)
         telling.extend(recount.facts(key, messages))
         telling.advance(self._now)
-        rule = telling.machine.by_name[self._lead.definition].index
+        rule = telling.evaluator.by_name[self._lead.definition].index
         return len(messages), telling.verdicts.get((rule, self._lead.cycle))
 
     def _told(self, verdict: Verdict) -> Answer:

@@ -13,18 +13,18 @@ from time import monotonic
 from ..errors import BadRequest, NotFound, Unavailable
 from ..identity.links import links_in
 from ..leads.ledger import Verdict
-from ..marking.active import CATALOGUE, replay_of
-from ..marking.evaluators import Machines, machines_in_force, machines_of
-from ..marking.replay import Recount, Telling, calls_in
+from ..marking.active import CATALOGUE, backfill_progress
+from ..marking.evaluators import Evaluators, active_evaluators, evaluators_of
+from ..marking.replay import Replay, SubjectReplay, calls_in
 from ..model import Lead, Message, Stored, kind_of, lead_id
-from ..ports import LeadCursor, LeadFilter, Link, Reading, Store
+from ..ports import LeadCursor, LeadFilter, Link, ReadTransaction, Store
 from ..rules.engine.state import Fact
 from ..rules.language.definition import Catalogue
 from .compare import (
     ABSENT,
-    Collation,
     Difference,
     Found,
+    HistoryComparison,
     differ,
     entries,
     moment,
@@ -41,7 +41,7 @@ PATIENCE = 20.0
 Clock = Callable[[], int]
 Progress = Callable[[int], None]
 Report = Callable[[Difference], None]
-Tellings = dict[tuple[str, int], Verdict]
+Qualifications = dict[tuple[str, int], Verdict]
 """Why a subject qualified, by the name of the definition and the cycle."""
 
 
@@ -76,22 +76,22 @@ def verify(
     meanwhile or history is still being replayed under them.
     """
     with store.reading() as tx:
-        machines = _in_force(tx, catalogue)
-    return _Verification(store, machines, clock, report, progress).run()
+        evaluators = _in_force(tx, catalogue)
+    return _Verification(store, evaluators, clock, report, progress).run()
 
 
-def _in_force(tx: Reading, catalogue: Catalogue | None) -> Machines:
-    note = tx.note(CATALOGUE)
+def _in_force(tx: ReadTransaction, catalogue: Catalogue | None) -> Evaluators:
+    note = tx.meta(CATALOGUE)
     if note is None:
         raise NotFound("no collector has opened this database yet: there is nothing to verify")
-    if catalogue is not None and machines_of(tx, catalogue).version != note:
+    if catalogue is not None and evaluators_of(tx, catalogue).version != note:
         raise BadRequest(
             "other definitions are in force in this database: without --config they are verified"
         )
-    replay = replay_of(tx)
+    replay = backfill_progress(tx)
     if replay is not None and not replay.is_over:
         raise Unavailable("history is still being replayed under changed definitions: verify later")
-    return machines_in_force(tx)
+    return active_evaluators(tx)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,16 +106,16 @@ class _Verification:
     def __init__(
         self,
         store: Store,
-        machines: Machines,
+        evaluators: Evaluators,
         clock: Clock,
         report: Report,
         progress: Progress | None,
     ) -> None:
-        self._store, self._machines, self._clock = store, machines, clock
+        self._store, self._machines, self._clock = store, evaluators, clock
         self._report, self._progress = report, progress
         self._summary = Summary()
         self._unattributed = self._conflicts = 0
-        self._recount: Recount | None = None
+        self._recount: Replay | None = None
         self._extent: _Extent | None = None
 
     def run(self) -> Summary:
@@ -132,16 +132,19 @@ class _Verification:
                 self._tell(self._tallies(tx.totals()))
         return self._summary
 
-    def _walk(self, keys_after: Callable[[Reading, str], list[str]]) -> None:
+    def _walk(self, keys_after: Callable[[ReadTransaction, str], list[str]]) -> None:
         after: str | None = ""
         while after is not None:
             with self._store.reading() as tx:
-                if tx.note(CATALOGUE) != self._machines.version:
+                if tx.meta(CATALOGUE) != self._machines.version:
                     raise Unavailable("the definitions have changed meanwhile: verify again")
                 after = self._go_on(tx, after, keys_after)
 
     def _go_on(
-        self, tx: Reading, after: str, keys_after: Callable[[Reading, str], list[str]]
+        self,
+        tx: ReadTransaction,
+        after: str,
+        keys_after: Callable[[ReadTransaction, str], list[str]],
     ) -> str | None:
         """Look at subjects for a while; the last one, or None at the end."""
         recount, began = self._recount_in(tx), monotonic()
@@ -156,11 +159,11 @@ class _Verification:
                 return after
         return None
 
-    def _recount_in(self, tx: Reading) -> Recount:
+    def _recount_in(self, tx: ReadTransaction) -> Replay:
         """What is known of others still holds in another view, if no time counts, nor a message."""
         extent, known = _extent(tx), self._recount
         if known is None or extent != self._extent or self._machines.has_clock:
-            known = self._recount = Recount(tx, self._machines, self._clock())
+            known = self._recount = Replay(tx, self._machines, self._clock())
         known.go_on(tx)
         self._extent = extent
         return known
@@ -188,7 +191,7 @@ class _Verification:
             yield from differ("", f"tally {name}", totals.get(name, 0), number)
 
 
-def _extent(tx: Reading) -> _Extent:
+def _extent(tx: ReadTransaction) -> _Extent:
     latest = tx.latest(1)
     return _Extent(tx.totals()["messages"], latest[0].message.mid if latest else None)
 
@@ -196,8 +199,10 @@ def _extent(tx: Reading) -> _Extent:
 class _Subject:
     """One visitor, account or user id, and what was counted in looking at it."""
 
-    def __init__(self, tx: Reading, machines: Machines, recount: Recount, key: str) -> None:
-        self._tx, self._machines, self._recount, self._key = tx, machines, recount, key
+    def __init__(
+        self, tx: ReadTransaction, evaluators: Evaluators, recount: Replay, key: str
+    ) -> None:
+        self._tx, self._machines, self._recount, self._key = tx, evaluators, recount, key
         self._identities = recount.identities
         self.messages = self.leads = self.outdated = self.unattributed = self.conflicts = 0
 
@@ -312,8 +317,8 @@ class _Subject:
         telling = self._recount.telling(self._key)
         body = self._tx.histories([self._key]).get(self._key)
         if body is not None:
-            world, lags = self._recount.world, bool(self._tx.lagging([self._key]))
-            collation = Collation(self._tx, self._key, telling, world)
+            world, lags = self._recount.world, bool(self._tx.stale([self._key]))
+            collation = HistoryComparison(self._tx, self._key, telling, world)
             yield from collation.differences(body, facts, lags)
         elif facts:
             yield Difference(self._key, "history", "nothing", f"{len(facts)} facts")
@@ -321,13 +326,13 @@ class _Subject:
         self._let_the_clock_run(telling)
         yield from self._leads(_by_name(telling))
 
-    def _let_the_clock_run(self, telling: Telling) -> None:
+    def _let_the_clock_run(self, telling: SubjectReplay) -> None:
         """Up to when a message was last received, for then it ran for everybody."""
         latest = self._tx.latest(1) if self._machines.has_clock else []
         for each in latest:
             telling.advance(each.message.received)
 
-    def _leads(self, verdicts: Tellings) -> Found:
+    def _leads(self, verdicts: Qualifications) -> Found:
         leads = self._tx.leads_of([self._key])[self._key]
         self.leads = len(leads)
         stored = {(lead.definition, lead.cycle): lead for lead in leads}
@@ -378,8 +383,8 @@ class _Subject:
             )
 
 
-def _by_name(telling: Telling) -> Tellings:
-    rules = telling.machine.rules
+def _by_name(telling: SubjectReplay) -> Qualifications:
+    rules = telling.evaluator.rules
     return {(rules[rule].name, cycle): v for (rule, cycle), v in telling.verdicts.items()}
 
 
@@ -387,14 +392,14 @@ def _lead_named(definition: str, cycle: int) -> str:
     return f"lead for {definition}" + (f", cycle {cycle}" if cycle > 1 else "")
 
 
-def _leads_of_nobody(tx: Reading, machines: Machines) -> Found:
+def _leads_of_nobody(tx: ReadTransaction, evaluators: Evaluators) -> Found:
     """Leads in force of subjects of which no message is stored."""
     cursor: LeadCursor | None = None
     while found := tx.leads(LeadFilter(), AT_A_TIME, cursor):
         cursor = found[-1][1]
         for lead, _ in found:
-            in_force = machines.versions.get(lead.definition) == lead.version
-            if in_force and tx.span([lead.subject]) is None:
+            active_definitions = evaluators.versions.get(lead.definition) == lead.version
+            if active_definitions and tx.span([lead.subject]) is None:
                 what = _lead_named(lead.definition, lead.cycle)
                 qualified = f"qualified at {moment(lead.qualified_at)}"
                 yield Difference(lead.subject, what, qualified, "nothing")

@@ -10,8 +10,8 @@ import click
 
 from ..app.bootstrap import open_collector
 from ..app.progress import replaying
-from ..ingest.replay_rejected import DeadLetters, Summary
-from ..ports import RefusedFilter
+from ..ingest.replay_rejected import ReplayRejected, Summary
+from ..ports import RejectedFilter
 from .options import example, settings_from, settings_options
 
 
@@ -33,8 +33,8 @@ def replay_rejected(code: str | None, key: str | None, **given: Any) -> None:
     with replaying() as replayed:
         collector = open_collector(settings, progress=replayed, make=False)
     with closing(collector):
-        letters = DeadLetters(collector.store, collector.ingest, settings)
-        summary = letters.take_in(RefusedFilter(code, key), _progress())
+        letters = ReplayRejected(collector.store, collector.ingest, settings)
+        summary = letters.take_in(RejectedFilter(code, key), _progress())
     for line in _told(summary):
         click.echo(line)
 

@@ -14,7 +14,7 @@ from itertools import chain
 from operator import attrgetter
 
 from ..model import Message, Stored, user_key
-from ..ports import Link, Membership, Reading, Writing
+from ..ports import Link, Membership, ReadTransaction, WriteTransaction
 from .links import Links, Pair, Place, links_in, news, resolve
 
 START = -(2**62)
@@ -88,7 +88,9 @@ class People:
         return People({**self.persons, **changed}, memberships)
 
 
-def people_of(tx: Reading, messages: Sequence[Message], changed: Mapping[str, str]) -> People:
+def people_of(
+    tx: ReadTransaction, messages: Sequence[Message], changed: Mapping[str, str]
+) -> People:
     """The people whom new messages concern, before ids get other persons."""
     moving = {*changed, *changed.values()}
     persons = tx.persons(moving.union(m.subject for m in messages))
@@ -98,7 +100,7 @@ def people_of(tx: Reading, messages: Sequence[Message], changed: Mapping[str, st
     return People(persons | linked, tx.memberships(linked))
 
 
-def link(tx: Writing, messages: Sequence[Message]) -> dict[str, str]:
+def link(tx: WriteTransaction, messages: Sequence[Message]) -> dict[str, str]:
     """Remember the links that new messages name; the person of each id that gets another one.
 
     Keeps the tally ``link_conflicts`` in line. The persons are not yet written.
@@ -118,7 +120,7 @@ def link(tx: Writing, messages: Sequence[Message]) -> dict[str, str]:
     return {id_: person for id_, person in now.items() if persons.get(id_, id_) != person}
 
 
-def moves(tx: Reading, before: People, after: People) -> list[Move]:
+def moves(tx: ReadTransaction, before: People, after: People) -> list[Move]:
     """The stored messages that have another person or account now, in the order of facts."""
     turns = _turns(before, after)
     newest = tx.newest() if turns else None
@@ -158,14 +160,14 @@ def _account_at(calls: Sequence[Membership], time: int) -> str | None:
     return calls[index - 1].account if index else None
 
 
-def _known(tx: Reading, named: Links) -> dict[Pair, Place]:
+def _known(tx: ReadTransaction, named: Links) -> dict[Pair, Place]:
     """What is known of named links. A visitor without a person has no link at all."""
     persons = tx.persons({id_ for id_, _ in named})
     pairs = {pair for pair in named if pair[0] in persons or pair[0].startswith(_USER)}
     return _by_pair(tx.links_between(pairs))
 
 
-def _around(tx: Reading, new: Links) -> dict[Pair, Place]:
+def _around(tx: ReadTransaction, new: Links) -> dict[Pair, Place]:
     """The stored links that have a say in what new ones come to.
 
     Between users that is every link that is connected with a new one. A visitor has the first of
@@ -188,7 +190,7 @@ def _around(tx: Reading, new: Links) -> dict[Pair, Place]:
     }
 
 
-def _connected(tx: Reading, users: set[str]) -> dict[Pair, Place]:
+def _connected(tx: ReadTransaction, users: set[str]) -> dict[Pair, Place]:
     """Every link of users, and of the users whom those lead to or from, and so on."""
     links: dict[Pair, Place] = {}
     seen: set[str] = set()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ..model import kind_of
-from ..ports import Link, Reading
+from ..ports import Link, ReadTransaction
 from .links import Pair, Place, Resolution, resolve
 
 ROOM = 50_000
@@ -22,7 +22,7 @@ class Circle(NamedTuple):
 class Identities:
     """Who is who, resolved anew from the stored links."""
 
-    def __init__(self, tx: Reading) -> None:
+    def __init__(self, tx: ReadTransaction) -> None:
         self._tx = tx
         self._circles: dict[str, Circle] = {}
         self._first: dict[str, Link | None] = {}
@@ -53,7 +53,7 @@ class Identities:
         first = self._first_link(link.id)
         return first is not None and first.user != link.user
 
-    def go_on(self, tx: Reading) -> None:
+    def go_on(self, tx: ReadTransaction) -> None:
         """Go on in another view of the store, in which the links are the same."""
         self._tx = tx
 

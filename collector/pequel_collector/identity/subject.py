@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from ..errors import NotFound
 from ..model import Kind, id_of, kind_of, subject_key
-from ..ports import Reading
+from ..ports import ReadTransaction
 
 
 class Subject:
     """A user, being a person with several ids, or an account."""
 
-    def __init__(self, tx: Reading, key: str, ids: list[str]) -> None:
+    def __init__(self, tx: ReadTransaction, key: str, ids: list[str]) -> None:
         self._tx, self.key, self.ids = tx, key, ids
 
     @classmethod
-    def of(cls, tx: Reading, kind: Kind, identifier: str) -> Subject:
+    def of(cls, tx: ReadTransaction, kind: Kind, identifier: str) -> Subject:
         """Whom an id stands for: an id that was linked to another user stands for that one."""
         key = subject_key(kind, identifier)
         if kind == "account":

@@ -16,9 +16,17 @@ from typing import NamedTuple
 from ..identity.people import Move, link, moves, people_of
 from ..marking.active import CATALOGUE
 from ..marking.derive import Derivation
-from ..marking.evaluators import Machines, machines_in_force, machines_of
-from ..model import Lead, Message, Rejection, Stored, account_key, kind_of
-from ..ports import Membership, Reading, Refused, Store, Trait, Usage, Writing
+from ..marking.evaluators import Evaluators, active_evaluators, evaluators_of
+from ..model import Lead, Message, RejectedEvent, Stored, account_key, kind_of
+from ..ports import (
+    Membership,
+    ReadTransaction,
+    Store,
+    StoredRejectedEvent,
+    Trait,
+    Usage,
+    WriteTransaction,
+)
 from ..rules.language.definition import Catalogue
 from ..usage import NO_KEY, dropped
 from .receipts import Batch, Outcome, Receipt
@@ -48,30 +56,30 @@ class Ingest:
     def follow(self, catalogue: Catalogue) -> None:
         """Mark by this catalogue from the next batch on, until another one comes in force."""
         with self.store.reading() as tx:
-            self.mark_by(tx, machines_of(tx, catalogue))
+            self.mark_by(tx, evaluators_of(tx, catalogue))
 
     @property
-    def machines(self) -> Machines:
-        """The machines that the next batch is marked by, unless others have come in force."""
+    def evaluators(self) -> Evaluators:
+        """The evaluators that the next batch is marked by, unless others have come in force."""
         return self._marking[0]
 
-    def mark_by(self, tx: Reading, machines: Machines) -> None:
-        """Mark by these machines from now on, which are those in force in a transaction."""
-        self._marking = machines, tx.note(CATALOGUE)
+    def mark_by(self, tx: ReadTransaction, evaluators: Evaluators) -> None:
+        """Mark by these evaluators from now on, which are those in force in a transaction."""
+        self._marking = evaluators, tx.meta(CATALOGUE)
 
-    def keep_up(self, tx: Reading) -> Machines:
-        """The machines of the definitions in force in a transaction, whoever put them there."""
-        machines, note = self._marking
-        found = tx.note(CATALOGUE)
+    def keep_up(self, tx: ReadTransaction) -> Evaluators:
+        """The evaluators of the definitions in force in a transaction, whoever put them there."""
+        evaluators, note = self._marking
+        found = tx.meta(CATALOGUE)
         if found != note:
-            machines = machines_in_force(tx)
-            self._marking = machines, found
-        return machines
+            evaluators = active_evaluators(tx)
+            self._marking = evaluators, found
+        return evaluators
 
     def accept(
         self,
         messages: Sequence[Message],
-        rejected: Sequence[Rejection] = (),
+        rejected: Sequence[RejectedEvent] = (),
         key: str | None = None,
     ) -> Receipt:
         """Store a batch, mark who qualifies, keep what was refused; durable on return.
@@ -95,16 +103,16 @@ class Ingest:
             fresh = _fresh(tx, [m for batch in batches for m in batch.messages])
             arrivals = _arrive(tx, fresh) if fresh else None
             opened = self._derive(tx, arrivals, now)
-            gone = tx.forget_refused([refused.id for batch in batches for refused in batch.again])
+            gone = tx.forget_rejected([refused.id for batch in batches for refused in batch.again])
             outcome = Outcome(batches, arrivals.stored if arrivals else (), opened)
             tx.add_usage([*outcome.usage(now, gone), *_dropped(tx, batches, now)])
         return outcome.receipts()
 
-    def _derive(self, tx: Writing, arrivals: Arrivals | None, now: int) -> list[Lead]:
-        machines = self.keep_up(tx)
+    def _derive(self, tx: WriteTransaction, arrivals: Arrivals | None, now: int) -> list[Lead]:
+        evaluators = self.keep_up(tx)
         fresh = [each.message.mid for each in arrivals.stored] if arrivals else ()
-        derivation = Derivation(tx, machines, now, fresh)
-        if machines.has_clock:
+        derivation = Derivation(tx, evaluators, now, fresh)
+        if evaluators.has_clock:
             derivation.tick()
         if arrivals is not None:
             for old, person in arrivals.merged.items():
@@ -114,14 +122,14 @@ class Ingest:
         return derivation.finish()
 
 
-def _dropped(tx: Writing, batches: Sequence[Batch], now: int) -> Iterator[Usage]:
+def _dropped(tx: WriteTransaction, batches: Sequence[Batch], now: int) -> Iterator[Usage]:
     """What clients dropped, of the reports that are news."""
     for key, report in [(batch.key or NO_KEY, batch.report) for batch in batches]:
-        if report is not None and tx.hear(key, report.client, report.number):
+        if report is not None and tx.record_client_report(key, report.client, report.number):
             yield from dropped(key, report, now)
 
 
-def _fresh(tx: Writing, messages: Sequence[Message]) -> list[Message]:
+def _fresh(tx: WriteTransaction, messages: Sequence[Message]) -> list[Message]:
     """The messages whose id is new: the first copy of each."""
     first: dict[str, Message] = {}
     for message in messages:
@@ -130,7 +138,7 @@ def _fresh(tx: Writing, messages: Sequence[Message]) -> list[Message]:
     return [message for mid, message in first.items() if mid not in known]
 
 
-def _arrive(tx: Writing, messages: Sequence[Message]) -> Arrivals:
+def _arrive(tx: WriteTransaction, messages: Sequence[Message]) -> Arrivals:
     """Store messages that are new, and attribute anew what they concern of those stored before."""
     changed = link(tx, messages)
     before = after = people_of(tx, messages, changed)
@@ -154,7 +162,7 @@ def _joined(messages: Sequence[Message]) -> list[Membership]:
     ]
 
 
-def _store(tx: Writing, stored: Sequence[Stored], moved: Sequence[Move]) -> None:
+def _store(tx: WriteTransaction, stored: Sequence[Stored], moved: Sequence[Move]) -> None:
     tx.append(stored)
     tx.add_traits([t for each in stored if each.message.traits for t in _traits(each.message)])
     accounts: defaultdict[str, dict[str, str | None]] = defaultdict(dict)
@@ -185,10 +193,10 @@ def _traits(message: Message) -> list[Trait]:
     ]
 
 
-def _refused(batches: Sequence[Batch], now: int) -> list[Refused]:
+def _refused(batches: Sequence[Batch], now: int) -> list[StoredRejectedEvent]:
     """What was refused as it is kept, under ids that say when it came."""
     found = ((rejection, batch.key) for batch in batches for rejection in batch.rejected)
     return [
-        Refused(f"{now:013d}-{token_hex(8)}", rejection.received or now, key, rejection)
+        StoredRejectedEvent(f"{now:013d}-{token_hex(8)}", rejection.received or now, key, rejection)
         for rejection, key in found
     ]

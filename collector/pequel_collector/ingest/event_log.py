@@ -37,7 +37,7 @@ from msgspec import MsgspecError, Struct
 from msgspec.json import Decoder
 
 from ..config import Settings
-from ..model import JSON, Lead, Message, Rejection, anonymous_key
+from ..model import JSON, Lead, Message, RejectedEvent, anonymous_key
 from ..wire import rejected_events
 from ..wire.event import Envelope
 from ..wire.ids import Ids
@@ -77,7 +77,7 @@ class Receipt(Protocol):
         """The leads that they opened."""
 
 
-Accept = Callable[[Sequence[Message], Sequence[Rejection], str], Receipt]
+Accept = Callable[[Sequence[Message], Sequence[RejectedEvent], str], Receipt]
 
 
 class Line(NamedTuple):
@@ -140,7 +140,7 @@ class Import:
                 numbers.append(line.number)
             except BadLine as bad:
                 payload = rejected_events.payload(line.text[: self._settings.max_event])
-                rejected.append(Rejection(line.number, bad.code, str(bad), payload=payload))
+                rejected.append(RejectedEvent(line.number, bad.code, str(bad), payload=payload))
         messages, refused = normalise(Envelope(events), self._settings, self._clock(), self._new_id)
         rejected += [replace(r, index=numbers[r.index]) for r in refused]
         rejected = [replace(r, message=f"line {r.index}: {r.message}") for r in rejected]
@@ -149,7 +149,7 @@ class Import:
         self.summary.of_nobody += sum(m.subject == anonymous_key(m.mid) for m in messages)
         self.summary.undated += sum(m.time == m.received for m in messages)
 
-    def _count(self, read: int, receipt: Receipt, rejected: Sequence[Rejection]) -> None:
+    def _count(self, read: int, receipt: Receipt, rejected: Sequence[RejectedEvent]) -> None:
         self.summary.read += read
         self.summary.stored += receipt.accepted
         self.summary.duplicates += receipt.duplicates

@@ -16,7 +16,7 @@ from typing import Protocol
 
 from ..config import Settings
 from ..errors import PequelError, Unavailable
-from ..model import Message, Rejection, Report
+from ..model import Message, RejectedEvent, Report
 from .receipts import Batch, Receipt
 
 TOGETHER = 5_000
@@ -42,20 +42,20 @@ class Watches(Protocol):
         """Why nothing can be taken in, if the oldest batch has waited for so many seconds."""
 
 
-class Intake:
+class GroupCommit:
     """The queue in front of a store, for the requests of one process."""
 
     def __init__(self, ingest: Stores, settings: Settings, health: Watches) -> None:
         self._ingest, self._most, self._health = ingest, settings.max_waiting, health
         self._guard = Lock()
-        self._waiting: deque[_Ticket] = deque()
+        self._waiting: deque[_Pending] = deque()
         self._events = 0
         self._is_led = False
 
     def accept(
         self,
         messages: Sequence[Message],
-        rejected: Sequence[Rejection] = (),
+        rejected: Sequence[RejectedEvent] = (),
         key: str | None = None,
         report: Report | None = None,
     ) -> Receipt:
@@ -69,7 +69,7 @@ class Intake:
         """Store a batch, together with others; durable on return. Raises as ``accept`` does."""
         if (trouble := self._health.trouble(self.waited())) is not None:
             raise Unavailable(trouble)
-        ticket = _Ticket(batch)
+        ticket = _Pending(batch)
         if self._queue(ticket) or self._wait(ticket):
             self._lead(ticket)
         return ticket.receipt()
@@ -87,7 +87,7 @@ class Intake:
 
     # -- who leads -------------------------------------------------------------------------
 
-    def _queue(self, ticket: _Ticket) -> bool:
+    def _queue(self, ticket: _Pending) -> bool:
         """Put a ticket into the queue; whether it is to lead, for nobody does."""
         with self._guard:
             if self._waiting and self._events + ticket.events > self._most:
@@ -97,7 +97,7 @@ class Intake:
             leads, self._is_led = not self._is_led, True
             return leads
 
-    def _wait(self, ticket: _Ticket) -> bool:
+    def _wait(self, ticket: _Pending) -> bool:
         """Wait until a ticket is done, or its turn to lead has come; whether it has."""
         if not ticket.turn.acquire(timeout=PATIENCE):
             with self._guard:
@@ -108,7 +108,7 @@ class Intake:
             ticket.turn.acquire()
         return ticket.leads
 
-    def _lead(self, own: _Ticket) -> None:
+    def _lead(self, own: _Pending) -> None:
         """Store what waits until one's own batch is done; then let another one lead."""
         try:
             while not own.is_done:
@@ -116,7 +116,7 @@ class Intake:
         finally:
             self._hand_over()
 
-    def _next(self) -> list[_Ticket]:
+    def _next(self) -> list[_Pending]:
         """Tickets that are stored together, the oldest first."""
         with self._guard:
             taken = [self._waiting.popleft()]
@@ -135,7 +135,7 @@ class Intake:
 
     # -- storing ---------------------------------------------------------------------------
 
-    def _store(self, tickets: list[_Ticket]) -> None:
+    def _store(self, tickets: list[_Pending]) -> None:
         try:
             receipts = self._ingest.accept_all([ticket.batch for ticket in tickets])
         except Exception as error:  # noqa: BLE001 - it is raised again, to whom it concerns
@@ -147,7 +147,7 @@ class Intake:
             for ticket, receipt in zip(tickets, receipts, strict=True):
                 self._done(ticket, receipt)
 
-    def _failed(self, tickets: list[_Ticket], error: Exception) -> None:
+    def _failed(self, tickets: list[_Pending], error: Exception) -> None:
         """Where one batch may be the reason, each is tried by itself: others are not to suffer."""
         if isinstance(error, Unavailable) or len(tickets) == 1:
             for ticket in tickets:
@@ -158,18 +158,18 @@ class Intake:
         for ticket in tickets:
             self._store([ticket])
 
-    def _give_up(self, tickets: list[_Ticket]) -> None:
+    def _give_up(self, tickets: list[_Pending]) -> None:
         for ticket in tickets:
             self._done(ticket, Unavailable("the collector is being stopped"))
 
-    def _done(self, ticket: _Ticket, result: Receipt | Exception) -> None:
+    def _done(self, ticket: _Pending, result: Receipt | Exception) -> None:
         with self._guard:
             self._events -= ticket.events
         ticket.result = result
         ticket.turn.release()
 
 
-class _Ticket:
+class _Pending:
     """A batch that waits. Its turn is held until it is stored, or is to lead."""
 
     def __init__(self, batch: Batch) -> None:

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from ..model import (
     Lead,
     Message,
-    Rejection,
+    RejectedEvent,
     Report,
     Stored,
     account_key,
 )
-from ..ports import Refused, Usage
+from ..ports import StoredRejectedEvent, Usage
 from ..usage import NO_KEY, month_of
 
 
@@ -28,9 +28,9 @@ class Batch:
     """
 
     messages: Sequence[Message]
-    rejected: Sequence[Rejection] = ()
+    rejected: Sequence[RejectedEvent] = ()
     key: str | None = None
-    again: Sequence[Refused] = ()
+    again: Sequence[StoredRejectedEvent] = ()
     report: Report | None = None
 
 
@@ -40,7 +40,7 @@ class Receipt:
 
     accepted: int = 0
     duplicates: int = 0
-    rejected: tuple[Rejection, ...] = ()
+    rejected: tuple[RejectedEvent, ...] = ()
     qualified: tuple[Lead, ...] = ()
 
 
@@ -116,7 +116,7 @@ class Outcome:
 
 
 def _recount(
-    again: Sequence[Refused],
+    again: Sequence[StoredRejectedEvent],
     is_new: Sequence[bool],
     gone: Collection[str],
     counted: Counter[tuple[str, str, str]],

@@ -1,4 +1,4 @@
-"""Refused events, taken in after all: what was wrong with them has been put right here."""
+"""Rejected events, taken in after all: what was wrong with them has been put right here."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from ..config import Settings
 from ..model import Message
-from ..ports import Refused, RefusedCursor, RefusedFilter, Store
-from ..wire.event import Fault
+from ..ports import RejectedCursor, RejectedFilter, Store, StoredRejectedEvent
+from ..wire.event import EventError
 from ..wire.normalise import normalise_again
 from .group_commit import Stores
 from .receipts import Batch
@@ -29,13 +29,13 @@ class Summary:
     refused: Counter[str] = field(default_factory=Counter)
 
 
-class DeadLetters:
+class ReplayRejected:
     """The refused events of a store, read again as if they had just come."""
 
     def __init__(self, store: Store, ingest: Stores, settings: Settings) -> None:
         self._store, self._ingest, self._settings = store, ingest, settings
 
-    def take_in(self, wanted: RefusedFilter, progress: Progress | None = None) -> Summary:
+    def take_in(self, wanted: RejectedFilter, progress: Progress | None = None) -> Summary:
         """Store those that can be read now, at the time at which they came; the others stay.
 
         ``progress`` is called with how many were read. It may be ended and begun again at any
@@ -43,31 +43,33 @@ class DeadLetters:
         """
         summary, after = Summary(), None
         while found := self._page(wanted, after):
-            after = RefusedCursor(found[-1].received_at, found[-1].id)
+            after = RejectedCursor(found[-1].received_at, found[-1].id)
             self._take(found, summary)
             if progress:
                 progress(summary.read)
         return summary
 
-    def _page(self, wanted: RefusedFilter, after: RefusedCursor | None) -> list[Refused]:
+    def _page(
+        self, wanted: RejectedFilter, after: RejectedCursor | None
+    ) -> list[StoredRejectedEvent]:
         with self._store.reading() as view:
             return view.refused(AT_A_TIME, wanted, after)
 
-    def _take(self, found: Sequence[Refused], summary: Summary) -> None:
-        again: list[Refused] = []
+    def _take(self, found: Sequence[StoredRejectedEvent], summary: Summary) -> None:
+        again: list[StoredRejectedEvent] = []
         messages: list[Message] = []
         for refused in found:
             try:
                 messages.append(self._message(refused))
                 again.append(refused)
-            except Fault as fault:
+            except EventError as fault:
                 summary.refused[fault.code] += 1
         summary.read += len(found)
         [receipt] = self._ingest.accept_all([Batch(messages, again=again)])
         summary.stored += receipt.accepted
         summary.duplicates += receipt.duplicates
 
-    def _message(self, refused: Refused) -> Message:
+    def _message(self, refused: StoredRejectedEvent) -> Message:
         rejection, received = refused.rejection, refused.received_at
         around = rejection.around or {}
         new_id = f"rejected-{refused.id}"

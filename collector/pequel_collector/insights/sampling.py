@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
 
-from ..marking.evaluators import Machines, machines_of
+from ..marking.evaluators import Evaluators, evaluators_of
 from ..marking.facts import with_persons
-from ..marking.replay import Recount
+from ..marking.replay import Replay
 from ..model import JSON, Stored, account_key, id_of, kind_of
-from ..ports import Reading
+from ..ports import ReadTransaction
 from ..rules.language.definition import Catalogue, pattern_of
 from ..rules.language.values import key as key_of
 from .sample import Arrivals, Property, Sample, Subject, tally
@@ -24,7 +24,7 @@ _DEEPEST = 3
 _FIRST_USER = "u:"
 
 
-def take(tx: Reading, catalogue: Catalogue, now: int) -> Sample:
+def take(tx: ReadTransaction, catalogue: Catalogue, now: int) -> Sample:
     """Up to 5,000 users with their accounts, up to 50,000 of the latest messages, and a dry run.
 
     Users are taken in the order of their ids. In the dry run they are folded from their messages
@@ -34,7 +34,7 @@ def take(tx: Reading, catalogue: Catalogue, now: int) -> Sample:
 
 
 class _Sampler:
-    def __init__(self, tx: Reading, catalogue: Catalogue, now: int) -> None:
+    def __init__(self, tx: ReadTransaction, catalogue: Catalogue, now: int) -> None:
         self.tx, self.catalogue, self.now = tx, catalogue, now
         self.left = MESSAGES
         self.lasts: dict[str, int] = {}
@@ -136,25 +136,25 @@ class _Sampler:
     # -- the dry run -----------------------------------------------------------------------
 
     def _marks(self, subjects: list[Subject]) -> dict[str, dict[str, tuple[int, ...]]]:
-        machines = machines_of(self.tx, self.catalogue)
-        recount = _Recount(self, machines)
+        evaluators = evaluators_of(self.tx, self.catalogue)
+        recount = _Recount(self, evaluators)
         found: dict[str, dict[str, tuple[int, ...]]] = {}
         for subject in subjects:
             telling = recount.telling(subject.key)
             telling.extend(recount.facts(subject.key, recount.messages(subject.key)))
             telling.advance(self.now)
-            for rule in telling.machine.rules:
+            for rule in telling.evaluator.rules:
                 if marks := telling.state.marks.get(rule.index):
                     times = tuple(mark.time for mark in marks)
                     found.setdefault(rule.name, {})[subject.key] = times
         return found
 
 
-class _Recount(Recount):
+class _Recount(Replay):
     """Subjects told anew, those of which all messages can be read; of the others nothing."""
 
-    def __init__(self, sampler: _Sampler, machines: Machines) -> None:
-        super().__init__(sampler.tx, machines, sampler.now)
+    def __init__(self, sampler: _Sampler, evaluators: Evaluators) -> None:
+        super().__init__(sampler.tx, evaluators, sampler.now)
         self._sampler = sampler
 
     def messages(self, key: str) -> Iterator[Stored]:
@@ -168,7 +168,7 @@ def _names(messages: list[Stored]) -> Iterator[tuple[str, int]]:
             yield stored.message.name, stored.message.time
 
 
-def _arrivals(latest: list[Stored], tx: Reading) -> dict[str, Arrivals]:
+def _arrivals(latest: list[Stored], tx: ReadTransaction) -> dict[str, Arrivals]:
     found: dict[str, Arrivals] = {}
     persons = tx.persons({stored.message.subject for stored in latest})
     for stored in latest:

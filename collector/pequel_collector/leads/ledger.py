@@ -12,7 +12,7 @@ from operator import attrgetter
 from types import MappingProxyType
 
 from ..model import JSON, Lead, iso, lead_id
-from ..ports import Change, Writing
+from ..ports import Change, WriteTransaction
 from ..rules.engine.state import Mark
 from ..rules.language.definition import Definition
 
@@ -43,7 +43,7 @@ class Ledger:
 
     def __init__(
         self,
-        tx: Writing,
+        tx: WriteTransaction,
         versions: Mapping[str, int],
         now: int,
         fresh: Collection[str],

@@ -13,13 +13,13 @@ from typing import Literal, NamedTuple
 import msgspec
 from msgspec import Struct
 
-from ..ports import Reading, Version, Writing
+from ..ports import ReadTransaction, Version, WriteTransaction
 from ..rules.language.definition import Catalogue
 
 CATALOGUE = "catalogue"
 """The note that names the catalogue in force: other when marks are others."""
 
-_IN_FORCE, _REPLAY = "in_force", "replay"
+_IN_FORCE, _REPLAY = "active_definitions", "replay"
 
 ALL = "\U0010ffff"
 """Behind every key of a subject."""
@@ -27,14 +27,14 @@ ALL = "\U0010ffff"
 Origin = Literal["file", "put"]
 
 
-class Standing(NamedTuple):
+class ActiveVersion(NamedTuple):
     """A version that is in force: the hash of its content, and since when it is, in ms."""
 
     hash: str
     since: int
 
 
-class InForce(Struct, frozen=True):
+class ActiveDefinitions(Struct, frozen=True):
     """The definitions in force as they were written, and where they came from.
 
     ``at`` is when they were taken, in ms; ``file`` the digest of the definitions file at that time,
@@ -47,10 +47,10 @@ class InForce(Struct, frozen=True):
     at: int
     file: str | None = None
     instead_of: int | None = None
-    standing: dict[str, Standing] = {}
+    standing: dict[str, ActiveVersion] = {}
 
 
-class Replay(Struct):
+class BackfillProgress(Struct):
     """How far history has been replayed: a walk over all subjects in the order of their keys.
 
     ``catalogue`` is the one it is replayed under, ``after`` the last key that was walked, ``done``
@@ -74,43 +74,43 @@ class Replay(Struct):
         return self.finished_at is not None
 
 
-_in_force = msgspec.json.Decoder(InForce)
-_replay = msgspec.json.Decoder(Replay)
+_in_force = msgspec.json.Decoder(ActiveDefinitions)
+_replay = msgspec.json.Decoder(BackfillProgress)
 
 
-def in_force(tx: Reading) -> InForce | None:
+def active_definitions(tx: ReadTransaction) -> ActiveDefinitions | None:
     """The definitions in force; None in a store that never had any."""
-    text = tx.note(_IN_FORCE)
+    text = tx.meta(_IN_FORCE)
     return None if text is None else _in_force.decode(text)
 
 
-def set_in_force(tx: Writing, found: InForce) -> None:
+def set_active_definitions(tx: WriteTransaction, found: ActiveDefinitions) -> None:
     """Remember the definitions in force."""
-    tx.set_note(_IN_FORCE, _text(found))
+    tx.set_meta(_IN_FORCE, _text(found))
 
 
-def replay_of(tx: Reading) -> Replay | None:
+def backfill_progress(tx: ReadTransaction) -> BackfillProgress | None:
     """How far history has been replayed; None in a store that never had definitions."""
-    text = tx.note(_REPLAY)
+    text = tx.meta(_REPLAY)
     return None if text is None else _replay.decode(text)
 
 
-def set_replay(tx: Writing, found: Replay) -> None:
+def set_backfill_progress(tx: WriteTransaction, found: BackfillProgress) -> None:
     """Remember how far history has been replayed."""
-    tx.set_note(_REPLAY, _text(found))
+    tx.set_meta(_REPLAY, _text(found))
 
 
-def walked(tx: Reading, catalogue: str) -> str:
+def walked(tx: ReadTransaction, catalogue: str) -> str:
     """Up to which key history has been replayed under a catalogue; behind all when it is over."""
-    replay = replay_of(tx)
+    replay = backfill_progress(tx)
     if replay is None or replay.is_over or replay.catalogue != catalogue:
         return ALL
     return replay.after
 
 
-def standing_of(
-    catalogue: Catalogue, before: InForce | None, versions: Iterable[Version], now: int
-) -> dict[str, Standing]:
+def active_versions(
+    catalogue: Catalogue, before: ActiveDefinitions | None, versions: Iterable[Version], now: int
+) -> dict[str, ActiveVersion]:
     """Since when each definition of a catalogue is in force.
 
     One that is in force already stays so; one that is new, changed or back begins now. Where
@@ -119,16 +119,16 @@ def standing_of(
     if before is None:
         recorded = {(v.name, v.hash): v.created_at for v in versions}
         return {
-            d.name: Standing(d.hash, recorded.get((d.name, d.hash), now))
+            d.name: ActiveVersion(d.hash, recorded.get((d.name, d.hash), now))
             for d in catalogue.definitions
         }
-    fresh = {d.name: Standing(d.hash, now) for d in catalogue.definitions}
+    fresh = {d.name: ActiveVersion(d.hash, now) for d in catalogue.definitions}
     return {name: _unless_new(before.standing.get(name), one) for name, one in fresh.items()}
 
 
-def activations(tx: Reading) -> Mapping[tuple[str, str], int]:
+def activations(tx: ReadTransaction) -> Mapping[tuple[str, str], int]:
     """Since when each version in force is so, by name and hash, in ms."""
-    found = in_force(tx)
+    found = active_definitions(tx)
     standing = found.standing if found is not None else {}
     return {(name, hash_): since for name, (hash_, since) in standing.items()}
 
@@ -138,7 +138,7 @@ def digest(text: str) -> str:
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
-def _unless_new(before: Standing | None, now: Standing) -> Standing:
+def _unless_new(before: ActiveVersion | None, now: ActiveVersion) -> ActiveVersion:
     return before if before is not None and before.hash == now.hash else now
 
 

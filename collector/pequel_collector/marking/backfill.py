@@ -13,21 +13,21 @@ from time import monotonic, sleep
 
 from msgspec.structs import replace
 
-from ..ports import Reading, Store, Version, Writing
+from ..ports import ReadTransaction, Store, Version, WriteTransaction
 from ..rules.language.definition import Catalogue, Definition
 from .active import (
     CATALOGUE,
-    InForce,
+    ActiveDefinitions,
+    BackfillProgress,
     Origin,
-    Replay,
-    in_force,
-    replay_of,
-    set_in_force,
-    set_replay,
-    standing_of,
+    active_definitions,
+    active_versions,
+    backfill_progress,
+    set_active_definitions,
+    set_backfill_progress,
 )
 from .derive import Derivation
-from .evaluators import Machines, machines_of
+from .evaluators import Evaluators, evaluators_of
 
 SUBJECTS = 50
 """How many subjects are walked in one transaction, at most."""
@@ -39,12 +39,12 @@ COUNTED = 10_000
 """How many subjects are counted at a time."""
 
 Clock = Callable[[], int]
-Progress = Callable[[Replay], None]
+Progress = Callable[[BackfillProgress], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """Definitions that are to be in force, and where they come from; see ``InForce``."""
+    """Definitions that are to be in force, and where they come from; see ``ActiveDefinitions``."""
 
     catalogue: Catalogue
     origin: Origin = "file"
@@ -56,11 +56,11 @@ class Proposal:
 class Adoption:
     """Definitions that are in force, and the versions that this recorded."""
 
-    machines: Machines
+    evaluators: Evaluators
     versions: list[Version]
 
 
-def adopt(tx: Writing, proposal: Proposal, now: int) -> Adoption:
+def adopt(tx: WriteTransaction, proposal: Proposal, now: int) -> Adoption:
     """Put definitions in force: from this transaction on, marks follow them.
 
     A version is recorded for each definition whose content is new. Where marks may be others than
@@ -68,20 +68,20 @@ def adopt(tx: Writing, proposal: Proposal, now: int) -> Adoption:
     """
     versions = _record(tx, proposal.catalogue, now)
     _remember(tx, proposal, now)
-    machines, replay = machines_of(tx, proposal.catalogue), replay_of(tx)
-    if replay is None or replay.catalogue != machines.version:
-        machines = _begin(tx, proposal.catalogue, 1 if replay is None else replay.epoch + 1, now)
-    tx.set_note(CATALOGUE, machines.version)
-    return Adoption(machines, versions)
+    evaluators, replay = evaluators_of(tx, proposal.catalogue), backfill_progress(tx)
+    if replay is None or replay.catalogue != evaluators.version:
+        evaluators = _begin(tx, proposal.catalogue, 1 if replay is None else replay.epoch + 1, now)
+    tx.set_meta(CATALOGUE, evaluators.version)
+    return Adoption(evaluators, versions)
 
 
 def finish(
-    store: Store, machines: Machines, clock: Clock, progress: Progress | None = None
+    store: Store, evaluators: Evaluators, clock: Clock, progress: Progress | None = None
 ) -> None:
     """Replay history to its end, or until other definitions come in force."""
     while True:
         began = monotonic()
-        replay = step(store, machines, clock)
+        replay = step(store, evaluators, clock)
         if replay is None or replay.is_over:
             return
         if progress:
@@ -89,27 +89,27 @@ def finish(
         sleep((monotonic() - began) / 10)  # another process that waits to write gets its turn
 
 
-def step(store: Store, machines: Machines, clock: Clock) -> Replay | None:
+def step(store: Store, evaluators: Evaluators, clock: Clock) -> BackfillProgress | None:
     """Replay the history of some subjects more, in one transaction; how far that is now.
 
-    None where these machines are not the ones to do it.
+    None where these evaluators are not the ones to do it.
     """
     total = _total(store)
     with store.writing() as tx:
-        replay = replay_of(tx)
-        if replay is None or replay.catalogue != machines.version:
+        replay = backfill_progress(tx)
+        if replay is None or replay.catalogue != evaluators.version:
             return None
         if not replay.is_over:
             replay.total = total
-            _walk(tx, machines, replay, clock())
-            set_replay(tx, replay)
+            _walk(tx, evaluators, replay, clock())
+            set_backfill_progress(tx, replay)
     return replay
 
 
 # -- a change ------------------------------------------------------------------------------
 
 
-def _record(tx: Writing, catalogue: Catalogue, now: int) -> list[Version]:
+def _record(tx: WriteTransaction, catalogue: Catalogue, now: int) -> list[Version]:
     known = tx.versions()
     latest = {version.name: version for version in known}
     hashes = {(version.name, version.hash) for version in known}
@@ -130,54 +130,54 @@ def _version(definition: Definition, latest: Version | None, now: int) -> Versio
     )
 
 
-def _remember(tx: Writing, proposal: Proposal, now: int) -> None:
-    before = in_force(tx)
-    standing = standing_of(proposal.catalogue, before, tx.versions(), now)
+def _remember(tx: WriteTransaction, proposal: Proposal, now: int) -> None:
+    before = active_definitions(tx)
+    standing = active_versions(proposal.catalogue, before, tx.versions(), now)
     text, origin = proposal.catalogue.text, proposal.origin
-    found = InForce(text, origin, now, proposal.file, proposal.instead_of, standing)
+    found = ActiveDefinitions(text, origin, now, proposal.file, proposal.instead_of, standing)
     if before is not None and (before.text, before.origin) == (text, origin):
         found = replace(found, at=before.at, instead_of=before.instead_of)
     if found != before:
-        set_in_force(tx, found)
+        set_active_definitions(tx, found)
 
 
 # -- the replay ----------------------------------------------------------------------------
 
 
-def _begin(tx: Writing, catalogue: Catalogue, epoch: int, now: int) -> Machines:
-    """Begin a replay, which is over at once where there is nobody; the machines to do it."""
-    replay = Replay("", now, epoch)
-    set_replay(tx, replay)
-    machines = machines_of(tx, catalogue)
-    replay.catalogue = machines.version
+def _begin(tx: WriteTransaction, catalogue: Catalogue, epoch: int, now: int) -> Evaluators:
+    """Begin a replay, which is over at once where there is nobody; the evaluators to do it."""
+    replay = BackfillProgress("", now, epoch)
+    set_backfill_progress(tx, replay)
+    evaluators = evaluators_of(tx, catalogue)
+    replay.catalogue = evaluators.version
     if not tx.subjects(limit=1):
         replay.total, replay.finished_at = 0, now
-    set_replay(tx, replay)
-    return machines
+    set_backfill_progress(tx, replay)
+    return evaluators
 
 
 def _total(store: Store) -> int | None:
     """How many subjects there are to be walked; they are counted once, when a replay begins."""
     with store.reading() as view:
-        replay = replay_of(view)
+        replay = backfill_progress(view)
         if replay is None or replay.is_over or replay.total is not None:
             return None if replay is None else replay.total
         return _count(view)
 
 
-def _count(view: Reading) -> int:
+def _count(view: ReadTransaction) -> int:
     counted, after = 0, ""
     while keys := view.subjects(after, COUNTED):
         counted, after = counted + len(keys), keys[-1]
     return counted
 
 
-def _walk(tx: Writing, machines: Machines, replay: Replay, now: int) -> None:
+def _walk(tx: WriteTransaction, evaluators: Evaluators, replay: BackfillProgress, now: int) -> None:
     keys = tx.subjects(replay.after, SUBJECTS)
     if not keys:
         replay.total, replay.finished_at = replay.done, now
         return
-    derivation = Derivation(tx, machines, now)
+    derivation = Derivation(tx, evaluators, now)
     walked = _rebuild(derivation, keys, tx.persons(keys))
     replay.leads += len(derivation.finish())
     replay.done, replay.after = replay.done + walked, keys[walked - 1]

@@ -14,16 +14,16 @@ from typing import Any
 
 from ..leads.ledger import Ledger, Verdict
 from ..model import Lead, Stored, account_key, kind_of, user_key
-from ..ports import Writing
-from ..rules.engine.evaluator import Machine, Rule, Witness
+from ..ports import WriteTransaction
+from ..rules.engine.evaluator import Evaluator, OnQualified, Rule
 from ..rules.engine.state import NEVER, Fact, Mark, State
-from ..rules.engine.view import Sight
+from ..rules.engine.view import EvalContext
 from ..rules.explain.evidence import Explainer
 from ..rules.language.values import key as key_of
 from .active import walked
-from .evaluators import Machines
+from .evaluators import Evaluators
 from .facts import facts_behind, facts_of
-from .history import History, StoreShelf, in_order
+from .history import History, StoredPages, in_order
 
 START = NEVER + 1
 
@@ -37,11 +37,11 @@ class Derivation:
     """
 
     def __init__(
-        self, tx: Writing, machines: Machines, now: int, fresh: Collection[str] = ()
+        self, tx: WriteTransaction, evaluators: Evaluators, now: int, fresh: Collection[str] = ()
     ) -> None:
-        self.tx, self.machines, self.now, self._fresh = tx, machines, now, set(fresh)
+        self.tx, self.evaluators, self.now, self._fresh = tx, evaluators, now, set(fresh)
         self._token = randbits(62)
-        machines.kept.begin(tx.take_turn(self._token))
+        evaluators.cache.begin(tx.swap_writer_token(self._token))
         self._walked: str | None = None
         self._open: dict[str, History | None] = {}
         self._revised: set[str] = set()
@@ -68,7 +68,7 @@ class Derivation:
             for key in {*_keys(before), *_keys(after)}:
                 since[key] = min(time, since.get(key, time))
                 gone[key].add(before.message.mid)
-            for key, fact in self.machines.facts(after):
+            for key, fact in self.evaluators.facts(after):
                 found[key].append(fact)
         self._load(since)
         for key in sorted(since, reverse=True):
@@ -80,7 +80,7 @@ class Derivation:
         """Take in new messages, and whatever follows from them for others."""
         arrivals: defaultdict[str, list[Fact]] = defaultdict(list)
         for each in stored:
-            for key, fact in self.machines.facts(each):
+            for key, fact in self.evaluators.facts(each):
                 arrivals[key].append(fact)
         self._load(arrivals)
         for key in sorted(arrivals, reverse=True):
@@ -91,7 +91,7 @@ class Derivation:
 
     def read_ahead(self, keys: Collection[str]) -> None:
         """Read the messages of several subjects at once: they are about to be folded anew."""
-        self._read |= facts_of(self.tx, self.machines, keys)
+        self._read |= facts_of(self.tx, self.evaluators, keys)
 
     def rebuild(self, key: str) -> None:
         """Fold a subject's history anew from its stored messages."""
@@ -124,64 +124,64 @@ class Derivation:
         if facts[0].time <= history.head.time:
             self._revise(key, facts, (), facts[0].time)
             return
-        machine = self.machines.of(key)
-        told = _exports(machine, history.head) if machine.exports.any else None
-        history.extend(facts, machine, self, self._witness(key))
+        evaluator = self.evaluators.of(key)
+        told = _exports(evaluator, history.head) if evaluator.exports.any else None
+        history.extend(facts, evaluator, self, self._on_qualified(key))
         self._changed.add(key)
         self._go_on(key, history, told)
 
     def _revise(self, key: str, facts: list[Fact], gone: Collection[str], time: int) -> None:
         """Take facts in, and let others go, that are not all later than what was folded."""
         history = self._history(key) or self._start(key)
-        machine = self.machines.of(key)
-        told = _exports(machine, history.head)
-        witness = self._witness(key)
-        history.insert(facts, gone, time, machine, self, witness)
+        evaluator = self.evaluators.of(key)
+        told = _exports(evaluator, history.head)
+        on_qualified = self._on_qualified(key)
+        history.insert(facts, gone, time, evaluator, self, on_qualified)
         self._changed.add(key)
         self._revised.add(key)
         self._go_on(key, history, told)
 
     def _rebuild(self, key: str) -> None:
         before = self._open.get(key)
-        machine = self.machines.of(key)
-        told = _exports(machine, before.head if before else State())
+        evaluator = self.evaluators.of(key)
+        told = _exports(evaluator, before.head if before else State())
         self._rebuilt.add(key)
         self.tx.forget_history(key)
         history = self._start(key)
         if key not in self._read:
             self.read_ahead([key])
         facts = self._read.pop(key)
-        history.insert(facts, (), START, machine, self, self._witness(key))
+        history.insert(facts, (), START, evaluator, self, self._on_qualified(key))
         self._changed.add(key)
         self._go_on(key, history, told)
 
     def _go_on(self, key: str, history: History, told: Exports | None) -> None:
-        if self.machines.has_clock:
+        if self.evaluators.has_clock:
             self._advance(key, history)
         if told is not None:
             self._tell(key, told, history.head)
 
     def _advance(self, key: str, history: History) -> None:
-        machine = self.machines.of(key)
-        witness = self._witness(key)
-        due = machine.advance(history.head, history, self.now, self, witness)
+        evaluator = self.evaluators.of(key)
+        on_qualified = self._on_qualified(key)
+        due = evaluator.advance(history.head, history, self.now, self, on_qualified)
         self._changed.add(key)
         self.tx.set_due({key: due})
 
     def _start(self, key: str) -> History:
-        history = History(StoreShelf(self.tx, key), self.machines.of(key).version)
+        history = History(StoredPages(self.tx, key), self.evaluators.of(key).version)
         self._open[key] = history
         return history
 
-    def _witness(self, key: str) -> Witness:
+    def _on_qualified(self, key: str) -> OnQualified:
         """What writes down why a definition qualified, at the moment when it does."""
 
-        def saw(sight: Sight, rule: Rule, cycle: int) -> None:
-            explained = Explainer(self.machines.of(key), rule, sight)
+        def saw(ctx: EvalContext, rule: Rule, cycle: int) -> None:
+            explained = Explainer(self.evaluators.of(key), rule, ctx)
             deciding = explained.deciding()
             self._verdicts[key][rule.index, cycle] = Verdict(
-                time=sight.time,
-                account=sight.state.account,
+                time=ctx.time,
+                account=ctx.state.account,
                 evidence=explained.evidence(),
                 late=any(fact.late for fact in deciding),
                 deciding=frozenset(fact.mid for fact in deciding),
@@ -202,8 +202,8 @@ class Derivation:
         return None if history is None else history.head
 
     def _tell(self, key: str, told: Exports, head: State) -> None:
-        machine = self.machines.of(key)
-        time = _first_difference(told, _exports(machine, head))
+        evaluator = self.evaluators.of(key)
+        time = _first_difference(told, _exports(evaluator, head))
         if time is None:
             return
         for other in self._askers(key, head):
@@ -233,12 +233,12 @@ class Derivation:
 
     def _catch_up(self, keys: Collection[str]) -> None:
         """Bring histories that lag up to where they were in memory."""
-        lagging = sorted(self.tx.lagging(keys)) if keys else []
+        lagging = sorted(self.tx.stale(keys)) if keys else []
         histories = {key: h for key in lagging if (h := self._open[key]) is not None}
-        behind = facts_behind(self.tx, self.machines, histories) if histories else {}
+        behind = facts_behind(self.tx, self.evaluators, histories) if histories else {}
         for key, history in histories.items():
             seen = [fact for fact in behind[key] if fact.mid not in self._fresh]
-            history.catch_up(seen, self.machines.of(key), self)
+            history.catch_up(seen, self.evaluators.of(key), self)
             history.is_behind = True
 
     def _is_good(self, key: str, body: bytes | None) -> bool:
@@ -248,8 +248,8 @@ class Derivation:
                 return False
             self._open[key] = None
             return True
-        history = History(StoreShelf(self.tx, key), "", body)
-        if history.version != self.machines.of(key).version:
+        history = History(StoredPages(self.tx, key), "", body)
+        if history.version != self.evaluators.of(key).version:
             return False
         self._open[key] = history
         return True
@@ -257,11 +257,11 @@ class Derivation:
     def _is_ahead(self, key: str) -> bool:
         """Whether a replay of history has not come to a subject, so that it has no history yet."""
         if self._walked is None:
-            self._walked = walked(self.tx, self.machines.version)
+            self._walked = walked(self.tx, self.evaluators.version)
         return key > self._walked
 
     def _take_kept(self, key: str) -> bool:
-        history = self.machines.kept.take(key, StoreShelf(self.tx, key))
+        history = self.evaluators.cache.take(key, StoredPages(self.tx, key))
         if history is not None:
             self._open[key] = history
         return history is not None
@@ -278,17 +278,17 @@ class Derivation:
         histories = {key: h for key in sorted(self._changed) if (h := self._open[key]) is not None}
         self._save(histories)
         opened = self._settle_leads(histories)
-        self.machines.kept.end(self._token, self._open)
+        self.evaluators.cache.end(self._token, self._open)
         return opened
 
     def _save(self, changed: Mapping[str, History]) -> None:
         """Write what changed; of what stays in memory and went on only, note that it lags."""
         lagging = {key for key, history in changed.items() if self._may_lag(history)}
-        leaving = self.machines.kept.make_room(len(self._open))
+        leaving = self.evaluators.cache.make_room(len(self._open))
         behind = {key: history for key, history in leaving.items() if history.is_behind}
         save(self.tx, {k: h for k, h in changed.items() if k not in lagging} | behind)
         late = [key for key in lagging if not changed[key].is_behind]
-        self.tx.leave_behind(late)
+        self.tx.mark_stale(late)
         for key in late:
             changed[key].is_behind = True
 
@@ -297,18 +297,18 @@ class Derivation:
 
         One that was read for this transaction may not be asked for again: it is not worth a mark.
         """
-        return self.machines.alone and history.is_kept and history.extends
+        return self.evaluators.alone and history.is_kept and history.extends
 
     def _settle_leads(self, histories: Mapping[str, History]) -> list[Lead]:
         differing = {key: h for key, h in histories.items() if self._may_differ(key)}
         if not differing and not self._merged:
             return []
-        machines = self.machines
-        ledger = Ledger(self.tx, machines.versions, self.now, self._fresh, machines.activated)
+        evaluators = self.evaluators
+        ledger = Ledger(self.tx, evaluators.versions, self.now, self._fresh, evaluators.activated)
         ledger.load(differing)
         ledger.merge(self._merged)
         for key, history in differing.items():
-            definitions = self.machines.of(key).definitions
+            definitions = self.evaluators.of(key).definitions
             marks = self._whole(history, self._verdicts[key])
             ledger.align(key, definitions, marks, key in self._rebuilt)
         return ledger.close()
@@ -328,18 +328,18 @@ class Derivation:
         }
 
 
-def save(tx: Writing, histories: Mapping[str, History]) -> None:
+def save(tx: WriteTransaction, histories: Mapping[str, History]) -> None:
     """Write the open pages of histories."""
     tx.save_histories({key: history.write() for key, history in histories.items()})
     for history in histories.values():
         history.is_behind = False
 
 
-def settle(tx: Writing, machines: Machines) -> None:
+def settle(tx: WriteTransaction, evaluators: Evaluators) -> None:
     """Write the histories in memory of which the open pages in the store lag."""
     token = randbits(62)
-    machines.kept.begin(tx.take_turn(token))
-    leaving = machines.kept.let_go()
+    evaluators.cache.begin(tx.swap_writer_token(token))
+    leaving = evaluators.cache.let_go()
     save(tx, {key: history for key, history in leaving.items() if history.is_behind})
 
 
@@ -349,9 +349,9 @@ def _keys(stored: Stored) -> list[str]:
     return account if stored.person is None else [stored.person, *account]
 
 
-def _exports(machine: Machine, state: State) -> Exports:
+def _exports(evaluator: Evaluator, state: State) -> Exports:
     """What others may ask of a subject, each with its times."""
-    asked = machine.exports
+    asked = evaluator.exports
     if not asked.any:
         return {}
     told: Exports = {f"trait {name}": list(values) for name, values in state.known.items()}
@@ -361,7 +361,7 @@ def _exports(machine: Machine, state: State) -> Exports:
     if asked.converted and state.converted is not None:
         told["converted"] = [(state.converted, True)]
     for name in asked.marks:
-        rule = machine.by_name.get(name)
+        rule = evaluator.by_name.get(name)
         if rule is not None and rule.index in state.marks:
             told[f"mark {name}"] = [(state.marks[rule.index][0].time, True)]
     return told

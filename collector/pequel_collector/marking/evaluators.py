@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from ..model import Stored, account_key
-from ..ports import Reading, Version
-from ..rules.engine.evaluator import Machine
+from ..ports import ReadTransaction, Version
+from ..rules.engine.evaluator import Evaluator
 from ..rules.engine.state import Fact
 from ..rules.language.definition import Catalogue
 from ..rules.parser.catalogue import read_catalogue
-from .active import activations, in_force, replay_of
-from .history import Kept
+from .active import activations, active_definitions, backfill_progress
+from .history import HistoryCache
 
 
-class Machines:
-    """The two machines of a catalogue, and the version number of each definition in force.
+class Evaluators:
+    """The two evaluators of a catalogue, and the version number of each definition in force.
 
     ``since`` says from when on a version is in force, by name and hash, where that is not when it
     was recorded. Definitions that look forward count from then on: ``activated`` has them by name.
@@ -39,11 +39,11 @@ class Machines:
             for d in catalogue.definitions
             if d.on_change == "forward" and (version := found[d.name]) is not None
         }
-        self.users = Machine("user", catalogue, self.activated)
-        self.accounts = Machine("account", catalogue, self.activated)
-        for machine in (self.users, self.accounts):
-            machine.version += f".{epoch}"
-        self.kept = Kept()
+        self.users = Evaluator("user", catalogue, self.activated)
+        self.accounts = Evaluator("account", catalogue, self.activated)
+        for evaluator in (self.users, self.accounts):
+            evaluator.version += f".{epoch}"
+        self.cache = HistoryCache()
         self.has_clock = self.users.has_clock or self.accounts.has_clock
         """Whether a definition can qualify without a fact, as time goes by."""
         asks = self.users.exports.any or self.accounts.exports.any
@@ -55,8 +55,8 @@ class Machines:
         """What the leads of a store follow: equal for catalogues that mean the same."""
         return f"{self.users.version}-{self.accounts.version}"
 
-    def of(self, key: str) -> Machine:
-        """The machine for a subject."""
+    def of(self, key: str) -> Evaluator:
+        """The evaluator for a subject."""
         return self.users if key.startswith("u:") else self.accounts
 
     def facts(self, stored: Stored) -> list[tuple[str, Fact]]:
@@ -70,14 +70,14 @@ class Machines:
         return found
 
 
-def machines_of(tx: Reading, catalogue: Catalogue) -> Machines:
-    """The machines of a catalogue that is in force in a store, or would be."""
-    replay = replay_of(tx)
+def evaluators_of(tx: ReadTransaction, catalogue: Catalogue) -> Evaluators:
+    """The evaluators of a catalogue that is in force in a store, or would be."""
+    replay = backfill_progress(tx)
     epoch = 0 if replay is None else replay.epoch
-    return Machines(catalogue, tx.versions(), activations(tx), epoch)
+    return Evaluators(catalogue, tx.versions(), activations(tx), epoch)
 
 
-def machines_in_force(tx: Reading) -> Machines:
-    """The machines of the definitions that a store remembers; empty where it remembers none."""
-    found = in_force(tx)
-    return machines_of(tx, Catalogue() if found is None else read_catalogue(found.text))
+def active_evaluators(tx: ReadTransaction) -> Evaluators:
+    """The evaluators of the definitions that a store remembers; empty where it remembers none."""
+    found = active_definitions(tx)
+    return evaluators_of(tx, Catalogue() if found is None else read_catalogue(found.text))

@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import islice
 
 from ..model import Stored, account_key, kind_of
-from ..ports import Reading
+from ..ports import ReadTransaction
 from ..rules.engine.state import Fact
-from .evaluators import Machines
+from .evaluators import Evaluators
 from .history import History
 
 AT_ONCE = 500
@@ -16,11 +16,11 @@ AT_ONCE = 500
 
 
 def facts_behind(
-    tx: Reading, machines: Machines, histories: Mapping[str, History]
+    tx: ReadTransaction, evaluators: Evaluators, histories: Mapping[str, History]
 ) -> dict[str, list[Fact]]:
     """The facts of each subject that are later than its history, in order."""
     since = min(history.head.time for history in histories.values())
-    found = facts_of(tx, machines, histories.keys(), since)
+    found = facts_of(tx, evaluators, histories.keys(), since)
     return {
         key: [fact for fact in facts if fact.time > histories[key].head.time]
         for key, facts in found.items()
@@ -28,7 +28,7 @@ def facts_behind(
 
 
 def facts_of(
-    tx: Reading, machines: Machines, keys: Collection[str], since: int | None = None
+    tx: ReadTransaction, evaluators: Evaluators, keys: Collection[str], since: int | None = None
 ) -> dict[str, list[Fact]]:
     """Every fact of each subject, or those from an instant on, in order, from stored messages.
 
@@ -42,16 +42,16 @@ def facts_of(
     person_of = {id_: person for person in own for id_ in ids.get(person, [person])}
     for each in tx.events(person_of, since) if person_of else ():
         person = person_of[each.message.subject]
-        if (fact := machines.users.fact(each._replace(person=person))) is not None:
+        if (fact := evaluators.users.fact(each._replace(person=person))) is not None:
             found[person].append(fact)
     accounts = [key for key in keys if kind_of(key) == "account"]
     for each in with_persons(tx, tx.events(accounts, since)) if accounts else ():
-        if each.account is not None and (fact := machines.accounts.fact(each)) is not None:
+        if each.account is not None and (fact := evaluators.accounts.fact(each)) is not None:
             found[account_key(each.account)].append(fact)
     return found
 
 
-def with_persons(tx: Reading, messages: Iterable[Stored]) -> Iterator[Stored]:
+def with_persons(tx: ReadTransaction, messages: Iterable[Stored]) -> Iterator[Stored]:
     """Messages with whose they are."""
     known: dict[str, str | None] = {}
     rest = iter(messages)

@@ -22,8 +22,8 @@ from typing import Any, Protocol
 import msgspec
 from msgspec import Raw, Struct
 
-from ..ports import Cell, Reading, Writing
-from ..rules.engine.evaluator import Machine, Witness
+from ..ports import Cell, ReadTransaction, WriteTransaction
+from ..rules.engine.evaluator import Evaluator, OnQualified
 from ..rules.engine.state import Fact, Position, State, World
 
 FULL = 32
@@ -33,7 +33,7 @@ LOOSE = 8
 in_order = attrgetter("time", "mid")
 
 
-class Shelf(Protocol):
+class PageStore(Protocol):
     """Where the sealed pages and the cells of one history are."""
 
     def page(self, number: int) -> bytes:
@@ -67,13 +67,13 @@ _NOTHING = b"[]"
 
 
 class History:
-    """The history of one subject. ``version`` is the machine's that folded it.
+    """The history of one subject. ``version`` is the evaluator's that folded it.
 
     It ``extends`` what was written last where only later facts have come since; ``is_kept`` where
     it was in memory before; and it is ``behind`` where the store says that its page lags.
     """
 
-    def __init__(self, shelf: Shelf, version: str, body: bytes | None = None) -> None:
+    def __init__(self, shelf: PageStore, version: str, body: bytes | None = None) -> None:
         self._shelf = shelf
         self.version = version
         self.extends, self.is_kept, self.is_behind = body is not None, False, False
@@ -107,7 +107,7 @@ class History:
         self._count += len(self._fresh)
         self._fresh = []
 
-    def go_on(self, shelf: Shelf) -> History:
+    def go_on(self, shelf: PageStore) -> History:
         """The same history in the next transaction, where its pages are on another shelf."""
         self._shelf = shelf
         self.is_kept = True
@@ -123,33 +123,37 @@ class History:
     # -- taking in -------------------------------------------------------------------------
 
     def extend(
-        self, facts: list[Fact], machine: Machine, world: World, witness: Witness | None
+        self,
+        facts: list[Fact],
+        evaluator: Evaluator,
+        world: World,
+        on_qualified: OnQualified | None,
     ) -> None:
         """Take in facts that are all later than the head, in order."""
         if self._count + len(self._fresh) + len(facts) < FULL:
-            self._take_in(facts, machine, world, witness)
+            self._take_in(facts, evaluator, world, on_qualified)
             return
         start = 0
         while start < len(facts):
             stop = self._boundary(facts, start)
-            self._take_in(facts[start:stop], machine, world, witness)
+            self._take_in(facts[start:stop], evaluator, world, on_qualified)
             if self._count + len(self._fresh) >= FULL:
-                self._seal(machine)
+                self._seal(evaluator)
             start = stop
 
-    def catch_up(self, facts: list[Fact], machine: Machine, world: World) -> None:
+    def catch_up(self, facts: list[Fact], evaluator: Evaluator, world: World) -> None:
         """Take in facts that are all later than the head, as they were taken in once before."""
         if facts:
-            self._take_in(facts, machine, world, None)
+            self._take_in(facts, evaluator, world, None)
 
     def insert(
         self,
         facts: Sequence[Fact],
         gone: Collection[str],
         time: int,
-        machine: Machine,
+        evaluator: Evaluator,
         world: World,
-        witness: Witness | None,
+        on_qualified: OnQualified | None,
     ) -> None:
         """Take in facts of any time, and let others go by their ids, none before an instant."""
         kept = [fact for fact in self._rewound(time) if fact.mid not in gone]
@@ -157,17 +161,21 @@ class History:
         self._written, self._count, self._fresh = _NOTHING, 0, []
         self._pages.clear()
         self.extends = False
-        self.extend(sorted((*kept, *facts), key=in_order), machine, world, witness)
+        self.extend(sorted((*kept, *facts), key=in_order), evaluator, world, on_qualified)
 
     def _take_in(
-        self, facts: list[Fact], machine: Machine, world: World, witness: Witness | None
+        self,
+        facts: list[Fact],
+        evaluator: Evaluator,
+        world: World,
+        on_qualified: OnQualified | None,
     ) -> None:
         first = self.sealed + 1, self._count + len(self._fresh)
         self._fresh += facts
         open_page = self._pages.get(self.sealed + 1)
         if open_page is not None:
             open_page += facts
-        machine.fold(self.head, self, facts, first, world, witness)
+        evaluator.fold(self.head, self, facts, first, world, on_qualified)
 
     def _rewound(self, time: int) -> list[Fact]:
         """The facts from the last page on that began before an instant, which is the open one."""
@@ -188,11 +196,11 @@ class History:
             stop += 1
         return min(stop, len(facts))
 
-    def _seal(self, machine: Machine) -> None:
+    def _seal(self, evaluator: Evaluator) -> None:
         number = self.sealed + 1
         put_away = [
             Cell(slot, key, None if cell is None else _encoder.encode(cell))
-            for slot, key, cell in machine.surplus(self.head)
+            for slot, key, cell in evaluator.surplus(self.head)
         ]
         page = _Sealed(Raw(self._base), Raw(_joined(self._written, self._fresh)))
         self._shelf.seal(number, _encoder.encode(page), put_away)
@@ -244,7 +252,7 @@ class History:
         return [*_facts.decode(self._written), *self._fresh]
 
 
-class Kept:
+class HistoryCache:
     """Histories kept in memory from one transaction to the next, the latest used of them.
 
     They are good as long as nobody else changes histories. Each transaction leaves a token in the
@@ -263,7 +271,7 @@ class Kept:
             self._histories.clear()
         self._left = None
 
-    def take(self, key: str, shelf: Shelf) -> History | None:
+    def take(self, key: str, shelf: PageStore) -> History | None:
         """A history that was kept, to go on with."""
         found = self._histories.pop(key, None)
         return None if found is None else found.go_on(shelf)
@@ -301,10 +309,10 @@ def _joined(written: bytes, fresh: list[Fact]) -> bytes:
     return more if written == _NOTHING else b"".join((written[:-1], b",", more[1:]))
 
 
-class StoreShelf(Shelf):
+class StoredPages(PageStore):
     """The pages and cells of one subject in a store."""
 
-    def __init__(self, tx: Reading, key: str) -> None:
+    def __init__(self, tx: ReadTransaction, key: str) -> None:
         self._tx, self._key = tx, key
 
     def page(self, number: int) -> bytes:
@@ -328,5 +336,5 @@ class StoreShelf(Shelf):
         self._writing.unseal(self._key, number)
 
     @property
-    def _writing(self) -> Writing:
+    def _writing(self) -> WriteTransaction:
         return self._tx  # type: ignore[return-value]  # only a derivation seals

@@ -21,15 +21,15 @@ from ..identity.people import People
 from ..identity.resolver import Identities
 from ..leads.ledger import Verdict
 from ..model import Message, Stored, account_key, kind_of, user_key
-from ..ports import Membership, Reading
-from ..rules.engine.evaluator import Machine, Rule
+from ..ports import Membership, ReadTransaction
+from ..rules.engine.evaluator import Evaluator, Rule
 from ..rules.engine.state import Alone, Fact, Memory, Position, State, World
-from ..rules.engine.view import FIRST, Sight
+from ..rules.engine.view import FIRST, EvalContext
 from ..rules.explain.evidence import Explainer
-from ..rules.language.analysis import in_order as callees_first
+from ..rules.language.analysis import in_order as dependencies_first
 from ..rules.language.analysis import names_in
 from ..rules.language.definition import Catalogue
-from .evaluators import Machines
+from .evaluators import Evaluators
 from .history import in_order
 
 ROOM = 50_000
@@ -39,7 +39,7 @@ _encoder = msgspec.json.Encoder()
 _anything = msgspec.json.Decoder()
 
 
-class Book(Memory):
+class ReplayMemory(Memory):
     """The facts of a subject, one after the other, and the cells that were put away."""
 
     def __init__(self) -> None:
@@ -90,49 +90,49 @@ class Book(Memory):
         return {key: _anything.decode(body) for key, body in found}
 
 
-class Telling:
+class SubjectReplay:
     """A subject that is told fact by fact. ``verdicts`` are by number of the rule and cycle."""
 
-    def __init__(self, machine: Machine, world: World) -> None:
-        self.machine, self._world = machine, world
-        self.state, self.book = State(), Book()
+    def __init__(self, evaluator: Evaluator, world: World) -> None:
+        self.evaluator, self._world = evaluator, world
+        self.state, self.book = State(), ReplayMemory()
         self.verdicts: dict[tuple[int, int], Verdict] = {}
 
     def extend(self, facts: Sequence[Fact]) -> None:
         """Take in facts that are all later than the state, in order."""
         start = 1, len(self.book)
         self.book.extend(facts)
-        self.machine.fold(self.state, self.book, facts, start, self._world, self._note)
+        self.evaluator.fold(self.state, self.book, facts, start, self._world, self._note)
 
     def put_away(self) -> None:
         """Take out of the state what has no room in it."""
         self.book.turn()
-        for slot, key, cell in self.machine.surplus(self.state):
+        for slot, key, cell in self.evaluator.surplus(self.state):
             self.book.put_away(slot, key, cell)
 
     def advance(self, time: int) -> None:
         """Let the clock run up to an instant, and including it."""
-        self.machine.advance(self.state, self.book, time, self._world, self._note)
+        self.evaluator.advance(self.state, self.book, time, self._world, self._note)
 
-    def _note(self, sight: Sight, rule: Rule, cycle: int) -> None:
-        explained = Explainer(self.machine, rule, sight)
+    def _note(self, ctx: EvalContext, rule: Rule, cycle: int) -> None:
+        explained = Explainer(self.evaluator, rule, ctx)
         evidence = json.loads(json.dumps(explained.evidence()))
-        self.verdicts[rule.index, cycle] = Verdict(sight.time, sight.state.account, evidence)
+        self.verdicts[rule.index, cycle] = Verdict(ctx.time, ctx.state.account, evidence)
 
 
-class Recount:
+class Replay:
     """What the messages of a store come to, subject by subject.
 
     ``now`` is up to when the clock of others runs.
     """
 
-    def __init__(self, tx: Reading, machines: Machines, now: int) -> None:
-        self._tx, self._machines, self._now = tx, machines, now
+    def __init__(self, tx: ReadTransaction, evaluators: Evaluators, now: int) -> None:
+        self._tx, self._machines, self._now = tx, evaluators, now
         self.identities = Identities(tx)
-        self._depth = depth(machines.catalogue)
+        self._depth = depth(evaluators.catalogue)
         self._known: dict[tuple[str, int], State | None] = {}
 
-    def go_on(self, tx: Reading) -> None:
+    def go_on(self, tx: ReadTransaction) -> None:
         """Go on in another view of the store, in which the messages are the same."""
         self._tx = tx
         self.identities.go_on(tx)
@@ -163,13 +163,13 @@ class Recount:
 
     def facts(self, key: str, messages: Iterable[Stored]) -> list[Fact]:
         """What the definitions look at of the messages of a subject, in order."""
-        machine = self._machines.of(key)
-        found = (machine.fact(each) for each in messages)
+        evaluator = self._machines.of(key)
+        found = (evaluator.fact(each) for each in messages)
         return sorted((fact for fact in found if fact is not None), key=in_order)
 
-    def telling(self, key: str) -> Telling:
+    def telling(self, key: str) -> SubjectReplay:
         """A subject of which nothing has been told yet."""
-        return Telling(self._machines.of(key), self.world)
+        return SubjectReplay(self._machines.of(key), self.world)
 
     def trim(self) -> None:
         """Forget the states of others that were asked for longest ago, where there are many."""
@@ -188,10 +188,10 @@ class Recount:
         facts = self.facts(key, self.messages(key))
         if not facts:
             return None
-        machine, state, book = self._machines.of(key), State(), Book()
+        evaluator, state, book = self._machines.of(key), State(), ReplayMemory()
         book.extend(facts)
-        machine.fold(state, book, facts, FIRST, world)
-        machine.advance(state, book, self._now, world)
+        evaluator.fold(state, book, facts, FIRST, world)
+        evaluator.advance(state, book, self._now, world)
         state.slots.clear()
         return state
 
@@ -202,7 +202,7 @@ class Recount:
 class _Others:
     """A world in which everybody who is asked is told anew."""
 
-    def __init__(self, recount: Recount, deep: int) -> None:
+    def __init__(self, recount: Replay, deep: int) -> None:
         self._recount, self._deep = recount, deep
 
     def user(self, user_id: str) -> State | None:
@@ -217,7 +217,7 @@ class _Others:
 def depth(catalogue: Catalogue) -> int:
     """How many subjects, each asking the next, the verdict on one may rest on."""
     depths: dict[str, int] = {}
-    for place in callees_first(catalogue.definitions):
+    for place in dependencies_first(catalogue.definitions):
         definition = catalogue.definitions[place]
         below = (depths.get(name, 0) for name in names_in(definition))
         depths[definition.name] = 1 + max(below, default=0)

@@ -5,27 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..model import account_key, user_key
-from ..ports import Reading
+from ..ports import ReadTransaction
 from ..rules.engine.state import Memory, Sheet, State
-from ..rules.engine.view import Sight
+from ..rules.engine.view import EvalContext
 from .active import walked
-from .evaluators import Machines
+from .evaluators import Evaluators
 from .facts import facts_behind
-from .history import History, StoreShelf
-from .replay import Recount
+from .history import History, StoredPages
+from .replay import Replay
 
 
-class Retelling:
+class Snapshot:
     """The states of subjects at ``now``, brought up from where their histories were left.
 
     A history that other definitions made, or that none has made yet, is folded anew, in memory.
     """
 
-    def __init__(self, tx: Reading, machines: Machines, now: int) -> None:
-        self._tx, self._machines, self._now = tx, machines, now
+    def __init__(self, tx: ReadTransaction, evaluators: Evaluators, now: int) -> None:
+        self._tx, self._machines, self._now = tx, evaluators, now
         self._known: dict[str, tuple[State, Memory] | None] = {}
-        self._walked = walked(tx, machines.version)
-        self._recount: Recount | None = None
+        self._walked = walked(tx, evaluators.version)
+        self._recount: Replay | None = None
 
     def load(self, keys: Iterable[str]) -> None:
         """Read the histories of several subjects at once."""
@@ -34,17 +34,17 @@ class Retelling:
         for key in missing:
             self._known[key] = self._read(key, bodies.get(key))
         if bodies:
-            self._catch_up(self._tx.lagging(bodies.keys()))
+            self._catch_up(self._tx.stale(bodies.keys()))
 
-    def sight(self, key: str) -> Sight | None:
+    def ctx(self, key: str) -> EvalContext | None:
         """A subject now; None for one of which no definition has seen anything."""
         self.load([key])
         found = self._known[key]
-        return None if found is None else self._sight(key, *found)
+        return None if found is None else self._context(key, *found)
 
-    def sight_of_anyone(self, key: str) -> Sight:
+    def context_of_anyone(self, key: str) -> EvalContext:
         """A subject now, even if no definition has seen anything of it."""
-        return self.sight(key) or self._sight(key, State(), Sheet([]))
+        return self.ctx(key) or self._context(key, State(), Sheet([]))
 
     def user(self, user_id: str) -> State | None:
         """The state of a user."""
@@ -59,20 +59,20 @@ class Retelling:
         found = self._known[key]
         return None if found is None else found[0]
 
-    def _sight(self, key: str, state: State, memory: Memory) -> Sight:
+    def _context(self, key: str, state: State, memory: Memory) -> EvalContext:
         time = max(self._now, state.time)
-        return Sight(self._machines.of(key).kind, state, self, memory, time)
+        return EvalContext(self._machines.of(key).kind, state, self, memory, time)
 
     def _is_ahead(self, key: str) -> bool:
         """Whether a replay of history has not come to a subject, so that it has no history yet."""
         return key > self._walked
 
     def _read(self, key: str, body: bytes | None) -> tuple[State, Memory] | None:
-        machine = self._machines.of(key)
+        evaluator = self._machines.of(key)
         if body is None:
             return self._replayed(key) if self._is_ahead(key) else None
-        history = History(StoreShelf(self._tx, key), "", body)
-        if history.version == machine.version:
+        history = History(StoredPages(self._tx, key), "", body)
+        if history.version == evaluator.version:
             return history.head, history
         return self._replayed(key)
 
@@ -87,7 +87,7 @@ class Retelling:
     def _replayed(self, key: str) -> tuple[State, Memory]:
         """A subject folded from its messages, and those whom it asks from theirs."""
         if self._recount is None:
-            self._recount = Recount(self._tx, self._machines, self._now)
+            self._recount = Replay(self._tx, self._machines, self._now)
         telling = self._recount.telling(key)
         telling.extend(self._recount.facts(key, self._recount.messages(key)))
         return telling.state, telling.book

@@ -11,9 +11,15 @@ from typing import Any
 
 from ..errors import BadRequest, NotFound
 from ..identity.subject import Subject
-from ..marking.active import InForce, Replay, Standing, in_force, replay_of
-from ..marking.evaluators import Machines, machines_of
-from ..marking.snapshot import Retelling
+from ..marking.active import (
+    ActiveDefinitions,
+    ActiveVersion,
+    BackfillProgress,
+    active_definitions,
+    backfill_progress,
+)
+from ..marking.evaluators import Evaluators, evaluators_of
+from ..marking.snapshot import Snapshot
 from ..model import (
     JSON,
     Key,
@@ -29,11 +35,11 @@ from ..ports import (
     Change,
     LeadCursor,
     LeadFilter,
-    Reading,
-    Refused,
-    RefusedCursor,
-    RefusedFilter,
+    ReadTransaction,
+    RejectedCursor,
+    RejectedFilter,
     Store,
+    StoredRejectedEvent,
     Version,
 )
 from ..rules.explain.evidence import Explainer
@@ -53,11 +59,11 @@ class Queries:
     def __init__(self, store: Store, catalogue: Catalogue, clock: Clock) -> None:
         self.store, self.catalogue, self.clock = store, catalogue, clock
         with store.reading() as tx:
-            self.machines = machines_of(tx, catalogue)
+            self.evaluators = evaluators_of(tx, catalogue)
 
-    def follow(self, machines: Machines) -> None:
-        """Answer by these machines from the next question on."""
-        self.machines, self.catalogue = machines, machines.catalogue
+    def follow(self, evaluators: Evaluators) -> None:
+        """Answer by these evaluators from the next question on."""
+        self.evaluators, self.catalogue = evaluators, evaluators.catalogue
 
     def pqls(self, wanted: LeadFilter, limit: int, cursor: str | None = None) -> Answer:
         """Leads by priority, then the latest mark first."""
@@ -132,7 +138,7 @@ class Queries:
         And where they came from, and how far history has been replayed under them.
         """
         with self.store.reading() as tx:
-            versions, found, replay = tx.versions(), in_force(tx), replay_of(tx)
+            versions, found, replay = tx.versions(), active_definitions(tx), backfill_progress(tx)
         standing = {} if found is None else found.standing
         return {
             "data": [
@@ -145,7 +151,7 @@ class Queries:
                     "owner": definition.owner,
                     "description": describe(definition),
                     "on_change": definition.on_change,
-                    "version": self.machines.versions.get(definition.name),
+                    "version": self.evaluators.versions.get(definition.name),
                     "hash": definition.hash,
                     "in_force_since": _since(standing.get(definition.name)),
                     "source": definition.source,
@@ -164,9 +170,9 @@ class Queries:
         with self.store.reading() as tx:
             return {"data": [event(stored) for stored in tx.latest(limit)], "next_cursor": None}
 
-    def rejected(self, wanted: RefusedFilter, limit: int, cursor: str | None = None) -> Answer:
+    def rejected(self, wanted: RejectedFilter, limit: int, cursor: str | None = None) -> Answer:
         """What was refused, latest first, as it came."""
-        after = None if cursor is None else RefusedCursor(*_read_place(cursor))
+        after = None if cursor is None else RejectedCursor(*_read_place(cursor))
         with self.store.reading() as tx:
             found = tx.refused(limit + 1, wanted, after)
         shown, more = found[:limit], len(found) > limit
@@ -189,7 +195,7 @@ class Queries:
 
     # -- parts -----------------------------------------------------------------------------
 
-    def _profile(self, tx: Reading, kind: Kind, identifier: str) -> Answer:
+    def _profile(self, tx: ReadTransaction, kind: Kind, identifier: str) -> Answer:
         subject = Subject.of(tx, kind, identifier)
         first, last = subject.span()
         profile: Answer = {
@@ -205,30 +211,30 @@ class Queries:
             profile["ids"] = [_id_answer(each) for each in subject.ids]
         return profile
 
-    def _leads(self, tx: Reading, leads: list[Lead]) -> list[Answer]:
+    def _leads(self, tx: ReadTransaction, leads: list[Lead]) -> list[Answer]:
         keys = {lead.subject for lead in leads}
         users = tx.ids_of([key for key in keys if kind_of(key) == "user"])
         traits = tx.traits({key: users.get(key, [key]) for key in keys})
         now = self.clock()
-        told = Retelling(tx, self.machines, now)
+        told = Snapshot(tx, self.evaluators, now)
         told.load(keys)
         return [
             lead_answer(lead, traits[lead.subject], self._holds(lead, told), now) for lead in leads
         ]
 
-    def _holds(self, lead: Lead, told: Retelling) -> bool:
-        rule = self.machines.of(lead.subject).by_name.get(lead.definition)
-        sight = told.sight(lead.subject)
-        if rule is None or sight is None:
+    def _holds(self, lead: Lead, told: Snapshot) -> bool:
+        rule = self.evaluators.of(lead.subject).by_name.get(lead.definition)
+        ctx = told.ctx(lead.subject)
+        if rule is None or ctx is None:
             return False
-        return (rule.permanent and rule.index in sight.state.marks) or rule.when(sight)
+        return (rule.permanent and rule.index in ctx.state.marks) or rule.when(ctx)
 
-    def _progress(self, tx: Reading, key: str, done: set[str]) -> list[Answer]:
-        machine = self.machines.of(key)
-        sight = Retelling(tx, self.machines, self.clock()).sight_of_anyone(key)
+    def _progress(self, tx: ReadTransaction, key: str, done: set[str]) -> list[Answer]:
+        evaluator = self.evaluators.of(key)
+        ctx = Snapshot(tx, self.evaluators, self.clock()).context_of_anyone(key)
         return [
-            Explainer(machine, rule, sight).progress()
-            for rule in machine.rules
+            Explainer(evaluator, rule, ctx).progress()
+            for rule in evaluator.rules
             if rule.name not in done
         ]
 
@@ -291,7 +297,7 @@ def change_answer(change: Change) -> Answer:
     }
 
 
-def _standing(tx: Reading, key: str) -> list[Lead]:
+def _standing(tx: ReadTransaction, key: str) -> list[Lead]:
     return [lead for lead in tx.leads_of([key])[key] if lead.state != "voided"]
 
 
@@ -303,15 +309,15 @@ def _iso(time: int | None) -> str | None:
     return None if time is None else iso(time)
 
 
-def _since(standing: Standing | None) -> str | None:
+def _since(standing: ActiveVersion | None) -> str | None:
     return None if standing is None else iso(standing.since)
 
 
-def _origin(found: InForce) -> Answer:
+def _origin(found: ActiveDefinitions) -> Answer:
     return {"kind": found.origin, "at": iso(found.at), "instead_of": _iso(found.instead_of)}
 
 
-def _backfill(replay: Replay) -> Answer:
+def _backfill(replay: BackfillProgress) -> Answer:
     return {
         "state": "done" if replay.is_over else "running",
         "done": replay.done,
@@ -332,7 +338,7 @@ def _version(version: Version) -> Answer:
     }
 
 
-def refused_answer(refused: Refused) -> Answer:
+def refused_answer(refused: StoredRejectedEvent) -> Answer:
     """A refused event and why."""
     rejection = refused.rejection
     return {

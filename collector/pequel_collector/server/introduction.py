@@ -9,7 +9,7 @@ from pathlib import Path
 from ..access.keys import KeyKind
 from ..app.bootstrap import Collector
 from ..config import Settings
-from ..marking.active import InForce
+from ..marking.active import ActiveDefinitions
 from ..model import iso
 
 _PASSWORD = re.compile(r"(?<=:)[^:/@]+(?=@)|(?<=password=)[^&]+")
@@ -31,7 +31,9 @@ def introduction(collector: Collector) -> Iterator[str]:
 def definitions(collector: Collector) -> str:
     """Which definitions are in force, where they come from, and why not from elsewhere."""
     names = ", ".join(definition.name for definition in collector.catalogue.definitions) or "none"
-    return f"definitions  {names} ({_why(collector.in_force(), collector.settings.config)})"
+    return (
+        f"definitions  {names} ({_why(collector.active_definitions(), collector.settings.config)})"
+    )
 
 
 def _how_to_make(missing: Sequence[KeyKind], settings: Settings) -> str:
@@ -47,7 +49,7 @@ def _shown(database: str) -> str:
     return _PASSWORD.sub("…", database)
 
 
-def _why(found: InForce | None, config: str) -> str:
+def _why(found: ActiveDefinitions | None, config: str) -> str:
     is_there = Path(config).exists()
     if found is not None and found.origin == "put":
         file = f"{config} has not changed since" if is_there else f"no {config} here"

@@ -9,11 +9,11 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from ..errors import Unavailable
-from ..ports import Reading, Writing
+from ..ports import ReadTransaction, WriteTransaction
 from .blocks import Fill
-from .reading import SqlReading
+from .reading import SqlReadTransaction
 from .session import Session
-from .writing import SqlWriting
+from .writing import SqlWriteTransaction
 
 _inherited: list[Any] = []
 """Connections of the process that this one was forked from: neither to be used nor to be closed."""
@@ -87,17 +87,17 @@ class SqlStore:
         return self._database.free()
 
     @contextmanager
-    def reading(self) -> Iterator[Reading]:
+    def reading(self) -> Iterator[ReadTransaction]:
         """A consistent view, for as long as the context lasts."""
         with self._database.reading() as session:
-            yield SqlReading(session)
+            yield SqlReadTransaction(session)
 
     @contextmanager
-    def writing(self) -> Iterator[Writing]:
+    def writing(self) -> Iterator[WriteTransaction]:
         """A write transaction: committed when the context ends well, else undone."""
         try:
             with self._database.writing() as session:
-                writing = SqlWriting(session, self._fill)
+                writing = SqlWriteTransaction(session, self._fill)
                 yield writing
                 writing.finish()
         except BaseException:

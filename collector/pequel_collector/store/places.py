@@ -15,7 +15,7 @@ from operator import itemgetter
 from ..model import account_key, id_of, kind_of
 from . import statements as sql
 from .session import Session
-from .texts import bare
+from .texts import unescape
 
 Place = tuple[int, str]
 """Where a message stands in the order of facts: its time and its id."""
@@ -100,7 +100,7 @@ class Places:
     def _reach(self, after: str, share: int) -> str:
         """A subject up to which no block has many more than a share of them."""
         [(reach,)] = self._session.run(sql.REACH, after=after, share=share)
-        return LAST if reach is None else bare(reach)
+        return LAST if reach is None else unescape(reach)
 
     def _subjects_within(self, after: str, until: str) -> list[str]:
         found = self._session.run(
@@ -110,7 +110,7 @@ class Places:
             after=after,
             until=until,
         )
-        return [bare(subject) for (subject,) in found]
+        return [unescape(subject) for (subject,) in found]
 
     def _sealed(self, subjects: Collection[str], since: int, until: int) -> Iterator[Place]:
         if blocks := self.sealed_blocks:
@@ -121,7 +121,7 @@ class Places:
                 until=until,
                 subjects=sorted(subjects),
             )
-            yield from ((time, bare(mid)) for time, mid in found)
+            yield from ((time, unescape(mid)) for time, mid in found)
 
     def _open(self, subjects: Collection[str], since: int, until: int) -> list[Place]:
         self._looked_up += 1
@@ -137,15 +137,15 @@ class Places:
             since=since,
             until=until,
         )
-        return [(time, bare(mid)) for time, mid in rows]
+        return [(time, unescape(mid)) for time, mid in rows]
 
     def _open_by_subject(self) -> dict[str, list[Place]]:
         if self._by_subject is None:
             self._by_subject = defaultdict(list)
             found = self._session.run(sql.OPEN_PLACES, block=self.open_block)
             for time, mid, subject, account in found:
-                place = time, bare(mid)
-                self._by_subject[bare(subject)].append(place)
+                place = time, unescape(mid)
+                self._by_subject[unescape(subject)].append(place)
                 if account is not None:
-                    self._by_subject[account_key(bare(account))].append(place)
+                    self._by_subject[account_key(unescape(account))].append(place)
         return self._by_subject

@@ -12,17 +12,17 @@ from operator import itemgetter
 
 from ..model import JSON, Key, Lead, Stored, bucket_of
 from ..ports import (
-    ANY_REFUSED,
+    ANY_REJECTED,
     Cell,
     Change,
     LeadCursor,
     LeadFilter,
     Link,
     Membership,
-    Reading,
-    Refused,
-    RefusedCursor,
-    RefusedFilter,
+    ReadTransaction,
+    RejectedCursor,
+    RejectedFilter,
+    StoredRejectedEvent,
     Trait,
     Usage,
     Version,
@@ -32,7 +32,7 @@ from . import statements as sql
 from .listing import as_of, listings, place_of
 from .places import Places
 from .session import Session
-from .texts import bare, decode
+from .texts import decode, unescape
 
 AT_ONCE = 500
 """Messages fetched by one statement."""
@@ -51,7 +51,7 @@ _REFUSED = {
 }
 
 
-class SqlReading(Reading):
+class SqlReadTransaction(ReadTransaction):
     """A consistent view of a database."""
 
     def __init__(self, session: Session) -> None:
@@ -82,7 +82,7 @@ class SqlReading(Reading):
     def known(self, mids: Collection[str]) -> set[str]:
         if not mids:
             return set()
-        return {bare(mid) for (mid,) in self._session.run(sql.KNOWN, mids=list(mids))}
+        return {unescape(mid) for (mid,) in self._session.run(sql.KNOWN, mids=list(mids))}
 
     def newest(self) -> int | None:
         [(time,)] = self._session.run(sql.NEWEST, block=self._places.open_block)
@@ -93,7 +93,9 @@ class SqlReading(Reading):
         counts: Counter[str] = Counter()
         places = self._places.of(subjects)
         while mids := [mid for _, mid in islice(places, AT_ONCE)]:
-            counts.update({bare(n): count for n, count in self._session.run(sql.NAMES, mids=mids)})
+            counts.update(
+                {unescape(n): count for n, count in self._session.run(sql.NAMES, mids=mids)}
+            )
         return dict(counts)
 
     def span(self, subjects: Collection[str]) -> tuple[int, int] | None:
@@ -110,13 +112,16 @@ class SqlReading(Reading):
     def persons(self, ids: Collection[str]) -> dict[str, str]:
         if not self._anybody_is_linked():
             return {}
-        return {bare(id_): bare(person) for id_, person in self._session.run_for(sql.PERSONS, ids)}
+        return {
+            unescape(id_): unescape(person)
+            for id_, person in self._session.run_for(sql.PERSONS, ids)
+        }
 
     def ids_of(self, persons: Collection[str]) -> dict[str, list[str]]:
         linked: dict[str, list[str]] = {person: [] for person in persons}
         found = self._session.run_for(sql.IDS_OF, linked) if self._anybody_is_linked() else ()
         for person, id_ in found:
-            linked[bare(person)].append(bare(id_))
+            linked[unescape(person)].append(unescape(id_))
         return {person: [person, *sorted(ids)] for person, ids in linked.items()}
 
     def _anybody_is_linked(self) -> bool:
@@ -146,7 +151,7 @@ class SqlReading(Reading):
         latest: dict[str, dict[str, tuple[int, str, str]]] = {}
         every_id = {id_ for ids in subjects.values() for id_ in ids}
         for id_, name, time, mid, value in self._session.run_for(sql.TRAITS, every_id):
-            latest.setdefault(bare(id_), {})[bare(name)] = time, bare(mid), value
+            latest.setdefault(unescape(id_), {})[unescape(name)] = time, unescape(mid), value
         return {
             subject: _current(latest[id_] for id_ in ids if id_ in latest)
             for subject, ids in subjects.items()
@@ -164,10 +169,10 @@ class SqlReading(Reading):
         return {id_: sorted(memberships) for id_, memberships in found.items()}
 
     def histories(self, subjects: Collection[str]) -> dict[str, bytes]:
-        return {bare(key): body for key, body in self._session.run_for(sql.HISTORIES, subjects)}
+        return {unescape(key): body for key, body in self._session.run_for(sql.HISTORIES, subjects)}
 
-    def lagging(self, subjects: Collection[str]) -> set[str]:
-        return {bare(subject) for (subject,) in self._session.run_for(sql.LAGGING, subjects)}
+    def stale(self, subjects: Collection[str]) -> set[str]:
+        return {unescape(subject) for (subject,) in self._session.run_for(sql.LAGGING, subjects)}
 
     def page(self, subject: str, number: int) -> bytes:
         found = self._session.run(
@@ -188,16 +193,16 @@ class SqlReading(Reading):
         found = self._session.run(
             sql.CELL_VERSIONS, subject=subject, slot=slot, bucket=bucket_of(subject)
         )
-        return [(page, Cell(slot, bare(key), body)) for page, key, body in found]
+        return [(page, Cell(slot, unescape(key), body)) for page, key, body in found]
 
     def cells(self, subject: str, slot: int) -> dict[str, bytes]:
         found = self._session.run(sql.CELLS, subject=subject, slot=slot, bucket=bucket_of(subject))
-        latest = {bare(key): body for key, body in found}
+        latest = {unescape(key): body for key, body in found}
         return {key: body for key, body in latest.items() if body is not None}
 
     def due(self, until: int, limit: int) -> list[str]:
         found = self._session.run(sql.DUE, until=until, limit=limit)
-        return [bare(subject) for (subject,) in found]
+        return [unescape(subject) for (subject,) in found]
 
     # -- leads -----------------------------------------------------------------------------
 
@@ -233,8 +238,8 @@ class SqlReading(Reading):
         return [rows.to_key(row) for row in self._session.run(sql.KEYS)]
 
     def refused(
-        self, limit: int, wanted: RefusedFilter = ANY_REFUSED, after: RefusedCursor | None = None
-    ) -> list[Refused]:
+        self, limit: int, wanted: RejectedFilter = ANY_REJECTED, after: RejectedCursor | None = None
+    ) -> list[StoredRejectedEvent]:
         before, id_ = after or (BEYOND, "")
         given = {"code": wanted.code, "key": wanted.key}
         statement = _REFUSED[tuple(name for name, value in given.items() if value is not None)]
@@ -245,12 +250,12 @@ class SqlReading(Reading):
     def usage(self) -> list[Usage]:
         return [rows.to_usage(row) for row in self._session.run(sql.USAGE)]
 
-    def note(self, name: str) -> str | None:
-        return next((bare(text) for (text,) in self._session.run(sql.NOTE, name=name)), None)
+    def meta(self, name: str) -> str | None:
+        return next((unescape(text) for (text,) in self._session.run(sql.NOTE, name=name)), None)
 
     def totals(self) -> dict[str, int]:
         [(messages, leads, refused)] = self._session.run(sql.TOTALS, block=self._places.open_block)
-        tallies = {bare(name): number for name, number in self._session.run(sql.TALLIES)}
+        tallies = {unescape(name): number for name, number in self._session.run(sql.TALLIES)}
         return tallies | {"messages": int(messages), "leads": leads, "refused": refused}
 
 

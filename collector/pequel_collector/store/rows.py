@@ -13,7 +13,7 @@ from ..model import (
     Key,
     Lead,
     Message,
-    Rejection,
+    RejectedEvent,
     Stored,
     account_key,
     bucket_of,
@@ -24,13 +24,13 @@ from ..ports import (
     LeadCursor,
     Link,
     Membership,
-    Refused,
+    StoredRejectedEvent,
     Trait,
     Usage,
     Version,
 )
 from .session import Row
-from .texts import armour, bare, decode, encode
+from .texts import decode, encode, escape, unescape
 
 RANKS = {"high": 0, "normal": 1, "low": 2}
 
@@ -39,24 +39,24 @@ def from_message(stored: Stored, block: int) -> Row:
     """A message of the open block."""
     message, account, _ = stored
     return (
-        armour(message.mid),
+        escape(message.mid),
         bucket_of(message.subject),
         block,
-        armour(message.subject),
-        armour(account),
+        escape(message.subject),
+        escape(account),
         account_bucket(account),
         message.time,
         message.received,
         message.type,
-        armour(message.name),
-        armour(message.account),
-        armour(message.anonymous_id),
-        armour(message.previous_id),
+        escape(message.name),
+        escape(message.account),
+        escape(message.anonymous_id),
+        escape(message.previous_id),
         message.sent,
         _object(message.properties),
         _object(message.traits),
         _object(message.context),
-        armour(message.original),
+        escape(message.original),
     )
 
 
@@ -67,22 +67,22 @@ def to_message(row: Row) -> Stored:
         properties, traits, context, original, sent, account,
     ) = row  # fmt: skip
     message = Message(
-        bare(mid),
+        unescape(mid),
         type_,
-        bare(subject),
+        unescape(subject),
         time,
         received,
-        bare(name),
-        bare(anonymous_id),
-        bare(previous_id),
-        bare(named_account),
+        unescape(name),
+        unescape(anonymous_id),
+        unescape(previous_id),
+        unescape(named_account),
         decode(properties) if properties else {},
         decode(traits) if traits else {},
         decode(context) if context else {},
-        bare(original),
+        unescape(original),
         sent,
     )
-    return Stored(message, bare(account))
+    return Stored(message, unescape(account))
 
 
 def account_bucket(account: str | None) -> int | None:
@@ -93,82 +93,82 @@ def account_bucket(account: str | None) -> int | None:
 def posting(block: int, account: str, time: int, mid: str) -> Row:
     """The posting of a message of a sealed block under its account."""
     subject = account_key(account)
-    return block, armour(subject), time, armour(mid), bucket_of(subject)
+    return block, escape(subject), time, escape(mid), bucket_of(subject)
 
 
 def from_trait(trait: Trait) -> Row:
     """A value of a trait."""
     subject, name, time, mid, value = trait
-    return armour(subject), armour(name), time, armour(mid), bucket_of(subject), encode(value)
+    return escape(subject), escape(name), time, escape(mid), bucket_of(subject), encode(value)
 
 
 def to_trait(row: Row) -> Trait:
     """A value of a trait."""
     subject, name, time, mid, value = row
-    return Trait(bare(subject), bare(name), time, bare(mid), decode(value))
+    return Trait(unescape(subject), unescape(name), time, unescape(mid), decode(value))
 
 
 def from_membership(membership: Membership) -> Row:
     """A group call."""
     subject, time, mid, account = membership
-    return armour(subject), time, armour(mid), bucket_of(subject), armour(account)
+    return escape(subject), time, escape(mid), bucket_of(subject), escape(account)
 
 
 def to_membership(row: Row) -> Membership:
     """A group call."""
     subject, time, mid, account = row
-    return Membership(bare(subject), time, bare(mid), bare(account))
+    return Membership(unescape(subject), time, unescape(mid), unescape(account))
 
 
 def from_link(link: Link) -> Row:
     """A link."""
     id_, user, time, mid = link
-    return armour(id_), armour(user), bucket_of(id_), time, armour(mid)
+    return escape(id_), escape(user), bucket_of(id_), time, escape(mid)
 
 
 def to_link(row: Row) -> Link:
     """A link."""
     id_, user, time, mid = row
-    return Link(bare(id_), bare(user), time, bare(mid))
+    return Link(unescape(id_), unescape(user), time, unescape(mid))
 
 
 def of_subject(subject: str, value: Any) -> Row:
     """A row of a table that has one for each subject: key, bucket and value."""
-    return armour(subject), bucket_of(subject), value
+    return escape(subject), bucket_of(subject), value
 
 
 def of_key(subject: str) -> Row:
     """A row that says no more than that a subject is among them."""
-    return armour(subject), bucket_of(subject)
+    return escape(subject), bucket_of(subject)
 
 
 def from_page(subject: str, number: int, body: bytes) -> Row:
     """A sealed page of a history."""
-    return armour(subject), number, bucket_of(subject), body
+    return escape(subject), number, bucket_of(subject), body
 
 
 def from_cell(subject: str, page: int, cell: Cell) -> Row:
     """A cell as it was at the end of a page."""
     slot, key, body = cell
-    return armour(subject), slot, armour(key), page, bucket_of(subject), body
+    return escape(subject), slot, escape(key), page, bucket_of(subject), body
 
 
 def from_lead(lead: Lead) -> Row:
     """A lead."""
     return (
         lead.id,
-        armour(lead.definition),
+        escape(lead.definition),
         lead.version,
-        armour(lead.subject),
+        escape(lead.subject),
         lead.cycle,
         lead.qualified_at,
         lead.marked_at,
         lead.state,
         lead.kind,
         lead.priority,
-        armour(lead.owner),
+        escape(lead.owner),
         lead.due_at,
-        armour(lead.account),
+        escape(lead.account),
         lead.expires_at,
         lead.merged_into,
         encode(lead.flags),
@@ -186,18 +186,18 @@ def to_lead(row: Row) -> Lead:
     ) = row  # fmt: skip
     return Lead(
         id_,
-        bare(definition),
+        unescape(definition),
         version,
-        bare(subject),
+        unescape(subject),
         cycle,
         qualified_at,
         marked_at,
         state,
         kind,
         priority,
-        bare(owner),
+        unescape(owner),
         due_at,
-        bare(account),
+        unescape(account),
         expires_at,
         merged_into,
         decode(flags),
@@ -214,84 +214,90 @@ def to_listed_lead(row: Row) -> tuple[Lead, LeadCursor]:
 def from_change(number: int, change: Change) -> Row:
     """The entry of the ledger that has this number."""
     lead, at, what, before, after, reason, actor = change
-    texts = armour(what), encode(before), encode(after), armour(reason), armour(actor)
-    return number, bucket_of(lead), armour(lead), at, *texts
+    texts = escape(what), encode(before), encode(after), escape(reason), escape(actor)
+    return number, bucket_of(lead), escape(lead), at, *texts
 
 
 def to_change(row: Row) -> Change:
     """An entry of the ledger."""
     lead, at, what, before, after, reason, actor = row
     return Change(
-        bare(lead), at, bare(what), decode(before), decode(after), bare(reason), bare(actor)
+        unescape(lead),
+        at,
+        unescape(what),
+        decode(before),
+        decode(after),
+        unescape(reason),
+        unescape(actor),
     )
 
 
 def from_version(version: Version) -> Row:
     """A version of a definition."""
     name, number, hash_, created_at, source, text = version
-    return armour(name), number, hash_, created_at, encode(source), armour(text)
+    return escape(name), number, hash_, created_at, encode(source), escape(text)
 
 
 def to_version(row: Row) -> Version:
     """A version of a definition."""
     name, number, hash_, created_at, source, text = row
-    return Version(bare(name), number, hash_, created_at, decode(source), bare(text))
+    return Version(unescape(name), number, hash_, created_at, decode(source), unescape(text))
 
 
 def from_key(key: Key) -> Row:
     """An API key."""
-    text = key.id, key.kind, armour(key.label), key.digest
+    text = key.id, key.kind, escape(key.label), key.digest
     return *text, key.created_at, key.revoked_at, key.rate, key.quota
 
 
 def to_key(row: Row) -> Key:
     """An API key."""
     id_, kind, label, digest, created_at, revoked_at, rate, quota = row
-    return Key(id_, kind, bare(label), digest, created_at, revoked_at, rate, quota)
+    return Key(id_, kind, unescape(label), digest, created_at, revoked_at, rate, quota)
 
 
-def from_refused(refused: Refused) -> Row:
+def from_refused(refused: StoredRejectedEvent) -> Row:
     """A refused message."""
     id_, received_at, key, rejection = refused
     return (
-        armour(id_),
+        escape(id_),
         received_at,
-        armour(key),
+        escape(key),
         rejection.index,
         rejection.code,
-        armour(rejection.message),
-        armour(rejection.field),
-        armour(rejection.mid),
-        armour(rejection.payload),
+        escape(rejection.message),
+        escape(rejection.field),
+        escape(rejection.mid),
+        escape(rejection.payload),
         None if rejection.around is None else encode(rejection.around),
         bucket_of(id_),
     )
 
 
-def to_refused(row: Row) -> Refused:
+def to_refused(row: Row) -> StoredRejectedEvent:
     """A refused message."""
     id_, received_at, key, index, code, message, field, mid, payload, around = row
-    rejection = Rejection(
+    rejection = RejectedEvent(
         index,
         code,
-        bare(message),
-        bare(field),
-        bare(mid),
-        bare(payload),
+        unescape(message),
+        unescape(field),
+        unescape(mid),
+        unescape(payload),
         None if around is None else decode(around),
     )
-    return Refused(bare(id_), received_at, bare(key), rejection)
+    return StoredRejectedEvent(unescape(id_), received_at, unescape(key), rejection)
 
 
 def from_usage(usage: Usage) -> Row:
     """A count of events."""
-    return armour(usage.key), usage.month, armour(usage.outcome), usage.number
+    return escape(usage.key), usage.month, escape(usage.outcome), usage.number
 
 
 def to_usage(row: Row) -> Usage:
     """A count of events."""
     key, month, outcome, number = row
-    return Usage(bare(key), month, bare(outcome), int(number))
+    return Usage(unescape(key), month, unescape(outcome), int(number))
 
 
 def _object(value: Mapping[str, JSON]) -> Any:

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, ClassVar, NamedTuple
 
 from ..errors import TooLarge, Unavailable
-from .texts import armour, armour_all
+from .texts import escape, escape_all
 
 Row = tuple[Any, ...]
 
@@ -125,7 +125,7 @@ class Session(ABC):
 def _plain(value: Any) -> Any:
     """A value as it is looked for: a text as it is stored."""
     if isinstance(value, str):
-        return armour(value)
+        return escape(value)
     if isinstance(value, list) and value and isinstance(value[0], str):
-        return armour_all(value)
+        return escape_all(value)
     return value

@@ -25,20 +25,20 @@ _encoder = msgspec.json.Encoder(decimal_format="number")
 _decoder = msgspec.json.Decoder()
 
 
-def armour(text: Text) -> Text:
+def escape(text: Text) -> Text:
     """A text, or none, as it is stored."""
     if not text or (text.isascii() and "\0" not in text):
         return text
     return _UNSAFE.sub(lambda found: f"{_MARK}{ord(found[0]):04x}", text)
 
 
-def armour_all(texts: list[str]) -> list[str]:
+def escape_all(texts: list[str]) -> list[str]:
     """Texts as they are stored: looked at together, for hardly any of them needs a change."""
     together = "".join(texts)
-    return texts if together == armour(together) else [armour(text) for text in texts]
+    return texts if together == escape(together) else [escape(text) for text in texts]
 
 
-def bare(text: Text) -> Text:
+def unescape(text: Text) -> Text:
     """A text, or none, as it was before it was stored."""
     if not text or _MARK not in text:
         return text

@@ -15,21 +15,21 @@ from ..ports import (
     Change,
     Link,
     Membership,
-    Refused,
+    StoredRejectedEvent,
     Trait,
     Usage,
     Version,
-    Writing,
+    WriteTransaction,
 )
 from . import rows
 from . import statements as sql
 from .blocks import Fill, OpenBlock
-from .reading import SqlReading
+from .reading import SqlReadTransaction
 from .session import Session
-from .texts import armour, bare
+from .texts import escape, unescape
 
 
-class SqlWriting(SqlReading, Writing):
+class SqlWriteTransaction(SqlReadTransaction, WriteTransaction):
     """A write transaction.
 
     Nobody else writes meanwhile: what was found to be new stays new.
@@ -91,7 +91,7 @@ class SqlWriting(SqlReading, Writing):
         if len(found) < len(accounts):
             raise LookupError(f"not all of {len(accounts)} messages are stored under {subject!r}")
         moves = [
-            _Move(bare(mid), block, time, bare(account), accounts[bare(mid)])
+            _Move(unescape(mid), block, time, unescape(account), accounts[unescape(mid)])
             for mid, block, time, account in found
         ]
         return [move for move in moves if move.account != move.to]
@@ -128,7 +128,7 @@ class SqlWriting(SqlReading, Writing):
     def set_persons(self, persons: Mapping[str, str]) -> None:
         linked = {id_: person for id_, person in persons.items() if id_ != person}
         self._session.run_for(sql.UNLINK, [id_ for id_ in persons if id_ not in linked])
-        made = [rows.of_subject(id_, armour(person)) for id_, person in linked.items()]
+        made = [rows.of_subject(id_, escape(person)) for id_, person in linked.items()]
         self._session.insert(sql.SET_PERSONS, sorted(made))
         self._has_persons = None
 
@@ -137,7 +137,7 @@ class SqlWriting(SqlReading, Writing):
     def try_out(self) -> None:
         self._session.run(sql.TRY_OUT)
 
-    def take_turn(self, token: int) -> int:
+    def swap_writer_token(self, token: int) -> int:
         [(last,)] = self._session.run(sql.LAST_TURN)
         self._session.run(sql.TAKE_TURN, token=token)
         return int(last)
@@ -147,7 +147,7 @@ class SqlWriting(SqlReading, Writing):
         self._session.insert(sql.SAVE_HISTORIES, written)
         self._session.run_for(sql.CAUGHT_UP, pages.keys())
 
-    def leave_behind(self, subjects: Collection[str]) -> None:
+    def mark_stale(self, subjects: Collection[str]) -> None:
         self._session.insert(sql.LEAVE_BEHIND, sorted(map(rows.of_key, subjects)))
 
     def seal(self, subject: str, number: int, page: bytes, cells: Sequence[Cell]) -> None:
@@ -184,14 +184,14 @@ class SqlWriting(SqlReading, Writing):
         self._session.insert(sql.LOG, logged)
 
     def count(self, tallies: Mapping[str, int]) -> None:
-        added = [(armour(name), number) for name, number in sorted(tallies.items())]
+        added = [(escape(name), number) for name, number in sorted(tallies.items())]
         self._session.insert(sql.COUNT, added)
 
     def add_version(self, version: Version) -> None:
         self._session.insert(sql.ADD_VERSION, [rows.from_version(version)])
 
-    def set_note(self, name: str, text: str) -> None:
-        self._session.insert(sql.SET_NOTE, [(armour(name), armour(text))])
+    def set_meta(self, name: str, text: str) -> None:
+        self._session.insert(sql.SET_NOTE, [(escape(name), escape(text))])
 
     def add_key(self, key: Key) -> None:
         self._session.insert(sql.ADD_KEY, [rows.from_key(key)])
@@ -199,12 +199,12 @@ class SqlWriting(SqlReading, Writing):
     def revoke_key(self, key_id: str, at: int) -> bool:
         return bool(self._session.run(sql.REVOKE_KEY, id=key_id, at=at))
 
-    def refuse(self, refused: Sequence[Refused]) -> None:
+    def refuse(self, refused: Sequence[StoredRejectedEvent]) -> None:
         by_id = {each.id: each for each in reversed(refused)}
         self._session.insert(sql.REFUSE, [rows.from_refused(by_id[id_]) for id_ in sorted(by_id)])
 
-    def forget_refused(self, ids: Collection[str]) -> set[str]:
-        return {bare(id_) for (id_,) in self._session.run_for(sql.FORGET_REFUSED, ids)}
+    def forget_rejected(self, ids: Collection[str]) -> set[str]:
+        return {unescape(id_) for (id_,) in self._session.run_for(sql.FORGET_REFUSED, ids)}
 
     def add_usage(self, usages: Sequence[Usage]) -> None:
         added: Counter[tuple[str, str, str]] = Counter()
@@ -213,8 +213,8 @@ class SqlWriting(SqlReading, Writing):
         summed = [Usage(*place, number) for place, number in sorted(added.items()) if number]
         self._session.insert(sql.ADD_USAGE, [rows.from_usage(usage) for usage in summed])
 
-    def hear(self, key: str, client: str, number: int) -> bool:
-        noted = self._session.run(sql.HEAR, key=armour(key), client=armour(client), number=number)
+    def record_client_report(self, key: str, client: str, number: int) -> bool:
+        noted = self._session.run(sql.HEAR, key=escape(key), client=escape(client), number=number)
         return bool(noted)
 
 

@@ -8,7 +8,7 @@ from . import bodies, errors
 from .api import definitions, lint, proof, queries
 from .collector import Collector
 from .ingest import cors, handler
-from .ingest.fast_path import Shortcut
+from .ingest.fast_path import FastPath
 from .ops import health, metrics
 from .paths import Rest
 
@@ -27,11 +27,11 @@ def create_app(collector: Collector) -> Flask:
     cors.install(app)
     most = 2 * collector.settings.max_body
     bodies.install(app, most)
-    reception = handler.Reception(collector)
-    app.register_blueprint(handler.blueprint(collector, reception))
+    ingest_handler = handler.IngestHandler(collector)
+    app.register_blueprint(handler.blueprint(collector, ingest_handler))
     for part in PARTS:
         app.register_blueprint(part.blueprint(collector))
     # Around Flask's, as Flask documents it; to mypy that is a method.
-    shortcut = Shortcut(app.wsgi_app, reception, most, app.logger)
+    shortcut = FastPath(app.wsgi_app, ingest_handler, most, app.logger)
     app.wsgi_app = shortcut  # type: ignore[method-assign]
     return app

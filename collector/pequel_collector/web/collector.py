@@ -7,8 +7,8 @@ from typing import Protocol
 
 from ..config import Settings
 from ..ingest.receipts import Receipt
-from ..model import JSON, Key, Kind, Message, Rejection, Report
-from ..ports import LeadFilter, RefusedFilter, Store, Version
+from ..model import JSON, Key, Kind, Message, RejectedEvent, Report
+from ..ports import LeadFilter, RejectedFilter, Store, Version
 from ..rules.language.definition import Catalogue
 
 Answer = dict[str, JSON]
@@ -20,7 +20,7 @@ class Accepts(Protocol):
     def accept(
         self,
         messages: Sequence[Message],
-        rejected: Sequence[Rejection],
+        rejected: Sequence[RejectedEvent],
         key: str | None,
         report: Report | None,
         /,
@@ -72,7 +72,7 @@ class Answers(Protocol):
     def events(self, limit: int, /) -> Answer:
         """The events that arrived last."""
 
-    def rejected(self, wanted: RefusedFilter, limit: int, cursor: str | None, /) -> Answer:
+    def rejected(self, wanted: RejectedFilter, limit: int, cursor: str | None, /) -> Answer:
         """A page of what was refused, latest first."""
 
     def usage(self, keys: Sequence[Key], /) -> Answer:

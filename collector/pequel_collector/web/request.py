@@ -46,7 +46,7 @@ class Headers:
         return found
 
 
-class Sent:
+class RawRequest:
     """A request that brings events."""
 
     __slots__ = ("environ", "headers", "stream")

@@ -11,7 +11,7 @@ import msgspec
 from ..config import Settings
 from ..errors import BadRequest, TooLarge
 from ..model import JSON
-from .event import Envelope, Event, Fault
+from .event import Envelope, Event, EventError
 
 # Each event over the limit is refused by itself, so that the others are kept; but not without end.
 _GROSSLY = 10
@@ -41,19 +41,19 @@ def check_shared(envelope: Envelope, settings: Settings) -> None:
 
 
 def check_size(raw: bytes, most: int) -> None:
-    """Raises Fault for an event of more bytes."""
+    """Raises EventError for an event of more bytes."""
     if len(raw) > most:
-        raise Fault("too_large", f"{len(raw)} bytes, expected at most {most}")
+        raise EventError("too_large", f"{len(raw)} bytes, expected at most {most}")
 
 
 def check_depth(event: Event, raw: bytes, most: int) -> None:
-    """Raises Fault for an event of more levels, of which it is the first."""
+    """Raises EventError for an event of more levels, of which it is the first."""
     # An event that opens no more brackets than this cannot nest deeper: nearly all are done here.
     if raw.count(b"{") + raw.count(b"[") <= most:
         return
     parts = (event.properties, event.traits, event.context, event.name, event.category)
     if _deeper_than(most - 1, parts):
-        raise Fault("too_deep", f"nests deeper than {most} levels")
+        raise EventError("too_deep", f"nests deeper than {most} levels")
 
 
 def _deeper_than(levels: int, parts: Iterable[Any]) -> bool:

@@ -23,7 +23,7 @@ from msgspec.json import Decoder
 
 from ..errors import BadRequest
 from ..model import JSON
-from .event import Envelope, Event, EventType, Fault, describe
+from .event import Envelope, Event, EventError, EventType, describe
 from .schema import BatchSchema, EventSchema
 
 _DIGITS = 4300
@@ -72,7 +72,7 @@ def single(body: bytes, type_: EventType) -> Envelope:
 
 
 def event(raw: bytes) -> Event:
-    """One event, its shape checked. Raises Fault."""
+    """One event, its shape checked. Raises EventError."""
     try:
         return _event(raw)
     except _UNREADABLE:
@@ -123,14 +123,14 @@ def careful_event(raw: bytes) -> Event:
     try:
         value = anything(raw)
     except RecursionError:
-        raise Fault("too_deep", "nests too deeply to be read") from None
+        raise EventError("too_deep", "nests too deeply to be read") from None
     if not isinstance(value, dict):
-        raise Fault("not_an_object", f"found {describe(value)}, expected an event")
+        raise EventError("not_an_object", f"found {describe(value)}, expected an event")
     try:
         found: Event = _EVENT.load(value)
     except ValidationError as error:
         field, message = _first(error)
-        raise Fault("bad_value", f"{field}: {message}", field) from None
+        raise EventError("bad_value", f"{field}: {message}", field) from None
     return found
 
 

@@ -66,7 +66,7 @@ class Envelope(NamedTuple):
     report: JSON = None
 
 
-class Fault(Exception):
+class EventError(Exception):
     """What is wrong with one event; its neighbours are none the worse for it."""
 
     def __init__(self, code: Code, message: str, field: str | None = None) -> None:

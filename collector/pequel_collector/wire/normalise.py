@@ -7,10 +7,10 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from ..config import Settings
-from ..model import JSON, Message, Rejection, anonymous_key, user_key
+from ..model import JSON, Message, RejectedEvent, anonymous_key, user_key
 from . import decode, iso8601, rejected_events
 from .bounds import check_depth, check_shared, check_size
-from .event import Envelope, Event, Fault, describe
+from .event import Envelope, Event, EventError, describe
 from .junk_ids import may_link, names_nobody
 
 LONGEST = 512
@@ -39,7 +39,7 @@ class Content(NamedTuple):
 
 def normalise(
     envelope: Envelope, settings: Settings, received: int, new_id: Callable[[], str]
-) -> tuple[list[Message], list[Rejection]]:
+) -> tuple[list[Message], list[RejectedEvent]]:
     """The messages of a request, and its refused events. Every event is in one of the two.
 
     Raises TooLarge and BadRequest for what the events share.
@@ -53,7 +53,7 @@ def normalise(
             if index >= settings.max_batch:
                 raise _full(settings.max_batch)
             messages.append(message(raw, arrival))
-        except Fault as fault:
+        except EventError as fault:
             rejected.append(_rejection(index, raw, fault, around, received))
     return messages, rejected
 
@@ -67,19 +67,19 @@ def normalise_again(
 ) -> Message:
     """What a refused event is by now: the message that it would have been when it was received.
 
-    ``payload`` and ``around`` are those of its Rejection, ``received`` is in milliseconds.
-    Raises Fault for one that would be refused again.
+    ``payload`` and ``around`` are those of its RejectedEvent, ``received`` is in milliseconds.
+    Raises EventError for one that would be refused again.
     """
     envelope = rejected_events.as_it_came(payload, around)
     arrival = Arrival(received, settings, new_id, envelope, _sent(envelope.sent_at))
     try:
         return message(envelope.events[0], arrival)
     except ValueError as error:  # a line of a file may have been no JSON at all
-        raise Fault("bad_json", f"no JSON: {error}") from None
+        raise EventError("bad_json", f"no JSON: {error}") from None
 
 
 def message(raw: bytes, arrival: Arrival) -> Message:
-    """One event as a message. Raises Fault."""
+    """One event as a message. Raises EventError."""
     received, settings, new_id, envelope, sent = arrival
     check_size(raw, settings.max_event)
     event = decode.event(raw)
@@ -112,25 +112,25 @@ def message(raw: bytes, arrival: Arrival) -> Message:
 
 
 def identifier(value: JSON, field: str) -> str | None:
-    """An id: a number is its decimal text; null and blanks are none. Raises Fault."""
+    """An id: a number is its decimal text; null and blanks are none. Raises EventError."""
     if isinstance(value, str):
         return checked(value, field) if value and not value.isspace() else None
     return None if value is None else checked(_decimal_text(value, field), field)
 
 
 def checked(text: str, field: str) -> str:
-    """A text that can be stored, searched for and shown as it is. Raises Fault."""
+    """A text that can be stored, searched for and shown as it is. Raises EventError."""
     if len(text) > LONGEST:
         found = f"{len(text)} characters"
-        raise Fault("too_long", f"{field}: found {found}, expected at most {LONGEST}", field)
+        raise EventError("too_long", f"{field}: found {found}, expected at most {LONGEST}", field)
     if "\0" not in text and (text.isascii() or _is_unicode(text)):
         return text
     expected = "text without NUL and half characters"
-    raise Fault("bad_text", f"{field}: found {describe(text)}, expected {expected}", field)
+    raise EventError("bad_text", f"{field}: found {describe(text)}, expected {expected}", field)
 
 
 def event_time(event: Event, sent: int | None, received: int) -> tuple[int, str | None]:
-    """When it happened by the collector's clock, and what the client said. Raises Fault.
+    """When it happened by the collector's clock, and what the client said. Raises EventError.
 
     What was sent with its time of sending is moved by the difference of the two clocks, unless
     the client gave two times: then the first was meant as it stands.
@@ -154,12 +154,12 @@ def _type(found: str | None) -> str:
         return found
     expected = "expected " + ", ".join(_CONTENT)
     if found is None:
-        raise Fault("missing_field", f"type: not there, {expected}", "type")
-    raise Fault("unknown_type", f"type: found {describe(found)}, {expected}", "type")
+        raise EventError("missing_field", f"type: not there, {expected}", "type")
+    raise EventError("unknown_type", f"type: found {describe(found)}, {expected}", "type")
 
 
 def _who(event: Event, header: str | None) -> tuple[str | None, str | None]:
-    """The user id and the anonymous id of an event. Raises Fault where there is only junk."""
+    """The user id and the anonymous id of an event. Raises EventError where there is only junk."""
     user = _real(event.user_id, "userId")
     anonymous = _real(event.anonymous_id, "anonymousId") or (None if user else header)
     if user is None and anonymous is None:
@@ -173,7 +173,7 @@ def _subject(user: str | None, anonymous: str | None) -> str:
         return user_key(user)
     if anonymous is not None:
         return anonymous_key(anonymous)
-    raise Fault("missing_field", "expected a userId or an anonymousId", "userId")
+    raise EventError("missing_field", "expected a userId or an anonymousId", "userId")
 
 
 def _linked(user: str | None, anonymous: str | None) -> str | None:
@@ -186,7 +186,9 @@ def _linked(user: str | None, anonymous: str | None) -> str | None:
 def _track(event: Event, context: Mapping[str, JSON]) -> Content:
     name = event.event
     if name is None or not name or name.isspace():
-        raise Fault("missing_field", "event: not there, expected the name of the event", "event")
+        raise EventError(
+            "missing_field", "event: not there, expected the name of the event", "event"
+        )
     return Content(checked(name, "event"), _account(event, context), None, event.properties)
 
 
@@ -205,7 +207,7 @@ def _identify(event: Event, context: Mapping[str, JSON]) -> Content:
         traits = {**under, **traits}
     elif under is not None:
         found, field = describe(under), "context.traits"
-        raise Fault("bad_value", f"{field}: found {found}, expected an object or null", field)
+        raise EventError("bad_value", f"{field}: found {found}, expected an object or null", field)
     return Content(None, _account(event, context), traits=_named(traits))
 
 
@@ -244,7 +246,7 @@ def _view(event: Event) -> dict[str, JSON]:
 def _needed(value: JSON, field: str) -> str:
     found = identifier(value, field)
     if found is None:
-        raise Fault("missing_field", f"{field}: not there, expected an id", field)
+        raise EventError("missing_field", f"{field}: not there, expected an id", field)
     _refuse_junk(found, field)
     return found
 
@@ -258,7 +260,7 @@ def _linking(value: JSON, field: str) -> str:
 
 
 def _real(value: JSON, field: str) -> str | None:
-    """An id, as long as it names somebody. Raises Fault where it is none at all."""
+    """An id, as long as it names somebody. Raises EventError where it is none at all."""
     found = identifier(value, field)
     return None if found is None or names_nobody(found) else found
 
@@ -268,9 +270,9 @@ def _refuse_junk(found: str | None, field: str) -> None:
         raise _junk(found, field)
 
 
-def _junk(found: str, field: str) -> Fault:
+def _junk(found: str, field: str) -> EventError:
     expected = "the id of somebody or something"
-    return Fault("junk_id", f"{field}: found {describe(found)}, expected {expected}", field)
+    return EventError("junk_id", f"{field}: found {describe(found)}, expected {expected}", field)
 
 
 def _named(traits: dict[str, JSON]) -> dict[str, JSON]:
@@ -284,7 +286,7 @@ def _decimal_text(number: JSON, field: str) -> str:
     """A number without exponent, and a whole one without a fraction."""
     if isinstance(number, bool) or not isinstance(number, (int, float)):
         found = describe(number)
-        raise Fault("bad_value", f"{field}: found {found}, expected text or a number", field)
+        raise EventError("bad_value", f"{field}: found {found}, expected text or a number", field)
     if isinstance(number, int):
         return str(number)
     return format(Decimal(repr(number + 0.0)), "f").removesuffix(".0")
@@ -309,21 +311,23 @@ def _sent(value: JSON) -> int | None:
     return iso8601.parse(value) if isinstance(value, str) else None
 
 
-def _bad_time(field: str, value: JSON) -> Fault:
+def _bad_time(field: str, value: JSON) -> EventError:
     expected = "a time in ISO 8601 from 1970 on, such as 2026-03-01T10:00:00.000Z"
-    return Fault("bad_timestamp", f"{field}: found {describe(value)}, expected {expected}", field)
+    return EventError(
+        "bad_timestamp", f"{field}: found {describe(value)}, expected {expected}", field
+    )
 
 
-def _full(most: int) -> Fault:
-    return Fault("batch_full", f"is over the {most} events that one batch may have")
+def _full(most: int) -> EventError:
+    return EventError("batch_full", f"is over the {most} events that one batch may have")
 
 
 def _rejection(
-    index: int, raw: bytes, fault: Fault, around: Mapping[str, JSON] | None, received: int
-) -> Rejection:
+    index: int, raw: bytes, fault: EventError, around: Mapping[str, JSON] | None, received: int
+) -> RejectedEvent:
     try:
         mid = identifier(decode.message_id(raw), "messageId")
-    except Fault:
+    except EventError:
         mid = None
     text = rejected_events.payload(raw)
-    return Rejection(index, fault.code, fault.message, fault.field, mid, text, around, received)
+    return RejectedEvent(index, fault.code, fault.message, fault.field, mid, text, around, received)

@@ -8,7 +8,7 @@ import pytest
 
 from pequel_collector.app.progress import replaying, watching
 from pequel_collector.cli import progress
-from pequel_collector.marking.active import Replay
+from pequel_collector.marking.active import BackfillProgress
 
 
 @pytest.fixture
@@ -18,8 +18,8 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "sys", SimpleNamespace(stderr=stderr))
 
 
-def replay(done: int, total: int | None, finished_at: int | None = None) -> Replay:
-    return Replay("c", 0, done=done, total=total, finished_at=finished_at)
+def replay(done: int, total: int | None, finished_at: int | None = None) -> BackfillProgress:
+    return BackfillProgress("c", 0, done=done, total=total, finished_at=finished_at)
 
 
 @pytest.mark.usefixtures("terminal")

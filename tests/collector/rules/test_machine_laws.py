@@ -14,7 +14,7 @@ from oracle import qualifications
 from oracle.streams import GRID, START, STEPS, WHOLE, catalogues, streams
 from oracle.toml import to_toml
 from pequel_collector.model import Stored
-from pequel_collector.rules.engine.evaluator import Machine, qualify
+from pequel_collector.rules.engine.evaluator import Evaluator, qualify
 from pequel_collector.rules.engine.state import Alone, Fact, Sheet, State
 from pequel_collector.rules.engine.view import FIRST
 from pequel_collector.rules.language.definition import Catalogue
@@ -36,19 +36,19 @@ def _read(catalogue: Plain) -> Catalogue:
     return read_catalogue(to_toml(catalogue))
 
 
-def _facts(machine: Machine, messages: list[Plain]) -> dict[str, list[Fact]]:
-    """What the machine sees of each user, in order."""
+def _facts(evaluator: Evaluator, messages: list[Plain]) -> dict[str, list[Fact]]:
+    """What the evaluator sees of each user, in order."""
     seen: dict[str, list[Fact]] = {}
     for message in messages_of(messages):
-        fact = machine.fact(Stored(message, None, message.subject))
+        fact = evaluator.fact(Stored(message, None, message.subject))
         if fact is not None and message.user_id is not None:
             seen.setdefault(message.user_id, []).append(fact)
     return {user: sorted(facts, key=attrgetter("time", "mid")) for user, facts in seen.items()}
 
 
-def _folded(machine: Machine, facts: list[Fact]) -> State:
+def _folded(evaluator: Evaluator, facts: list[Fact]) -> State:
     state = State()
-    machine.fold(state, Sheet(facts), facts, FIRST, Alone())
+    evaluator.fold(state, Sheet(facts), facts, FIRST, Alone())
     return state
 
 
@@ -59,7 +59,7 @@ def test_to_qualify_is_a_function_of_a_definition_and_facts(
 ) -> None:
     """In whatever order they are given; it is what the oracle decides from scratch."""
     read = _read(catalogue)
-    facts = _facts(Machine("user", read), messages)
+    facts = _facts(Evaluator("user", read), messages)
     found = {
         (definition.name, "user", user): time
         for definition in read.definitions
@@ -76,15 +76,15 @@ def test_folding_in_steps_is_folding_at_once(
     catalogue: Plain, messages: list[Plain], cut: int
 ) -> None:
     """Wherever the facts are parted, as long as no instant is; also when written down between."""
-    machine = Machine("user", _read(catalogue))
-    for facts in _facts(machine, messages).values():
+    evaluator = Evaluator("user", _read(catalogue))
+    for facts in _facts(evaluator, messages).values():
         edge = facts[min(cut, len(facts) - 1)].time
         first = [fact for fact in facts if fact.time < edge]
         rest = facts[len(first) :]
-        written = msgspec.json.encode(_folded(machine, first))
+        written = msgspec.json.encode(_folded(evaluator, first))
         in_steps = msgspec.json.decode(written, type=State)
-        machine.fold(in_steps, Sheet(facts), rest, (1, len(first)), Alone())
-        at_once = msgspec.json.encode(_folded(machine, facts))
+        evaluator.fold(in_steps, Sheet(facts), rest, (1, len(first)), Alone())
+        at_once = msgspec.json.encode(_folded(evaluator, facts))
         assert msgspec.json.decode(msgspec.json.encode(in_steps)) == msgspec.json.decode(at_once)
 
 
@@ -98,17 +98,17 @@ def test_a_lead_that_came_to_its_end_cools_down(
     catalogue: Plain, messages: list[Plain], ends: list[int]
 ) -> None:
     """Ends of leads stand among the facts; nothing qualifies until the cooldown is over."""
-    machine = Machine("user", _read(catalogue))
-    seen = _facts(machine, messages)
+    evaluator = Evaluator("user", _read(catalogue))
+    seen = _facts(evaluator, messages)
     assume(seen)
-    endings = {(rule.name, "user", user): ends for rule in machine.rules for user in seen}
+    endings = {(rule.name, "user", user): ends for rule in evaluator.rules for user in seen}
     wanted = qualifications(catalogue, messages, endings=endings)
     found: dict[tuple[str, str, str], list[int]] = {}
     for user, facts in seen.items():
-        ended = [Fact(end, "", ended=rule.name) for rule in machine.rules for end in ends]
-        state = _folded(machine, sorted((*facts, *ended), key=attrgetter("time", "mid")))
+        ended = [Fact(end, "", ended=rule.name) for rule in evaluator.rules for end in ends]
+        state = _folded(evaluator, sorted((*facts, *ended), key=attrgetter("time", "mid")))
         for rule, marks in state.marks.items():
-            key = machine.rules[rule].name, "user", user
+            key = evaluator.rules[rule].name, "user", user
             found[key] = [mark.time for mark in marks]
     assert found == wanted
 
@@ -119,11 +119,11 @@ def test_what_comes_later_changes_no_earlier_mark(
     catalogue: Plain, messages: list[Plain], instant: int
 ) -> None:
     """The marks of the facts until an instant are the marks until then of all facts."""
-    machine = Machine("user", _read(catalogue))
-    for facts in _facts(machine, messages).values():
-        earlier = _folded(machine, [fact for fact in facts if fact.time <= instant])
+    evaluator = Evaluator("user", _read(catalogue))
+    for facts in _facts(evaluator, messages).values():
+        earlier = _folded(evaluator, [fact for fact in facts if fact.time <= instant])
         until = {
             rule: [mark for mark in marks if mark.time <= instant]
-            for rule, marks in _folded(machine, facts).marks.items()
+            for rule, marks in _folded(evaluator, facts).marks.items()
         }
         assert earlier.marks == {rule: marks for rule, marks in until.items() if marks}

@@ -13,12 +13,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from oracle import Key, Reading, blocking_guards, observed, qualifications
+from oracle import Key, ReadTransaction, blocking_guards, observed, qualifications
 from oracle.streams import GRID, START, STEPS, WHOLE, catalogues, streams
 from oracle.toml import to_toml
 from oracle.values import canonical
 from pequel_collector.marking import history
-from pequel_collector.marking.snapshot import Retelling
+from pequel_collector.marking.snapshot import Snapshot
 from pequel_collector.model import subject_key
 from pequel_collector.rules.engine import keyed
 from pequel_collector.rules.explain.evidence import Explainer
@@ -94,15 +94,15 @@ def waiting(catalogue: Plain, messages: list[Plain], now: int) -> Iterator[tuple
     """Each subject and definition that has not qualified, as it stands at a moment."""
     rehearsal = told(catalogue, messages, now)
     marked = qualifications(catalogue, messages, now)
-    machines = rehearsal.collector.ingest.machines
+    evaluators = rehearsal.collector.ingest.evaluators
     with rehearsal.store.reading() as view:
         for subject in subjects(messages):
-            machine = machines.of(subject_key(*subject))
-            sight = Retelling(view, machines, now).sight(subject_key(*subject))
-            for rule in machine.rules:
+            evaluator = evaluators.of(subject_key(*subject))
+            ctx = Snapshot(view, evaluators, now).ctx(subject_key(*subject))
+            for rule in evaluator.rules:
                 key = rule.name, *subject
-                if sight is not None and key not in marked:
-                    yield key, Explainer(machine, rule, sight)
+                if ctx is not None and key not in marked:
+                    yield key, Explainer(evaluator, rule, ctx)
 
 
 def assert_evidence(catalogue: Plain, messages: list[Plain]) -> None:
@@ -116,7 +116,7 @@ def assert_evidence(catalogue: Plain, messages: list[Plain]) -> None:
         assert_same(lead.evidence["leaves"], wanted)
 
 
-def assert_same(leaves: list[Plain], wanted: list[Reading]) -> None:
+def assert_same(leaves: list[Plain], wanted: list[ReadTransaction]) -> None:
     """Equal readings; which part is shown is open where their values have no order."""
     for leaf, reading in zip(leaves, wanted, strict=True):
         if "per" not in reading.leaf or not {"max", "last"} & reading.leaf.keys():

@@ -1,4 +1,4 @@
-"""Reading a definitions file into a catalogue, key by key."""
+"""ReadTransaction a definitions file into a catalogue, key by key."""
 
 from __future__ import annotations
 

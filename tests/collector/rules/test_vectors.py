@@ -20,7 +20,7 @@ from pequel_collector.app.bootstrap import Collector, open_collector
 from pequel_collector.config import Settings
 from pequel_collector.model import Stored, iso
 from pequel_collector.ports import LeadFilter
-from pequel_collector.rules.engine.evaluator import Machine
+from pequel_collector.rules.engine.evaluator import Evaluator
 from pequel_collector.rules.engine.state import Alone, Fact, Sheet, State
 from pequel_collector.rules.engine.view import FIRST
 from pequel_collector.rules.parser.catalogue import read_catalogue
@@ -193,15 +193,15 @@ def as_shown(found: Any, leaf: Plain) -> Any:
 @pytest.mark.parametrize("case", [c for c in cases() if "endings" in c.values[0]])
 def test_the_engine_waits_while_a_lead_cools_down(case: Plain) -> None:
     """The ends of leads are facts of the subject among the others."""
-    machine = Machine("user", read_catalogue(case["definitions"]))
-    found = [machine.fact(stored) for stored in map(stored_of, facts_of(case))]
+    evaluator = Evaluator("user", read_catalogue(case["definitions"]))
+    found = [evaluator.fact(stored) for stored in map(stored_of, facts_of(case))]
     ends = [Fact(time_of(e["at"]), "", ended=e["definition"]) for e in case["endings"]]
     facts = sorted([*filter(None, found), *ends], key=lambda fact: (fact.time, fact.mid))
     state = State()
-    machine.fold(state, Sheet(facts), facts, FIRST, Alone())
+    evaluator.fold(state, Sheet(facts), facts, FIRST, Alone())
     marks = [
         (rule.name, "u1", cycle, iso(mark.time))
-        for rule in machine.rules
+        for rule in evaluator.rules
         for cycle, mark in enumerate(state.marks.get(rule.index, ()), 1)
     ]
     assert marks == sorted(map(as_written, case["expected"]["marks"]))

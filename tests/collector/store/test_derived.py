@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from pequel_collector.model import JSON, Key, Lead, Rejection
+from pequel_collector.model import JSON, Key, Lead, RejectedEvent
 from pequel_collector.ports import (
     Change,
     LeadCursor,
     LeadFilter,
     Membership,
-    Refused,
     Store,
+    StoredRejectedEvent,
     Trait,
     Version,
 )
@@ -415,22 +415,22 @@ class TestWhatPeopleDecide:
 
     def test_a_note_is_the_last_text_under_its_name(self, store: Store) -> None:
         with store.writing() as tx:
-            assert tx.note("catalogue") is None
-            tx.set_note("catalogue", "one")
-            tx.set_note("catalogue", "two\0")
-            tx.set_note("other", "three")
+            assert tx.meta("catalogue") is None
+            tx.set_meta("catalogue", "one")
+            tx.set_meta("catalogue", "two\0")
+            tx.set_meta("other", "three")
         with store.reading() as view:
-            assert view.note("catalogue") == "two\0"
-            assert view.note("") is None
+            assert view.meta("catalogue") == "two\0"
+            assert view.meta("") is None
 
 
 class TestTheRefused:
     def test_are_kept_as_they_came_latest_first(self, store: Store) -> None:
         refused = [
-            Refused(
-                "r3", 2, "k1", Rejection(0, "bad", "no", "userId", "m\0", '{"a":"\ud800\\u0000')
+            StoredRejectedEvent(
+                "r3", 2, "k1", RejectedEvent(0, "bad", "no", "userId", "m\0", '{"a":"\ud800\\u0000')
             )
-        ] + [Refused(f"r{i}", 1, None, Rejection(i, "bad", "no")) for i in (2, 1)]
+        ] + [StoredRejectedEvent(f"r{i}", 1, None, RejectedEvent(i, "bad", "no")) for i in (2, 1)]
         with store.writing() as tx:
             tx.refuse(refused[::-1])
         with store.reading() as view:
@@ -439,8 +439,8 @@ class TestTheRefused:
             assert view.totals()["refused"] == 3
 
     def test_are_kept_once(self, store: Store) -> None:
-        first = Refused("r1", 1, None, Rejection(0, "bad", "first"))
-        other = Refused("r1", 2, None, Rejection(0, "bad", "other"))
+        first = StoredRejectedEvent("r1", 1, None, RejectedEvent(0, "bad", "first"))
+        other = StoredRejectedEvent("r1", 2, None, RejectedEvent(0, "bad", "other"))
         with store.writing() as tx:
             tx.refuse([first, other])
             tx.refuse([other])

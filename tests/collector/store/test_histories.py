@@ -39,20 +39,20 @@ class TestAPageThatLags:
     def test_does_so_until_it_is_written_again(self, store: Store) -> None:
         with store.writing() as tx:
             tx.save_histories({"u:ada": b"1", "u:bob": b"1"})
-            tx.leave_behind(["u:bob", "u:ada"])
-            tx.leave_behind(["u:ada"])
-            assert tx.lagging(["u:ada", "u:bob", "u:eve"]) == {"u:ada", "u:bob"}
+            tx.mark_stale(["u:bob", "u:ada"])
+            tx.mark_stale(["u:ada"])
+            assert tx.stale(["u:ada", "u:bob", "u:eve"]) == {"u:ada", "u:bob"}
             tx.save_histories({"u:ada": b"2"})
         with store.reading() as view:
-            assert view.lagging(["u:ada", "u:bob"]) == {"u:bob"}
-            assert view.lagging([]) == set()
+            assert view.stale(["u:ada", "u:bob"]) == {"u:bob"}
+            assert view.stale([]) == set()
 
     def test_is_forgotten_with_its_history(self, store: Store) -> None:
         with store.writing() as tx:
             tx.save_histories({"u:ada": b"1"})
-            tx.leave_behind(["u:ada"])
+            tx.mark_stale(["u:ada"])
             tx.forget_history("u:ada")
-            assert tx.lagging(["u:ada"]) == set()
+            assert tx.stale(["u:ada"]) == set()
 
 
 class TestSealedPages:

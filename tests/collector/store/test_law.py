@@ -24,10 +24,10 @@ from pequel_collector.ports import (
     Change,
     LeadFilter,
     Link,
-    Reading,
+    ReadTransaction,
     Store,
     Trait,
-    Writing,
+    WriteTransaction,
 )
 from pequel_collector.store import open_store
 
@@ -106,7 +106,7 @@ def _keys(stored: Stored) -> set[str]:
 class Append(NamedTuple):
     messages: list[tuple[str, str, int, str | None, str | None]]
 
-    def apply(self, tx: Writing, model: Model) -> None:
+    def apply(self, tx: WriteTransaction, model: Model) -> None:
         made = [
             Stored(Message(mid, "track", subject, time, 0, name), account)
             for mid, subject, time, account, name in self.messages
@@ -120,7 +120,7 @@ class Attribute(NamedTuple):
     subject: str
     accounts: list[str | None]
 
-    def apply(self, tx: Writing, model: Model) -> None:
+    def apply(self, tx: WriteTransaction, model: Model) -> None:
         mids = [s.message.mid for s in model.of(self.subject)]
         to = dict(zip(mids, self.accounts, strict=False))
         tx.attribute(to, self.subject)
@@ -131,7 +131,7 @@ class Attribute(NamedTuple):
 class Set(NamedTuple):
     trait: Trait
 
-    def apply(self, tx: Writing, model: Model) -> None:
+    def apply(self, tx: WriteTransaction, model: Model) -> None:
         tx.add_traits([self.trait])
         model.traits.setdefault(self.trait[:4], self.trait.value)
 
@@ -139,7 +139,7 @@ class Set(NamedTuple):
 class AddLinks(NamedTuple):
     links: list[Link]
 
-    def apply(self, tx: Writing, model: Model) -> None:
+    def apply(self, tx: WriteTransaction, model: Model) -> None:
         tx.add_links(self.links)
         for link in self.links:
             known = model.links.get((link.id, link.user), link)
@@ -149,7 +149,7 @@ class AddLinks(NamedTuple):
 class SetPersons(NamedTuple):
     persons: dict[str, str]
 
-    def apply(self, tx: Writing, model: Model) -> None:
+    def apply(self, tx: WriteTransaction, model: Model) -> None:
         tx.set_persons(self.persons)
         for id_, person in self.persons.items():
             model.persons[id_] = person
@@ -160,7 +160,7 @@ class SetPersons(NamedTuple):
 class Save(NamedTuple):
     pages: dict[str, bytes]
 
-    def apply(self, tx: Writing, model: Model) -> None:
+    def apply(self, tx: WriteTransaction, model: Model) -> None:
         tx.save_histories(self.pages)
         model.histories |= self.pages
         model.lagging -= self.pages.keys()
@@ -169,8 +169,8 @@ class Save(NamedTuple):
 class LeaveBehind(NamedTuple):
     subjects: list[str]
 
-    def apply(self, tx: Writing, model: Model) -> None:
-        tx.leave_behind(self.subjects)
+    def apply(self, tx: WriteTransaction, model: Model) -> None:
+        tx.mark_stale(self.subjects)
         model.lagging |= set(self.subjects)
 
 
@@ -180,7 +180,7 @@ class Seal(NamedTuple):
     body: bytes
     cells: list[Cell]
 
-    def apply(self, tx: Writing, model: Model) -> None:
+    def apply(self, tx: WriteTransaction, model: Model) -> None:
         tx.seal(self.subject, self.number, self.body, self.cells)
         model.pages[self.subject, self.number] = self.body
         for slot, key, body in self.cells:
@@ -191,7 +191,7 @@ class Unseal(NamedTuple):
     subject: str
     number: int
 
-    def apply(self, tx: Writing, model: Model) -> None:
+    def apply(self, tx: WriteTransaction, model: Model) -> None:
         tx.unseal(self.subject, self.number)
         for kept in (model.pages, model.cells):
             for place in [p for p in kept if p[0] == self.subject and p[-1] >= self.number]:
@@ -201,7 +201,7 @@ class Unseal(NamedTuple):
 class Forget(NamedTuple):
     subject: str
 
-    def apply(self, tx: Writing, model: Model) -> None:
+    def apply(self, tx: WriteTransaction, model: Model) -> None:
         tx.forget_history(self.subject)
         model.histories.pop(self.subject, None)
         model.lagging.discard(self.subject)
@@ -213,7 +213,7 @@ class Forget(NamedTuple):
 class SetDue(NamedTuple):
     times: dict[str, int | None]
 
-    def apply(self, tx: Writing, model: Model) -> None:
+    def apply(self, tx: WriteTransaction, model: Model) -> None:
         tx.set_due(self.times)
         due = model.due | self.times
         model.due = {subject: time for subject, time in due.items() if time is not None}
@@ -222,7 +222,7 @@ class SetDue(NamedTuple):
 class Count(NamedTuple):
     tallies: dict[str, int]
 
-    def apply(self, tx: Writing, model: Model) -> None:
+    def apply(self, tx: WriteTransaction, model: Model) -> None:
         tx.count(self.tallies)
         model.tallies.update(self.tallies)
 
@@ -230,7 +230,7 @@ class Count(NamedTuple):
 class Qualify(NamedTuple):
     lead: Lead
 
-    def apply(self, tx: Writing, model: Model) -> None:
+    def apply(self, tx: WriteTransaction, model: Model) -> None:
         entry = Change(self.lead.id, 0, "opened", None, {"state": self.lead.state})
         tx.save_leads([self.lead])
         tx.log([entry])
@@ -241,7 +241,7 @@ class Qualify(NamedTuple):
 class Look(NamedTuple):
     times: int
 
-    def apply(self, tx: Writing, model: Model) -> None:
+    def apply(self, tx: WriteTransaction, model: Model) -> None:
         for _ in range(self.times):
             compare(tx, model)
 
@@ -334,7 +334,7 @@ def test_a_store_answers_as_a_dict_would(
     store.close()
 
 
-def compare(view: Reading, model: Model) -> None:
+def compare(view: ReadTransaction, model: Model) -> None:
     """Ask every question."""
     compare_messages(view, model)
     compare_persons(view, model)
@@ -342,7 +342,7 @@ def compare(view: Reading, model: Model) -> None:
     compare_leads(view, model)
 
 
-def compare_messages(view: Reading, model: Model) -> None:
+def compare_messages(view: ReadTransaction, model: Model) -> None:
     for keys in [*([key] for key in EVERYONE), *GROUPS]:
         found = model.of(*keys)
         assert list(view.events(keys)) == found
@@ -360,7 +360,7 @@ def compare_messages(view: Reading, model: Model) -> None:
     assert view.subjects("g:b", 2) == [key for key in subjects if key > "g:b"][:2]
 
 
-def compare_persons(view: Reading, model: Model) -> None:
+def compare_persons(view: ReadTransaction, model: Model) -> None:
     assert view.persons(EVERYONE) == model.persons
     ids = {person: model.ids_of(person) for person in EVERYONE}
     assert view.ids_of(EVERYONE) == ids
@@ -373,9 +373,9 @@ def compare_persons(view: Reading, model: Model) -> None:
         assert set(found) == linked
 
 
-def compare_histories(view: Reading, model: Model) -> None:
+def compare_histories(view: ReadTransaction, model: Model) -> None:
     assert view.histories(EVERYONE) == model.histories
-    assert view.lagging(EVERYONE) == model.lagging
+    assert view.stale(EVERYONE) == model.lagging
     for subject in SENDERS:
         pages = {place: body for place, body in model.pages.items() if place[0] == subject}
         assert {place: view.page(*place) for place in pages} == pages
@@ -389,7 +389,7 @@ def compare_histories(view: Reading, model: Model) -> None:
     assert view.due(2, 99) == [subject for _, subject in due]
 
 
-def compare_leads(view: Reading, model: Model) -> None:
+def compare_leads(view: ReadTransaction, model: Model) -> None:
     for state in (None, *STATES):
         for now in (None, 2):
             found = [lead for lead, _ in view.leads(LeadFilter(state=state, now=now), 99)]

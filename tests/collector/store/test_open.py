@@ -16,10 +16,10 @@ from pequel_collector.store import open_store
 def test_a_store_in_memory_is_private_and_gone_when_closed(url: str) -> None:
     one, other = open_store(url), open_store(url)
     with one.writing() as tx:
-        tx.set_note("n", "x")
-        assert tx.note("n") == "x"
+        tx.set_meta("n", "x")
+        assert tx.meta("n") == "x"
     with other.reading() as view:
-        assert view.note("n") is None
+        assert view.meta("n") is None
     one.close()
     other.close()
 

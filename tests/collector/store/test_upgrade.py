@@ -120,8 +120,8 @@ def test_facts_and_leads_are_there_as_before(upgraded: Store) -> None:
 def test_histories_are_to_be_made_anew(upgraded: Store) -> None:
     with upgraded.reading() as view:
         assert view.histories(["u:ada"]) == {}
-        assert view.note("catalogue") is None
-        assert view.note("other") == "kept"
+        assert view.meta("catalogue") is None
+        assert view.meta("other") == "kept"
 
 
 def test_it_takes_what_is_new(upgraded: Store) -> None:

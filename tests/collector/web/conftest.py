@@ -12,8 +12,8 @@ from flask.testing import FlaskClient
 from pequel_collector.config import Settings
 from pequel_collector.errors import NotFound
 from pequel_collector.ingest.receipts import Receipt
-from pequel_collector.model import Key, Lead, Message, Rejection, Report
-from pequel_collector.ports import LeadFilter, RefusedFilter, Version
+from pequel_collector.model import Key, Lead, Message, RejectedEvent, Report
+from pequel_collector.ports import LeadFilter, RejectedFilter, Version
 from pequel_collector.web.app import create_app
 
 NOW = 1_772_366_400_000  # 2026-03-01T12:00:00.000Z
@@ -33,14 +33,14 @@ class Ingest:
 
     def __init__(self) -> None:
         self.stored: dict[str, Message] = {}
-        self.rejected: list[Rejection] = []
+        self.rejected: list[RejectedEvent] = []
         self.key: str | None = None
         self.error: Exception | None = None
 
     def accept(
         self,
         messages: Sequence[Message],
-        rejected: Sequence[Rejection],
+        rejected: Sequence[RejectedEvent],
         key: str | None,
         _report: Report | None = None,
     ) -> Receipt:
@@ -92,7 +92,7 @@ class Queries:
     def events(self, limit: int) -> dict[str, Any]:
         return self._note("events", limit)
 
-    def rejected(self, wanted: RefusedFilter, limit: int, cursor: str | None) -> dict[str, Any]:
+    def rejected(self, wanted: RejectedFilter, limit: int, cursor: str | None) -> dict[str, Any]:
         return self._note("rejected", wanted, limit, cursor)
 
     def _note(self, *asked: Any) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from support.streams import NOW, messages_of, plain_event
 
 PATH = "/v1/definitions/lint"
 READ = {"Authorization": "Bearer read"}
-IN_FORCE = '[[pql]]\nname = "in_force"\nwhen = { event = "logged_in", gte = 3 }\n'
+IN_FORCE = '[[pql]]\nname = "active_definitions"\nwhen = { event = "logged_in", gte = 3 }\n'
 OTHER = '[[pql]]\nname = "other"\nwhen = { event = "exprted", gte = 3 }\n'
 
 
@@ -48,7 +48,7 @@ class TestDefinitions:
         answer = client.post(PATH, headers=READ)
         found = [one for one in answer.json["findings"] if one["level"] == "error"]
         assert [(one["code"], one["definition"], one["line"]) for one in found] == [
-            ("L01", "in_force", 3)
+            ("L01", "active_definitions", 3)
         ]
         assert answer.json["errors"] == 1
 
@@ -66,7 +66,7 @@ class TestDefinitions:
 
     def test_put_nothing_in_force(self, client: FlaskClient, collector: Collector) -> None:
         client.post(PATH, headers=READ, data=OTHER.encode())
-        assert [d.name for d in collector.catalogue.definitions] == ["in_force"]
+        assert [d.name for d in collector.catalogue.definitions] == ["active_definitions"]
 
 
 class TestData:
@@ -83,7 +83,7 @@ class TestData:
     def test_says_when_what_is_needed_was_last_seen(self, client: FlaskClient) -> None:
         toml = IN_FORCE.replace("logged_in", "exported").replace("gte = 3", 'distinct = "id"')
         answer = client.post(PATH + "?data=true", headers=READ, data=toml.encode())
-        same = {"definition": "in_force"}
+        same = {"definition": "active_definitions"}
         assert answer.json["coverage"] == [
             same | {"kind": "event", "name": "exported", "of": None,
                     "last_seen": "1970-01-01T00:00:00.005Z", "seen": 1},

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pequel_collector.errors import BadRequest
-from pequel_collector.ports import LeadFilter, RefusedFilter
+from pequel_collector.ports import LeadFilter, RejectedFilter
 
 READ = {"Authorization": "Bearer read"}
 LEAD = {
@@ -339,7 +339,7 @@ class TestLists:
         }
         collector.queries.answer = {"data": [refused], "next_cursor": None}
         assert client.get("/v1/rejected", headers=READ).json == collector.queries.answer
-        assert collector.queries.asked == ("rejected", RefusedFilter(), 100, None)
+        assert collector.queries.asked == ("rejected", RejectedFilter(), 100, None)
 
 
 class TestAnswers:

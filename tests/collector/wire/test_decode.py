@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pequel_collector.config import Settings
 from pequel_collector.errors import BadRequest, PequelError
 from pequel_collector.wire import body, decode
-from pequel_collector.wire.event import Envelope, Event, Fault
+from pequel_collector.wire.event import Envelope, Event, EventError
 from pequel_collector.wire.normalise import normalise
 from pequel_collector.wire.schema import EventSchema
 
@@ -83,7 +83,7 @@ def outcome(read: Callable[[bytes], Any], text: bytes) -> str:
     """What comes of reading a text: `repr` tells 1, 1.0 and True apart."""
     try:
         return repr(read(text))
-    except Fault as fault:
+    except EventError as fault:
         return f"{fault.code} {fault.field} {fault.message}"
     except PequelError as error:
         return f"{error.code} {error.message}"

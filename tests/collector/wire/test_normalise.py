@@ -9,7 +9,7 @@ import pytest
 
 from pequel_collector.config import Settings
 from pequel_collector.errors import BadRequest, TooLarge
-from pequel_collector.model import Message, Rejection
+from pequel_collector.model import Message, RejectedEvent
 from pequel_collector.wire import decode
 from pequel_collector.wire.normalise import normalise
 
@@ -17,14 +17,14 @@ NOW = 1_772_366_400_000
 TRACK = {"type": "track", "event": "e", "userId": "u1"}
 
 
-def sent(*events: Any, **settings: int) -> tuple[list[Message], list[Rejection]]:
+def sent(*events: Any, **settings: int) -> tuple[list[Message], list[RejectedEvent]]:
     """What becomes of a batch; a text is an event as it stands."""
     texts = [event if isinstance(event, str) else json.dumps(event) for event in events]
     envelope = decode.batch(f'{{"batch": [{", ".join(texts)}]}}'.encode())
     return normalise(envelope, Settings(**settings), NOW, lambda: "given")
 
 
-def refusal(event: Any, **settings: int) -> Rejection:
+def refusal(event: Any, **settings: int) -> RejectedEvent:
     messages, (rejected,) = sent(event, **settings)
     assert not messages
     return rejected

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pequel_collector.config import Settings
-from pequel_collector.model import Message, Rejection
+from pequel_collector.model import Message, RejectedEvent
 from pequel_collector.wire import decode, headers
-from pequel_collector.wire.event import Envelope, Fault
+from pequel_collector.wire.event import Envelope, EventError
 from pequel_collector.wire.normalise import normalise, normalise_again
 from pequel_collector.wire.rejected_events import LONGEST
 
@@ -46,14 +46,14 @@ envelopes = st.builds(
 )
 
 
-def taken(envelope: Envelope, settings: Settings) -> Message | Rejection:
+def taken(envelope: Envelope, settings: Settings) -> Message | RejectedEvent:
     """What becomes of an envelope's only event."""
     messages, rejected = normalise(envelope, settings, NOW, ids())
     (only,) = [*messages, *rejected]
     return only
 
 
-def put_off(envelope: Envelope) -> Rejection:
+def put_off(envelope: Envelope) -> RejectedEvent:
     """The refusal of an envelope's only event, as the one too many of a batch."""
     behind = envelope._replace(events=[b"0", *envelope.events])
     _, (_, refused) = normalise(behind, Settings(max_batch=1), NOW, ids())
@@ -61,11 +61,11 @@ def put_off(envelope: Envelope) -> Rejection:
     return refused
 
 
-def again(refused: Rejection, settings: Settings) -> Message | str:
+def again(refused: RejectedEvent, settings: Settings) -> Message | str:
     """What becomes of a refused event when it is read again: a message, or the code of a fault."""
     try:
         return normalise_again(refused.payload, refused.around, NOW, settings, ids())
-    except Fault as fault:
+    except EventError as fault:
         return fault.code
 
 
@@ -76,10 +76,10 @@ def ids() -> Any:
 
 @given(envelopes)
 def test_a_refused_event_is_the_same_message_later(envelope: Envelope) -> None:
-    """Refused by a limit that is raised afterwards, it is what it would have been at once."""
+    """Rejected by a limit that is raised afterwards, it is what it would have been at once."""
     refused = put_off(envelope)
     at_once = taken(envelope, Settings())
-    expected = at_once.code if isinstance(at_once, Rejection) else at_once
+    expected = at_once.code if isinstance(at_once, RejectedEvent) else at_once
     assert repr(again(refused, Settings())) == repr(expected)
 
 
@@ -101,7 +101,7 @@ def test_a_refused_event_keeps_the_type_of_its_path() -> None:
 
 def test_nothing_around_is_none() -> None:
     refused = taken(Envelope([b"5"]), Settings())
-    assert isinstance(refused, Rejection)
+    assert isinstance(refused, RejectedEvent)
     assert refused.around is None
 
 
@@ -118,7 +118,7 @@ def test_nothing_around_is_none() -> None:
 )
 def test_a_write_key_is_not_kept(text: str) -> None:
     refused = taken(Envelope([text.encode()]), Settings())
-    assert isinstance(refused, Rejection)
+    assert isinstance(refused, RejectedEvent)
     assert "secret" not in refused.payload
     assert refused.payload
 
@@ -126,7 +126,7 @@ def test_a_write_key_is_not_kept(text: str) -> None:
 def test_a_property_that_is_called_like_the_key_is_kept() -> None:
     text = '{"type":"x","properties":{"writeKey":"mine","n":NaN}}'
     refused = taken(Envelope([text.encode()]), Settings())
-    assert isinstance(refused, Rejection)
+    assert isinstance(refused, RejectedEvent)
     assert "mine" in refused.payload
 
 
@@ -134,6 +134,6 @@ def test_of_a_very_long_event_the_start_is_kept() -> None:
     """A few kB of gzip hold one of many MB, and anybody has a write key of a page."""
     text = json.dumps({"writeKey": "secret", "type": "x", "properties": {"a": "é" * 1_000_000}})
     refused = taken(Envelope([text.encode()]), Settings())
-    assert isinstance(refused, Rejection)
+    assert isinstance(refused, RejectedEvent)
     assert refused.payload.startswith('{"type":"x"')
     assert len(refused.payload.encode()) <= LONGEST

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pequel_collector.config import Settings
-from pequel_collector.model import Message, Rejection, iso
+from pequel_collector.model import Message, RejectedEvent, iso
 from pequel_collector.wire import decode, iso8601
 from pequel_collector.wire.normalise import normalise
 
@@ -28,7 +28,7 @@ def cases() -> list[Any]:
     return found
 
 
-def answer(case: Case) -> Message | Rejection:
+def answer(case: Case) -> Message | RejectedEvent:
     """What becomes of the event of a case."""
     raw = case["raw"] if "raw" in case else json.dumps(case["event"])
     if "path" in case:
@@ -58,7 +58,7 @@ def test_an_event_is_stored_or_refused_as_its_case_says(case: Case) -> None:
         stored = {name: shown(found, name) for name in case["stored"]}
         assert repr(stored) == repr(case["stored"])
     else:
-        assert isinstance(found, Rejection), found
+        assert isinstance(found, RejectedEvent), found
         assert {"code": found.code, "field": found.field} == case["rejected"]
         assert found.message
         assert found.payload

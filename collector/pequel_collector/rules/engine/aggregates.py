@@ -1,12 +1,12 @@
-"""Meters: what a leaf draws from the events in its window, kept up to date event by event.
+"""Aggregates: what a leaf draws from the events in its window, kept up to date event by event.
 
-A meter works on a *cell*, a small piece of plain data that belongs to a state. Events are added in
-order of (time, messageId); from a rolling window they are dropped in the same order. ``observed``
-is exact at every moment, and ``holds`` says whether the comparison does. A ``steady`` meter changes
-its mind only when an event is added or dropped; the others must be asked anew at every moment.
+An aggregate works on a *cell*, a small piece of plain data that belongs to a state. Events are
+added in order of (time, messageId); from a rolling window they are dropped in the same order.
+``observed`` is exact at every moment, and ``holds`` says whether the comparison does. A ``steady``
+aggregate changes only when an event is added or dropped; the others are evaluated at every moment.
 """
 
-# ruff: noqa: ARG002, D102 - `Meter` and `Measured` say what each method promises
+# ruff: noqa: ARG002, D102 - `Aggregate` and `Measured` say what each method promises
 
 from __future__ import annotations
 
@@ -77,8 +77,8 @@ def _shared_test(comparison: Comparison, or_missing: bool) -> Test:
     return test
 
 
-class Meter:
-    """What all meters have. ``spans`` are the ages (ms) at which events are dropped.
+class Aggregate:
+    """What all aggregates have. ``spans`` are the ages (ms) at which events are dropped.
 
     One that ``looks_back`` reads events of the past itself.
     """
@@ -108,8 +108,8 @@ class Meter:
         raise NotImplementedError
 
 
-class Measured(Meter):
-    """A meter that compares what it observes."""
+class Measured(Aggregate):
+    """An aggregate that compares what it observes."""
 
     def __init__(self, test: Test, within: int | None = None) -> None:
         self.test = test
@@ -299,8 +299,8 @@ class Last(Measured):
         return cell[1]
 
 
-def meter_of(leaf: EventLeaf, timezone: str) -> Meter:
-    """The meter of the events of a leaf, without what ``per`` makes of it."""
+def aggregate_of(leaf: EventLeaf, timezone: str) -> Aggregate:
+    """The aggregate of the events of a leaf, without what ``per`` makes of it."""
     within = leaf.window.within if leaf.window.of is None else None
     counts = leaf.measure in {"count", "distinct"}
     test = whole_test(leaf.comparison) if counts else test_of(leaf.comparison, leaf.or_missing)
@@ -318,7 +318,7 @@ def meter_of(leaf: EventLeaf, timezone: str) -> Meter:
             return _distinct(value, test, within, timezone)
 
 
-def _distinct(value: str, test: Test, within: int | None, timezone: str) -> Meter:
+def _distinct(value: str, test: Test, within: int | None, timezone: str) -> Aggregate:
     if value not in {"@day", "@hour", "@minute"}:
         return Distinct(test, within, value_of(value))
     number = unit(value, timezone)

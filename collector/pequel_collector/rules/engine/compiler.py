@@ -1,6 +1,6 @@
-"""From the leaves of a definition to what keeps them up to date: a window and a meter each."""
+"""From the leaves of a definition to what keeps them up to date: a window and an aggregate each."""
 
-# ruff: noqa: ARG002, D102 - `Meter` says what each method promises
+# ruff: noqa: ARG002, D102 - `Aggregate` says what each method promises
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from ..language.definition import (
 )
 from ..language.values import satisfies, settled
 from .aggregates import (
+    Aggregate,
     Cell,
     Distinct,
-    Meter,
-    meter_of,
+    aggregate_of,
     test_of,
     value_of,
     whole_test,
@@ -36,7 +36,15 @@ from .score import Bounds, Growth, Score
 from .sequence import Sequence
 from .state import NEVER, Fact
 from .view import View, anchor
-from .windows import Aged, Anchored, Feed, Growing, Personal, Rolling, Sliding
+from .windows import (
+    AllTimeWindow,
+    AnchoredWindow,
+    EventFilter,
+    MemberWindow,
+    MinimumAge,
+    RollingWindow,
+    SlidingWindow,
+)
 
 
 class Place:
@@ -62,48 +70,50 @@ class Place:
         return self.since is None
 
 
-def compiled(leaf: Leaf, place: Place) -> Growing:
+def compiled(leaf: Leaf, place: Place) -> AllTimeWindow:
     """A leaf of a definition, ready to take events in."""
     if isinstance(leaf, UsersLeaf):
-        feed = feed_of(leaf.inner)
-        meter: Meter = _members(leaf, place, feed)
-        return _windowed(place, feed, _aged(meter, leaf, place), Window())
-    feed = feed_of(leaf)
+        feed = event_filter_of(leaf.inner)
+        aggregate: Aggregate = _members(leaf, place, feed)
+        return _windowed(place, feed, _aged(aggregate, leaf, place), Window())
+    feed = event_filter_of(leaf)
     window = _window_of(leaf)
-    meter = _aged(_meter(leaf, place, place.number), leaf, place)
+    aggregate = _aged(_aggregate(leaf, place, place.number), leaf, place)
     if window.of is None:
-        return _windowed(place, feed, meter, window)
+        return _windowed(place, feed, aggregate, window)
     find = anchor(window.of, knows_account=place.kind == "user")
-    found = Anchored(place.number, place.rule, feed, meter, place.since, window, find)
-    _bind(meter, found.bounds)
+    found = AnchoredWindow(place.number, place.rule, feed, aggregate, place.since, window, find)
+    _bind(aggregate, found.bounds)
     return found
 
 
-def _windowed(place: Place, feed: Feed, meter: Meter, window: Window) -> Growing:
-    if meter.spans:
-        found: Growing = Rolling(place.number, place.rule, feed, meter, place.since)
-    elif window.within is not None and not isinstance(meter, Sequence):
-        found = Sliding(place.number, place.rule, feed, meter, place.since, window.within)
+def _windowed(
+    place: Place, feed: EventFilter, aggregate: Aggregate, window: Window
+) -> AllTimeWindow:
+    if aggregate.spans:
+        found: AllTimeWindow = RollingWindow(place.number, place.rule, feed, aggregate, place.since)
+    elif window.within is not None and not isinstance(aggregate, Sequence):
+        found = SlidingWindow(place.number, place.rule, feed, aggregate, place.since, window.within)
     else:
-        found = Growing(place.number, place.rule, feed, meter, place.since)
-    _bind(meter, found.bounds)
+        found = AllTimeWindow(place.number, place.rule, feed, aggregate, place.since)
+    _bind(aggregate, found.bounds)
     return found
 
 
-def feed_of(leaf: Leaf) -> Feed:
+def event_filter_of(leaf: Leaf) -> EventFilter:
     """Which events a leaf counts; none for a trait or a definition."""
     match leaf:
         case EventLeaf() | GrowthLeaf():
-            return Feed((leaf.events,), leaf.where)
+            return EventFilter((leaf.events,), leaf.where)
         case SequenceLeaf():
-            return Feed(leaf.steps, leaf.where)
+            return EventFilter(leaf.steps, leaf.where)
         case ScoreLeaf():
             points = [p for p in leaf.points if isinstance(p, EventPoints)]
-            return Feed(tuple(p.events for p in points))
+            return EventFilter(tuple(p.events for p in points))
         case UsersLeaf(inner):
-            return feed_of(inner)
+            return event_filter_of(inner)
         case _:
-            return Feed(())
+            return EventFilter(())
 
 
 def paths_of(leaf: Leaf, name: str) -> list[str]:
@@ -127,19 +137,19 @@ def _window_of(leaf: Leaf) -> Window:
     return leaf.window if isinstance(leaf, EventLeaf | SequenceLeaf | ScoreLeaf) else Window()
 
 
-def _aged(meter: Meter, leaf: Leaf, place: Place) -> Meter:
-    """A meter of absence asks for the subject's age; some need a fact of its own. Guards do not."""
+def _aged(aggregate: Aggregate, leaf: Leaf, place: Place) -> Aggregate:
+    """An aggregate that also asks for the subject's age, or for a fact of its own. Not in guards."""
     if place.is_guard:
-        return meter
+        return aggregate
     age = window_of_absence(leaf) if is_absence(leaf) else None
     own_facts = place.has_clock and isinstance(leaf, GrowthLeaf | ScoreLeaf)
-    return Aged(meter, age, own_facts) if age is not None or own_facts else meter
+    return MinimumAge(aggregate, age, own_facts) if age is not None or own_facts else aggregate
 
 
-def _meter(leaf: Leaf, place: Place, slot: int | None) -> Meter:
+def _aggregate(leaf: Leaf, place: Place, slot: int | None) -> Aggregate:
     match leaf:
         case EventLeaf():
-            return _event_meter(leaf, place, slot)
+            return _event_aggregate(leaf, place, slot)
         case SequenceLeaf():
             return Sequence(leaf)
         case GrowthLeaf():
@@ -154,23 +164,23 @@ def _meter(leaf: Leaf, place: Place, slot: int | None) -> Meter:
             raise TypeError("users inside users")
 
 
-def _event_meter(leaf: EventLeaf, place: Place, slot: int | None) -> Meter:
+def _event_aggregate(leaf: EventLeaf, place: Place, slot: int | None) -> Aggregate:
     timezone = place.catalogue.project.timezone
-    meter = meter_of(leaf, timezone)
+    aggregate = aggregate_of(leaf, timezone)
     within = leaf.window.within if leaf.window.of is None else None
     if leaf.per is not None:
         shared = bool(traits_of(leaf.comparison))
-        return Parts(meter, within, value_of(leaf.per), slot, shared)
-    if isinstance(meter, Distinct) and slot is not None:
-        return Values(meter.test, within, meter.value, slot)
-    return meter
+        return Parts(aggregate, within, value_of(leaf.per), slot, shared)
+    if isinstance(aggregate, Distinct) and slot is not None:
+        return Values(aggregate.test, within, aggregate.value, slot)
+    return aggregate
 
 
-def _members(leaf: UsersLeaf, place: Place, feed: Feed) -> Members:
-    inner = _meter(leaf.inner, place, None)
+def _members(leaf: UsersLeaf, place: Place, feed: EventFilter) -> Members:
+    inner = _aggregate(leaf.inner, place, None)
     window = _window_of(leaf.inner)
     if window.of is not None:
-        inner = Personal(inner, window, feed.counts)
+        inner = MemberWindow(inner, window, feed.counts)
         _bind(inner.inner, inner.bounds)
     elif isinstance(inner, Score):
         _bind(inner, _rolling_bounds(window))
@@ -196,15 +206,15 @@ def _rolling_bounds(window: Window) -> Bounds:
     return lambda view: (NEVER if first is None else view.time - first + 1, view.time + 1)
 
 
-def _bind(meter: Meter, bounds: Bounds) -> None:
+def _bind(aggregate: Aggregate, bounds: Bounds) -> None:
     """Tell a score which instants its window has."""
-    inner = meter.inner if isinstance(meter, Aged) else meter
+    inner = aggregate.inner if isinstance(aggregate, MinimumAge) else aggregate
     if isinstance(inner, Score):
         inner.bounds = bounds
 
 
-class Asking(Meter):
-    """A meter that no event feeds: it asks about the subject at τ."""
+class Asking(Aggregate):
+    """An aggregate that no event feeds: it asks about the subject at τ."""
 
     steady = False
 

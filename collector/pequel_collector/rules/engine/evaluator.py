@@ -1,4 +1,4 @@
-"""The machine: all definitions of one kind of subject, compiled, as a fold over facts.
+"""The evaluator: all definitions of one kind of subject, compiled, as a fold over facts.
 
 ``fold`` takes the facts of one subject in order of (time, messageId), one instant at a time, and
 notes in the state at which instants each definition qualified. Folding in one go or in steps gives
@@ -56,15 +56,15 @@ from .state import (
     Value,
     World,
 )
-from .view import BEYOND, FIRST, MEMBERS, Sight
-from .windows import Aged, Growing
+from .view import BEYOND, FIRST, MEMBERS, EvalContext
+from .windows import AllTimeWindow, MinimumAge
 
 LATE = 3_600_000
 CLOCKS = -2
 """Where the slots of clocks begin, downwards."""
 
-Test = Callable[[Sight], bool]
-Witness = Callable[[Sight, "Rule", int], None]
+Test = Callable[[EvalContext], bool]
+OnQualified = Callable[[EvalContext, "Rule", int], None]
 """Is told that a rule qualified, at the moment that is seen, and how many times it has."""
 
 
@@ -79,8 +79,8 @@ class Rule:
     definition: Definition
     when: Test
     guards: tuple[Test, ...]
-    leaves: tuple[Growing, ...]
-    guard_leaves: tuple[Growing, ...]
+    leaves: tuple[AllTimeWindow, ...]
+    guard_leaves: tuple[AllTimeWindow, ...]
     permanent: bool
     since: int
     clocks: tuple[tuple[int, int], ...]
@@ -92,29 +92,29 @@ class Rule:
         """The definition's name."""
         return self.definition.name
 
-    def qualifies(self, sight: Sight) -> bool:
+    def qualifies(self, ctx: EvalContext) -> bool:
         """Whether the condition holds at τ and no guard does."""
-        return self.when(sight) and not (self.guards and self.blocked(sight))
+        return self.when(ctx) and not (self.guards and self.blocked(ctx))
 
-    def blocked(self, sight: Sight) -> bool:
+    def blocked(self, ctx: EvalContext) -> bool:
         """Whether a guard holds at τ. Guards know no difference between facts and the clock."""
-        was, sight.clock_only = sight.clock_only, False
-        held = any(guard(sight) for guard in self.guards)
-        sight.clock_only = was
+        was, ctx.clock_only = ctx.clock_only, False
+        held = any(guard(ctx) for guard in self.guards)
+        ctx.clock_only = was
         return held
 
 
 class Interest(NamedTuple):
-    """What an event of one name means to the machine: whom it feeds, and what they read of it."""
+    """What an event of one name means to the evaluator: whom it feeds, and what they read of it."""
 
-    leaves: tuple[Growing, ...]
+    leaves: tuple[AllTimeWindow, ...]
     rules: frozenset[int]
     paths: tuple[str, ...]
     anchors: tuple[str, ...]
     conversion: bool
 
 
-class Machine:
+class Evaluator:
     """The definitions of a catalogue for users, or for accounts, ready to fold facts.
 
     ``activated`` says from when on a definition counts that looks forward only, by name.
@@ -127,9 +127,9 @@ class Machine:
         self.definitions = catalogue.of_kind(kind)
         self.asked = asked(catalogue)
         self._activated = activated or {}
-        self._leaf_of: dict[int, Growing] = {}
+        self._leaf_of: dict[int, AllTimeWindow] = {}
         self._by_trait: dict[str, set[int]] = {}
-        self._paths: list[tuple[Growing, Leaf]] = []
+        self._paths: list[tuple[AllTimeWindow, Leaf]] = []
         self._next_clock = CLOCKS
         self.rules = [self._rule(index, d) for index, d in enumerate(self.definitions)]
         self.by_name = {rule.name: rule for rule in self.rules}
@@ -142,8 +142,8 @@ class Machine:
 
     def _rule(self, index: int, definition: Definition) -> Rule:
         since = self._activated.get(definition.name, NEVER)
-        leaves: list[Growing] = []
-        guarding: list[Growing] = []
+        leaves: list[AllTimeWindow] = []
+        guarding: list[AllTimeWindow] = []
         when = self._test(definition.when, index, since, leaves)
         guards = tuple(self._test(g, index, None, guarding) for g in definition.unless)
         silence = definition.after_silence
@@ -166,7 +166,7 @@ class Machine:
             silence,
         )
 
-    def _test(self, node: Guard, index: int, since: int | None, into: list[Growing]) -> Test:
+    def _test(self, node: Guard, index: int, since: int | None, into: list[AllTimeWindow]) -> Test:
         match node:
             case AllOf(parts):
                 return _all([self._test(part, index, since, into) for part in parts])
@@ -174,11 +174,11 @@ class Machine:
                 return _any([self._test(part, index, since, into) for part in parts])
             case AtLeast(needed, parts):
                 tests = [self._test(part, index, since, into) for part in parts]
-                return lambda sight: sum(test(sight) for test in tests) >= needed
+                return lambda ctx: sum(test(ctx) for test in tests) >= needed
             case Internal():
                 return self._is_internal
             case Customer():
-                return Sight.has_converted
+                return EvalContext.has_converted
             case leaf:
                 place = Place(self.kind, len(self._paths), index, self.catalogue, since)
                 found = compiled(leaf, place)
@@ -246,8 +246,8 @@ class Machine:
         )
 
     def _has_idle_members(self) -> bool:
-        meters = (_bare(leaf.meter) for leaf, _ in self._paths)
-        return any(getattr(m, "idle", False) or getattr(m, "personal", False) for m in meters)
+        aggregates = (_bare(leaf.aggregate) for leaf, _ in self._paths)
+        return any(getattr(m, "idle", False) or getattr(m, "personal", False) for m in aggregates)
 
     # -- what it looks at ------------------------------------------------------------------
 
@@ -324,70 +324,75 @@ class Machine:
         facts: Sequence[Fact],
         start: Position,
         world: World,
-        witness: Witness | None = None,
+        on_qualified: OnQualified | None = None,
     ) -> None:
         """Take in facts, in order and all later than the state.
 
         They stand in the memory already, on one page, the first of them at ``start``; no fact that
         is not yet taken in stands behind them.
         """
-        sight = Sight(self.kind, state, world, memory, state.time)
+        ctx = EvalContext(self.kind, state, world, memory, state.time)
         if len(facts) == 1:
-            self._moment(sight, facts, start, BEYOND, witness)
+            self._moment(ctx, facts, start, BEYOND, on_qualified)
             return
         page, index = start
         begin = 0
         for place, fact in enumerate(facts):
             if fact.time != facts[begin].time:
                 limit = page, index + place
-                self._moment(sight, facts[begin:place], (page, index + begin), limit, witness)
+                self._moment(ctx, facts[begin:place], (page, index + begin), limit, on_qualified)
                 begin = place
         if facts:
-            self._moment(sight, facts[begin:], (page, index + begin), BEYOND, witness)
+            self._moment(ctx, facts[begin:], (page, index + begin), BEYOND, on_qualified)
 
     def advance(
-        self, state: State, memory: Memory, now: int, world: World, witness: Witness | None = None
+        self,
+        state: State,
+        memory: Memory,
+        now: int,
+        world: World,
+        on_qualified: OnQualified | None = None,
     ) -> int | None:
         """Let the clock run up to an instant, and including it; when its next moment is due."""
-        sight = Sight(self.kind, state, world, memory, state.time)
-        self._run_clock(sight, now + 1, witness)
+        ctx = EvalContext(self.kind, state, world, memory, state.time)
+        self._run_clock(ctx, now + 1, on_qualified)
         return self._next_due(state)
 
     def _moment(
         self,
-        sight: Sight,
+        ctx: EvalContext,
         moment: Sequence[Fact],
         begin: Position,
         limit: Position,
-        witness: Witness | None,
+        on_qualified: OnQualified | None,
     ) -> None:
-        state, time = sight.state, moment[0].time
+        state, time = ctx.state, moment[0].time
         if self._clocked:
-            sight.limit = begin
-            self._run_clock(sight, time, witness)
-        sight.time, sight.limit = time, limit
+            ctx.limit = begin
+            self._run_clock(ctx, time, on_qualified)
+        ctx.time, ctx.limit = time, limit
         touched = set(self._always)
         acted = told = False
         for fact in moment:
             told = told or fact.ended is None
-            acted = self._register(sight, fact, touched) or acted
+            acted = self._register(ctx, fact, touched) or acted
         if acted:
             if self._silent:
                 touched |= self._open_cycles(state, time)
-            self._feed(sight, moment, begin)
+            self._feed(ctx, moment, begin)
             state.last = time
             if state.first is None:
                 state.first = time
         state.time = time
         if told:
-            self._judge(sight, touched, witness)
+            self._judge(ctx, touched, on_qualified)
             if self._clocked:
                 self._set_clocks(state, begin, time)
 
-    def _feed(self, sight: Sight, moment: Sequence[Fact], begin: Position) -> None:
+    def _feed(self, ctx: EvalContext, moment: Sequence[Fact], begin: Position) -> None:
         """Let the events of a moment into the leaves that they concern."""
         page, index = begin
-        marks = sight.state.marks
+        marks = ctx.state.marks
         for place, fact in enumerate(moment, index):
             interest = None if fact.name is None else self.interest(fact.name)
             if interest is None:
@@ -395,16 +400,16 @@ class Machine:
             position = page, place
             for leaf in interest.leaves:
                 if leaf.begins <= fact.time and not (leaf.ends and leaf.rule in marks):
-                    leaf.feed(sight, fact, position)
+                    leaf.feed(ctx, fact, position)
 
-    def _judge(self, sight: Sight, touched: set[int], witness: Witness | None) -> None:
-        state = sight.state
+    def _judge(self, ctx: EvalContext, touched: set[int], on_qualified: OnQualified | None) -> None:
+        state = ctx.state
         for rule in self._in_order:
             if rule.index not in touched or self._has_qualified(state, rule):
                 continue
-            if self._may_qualify(state, rule, sight.time) and rule.qualifies(sight):
-                self._mark(sight, rule, witness)
-                if not sight.clock_only:
+            if self._may_qualify(state, rule, ctx.time) and rule.qualifies(ctx):
+                self._mark(ctx, rule, on_qualified)
+                if not ctx.clock_only:
                     touched.update(rule.dependants)
 
     def _may_qualify(self, state: State, rule: Rule, time: int) -> bool:
@@ -423,12 +428,12 @@ class Machine:
         ends = state.cooling.get(rule.name, ()) if cooldown is not None else ()
         return any(end <= time < end + (cooldown or 0) for end in ends)
 
-    def _mark(self, sight: Sight, rule: Rule, witness: Witness | None) -> None:
-        state = sight.state
+    def _mark(self, ctx: EvalContext, rule: Rule, on_qualified: OnQualified | None) -> None:
+        state = ctx.state
         marks = state.marks.setdefault(rule.index, [])
-        marks.append(Mark(sight.time, state.account))
-        if witness is not None:
-            witness(sight, rule, len(marks))
+        marks.append(Mark(ctx.time, state.account))
+        if on_qualified is not None:
+            on_qualified(ctx, rule, len(marks))
         if rule.silence is None:
             over = rule.guard_leaves + (rule.leaves if rule.permanent else ())
             for leaf in over:
@@ -450,9 +455,9 @@ class Machine:
 
     # -- learning --------------------------------------------------------------------------
 
-    def _register(self, sight: Sight, fact: Fact, touched: set[int]) -> bool:
+    def _register(self, ctx: EvalContext, fact: Fact, touched: set[int]) -> bool:
         """Learn what a fact says of the subject itself; whether it is an event."""
-        state = sight.state
+        state = ctx.state
         if fact.ended is not None:
             state.cooling.setdefault(fact.ended, []).append(fact.time)
             return False
@@ -461,7 +466,7 @@ class Machine:
         if self.keeps_first_member and state.first_member is None:
             state.first_member = fact.user
         if self.keeps_members:
-            REGISTER.note(sight, fact)
+            REGISTER.note(ctx, fact)
         if fact.traits:
             for name, value in fact.traits.items():
                 self._register_trait(state, fact, name, value)
@@ -508,9 +513,9 @@ class Machine:
             for slot, _ in rule.clocks:
                 state.slots.setdefault(slot, [*begin, time])
 
-    def _run_clock(self, sight: Sight, until: int, witness: Witness | None) -> None:
+    def _run_clock(self, ctx: EvalContext, until: int, on_qualified: OnQualified | None) -> None:
         """Test what the clock watches at each fact's time plus the window, before an instant."""
-        state = sight.state
+        state = ctx.state
         while True:
             pending = [
                 (state.slots[slot][2] + length, slot, rule)
@@ -523,26 +528,28 @@ class Machine:
                 return
             if time > state.time:
                 at_once = {r.index for t, _, r in pending if t == time}
-                self._tick(sight, time, at_once, witness)
-            self._next_fact(sight, slot)
+                self._tick(ctx, time, at_once, on_qualified)
+            self._next_fact(ctx, slot)
 
-    def _tick(self, sight: Sight, time: int, rules: set[int], witness: Witness | None) -> None:
+    def _tick(
+        self, ctx: EvalContext, time: int, rules: set[int], on_qualified: OnQualified | None
+    ) -> None:
         """A moment that only the clock adds."""
-        sight.time = sight.state.time = time
-        sight.clock_only = True
-        self._judge(sight, rules, witness)
-        sight.clock_only = False
+        ctx.time = ctx.state.time = time
+        ctx.clock_only = True
+        self._judge(ctx, rules, on_qualified)
+        ctx.clock_only = False
 
-    def _next_fact(self, sight: Sight, slot: int) -> None:
+    def _next_fact(self, ctx: EvalContext, slot: int) -> None:
         """Move a clock on to the next fact of another time."""
-        page, index, time = sight.state.slots[slot]
-        for position, fact in sight.memory.facts((page, index)):
-            if position >= sight.limit:
+        page, index, time = ctx.state.slots[slot]
+        for position, fact in ctx.memory.facts((page, index)):
+            if position >= ctx.limit:
                 break
             if fact.time > time and fact.ended is None:
-                sight.state.slots[slot] = [*position, fact.time]
+                ctx.state.slots[slot] = [*position, fact.time]
                 return
-        del sight.state.slots[slot]
+        del ctx.state.slots[slot]
 
     def _next_due(self, state: State) -> int | None:
         due = (
@@ -561,27 +568,27 @@ class Machine:
 
     # -- asking ----------------------------------------------------------------------------
 
-    def leaf(self, leaf: Leaf) -> Growing:
+    def leaf(self, leaf: Leaf) -> AllTimeWindow:
         """The compiled form of a leaf of one of the definitions."""
         return self._leaf_of[id(leaf)]
 
     def surplus(self, state: State) -> Iterator[tuple[int, str, Any]]:
         """The cells, by slot and key, that have no room in a state; they are taken out of it."""
         for leaf, _ in self._paths:
-            if isinstance(_bare(leaf.meter), Keyed) and leaf.number in state.slots:
+            if isinstance(_bare(leaf.aggregate), Keyed) and leaf.number in state.slots:
                 for name, cell in surplus(state.slots[leaf.number][0], state.time):
                     yield leaf.number, name, cell
         if MEMBERS in state.slots:
             for name, cell in surplus(state.slots[MEMBERS], state.time):
                 yield MEMBERS, name, cell
 
-    def _is_internal(self, sight: Sight) -> bool:
-        held = sight.state.traits
+    def _is_internal(self, ctx: EvalContext) -> bool:
+        held = ctx.state.traits
         if self._matches_internal(lambda name: v.value if (v := held.get(name)) else None):
             return True
-        member = sight.first_member() if self.kind == "account" else None
+        member = ctx.first_member() if self.kind == "account" else None
         return member is not None and self._matches_internal(
-            lambda name: member.known_at(name, sight.time)
+            lambda name: member.known_at(name, ctx.time)
         )
 
     def _matches_internal(self, trait: Callable[[str], Any]) -> bool:
@@ -604,10 +611,10 @@ def qualify(
     This is the meaning of a definition. Live marking folds the same steps.
     """
     state = State()
-    machine = Machine(definition.subject, catalogue)
+    evaluator = Evaluator(definition.subject, catalogue)
     ordered = sorted(facts, key=attrgetter("time", "mid"))
-    machine.fold(state, Sheet(ordered), ordered, FIRST, world or Alone())
-    found = state.marks.get(machine.by_name[definition.name].index)
+    evaluator.fold(state, Sheet(ordered), ordered, FIRST, world or Alone())
+    found = state.marks.get(evaluator.by_name[definition.name].index)
     return found[0].time if found else None
 
 
@@ -615,9 +622,9 @@ def _all(tests: Sequence[Test]) -> Test:
     if len(tests) == 1:
         return tests[0]
 
-    def test(sight: Sight) -> bool:
+    def test(ctx: EvalContext) -> bool:
         for part in tests:  # noqa: SIM110 - at every moment: a generator takes three times as long
-            if not part(sight):
+            if not part(ctx):
                 return False
         return True
 
@@ -625,11 +632,11 @@ def _all(tests: Sequence[Test]) -> Test:
 
 
 def _any(tests: Sequence[Test]) -> Test:
-    return tests[0] if len(tests) == 1 else lambda sight: any(test(sight) for test in tests)
+    return tests[0] if len(tests) == 1 else lambda ctx: any(test(ctx) for test in tests)
 
 
-def _bare(meter: Any) -> Any:
-    return meter.inner if isinstance(meter, Aged) else meter
+def _bare(aggregate: Any) -> Any:
+    return aggregate.inner if isinstance(aggregate, MinimumAge) else aggregate
 
 
 def _plain_leaves(node: Guard) -> Sequence[Leaf]:

@@ -1,12 +1,12 @@
-"""Meters that part the events by a key and keep one cell for each: values, parts, members.
+"""Aggregates that part the events by a key and keep one cell for each: values, parts, members.
 
-There may be many keys, so their cells need not all stand in the state. The cell of such a meter is
-``[number, since, put away, cells by key]``: the number of keys that count, when it was begun, and
+There may be many keys, so their cells need not all stand in the state. The cell of such an aggregate
+is ``[number, since, put away, cells by key]``: the number of keys that count, when it was begun, and
 the cells that have changed since the others were put away under ``since|key``. A key that is gone
 is None there.
 """
 
-# ruff: noqa: ARG002, D102 - `Meter` says what each method promises
+# ruff: noqa: ARG002, D102 - `Aggregate` says what each method promises
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from typing import Any
 
 from ..language.quantities import DAY
 from ..language.values import exact, is_number
-from .aggregates import Calendar, Cell, Measured, Meter, Test
+from .aggregates import Aggregate, Calendar, Cell, Measured, Test
 from .state import Fact, Memory
-from .view import MEMBERS, Member, Sight, View, keyed
+from .view import MEMBERS, EvalContext, Member, View, keyed
 
 ROOM = 64
 """How many cells may stand in the state."""
 
 
-class Keyed(Meter):
+class Keyed(Aggregate):
     """Cells by key. ``slot`` is where they are put away; None where they always stay."""
 
     def __init__(self, slot: int | None) -> None:
@@ -107,12 +107,12 @@ class Values(Keyed, Measured):
 class Parts(Keyed):
     """The events parted by a property: for some value of it the comparison holds.
 
-    The cell of a part is ``[number of events, the cell of its meter]``.
+    The cell of a part is ``[number of events, the cell of its aggregate]``.
     """
 
     def __init__(
         self,
-        inner: Meter,
+        inner: Aggregate,
         within: int | None,
         value: Callable[[Fact], str | None],
         slot: int | None,
@@ -196,7 +196,7 @@ class Members(Keyed, Measured):
     """
 
     def __init__(
-        self, inner: Meter, test: Test, slot: int, *, alone: bool, idle: bool, personal: bool
+        self, inner: Aggregate, test: Test, slot: int, *, alone: bool, idle: bool, personal: bool
     ) -> None:
         Keyed.__init__(self, slot)
         Measured.__init__(self, test)
@@ -241,7 +241,7 @@ class Members(Keyed, Measured):
         self.put(cell, user, own)
 
     def _member(self, user: str, view: View) -> View:
-        return Member(view, user) if self.personal and isinstance(view, Sight) else view
+        return Member(view, user) if self.personal and isinstance(view, EvalContext) else view
 
 
 class Register(Keyed):
@@ -250,14 +250,14 @@ class Register(Keyed):
     def __init__(self) -> None:
         super().__init__(MEMBERS)
 
-    def note(self, sight: Sight, fact: Fact) -> None:
+    def note(self, ctx: EvalContext, fact: Fact) -> None:
         """Take in a fact of an account."""
         if fact.user is None:
             return
-        cells = sight.state.slots.get(MEMBERS)
+        cells = ctx.state.slots.get(MEMBERS)
         if cells is None:
-            cells = sight.state.slots[MEMBERS] = self.empty()
-        seen = self.get(cells, fact.user, sight.memory)
+            cells = ctx.state.slots[MEMBERS] = self.empty()
+        seen = self.get(cells, fact.user, ctx.memory)
         acted = fact.time if fact.name is not None else None
         if seen is None:
             cells[0] += 1
@@ -271,7 +271,7 @@ REGISTER = Register()
 
 def members(view: View) -> list[str]:
     """The members of the account that is looked at, the one seen first first."""
-    assert isinstance(view, Sight)  # noqa: S101 - only accounts have members
+    assert isinstance(view, EvalContext)  # noqa: S101 - only accounts have members
     cells = view.state.slots.get(MEMBERS)
     if cells is None:
         return []

@@ -6,7 +6,7 @@ where the bound leaves the rounding open, which hardly ever happens, the points 
 from the events, in decimals of sixty digits.
 """
 
-# ruff: noqa: ARG002, D102 - `Meter` says what each method promises
+# ruff: noqa: ARG002, D102 - `Aggregate` says what each method promises
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ..language.definition import (
     TraitPoints,
 )
 from ..language.values import EXACT, satisfies, settled
-from .aggregates import Cell, Measured, Meter, Test
+from .aggregates import Aggregate, Cell, Measured, Test
 from .state import NEVER, Fact
 from .view import View
 
@@ -45,7 +45,7 @@ def counts(fact: Fact, points: EventPoints) -> bool:
     return matches and all(satisfies(fact.data.get(c.path), c) for c in points.where)
 
 
-class Growth(Meter):
+class Growth(Aggregate):
     """Events of the latest period beside those of the one before: ``[latest, before]``."""
 
     def __init__(self, leaf: GrowthLeaf) -> None:

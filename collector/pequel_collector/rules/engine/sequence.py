@@ -6,14 +6,14 @@ one instant may follow each other in any order; so the chains from before the ne
 beside its events until it is over.
 """
 
-# ruff: noqa: ARG002, D102 - `Meter` says what each method promises
+# ruff: noqa: ARG002, D102 - `Aggregate` says what each method promises
 
 from __future__ import annotations
 
 from typing import Any
 
 from ..language.definition import SequenceLeaf
-from .aggregates import Cell, Meter
+from .aggregates import Aggregate, Cell
 from .state import NEVER, Fact
 from .view import View
 
@@ -21,7 +21,7 @@ Chain = list[Any]
 Chains = list[Chain | None]
 
 
-class Sequence(Meter):
+class Sequence(Aggregate):
     """The chains of a sequence. The cell is ``[instant, its events, chains before, chains]``.
 
     An event of the instant is ``[messageId, step, …]`` with the steps that it can be. What is

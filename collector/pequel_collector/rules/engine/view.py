@@ -58,7 +58,7 @@ class View(Protocol):
         """The events from an instant on; of a member, those in the account."""
 
 
-class Sight:
+class EvalContext:
     """The subject itself at one moment. ``limit`` is where the facts end that may be seen."""
 
     __slots__ = ("clock_only", "kind", "limit", "memory", "since", "state", "time", "world")
@@ -142,7 +142,7 @@ class Member:
 
     __slots__ = ("_of", "_state", "clock_only", "memory", "since", "time", "user")
 
-    def __init__(self, of: Sight, user: str) -> None:
+    def __init__(self, of: EvalContext, user: str) -> None:
         self._of, self.user = of, user
         self._state: State | None = None
         self.time, self.since, self.clock_only = of.time, of.since, of.clock_only

@@ -1,10 +1,10 @@
-"""Leaves: which events come into the meter of a leaf, and which fall out of it again.
+"""Leaves: which events come into the aggregate of a leaf, and which fall out of it again.
 
 Everything that a leaf remembers stands in the state under its number: ``[cell, window]``, the cell
-of its meter and what its window needs. A leaf of ``when`` sees the events of the open cycle only.
+of its aggregate and what its window needs. A leaf of ``when`` sees only the open cycle's events.
 """
 
-# ruff: noqa: ARG002, D102 - `Meter` says what each method promises
+# ruff: noqa: ARG002, D102 - `Aggregate` says what each method promises
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from typing import Any
 from ..language.definition import Condition, EventPattern, Window
 from ..language.quantities import DAY
 from ..language.values import satisfies
-from .aggregates import Cell, Meter
+from .aggregates import Aggregate, Cell
 from .state import NEVER, Fact, Position, State
-from .view import FIRST, Anchor, Sight, View, anchor
+from .view import FIRST, Anchor, EvalContext, View, anchor
 
 Slot = list[Any]
 
 
-class Feed:
+class EventFilter:
     """Which events a leaf counts: those of a name, with the properties that ``where`` asks for."""
 
     def __init__(self, events: tuple[EventPattern, ...], where: tuple[Condition, ...] = ()) -> None:
@@ -44,11 +44,13 @@ class Feed:
         return fact.name is not None and self.names(fact.name) and self.accepts(fact)
 
 
-class Growing:
+class AllTimeWindow:
     """A leaf that never lets go of an event."""
 
-    def __init__(self, number: int, rule: int, feed: Feed, meter: Meter, since: int | None) -> None:
-        self.number, self.rule, self.meter = number, rule, meter
+    def __init__(
+        self, number: int, rule: int, feed: EventFilter, aggregate: Aggregate, since: int | None
+    ) -> None:
+        self.number, self.rule, self.aggregate = number, rule, aggregate
         self._since = since
         self.begins = NEVER
         """From when on its definition counts."""
@@ -56,7 +58,7 @@ class Growing:
         """Whether nobody asks what it says once its definition has qualified."""
         self._feed = feed
         self._chosen = bool(feed.where)
-        self._looks_back = meter.looks_back
+        self._looks_back = aggregate.looks_back
         self.said = ""
         """The leaf in words, once somebody has asked for them."""
         self.names, self.counts = feed.names, feed.counts
@@ -65,33 +67,33 @@ class Growing:
         """Where the events begin that a leaf of ``when`` counts; guards count all of them."""
         return NEVER if self._since is None else state.cycles.get(self.rule, self._since)
 
-    def feed(self, sight: Sight, fact: Fact, position: Position) -> None:
+    def feed(self, ctx: EvalContext, fact: Fact, position: Position) -> None:
         """Take in an event whose name may count; events come in order."""
         if self._chosen and not self._feed.accepts(fact):
             return
         if self._looks_back:
-            sight.since = self.since(sight.state)
-        self.meter.add(self.slot(sight.state)[0], fact, sight)
+            ctx.since = self.since(ctx.state)
+        self.aggregate.add(self.slot(ctx.state)[0], fact, ctx)
 
-    def cell(self, sight: Sight) -> Cell | None:
-        """The meter's cell as it is at τ; None where there is no window to look at."""
-        slot: Slot | None = sight.state.slots.get(self.number)
-        cell: Cell = self._begun(sight.state)[0] if slot is None else slot[0]
+    def cell(self, ctx: EvalContext) -> Cell | None:
+        """The aggregate's cell as it is at τ; None where there is no window to look at."""
+        slot: Slot | None = ctx.state.slots.get(self.number)
+        cell: Cell = self._begun(ctx.state)[0] if slot is None else slot[0]
         return cell
 
-    def holds(self, sight: Sight) -> bool:
+    def holds(self, ctx: EvalContext) -> bool:
         """Whether the comparison holds at τ."""
         if self._looks_back:
-            sight.since = self.since(sight.state)
-        cell = self.cell(sight)
-        return cell is not None and self.meter.holds(cell, sight)
+            ctx.since = self.since(ctx.state)
+        cell = self.cell(ctx)
+        return cell is not None and self.aggregate.holds(cell, ctx)
 
-    def observed(self, sight: Sight) -> Any:
+    def observed(self, ctx: EvalContext) -> Any:
         """What there is to compare at τ; None where it is missing."""
         if self._looks_back:
-            sight.since = self.since(sight.state)
-        cell = self.cell(sight)
-        return None if cell is None else self.meter.observed(cell, sight)
+            ctx.since = self.since(ctx.state)
+        cell = self.cell(ctx)
+        return None if cell is None else self.aggregate.observed(cell, ctx)
 
     def bounds(self, view: View) -> tuple[int, int]:
         """The first instant of the window at τ, and the one behind its last."""
@@ -103,78 +105,87 @@ class Growing:
         return self._begun(state) if found is None else found
 
     def _begun(self, state: State) -> Slot:
-        slot = state.slots[self.number] = [self.meter.empty(), None]
+        slot = state.slots[self.number] = [self.aggregate.empty(), None]
         return slot
 
-    def counted(self, sight: Sight) -> Iterator[Fact]:
+    def counted(self, ctx: EvalContext) -> Iterator[Fact]:
         """The events in the window at τ, earliest first."""
-        first, behind = self.bounds(sight)
-        first = max(first, self.since(sight.state))
-        for _, fact in sight.facts(self._start(sight, first)):
+        first, behind = self.bounds(ctx)
+        first = max(first, self.since(ctx.state))
+        for _, fact in ctx.facts(self._start(ctx, first)):
             if first <= fact.time < behind and self.counts(fact):
                 yield fact
 
-    def _start(self, sight: Sight, first: int) -> Position:
-        return FIRST if first == NEVER else sight.memory.since(first)
+    def _start(self, ctx: EvalContext, first: int) -> Position:
+        return FIRST if first == NEVER else ctx.memory.since(first)
 
 
-class Rolling(Growing):
+class RollingWindow(AllTimeWindow):
     """A leaf over (τ − within, τ]. Its window is the oldest event of each span.
 
     That is ``[page, index, time]``, or None where the span has no event.
     """
 
-    def feed(self, sight: Sight, fact: Fact, position: Position) -> None:
+    def feed(self, ctx: EvalContext, fact: Fact, position: Position) -> None:
         """Take in an event whose name may count; events come in order."""
         if self._chosen and not self._feed.accepts(fact):
             return
-        slot = self.slot(sight.state)
-        self.meter.add(slot[0], fact, sight)
+        slot = self.slot(ctx.state)
+        self.aggregate.add(slot[0], fact, ctx)
         for oldest in slot[1]:
             if not oldest:
                 oldest[:] = *position, fact.time
 
-    def cell(self, sight: Sight) -> Cell | None:
-        """The meter's cell as it is at τ."""
-        slot = self.slot(sight.state)
-        for span, length in enumerate(self.meter.spans):
-            edge = sight.time - length
+    def cell(self, ctx: EvalContext) -> Cell | None:
+        """The aggregate's cell as it is at τ."""
+        slot = self.slot(ctx.state)
+        for span, length in enumerate(self.aggregate.spans):
+            edge = ctx.time - length
             oldest = slot[1][span]
             if oldest and oldest[2] <= edge:
-                self._let_go(slot, span, edge, sight)
+                self._let_go(slot, span, edge, ctx)
         cell: Cell = slot[0]
         return cell
 
     def bounds(self, view: View) -> tuple[int, int]:
         """The first instant of the window at τ, and the one behind its last."""
-        return view.time - max(self.meter.spans, default=0) + 1, view.time + 1
+        return view.time - max(self.aggregate.spans, default=0) + 1, view.time + 1
 
     def _begun(self, state: State) -> Slot:
-        slot = state.slots[self.number] = [self.meter.empty(), [[] for _ in self.meter.spans]]
+        slot = state.slots[self.number] = [
+            self.aggregate.empty(),
+            [[] for _ in self.aggregate.spans],
+        ]
         return slot
 
-    def _let_go(self, slot: Slot, span: int, edge: int, sight: Sight) -> None:
+    def _let_go(self, slot: Slot, span: int, edge: int, ctx: EvalContext) -> None:
         oldest = slot[1][span]
-        for position, fact in sight.facts((oldest[0], oldest[1])):
+        for position, fact in ctx.facts((oldest[0], oldest[1])):
             if not self.counts(fact):
                 continue
             if fact.time > edge:
                 oldest[:] = *position, fact.time
                 return
-            self.meter.drop(slot[0], fact, sight, span)
+            self.aggregate.drop(slot[0], fact, ctx, span)
         oldest.clear()
 
 
-class Sliding(Growing):
+class SlidingWindow(AllTimeWindow):
     """A leaf over a window that rolls by the calendar, or of which only the latest counts.
 
-    Its meter looks at the time of τ itself and needs nothing dropped.
+    Its aggregate looks at the time of τ itself and needs nothing dropped.
     """
 
     def __init__(
-        self, number: int, rule: int, feed: Feed, meter: Meter, since: int | None, within: int
+        self,
+        number: int,
+        rule: int,
+        feed: EventFilter,
+        aggregate: Aggregate,
+        since: int | None,
+        within: int,
     ) -> None:
-        super().__init__(number, rule, feed, meter, since)
+        super().__init__(number, rule, feed, aggregate, since)
         self._within = within
 
     def bounds(self, view: View) -> tuple[int, int]:
@@ -185,7 +196,7 @@ class Sliding(Growing):
         return view.time - self._within - DAY, view.time + 1
 
 
-class Anchored(Growing):
+class AnchoredWindow(AllTimeWindow):
     """A leaf over [anchor + start, anchor + within). Its window is the anchor that it counted by.
 
     Where the anchor is found late or moves, the events are counted anew.
@@ -195,32 +206,32 @@ class Anchored(Growing):
         self,
         number: int,
         rule: int,
-        feed: Feed,
-        meter: Meter,
+        feed: EventFilter,
+        aggregate: Aggregate,
         since: int | None,
         window: Window,
         find: Anchor,
     ) -> None:
-        super().__init__(number, rule, feed, meter, since)
+        super().__init__(number, rule, feed, aggregate, since)
         self._window, self._anchor = window, find
 
-    def feed(self, sight: Sight, fact: Fact, position: Position) -> None:
+    def feed(self, ctx: EvalContext, fact: Fact, position: Position) -> None:
         """Take in an event whose name may count; events come in order."""
-        found = self._anchor(sight)
-        slot = self.slot(sight.state)
+        found = self._anchor(ctx)
+        slot = self.slot(ctx.state)
         if found != slot[1]:
-            self._count_anew(slot, found, sight, fact)
+            self._count_anew(slot, found, ctx, fact)
         if found is None or not is_inside(fact.time, found, self._window):
             return
         if not self._chosen or self._feed.accepts(fact):
-            self.meter.add(slot[0], fact, sight)
+            self.aggregate.add(slot[0], fact, ctx)
 
-    def cell(self, sight: Sight) -> Cell | None:
-        """The meter's cell as it is at τ; None without an anchor."""
-        found = self._anchor(sight)
-        slot = self.slot(sight.state)
+    def cell(self, ctx: EvalContext) -> Cell | None:
+        """The aggregate's cell as it is at τ; None without an anchor."""
+        found = self._anchor(ctx)
+        slot = self.slot(ctx.state)
         if found != slot[1]:
-            self._count_anew(slot, found, sight, None)
+            self._count_anew(slot, found, ctx, None)
         return None if found is None else slot[0]
 
     def anchored_at(self, view: View) -> int | None:
@@ -231,15 +242,17 @@ class Anchored(Growing):
         """The first instant of the window at τ, and the one behind its last."""
         return window_at(self._anchor(view), self._window, view.time)
 
-    def _count_anew(self, slot: Slot, found: int | None, sight: Sight, before: Fact | None) -> None:
+    def _count_anew(
+        self, slot: Slot, found: int | None, ctx: EvalContext, before: Fact | None
+    ) -> None:
         """Count the events in the window, up to one that is just being taken in."""
-        slot[0], slot[1] = self.meter.empty(), found
-        if found is None or found + self._window.start >= sight.time:
+        slot[0], slot[1] = self.aggregate.empty(), found
+        if found is None or found + self._window.start >= ctx.time:
             return
-        for fact in self.counted(sight):
+        for fact in self.counted(ctx):
             if before is not None and (fact.time, fact.mid) >= (before.time, before.mid):
                 return
-            self.meter.add(slot[0], fact, sight)
+            self.aggregate.add(slot[0], fact, ctx)
 
 
 def window_at(anchor: int | None, window: Window, time: int) -> tuple[int, int]:
@@ -257,13 +270,13 @@ def is_inside(time: int, anchor: int, window: Window) -> bool:
     )
 
 
-class Personal(Meter):
+class MemberWindow(Aggregate):
     """An anchored window of a member: the anchor is theirs. The cell is ``[cell, anchor]``."""
 
     steady = False
     looks_back = True
 
-    def __init__(self, inner: Meter, window: Window, counts: Callable[[Fact], bool]) -> None:
+    def __init__(self, inner: Aggregate, window: Window, counts: Callable[[Fact], bool]) -> None:
         self.inner, self._window, self._counts = inner, window, counts
         self._anchor = anchor(window.of or "", knows_account=True)
 
@@ -305,13 +318,13 @@ class Personal(Meter):
                 self.inner.add(cell[0], fact, view)
 
 
-class Aged(Meter):
-    """A meter of absence: it holds only for a subject at least as old as the window.
+class MinimumAge(Aggregate):
+    """An aggregate of absence: it holds only for a subject at least as old as the window.
 
     With ``own_facts`` it does not hold at moments that only the clock adds.
     """
 
-    def __init__(self, inner: Meter, age: int | None, own_facts: bool) -> None:
+    def __init__(self, inner: Aggregate, age: int | None, own_facts: bool) -> None:
         self.inner, self._age, self._own_facts = inner, age, own_facts
         self.spans = inner.spans
         self.steady = inner.steady and age is None and not own_facts

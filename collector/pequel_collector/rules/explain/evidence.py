@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import cached_property
 
 from ...model import JSON
-from ..engine.evaluator import Machine, Rule
+from ..engine.evaluator import Evaluator, Rule
 from ..engine.state import Fact
-from ..engine.view import Sight
+from ..engine.view import EvalContext
 from ..language.definition import (
     AllOf,
     AnyOf,
@@ -18,14 +18,14 @@ from ..language.definition import (
     Leaf,
 )
 from ..language.sentence import describe_leaf
-from .leaves import LeafReading, read_leaf
+from .leaves import LeafExplanation, explain_leaf
 
 
 class Explainer:
     """One definition held against its subject at the moment that is seen."""
 
-    def __init__(self, machine: Machine, rule: Rule, sight: Sight) -> None:
-        self.machine, self.rule, self.sight = machine, rule, sight
+    def __init__(self, evaluator: Evaluator, rule: Rule, ctx: EvalContext) -> None:
+        self.evaluator, self.rule, self.ctx = evaluator, rule, ctx
 
     def evidence(self) -> dict[str, JSON]:
         """What a lead carries: a sentence, the leaves, the guards that were checked."""
@@ -52,20 +52,20 @@ class Explainer:
     def guards(self) -> list[dict[str, JSON]]:
         """Each guard, and whether it blocks."""
         pairs = zip(self.rule.definition.unless, self.rule.guards, strict=True)
-        return [{"guard": name_of(node), "blocks": test(self.sight)} for node, test in pairs]
+        return [{"guard": name_of(node), "blocks": test(self.ctx)} for node, test in pairs]
 
     def deciding(self) -> list[Fact]:
         """The facts of the moment itself."""
-        sight = self.sight
-        found = sight.facts(sight.memory.since(sight.time))
-        return [fact for _, fact in found if fact.time == sight.time]
+        ctx = self.ctx
+        found = ctx.facts(ctx.memory.since(ctx.time))
+        return [fact for _, fact in found if fact.time == ctx.time]
 
     @cached_property
-    def _readings(self) -> dict[int, LeafReading]:
+    def _readings(self) -> dict[int, LeafExplanation]:
         return {id(leaf): self._read(leaf) for leaf in _leaves(self.rule.definition.when)}
 
-    def _read(self, leaf: Leaf) -> LeafReading:
-        return read_leaf(leaf, self.machine.leaf(leaf), self.sight)
+    def _read(self, leaf: Leaf) -> LeafExplanation:
+        return explain_leaf(leaf, self.evaluator.leaf(leaf), self.ctx)
 
     def _share(self, node: Guard) -> float:
         match node:

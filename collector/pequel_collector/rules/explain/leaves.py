@@ -16,8 +16,8 @@ from ..engine.keyed import Members, Parts, Values
 from ..engine.score import Growth, Score
 from ..engine.sequence import Sequence as Steps
 from ..engine.state import Fact
-from ..engine.view import Sight
-from ..engine.windows import Aged, Anchored, Growing
+from ..engine.view import EvalContext
+from ..engine.windows import AllTimeWindow, AnchoredWindow, MinimumAge
 from ..language.definition import (
     Comparison,
     EventLeaf,
@@ -39,15 +39,15 @@ SHOWN = 10
 UNITS = {"@day": "day", "@hour": "hour", "@minute": "minute", "@user": "user", "@event": "event"}
 
 
-class LeafReading:
+class LeafExplanation:
     """A leaf as it stands at the moment that is seen."""
 
-    def __init__(self, leaf: Leaf, compiled: Growing, sight: Sight) -> None:
-        self.leaf, self.compiled, self.sight = leaf, compiled, sight
-        self.holds = compiled.holds(sight)
-        cell = compiled.cell(sight)
+    def __init__(self, leaf: Leaf, compiled: AllTimeWindow, ctx: EvalContext) -> None:
+        self.leaf, self.compiled, self.ctx = leaf, compiled, ctx
+        self.holds = compiled.holds(ctx)
+        cell = compiled.cell(ctx)
         self.cell: Cell | None = cell
-        self.observed = plain(compiled.observed(sight))
+        self.observed = plain(compiled.observed(ctx))
 
     @property
     def needed(self) -> JSON:
@@ -55,7 +55,7 @@ class LeafReading:
         comparison = getattr(self.leaf, "comparison", None)
         if comparison is None:
             return True
-        settled = settle(comparison, self.sight.trait)
+        settled = settle(comparison, self.ctx.trait)
         return None if settled is None else needed(settled, whole=counts(self.leaf))
 
     @property
@@ -74,7 +74,7 @@ class LeafReading:
     @cached_property
     def counted(self) -> list[Fact]:
         """The events that it counts."""
-        return [] if self.cell is None else list(self.compiled.counted(self.sight))
+        return [] if self.cell is None else list(self.compiled.counted(self.ctx))
 
     def more(self) -> dict[str, JSON]:
         """What only this sort of leaf has to show."""
@@ -100,7 +100,7 @@ class LeafReading:
         known = _is_plain_number(needed) and _is_plain_number(observed)
         missing = plain(max(0, _exact(needed) - _exact(observed))) if known else None
         ends = self.ends()
-        left = None if ends is None else max(0, ends - self.sight.time) // 1000
+        left = None if ends is None else max(0, ends - self.ctx.time) // 1000
         return self.evidence() | {"missing": missing, "time_left": left}
 
     def phrase(self) -> str:
@@ -122,7 +122,7 @@ class LeafReading:
         return self.compiled.said
 
     def _window_bounds(self, window: Window) -> tuple[str | None, str | None]:
-        time = self.sight.time
+        time = self.ctx.time
         if window.of is None:
             return (None if window.within is None else iso(time - window.within)), iso(time)
         anchor = self._anchor()
@@ -137,12 +137,12 @@ class LeafReading:
         if window.of is not None:
             anchor = self._anchor()
             return None if anchor is None else anchor + window.within
-        first = next(iter(islice(self.compiled.counted(self.sight), 1)), None)
+        first = next(iter(islice(self.compiled.counted(self.ctx), 1)), None)
         return None if first is None else first.time + window.within
 
     def _anchor(self) -> int | None:
         compiled = self.compiled
-        return compiled.anchored_at(self.sight) if isinstance(compiled, Anchored) else None
+        return compiled.anchored_at(self.ctx) if isinstance(compiled, AnchoredWindow) else None
 
     def _span(self, window: Window) -> str:
         """The window in words, with how much of it has gone by where it is anchored."""
@@ -154,11 +154,11 @@ class LeafReading:
             return f" since {since}"
         if window.within % DAY or anchor is None or window.start:
             return f" within {length(window.within)} of {since}"
-        used = max(1, ceil((self.sight.time - anchor) / DAY))
+        used = max(1, ceil((self.ctx.time - anchor) / DAY))
         return f" within {used} of the {window.within // DAY} days after {since}"
 
 
-class EventReading(LeafReading):
+class EventExplanation(LeafExplanation):
     """A number drawn from events."""
 
     leaf: EventLeaf
@@ -168,7 +168,7 @@ class EventReading(LeafReading):
         """The events that it counts: of distinct values the first of each, of parts the best."""
         if self.cell is None:
             return []
-        found = [f for f in self.compiled.counted(self.sight) if self._is_inside(f)]
+        found = [f for f in self.compiled.counted(self.ctx) if self._is_inside(f)]
         part = self._part()
         if part is not None:
             value = value_of(self.leaf.per or "")
@@ -201,19 +201,21 @@ class EventReading(LeafReading):
 
     def _is_inside(self, fact: Fact) -> bool:
         """Whether an event is in the window where the calendar, or its latest value, decides."""
-        now, within = self.sight.time, self.leaf.window.within
+        now, within = self.ctx.time, self.leaf.window.within
         if within is None or self.leaf.window.of is not None:
             return True
-        meter = _drawing(self.compiled)
+        aggregate = _drawing(self.compiled)
         return (
-            meter.sees(fact.time, now) if isinstance(meter, Calendar) else fact.time > now - within
+            aggregate.sees(fact.time, now)
+            if isinstance(aggregate, Calendar)
+            else fact.time > now - within
         )
 
     def _part(self) -> str | None:
-        meter = bare(self.compiled)
-        if not isinstance(meter, Parts) or self.cell is None:
+        aggregate = bare(self.compiled)
+        if not isinstance(aggregate, Parts) or self.cell is None:
             return None
-        best = meter.best(self.cell, self.sight)
+        best = aggregate.best(self.cell, self.ctx)
         return "" if best is None else best[0]
 
     def _counted(self) -> str:
@@ -236,7 +238,7 @@ class EventReading(LeafReading):
         threshold = self.needed
         if _is_plain_number(threshold):
             return _shown(threshold)
-        settled = settle(self.leaf.comparison, self.sight.trait)
+        settled = settle(self.leaf.comparison, self.ctx.trait)
         if settled is None or not isinstance(threshold, dict):
             return "a share of a missing trait"
         if counts(self.leaf):
@@ -244,7 +246,7 @@ class EventReading(LeafReading):
         return ", ".join(f"{name} {_shown(value)}" for name, value in threshold.items())
 
 
-class TraitReading(LeafReading):
+class TraitExplanation(LeafExplanation):
     """The value of a trait."""
 
     leaf: TraitLeaf
@@ -252,13 +254,13 @@ class TraitReading(LeafReading):
     @property
     def needed(self) -> JSON:
         """The comparisons with their operands."""
-        settled = (settle(c, self.sight.trait) for c in self.leaf.condition.comparisons)
+        settled = (settle(c, self.ctx.trait) for c in self.leaf.condition.comparisons)
         return {c.operator: plain(c.operand) for c in settled if c is not None}
 
     @property
     def events(self) -> Sequence[str]:
         """The message that set it."""
-        held = self.sight.state.traits.get(self.leaf.condition.path)
+        held = self.ctx.state.traits.get(self.leaf.condition.path)
         return [held.mid] if held is not None and not self.leaf.account else []
 
     def phrase(self) -> str:
@@ -267,7 +269,7 @@ class TraitReading(LeafReading):
         return f"{of}{self.leaf.condition.path} is {_shown(self.observed)}"
 
 
-class UsersReading(LeafReading):
+class UsersExplanation(LeafExplanation):
     """How many members a leaf holds for."""
 
     leaf: UsersLeaf
@@ -279,10 +281,10 @@ class UsersReading(LeafReading):
 
     def more(self) -> dict[str, JSON]:
         """The members for whom it holds, at most ten."""
-        meter = bare(self.compiled)
-        if not isinstance(meter, Members) or self.cell is None:
+        aggregate = bare(self.compiled)
+        if not isinstance(aggregate, Members) or self.cell is None:
             return {"users": []}
-        return {"users": sorted(meter.holding(self.cell, self.sight))[:SHOWN]}
+        return {"users": sorted(aggregate.holding(self.cell, self.ctx))[:SHOWN]}
 
     def phrase(self) -> str:
         """The reading in words."""
@@ -293,7 +295,7 @@ class UsersReading(LeafReading):
         )
 
 
-class SequenceReading(LeafReading):
+class SequenceExplanation(LeafExplanation):
     """Steps made, one after the other."""
 
     leaf: SequenceLeaf
@@ -306,10 +308,10 @@ class SequenceReading(LeafReading):
     @property
     def events(self) -> Sequence[str]:
         """The messages of the chain."""
-        meter = bare(self.compiled)
-        if not isinstance(meter, Steps) or self.cell is None:
+        aggregate = bare(self.compiled)
+        if not isinstance(aggregate, Steps) or self.cell is None:
             return []
-        return meter.chain(self.cell)
+        return aggregate.chain(self.cell)
 
     def phrase(self) -> str:
         """The reading in words."""
@@ -326,21 +328,21 @@ class SequenceReading(LeafReading):
         return None if self.leaf.window.of is None else self._window_ends(self.leaf.window)
 
 
-class GrowthReading(LeafReading):
+class GrowthExplanation(LeafExplanation):
     """Two periods, side by side."""
 
     leaf: GrowthLeaf
 
-    def __init__(self, leaf: Leaf, compiled: Growing, sight: Sight) -> None:
-        super().__init__(leaf, compiled, sight)
+    def __init__(self, leaf: Leaf, compiled: AllTimeWindow, ctx: EvalContext) -> None:
+        super().__init__(leaf, compiled, ctx)
         self.latest, self.before = self.cell or [0, 0]
         self.observed = {"latest": self.latest, "before": self.before}
 
     @property
     def needed(self) -> JSON:
         """What the latest period needs, and what the one before it."""
-        meter = bare(self.compiled)
-        latest = meter.needed(self.cell) if isinstance(meter, Growth) and self.cell else 0
+        aggregate = bare(self.compiled)
+        latest = aggregate.needed(self.cell) if isinstance(aggregate, Growth) and self.cell else 0
         return {"latest": plain(latest), "before": plain(self.leaf.base)}
 
     @property
@@ -358,10 +360,10 @@ class GrowthReading(LeafReading):
 
     def bounds(self) -> tuple[str | None, str | None]:
         """Both periods."""
-        return iso(self.sight.time - 2 * self.leaf.over), iso(self.sight.time)
+        return iso(self.ctx.time - 2 * self.leaf.over), iso(self.ctx.time)
 
 
-class ScoreReading(LeafReading):
+class ScoreExplanation(LeafExplanation):
     """A sum of points."""
 
     leaf: ScoreLeaf
@@ -383,11 +385,11 @@ class ScoreReading(LeafReading):
         return None if self.leaf.window.of is None else self._window_ends(self.leaf.window)
 
     def _points(self) -> list[JSON]:
-        meter = bare(self.compiled)
-        if not isinstance(meter, Score) or self.cell is None:
+        aggregate = bare(self.compiled)
+        if not isinstance(aggregate, Score) or self.cell is None:
             return []
-        of_events = iter(meter.parts(self.cell, self.sight))
-        of_traits = iter(points(self.sight) for points in meter.traits)
+        of_events = iter(aggregate.parts(self.cell, self.ctx))
+        of_traits = iter(points(self.ctx) for points in aggregate.traits)
         return [
             {"of": events(p.events), "points": plain(next(of_events))}
             if isinstance(p, EventPoints)
@@ -396,7 +398,7 @@ class ScoreReading(LeafReading):
         ]
 
 
-class PqlReading(LeafReading):
+class PqlExplanation(LeafExplanation):
     """Another definition."""
 
     leaf: PqlLeaf
@@ -406,26 +408,26 @@ class PqlReading(LeafReading):
         return f"qualified for {self.leaf.name}"
 
 
-_READINGS: dict[type, type[LeafReading]] = {
-    EventLeaf: EventReading,
-    TraitLeaf: TraitReading,
-    UsersLeaf: UsersReading,
-    SequenceLeaf: SequenceReading,
-    GrowthLeaf: GrowthReading,
-    ScoreLeaf: ScoreReading,
-    PqlLeaf: PqlReading,
+_READINGS: dict[type, type[LeafExplanation]] = {
+    EventLeaf: EventExplanation,
+    TraitLeaf: TraitExplanation,
+    UsersLeaf: UsersExplanation,
+    SequenceLeaf: SequenceExplanation,
+    GrowthLeaf: GrowthExplanation,
+    ScoreLeaf: ScoreExplanation,
+    PqlLeaf: PqlExplanation,
 }
 
 
-def read_leaf(leaf: Leaf, compiled: Growing, sight: Sight) -> LeafReading:
+def explain_leaf(leaf: Leaf, compiled: AllTimeWindow, ctx: EvalContext) -> LeafExplanation:
     """A leaf as it stands at the moment that is seen."""
-    return _READINGS[type(leaf)](leaf, compiled, sight)
+    return _READINGS[type(leaf)](leaf, compiled, ctx)
 
 
-def bare(compiled: Growing) -> object:
-    """The meter of a leaf, without what asks for the subject's age."""
-    meter = compiled.meter
-    return meter.inner if isinstance(meter, Aged) else meter
+def bare(compiled: AllTimeWindow) -> object:
+    """The aggregate of a leaf, without what asks for the subject's age."""
+    aggregate = compiled.aggregate
+    return aggregate.inner if isinstance(aggregate, MinimumAge) else aggregate
 
 
 def counts(leaf: Leaf) -> bool:
@@ -460,7 +462,9 @@ def plain(value: Any) -> JSON:
             return value
 
 
-def _deciding(leaf: EventLeaf, found: list[Fact], observed: JSON, compiled: Growing) -> list[Fact]:
+def _deciding(
+    leaf: EventLeaf, found: list[Fact], observed: JSON, compiled: AllTimeWindow
+) -> list[Fact]:
     """The events that make up what was observed."""
     match leaf.measure:
         case "distinct":
@@ -479,13 +483,13 @@ def _deciding(leaf: EventLeaf, found: list[Fact], observed: JSON, compiled: Grow
             return found
 
 
-def _drawing(compiled: Growing) -> object:
-    """The meter that draws the value, within a part or without parts."""
-    meter = bare(compiled)
-    return meter.inner if isinstance(meter, Parts) else meter
+def _drawing(compiled: AllTimeWindow) -> object:
+    """The aggregate that draws the value, within a part or without parts."""
+    aggregate = bare(compiled)
+    return aggregate.inner if isinstance(aggregate, Parts) else aggregate
 
 
-def _value_of(compiled: Growing) -> Callable[[Fact], Any]:
+def _value_of(compiled: AllTimeWindow) -> Callable[[Fact], Any]:
     """What makes two events different for a leaf of distinct values."""
     match _drawing(compiled):
         case Distinct(value=value) | Values(value=value):

@@ -1,4 +1,4 @@
-"""Reading a definitions file: from TOML to a catalogue, or to every problem in it.
+"""ReadTransaction a definitions file: from TOML to a catalogue, or to every problem in it.
 
 The language is in tables from key to reader: ``FILE`` and ``DEFINITION`` here, ``PROJECT`` and
 ``METRIC`` beside what definitions share, ``MEASURES`` and ``GUARDS`` beside the conditions, and the
@@ -46,7 +46,7 @@ from .project import (
     stated_name,
     tables,
 )
-from .references import callees_first, calls_of, check_circles
+from .references import calls_of, check_circles, dependencies_first
 from .scope import Scope
 from .toml import TomlError, parse
 from .windows import inherited
@@ -154,7 +154,7 @@ def _hashed(catalogue: Catalogue, calls: Mapping[str, Iterable[str]]) -> tuple[D
     """The definitions with their hashes, which depend on those of the ones that they name."""
     definitions = {definition.name: definition for definition in catalogue.definitions}
     hashes: dict[str, str] = {}
-    for name in callees_first(calls, definitions):
+    for name in dependencies_first(calls, definitions):
         hashes[name] = content_hash(definitions[name], catalogue.project, hashes)
     return tuple(
         replace(definition, hash=hashes[definition.name]) for definition in catalogue.definitions

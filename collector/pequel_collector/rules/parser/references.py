@@ -69,6 +69,6 @@ def _circle(calls: Mapping[str, Iterable[str]]) -> list[str]:
     return []
 
 
-def callees_first(calls: Mapping[str, Iterable[str]], names: Iterable[str]) -> Iterable[str]:
+def dependencies_first(calls: Mapping[str, Iterable[str]], names: Iterable[str]) -> Iterable[str]:
     """Names in an order in which each comes after those that it depends on."""
     return TopologicalSorter({name: calls.get(name, ()) for name in names}).static_order()

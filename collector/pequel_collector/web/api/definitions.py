@@ -15,7 +15,7 @@ _NONE = arguments.NoArguments()
 
 
 def blueprint(collector: Collector) -> Blueprint:
-    """Reading and changing definitions, over a collector."""
+    """ReadTransaction and changing definitions, over a collector."""
     paths = Blueprint("definitions", __name__, url_prefix="/v1")
     private(paths, collector)
 

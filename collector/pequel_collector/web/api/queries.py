@@ -6,7 +6,7 @@ from flask import Blueprint, Response, request
 
 from ...errors import NotFound
 from ...model import Kind
-from ...ports import LeadFilter, RefusedFilter
+from ...ports import LeadFilter, RejectedFilter
 from ...wire.normalise import LONGEST
 from ..collector import Collector
 from ..json import answer
@@ -57,7 +57,7 @@ def blueprint(collector: Collector) -> Blueprint:
     @paths.get("/rejected")
     def rejected() -> Response:
         given = arguments.read(request, _REFUSED)
-        wanted = RefusedFilter(given.get("code"), given.get("key"))
+        wanted = RejectedFilter(given.get("code"), given.get("key"))
         found = queries.rejected(wanted, given["limit"], given["cursor"])
         return answer(schemas.page(schemas.REFUSED, found))
 

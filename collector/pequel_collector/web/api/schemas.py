@@ -91,7 +91,7 @@ class Event(Schema):
     context = fields.Raw()
 
 
-class Refused(Schema):
+class RejectedEventSchema(Schema):
     """A refused event and why; ``payload`` is what came."""
 
     id = fields.String()
@@ -162,7 +162,7 @@ class Definition(Schema):
 
 
 LEAD, PROFILE, STATUS = Lead(), Profile(), Status()
-EVENT, REFUSED, DEFINITION = Event(), Refused(), Definition()
+EVENT, REFUSED, DEFINITION = Event(), RejectedEventSchema(), Definition()
 NEW_VERSION, ORIGIN, BACKFILL = NewVersion(), Origin(), Backfill()
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...ingest.receipts import Receipt
-from ...model import Key, Message, Rejection, Report
+from ...model import Key, Message, RejectedEvent, Report
 from ..collector import Collector
 
 
 def take(
     collector: Collector,
     messages: Sequence[Message],
-    rejected: Sequence[Rejection],
+    rejected: Sequence[RejectedEvent],
     key: Key,
     report: Report | None = None,
 ) -> Receipt:

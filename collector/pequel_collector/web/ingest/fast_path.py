@@ -17,9 +17,9 @@ from ...errors import PequelError
 from ...wire.event import EventType
 from .. import bodies, errors
 from ..json import encode
-from ..request import Sent
+from ..request import RawRequest
 from . import cors, routes
-from .handler import Reception
+from .handler import IngestHandler
 
 Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 """A WSGI application."""
@@ -28,16 +28,16 @@ _OPEN: dict[str, EventType | None] = {**dict.fromkeys(routes.BATCHES), **routes.
 _REASONS = {200: "200 OK", 400: "400 BAD REQUEST"}
 
 
-class Shortcut:
+class FastPath:
     """A WSGI application in front of another one, which takes requests with events by itself.
 
     ``most`` is how many bytes of a body are read that is refused.
     """
 
     def __init__(
-        self, application: Application, reception: Reception, most: int, log: Logger
+        self, application: Application, ingest_handler: IngestHandler, most: int, log: Logger
     ) -> None:
-        self._application, self._reception = application, reception
+        self._application, self._reception = application, ingest_handler
         self._most, self._log = most, log
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -50,7 +50,7 @@ class Shortcut:
     def _take(
         self, environ: dict[str, Any], start_response: Any, type_: EventType | None
     ) -> Iterable[bytes]:
-        sent = Sent(environ)
+        sent = RawRequest(environ)
         headers = cors.allowances(sent.headers, "POST")
         try:
             status, data = self._reception.receive(sent, type_)

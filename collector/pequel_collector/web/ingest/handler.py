@@ -10,7 +10,7 @@ from flask import Blueprint, Response, request
 
 from ...errors import PequelError
 from ...ingest.receipts import Receipt
-from ...model import Key, Lead, Rejection, id_of, iso, kind_of
+from ...model import Key, Lead, RejectedEvent, id_of, iso, kind_of
 from ...wire import client_reports, decode, headers
 from ...wire.event import Envelope, EventType
 from ...wire.ids import Ids
@@ -19,26 +19,26 @@ from .. import credentials
 from ..collector import Collector
 from ..errors import INGEST, refusal
 from ..json import answer
-from ..request import Sent
+from ..request import RawRequest
 from . import client_settings, pixel, routes
 from .accept import take
 from .large_bodies import Turns
 
 
-def blueprint(collector: Collector, reception: Reception) -> Blueprint:
+def blueprint(collector: Collector, ingest_handler: IngestHandler) -> Blueprint:
     """The write side of the API, over a collector."""
     paths = Blueprint(INGEST, __name__)
     for path in routes.BATCHES:
-        paths.add_url_rule(path, path, _handler(reception), methods=["POST"])
+        paths.add_url_rule(path, path, _handler(ingest_handler), methods=["POST"])
     for path, type_ in routes.SINGLES.items():
-        paths.add_url_rule(path, path, _handler(reception, type_), methods=["POST"])
+        paths.add_url_rule(path, path, _handler(ingest_handler, type_), methods=["POST"])
     paths.add_url_rule(routes.METRICS, routes.METRICS, _drop, methods=["POST"])
-    paths.register_blueprint(pixel.blueprint(collector, reception.new_id))
+    paths.register_blueprint(pixel.blueprint(collector, ingest_handler.new_id))
     paths.register_blueprint(client_settings.blueprint())
     return paths
 
 
-class Reception:
+class IngestHandler:
     """Takes in what requests bring."""
 
     def __init__(self, collector: Collector) -> None:
@@ -46,7 +46,9 @@ class Reception:
         self._turns = Turns()
         self.new_id = Ids(collector.clock)
 
-    def receive(self, sent: Sent, type_: EventType | None = None) -> tuple[int, dict[str, Any]]:
+    def receive(
+        self, sent: RawRequest, type_: EventType | None = None
+    ) -> tuple[int, dict[str, Any]]:
         """Take a request in; the status and the data of its answer.
 
         ``type_`` is what its path says of its one event; without, it brings several. Raises
@@ -56,7 +58,7 @@ class Reception:
             return self._receive(sent, type_, until)
 
     def _receive(
-        self, sent: Sent, type_: EventType | None, until: ExitStack
+        self, sent: RawRequest, type_: EventType | None, until: ExitStack
     ) -> tuple[int, dict[str, Any]]:
         collector = self._collector
         received = collector.clock()
@@ -70,7 +72,7 @@ class Reception:
         return 200, _receipt(take(collector, messages, rejected, key, report), key)
 
     def _envelope(
-        self, sent: Sent, type_: EventType | None, key: Key | None, until: ExitStack
+        self, sent: RawRequest, type_: EventType | None, key: Key | None, until: ExitStack
     ) -> Envelope:
         """The events of a request. Where its only key is none of ours, that is what is wrong."""
         try:
@@ -83,7 +85,7 @@ class Reception:
         said = sent.headers
         return headers.completed(envelope, said.get("SentAt"), said.get("AnonymousId"))
 
-    def _text(self, sent: Sent, until: ExitStack) -> bytes:
+    def _text(self, sent: RawRequest, until: ExitStack) -> bytes:
         # Raw, whatever Content-Type says: clients send JSON as text, and gzip as a form. Of a body
         # that is too large no more is read than shows it, chunked or not.
         settings = self._collector.settings
@@ -92,9 +94,11 @@ class Reception:
         return self._turns.text(found, encoding, settings, until)
 
 
-def _handler(reception: Reception, type_: EventType | None = None) -> Callable[[], Response]:
+def _handler(
+    ingest_handler: IngestHandler, type_: EventType | None = None
+) -> Callable[[], Response]:
     def handle() -> Response:
-        status, data = reception.receive(Sent(request.environ, request.stream), type_)
+        status, data = ingest_handler.receive(RawRequest(request.environ, request.stream), type_)
         return answer(data, status)
 
     return handle
@@ -117,12 +121,12 @@ def _receipt(receipt: Receipt, key: Key) -> dict[str, Any]:
     return shown
 
 
-def _strict(rejected: list[Rejection]) -> dict[str, Any]:
+def _strict(rejected: list[RejectedEvent]) -> dict[str, Any]:
     message = f"nothing is stored: {len(rejected)} refused, and all or nothing was asked for"
     return refusal("rejected", message) | {"rejected": [_rejection(one) for one in rejected]}
 
 
-def _rejection(rejection: Rejection) -> dict[str, Any]:
+def _rejection(rejection: RejectedEvent) -> dict[str, Any]:
     return {
         "index": rejection.index,
         "messageId": rejection.mid,
