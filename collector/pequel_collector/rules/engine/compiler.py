@@ -138,7 +138,7 @@ def _window_of(leaf: Leaf) -> Window:
 
 
 def _aged(aggregate: Aggregate, leaf: Leaf, place: Place) -> Aggregate:
-    """An aggregate that also asks for the subject's age, or for a fact of its own. Not in guards."""
+    """The aggregate, with the subject's age or a fact of its own as a further condition."""
     if place.is_guard:
         return aggregate
     age = window_of_absence(leaf) if is_absence(leaf) else None

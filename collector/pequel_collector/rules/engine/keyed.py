@@ -1,9 +1,9 @@
 """Aggregates that part the events by a key and keep one cell for each: values, parts, members.
 
-There may be many keys, so their cells need not all stand in the state. The cell of such an aggregate
-is ``[number, since, put away, cells by key]``: the number of keys that count, when it was begun, and
-the cells that have changed since the others were put away under ``since|key``. A key that is gone
-is None there.
+There may be many keys, so their cells need not all stand in the state. The cell of such an
+aggregate is ``[number, since, put away, cells by key]``: the number of keys that count, when it was
+begun, and the cells that have changed since the others were put away under ``since|key``. A key
+that is gone is None there.
 """
 
 # ruff: noqa: ARG002, D102 - `Aggregate` says what each method promises
