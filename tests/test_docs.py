@@ -14,11 +14,13 @@ from typing import Any, NamedTuple, get_args
 
 import click
 import pytest
+from flask import Flask
 from marshmallow import Schema
 from msgspec.structs import fields
 
 import pequel
 import pequel.config
+import pequel.testing
 from pequel_collector import config, errors
 from pequel_collector.cli.commands import pequel as cli
 from pequel_collector.cli.options import SECRET
@@ -50,7 +52,7 @@ from pequel_collector.web.paths import VIEWS
 from pequel_collector.wire import decode
 from pequel_collector.wire.event import Code, Envelope, Event, EventType
 from pequel_collector.wire.normalise import normalise
-from support.streams import NOW, collector_of
+from support.streams import NOW, collector_of, marks
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DOCS = REPOSITORY / "docs"
@@ -251,6 +253,30 @@ class TestExamples:
         assert database.execute(block.text).fetchall() == []
 
 
+class TestTheQuickstart:
+    """`docs/start/quickstart.md`: its app sends what its definition needs."""
+
+    def test_a_user_of_the_app_qualifies(self) -> None:
+        with pequel.testing.capture() as events:
+            browser = quickstart_app().test_client()
+            browser.post("/users/u1", data={"email": "ada@example.com"})
+            for project in ("p1", "p2", "p3"):
+                browser.post(f"/users/u1/projects/{project}")
+        collector = collector_of(shown("start/quickstart.md", "toml")[0])
+        batch = json.dumps({"batch": list(events)}).encode()
+        collector.ingest.accept(*normalise(decode.batch(batch), Settings(), NOW, str), "w")
+        assert [definition for definition, _, _ in marks(collector)] == ["set_up"]
+        collector.close()
+
+
+def quickstart_app() -> Flask:
+    """The Flask app of the quickstart, as a reader has it who copies it."""
+    scope: dict[str, Any] = {"__name__": "quickstart"}
+    exec(shown("start/quickstart.md", "python")[0], scope)  # noqa: S102 - it is our own
+    app: Flask = scope["app"]
+    return app
+
+
 # -- command lines -----------------------------------------------------------------------------
 
 
@@ -333,8 +359,8 @@ class TestLinks:
 
     def test_the_index_links_to_every_page(self) -> None:
         links = {link.partition("#")[0] for link in LINK.findall(INDEX.read_text())}
-        pages = {*PAGES[1:], *NOTES} - {INDEX}
-        assert sorted(page for page in pages if page.relative_to(DOCS).as_posix() not in links) == []
+        pages = {file.relative_to(DOCS).as_posix() for file in (*PAGES[1:], *NOTES)}
+        assert pages - links == {"README.md"}
 
 
 # -- how it is set -----------------------------------------------------------------------------
@@ -467,8 +493,9 @@ class TestTheWire:
         assert missing(get_args(EventType), "reference/wire-format.md") == []
 
     def test_every_limit_is_there_with_its_default(self) -> None:
+        text = page("reference/wire-format.md")
         limits = [s for s in config.SETTINGS if s.name.startswith("max_")]
-        assert [s.name for s in limits if f"{s.default:,}" not in page("reference/wire-format.md")] == []
+        assert [s.name for s in limits if f"{s.default:,}" not in text] == []
 
 
 class TestTheApi:
@@ -564,4 +591,5 @@ class TestTheStore:
         assert told("reference/store.md", "Views") == views.keys() - {"current_trait"}
         for name in told("reference/store.md", "Views"):
             listed = " ".join(map(cell, views[name]))
-            assert [line for line in rows("reference/store.md") if f"`{name}` |" in line and listed in line]
+            lines = rows("reference/store.md")
+            assert [line for line in lines if f"`{name}` |" in line and listed in line]
