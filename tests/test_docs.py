@@ -256,7 +256,8 @@ class TestExamples:
 class TestTheQuickstart:
     """`docs/start/quickstart.md`: its app sends what its definition needs."""
 
-    def test_a_user_of_the_app_qualifies(self) -> None:
+    def test_a_user_of_the_app_qualifies(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(pequel, "configure", lambda **_: None)
         with pequel.testing.capture() as events:
             browser = quickstart_app().test_client()
             browser.post("/users/u1", data={"email": "ada@example.com"})
