@@ -1,4 +1,4 @@
-"""The documentation cannot rot: what there is stands in it, and what stands in it works."""
+"""The documentation is complete, and its examples work."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ import pequel
 import pequel.config
 import pequel.testing
 from pequel_collector import config, errors
+from pequel_collector.bootstrap import open_collector
 from pequel_collector.cli.commands import pequel as cli
 from pequel_collector.cli.options import SECRET
 from pequel_collector.config import Settings
@@ -52,7 +53,7 @@ from pequel_collector.web.paths import VIEWS
 from pequel_collector.wire import decode
 from pequel_collector.wire.event import Code, Envelope, Event, EventType
 from pequel_collector.wire.normalise import normalise
-from support.streams import NOW, collector_of, marks
+from support.streams import NOW, collector_of
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DOCS = REPOSITORY / "docs"
@@ -75,7 +76,7 @@ READS = re.compile(r'^```toml\n([^`]*name *= "(\w+)"[^`]*)^```\n\nReads: \*(.+)\
 COMMAND = re.compile(r"(?:^|[|(] ?|^\$ )(?:[A-Z_]+=\S+ )*pequel ([^|)#&]*)")
 WRONG = re.compile(r"^```toml wrong\n([^`]*?)^```\n\n```text\n([^`]*?)^```$", re.MULTILINE)
 
-# What a snippet may rely on without showing it.
+# Every snippet may use these names without defining them.
 PROJECT = """\
 [project]
 signup     = "signed_up"
@@ -85,7 +86,7 @@ conversion = "subscription_started"
 
 
 class Block(NamedTuple):
-    """A block of code, and where it begins."""
+    """A block of code, and its place."""
 
     file: Path
     line: int
@@ -94,7 +95,7 @@ class Block(NamedTuple):
 
 
 class Command(NamedTuple):
-    """A command line that somebody may copy, and where it stands."""
+    """A command line on a page, and its place."""
 
     file: Path
     line: int
@@ -130,7 +131,7 @@ def examples(language: str) -> list[Any]:
 
 
 def named(found: Iterable[Block | Command]) -> list[Any]:
-    """Cases that are called by where they stand."""
+    """Cases, named by their place."""
     return [pytest.param(one, id=f"{label(one.file)}:{one.line}") for one in found]
 
 
@@ -142,7 +143,7 @@ def missing(words: Iterable[str], *pages: str) -> list[str]:
 
 
 def stands_in(word: str, text: str) -> bool:
-    """Whether a text has a word, and not only as a part of another."""
+    """Whether a text has a word, not only as a part of another word."""
     return re.search(rf"(?<![\w@]){re.escape(word)}(?![\w/])", text) is not None
 
 
@@ -156,8 +157,8 @@ def rows(name: str) -> set[str]:
     return {squeezed(line) for line in page(name).splitlines() if line.startswith("|")}
 
 
-def told(name: str, heading: str) -> set[str]:
-    """What the table below a heading tells of: the code in its first column."""
+def first_column(name: str, heading: str) -> set[str]:
+    """The code in the first column of the table below a heading."""
     _, _, after = FENCE.sub("", page(name)).partition(f"# {heading}\n")
     section = re.split("^#", after, maxsplit=1, flags=re.MULTILINE)[0]
     table = re.search(r"(?:^\|.*\n)+", section, re.MULTILINE)
@@ -180,11 +181,11 @@ def cell(value: object) -> str:
     return "" if value == "" else f"`{value}`"
 
 
-# -- what stands in it works -------------------------------------------------------------------
+# -- examples ----------------------------------------------------------------------------------
 
 
 def whole(text: str) -> Catalogue:
-    """The catalogue of a snippet, with what it leaves out put around it."""
+    """The catalogue of a snippet, completed with the parts that it leaves out."""
     if not re.search(r"^\[", text, re.MULTILINE):
         text = f'[[pql]]\nname = "example"\n{text}'
     return read_catalogue(text if "[project]" in text else PROJECT + text)
@@ -207,20 +208,20 @@ def database(tmp_path: Path) -> Iterator[sqlite3.Connection]:
 
 
 class TestExamples:
-    """Whoever copies one has something that works."""
+    """Every example works when it is copied."""
 
     @pytest.mark.parametrize("block", examples("toml"))
     def test_definitions_can_be_read(self, block: Block) -> None:
         assert whole(block.text).text
 
-    def test_no_sentence_is_passed_over(self) -> None:
+    def test_every_sentence_is_tested(self) -> None:
         assert len(sentences()) == page("reference/definitions.md").count("\nReads: ")
 
     @pytest.mark.parametrize(("text", "sentence"), sentences())
     def test_the_sentence_below_a_definition_is_its_own(self, text: str, sentence: str) -> None:
         assert describe(whole(text).definitions[-1]) == sentence
 
-    def test_mistakes_are_told_as_shown(self) -> None:
+    def test_the_messages_for_mistakes_are_those_shown(self) -> None:
         [(text, problems)] = WRONG.findall(page("reference/definitions.md"))
         with pytest.raises(DefinitionError) as error:
             read_catalogue(text)
@@ -247,31 +248,50 @@ class TestExamples:
         assert ([m.type for m in messages], rejected) == (["track", "identify"], [])
 
     @pytest.mark.parametrize("block", examples("sql"))
-    def test_questions_can_be_asked_of_the_store(
-        self, block: Block, database: sqlite3.Connection
-    ) -> None:
+    def test_queries_run_on_the_store(self, block: Block, database: sqlite3.Connection) -> None:
         assert database.execute(block.text).fetchall() == []
 
 
 class TestTheQuickstart:
-    """`docs/start/quickstart.md`: its app sends what its definition needs."""
+    """`docs/start/quickstart.md`: its app, its definition and the answers that it shows."""
 
-    def test_a_user_of_the_app_qualifies(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_answers_are_those_shown(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(pequel, "configure", lambda **_: None)
-        with pequel.testing.capture() as events:
-            browser = quickstart_app().test_client()
-            browser.post("/users/u1", data={"email": "ada@example.com"})
-            for project in ("p1", "p2", "p3"):
-                browser.post(f"/users/u1/projects/{project}")
-        collector = collector_of(shown("start/quickstart.md", "toml")[0])
-        batch = json.dumps({"batch": list(events)}).encode()
-        collector.ingest.accept(*normalise(decode.batch(batch), Settings(), NOW, str), "w")
-        assert [definition for definition, _, _ in marks(collector)] == ["set_up"]
+        settings = Settings(database="sqlite://", write_key="w", read_key="r")
+        definitions = shown("start/quickstart.md", "toml")[0]
+        collector = open_collector(settings, read_catalogue(definitions), clock=lambda: NOW)
+        asked = create_app(collector).test_client()
+        browser = quickstart_app().test_client()
+        answers = []
+        for paths in (["", "/projects/p1", "/projects/p2"], ["/projects/p3"]):
+            with pequel.testing.capture() as events:
+                for path in paths:
+                    browser.post(f"/users/u1{path}", data={"email": "ada@example.com"})
+            batch = [event | {"timestamp": None} for event in events]  # that is, now
+            asked.post("/v1/batch", json={"batch": batch}, headers={"X-Write-Key": "w"})
+            answers.append(
+                asked.get("/v1/users/u1/pql", headers={"Authorization": "Bearer r"}).json
+            )
         collector.close()
+        examples = [json.loads(text) for text in shown("start/quickstart.md", "json")]
+        assert [steady(answer) for answer in answers] == [steady(example) for example in examples]
+
+
+def steady(answer: object) -> object:
+    """An answer without what differs each time: message ids, times, and the time that is left."""
+    match answer:
+        case dict():
+            return {name: steady(value) for name, value in answer.items() if name != "time_left"}
+        case list():
+            return [steady(each) for each in answer]
+        case str():
+            return re.sub(r"^([0-9a-f-]{36}|\d{4}-\d\d-\d\dT.*Z)$", "", answer)
+        case _:
+            return answer
 
 
 def quickstart_app() -> Flask:
-    """The Flask app of the quickstart, as a reader has it who copies it."""
+    """The Flask app of the quickstart, run from the text of the page."""
     scope: dict[str, Any] = {"__name__": "quickstart"}
     exec(shown("start/quickstart.md", "python")[0], scope)  # noqa: S102 - it is our own
     app: Flask = scope["app"]
@@ -314,7 +334,7 @@ def family(group: click.Group, *path: str) -> Iterator[str]:
 
 
 class TestCommandLines:
-    """What is shown can be typed, and what can be typed is shown."""
+    """The pages show every command and option, and no others."""
 
     def test_there_are_some(self) -> None:
         assert {command.words[0] for command in command_lines()} > set(cli.commands)
@@ -341,7 +361,7 @@ def anchors(file: Path) -> set[str]:
 
 
 class TestLinks:
-    """They lead somewhere."""
+    """Every link leads to a page and a heading that exist."""
 
     @pytest.mark.parametrize("file", TEXTS, ids=label)
     def test_every_relative_link_resolves(self, file: Path) -> None:
@@ -364,7 +384,7 @@ class TestLinks:
         assert pages - links == {"README.md"}
 
 
-# -- how it is set -----------------------------------------------------------------------------
+# -- layout ------------------------------------------------------------------------------------
 
 
 def long_lines(text: str) -> list[str]:
@@ -391,7 +411,7 @@ class TestLayout:
         assert long_lines(start.format("x" * 101)) == []
 
 
-# -- what there is stands in it ----------------------------------------------------------------
+# -- completeness -----------------------------------------------------------------------------
 
 
 def names_of(schema: type[Schema]) -> set[str]:
@@ -418,10 +438,10 @@ TABLES: list[tuple[str, str, Iterable[str]]] = [
 
 
 @pytest.mark.parametrize(("name", "heading", "expected"), TABLES, ids=[t[1] for t in TABLES])
-def test_a_table_tells_of_what_there_is_and_of_nothing_else(
+def test_a_table_lists_every_name_and_no_others(
     name: str, heading: str, expected: Iterable[str]
 ) -> None:
-    assert told(name, heading) == set(expected)
+    assert first_column(name, heading) == set(expected)
 
 
 class TestTheSdk:
@@ -529,12 +549,12 @@ def paths(rule: str) -> list[str]:
 
 
 def is_schema(thing: object) -> bool:
-    """Whether it is a class that says what an answer looks like."""
+    """Whether it is a class that describes an answer."""
     return isinstance(thing, type) and issubclass(thing, Schema) and thing is not Schema
 
 
 def error_codes() -> set[str]:
-    """The code of every kind of error, and every closer one that is given where it is raised."""
+    """The code of every error class, and every code given where an error is raised."""
     classes = [one for one in vars(errors).values() if isinstance(one, type)]
     kinds = {one.__name__: one.code for one in classes if issubclass(one, PequelError)}
     codes = set(kinds.values())
@@ -589,8 +609,8 @@ class TestTheStore:
         self, database: sqlite3.Connection
     ) -> None:
         views = columns(database, "view")
-        assert told("reference/store.md", "Views") == views.keys() - {"current_trait"}
-        for name in told("reference/store.md", "Views"):
+        assert first_column("reference/store.md", "Views") == views.keys() - {"current_trait"}
+        for name in first_column("reference/store.md", "Views"):
             listed = " ".join(map(cell, views[name]))
             lines = rows("reference/store.md")
             assert [line for line in lines if f"`{name}` |" in line and listed in line]
