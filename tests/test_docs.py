@@ -1,4 +1,4 @@
-"""The documentation cannot rot: what there is stands in it, and what stands in it works."""
+"""The documentation is complete, and its examples work."""
 
 from __future__ import annotations
 
@@ -14,13 +14,16 @@ from typing import Any, NamedTuple, get_args
 
 import click
 import pytest
+from flask import Flask
 from marshmallow import Schema
 from msgspec.structs import fields
 
 import pequel
 import pequel.config
+import pequel.testing
 from pequel_collector import config, errors
 from pequel_collector.access.keys import KINDS
+from pequel_collector.app.bootstrap import open_collector
 from pequel_collector.cli.commands import pequel as cli
 from pequel_collector.cli.options import SECRET
 from pequel_collector.config import Settings
@@ -54,8 +57,16 @@ from support.streams import NOW, collector_of
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DOCS = REPOSITORY / "docs"
-PAGES = [REPOSITORY / "README.md", *sorted(DOCS.glob("*.md")), *sorted(DOCS.glob("sdk/*.md"))]
-LINKING = [*PAGES, REPOSITORY / "CHANGELOG.md", *sorted((DOCS / "design").glob("*.md"))]
+INDEX = DOCS / "README.md"
+SECTIONS = ["start", "guides", "reference"]
+PAGES = [
+    REPOSITORY / "README.md",
+    *sorted(DOCS.glob("*.md")),
+    *(file for section in SECTIONS for file in sorted((DOCS / section).glob("*.md"))),
+]
+NOTES = sorted((DOCS / "design").glob("*.md"))
+TEXTS = [*PAGES, REPOSITORY / "CHANGELOG.md", *NOTES]
+WIDTH = 100
 
 FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SPAN = re.compile(r"`([^`\n]+)`")
@@ -65,7 +76,7 @@ READS = re.compile(r'^```toml\n([^`]*name *= "(\w+)"[^`]*)^```\n\nReads: \*(.+)\
 COMMAND = re.compile(r"(?:^|[|(] ?|^\$ )(?:[A-Z_]+=\S+ )*pequel ([^|)#&]*)")
 WRONG = re.compile(r"^```toml wrong\n([^`]*?)^```\n\n```text\n([^`]*?)^```$", re.MULTILINE)
 
-# What a snippet may rely on without showing it.
+# Every snippet may use these names without defining them.
 PROJECT = """\
 [project]
 signup     = "signed_up"
@@ -75,7 +86,7 @@ conversion = "subscription_started"
 
 
 class Block(NamedTuple):
-    """A block of code, and where it begins."""
+    """A block of code, and its place."""
 
     file: Path
     line: int
@@ -84,7 +95,7 @@ class Block(NamedTuple):
 
 
 class Command(NamedTuple):
-    """A command line that somebody may copy, and where it stands."""
+    """A command line on a page, and its place."""
 
     file: Path
     line: int
@@ -92,8 +103,13 @@ class Command(NamedTuple):
 
 
 def page(name: str) -> str:
-    """The text of a page of the documentation."""
+    """The text of a page, by its path below ``docs``."""
     return (DOCS / name).read_text()
+
+
+def label(file: Path) -> str:
+    """The path of a page in the repository."""
+    return file.relative_to(REPOSITORY).as_posix()
 
 
 def blocks() -> Iterator[Block]:
@@ -106,7 +122,7 @@ def blocks() -> Iterator[Block]:
 
 def shown(name: str, language: str) -> list[str]:
     """The text of each block in a language on one page."""
-    return [b.text for b in blocks() if (b.file.name, b.language) == (name, language)]
+    return [b.text for b in blocks() if (b.file, b.language) == (DOCS / name, language)]
 
 
 def examples(language: str) -> list[Any]:
@@ -115,8 +131,8 @@ def examples(language: str) -> list[Any]:
 
 
 def named(found: Iterable[Block | Command]) -> list[Any]:
-    """Cases that are called by where they stand."""
-    return [pytest.param(one, id=f"{one.file.name}:{one.line}") for one in found]
+    """Cases, named by their place."""
+    return [pytest.param(one, id=f"{label(one.file)}:{one.line}") for one in found]
 
 
 def missing(words: Iterable[str], *pages: str) -> list[str]:
@@ -127,7 +143,7 @@ def missing(words: Iterable[str], *pages: str) -> list[str]:
 
 
 def stands_in(word: str, text: str) -> bool:
-    """Whether a text has a word, and not only as a part of another."""
+    """Whether a text has a word, not only as a part of another word."""
     return re.search(rf"(?<![\w@]){re.escape(word)}(?![\w/])", text) is not None
 
 
@@ -141,8 +157,8 @@ def rows(name: str) -> set[str]:
     return {squeezed(line) for line in page(name).splitlines() if line.startswith("|")}
 
 
-def told(name: str, heading: str) -> set[str]:
-    """What the table below a heading tells of: the code in its first column."""
+def first_column(name: str, heading: str) -> set[str]:
+    """The code in the first column of the table below a heading."""
     _, _, after = FENCE.sub("", page(name)).partition(f"# {heading}\n")
     section = re.split("^#", after, maxsplit=1, flags=re.MULTILINE)[0]
     table = re.search(r"(?:^\|.*\n)+", section, re.MULTILINE)
@@ -165,11 +181,11 @@ def cell(value: object) -> str:
     return "" if value == "" else f"`{value}`"
 
 
-# -- what stands in it works -------------------------------------------------------------------
+# -- examples ----------------------------------------------------------------------------------
 
 
 def whole(text: str) -> Catalogue:
-    """The catalogue of a snippet, with what it leaves out put around it."""
+    """The catalogue of a snippet, completed with the parts that it leaves out."""
     if not re.search(r"^\[", text, re.MULTILINE):
         text = f'[[pql]]\nname = "example"\n{text}'
     return read_catalogue(text if "[project]" in text else PROJECT + text)
@@ -177,7 +193,7 @@ def whole(text: str) -> Catalogue:
 
 def sentences() -> list[Any]:
     """Definitions and the sentences below them, as cases."""
-    found = READS.findall(page("definitions.md"))
+    found = READS.findall(page("reference/definitions.md"))
     return [pytest.param(text, sentence, id=name) for text, name, sentence in found]
 
 
@@ -192,21 +208,21 @@ def database(tmp_path: Path) -> Iterator[sqlite3.Connection]:
 
 
 class TestExamples:
-    """Whoever copies one has something that works."""
+    """Every example works when it is copied."""
 
     @pytest.mark.parametrize("block", examples("toml"))
     def test_definitions_can_be_read(self, block: Block) -> None:
         assert whole(block.text).text
 
-    def test_no_sentence_is_passed_over(self) -> None:
-        assert len(sentences()) == page("definitions.md").count("\nReads: ")
+    def test_every_sentence_is_tested(self) -> None:
+        assert len(sentences()) == page("reference/definitions.md").count("\nReads: ")
 
     @pytest.mark.parametrize(("text", "sentence"), sentences())
     def test_the_sentence_below_a_definition_is_its_own(self, text: str, sentence: str) -> None:
         assert describe(whole(text).definitions[-1]) == sentence
 
-    def test_mistakes_are_told_as_shown(self) -> None:
-        [(text, problems)] = WRONG.findall(page("definitions.md"))
+    def test_the_messages_for_mistakes_are_those_shown(self) -> None:
+        [(text, problems)] = WRONG.findall(page("reference/definitions.md"))
         with pytest.raises(DefinitionError) as error:
             read_catalogue(text)
         assert str(error.value) == problems.rstrip()
@@ -221,21 +237,65 @@ class TestExamples:
 
     def test_a_batch_is_accepted(self) -> None:
         """The body that the wire format begins with."""
-        batch = shown("wire-format.md", "json")[0].encode()
+        batch = shown("reference/wire-format.md", "json")[0].encode()
         messages, rejected = normalise(decode.batch(batch), Settings(), NOW, str)
         assert ([m.type for m in messages], rejected) == (["identify", "track"], [])
 
     def test_lines_of_a_log_can_be_imported(self) -> None:
-        lines = "".join(shown("operating.md", "json")).encode().splitlines()
+        lines = "".join(shown("guides/import.md", "json")).encode().splitlines()
         events = Envelope([event_of(Line(1, line)) for line in lines])
         messages, rejected = normalise(events, Settings(), NOW, str)
         assert ([m.type for m in messages], rejected) == (["track", "identify"], [])
 
     @pytest.mark.parametrize("block", examples("sql"))
-    def test_questions_can_be_asked_of_the_store(
-        self, block: Block, database: sqlite3.Connection
-    ) -> None:
+    def test_queries_run_on_the_store(self, block: Block, database: sqlite3.Connection) -> None:
         assert database.execute(block.text).fetchall() == []
+
+
+class TestTheQuickstart:
+    """`docs/start/quickstart.md`: its app, its definition and the answers that it shows."""
+
+    def test_the_answers_are_those_shown(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(pequel, "configure", lambda **_: None)
+        settings = Settings(database="sqlite://", write_key="w", read_key="r")
+        definitions = shown("start/quickstart.md", "toml")[0]
+        collector = open_collector(settings, read_catalogue(definitions), clock=lambda: NOW)
+        asked = create_app(collector).test_client()
+        browser = quickstart_app().test_client()
+        answers = []
+        for paths in (["", "/projects/p1", "/projects/p2"], ["/projects/p3"]):
+            with pequel.testing.capture() as events:
+                for path in paths:
+                    browser.post(f"/users/u1{path}", data={"email": "ada@example.com"})
+            batch = [event | {"timestamp": None} for event in events]  # that is, now
+            asked.post("/v1/batch", json={"batch": batch}, headers={"X-Write-Key": "w"})
+            answers.append(
+                asked.get("/v1/users/u1/pql", headers={"Authorization": "Bearer r"}).json
+            )
+        collector.close()
+        examples = [json.loads(text) for text in shown("start/quickstart.md", "json")]
+        assert [steady(answer) for answer in answers] == [steady(example) for example in examples]
+
+
+def steady(answer: object) -> object:
+    """An answer without what differs each time: message ids, times, and the time that is left."""
+    match answer:
+        case dict():
+            return {name: steady(value) for name, value in answer.items() if name != "time_left"}
+        case list():
+            return [steady(each) for each in answer]
+        case str():
+            return re.sub(r"^([0-9a-f-]{36}|\d{4}-\d\d-\d\dT.*Z)$", "", answer)
+        case _:
+            return answer
+
+
+def quickstart_app() -> Flask:
+    """The Flask app of the quickstart, run from the text of the page."""
+    scope: dict[str, Any] = {"__name__": "quickstart"}
+    exec(shown("start/quickstart.md", "python")[0], scope)  # noqa: S102 - it is our own
+    app: Flask = scope["app"]
+    return app
 
 
 # -- command lines -----------------------------------------------------------------------------
@@ -274,7 +334,7 @@ def family(group: click.Group, *path: str) -> Iterator[str]:
 
 
 class TestCommandLines:
-    """What is shown can be typed, and what can be typed is shown."""
+    """The pages show every command and option, and no others."""
 
     def test_there_are_some(self) -> None:
         assert {command.words[0] for command in command_lines()} > set(cli.commands)
@@ -287,7 +347,7 @@ class TestCommandLines:
     def test_every_command_is_shown_with_its_options(self, path: str) -> None:
         command = understood(cli, path.split())
         flags = [flag for option in command.params for flag in option.opts if flag[:2] == "--"]
-        text = page("operating.md")
+        text = page("reference/cli.md")
         assert [words for words in (f"pequel {path}", *flags) if not stands_in(words, text)] == []
 
 
@@ -301,9 +361,9 @@ def anchors(file: Path) -> set[str]:
 
 
 class TestLinks:
-    """They lead somewhere."""
+    """Every link leads to a page and a heading that exist."""
 
-    @pytest.mark.parametrize("file", LINKING, ids=lambda file: file.name)
+    @pytest.mark.parametrize("file", TEXTS, ids=label)
     def test_every_relative_link_resolves(self, file: Path) -> None:
         broken = []
         for link in LINK.findall(FENCE.sub("", file.read_text())):
@@ -315,13 +375,43 @@ class TestLinks:
                 broken.append(link)
         assert broken == []
 
-    def test_the_readme_leads_to_every_page(self) -> None:
-        links = LINK.findall(PAGES[0].read_text())
-        pages = [file.relative_to(REPOSITORY).as_posix() for file in PAGES[1:]]
-        assert [page for page in pages if page not in links] == []
+    def test_the_readme_links_to_the_index(self) -> None:
+        assert label(INDEX) in LINK.findall((REPOSITORY / "README.md").read_text())
+
+    def test_the_index_links_to_every_page(self) -> None:
+        links = {link.partition("#")[0] for link in LINK.findall(INDEX.read_text())}
+        pages = {file.relative_to(DOCS).as_posix() for file in (*PAGES[1:], *NOTES)}
+        assert pages - links == {"README.md"}
 
 
-# -- what there is stands in it ----------------------------------------------------------------
+# -- layout ------------------------------------------------------------------------------------
+
+
+def long_lines(text: str) -> list[str]:
+    """The lines of prose that are too long to read in a terminal, link targets left out.
+
+    Tables cannot be wrapped. A line that begins with "Reads:" is one sentence of the collector.
+    """
+    lines = LINK.sub("]", FENCE.sub("", text)).splitlines()
+    return [line for line in lines if len(line) > WIDTH and not line.startswith(("|", "Reads:"))]
+
+
+class TestLayout:
+    """Pages can be read as plain text."""
+
+    @pytest.mark.parametrize("file", TEXTS, ids=label)
+    def test_prose_is_wrapped(self, file: Path) -> None:
+        assert long_lines(file.read_text()) == []
+
+    def test_a_long_line_of_prose_is_found(self) -> None:
+        assert long_lines(f"short\n{'x' * 101}\n") == ["x" * 101]
+
+    @pytest.mark.parametrize("start", ["```text\n{}\n```\n", "| {} |\n", "[page]({})\n"])
+    def test_code_tables_and_links_may_be_long(self, start: str) -> None:
+        assert long_lines(start.format("x" * 101)) == []
+
+
+# -- completeness -----------------------------------------------------------------------------
 
 
 def names_of(schema: type[Schema]) -> set[str]:
@@ -330,38 +420,38 @@ def names_of(schema: type[Schema]) -> set[str]:
 
 
 TABLES: list[tuple[str, str, Iterable[str]]] = [
-    ("sdk.md", "Stats and drops", pequel.REASONS),
-    ("definitions.md", "`[project]`", project.PROJECT),
-    ("definitions.md", "`[[metric]]`", project.METRIC),
-    ("definitions.md", "`[[pql]]`", catalogue.DEFINITION),
-    ("definitions.md", "Conditions", MEASURES),
-    ("definitions.md", "Comparisons", comparisons.OPERATORS),
-    ("definitions.md", "`growth`", leaves.GROWTH),
-    ("definitions.md", "`score`", scores.SCORE),
-    ("definitions.md", "Guards", GUARDS),
-    ("wire-format.md", "Events", [field.encode_name for field in fields(Event)]),
-    ("wire-format.md", "Verdicts", get_args(Code)),
-    ("api.md", "`GET /v1/pqls`", arguments.LeadArguments().fields),
-    ("api.md", "A lead", names_of(schemas.Lead)),
-    ("operating.md", "Keys", KINDS),
+    ("reference/sdk.md", "Stats and drops", pequel.REASONS),
+    ("reference/definitions.md", "`[project]`", project.PROJECT),
+    ("reference/definitions.md", "`[[metric]]`", project.METRIC),
+    ("reference/definitions.md", "`[[pql]]`", catalogue.DEFINITION),
+    ("reference/definitions.md", "Conditions", MEASURES),
+    ("reference/definitions.md", "Comparisons", comparisons.OPERATORS),
+    ("reference/definitions.md", "`growth`", leaves.GROWTH),
+    ("reference/definitions.md", "`score`", scores.SCORE),
+    ("reference/definitions.md", "Guards", GUARDS),
+    ("reference/wire-format.md", "Events", [field.encode_name for field in fields(Event)]),
+    ("reference/wire-format.md", "Verdicts", get_args(Code)),
+    ("reference/api.md", "`GET /v1/pqls`", arguments.LeadArguments().fields),
+    ("reference/api.md", "A lead", names_of(schemas.Lead)),
+    ("reference/cli.md", "Keys", KINDS),
 ]
 
 
 @pytest.mark.parametrize(("name", "heading", "expected"), TABLES, ids=[t[1] for t in TABLES])
-def test_a_table_tells_of_what_there_is_and_of_nothing_else(
+def test_a_table_lists_every_name_and_no_others(
     name: str, heading: str, expected: Iterable[str]
 ) -> None:
-    assert told(name, heading) == set(expected)
+    assert first_column(name, heading) == set(expected)
 
 
 class TestTheSdk:
-    """`docs/sdk.md`."""
+    """`docs/reference/sdk.md`."""
 
     def test_every_public_name_is_there(self) -> None:
-        assert missing(pequel.__all__, "sdk.md") == []
+        assert missing(pequel.__all__, "reference/sdk.md") == []
 
     def test_the_settings_are_those_there_are(self) -> None:
-        assert settings_in("sdk.md") == {
+        assert settings_in("reference/sdk.md") == {
             row(cell(s.name), cell(s.variable), cell(s.default), s.help)
             for s in pequel.config.SETTINGS
         }
@@ -370,12 +460,12 @@ class TestTheSdk:
         calls = [pequel.configure, pequel.Client, *vars(pequel.Client).values()]
         public = [call for call in calls if callable(call) and call.__name__[0] != "_"]
         names = {name for call in public for name in inspect.signature(call).parameters}
-        assert missing(names - {"self"}, "sdk.md") == []
+        assert missing(names - {"self"}, "reference/sdk.md") == []
 
     def test_every_count_and_verdict_is_there(self) -> None:
         verdicts = [verdict.name for verdict in pequel.Verdict]
-        assert missing(verdicts, "sdk.md") == []
-        assert [name for name in pequel.Stats._fields if name not in page("sdk.md")] == []
+        assert missing(verdicts, "reference/sdk.md") == []
+        assert [name for name in pequel.Stats._fields if name not in page("reference/sdk.md")] == []
 
 
 LEAVES = [
@@ -396,59 +486,60 @@ LEAVES = [
 
 
 class TestDefinitions:
-    """`docs/definitions.md`."""
+    """`docs/reference/definitions.md`."""
 
     def test_every_table_of_the_file_is_there(self) -> None:
-        assert missing(catalogue.FILE, "definitions.md") == []
+        assert missing(catalogue.FILE, "reference/definitions.md") == []
 
     def test_every_key_of_a_leaf_is_there(self) -> None:
         keys = [key for table in LEAVES for key in table]
-        assert missing(keys, "definitions.md") == []
+        assert missing(keys, "reference/definitions.md") == []
 
     def test_every_word_for_what_is_distinct_and_every_anchor_is_there(self) -> None:
         words = [*leaves.DISTINCT, *windows.ANCHORS]
-        assert missing(words, "definitions.md") == []
+        assert missing(words, "reference/definitions.md") == []
 
     def test_every_unit_is_there(self) -> None:
         units = [*quantities._DURATIONS, *quantities._AMOUNTS]
-        assert missing(units, "definitions.md") == []
+        assert missing(units, "reference/definitions.md") == []
 
     def test_every_kind_of_lead_is_there(self) -> None:
-        assert missing(arguments.KINDS, "definitions.md") == []
+        assert missing(arguments.KINDS, "reference/definitions.md") == []
 
 
 class TestTheWire:
-    """`docs/wire-format.md`."""
+    """`docs/reference/wire-format.md`."""
 
     def test_every_type_of_event_is_there(self) -> None:
-        assert missing(get_args(EventType), "wire-format.md") == []
+        assert missing(get_args(EventType), "reference/wire-format.md") == []
 
     def test_every_limit_is_there_with_its_default(self) -> None:
+        text = page("reference/wire-format.md")
         limits = [s for s in config.SETTINGS if s.name.startswith("max_")]
-        assert [s.name for s in limits if f"{s.default:,}" not in page("wire-format.md")] == []
+        assert [s.name for s in limits if f"{s.default:,}" not in text] == []
 
 
 class TestTheApi:
-    """`docs/api.md`, and what it shares with `docs/wire-format.md`."""
+    """`docs/reference/api.md`, and what it shares with `docs/reference/wire-format.md`."""
 
     def test_every_path_is_there(self) -> None:
         """Events in on one page, questions on the other."""
         for rule in create_app(collector_of("")).url_map.iter_rules():
             takes_events = rule.endpoint.partition(".")[0] == INGEST
-            name = "wire-format.md" if takes_events else "api.md"
+            name = "reference/wire-format.md" if takes_events else "reference/api.md"
             assert missing(paths(rule.rule), name) == []
 
     def test_every_state_is_there(self) -> None:
-        assert missing(arguments.STATES, "api.md") == []
+        assert missing(arguments.STATES, "reference/api.md") == []
 
     def test_every_field_of_an_answer_is_there(self) -> None:
         """In the text, the tables or an example."""
         known = [one for one in vars(schemas).values() if is_schema(one)]
         names = {name for schema in known for name in names_of(schema)}
-        assert [name for name in names if not stands_in(name, page("api.md"))] == []
+        assert [name for name in names if not stands_in(name, page("reference/api.md"))] == []
 
     def test_every_code_of_an_error_is_there(self) -> None:
-        assert missing(error_codes(), "api.md", "wire-format.md") == []
+        assert missing(error_codes(), "reference/api.md", "reference/wire-format.md") == []
 
 
 def paths(rule: str) -> list[str]:
@@ -458,12 +549,12 @@ def paths(rule: str) -> list[str]:
 
 
 def is_schema(thing: object) -> bool:
-    """Whether it is a class that says what an answer looks like."""
+    """Whether it is a class that describes an answer."""
     return isinstance(thing, type) and issubclass(thing, Schema) and thing is not Schema
 
 
 def error_codes() -> set[str]:
-    """The code of every kind of error, and every closer one that is given where it is raised."""
+    """The code of every error class, and every code given where an error is raised."""
     classes = [one for one in vars(errors).values() if isinstance(one, type)]
     kinds = {one.__name__: one.code for one in classes if issubclass(one, PequelError)}
     codes = set(kinds.values())
@@ -483,11 +574,11 @@ def called(call: ast.Call) -> str:
             return ""
 
 
-class TestOperating:
-    """`docs/operating.md`."""
+class TestTheCommandLine:
+    """`docs/reference/cli.md`."""
 
     def test_the_settings_are_those_there_are(self) -> None:
-        assert settings_in("operating.md") == {
+        assert settings_in("reference/cli.md") == {
             row(option(s.name), cell(s.variable), cell(s.default), s.help) for s in config.SETTINGS
         }
 
@@ -508,17 +599,18 @@ def columns(database: sqlite3.Connection, kind: str) -> dict[str, list[str]]:
 
 
 class TestTheStore:
-    """`docs/store.md`."""
+    """`docs/reference/store.md`."""
 
     def test_every_table_and_column_is_there(self, database: sqlite3.Connection) -> None:
         for name, names in columns(database, "table").items():
-            assert missing([name, *names], "store.md") == []
+            assert missing([name, *names], "reference/store.md") == []
 
     def test_every_view_for_people_is_there_with_its_columns(
         self, database: sqlite3.Connection
     ) -> None:
         views = columns(database, "view")
-        assert told("store.md", "Views") == views.keys() - {"current_trait"}
-        for name in told("store.md", "Views"):
+        assert first_column("reference/store.md", "Views") == views.keys() - {"current_trait"}
+        for name in first_column("reference/store.md", "Views"):
             listed = " ".join(map(cell, views[name]))
-            assert [line for line in rows("store.md") if f"`{name}` |" in line and listed in line]
+            lines = rows("reference/store.md")
+            assert [line for line in lines if f"`{name}` |" in line and listed in line]
