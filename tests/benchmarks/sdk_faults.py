@@ -1,4 +1,4 @@
-"""The same faults for Pequel and six peers; what was observed goes into `docs/reference/sdk-comparison.md`.
+"""The same faults for Pequel and six peers, for `docs/reference/sdk-comparison.md`.
 
 `python tests/benchmarks/sdk_faults.py` uses the environment of `sdk_peers.py`, and makes it if need
 be. Each case runs in processes of its own with a hard limit of time, against a server of its own.
