@@ -6,20 +6,21 @@ import os
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from pequel import config, ids, parts
-from pequel.clock import Bell, Clock
-from pequel.encode import encode
+from pequel import argument_checks, config
+from pequel.clock import Clock, WakeEvent
+from pequel.decorator import Tracked
 from pequel.errors import DroppedError
-from pequel.http_transport import HttpTransport
-from pequel.inline import InlineWorker
-from pequel.message import InvalidMessageError, compose
-from pequel.outbox import Outbox, Stats
-from pequel.report import Reports
-from pequel.reporter import Reporter, logger
+from pequel.messages import message_id
+from pequel.messages.compose import InvalidMessageError, compose
+from pequel.messages.encode import encode
 from pequel.scope import filled_in
-from pequel.sender import Sender
-from pequel.tracking import Tracked
-from pequel.worker import Worker
+from pequel.sending.callbacks import Callbacks, logger
+from pequel.sending.client_report import ClientReports
+from pequel.sending.http_transport import HttpTransport
+from pequel.sending.queue import EventQueue, Stats
+from pequel.sending.sender import Sender
+from pequel.sending.sync_worker import SyncWorker
+from pequel.sending.worker import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,13 +29,13 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from pequel.config import Options
+    from pequel.decorator import Decorator, Properties, Who
     from pequel.errors import Reason
-    from pequel.http_transport import Sessions
-    from pequel.message import Data, Id
-    from pequel.reporter import OnError, OnQualified
-    from pequel.spool import Spool
-    from pequel.tracking import Decorator, Properties, Who
-    from pequel.transport import Transport
+    from pequel.messages.compose import Data, Id
+    from pequel.sending.callbacks import OnError, OnQualified
+    from pequel.sending.http_transport import Sessions
+    from pequel.sending.transport import Transport
+    from pequel.spool.spool import Spool
 
     Timestamp: TypeAlias = date | str
 
@@ -63,7 +64,7 @@ class Client:
         session: Sessions | None = None,
         proxies: Mapping[str, str] | None = None,
         clock: Clock | None = None,
-        new_id: Callable[[int], str] = ids.new_id,
+        new_id: Callable[[int], str] = message_id.new_id,
         jitter: Callable[[], float] | None = None,
         **options: Any,
     ) -> None:
@@ -90,11 +91,11 @@ class Client:
             ConfigError: a setting is unknown, or it or another argument cannot have this value.
         """
         self.options = config.checked({"write_key": write_key, "host": host, **options})
-        parts.check(on_error=on_error, on_qualified=on_qualified, transport=transport)
-        parts.check(session=session, proxies=proxies, new_id=new_id, jitter=jitter)
+        argument_checks.check(on_error=on_error, on_qualified=on_qualified, transport=transport)
+        argument_checks.check(session=session, proxies=proxies, new_id=new_id, jitter=jitter)
         self._clock = clock or Clock()
         self._transport = transport or HttpTransport(self.options, self._clock, session, proxies)
-        self._reporter = Reporter(on_error, on_qualified)
+        self._reporter = Callbacks(on_error, on_qualified)
         self._new_id = new_id
         self._jitter = jitter
         self._spool = _spool(self.options)
@@ -384,21 +385,21 @@ class Client:
                 worker.succeed(self._workers.pop(other, None))
         return worker
 
-    def _new_outbox(self, ring: Callable[[], None]) -> Outbox:
+    def _new_outbox(self, ring: Callable[[], None]) -> EventQueue:
         if self._spool is None:
-            return Outbox(self.options, ring)
+            return EventQueue(self.options, ring)
         return self._spool(self.options, ring, self._clock, self._reporter)
 
     def _new_worker(self) -> Worker:
-        ids.new_id.follow_fork()
-        bell = Bell()
+        message_id.new_id.follow_fork()
+        bell = WakeEvent()
         outbox = self._new_outbox(bell.ring)
         if not self.options.write_key:
             outbox.closed = "unauthorized"
         elif self._retired:
             outbox.closed = "shutdown"
-        name = ids.new_id(self._clock.now_ms())
-        reports = Reports(name, lambda: outbox.stats().dropped_by_reason)
+        name = message_id.new_id(self._clock.now_ms())
+        reports = ClientReports(name, lambda: outbox.stats().dropped_by_reason)
         sender = Sender(
             outbox,
             self._transport,
@@ -410,7 +411,7 @@ class Client:
         )
         tools = (outbox, sender, bell, self._clock, self.options.exit_timeout)
         if self.options.sync:
-            return InlineWorker(*tools, timeout=self.options.timeout)
+            return SyncWorker(*tools, timeout=self.options.timeout)
         return Worker(*tools)
 
 
@@ -418,7 +419,7 @@ def _spool(options: Options) -> type[Spool] | None:
     """The queue on disk, if it is wanted; without a key there is nothing to keep."""
     if not (options.spool and options.write_key):
         return None
-    from pequel.spool import Spool  # here, so that only those who want it pay for it
+    from pequel.spool.spool import Spool  # here, so that only those who want it pay for it
 
     return Spool
 

@@ -4,7 +4,7 @@ import threading
 import time
 
 
-class Bell:
+class WakeEvent:
     """Wakes the one who waits for it.
 
     Ringing never blocks and may be interrupted by another ring on the same thread, as happens
@@ -40,6 +40,6 @@ class Clock:
         """Seconds on a clock that is never set."""
         return time.monotonic()
 
-    def wait(self, bell: Bell, seconds: float | None) -> None:
+    def wait(self, bell: WakeEvent, seconds: float | None) -> None:
         """Wait for the bell, but no longer than so many seconds if any are given."""
         bell.wait(seconds)

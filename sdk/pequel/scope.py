@@ -10,8 +10,8 @@ from contextvars import ContextVar
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
-from pequel.asking import Late
-from pequel.message import identifier, mapping
+from pequel.log import Lazy
+from pequel.messages.compose import identifier, mapping
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     )
     from types import TracebackType
 
-    from pequel.message import Data, Id
+    from pequel.messages.compose import Data, Id
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -54,7 +54,7 @@ class Scope:
         *,
         owner: object = None,
         shared: bool = False,
-        more: Late[Data] | None = None,
+        more: Lazy[Data] | None = None,
     ) -> None:
         self.facts = facts
         self.around = around
@@ -90,7 +90,7 @@ class Block:
     """A scope for a block of code, see `context`. Can be entered again, also by other threads."""
 
     def __init__(
-        self, facts: Mapping[str, Any], *, shared: bool = False, more: Late[Data] | None = None
+        self, facts: Mapping[str, Any], *, shared: bool = False, more: Lazy[Data] | None = None
     ) -> None:
         self._facts = facts
         self._shared = shared
@@ -265,7 +265,7 @@ def begin(
     owner: object,
     *,
     shared: bool = False,
-    more: Late[Data] | None = None,
+    more: Lazy[Data] | None = None,
 ) -> None:
     """Begin a scope, inside the one there is."""
     _current.set(Scope(facts, _current.get(), owner=owner, shared=shared, more=more))
@@ -326,7 +326,7 @@ def _facts(
 
 
 def _said(fact: object) -> object:
-    return fact.answer() if isinstance(fact, Late) else fact
+    return fact.answer() if isinstance(fact, Lazy) else fact
 
 
 def _absent(value: object) -> bool:

@@ -18,18 +18,18 @@ from collections.abc import Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, overload
 
-from pequel import config, default
+from pequel import config, default_client
 from pequel.client import Client
-from pequel.encode import encode
-from pequel.message import InvalidMessageError, identifier
-from pequel.transport import Outcome, Verdict
+from pequel.messages.compose import InvalidMessageError, identifier
+from pequel.messages.encode import encode
+from pequel.sending.transport import Outcome, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pequel.errors import DroppedError
-    from pequel.message import Data, Id
-    from pequel.reporter import OnError
+    from pequel.messages.compose import Data, Id
+    from pequel.sending.callbacks import OnError
 
 _PLACES: dict[str, Callable[[dict[str, Any]], Any]] = {
     "user_id": lambda event: event.get("userId"),
@@ -200,7 +200,7 @@ def capture() -> Iterator[Events]:
     becomes the default at the end.
     """
     client = RecordingClient()
-    with client, default.stand_in(client):
+    with client, default_client.stand_in(client):
         yield client.events
 
 

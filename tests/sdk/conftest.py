@@ -11,12 +11,12 @@ from typing import NamedTuple
 import pytest
 
 import pequel
-from pequel import default
+from pequel import default_client
 from pequel.clock import Clock
 from pequel.config import checked
-from pequel.outbox import Outbox
-from pequel.reporter import Reporter
-from pequel.sender import Sender
+from pequel.sending.callbacks import Callbacks
+from pequel.sending.queue import EventQueue
+from pequel.sending.sender import Sender
 
 
 class HandClock(Clock):
@@ -52,12 +52,12 @@ class Desk:
         self.options = checked(options)
         self.transport = transport or pequel.RecordingTransport(outcomes)
         self.errors = []
-        self.outbox = Outbox(self.options)
+        self.outbox = EventQueue(self.options)
         self.sender = Sender(
             self.outbox,
             self.transport,
             self.options,
-            Reporter(lambda error, message: self.errors.append((error, message))),
+            Callbacks(lambda error, message: self.errors.append((error, message))),
             self.clock,
             lambda: jitter,
         )
@@ -128,7 +128,7 @@ def no_default(monkeypatch):
     """A process in which nobody has configured a default client."""
     for setting in pequel.config.SETTINGS:
         monkeypatch.delenv(setting.variable, raising=False)
-    monkeypatch.setattr(default, "_clients", {})
+    monkeypatch.setattr(default_client, "_clients", {})
 
 
 class Request(NamedTuple):

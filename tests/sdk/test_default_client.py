@@ -6,7 +6,7 @@ import time
 import pytest
 
 import pequel
-from pequel.default import default_client
+from pequel.default_client import default_client
 
 pytestmark = pytest.mark.usefixtures("no_default")
 

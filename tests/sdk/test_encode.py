@@ -20,8 +20,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pequel import encode as encoding
-from pequel.encode import CYCLE, MAX_DEPTH, MAX_ELEMENTS, TOO_DEEP, TOO_MUCH, encode
+from pequel.messages import encode as encoding
+from pequel.messages.encode import CYCLE, MAX_DEPTH, MAX_ELEMENTS, TOO_DEEP, TOO_MUCH, encode
 
 
 class Plan(enum.Enum):

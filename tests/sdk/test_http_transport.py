@@ -19,7 +19,7 @@ from requests.adapters import HTTPAdapter
 import pequel
 from pequel import Verdict
 from pequel.config import checked
-from pequel.http_transport import HttpTransport
+from pequel.sending.http_transport import HttpTransport
 
 URL = "http://collector.test/v1/batch"
 SETTINGS = {"write_key": "key", "host": "http://collector.test/"}

@@ -4,7 +4,8 @@ import pytest
 
 import pequel
 from pequel import Mark, Outcome, Rejection, Verdict
-from pequel.receipt import read
+from pequel.messages.encode import encode
+from pequel.sending.verdicts import read
 
 ENTRY = {
     "lead_id": "l1",
@@ -38,7 +39,7 @@ def test_each_mark_of_a_receipt_is_told(collector):
 )
 def test_what_is_no_mark_is_passed_over(qualified):
     """The receipt is one all the same."""
-    body = pequel.encode.encode({"success": True, "accepted": 1, "qualified": qualified})
+    body = encode({"success": True, "accepted": 1, "qualified": qualified})
     outcome = read(200, body, 1)
     assert (outcome.verdict, outcome.qualified) == (Verdict.DELIVERED, ())
 

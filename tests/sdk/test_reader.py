@@ -12,7 +12,7 @@ import responses
 from responses import matchers
 
 import pequel
-from pequel.reader import Reader
+from pequel.reading.reader import Reader
 
 HOST = "http://collector.test"
 STATUS = {"subject": {"kind": "user", "id": "u1"}, "is_pql": True, "leads": [], "progress": []}

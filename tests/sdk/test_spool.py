@@ -22,15 +22,14 @@ from pequel import (
     RecordingTransport,
     Rejection,
     Verdict,
-    journal,
-    locks,
 )
 from pequel.clock import Clock
 from pequel.config import checked
-from pequel.reporter import Reporter
-from pequel.segment import Segment
-from pequel.sender import Sender
-from pequel.spool import Spool
+from pequel.sending.callbacks import Callbacks
+from pequel.sending.sender import Sender
+from pequel.spool import journal, locks
+from pequel.spool.segment import Segment
+from pequel.spool.spool import Spool
 
 OK = Outcome(Verdict.DELIVERED)
 RETRY = Outcome(Verdict.RETRY, "status 503")
@@ -76,7 +75,7 @@ class Process:
         self.transport = transport or Answers()
         self.errors = []
         options = checked({"spool": folder, "flush_interval": 0, **options})
-        reporter = Reporter(lambda error, message: self.errors.append((error, message)))
+        reporter = Callbacks(lambda error, message: self.errors.append((error, message)))
         self.spool = Spool(options, lambda: None, self.clock, reporter)
         if segment_bytes:
             self.spool._segment_bytes = segment_bytes
@@ -309,7 +308,7 @@ def test_a_sender_that_makes_no_room_does_not_let_the_disk_fill_up(start, folder
     process.put(*range(20_000))
     assert sum(file.stat().st_size for file in files(folder, "spool")) < 4 * 65_536
     assert process.stats.dropped_by_reason["queue_full"] > 0
-    assert process.spool.perishable == 100
+    assert process.spool.lost_if_we_exit == 100
 
 
 # -- disks that fail --------------------------------------------------------------------------
@@ -340,7 +339,7 @@ def test_when_the_disk_is_full_events_wait_in_memory(start, full_disk, room, cap
     full_disk["room"] = room
     process = start(Answers(RETRY))
     process.put(*range(8))
-    assert process.spool.perishable == 8 - room // 18
+    assert process.spool.lost_if_we_exit == 8 - room // 18
     process.run(3)
     process.put(8)
     process.transport.outcome = OK
@@ -357,10 +356,10 @@ def test_when_the_disk_has_room_again_what_waited_in_memory_is_written(start, fu
     process.put(*range(8))
     full_disk["room"] = 10**9
     process.put(8)
-    assert process.spool.perishable == 7
+    assert process.spool.lost_if_we_exit == 7
     process.clock.advance(1.0)
     process.sender.step()
-    assert process.spool.perishable == 0
+    assert process.spool.lost_if_we_exit == 0
     process.put(9)
     process.crash()
     after = start()

@@ -12,13 +12,13 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pequel.integrations.questions import Questions, page
+from pequel.integrations.request_scope import RequestScope, page
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
     from typing import TypeAlias
 
-    from pequel.message import Data, Id
+    from pequel.messages.compose import Data, Id
 
     Connection: TypeAlias = MutableMapping[str, Any]
     Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -79,7 +79,7 @@ class PequelMiddleware:
             TypeError: one is no function.
         """
         self.app = app
-        self._questions = Questions(user=user, anonymous=anonymous, group=group, context=context)
+        self._questions = RequestScope(user=user, anonymous=anonymous, group=group, context=context)
         self._ip = ip
 
     async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:

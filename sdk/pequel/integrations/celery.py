@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from celery import signals
 
-from pequel.asking import Forgiving
-from pequel.encode import encode
-from pequel.message import identifier
+from pequel.log import LogOnce
+from pequel.messages.compose import identifier
+from pequel.messages.encode import encode
 from pequel.scope import IDS, begin, current_context, end
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 HEADER = "pequel_scope"
 MAX_BYTES = 8192
 
-_sending = Forgiving("carrying the scope", "and so a task has none")
-_receiving = Forgiving("reading the scope", "and so a task has none")
+_sending = LogOnce("carrying the scope", "and so a task has none")
+_receiving = LogOnce("reading the scope", "and so a task has none")
 
 
 def connect() -> None:

@@ -22,8 +22,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.decorators import sync_and_async_middleware
 from django.utils.module_loading import import_string
 
-from pequel.asking import Forgiving
-from pequel.integrations.questions import Questions, page
+from pequel.integrations.request_scope import RequestScope, page
+from pequel.log import LogOnce
 from pequel.scope import Resumed, ResumedAsync, set_context
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from django.http import HttpRequest
     from django.http.response import HttpResponseBase
 
-    from pequel.message import Id
+    from pequel.messages.compose import Id
 
     Respond: TypeAlias = Callable[[HttpRequest], HttpResponseBase]
     RespondAsync: TypeAlias = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
@@ -70,7 +70,7 @@ class _Setup:
         self.asks_session = user is logged_in
         self.ip = ip
         functions = {"user": user, **others}
-        self.questions = Questions(**{name: _found(one) for name, one in functions.items()})
+        self.questions = RequestScope(**{name: _found(one) for name, one in functions.items()})
 
     def without_loop(self) -> _Setup:
         with _improper():
@@ -101,7 +101,7 @@ def _async_middleware(get_response: RespondAsync, setup: _Setup) -> RespondAsync
     return respond
 
 
-_session_failed = Forgiving("request.auser", "and so who is logged in is not known")
+_session_failed = LogOnce("request.auser", "and so who is logged in is not known")
 
 
 async def _ask_session(request: HttpRequest) -> None:

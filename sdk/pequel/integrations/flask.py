@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeAlias
 
-    from pequel.message import Data, Id
+    from pequel.messages.compose import Data, Id
 
     Answer: TypeAlias = Callable[[flask.Request], Id | None]
 

@@ -11,7 +11,7 @@ from functools import partial
 from types import GeneratorType
 from typing import TYPE_CHECKING, Any
 
-from pequel.integrations.questions import Questions, page
+from pequel.integrations.request_scope import RequestScope, page
 from pequel.scope import Resumed
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-    from pequel.message import Data, Id
+    from pequel.messages.compose import Data, Id
 
     Answer: TypeAlias = Callable[[WSGIEnvironment], Id | None]
 
@@ -50,7 +50,7 @@ class PequelMiddleware:
         Raises:
             TypeError: one is no function, or a coroutine function.
         """
-        questions = Questions(user=user, anonymous=anonymous, group=group, context=context)
+        questions = RequestScope(user=user, anonymous=anonymous, group=group, context=context)
         self._questions = questions.without_loop()
         self._app = app
         self._ip = ip

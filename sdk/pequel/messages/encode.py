@@ -44,7 +44,7 @@ from itertools import islice
 from json.encoder import encode_basestring
 from typing import Any
 
-from pequel import instants
+from pequel.messages import iso8601
 
 MAX_DEPTH = 64
 MAX_ELEMENTS = 20_000  # more than the 32,768 bytes hold that a collector takes
@@ -433,7 +433,7 @@ def _convert(value: object) -> object:
 _UNKNOWN = object()
 _KNOWN: tuple[tuple[type | tuple[type, ...], Callable[..., object]], ...] = (
     (_JSON_TYPES, _really),
-    (datetime, instants.from_datetime),
+    (datetime, iso8601.from_datetime),
     ((date, time), lambda value: value.isoformat()),
     (timedelta, lambda value: value.total_seconds()),
     (Decimal, _decimal),

@@ -1,4 +1,4 @@
-"""Questions to a collector: who is a product-qualified lead, and why, and who is nearly one.
+"""RequestScope to a collector: who is a product-qualified lead, and why, and who is nearly one.
 
     reader = pequel.Reader("read key", "http://127.0.0.1:8321")
     if reader.pql("u1")["is_pql"]:
@@ -14,12 +14,12 @@ import os
 from typing import TYPE_CHECKING, cast
 from urllib.parse import quote
 
-from pequel import config, parts
-from pequel.encode import encode
+from pequel import argument_checks, config
 from pequel.errors import ConfigError, ReaderError
-from pequel.inquiry import Inquiry
-from pequel.message import InvalidMessageError, identifier
-from pequel.replies import UNEXPECTED, part
+from pequel.messages.compose import InvalidMessageError, identifier
+from pequel.messages.encode import encode
+from pequel.reading.http import ApiClient
+from pequel.reading.replies import UNEXPECTED, part
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from pequel.answers import Lead, PqlStatus, Progress
     from pequel.clock import Clock
-    from pequel.message import Id
+    from pequel.messages.compose import Id
 
     Time: TypeAlias = datetime | str
 
@@ -81,9 +81,9 @@ class Reader:
             "max_retries": max_retries,
             "max_retry_wait": max_retry_wait,
         }
-        parts.check_readers(session=session, jitter=jitter)
+        argument_checks.check_readers(session=session, jitter=jitter)
         options = config.checked({**settings, **address})
-        self._inquiry = Inquiry(options, _key(read_key), session, clock, jitter)
+        self._inquiry = ApiClient(options, _key(read_key), session, clock, jitter)
 
     def __enter__(self) -> Reader:  # noqa: PYI034 - typing has no Self on Python 3.10
         return self

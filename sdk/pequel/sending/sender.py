@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
+from pequel.backoff import backoff
 from pequel.clock import Clock
 from pequel.errors import DroppedError
-from pequel.retry import backoff
-from pequel.transport import Delivery, FullTransport, Outcome, Verdict
+from pequel.sending.transport import Delivery, FullTransport, Outcome, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pequel.config import Options
-    from pequel.outbox import Outbox
-    from pequel.report import Reports
-    from pequel.reporter import Reporter
-    from pequel.transport import Transport
+    from pequel.sending.callbacks import Callbacks
+    from pequel.sending.client_report import ClientReports
+    from pequel.sending.queue import EventQueue
+    from pequel.sending.transport import Transport
 
 
 _SHORTLY = 0.01
@@ -39,13 +39,13 @@ class Sender:
 
     def __init__(
         self,
-        outbox: Outbox,
+        outbox: EventQueue,
         transport: Transport,
         options: Options,
-        reporter: Reporter,
+        reporter: Callbacks,
         clock: Clock | None = None,
         jitter: Callable[[], float] | None = None,
-        reports: Reports | None = None,
+        reports: ClientReports | None = None,
     ) -> None:
         self.urgent = False
         self.abandoned = False
@@ -119,7 +119,7 @@ class Sender:
     def _take(self) -> list[bytes]:
         """Events of this process if they are due, else what another left behind."""
         if not self._due():
-            return self._outbox.take_found()
+            return self._outbox.take_recovered()
         self._waiting_since = None
         return self._outbox.take()
 
@@ -196,7 +196,7 @@ class Sender:
             Verdict.DELIVERED: self._delivered,
             Verdict.RETRY: self._exhausted,
             Verdict.SPLIT: self._split,
-            Verdict.REFUSED: self._refused,
+            Verdict.REFUSED: self._dropped_before_queue,
             Verdict.UNAUTHORIZED: self._unauthorized,
         }
         follow[outcome.verdict](batch, outcome)
@@ -235,7 +235,7 @@ class Sender:
         middle = len(batch) // 2
         return self._batches.extendleft((batch[middle:], batch[:middle]))
 
-    def _refused(self, batch: list[bytes], outcome: Outcome) -> None:
+    def _dropped_before_queue(self, batch: list[bytes], outcome: Outcome) -> None:
         self._drop(batch, DroppedError("rejected", outcome.detail))
 
     def _unauthorized(self, batch: list[bytes], outcome: Outcome) -> None:

@@ -7,18 +7,18 @@ from contextlib import contextmanager
 from functools import partial, update_wrapper
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
-from pequel import config, tracking
+from pequel import config, decorator
 from pequel.client import Client
 from pequel.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from pequel.decorator import Decorator, Properties, Who
     from pequel.errors import Reason
-    from pequel.http_transport import Sessions
-    from pequel.reporter import OnError, OnQualified
-    from pequel.tracking import Decorator, Properties, Who
-    from pequel.transport import Transport
+    from pequel.sending.callbacks import OnError, OnQualified
+    from pequel.sending.http_transport import Sessions
+    from pequel.sending.transport import Transport
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -137,4 +137,4 @@ stats = _on_default(Client.stats)
 
 def tracked(event: str, *, properties: Properties = None, user_id: Who = None) -> Decorator:
     """Track an event whenever a function has done its work, see `Client.tracked`."""
-    return tracking.Tracked(track, event, properties, user_id)
+    return decorator.Tracked(track, event, properties, user_id)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pequel.retry import LEAST_WAIT, backoff, retry_after
+from pequel.backoff import LEAST_WAIT, backoff, retry_after
 
 NOW = 1_772_359_200_000  # Sun, 01 Mar 2026 10:00:00 GMT
 

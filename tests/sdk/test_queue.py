@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pequel.config import checked
-from pequel.outbox import Outbox
+from pequel.sending.queue import EventQueue
 
 
 def outbox(ring=lambda: None, **options):
-    return Outbox(checked(options), ring)
+    return EventQueue(checked(options), ring)
 
 
 def in_another_thread(work):
@@ -90,7 +90,7 @@ def test_the_sender_is_called_when_the_bytes_of_a_batch_are_there():
 
 def test_a_put_that_interrupts_a_put_is_booked():
     """A signal handler may track while the thread it interrupts is inside."""
-    box = outbox(lambda: box.put(b"inner") if box.admitted == 1 else None)
+    box = outbox(lambda: box.put(b"inner") if box.enqueued == 1 else None)
     box.put(b"outer")
     assert box.take() == [b"outer", b"inner"]
     assert box.stats().accepted == 2
@@ -101,8 +101,8 @@ def test_a_put_does_not_wait_for_another_thread():
     left = []
 
     def while_inside():
-        if box.admitted == 1:
-            in_another_thread(lambda: left.extend([box.put(b"other"), box.unbooked]))
+        if box.enqueued == 1:
+            in_another_thread(lambda: left.extend([box.put(b"other"), box.drained_elsewhere]))
 
     box = outbox(while_inside)
     box.put(b"one")
@@ -116,24 +116,24 @@ def test_an_event_that_another_thread_is_booking_is_not_booked_yet(monkeypatch):
     box = outbox()
 
     def look(_):
-        in_another_thread(lambda: seen.append(box.unbooked))
-        seen.append(box.unbooked)
+        in_another_thread(lambda: seen.append(box.drained_elsewhere))
+        seen.append(box.drained_elsewhere)
 
-    monkeypatch.setattr(box, "_overflow", look)
+    monkeypatch.setattr(box, "_full_reason", look)
     box.put(b"x")
     assert seen == [True, False]
-    assert not box.unbooked
+    assert not box.drained_elsewhere
 
 
 def test_an_interruption_that_raises_while_an_event_is_booked_loses_and_repeats_nothing():
     """Before or after it is booked."""
     raising = [False, False]
 
-    class Raising(Outbox):
-        def _overflow(self, queued_bytes):
+    class Raising(EventQueue):
+        def _full_reason(self, queued_bytes):
             if raising[0]:
                 raise KeyboardInterrupt
-            return super()._overflow(queued_bytes)
+            return super()._full_reason(queued_bytes)
 
     def ring():
         if raising[1]:

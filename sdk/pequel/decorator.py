@@ -5,14 +5,14 @@ from __future__ import annotations
 from functools import wraps
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, cast
 
-from pequel.asking import Forgiving
-from pequel.message import mapping
+from pequel.log import LogOnce
+from pequel.messages.compose import mapping
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator, Mapping
     from typing import TypeAlias
 
-    from pequel.message import Data, Id
+    from pequel.messages.compose import Data, Id
 
     Properties: TypeAlias = Data | Callable[..., Data | None] | None
     Who: TypeAlias = str | Callable[..., Id | None] | None
@@ -90,8 +90,8 @@ class _Report:
         self._event = event
         self._properties = properties
         self._user_id = user_id
-        self._nobody = Forgiving(f"user_id of {event}", "and so it is not tracked")
-        self._nothing = Forgiving(f"properties of {event}", "and so it is tracked without them")
+        self._nobody = LogOnce(f"user_id of {event}", "and so it is not tracked")
+        self._nothing = LogOnce(f"properties of {event}", "and so it is tracked without them")
 
     def __call__(self, result: object, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
         with self._nobody:

@@ -1,11 +1,11 @@
-"""Questions to the application: functions that it gave, and that must not hurt it."""
+"""RequestScope to the application: functions that it gave, and that must not hurt it."""
 
 from __future__ import annotations
 
 from threading import get_ident
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from pequel.reporter import logger
+from pequel.sending.callbacks import logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _A_co = TypeVar("_A_co", covariant=True)
 
 
-class Forgiving:
+class LogOnce:
     """A `with` block whose errors go to the log, the first time; after that to nobody."""
 
     def __init__(self, what: str, consequence: str) -> None:
@@ -39,7 +39,7 @@ class Forgiving:
         return True
 
 
-class Late(Generic[_A_co]):
+class Lazy(Generic[_A_co]):
     """An answer that is asked for when it is first needed, and kept once it is not None."""
 
     __slots__ = ("_answer", "_ask", "_asking")

@@ -6,7 +6,7 @@ from functools import partial
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from pequel.asking import Forgiving, Late
+from pequel.log import Lazy, LogOnce
 from pequel.scope import Block
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 NAMES = {"user": "user_id", "anonymous": "anonymous_id", "group": "group_id", "context": "context"}
 
 
-class Questions:
+class RequestScope:
     """The functions that an application gave: `user`, `anonymous`, `group` and `context`.
 
     They are asked when something is first tracked that needs the answer: a request that tracks
@@ -47,7 +47,7 @@ class Questions:
         self._slow = {NAMES[name]: _awaited(name, given[name]) for name in slow}
         self._asks = {NAMES[name]: _asked(name, given[name]) for name in given.keys() - slow}
 
-    def without_loop(self) -> Questions:
+    def without_loop(self) -> RequestScope:
         """The same, where there is no loop.
 
         Raises:
@@ -68,10 +68,10 @@ class Questions:
         return self._scope(request, facts, known)
 
     def _scope(self, request: object, facts: Facts, known: Answers) -> Block:
-        late = {name: Late(partial(ask, request)) for name, ask in self._asks.items()}
+        late = {name: Lazy(partial(ask, request)) for name, ask in self._asks.items()}
         ids = {name: fact for name, fact in {**late, **known}.items() if name != "context"}
-        asked = late.get("context") or Late(lambda: known.get("context"))
-        return Block(ids, shared=True, more=Late(lambda: {**facts(), **(asked.answer() or {})}))
+        asked = late.get("context") or Lazy(lambda: known.get("context"))
+        return Block(ids, shared=True, more=Lazy(lambda: {**facts(), **(asked.answer() or {})}))
 
 
 def page(path: str, user_agent: str | None, ip: str | None = None) -> Answers:
@@ -102,8 +102,8 @@ def _awaited(name: str, ask: Ask) -> Callable[[Any], Awaitable[Any]]:
     return awaited
 
 
-def _forgiving(name: str) -> Forgiving:
-    return Forgiving(f"the function for {name!r}", "and so it is taken to say nothing")
+def _forgiving(name: str) -> LogOnce:
+    return LogOnce(f"the function for {name!r}", "and so it is taken to say nothing")
 
 
 def _reader(name: str) -> Callable[[Any], Any]:

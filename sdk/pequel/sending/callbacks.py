@@ -7,13 +7,13 @@ import logging
 import threading
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from pequel.interrupts import is_for_the_caller
+from pequel.sending.interrupts import is_for_the_caller
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pequel.errors import DroppedError, Reason
-    from pequel.transport import Mark
+    from pequel.sending.transport import Mark
 
     OnError: TypeAlias = Callable[[DroppedError, dict[str, Any] | None], object]
     OnQualified: TypeAlias = Callable[[Mark], object]
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("pequel")
 
 
-class Reporter:
+class Callbacks:
     """Hands every drop to `on_error`, and logs the first of each reason.
 
     That there is no write key, or that the collector does not know it, is told once and loudly,

@@ -37,7 +37,7 @@ class Goal(NamedTuple):
     found: int = 0
 
 
-class Outbox:
+class EventQueue:
     """Events between the threads that track and the one that sends.
 
     Nobody waits here. Who puts an event leaves it in the inbox and then, if the door is free,
@@ -54,7 +54,7 @@ class Outbox:
 
     Attributes:
         closed: why nothing more is taken in, if it is not.
-        admitted: events that were queued.
+        enqueued: events that were queued.
         finished: how many of them are delivered or dropped.
         keeps: what is not delivered in time is not lost, but left to another process.
     """
@@ -63,15 +63,15 @@ class Outbox:
 
     def __init__(self, options: Options, ring: Callable[[], None] = lambda: None) -> None:
         self.closed: Reason | None = None
-        self.admitted = 0
+        self.enqueued = 0
         self.finished = 0
         self._options = options
         self._ring = ring
         self._inbox: deque[bytes | Reason] = deque()
         self._ready: deque[bytes] = deque()
-        self._door = threading.RLock()
-        self._booker: int | None = None  # the thread that books what is in the inbox
-        self._refused: dict[Reason, int] = {}
+        self._lock = threading.RLock()
+        self._draining_thread: int | None = None  # the thread that books what is in the inbox
+        self._dropped_before_queue: dict[Reason, int] = {}
         self._bytes_in = 0
         self._delivered = 0
         self._lost: dict[Reason, int] = {}
@@ -94,19 +94,19 @@ class Outbox:
     def book(self) -> list[tuple[bytes, Reason]]:
         """Book what lies in the inbox, unless somebody else is at it."""
         refused: list[tuple[bytes, Reason]] = []
-        while self._inbox and self._door.acquire(False):
+        while self._inbox and self._lock.acquire(False):
             try:
-                if self._booker is not None:
+                if self._draining_thread is not None:
                     break  # this is what interrupts it
-                self._empty_inbox(refused)
+                self._drain(refused)
             finally:
-                self._door.release()
+                self._lock.release()
         return refused
 
     @property
-    def unbooked(self) -> bool:
+    def drained_elsewhere(self) -> bool:
         """Whether somebody else is about to book what was put."""
-        return bool(self._inbox) and self._booker != threading.get_ident()
+        return bool(self._inbox) and self._draining_thread != threading.get_ident()
 
     # For the sender
 
@@ -137,7 +137,7 @@ class Outbox:
             batch.append(self._ready.popleft())
         return batch
 
-    def take_found(self) -> list[bytes]:
+    def take_recovered(self) -> list[bytes]:
         """The same of events that another process left behind, where there are such."""
         return []
 
@@ -154,27 +154,27 @@ class Outbox:
     def delivered(self, events: Sequence[bytes]) -> None:
         """Book events as delivered."""
         self._delivered += len(events)
-        self._leave(events)
+        self._mark_finished(events)
 
     def dropped(self, events: Sequence[bytes], reason: Reason) -> None:
         """Book events as dropped."""
         if not events:
             return
         self._lost[reason] = self._lost.get(reason, 0) + len(events)
-        self._leave(events)
+        self._mark_finished(events)
 
     # For everyone
 
     def goal(self, others: bool = True) -> Goal:  # noqa: ARG002 - there are none in memory
         """All that is there now, for a flush to wait for; with what others left, or without."""
-        return Goal(self.admitted)
+        return Goal(self.enqueued)
 
     def reached(self, goal: Goal) -> bool:
         """Whether all of that is delivered or dropped."""
         return self.finished >= goal.own
 
     @property
-    def perishable(self) -> int:
+    def lost_if_we_exit(self) -> int:
         """Events that end with the process."""
         return self.stats().queued
 
@@ -182,41 +182,43 @@ class Outbox:
         """The books, as of now."""
         self.book()
         out, delivered, lost = self._bytes_out, self._delivered, dict(self._lost)
-        refused = dict(self._refused)  # numbers of what came in last, so that none goes missing
+        refused = dict(
+            self._dropped_before_queue
+        )  # numbers of what came in last, so that none goes missing
         recovered, bytes_in = self._recovered, self._bytes_in + self._recovered_bytes
-        admitted = self.admitted + recovered
+        enqueued = self.enqueued + recovered
         dropped = _sum(refused, lost)
         return Stats(
-            accepted=admitted + sum(refused.values()),
+            accepted=enqueued + sum(refused.values()),
             delivered=delivered,
             dropped=sum(dropped.values()),
-            queued=admitted - delivered - sum(lost.values()),
+            queued=enqueued - delivered - sum(lost.values()),
             queued_bytes=bytes_in - out,
             dropped_by_reason=dropped,
             recovered=recovered,
         )
 
-    def _empty_inbox(self, refused: list[tuple[bytes, Reason]]) -> None:
-        self._booker = threading.get_ident()
+    def _drain(self, refused: list[tuple[bytes, Reason]]) -> None:
+        self._draining_thread = threading.get_ident()
         try:
             while self._inbox:
                 item = self._inbox[0]
                 if isinstance(item, str):
                     self._count_refusal(item)
                 else:
-                    self._admit(item, refused)
+                    self._enqueue(item, refused)
         finally:
-            self._booker = None
+            self._draining_thread = None
 
-    def _admit(self, event: bytes, refused: list[tuple[bytes, Reason]]) -> None:
+    def _enqueue(self, event: bytes, refused: list[tuple[bytes, Reason]]) -> None:
         size = len(event)
         queued_bytes = self._bytes_in - self._bytes_out + size
-        reason = self.closed or self._overflow(queued_bytes)
+        reason = self.closed or self._full_reason(queued_bytes)
         if reason:
             self._count_refusal(reason)
             refused.append((event, reason))
             return
-        self.admitted += 1
+        self.enqueued += 1
         self._bytes_in += size
         del self._inbox[0]
         self._ready += (event,)
@@ -224,20 +226,20 @@ class Outbox:
         if filled or len(self._ready) in (1, self._options.batch_events):
             self._ring()
 
-    def _overflow(self, queued_bytes: int) -> Reason | None:
+    def _full_reason(self, queued_bytes: int) -> Reason | None:
         """Why an event that would make the queue this long is refused, if it is."""
         full = (
-            self.admitted - self.finished >= self._options.max_queue_events
+            self.enqueued - self.finished >= self._options.max_queue_events
             or queued_bytes > self._options.max_queue_bytes
         )
         return "queue_full" if full else None
 
     def _count_refusal(self, reason: Reason) -> None:
-        count = self._refused.get(reason, 0) + 1
+        count = self._dropped_before_queue.get(reason, 0) + 1
         del self._inbox[0]
-        self._refused[reason] = count
+        self._dropped_before_queue[reason] = count
 
-    def _leave(self, events: Sequence[bytes]) -> None:
+    def _mark_finished(self, events: Sequence[bytes]) -> None:
         self._bytes_out += sum(map(len, events))
         self.finished += len(events)
 

@@ -10,10 +10,10 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pequel import journal, locks
 from pequel.errors import DroppedError
-from pequel.outbox import Goal, Outbox
-from pequel.reporter import logger
+from pequel.sending.callbacks import logger
+from pequel.sending.queue import EventQueue, Goal
+from pequel.spool import journal, locks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from pequel.clock import Clock
     from pequel.config import Options
     from pequel.errors import Reason
-    from pequel.journal import Journal
-    from pequel.reporter import Reporter
-    from pequel.segment import Record, Segment
+    from pequel.sending.callbacks import Callbacks
+    from pequel.spool.journal import Journal
+    from pequel.spool.segment import Record, Segment
 
 _SEGMENT_BYTES = 1_048_576
 _LEAST_SEGMENT_BYTES = 4_096
@@ -34,7 +34,7 @@ _MOST_FOUND = 64  # journals of others at a time, for each takes a descriptor
 _PATIENCE = 0.05
 
 
-class Spool(Outbox):
+class Spool(EventQueue):
     """Events in a folder, where they outlive the process and an outage of the collector.
 
     What is put is written to the journal of this process, from which the sender reads. Journals
@@ -49,7 +49,7 @@ class Spool(Outbox):
     keeps = True
 
     def __init__(
-        self, options: Options, ring: Callable[[], None], clock: Clock, reporter: Reporter
+        self, options: Options, ring: Callable[[], None], clock: Clock, reporter: Callbacks
     ) -> None:
         super().__init__(options, ring)
         self._folder = Path(options.spool)
@@ -89,25 +89,25 @@ class Spool(Outbox):
         So an event is on disk when the call returns; a disk that hangs is not waited for.
         """
         refused: list[tuple[bytes, Reason]] = []
-        while self._door.acquire(timeout=_PATIENCE):
+        while self._lock.acquire(timeout=_PATIENCE):
             try:
-                if self._booker is not None:
+                if self._draining_thread is not None:
                     break  # this is what interrupts it
-                self._empty_inbox(refused)
+                self._drain(refused)
             finally:
-                self._door.release()
+                self._lock.release()
             if not self._inbox:
                 break
         return refused
 
-    def _admit(self, event: bytes, refused: list[tuple[bytes, Reason]]) -> None:
+    def _enqueue(self, event: bytes, refused: list[tuple[bytes, Reason]]) -> None:
         size = len(event)
-        reason = self.closed or (self._failing and self._overflow(self._memory_bytes + size))
+        reason = self.closed or (self._failing and self._full_reason(self._memory_bytes + size))
         if reason:
             self._count_refusal(reason)
             refused.append((event, reason))
             return
-        self.admitted += 1
+        self.enqueued += 1
         self._bytes_in += size
         if self._failing:
             self._memory_bytes += size
@@ -119,7 +119,7 @@ class Spool(Outbox):
         if filled or waiting in (1, self._options.batch_events):
             self._ring()
 
-    def _overflow(self, queued_bytes: int) -> Reason | None:
+    def _full_reason(self, queued_bytes: int) -> Reason | None:
         """Only what waits in memory is bounded here."""
         full = (
             len(self._memory) >= self._options.max_queue_events
@@ -189,7 +189,7 @@ class Spool(Outbox):
         self._read += len(records)
         return self._taken(records, self._own) or self._taken(self._from_memory(), None)
 
-    def take_found(self) -> list[bytes]:
+    def take_recovered(self) -> list[bytes]:
         """The oldest events of another process."""
         while self._found:
             records = self._records(self._found[0], self._found_ended)
@@ -270,7 +270,7 @@ class Spool(Outbox):
                 events.append(self._memory.popleft())
         return events
 
-    def _leave(self, events: Sequence[bytes]) -> None:
+    def _mark_finished(self, events: Sequence[bytes]) -> None:
         if not events:
             return
         records = [self._out.popleft() for _ in events]
@@ -388,7 +388,7 @@ class Spool(Outbox):
     @contextmanager
     def _alone(self) -> Iterator[bool]:
         """Be inside the door; says whether nobody, nor an interrupted self, is there already."""
-        if not self._door.acquire(timeout=_PATIENCE):
+        if not self._lock.acquire(timeout=_PATIENCE):
             yield False
             return
         was_busy, self._busy = self._busy, True
@@ -396,7 +396,7 @@ class Spool(Outbox):
             yield not was_busy
         finally:
             self._busy = was_busy
-            self._door.release()
+            self._lock.release()
 
     def _try_the_disk(self) -> None:
         with self._alone() as alone:
@@ -442,9 +442,9 @@ class Spool(Outbox):
     def goal(self, others: bool = True) -> Goal:
         """All that this process put, and what others have left by now."""
         if not others:
-            return Goal(self.admitted)
+            return Goal(self.enqueued)
         self._search()
-        return Goal(self.admitted, self._found_files)
+        return Goal(self.enqueued, self._found_files)
 
     def reached(self, goal: Goal) -> bool:
         """Whether all of that is delivered or dropped."""
@@ -453,7 +453,7 @@ class Spool(Outbox):
         return super().reached(goal) and found
 
     @property
-    def perishable(self) -> int:
+    def lost_if_we_exit(self) -> int:
         """Events that are in memory only."""
         out = sum(isinstance(event, bytes) for event in list(self._out))
         return len(self._memory) + out

@@ -61,8 +61,8 @@ class Segment:
         self.spoiled = False
         self.exhausted = False
         self._offset = offset
-        self._pen: int | None = None
-        self._eye: int | None = None
+        self._write_fd: int | None = None
+        self._read_fd: int | None = None
 
     @property
     def written(self) -> Content:
@@ -72,7 +72,7 @@ class Segment:
     @property
     def begun(self) -> bool:
         """Whether reading it has begun."""
-        return self._eye is not None or self.exhausted
+        return self._read_fd is not None or self.exhausted
 
     @property
     def done(self) -> bool:
@@ -87,7 +87,7 @@ class Segment:
         Raises:
             OSError: it cannot be made.
         """
-        self._pen = os.open(self.path, _APPEND, 0o600)
+        self._write_fd = os.open(self.path, _APPEND, 0o600)
 
     def append(self, event: bytes) -> None:
         """Write an event down, in one call to the system.
@@ -95,16 +95,16 @@ class Segment:
         Raises:
             OSError: not all of it was written; the line is torn then, and not read.
         """
-        if self._pen is None:
+        if self._write_fd is None:
             raise OSError(errno.EBADF, "the segment is closed")
         length = len(event)
         count = 0
         try:
-            count = os.write(self._pen, b"%08x %b\n" % (crc32(event), event))
+            count = os.write(self._write_fd, b"%08x %b\n" % (crc32(event), event))
         except OSError:
             raise
         except BaseException:  # a signal handler raised, most likely after the write
-            count = os.lseek(self._pen, 0, os.SEEK_CUR) - self.size
+            count = os.lseek(self._write_fd, 0, os.SEEK_CUR) - self.size
             raise
         finally:
             self.size += count
@@ -116,7 +116,7 @@ class Segment:
 
     def seal(self) -> None:
         """Append no more."""
-        pen, self._pen = self._pen, None
+        pen, self._write_fd = self._write_fd, None
         if pen is not None:
             os.close(pen)
 
@@ -154,7 +154,7 @@ class Segment:
     def close(self) -> None:
         """Read no more, nor append."""
         self.seal()
-        eye, self._eye = self._eye, None
+        eye, self._read_fd = self._read_fd, None
         if eye is not None:
             os.close(eye)
 
@@ -176,10 +176,10 @@ class Segment:
             length *= 4
 
     def _look(self, offset: int, length: int) -> bytes:
-        if self._eye is None:
-            self._eye = os.open(self.path, _READ)
-        os.lseek(self._eye, offset, os.SEEK_SET)
-        return os.read(self._eye, length)
+        if self._read_fd is None:
+            self._read_fd = os.open(self.path, _READ)
+        os.lseek(self._read_fd, offset, os.SEEK_SET)
+        return os.read(self._read_fd, length)
 
 
 def is_lost(error: OSError) -> bool:

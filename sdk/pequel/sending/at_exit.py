@@ -10,11 +10,13 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pequel.worker import Worker
+    from pequel.sending.worker import Worker
 
 _watched: weakref.WeakSet[Worker] = weakref.WeakSet()
 _hooked: set[tuple[int, str]] = set()  # in which process, by what
-spent: dict[int, float] = {}  # seconds for which the end of a process was delayed, once it is
+exit_time_used: dict[
+    int, float
+] = {}  # seconds for which the end of a process was delayed, once it is
 
 
 def watch(worker: Worker) -> None:
@@ -31,10 +33,10 @@ def watch(worker: Worker) -> None:
 def flush_all() -> None:
     """Flush the workers of this process; they share the time, as they send at once."""
     pid, began = os.getpid(), time.monotonic()
-    began -= spent.get(pid, 0.0)
+    began -= exit_time_used.get(pid, 0.0)
     for worker in [w for w in _watched if w.pid == pid and not w.ended]:
         worker.flush_at_exit(max(0.0, worker.exit_timeout - (time.monotonic() - began)))
-    spent[pid] = time.monotonic() - began
+    exit_time_used[pid] = time.monotonic() - began
 
 
 def will_fork() -> bool:
@@ -46,7 +48,7 @@ def will_fork() -> bool:
     return _uwsgi_worker() == 0
 
 
-def is_heir() -> bool:
+def sends_parents_queue() -> bool:
     """Whether this process sends what its parent had queued: uWSGI's master never will."""
     return _uwsgi_worker() == 1
 

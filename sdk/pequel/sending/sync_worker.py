@@ -6,16 +6,16 @@ import os
 import threading
 from typing import TYPE_CHECKING, Any
 
-from pequel import exits
-from pequel.worker import Worker
+from pequel.sending import at_exit
+from pequel.sending.worker import Worker
 
 if TYPE_CHECKING:
-    from pequel.worker import Flush
+    from pequel.sending.worker import Flush
 
 _A_MOMENT = 0.001
 
 
-class InlineWorker(Worker):
+class SyncWorker(Worker):
     """Sends when something was put, while its caller waits; what is left goes with the next.
 
     One thread sends at a time, also for those that wait meanwhile. A call that interrupts the
@@ -32,7 +32,7 @@ class InlineWorker(Worker):
 
     def start(self) -> None:
         """Send what was put."""
-        exits.watch(self)
+        at_exit.watch(self)
         deadline = self._clock.monotonic() + self._timeout
         self.flush(self._timeout, others=False)
         while self._interrupted and not self._stepping and self._left(deadline) != 0:

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from pequel.receipt import read
-from pequel.transport import Rejection, Verdict
+from pequel.sending.transport import Rejection, Verdict
+from pequel.sending.verdicts import read
 
 RECEIPT = {"success": True, "accepted": 2, "duplicates": 0, "rejected": []}
 

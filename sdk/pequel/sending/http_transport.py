@@ -6,9 +6,11 @@ import binascii
 import os
 from typing import TYPE_CHECKING
 
-from pequel import instants, receipt, retry
+from pequel import backoff
 from pequel.clock import Clock
-from pequel.transport import Delivery, Outcome, Verdict
+from pequel.messages import iso8601
+from pequel.sending import verdicts
+from pequel.sending.transport import Delivery, Outcome, Verdict
 from pequel.version import __version__
 
 if TYPE_CHECKING:
@@ -74,8 +76,8 @@ class HttpTransport:
             body = self._received(answer, timeout)
         except requests.RequestException as error:
             return Outcome(Verdict.RETRY, f"{type(error).__name__}: {error}")
-        wait = retry.retry_after(answer.headers.get("Retry-After"), self._clock.now_ms())
-        return receipt.read(answer.status_code, body, len(delivery.events), wait)
+        wait = backoff.retry_after(answer.headers.get("Retry-After"), self._clock.now_ms())
+        return verdicts.read(answer.status_code, body, len(delivery.events), wait)
 
     def close(self) -> None:
         """Close the connection of this process, unless the session is the application's."""
@@ -128,7 +130,7 @@ class HttpTransport:
         return request
 
     def _body(self, delivery: Delivery) -> bytes:
-        sent_at = instants.from_ms(self._clock.now_ms()).encode()
+        sent_at = iso8601.from_ms(self._clock.now_ms()).encode()
         report = b',"report":' + delivery.report if delivery.report else b""
         batch = b",".join(delivery.events)
         return b'{"batch":[' + batch + b'],"sentAt":"' + sent_at + b'"' + report + b"}"

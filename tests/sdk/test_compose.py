@@ -13,7 +13,7 @@ import pytest
 from django.utils.functional import lazystr
 from werkzeug.local import LocalProxy
 
-from pequel.message import InvalidMessageError, compose
+from pequel.messages.compose import InvalidMessageError, compose
 from pequel.scope import context, filled_in
 
 NOW = 1_772_359_200_000

@@ -11,8 +11,8 @@ from contextlib import suppress
 from itertools import count
 from typing import TYPE_CHECKING
 
-from pequel import locks
-from pequel.segment import Record, Segment, is_lost
+from pequel.spool import locks
+from pequel.spool.segment import Record, Segment, is_lost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

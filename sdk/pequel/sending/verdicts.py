@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from pequel.transport import Mark, Outcome, Rejection, Verdict
+from pequel.sending.transport import Mark, Outcome, Rejection, Verdict
 
 _OK = 200
 _HOPELESS = {501, 505}  # the server will never be able to do this

@@ -6,8 +6,8 @@ import pytest
 
 import pequel
 from pequel import Delivery, Outcome, Verdict
-from pequel.report import Reports
-from pequel.sender import REPORT_INTERVAL
+from pequel.sending.client_report import ClientReports
+from pequel.sending.sender import REPORT_INTERVAL
 
 OK = Outcome(Verdict.DELIVERED)
 RETRY = Outcome(Verdict.RETRY, "status 503")
@@ -34,7 +34,7 @@ def reported(desk):
     def made(outcomes=(), **options):
         transport = Reported(outcomes)
         d = desk(transport=transport, flush_interval=0, **options)
-        reports = Reports("c1", lambda: d.outbox.stats().dropped_by_reason)
+        reports = ClientReports("c1", lambda: d.outbox.stats().dropped_by_reason)
         d.sender._reports = reports
         d.reports = transport.reports
         return d
@@ -45,7 +45,7 @@ def reported(desk):
 def test_a_report_names_its_client_and_counts_since_the_last():
     """By reason; what did not change is not in it."""
     dropped = {"invalid": 2}
-    reports = Reports("c1", dropped.copy)
+    reports = ClientReports("c1", dropped.copy)
     assert json.loads(reports.take()) == {"client": "c1", "number": 1, "dropped": {"invalid": 2}}
     reports.received()
     assert reports.take() is None
@@ -57,7 +57,7 @@ def test_a_report_names_its_client_and_counts_since_the_last():
 def test_a_report_stays_the_same_until_it_got_through():
     """What is dropped meanwhile is for the next, so that the collector can tell a repetition."""
     dropped = {"invalid": 1}
-    reports = Reports("c1", dropped.copy)
+    reports = ClientReports("c1", dropped.copy)
     first = reports.take()
     dropped["invalid"] = 3
     assert reports.take() == first

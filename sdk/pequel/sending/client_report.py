@@ -14,7 +14,7 @@ class _Report(NamedTuple):
     counts: dict[str, int]
 
 
-class Reports:
+class ClientReports:
     """The reports of one process.
 
     One is sent, with the same number and the same counts, until a receipt says that it got

@@ -9,16 +9,16 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING
 
-from pequel import exits
-from pequel.clock import Bell, Clock
-from pequel.interrupts import is_for_the_caller
-from pequel.reporter import logger
+from pequel.clock import Clock, WakeEvent
+from pequel.sending import at_exit
+from pequel.sending.callbacks import logger
+from pequel.sending.interrupts import is_for_the_caller
 
 if TYPE_CHECKING:
     from typing import TypeAlias
 
-    from pequel.outbox import Goal, Outbox
-    from pequel.sender import Sender
+    from pequel.sending.queue import EventQueue, Goal
+    from pequel.sending.sender import Sender
 
     _Lock: TypeAlias = "threading.Lock | threading.RLock"
 
@@ -37,7 +37,7 @@ class Worker:
     """
 
     def __init__(
-        self, outbox: Outbox, sender: Sender, bell: Bell, clock: Clock, exit_timeout: float
+        self, outbox: EventQueue, sender: Sender, bell: WakeEvent, clock: Clock, exit_timeout: float
     ) -> None:
         self.pid = os.getpid()
         self.ended = False
@@ -55,28 +55,28 @@ class Worker:
 
     def succeed(self, parent: Worker | None) -> None:
         """Take over what the parent's worker had queued, if this process is the one to."""
-        if parent is not None and exits.is_heir() and not parent.outbox.keeps:
+        if parent is not None and at_exit.sends_parents_queue() and not parent.outbox.keeps:
             while batch := parent.outbox.take():
                 for event in batch:
                     self.outbox.put(event)
 
     def start(self) -> None:
         """Start the thread, unless it was. Where no thread is to be had, the next call tries."""
-        if self.pid in exits.spent:
+        if self.pid in at_exit.exit_time_used:
             self._hurry()
         if self._started or self.outbox.closed == "unauthorized":
             return
-        exits.watch(self)
-        if not exits.will_fork():
+        at_exit.watch(self)
+        if not at_exit.will_fork():
             self._start_thread()
 
     def _hurry(self) -> None:
         """Send what comes when the process has ended but for handlers that were there before us."""
         if not sys.is_finalizing():
             if threading.get_ident() == threading.main_thread().ident:
-                exits.watch(self)
-                exits.flush_all()
-        elif self.outbox.perishable:  # from a finalizer, when threads stand still for good
+                at_exit.watch(self)
+                at_exit.flush_all()
+        elif self.outbox.lost_if_we_exit:  # from a finalizer, when threads stand still for good
             logger.warning("an event came too late to be delivered")
 
     def _start_thread(self) -> None:
@@ -137,7 +137,7 @@ class Worker:
         self._sender.parting = True
         if self.flush(budget):
             self._release_if_free()
-        elif left := self.outbox.perishable:
+        elif left := self.outbox.lost_if_we_exit:
             logger.warning("events not delivered at exit: %d", left)
 
     def _run(self) -> None:
@@ -205,8 +205,8 @@ class Worker:
     def _await_booking(self, deadline: float | None) -> None:
         """Let another thread finish what it is booking, which takes it microseconds."""
         self.outbox.book()
-        while self.outbox.unbooked and self._left(deadline) != 0:
-            self._clock.wait(Bell(), _BRIEFLY)
+        while self.outbox.drained_elsewhere and self._left(deadline) != 0:
+            self._clock.wait(WakeEvent(), _BRIEFLY)
             self.outbox.book()
 
     def _await(self, flush: Flush, deadline: float | None) -> None:
@@ -230,7 +230,7 @@ class Flush:
     def __init__(self, until: Goal) -> None:
         self.until = until
         self.answered = False
-        self.bell = Bell()
+        self.bell = WakeEvent()
 
     def answer(self) -> None:
         """Let them go on."""

@@ -8,8 +8,8 @@ from decimal import Decimal
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from pequel import instants
-from pequel.encode import members, plain, stands_for_text
+from pequel.messages import iso8601
+from pequel.messages.encode import members, plain, stands_for_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,7 +50,7 @@ def compose(
             message[field] = read
     # A time that the caller gives stands as it is, which both times together say; a time that
     # is only ours may be corrected by how far our clock is off.
-    now = instants.from_ms(now_ms)
+    now = iso8601.from_ms(now_ms)
     if message.setdefault("timestamp", now) is not now:
         message["originalTimestamp"] = now
     if "messageId" not in message:
@@ -80,11 +80,11 @@ def mapping(field: str, value: object) -> dict[Any, Any]:
 def moment(field: str, value: object) -> str | None:
     """A time as text, in UTC; text without an offset is passed on for the collector to judge."""
     if isinstance(value, str):
-        return instants.from_text(value) if value.strip() else None
+        return iso8601.from_text(value) if value.strip() else None
     if not isinstance(value, date):
         raise InvalidMessageError(field, f"{field} must be a time, not {_kind(value)}")
     try:
-        return instants.from_datetime(_midnight(value))
+        return iso8601.from_datetime(_midnight(value))
     except (OverflowError, ValueError) as error:
         raise InvalidMessageError(field, f"{field} is out of range: {error}") from error
 

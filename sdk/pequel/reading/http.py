@@ -1,4 +1,4 @@
-"""Questions over HTTP, by one `requests` session that keeps its connections."""
+"""RequestScope over HTTP, by one `requests` session that keeps its connections."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import random
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from pequel import replies, retry
-from pequel.clock import Bell, Clock
+from pequel import backoff
+from pequel.clock import Clock, WakeEvent
 from pequel.errors import ReaderError, UnavailableError
+from pequel.reading import replies
 from pequel.version import __version__
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 NO_ANSWER = "no_answer"
 
 
-class Inquiry:
+class ApiClient:
     """Asks the collector at `options.host`, and asks again while that may help."""
 
     def __init__(
@@ -53,7 +54,7 @@ class Inquiry:
                 wait = self._wait(failures, error.retry_after)
                 if failures > self._options.max_retries or wait > self._options.max_retry_wait:
                     raise
-                self._clock.wait(Bell(), wait)
+                self._clock.wait(WakeEvent(), wait)
 
     def close(self) -> None:
         """Close the connections of this process; the next question opens new ones."""
@@ -62,7 +63,7 @@ class Inquiry:
             self._opened = None
 
     def _wait(self, failures: int, asked: float | None) -> float:
-        chosen = retry.backoff(failures, self._jitter(), self._options.max_retry_wait)
+        chosen = backoff.backoff(failures, self._jitter(), self._options.max_retry_wait)
         return max(asked or 0.0, chosen)
 
     def _try(self, target: str) -> dict[str, Any]:
@@ -78,7 +79,7 @@ class Inquiry:
         except requests.RequestException as error:
             kind = UnavailableError if isinstance(error, lost) else ReaderError
             raise kind(NO_ANSWER, f"{type(error).__name__}: {error}") from error
-        wait = retry.retry_after(reply.headers.get("Retry-After"), self._clock.now_ms())
+        wait = backoff.retry_after(reply.headers.get("Retry-After"), self._clock.now_ms())
         return replies.read(reply.status_code, reply.content, wait)
 
     def _get(self, target: str) -> requests.Response:
