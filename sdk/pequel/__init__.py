@@ -1,4 +1,4 @@
-"""Pequel: tell a collector what users do, from inside the product.
+"""Pequel: send what users do to a collector, from inside your product.
 
     import pequel
 
@@ -6,7 +6,7 @@
     pequel.identify("u1", {"email": "ada@example.com", "plan": "free"})
     pequel.track("u1", "project_created", {"project_id": "p9"})
 
-`Client` is the same without a default.
+`Client` is a client of its own, beside the default one behind these functions.
 """
 
 from typing import TYPE_CHECKING
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 else:
 
     def __getattr__(name: str) -> object:
-        """Bring the reader once it is asked for: who only tracks does not wait for it."""
+        """Import the reader when it is first used, to keep the import of the package quick."""
         if name != "Reader":
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         from pequel.reading.reader import Reader

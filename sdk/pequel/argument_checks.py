@@ -1,6 +1,6 @@
-"""Functions and objects that a client is given, looked at where they are given.
+"""Checks of the functions and objects that a client or a reader is given.
 
-What is wrong with one would otherwise show in another thread, and much later.
+They run in the constructor. Without them, a wrong argument would fail later, in another thread.
 """
 
 from collections.abc import Callable, Mapping
@@ -9,56 +9,55 @@ from typing import Any
 from pequel.errors import ConfigError
 
 
-def check(**given: object) -> None:
-    """Look at those that are given, by their names; None is none.
+def check(**arguments: object) -> None:
+    """Check arguments of `Client` by their names; None means that one was not given.
 
     Raises:
-        ConfigError: one is not what it must be.
+        ConfigError: an argument has the wrong type.
     """
-    for name, part in given.items():
-        if part is not None:
-            _check(name, part, *_PARTS[name])
+    for name, value in arguments.items():
+        if value is not None:
+            _check(name, value, *_EXPECTED[name])
 
 
-def check_readers(**given: object) -> None:
-    """The same for a reader, whose session is not a function. Raises ConfigError."""
-    session = given.pop("session", None)
+def check_for_reader(*, session: object, jitter: object) -> None:
+    """Check arguments of `Reader`, which takes no function for `session`. Raises ConfigError."""
     if session is not None:
         _check("session", session, _is_session, "a requests.Session")
-    check(**given)
+    check(jitter=jitter)
 
 
-def _check(name: str, part: object, fits: Callable[[Any], bool], wanted: str) -> None:
-    if not fits(part):
-        raise ConfigError(f"{name} must be {wanted}, not {part!r:.100}")
+def _check(name: str, value: object, fits: Callable[[Any], bool], expected: str) -> None:
+    if not fits(value):
+        raise ConfigError(f"{name} must be {expected}, not {value!r:.100}")
 
 
-def _is_session(part: Any) -> bool:
-    """As far as that can be told without importing `requests`."""
-    return hasattr(part, "prepare_request") and not isinstance(part, type)
+def _is_session(value: Any) -> bool:
+    """Whether it looks like a session; `requests` is not imported to find out."""
+    return hasattr(value, "prepare_request") and not isinstance(value, type)
 
 
-def _makes_or_is_session(part: Any) -> bool:
-    return callable(part) or _is_session(part)
+def _is_session_or_function(value: Any) -> bool:
+    return callable(value) or _is_session(value)
 
 
-def _can_send(part: Any) -> bool:
-    return callable(getattr(part, "send", None))
+def _has_send(value: Any) -> bool:
+    return callable(getattr(value, "send", None))
 
 
-def _are_proxies(part: Any) -> bool:
-    if not isinstance(part, Mapping):
+def _is_proxies(value: Any) -> bool:
+    if not isinstance(value, Mapping):
         return False
-    return all(isinstance(k, str) and isinstance(v, str | None) for k, v in part.items())
+    return all(isinstance(k, str) and isinstance(v, str | None) for k, v in value.items())
 
 
 _FUNCTION = (callable, "a function")
-_PARTS: dict[str, tuple[Callable[[Any], bool], str]] = {
+_EXPECTED: dict[str, tuple[Callable[[Any], bool], str]] = {
     "on_error": _FUNCTION,
     "on_qualified": _FUNCTION,
     "new_id": _FUNCTION,
     "jitter": _FUNCTION,
-    "transport": (_can_send, "an object with a method send"),
-    "session": (_makes_or_is_session, "a requests.Session, or a function that makes one"),
-    "proxies": (_are_proxies, "a dict of text, such as {'https': 'http://proxy:3128'}"),
+    "transport": (_has_send, "an object with a method send"),
+    "session": (_is_session_or_function, "a requests.Session, or a function that returns one"),
+    "proxies": (_is_proxies, "a dict of strings, such as {'https': 'http://proxy:3128'}"),
 }

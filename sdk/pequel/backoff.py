@@ -1,4 +1,4 @@
-"""How long to wait before trying again."""
+"""How long to wait before another try."""
 
 FIRST_WAIT = 0.5
 LEAST_WAIT = 0.1
@@ -8,16 +8,16 @@ def backoff(failures: int, fraction: float, longest: float) -> float:
     """Seconds to wait after so many failures in a row: exponential, with full jitter.
 
     Args:
-        failures: how often it has failed, from 1.
-        fraction: where in its range the wait lies, from 0 to 1; drawn at random.
-        longest: seconds the wait may never exceed.
+        failures: failures in a row, from 1.
+        fraction: a random number from 0 to 1, which places the wait in its range.
+        longest: the longest wait, in seconds.
     """
     top = min(longest, FIRST_WAIT * 2.0 ** min(failures - 1, 64))
     return min(longest, LEAST_WAIT) + fraction * max(0.0, top - LEAST_WAIT)
 
 
 def retry_after(value: str | None, now_ms: int) -> float | None:
-    """Seconds that a `Retry-After` header asks to wait; None when it is absent or unreadable."""
+    """Seconds that a `Retry-After` header asks for; None if it is absent or unreadable."""
     if value is None:
         return None
     text = value.strip()

@@ -1,4 +1,4 @@
-"""Tracking what a function does, by a decorator."""
+"""The decorator `tracked`: an event for each successful call of a function."""
 
 from __future__ import annotations
 
@@ -15,52 +15,50 @@ if TYPE_CHECKING:
     from pequel.messages.compose import Data, Id
 
     Properties: TypeAlias = Data | Callable[..., Data | None] | None
-    Who: TypeAlias = str | Callable[..., Id | None] | None
+    UserId: TypeAlias = str | Callable[..., Id | None] | None
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 
 class Decorator(Protocol):
-    """Gives a function of the same signature."""
+    """The type of a decorator that keeps the signature of a function."""
 
     def __call__(self, function: Callable[_P, _R], /) -> Callable[_P, _R]:
-        """The function, decorated."""
-
-
-class Track(Protocol):
-    """As much of a client's `track` as is needed here."""
-
-    def __call__(self, *, user_id: Id | None, event: str, properties: Data | None) -> None:
-        """Record that somebody did something."""
+        """Return the decorated function."""
 
 
 class Tracked:
-    """Tracks an event whenever a function has done its work."""
+    """A decorator that tracks an event whenever a function has finished without an exception."""
 
     def __init__(
-        self, track: Track, event: str, properties: Properties = None, user_id: Who = None
+        self,
+        track: Callable[..., None],
+        event: str,
+        properties: Properties = None,
+        user_id: UserId = None,
     ) -> None:
         if not isinstance(event, str):
-            raise TypeError(f"tracked needs the name of an event, not {event!r}")
+            raise TypeError(f"the event of tracked must be text, not {event!r}")
         self._track = track
         self._event = event
         self._properties = properties
         self._user_id = user_id
 
     def __call__(self, function: Callable[_P, _R], /) -> Callable[_P, _R]:
-        """The function, tracked.
+        """Wrap a function, a coroutine function or a generator function.
 
         Raises:
-            TypeError: it is no function, such as a property, or `user_id` names no argument of it.
+            TypeError: it is not a function, such as a property, or it has no argument of the
+                name that `user_id` gives.
         """
         import inspect  # takes longer to import than all of the package
 
         if isinstance(function, classmethod | staticmethod):
             return cast("Callable[_P, _R]", type(function)(self(function.__func__)))
         if not callable(function):
-            raise TypeError(f"tracked needs a function, not {function!r}")
-        done = self._report(function)
+            raise TypeError(f"tracked can decorate a function, not {function!r}")
+        done = self._track_result(function)
         ways = (
             (inspect.isasyncgenfunction, _async_generator),
             (inspect.iscoroutinefunction, _coroutine),
@@ -69,19 +67,19 @@ class Tracked:
         way = next((way for is_kind, way in ways if is_kind(function)), _function)
         return cast("Callable[_P, _R]", wraps(function)(way(function, done)))
 
-    def _report(self, function: Callable[..., object]) -> _Report:
-        who = self._user_id
-        if isinstance(who, str):
-            who = _argument(function, who)
-        return _Report(self._track, self._event, self._properties, who)
+    def _track_result(self, function: Callable[..., object]) -> _TrackResult:
+        user_id = self._user_id
+        if isinstance(user_id, str):
+            user_id = _argument(function, user_id)
+        return _TrackResult(self._track, self._event, self._properties, user_id)
 
 
-class _Report:
-    """Tracks that a function returned."""
+class _TrackResult:
+    """Tracks the result of one call."""
 
     def __init__(
         self,
-        track: Track,
+        track: Callable[..., None],
         event: str,
         properties: Properties,
         user_id: Callable[..., Id | None] | None,
@@ -90,27 +88,31 @@ class _Report:
         self._event = event
         self._properties = properties
         self._user_id = user_id
-        self._nobody = LogOnce(f"user_id of {event}", "and so it is not tracked")
-        self._nothing = LogOnce(f"properties of {event}", "and so it is tracked without them")
+        self._user_id_errors = LogOnce(
+            f"the function for user_id of {event!r}", "so the event is not tracked"
+        )
+        self._properties_errors = LogOnce(
+            f"the function for properties of {event!r}", "so the event is tracked without them"
+        )
 
     def __call__(self, result: object, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-        with self._nobody:
-            who = None if self._user_id is None else self._user_id(result, *args, **kwargs)
-            said = self._said(result, args, kwargs)
-            self._track(user_id=who, event=self._event, properties=said)
+        with self._user_id_errors:
+            user_id = None if self._user_id is None else self._user_id(result, *args, **kwargs)
+            properties = self._properties_of(result, args, kwargs)
+            self._track(user_id=user_id, event=self._event, properties=properties)
 
-    def _said(
+    def _properties_of(
         self, result: object, args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> Data | None:
-        with self._nothing:
+        with self._properties_errors:
             given = self._properties
-            said = given(result, *args, **kwargs) if callable(given) else given
-            return None if said is None else mapping("properties", said)
+            found = given(result, *args, **kwargs) if callable(given) else given
+            return None if found is None else mapping("properties", found)
         return None
 
 
 def _argument(function: Callable[..., object], name: str) -> Callable[..., Any]:
-    """Finds an argument of the function among those of a call."""
+    """A function that finds this argument among those of a call."""
     import inspect
 
     signature = inspect.signature(function)
@@ -125,7 +127,7 @@ def _argument(function: Callable[..., object], name: str) -> Callable[..., Any]:
     return find
 
 
-def _function(function: Callable[..., Any], done: _Report) -> Callable[..., Any]:
+def _function(function: Callable[..., Any], done: _TrackResult) -> Callable[..., Any]:
     def run(*args: Any, **kwargs: Any) -> Any:
         result = function(*args, **kwargs)
         done(result, args, kwargs)
@@ -134,7 +136,7 @@ def _function(function: Callable[..., Any], done: _Report) -> Callable[..., Any]
     return run
 
 
-def _coroutine(function: Callable[..., Any], done: _Report) -> Callable[..., Any]:
+def _coroutine(function: Callable[..., Any], done: _TrackResult) -> Callable[..., Any]:
     async def run(*args: Any, **kwargs: Any) -> Any:
         result = await function(*args, **kwargs)
         done(result, args, kwargs)
@@ -143,7 +145,7 @@ def _coroutine(function: Callable[..., Any], done: _Report) -> Callable[..., Any
     return run
 
 
-def _generator(function: Callable[..., Any], done: _Report) -> Callable[..., Any]:
+def _generator(function: Callable[..., Any], done: _TrackResult) -> Callable[..., Any]:
     def run(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
         result = yield from function(*args, **kwargs)
         done(result, args, kwargs)
@@ -152,11 +154,11 @@ def _generator(function: Callable[..., Any], done: _Report) -> Callable[..., Any
     return run
 
 
-def _async_generator(function: Callable[..., Any], done: _Report) -> Callable[..., Any]:
+def _async_generator(function: Callable[..., Any], done: _TrackResult) -> Callable[..., Any]:
     async def run(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
         inner = function(*args, **kwargs)
         step = inner.__anext__()
-        while True:  # what `yield from` does, which async generators lack
+        while True:  # `yield from` by hand; async generators lack it
             try:
                 item = await step
             except StopAsyncIteration:
@@ -166,7 +168,7 @@ def _async_generator(function: Callable[..., Any], done: _Report) -> Callable[..
             except GeneratorExit:
                 await inner.aclose()
                 raise
-            except BaseException as error:  # noqa: BLE001 - it is for the inner one to handle
+            except BaseException as error:  # noqa: BLE001 - the inner generator handles it
                 step = inner.athrow(error)
         done(None, args, kwargs)
 

@@ -14,7 +14,7 @@ from pequel.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from pequel.decorator import Decorator, Properties, Who
+    from pequel.decorator import Decorator, Properties, UserId
     from pequel.errors import Reason
     from pequel.sending.callbacks import OnError, OnQualified
     from pequel.sending.http_transport import Sessions
@@ -24,7 +24,7 @@ _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 _clients: dict[str, Client] = {}
-_stand_ins: list[Client] = []  # the last of them goes before the one that was configured
+_replacements: list[Client] = []  # the last one is used in place of the configured one
 
 
 def configure(
@@ -38,19 +38,19 @@ def configure(
     proxies: Mapping[str, str] | None = None,
     **options: Any,
 ) -> Client:
-    """Make the default client anew, and return it.
+    """Make a new default client, and return it.
 
-    What is not given here is taken from the environment, then from the defaults: `write_key`
+    Settings that you do not give come from the environment, then from the defaults: `write_key`
     from PEQUEL_WRITE_KEY, `host` from PEQUEL_HOST, and so on for every setting in
-    `pequel.config.Options`. The other arguments are those of `Client`. A default client there
-    was before sends what it has and ends; nobody waits for it, and calls on it are dropped.
+    `pequel.config.Options`. The other arguments are those of `Client`. An earlier default client
+    sends what it has and ends, without delaying this call; later calls on it are dropped.
 
     Raises:
-        ConfigError: a setting is unknown or cannot have this value.
+        ConfigError: a setting is unknown, or a setting or an argument has a wrong value.
     """
     given = {"write_key": write_key, "host": host, **options}
     given = {name: value for name, value in given.items() if value is not None}
-    parts = {
+    arguments = {
         "on_error": on_error,
         "on_qualified": on_qualified,
         "transport": transport,
@@ -58,59 +58,59 @@ def configure(
         "proxies": proxies,
     }
     found = config.from_environment(os.environ, set(config.Options._fields) - given.keys())
-    client = _made({**found, **given}, **parts)
+    client = _new_client({**found, **given}, **arguments)
     before = _clients.get("default")
     _clients["default"] = client
     if before is not None:
-        before.retire()  # somebody may hold it
+        before.retire()  # the application may still hold it
     return default_client()
 
 
 def default_client() -> Client:
-    """The default client; made from the environment if nobody configured one.
+    """The default client, made from the environment if `configure` was not called.
 
-    Never raises: if the environment is wrong, everything is dropped, and said why.
+    Never raises: with a wrong environment the client drops every event, and the log says why.
     """
-    if _stand_ins:
-        return _stand_ins[-1]
+    if _replacements:
+        return _replacements[-1]
     client = _clients.get("default")
     return client if client is not None else _clients.setdefault("default", _from_environment())
 
 
 @contextmanager
-def stand_in(client: Client) -> Iterator[None]:
-    """Let another client be the default for a block.
+def replaced_by(client: Client) -> Iterator[None]:
+    """Use another client as the default for a block.
 
-    One that is configured meanwhile becomes the default at the end of the outermost such block,
-    so that a test may call the code that configures.
+    A test may call code that configures a client inside: that one becomes the default at the end
+    of the outermost such block.
     """
-    _stand_ins.append(client)
+    _replacements.append(client)
     try:
         yield
     finally:
-        _stand_ins.remove(client)
+        _replacements.remove(client)
 
 
-class _Unusable(Client):
-    """A client that drops everything, and says why."""
+class _UnusableClient(Client):
+    """A client that drops every event for a wrong environment."""
 
     def __init__(self, why: str) -> None:
         super().__init__("")
         self._why = why
 
-    def _refusal(self, reason: Reason) -> str:
-        return self._why if reason == "unauthorized" else super()._refusal(reason)
+    def _detail(self, reason: Reason) -> str:
+        return self._why if reason == "unauthorized" else super()._detail(reason)
 
 
 def _from_environment() -> Client:
     try:
-        return _made(config.from_environment(os.environ))
+        return _new_client(config.from_environment(os.environ))
     except ConfigError as error:
-        return _Unusable(f"the environment is not usable: {error}")
+        return _UnusableClient(f"the environment is wrong: {error}")
 
 
-def _made(settings: dict[str, Any], **parts: Any) -> Client:
-    return Client(**{"write_key": "", **settings}, **parts)
+def _new_client(settings: dict[str, Any], **arguments: Any) -> Client:
+    return Client(**{"write_key": "", **settings}, **arguments)
 
 
 def _on_default(method: Callable[Concatenate[Client, _P], _R]) -> Callable[_P, _R]:
@@ -120,7 +120,7 @@ def _on_default(method: Callable[Concatenate[Client, _P], _R]) -> Callable[_P, _
         return method(default_client(), *args, **kwargs)
 
     update_wrapper(call, method)
-    call.__dict__["__wrapped__"] = partial(cast("Any", method), None)  # hides `self`
+    call.__dict__["__wrapped__"] = partial(cast("Any", method), None)  # hides `self` from help()
     return call
 
 
@@ -135,6 +135,6 @@ shutdown = _on_default(Client.shutdown)
 stats = _on_default(Client.stats)
 
 
-def tracked(event: str, *, properties: Properties = None, user_id: Who = None) -> Decorator:
-    """Track an event whenever a function has done its work, see `Client.tracked`."""
+def tracked(event: str, *, properties: Properties = None, user_id: UserId = None) -> Decorator:
+    """Track an event for each call of a function that succeeds, see `Client.tracked`."""
     return decorator.Tracked(track, event, properties, user_id)

@@ -1,26 +1,24 @@
-"""RequestScope to the application: functions that it gave, and that must not hurt it."""
+"""The logger of the SDK, and errors in the application's functions that are logged once."""
 
 from __future__ import annotations
 
-from threading import get_ident
-from typing import TYPE_CHECKING, Generic, TypeVar
-
-from pequel.sending.callbacks import logger
+import logging
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from types import TracebackType
 
-_A_co = TypeVar("_A_co", covariant=True)
+logger = logging.getLogger("pequel")
 
 
 class LogOnce:
-    """A `with` block whose errors go to the log, the first time; after that to nobody."""
+    """A `with` block whose exceptions are swallowed: the first is logged, later ones are not."""
 
     def __init__(self, what: str, consequence: str) -> None:
+        """Log as "`what` failed, `consequence`", with the traceback."""
         self._what = what
         self._consequence = consequence
-        self._told = False
+        self._logged = False
 
     def __enter__(self) -> None:
         pass
@@ -33,28 +31,7 @@ class LogOnce:
     ) -> bool:
         if not isinstance(error, Exception):
             return False
-        if not self._told:
-            self._told = True
+        if not self._logged:
+            self._logged = True
             logger.error("%s failed, %s", self._what, self._consequence, exc_info=error)
         return True
-
-
-class Lazy(Generic[_A_co]):
-    """An answer that is asked for when it is first needed, and kept once it is not None."""
-
-    __slots__ = ("_answer", "_ask", "_asking")
-
-    def __init__(self, ask: Callable[[], _A_co | None]) -> None:
-        self._ask = ask
-        self._answer: _A_co | None = None
-        self._asking = 0
-
-    def answer(self) -> _A_co | None:
-        """The answer there is now; None to whoever asks while finding it out."""
-        if self._answer is None and self._asking != get_ident():
-            self._asking = get_ident()
-            try:
-                self._answer = self._ask()
-            finally:
-                self._asking = 0
-        return self._answer

@@ -36,11 +36,11 @@ class HandClock(Clock):
         self.seconds += seconds
         self.ms += round(seconds * 1000)
 
-    def wait(self, bell, seconds):
+    def wait(self, event, seconds):
         if seconds is None:
-            bell.wait(None)
+            event.wait(None)
         else:
-            bell.wait(0)
+            event.wait(0)
             self.advance(seconds)
 
 
@@ -52,9 +52,9 @@ class Desk:
         self.options = checked(options)
         self.transport = transport or pequel.RecordingTransport(outcomes)
         self.errors = []
-        self.outbox = EventQueue(self.options)
+        self.queue = EventQueue(self.options)
         self.sender = Sender(
-            self.outbox,
+            self.queue,
             self.transport,
             self.options,
             Callbacks(lambda error, message: self.errors.append((error, message))),
@@ -64,7 +64,7 @@ class Desk:
 
     def put(self, *numbers):
         for number in numbers:
-            self.outbox.put(json.dumps({"n": number}).encode())
+            self.queue.put(json.dumps({"n": number}).encode())
 
     def run(self):
         """Step until nothing waits, moving the clock; returns the waits there were."""

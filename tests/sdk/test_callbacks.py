@@ -9,8 +9,8 @@ from pequel.sending.callbacks import Callbacks
 @pytest.mark.parametrize("event", [b'{"price":$5.00}', b"\xff", b"[1]", b"[" * 100_000])
 def test_an_event_that_cannot_be_read_any_more_is_told_without_a_message(event):
     """And so are all that were dropped along with it."""
-    told = []
-    reporter = Callbacks(lambda error, message: told.append((error.reason, message)))
+    calls = []
+    callbacks = Callbacks(lambda error, message: calls.append((error.reason, message)))
     for one in (event, b'{"type":"track"}'):
-        reporter.dropped(DroppedError("rejected", "no reason"), one)
-    assert told == [("rejected", None), ("rejected", {"type": "track"})]
+        callbacks.dropped(DroppedError("rejected", "no reason"), one)
+    assert calls == [("rejected", None), ("rejected", {"type": "track"})]

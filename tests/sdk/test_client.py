@@ -220,11 +220,11 @@ def test_a_thread_that_was_killed_is_replaced(transport):
     """As gevent can kill what it made of the thread."""
 
     class Killing(Clock):
-        def wait(self, bell, seconds):
+        def wait(self, event, seconds):
             if threading.current_thread().name == "pequel":
                 killed.append(1)
                 raise SystemExit
-            super().wait(bell, seconds)
+            super().wait(event, seconds)
 
     killed = []
     client = pequel.Client("key", transport=transport, clock=Killing(), flush_interval=0)

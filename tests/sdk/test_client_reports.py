@@ -34,7 +34,7 @@ def reported(desk):
     def made(outcomes=(), **options):
         transport = Reported(outcomes)
         d = desk(transport=transport, flush_interval=0, **options)
-        reports = ClientReports("c1", lambda: d.outbox.stats().dropped_by_reason)
+        reports = ClientReports("c1", lambda: d.queue.stats().dropped_by_reason)
         d.sender._reports = reports
         d.reports = transport.reports
         return d
@@ -46,32 +46,32 @@ def test_a_report_names_its_client_and_counts_since_the_last():
     """By reason; what did not change is not in it."""
     dropped = {"invalid": 2}
     reports = ClientReports("c1", dropped.copy)
-    assert json.loads(reports.take()) == {"client": "c1", "number": 1, "dropped": {"invalid": 2}}
-    reports.received()
-    assert reports.take() is None
+    assert json.loads(reports.current()) == {"client": "c1", "number": 1, "dropped": {"invalid": 2}}
+    reports.confirm()
+    assert reports.current() is None
     dropped["queue_full"] = 5
-    assert json.loads(reports.take())["dropped"] == {"queue_full": 5}
-    assert json.loads(reports.take())["number"] == 2
+    assert json.loads(reports.current())["dropped"] == {"queue_full": 5}
+    assert json.loads(reports.current())["number"] == 2
 
 
 def test_a_report_stays_the_same_until_it_got_through():
     """What is dropped meanwhile is for the next, so that the collector can tell a repetition."""
     dropped = {"invalid": 1}
     reports = ClientReports("c1", dropped.copy)
-    first = reports.take()
+    first = reports.current()
     dropped["invalid"] = 3
-    assert reports.take() == first
-    reports.received()
-    assert json.loads(reports.take()) == {"client": "c1", "number": 2, "dropped": {"invalid": 2}}
+    assert reports.current() == first
+    reports.confirm()
+    assert json.loads(reports.current()) == {"client": "c1", "number": 2, "dropped": {"invalid": 2}}
 
 
 def test_drops_go_along_with_the_next_batch(reported):
     """And again with each try, until there is a receipt."""
     d = reported([RETRY, OK, OK])
-    d.outbox.refuse("invalid")
+    d.queue.count_drop("invalid")
     d.put(1)
     d.sender.step()
-    d.outbox.refuse("invalid")
+    d.queue.count_drop("invalid")
     d.clock.advance(1)
     d.sender.step()
     d.put(2)
@@ -90,7 +90,7 @@ def test_without_drops_there_is_no_report(reported):
 def test_a_report_goes_alone_when_no_batch_comes(reported):
     """After a minute."""
     d = reported()
-    d.outbox.refuse("invalid")
+    d.queue.count_drop("invalid")
     assert d.sender.step() == REPORT_INTERVAL
     d.clock.advance(REPORT_INTERVAL)
     assert d.sender.step() == 0
@@ -101,7 +101,7 @@ def test_a_report_goes_alone_when_no_batch_comes(reported):
 def test_a_report_alone_is_tried_again_after_another_minute(reported):
     """It is not worth more."""
     d = reported([RETRY, OK])
-    d.outbox.refuse("invalid")
+    d.queue.count_drop("invalid")
     assert d.run() == [REPORT_INTERVAL] * 2
     assert d.reports == [(0, 1, {"invalid": 1})] * 2
 
@@ -122,7 +122,7 @@ def test_an_unknown_key_hears_no_report(reported):
     d.put(1)
     d.run()
     assert d.reports == []
-    assert d.sender.told
+    assert d.sender.reports_done
 
 
 def test_shutdown_sends_the_last_report():

@@ -75,11 +75,13 @@ class Process:
         self.transport = transport or Answers()
         self.errors = []
         options = checked({"spool": folder, "flush_interval": 0, **options})
-        reporter = Callbacks(lambda error, message: self.errors.append((error, message)))
-        self.spool = Spool(options, lambda: None, self.clock, reporter)
+        callbacks = Callbacks(lambda error, message: self.errors.append((error, message)))
+        self.spool = Spool(options, lambda: None, self.clock, callbacks)
         if segment_bytes:
             self.spool._segment_bytes = segment_bytes
-        self.sender = Sender(self.spool, self.transport, options, reporter, self.clock, lambda: 1.0)
+        self.sender = Sender(
+            self.spool, self.transport, options, callbacks, self.clock, lambda: 1.0
+        )
 
     def put(self, *numbers):
         for number in numbers:
@@ -93,9 +95,9 @@ class Process:
 
     def crash(self):
         """End as by a kill: files stay as they are, locks end."""
-        for one in (self.spool._own, *self.spool._found):
+        for one in (self.spool._own, *self.spool._recovered_journals):
             if one is not None:
-                one.forget()
+                one.close_files()
 
     def leave(self):
         """End as by a shutdown whose time is up."""
@@ -459,7 +461,7 @@ def test_what_was_in_a_folder_that_disappeared_is_counted_without_another_event(
     process.run(50)
     assert process.stats[:4] == (2, 0, 2, 0)
     assert process.stats.dropped_by_reason == {"spool_unreadable": 2}
-    assert process.spool.reached(process.spool.goal())
+    assert process.spool.reached(process.spool.flush_target())
     process.put(3)
     process.run(50)
     assert process.came == [3]
@@ -530,7 +532,7 @@ def test_one_that_runs_already_sends_what_is_left_later(start):
     other.run(3)
     other.crash()
     assert running.came == []
-    assert running.spool.rest(None) <= 10
+    assert running.spool.limit_wait(None) <= 10
     running.clock.advance(10)
     running.run(20)
     assert running.came == [1, 2]
@@ -565,8 +567,8 @@ def test_of_many_that_are_left_only_so_many_are_held_at_a_time(start, folder):
         before.put(number)
         before.crash()
     after = start()
-    after.spool.tidy()
-    assert len(after.spool._found) == 64
+    after.spool.maintain()
+    assert len(after.spool._recovered_journals) == 64
     after.run(400)
     assert sorted(after.came) == list(range(150))
     assert list(folder.iterdir()) == []
@@ -834,7 +836,7 @@ class World:
             process.leave()
             assert process.stats
         else:
-            memory = [*process.spool._out, *process.spool._memory]
+            memory = [*process.spool._in_flight, *process.spool._memory]
             self.memory_lost |= {json.loads(e)["n"] for e in memory if isinstance(e, bytes)}
             process.crash()
         self.memory_lost |= {m["n"] for e, m in process.errors if e.reason == "shutdown"}
@@ -927,7 +929,7 @@ def test_a_journal_tells_when_no_file_can_be_locked(folder, monkeypatch):
     """Rather than writing where nobody could tell that it lives."""
     monkeypatch.setattr(locks, "take", lambda _: False)
     with pytest.raises(OSError, match="no file could be locked"):
-        journal.created(folder, 100)
+        journal.create(folder, 100)
 
 
 # -- with a client ----------------------------------------------------------------------------

@@ -1,4 +1,4 @@
 """From the arguments of a call to one JSON object in bytes: fields, ids, times, values.
 
-Has no queue, no network and no settings, and imports no other folder.
+Code here has no queue, network or settings, and imports no other folder.
 """

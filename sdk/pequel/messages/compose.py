@@ -1,4 +1,4 @@
-"""From the arguments of a call to a message of the wire; no clock, no queue, no network."""
+"""From the arguments of a call to a message: which fields it has, and their types."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from pequel.messages import iso8601
-from pequel.messages.encode import members, plain, stands_for_text
+from pequel.messages.encode import is_text_like, mapping_to_dict, to_json_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +24,7 @@ REQUIRED = {"track": "event", "group": "groupId", "alias": "previousId"}
 
 
 class InvalidMessageError(ValueError):
-    """A message cannot be made: the field at fault, and why."""
+    """A message cannot be made: `field` is at fault, `detail` says why."""
 
     def __init__(self, field: str, detail: str) -> None:
         super().__init__(detail)
@@ -35,122 +35,135 @@ class InvalidMessageError(ValueError):
 def compose(
     kind: str, fields: Mapping[str, object], now_ms: int, new_id: Callable[[int], str]
 ) -> dict[str, object]:
-    """A message of this type, from its fields as the caller gave them.
+    """A message of this type, from the fields of a call.
 
-    Fields without a value are left out; time and id are added where they are missing. Values
-    inside properties, traits and context are not looked at.
+    Leaves out fields without a value, and adds the time and the id if they are missing. Does not
+    look at the values inside properties, traits and context.
 
     Raises:
-        InvalidMessageError: something needed is missing, or of no use as what it is.
+        InvalidMessageError: a required field is missing, or a field has the wrong type.
     """
     message: dict[str, object] = {"type": kind}
     for field, value in fields.items():
-        read = None if value is None else READERS[field](field, value)
-        if read is not None:
-            message[field] = read
-    # A time that the caller gives stands as it is, which both times together say; a time that
-    # is only ours may be corrected by how far our clock is off.
+        converted = None if value is None else CONVERTERS[field](field, value)
+        if converted is not None:
+            message[field] = converted
+    # The collector corrects our own time by the error of this machine's clock. It does not
+    # correct a time that the caller gave, which it knows by `originalTimestamp` beside it.
     now = iso8601.from_ms(now_ms)
     if message.setdefault("timestamp", now) is not now:
         message["originalTimestamp"] = now
     if "messageId" not in message:
         message["messageId"] = new_id(now_ms)
-    _check(kind, message)
+    _check_required(kind, message)
     return message
 
 
 def identifier(field: str, value: object) -> str | None:
-    """An id or a name as text; None where it is absent, which blank text is too."""
+    """An id or a name as text; None if it is absent or blank.
+
+    Raises:
+        InvalidMessageError: it is neither text nor a number.
+    """
     text = value if type(value) is str else _as_text(field, value)
     return text if text is not None and text.strip() else None
 
 
 def mapping(field: str, value: object) -> dict[Any, Any]:
-    """Properties, traits or context as a dict."""
+    """Properties, traits or context as a dict. Raises InvalidMessageError for other types."""
     if type(value) is dict:
         return value
     if isinstance(value, Mapping):
-        return members(value)
-    found = plain(value)
-    if not isinstance(found, dict):
-        raise InvalidMessageError(field, f"{field} must be a mapping, not {_kind(value)}")
-    return found
+        return mapping_to_dict(value)
+    converted = to_json_type(value)
+    if not isinstance(converted, dict):
+        raise InvalidMessageError(field, f"{field} must be a mapping, not {_type_name(value)}")
+    return converted
 
 
-def moment(field: str, value: object) -> str | None:
-    """A time as text, in UTC; text without an offset is passed on for the collector to judge."""
+def timestamp(field: str, value: object) -> str | None:
+    """A time as text in UTC; the collector checks text without an offset.
+
+    Raises:
+        InvalidMessageError: it is neither a time nor text, or out of range.
+    """
     if isinstance(value, str):
         return iso8601.from_text(value) if value.strip() else None
     if not isinstance(value, date):
-        raise InvalidMessageError(field, f"{field} must be a time, not {_kind(value)}")
+        raise InvalidMessageError(field, f"{field} must be a time, not {_type_name(value)}")
     try:
         return iso8601.from_datetime(_midnight(value))
     except (OverflowError, ValueError) as error:
         raise InvalidMessageError(field, f"{field} is out of range: {error}") from error
 
 
-def _as_it_is(_field: str, value: object) -> object:
+def _unchanged(_field: str, value: object) -> object:
     return value
 
 
-READERS: dict[str, Callable[[str, object], object]] = {
+CONVERTERS: dict[str, Callable[[str, object], object]] = {
     "userId": identifier,
     "anonymousId": identifier,
     "previousId": identifier,
     "groupId": identifier,
     "messageId": identifier,
     "event": identifier,
-    "category": _as_it_is,
-    "name": _as_it_is,
+    "category": _unchanged,
+    "name": _unchanged,
     "properties": mapping,
     "traits": mapping,
     "context": mapping,
     "integrations": mapping,
-    "timestamp": moment,
+    "timestamp": timestamp,
 }
 
 
-def _check(kind: str, message: dict[str, object]) -> None:
-    needed = REQUIRED.get(kind)
-    if needed and needed not in message:
-        raise InvalidMessageError(needed, f"{kind} needs {needed}")
-    if "userId" not in message and (kind == "alias" or "anonymousId" not in message):
-        who = "userId or anonymousId: give one, or say in a scope who it is"
-        raise InvalidMessageError("userId", f"{kind} needs {'userId' if kind == 'alias' else who}")
+def _check_required(kind: str, message: dict[str, object]) -> None:
+    required = REQUIRED.get(kind)
+    if required and required not in message:
+        raise InvalidMessageError(required, f"{kind} needs {required}")
+    if "userId" in message:
+        return
+    if kind == "alias":
+        raise InvalidMessageError("userId", "alias needs userId")
+    if "anonymousId" not in message:
+        detail = f"{kind} needs userId or anonymousId: pass one, or set one with pequel.context"
+        raise InvalidMessageError("userId", detail)
 
 
 def _as_text(field: str, value: object) -> str | None:
-    """Text from what is text or a number; any other object may say the same of all its kind."""
+    """The text of text or a number. Other objects may all have the same text, so they raise."""
     if value is None:
         return None
-    if _is_really_text(value):
-        return str.__str__(value)  # of no other class, whose methods may be its own
+    if _is_real_str(value):
+        return str.__str__(value)  # not by a method of a subclass
     if isinstance(value, Enum):
         return _as_text(field, value.value)
-    stands = plain(value)
-    if isinstance(stands, str) and _is_text(value):
-        return str(stands)
-    if isinstance(stands, int | float | Decimal) and not isinstance(stands, bool):
-        return _digits(stands)
-    hint = "" if field == "event" or isinstance(stands, bool | list | tuple | dict) else _HINT
-    raise InvalidMessageError(field, f"{field} must be text or a number, not {_kind(value)}{hint}")
+    converted = to_json_type(value)
+    if isinstance(converted, str) and _is_text(value):
+        return str(converted)
+    if isinstance(converted, int | float | Decimal) and not isinstance(converted, bool):
+        return _digits(converted)
+    no_hint = field == "event" or isinstance(converted, bool | list | tuple | dict)
+    detail = f"{field} must be text or a number, not {_type_name(value)}"
+    raise InvalidMessageError(field, detail if no_hint else detail + _HINT)
 
 
-def _is_really_text(value: object) -> TypeGuard[str]:
-    """Not by a proxy, which says that it is what is behind it, and cannot be encoded so."""
+def _is_real_str(value: object) -> TypeGuard[str]:
+    """Whether its type is str or a subclass. `isinstance` is also true for a proxy of text."""
     return issubclass(type(value), str)
 
 
 def _is_text(value: object) -> bool:
-    from uuid import UUID  # here, so that an import of the package is quick
+    from uuid import UUID  # here, to keep the import of the package quick
 
     known = isinstance(value, str | bytes | bytearray | memoryview | UUID)
-    return known or stands_for_text(value)
+    return known or is_text_like(value)
 
 
 def _digits(number: object) -> str | None:
     if isinstance(number, float | Decimal) and not Decimal(number).is_finite():
-        return None  # NaN is what tables have where a number is absent
+        return None  # NaN is how tables write an absent number
     return str(int(number) if isinstance(number, float) and number.is_integer() else number)
 
 
@@ -160,5 +173,5 @@ def _midnight(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=timezone.utc)
 
 
-def _kind(value: object) -> str:
+def _type_name(value: object) -> str:
     return type(value).__name__

@@ -1,6 +1,6 @@
 """Any Python value as strict JSON.
 
-Nothing raises and nothing is lost for want of a representation:
+Every value has a representation, and encoding never raises:
 
 | value | becomes |
 |---|---|
@@ -16,16 +16,16 @@ Nothing raises and nothing is lost for want of a representation:
 | path | its text |
 | bytes | text if they are UTF-8, else base64 |
 | set | a list, sorted if its elements can be |
-| other mappings, sequences and views | dict, list; a mapping without what cannot be read of it |
+| other mappings, sequences and views | dict, list; members that cannot be read are left out |
 | dataclass | a dict of its fields |
 | numbers and arrays of other libraries | numbers, lists |
-| what stands for text, such as a lazy translation | the text |
-| any other object | its text, cut at 500 characters; `<Name>` if it has none of its own |
-| a key that is no text | the text of what stands for it |
+| an object that behaves like text, such as a lazy translation | the text |
+| any other object | its text, cut at 500 characters; `<Name>` if its class defines none |
+| a key that is not text | the text of its JSON value |
 | a lone surrogate | U+FFFD |
 | a container inside itself | `"<cycle>"` |
 | a container below 64 levels | `"<too deep>"` |
-| what comes after 20,000 elements | `"<too much>"`; 4,096 characters of text count as one more |
+| elements after the first 20,000 | `"<too much>"`; 4,096 characters of text count as one more |
 """
 
 import binascii
@@ -47,7 +47,7 @@ from typing import Any
 from pequel.messages import iso8601
 
 MAX_DEPTH = 64
-MAX_ELEMENTS = 20_000  # more than the 32,768 bytes hold that a collector takes
+MAX_ELEMENTS = 20_000  # more than fit into the 32,768 bytes that a collector accepts
 CYCLE = "<cycle>"
 TOO_DEEP = "<too deep>"
 TOO_MUCH = "<too much>"
@@ -61,51 +61,56 @@ _SCALARS = frozenset((str, int, float, bool, type(None), Decimal, datetime, date
 _ITEMS = (dict.items, OrderedDict.items)
 
 
-class _TooMuchError(Exception):
-    """There is more than the fast encoder should be let loose on."""
+class _TooManyError(Exception):
+    """The value has too many elements for the fast encoder."""
 
 
 def encode(value: object) -> bytes:
-    """The value as strict JSON in UTF-8. Never raises on account of the value."""
+    """The value as strict JSON in UTF-8. No value makes it raise.
+
+    Most messages are small, and go straight to the C encoder of the standard library. For larger
+    ones the elements are counted first, as often as they occur. Values that the C encoder cannot
+    write, or should not, are written in Python.
+    """
     try:
         if _is_small(value, _LEVELS):
             return "".join(_encode_small(value, 0)).encode()
-        data = "".join(_encoder(_Allowance(value).hook, {})(value, 0)).encode()
-    except Exception:  # noqa: BLE001 - whatever it is, the careful way copes with it
-        return _careful(value)
+        data = "".join(_encoder(_ElementBudget(value).hook, {})(value, 0)).encode()
+    except Exception:  # noqa: BLE001 - the slow encoder handles every value
+        return _encode_slowly(value)
     if data.count(b"{") + data.count(b"[") > MAX_DEPTH:  # only then can it be too deep
-        return _careful(value)
+        return _encode_slowly(value)
     return data
 
 
-def plain(value: object) -> object:
-    """What stands for a value in JSON, one level deep: a JSON type of Python, or a Decimal."""
+def to_json_type(value: object) -> object:
+    """The value as a type that JSON has, one level deep; a Decimal stays one."""
     try:
         result = _convert(value)
-    except Exception:  # noqa: BLE001 - it was the value's own code that failed
-        return _name(value)
+    except Exception:  # noqa: BLE001 - the value's own code failed
+        return _type_placeholder(value)
     return result if issubclass(type(result), (*_JSON_TYPES, Decimal)) else _text(value)
 
 
-def members(value: Mapping[Any, Any]) -> dict[Any, Any]:
-    """A mapping as a dict, without what cannot be read of it, nor more than could be written."""
+def mapping_to_dict(value: Mapping[Any, Any]) -> dict[Any, Any]:
+    """A mapping as a dict, without members that cannot be read, cut above MAX_ELEMENTS."""
     if issubclass(type(value), dict):
         return dict(_pairs(value, MAX_ELEMENTS + 1))  # type: ignore[arg-type]
     found: dict[Any, Any] = {}
-    with suppress(Exception):  # it is the value's own code that fails
+    with suppress(Exception):  # the value's own code may fail
         for key in islice(value, MAX_ELEMENTS + 1):
             with suppress(Exception):
                 found[key] = value[key]
     return found
 
 
-def stands_for_text(value: object) -> bool:
-    """Whether it has what only text has, such as a lazy translation."""
+def is_text_like(value: object) -> bool:
+    """Whether its type has a method that only text has, such as a lazy translation."""
     return hasattr(type(value), "isidentifier")
 
 
 def _is_small(value: object, levels: int) -> bool:
-    """Whether it is a dict or a list of few elements, on few levels, as most messages are."""
+    """Whether it is a dict or a list of few elements on few levels, as most messages are."""
     kind = type(value)
     if (kind is not dict and kind is not list) or len(value) > _FEW:  # type: ignore[arg-type]
         return False
@@ -121,15 +126,15 @@ def _is_small(value: object, levels: int) -> bool:
 
 
 def _is_long(elements: Iterable[object]) -> bool:
-    """Whether one is a text that, written as often as a shared part occurs, would be too much."""
+    """Whether one is a long text, which a shared part might repeat many times."""
     return any(type(one) is str and len(one) > _TEXT_PER_ELEMENT for one in elements)
 
 
 def _small_hook(value: object) -> object:
-    """What stands for a value, in what is small itself. Raises _TooMuchError."""
+    """The JSON type of a value inside a small message. Raises _TooManyError."""
     result = _hook(value)
     if isinstance(result, _CONTAINERS) and not _is_flat(result):
-        raise _TooMuchError
+        raise _TooManyError
     return result
 
 
@@ -138,69 +143,70 @@ def _is_flat(value: Any) -> bool:
     return len(value) <= _FEW and _SCALARS.issuperset(map(type, elements))
 
 
-class _Allowance:
-    """Keeps the fast encoder from more elements than an event may have."""
+class _ElementBudget:
+    """Stops the fast encoder at the number of elements that an event may have."""
 
     def __init__(self, value: object) -> None:
         self._left = MAX_ELEMENTS
-        self._spend(value)
+        self._count_elements(value)
 
     def hook(self, value: object) -> object:
-        """What stands for a value. Raises _TooMuchError."""
+        """The JSON type of a value. Raises _TooManyError."""
         result = _hook(value)
         if not isinstance(result, str | int | float):
-            self._spend(result)
+            self._count_elements(result)
         return result
 
-    def _spend(self, value: object) -> None:
-        """Count what is in the containers that the encoder itself looks into, as often as it is."""
+    def _count_elements(self, value: object) -> None:
+        """Count the elements that the encoder will visit; shared ones count each time."""
         within = [value]
         while within:
-            found = _inner(within.pop())
+            found = _elements_of(within.pop())
             self._left -= len(found)
             if self._left >= 0:
                 texts = sum(len(one) for one in found if type(one) is str)
                 self._left -= texts // _TEXT_PER_ELEMENT
             if self._left < 0:
-                raise _TooMuchError
+                raise _TooManyError
             within += [one for one in found if type(one) not in _SCALARS]
 
 
-def _inner(value: object) -> Sequence[object]:
+def _elements_of(value: object) -> Sequence[object]:
     kind = type(value)
     if issubclass(kind, list | tuple):
         return value  # type: ignore[return-value]
     if not issubclass(kind, dict):
         return ()
     if kind.items not in _ITEMS:
-        raise _TooMuchError  # there may be any number of them
+        raise _TooManyError  # a method of its own may yield any number
     return list(dict.values(value))  # type: ignore[arg-type]
 
 
 def _hook(value: object) -> object:
-    """For the fast encoder, which can write a Decimal only where a float has its digits."""
-    result = plain(value)
-    return _exact(result) if isinstance(result, Decimal) else result
+    """The JSON type of a value for the fast encoder; a Decimal as the float of equal digits."""
+    result = to_json_type(value)
+    return _exact_float(result) if isinstance(result, Decimal) else result
 
 
-def _exact(value: Decimal) -> float:
+def _exact_float(value: Decimal) -> float:
     number = float(value)
     if Decimal(repr(number)) != value:
         raise ValueError("a float does not hold these digits")
     return number
 
 
-def _encoder(hook: Callable[[object], object], above: dict[int, object] | None) -> Any:
-    """The encoder of the standard library, without what it does anew at each call.
+def _encoder(hook: Callable[[object], object], enclosing: dict[int, object] | None) -> Any:
+    """The C encoder of the standard library, without the setup that it repeats at each call.
 
     Args:
-        hook: gives what stands for a value that is not known to it.
-        above: where it keeps what it is inside of; None where there can be no cycle.
+        hook: called with a value of a type unknown to JSON; returns one to write instead.
+        enclosing: the encoder's record of the containers around a value; None skips the check
+            for cycles.
     """
     make = json.encoder.c_make_encoder  # type: ignore[attr-defined] # typeshed leaves it out
     if make is None:  # not on every Python
         return _slow_encoder(hook)
-    return make(above, hook, encode_basestring, None, ":", ",", False, False, False)
+    return make(enclosing, hook, encode_basestring, None, ":", ",", False, False, False)
 
 
 def _slow_encoder(hook: Callable[[object], object]) -> Callable[[object, int], str]:
@@ -213,47 +219,47 @@ def _slow_encoder(hook: Callable[[object], object]) -> Callable[[object, int], s
 _encode_small = _encoder(_small_hook, None)
 
 
-def _careful(value: object) -> bytes:
-    return _Writer().write(value).encode()
+def _encode_slowly(value: object) -> bytes:
+    return _SlowEncoder().write(value).encode()
 
 
-class _Writer:
-    """Writes the JSON that the fast encoder cannot, and otherwise the same."""
+class _SlowEncoder:
+    """Writes the same JSON as the fast encoder, for values that it cannot write."""
 
     def __init__(self) -> None:
-        self._above: set[int] = set()
+        self._enclosing: set[int] = set()
         self._left = MAX_ELEMENTS
 
     def write(self, value: object) -> str:
-        """The JSON text of a value; of one that misbehaves, its type's name."""
+        """The JSON text of a value; the name of its type if the value's own code raises."""
         try:
             return self._write(value)
-        except Exception:  # noqa: BLE001 - as above
-            return encode_basestring(_name(value))
+        except Exception:  # noqa: BLE001 - the value's own code failed
+            return encode_basestring(_type_placeholder(value))
 
     def _write(self, value: object) -> str:
-        stands = value if type(value) in _EXACT else plain(value)
-        if isinstance(stands, dict):
-            return self._inside(value, stands, self._object)
-        if isinstance(stands, list | tuple):
-            return self._inside(value, stands, self._array)
-        return self._scalar(stands)
+        converted = value if type(value) in _EXACT else to_json_type(value)
+        if isinstance(converted, dict):
+            return self._write_container(value, converted, self._object)
+        if isinstance(converted, list | tuple):
+            return self._write_container(value, converted, self._array)
+        return self._scalar(converted)
 
-    def _inside(self, value: object, stands: object, write: Callable[..., str]) -> str:
-        if id(value) in self._above:
+    def _write_container(self, value: object, converted: object, write: Callable[..., str]) -> str:
+        if id(value) in self._enclosing:
             return encode_basestring(CYCLE)
-        if len(self._above) >= MAX_DEPTH:
+        if len(self._enclosing) >= MAX_DEPTH:
             return encode_basestring(TOO_DEEP)
-        self._above.add(id(value))
+        self._enclosing.add(id(value))
         try:
-            return write(stands)
+            return write(converted)
         finally:
-            self._above.discard(id(value))
+            self._enclosing.discard(id(value))
 
     def _object(self, value: dict[object, object]) -> str:
         written: dict[str, str] = {}
         for key, member in _pairs(value, self._left + 1):
-            written[_key(key)] = self._element(member)
+            written[_key(key)] = self._write_element(member)
             if self._left < 0:
                 break
         return "{" + ",".join(f"{encode_basestring(k)}:{v}" for k, v in written.items()) + "}"
@@ -261,13 +267,13 @@ class _Writer:
     def _array(self, value: Sequence[object]) -> str:
         written: list[str] = []
         for element in list(islice(value, self._left + 1)):
-            written.append(self._element(element))
+            written.append(self._write_element(element))
             if self._left < 0:
                 break
         return "[" + ",".join(written) + "]"
 
-    def _element(self, value: object) -> str:
-        """An element, or what is in place of it and of all that would come after it."""
+    def _write_element(self, value: object) -> str:
+        """The JSON text of an element, or TOO_MUCH once the budget is spent."""
         self._left -= 1
         return self.write(value) if self._left >= 0 else encode_basestring(TOO_MUCH)
 
@@ -279,10 +285,10 @@ class _Writer:
 
 
 def _pairs(value: dict[object, object], most: int) -> list[tuple[object, object]]:
-    """The items of a dict, also if its own class cannot tell them."""
+    """The items of a dict, also if the `items` of its own class fails."""
     try:
         return [(key, member) for key, member in list(islice(value.items(), most))]
-    except Exception:  # noqa: BLE001 - as above
+    except Exception:  # noqa: BLE001 - the value's own code failed
         return list(islice(dict.items(value), most))
 
 
@@ -299,7 +305,7 @@ def _scalar(value: object) -> str:
 def _digits(value: int) -> str:
     try:
         return int.__repr__(value)
-    except ValueError:  # Python refuses to write out more than some thousands of digits
+    except ValueError:  # Python limits the digits of an int in decimal
         return encode_basestring(hex(value))
 
 
@@ -314,7 +320,7 @@ def _number(value: float | Decimal) -> str:
 
 def _key(key: object) -> str:
     if type(key) not in _EXACT:
-        key = plain(key)
+        key = to_json_type(key)
     if isinstance(key, list | tuple | dict):
         key = _text(key)
     return _unicode(key) if isinstance(key, str) else _scalar(key).strip('"')
@@ -333,14 +339,14 @@ def _unicode(text: str) -> str:
 def _text(value: object) -> str:
     kind = type(value)
     if kind.__str__ is object.__str__ and kind.__repr__ is object.__repr__:
-        return _name(value)  # its own text would be its address in memory
+        return _type_placeholder(value)  # the default text would be an address in memory
     try:
         return str(value)[:_MAX_TEXT]
-    except Exception:  # noqa: BLE001 - as above
-        return _name(value)
+    except Exception:  # noqa: BLE001 - the value's own code failed
+        return _type_placeholder(value)
 
 
-def _name(value: object) -> str:
+def _type_placeholder(value: object) -> str:
     return _unicode(f"<{type(value).__name__}>")
 
 
@@ -352,62 +358,62 @@ def _bytes(value: bytes | bytearray | memoryview) -> str:
         return binascii.b2a_base64(data, newline=False).decode()
 
 
-def _some(value: Any) -> list[object]:
-    """As many elements as there are said to be, but not many more than could be written."""
+def _first_elements(value: Any) -> list[object]:
+    """The elements, at most as many as its length says, cut above MAX_ELEMENTS."""
     return list(islice(value, min(len(value), MAX_ELEMENTS + 1)))
 
 
-def _really(value: object) -> object:
-    """The value; for a proxy, which only says that it is of such a type, what is behind it."""
+def _builtin_of(value: object) -> object:
+    """The value; for a proxy, which only claims to be of such a type, the value behind it."""
     if issubclass(type(value), _JSON_TYPES):
         return value
-    return next(make(value) for kind, make in _MAKES if isinstance(value, kind))
+    return next(make(value) for kind, make in _BUILTINS if isinstance(value, kind))
 
 
-_MAKES: tuple[tuple[type, Callable[[Any], object]], ...] = (
+_BUILTINS: tuple[tuple[type, Callable[[Any], object]], ...] = (
     (str, str),
     (bool, bool),
     (int, operator.index),
     (float, float),
     (dict, dict),
-    (list, _some),
-    (tuple, _some),
+    (list, _first_elements),
+    (tuple, _first_elements),
     (type(None), lambda _: None),
 )
 
 
 def _decimal(value: object) -> Decimal:
-    """A Decimal of no other class, which might write itself in its own way."""
+    """A plain Decimal; a subclass may write itself differently."""
     return Decimal(value if issubclass(type(value), Decimal) else str(value))  # type: ignore[arg-type]
 
 
 def _sequence(value: Any) -> object:
-    return str(value) if stands_for_text(value) else _some(value)
+    return str(value) if is_text_like(value) else _first_elements(value)
 
 
 def _set(value: AbstractSet[object]) -> list[object]:
     elements = list(islice(value, MAX_ELEMENTS + 1))
     try:
         return sorted(elements)  # type: ignore[type-var]
-    except Exception:  # noqa: BLE001 - as above
+    except Exception:  # noqa: BLE001 - the value's own code failed
         return elements
 
 
-def _fields(value: object) -> dict[str, object]:
+def _dataclass_fields(value: object) -> dict[str, object]:
     names: Mapping[str, object] = type(value).__dataclass_fields__  # type: ignore[attr-defined]
     return {name: getattr(value, name, None) for name in names}
 
 
-def _foreign(value: object) -> object:
-    """A number or an array of a library that is not imported here, by what it can do."""
+def _convert_foreign(value: object) -> object:
+    """A number or an array of another library, recognised by its methods."""
     kind = type(value)
-    if stands_for_text(value):
+    if is_text_like(value):
         return str(value)
     if hasattr(kind, "tolist"):
         if _count(value) > MAX_ELEMENTS:
             return TOO_MUCH
         result = value.tolist()  # type: ignore[attr-defined]
-        return result if isinstance(result, _JSON_TYPES) else _known(result)
+        return result if isinstance(result, _JSON_TYPES) else _convert_known(result)
     if hasattr(kind, "__index__"):
         return operator.index(value)  # type: ignore[arg-type]
     if hasattr(kind, "__float__"):
@@ -416,7 +422,7 @@ def _foreign(value: object) -> object:
 
 
 def _count(array: Any) -> int:
-    """The elements of an array in all its dimensions."""
+    """The number of elements of an array, in all its dimensions."""
     size = getattr(array, "size", None)
     return size if isinstance(size, int) else operator.length_hint(array)
 
@@ -425,29 +431,29 @@ def _convert(value: object) -> object:
     if isinstance(value, type):
         return value.__qualname__
     if hasattr(type(value), "__dataclass_fields__"):
-        return _fields(value)
-    known = _known(value)
-    return _foreign(value) if known is _UNKNOWN else known
+        return _dataclass_fields(value)
+    known = _convert_known(value)
+    return _convert_foreign(value) if known is _NO_CONVERTER else known
 
 
-_UNKNOWN = object()
-_KNOWN: tuple[tuple[type | tuple[type, ...], Callable[..., object]], ...] = (
-    (_JSON_TYPES, _really),
+_NO_CONVERTER = object()
+_CONVERTERS: tuple[tuple[type | tuple[type, ...], Callable[..., object]], ...] = (
+    (_JSON_TYPES, _builtin_of),
     (datetime, iso8601.from_datetime),
     ((date, time), lambda value: value.isoformat()),
     (timedelta, lambda value: value.total_seconds()),
     (Decimal, _decimal),
-    (Enum, lambda value: plain(value.value)),
-    (os.PathLike, lambda value: plain(os.fspath(value))),
+    (Enum, lambda value: to_json_type(value.value)),
+    (os.PathLike, lambda value: to_json_type(os.fspath(value))),
     ((bytes, bytearray, memoryview), _bytes),
-    (Mapping, members),
+    (Mapping, mapping_to_dict),
     (AbstractSet, _set),
     ((Sequence, MappingView, deque), _sequence),
 )
 
 
-def _known(value: object) -> object:
-    for kinds, convert in _KNOWN:
+def _convert_known(value: object) -> object:
+    for kinds, convert in _CONVERTERS:
         if isinstance(value, kinds):
             return convert(value)
-    return _UNKNOWN
+    return _NO_CONVERTER

@@ -1,4 +1,4 @@
-"""Moments as text: ISO 8601, UTC, milliseconds, `Z`. What is finer is cut off."""
+"""Times as ISO 8601 text in UTC: milliseconds, then `Z`. Finer digits are cut off."""
 
 import time
 from datetime import datetime, timezone
@@ -6,24 +6,24 @@ from functools import lru_cache
 
 
 def from_ms(ms: int) -> str:
-    """The text of a moment given in milliseconds since 1970."""
+    """The text of a time given in milliseconds since 1970."""
     second, rest = divmod(ms, 1000)
     return f"{_to_the_second(second)}.{rest:03d}Z"
 
 
-@lru_cache(maxsize=4)  # most moments are now
+@lru_cache(maxsize=4)  # most calls are for the current second
 def _to_the_second(second: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
 
 
 def from_text(text: str) -> str:
-    """A time given as text, in UTC where it has another offset; what else it may be is left."""
+    """The same time in UTC, if the text has another offset; any other text unchanged."""
     if text[-6:-5] not in ("+", "-") or text[-3:-2] != ":":
         return text
     try:
         return from_datetime(datetime.fromisoformat(text))
     except (ValueError, OverflowError):
-        return text  # for the collector to judge
+        return text  # the collector rejects what is not a time
 
 
 def from_datetime(moment: datetime) -> str:

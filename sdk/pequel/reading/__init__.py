@@ -1,4 +1,4 @@
-"""Questions to the collector: the `Reader` and the HTTP requests that it makes.
+"""Questions to the collector: the `Reader`, and its HTTP requests.
 
-May import `messages` for ids and times. Never imports `sending`: a process may read without a client.
+May import `messages` and the basic modules of `pequel`, but not `sending`.
 """

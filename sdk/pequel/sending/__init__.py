@@ -1,5 +1,5 @@
-"""From an encoded event to a receipt: the queue, the sender, the threads, HTTP, the end of a process.
+"""From an encoded event to a receipt: queue, sender, threads, HTTP, end of the process.
 
-May import `messages`, and the modules of `pequel` that hold no client. The transports, queues and
-workers of a client are made in `pequel.client`.
+May import `messages` and the basic modules of `pequel` (`clock`, `log`, `backoff`, `config`,
+`errors`). `pequel.client` builds what is here.
 """

@@ -1,4 +1,4 @@
-"""The end of a process: whichever way it comes, what waits is sent first."""
+"""The end of a process: events that wait are sent first, however the process ends."""
 
 from __future__ import annotations
 
@@ -12,61 +12,59 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pequel.sending.worker import Worker
 
-_watched: weakref.WeakSet[Worker] = weakref.WeakSet()
-_hooked: set[tuple[int, str]] = set()  # in which process, by what
-exit_time_used: dict[
-    int, float
-] = {}  # seconds for which the end of a process was delayed, once it is
+_workers: weakref.WeakSet[Worker] = weakref.WeakSet()
+_hooked: set[tuple[int, str]] = set()  # process, name of the module that was hooked
+exit_time_used: dict[int, float] = {}  # process -> seconds spent on flushing at its end
 
 
-def watch(worker: Worker) -> None:
-    """Have a worker flushed when this process ends."""
-    _watched.add(worker)
+def register(worker: Worker) -> None:
+    """Flush this worker when the process ends."""
+    _workers.add(worker)
     for name, hook in _HOOKS.items():
-        module, here = sys.modules.get(name), (os.getpid(), name)
-        if module is not None and here not in _hooked:
-            _hooked.add(here)
+        module, key = sys.modules.get(name), (os.getpid(), name)
+        if module is not None and key not in _hooked:
+            _hooked.add(key)
             hook(module)
 
 
 @atexit.register
 def flush_all() -> None:
-    """Flush the workers of this process; they share the time, as they send at once."""
+    """Flush the workers of this process one after another; all send at once and share the time."""
     pid, began = os.getpid(), time.monotonic()
     began -= exit_time_used.get(pid, 0.0)
-    for worker in [w for w in _watched if w.pid == pid and not w.ended]:
+    for worker in [w for w in _workers if w.pid == pid and not w.ended]:
         worker.flush_at_exit(max(0.0, worker.exit_timeout - (time.monotonic() - began)))
     exit_time_used[pid] = time.monotonic() - began
 
 
 def will_fork() -> bool:
-    """Whether a thread is better not started yet: this process forks, whatever its threads do.
+    """Whether this is uWSGI's master, which must not have a thread.
 
-    So does uWSGI's, where the application is loaded before its workers are. A worker that is
-    forked while a thread holds the interpreter stands still for ever.
+    It forks its workers without regard to threads. If a thread of the master holds the
+    interpreter's lock at that moment, the new worker hangs for ever.
     """
     return _uwsgi_worker() == 0
 
 
 def sends_parents_queue() -> bool:
-    """Whether this process sends what its parent had queued: uWSGI's master never will."""
+    """Whether this is uWSGI's first worker: it sends what the master, without a thread, cannot."""
     return _uwsgi_worker() == 1
 
 
 def _uwsgi_worker() -> int | None:
-    """The number of this worker, from 1; 0 before there are any, None elsewhere."""
+    """The number of this uWSGI worker, from 1; 0 in the master; None without uWSGI."""
     uwsgi = sys.modules.get("uwsgi")
     return None if uwsgi is None else uwsgi.worker_id()
 
 
 def _hook_multiprocessing(util: Any) -> None:
-    """Its children end without the handlers of atexit, but with finalizers of its own."""
+    """Children of `multiprocessing` do not run `atexit`, but run finalizers of that module."""
     if util.process.parent_process() is not None:
         util.Finalize(None, flush_all, exitpriority=-1)
 
 
 def _hook_celery(signals: Any) -> None:
-    """Its prefork workers end without either."""
+    """Celery's prefork workers run neither `atexit` nor those finalizers."""
     signals.worker_process_shutdown.connect(_on_signal, weak=False, dispatch_uid="pequel")
 
 

@@ -1,13 +1,13 @@
-"""Telling the application about drops and leads, and its operator about drops, by the log."""
+"""Calls of `on_error` and `on_qualified`, and the log lines about drops."""
 
 from __future__ import annotations
 
 import json
-import logging
 import threading
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from pequel.sending.interrupts import is_for_the_caller
+from pequel.log import logger
+from pequel.sending.interrupts import is_for_caller
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -18,14 +18,12 @@ if TYPE_CHECKING:
     OnError: TypeAlias = Callable[[DroppedError, dict[str, Any] | None], object]
     OnQualified: TypeAlias = Callable[[Mark], object]
 
-logger = logging.getLogger("pequel")
-
 
 class Callbacks:
-    """Hands every drop to `on_error`, and logs the first of each reason.
+    """Passes every drop to `on_error`, and logs the first drop of each reason.
 
-    That there is no write key, or that the collector does not know it, is told once and loudly,
-    and not again for each event dropped for it.
+    A missing or unknown write key is logged as an error, and `on_error` gets it once, not for
+    each event.
     """
 
     def __init__(
@@ -33,85 +31,85 @@ class Callbacks:
     ) -> None:
         self._on_error = on_error
         self._on_qualified = on_qualified
-        self._qualified_failed = False
-        self._never_told = False
+        self._on_qualified_failed = False
+        self._key_warning_logged = False
         self._logged: set[Reason] = set()
         self._thread = threading.local()
 
-    def settle(self) -> None:
-        """This thread only sends: nothing that the application raises in it may end it."""
-        self._thread.sends = True
+    def mark_sender_thread(self) -> None:
+        """From now on, no exception of the application ends the current thread."""
+        self._thread.is_sender = True
 
-    def pass_on(self, error: BaseException) -> None:
-        """Raise again what is meant for the caller of this thread, such as KeyboardInterrupt."""
-        if not getattr(self._thread, "sends", False) and is_for_the_caller(error):
+    def raise_if_for_caller(self, error: BaseException) -> None:
+        """Raise an exception that is meant for the application, unless this thread only sends."""
+        if not getattr(self._thread, "is_sender", False) and is_for_caller(error):
             raise error
 
     def dropped(self, error: DroppedError, event: bytes | None) -> None:
-        """Tell that an event was dropped, or events of which nothing else is known."""
+        """Report a dropped event; None stands for events whose content is lost."""
         first = error.reason not in self._logged
         self._logged.add(error.reason)
         if error.reason == "unauthorized":
-            self._stopped(error, first)
+            self._all_dropped(error, first)
             return
         if first:
-            logger.warning("an event was dropped, %s; more of the kind are only counted", error)
+            logger.warning("dropped an event, %s; later drops for this reason are counted", error)
         if self._on_error is not None:
-            self._tell(error, _message(event))
+            self._call_on_error(error, _message(event))
 
-    def kept(self, error: DroppedError) -> None:
-        """Tell, once, that nothing is delivered and all is kept for when it can be."""
+    def kept_in_spool(self, error: DroppedError) -> None:
+        """Report, once, that events stay in the spool because the collector refuses the key."""
         if error.reason not in self._logged:
             self._logged.add(error.reason)
             logger.error("events stay in the spool, %s", error)
-            self._tell(error, None)
+            self._call_on_error(error, None)
 
     def qualified(self, marks: Sequence[Mark] | None) -> None:
-        """Tell of the leads that a batch brought about; None says that nobody tells us."""
+        """Report the leads in a receipt; None means that the receipt says nothing of leads."""
         if self._on_qualified is None:
             return
         if marks is None:
-            self._never_qualified()
+            self._warn_about_key()
         for mark in marks or ():
-            self._qualify(self._on_qualified, mark)
+            self._call_on_qualified(self._on_qualified, mark)
 
-    def _never_qualified(self) -> None:
-        if not self._never_told:
-            logger.warning("on_qualified is not called: write_key must be an admin key for that")
-        self._never_told = True
+    def _warn_about_key(self) -> None:
+        if not self._key_warning_logged:
+            logger.warning("on_qualified is never called: write_key must be an admin key for that")
+        self._key_warning_logged = True
 
-    def _qualify(self, tell: OnQualified, mark: Mark) -> None:
+    def _call_on_qualified(self, on_qualified: OnQualified, mark: Mark) -> None:
         try:
-            tell(mark)
-        except BaseException as error:  # the application's fault must not become ours
-            self.pass_on(error)
-            if not self._qualified_failed:
-                logger.exception("on_qualified failed; when it does so again, that is not logged")
-            self._qualified_failed = True
+            on_qualified(mark)
+        except BaseException as error:  # noqa: BLE001 - the application's error must not become ours
+            self.raise_if_for_caller(error)
+            if not self._on_qualified_failed:
+                logger.exception("on_qualified failed; later failures are not logged")
+            self._on_qualified_failed = True
 
-    def _stopped(self, error: DroppedError, first: bool) -> None:
+    def _all_dropped(self, error: DroppedError, first: bool) -> None:
         if first:
             logger.error("every event is dropped from now on, %s", error)
-            self._tell(error, None)
+            self._call_on_error(error, None)
 
-    def _tell(self, error: DroppedError, message: dict[str, Any] | None) -> None:
-        """Call `on_error`, unless it is `on_error` that made the call which failed."""
-        if self._on_error is None or getattr(self._thread, "telling", False):
+    def _call_on_error(self, error: DroppedError, message: dict[str, Any] | None) -> None:
+        """Call `on_error`, unless `on_error` itself made the call that failed."""
+        if self._on_error is None or getattr(self._thread, "in_on_error", False):
             return
-        self._thread.telling = True
+        self._thread.in_on_error = True
         try:
             self._on_error(error, message)
-        except BaseException as fault:  # the application's fault must not become ours
-            self.pass_on(fault)
+        except BaseException as fault:  # noqa: BLE001 - the application's error must not become ours
+            self.raise_if_for_caller(fault)
             logger.exception("on_error failed")
         finally:
-            self._thread.telling = False
+            self._thread.in_on_error = False
 
 
 def _message(event: bytes | None) -> dict[str, Any] | None:
-    """The message that an event was; None where it is not known, or cannot be read any more."""
+    """The message of an event; None if it is unknown, or can no longer be read."""
     try:
-        found = None if event is None else json.loads(event)
+        message = None if event is None else json.loads(event)
     except (ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) else None
+    return message if isinstance(message, dict) else None

@@ -1,4 +1,4 @@
-"""Client reports: how many events were dropped here, for the collector to know."""
+"""Client reports: tell the collector how many events were dropped here, and why."""
 
 from __future__ import annotations
 
@@ -11,48 +11,48 @@ if TYPE_CHECKING:
 
 class _Report(NamedTuple):
     text: bytes
-    counts: dict[str, int]
+    totals: dict[str, int]
 
 
 class ClientReports:
     """The reports of one process.
 
-    One is sent, with the same number and the same counts, until a receipt says that it got
-    through; the next tells what was dropped since. A collector that counts each number of a client
-    once so misses no drop and counts none twice.
+    A report is sent again, with the same number and counts, until a receipt confirms it. The next
+    one counts the drops since then. The collector counts each number of a client once, so no drop
+    is missed and none counts twice.
     """
 
     def __init__(self, client: str, dropped: Callable[[], dict[str, int]]) -> None:
-        """Report for a client of this name what `dropped` has counted so far, by reason."""
+        """Report under this client id; `dropped` returns the drops so far, by reason."""
         self._client = client
         self._dropped = dropped
-        self._told: dict[str, int] = {}
+        self._confirmed: dict[str, int] = {}
         self._number = 0
-        self._open: _Report | None = None
+        self._pending: _Report | None = None
 
     @property
     def due(self) -> bool:
-        """Whether there is something to tell."""
-        return self._open is not None or self._dropped() != self._told
+        """Whether there are drops that the collector has not confirmed."""
+        return self._pending is not None or self._dropped() != self._confirmed
 
-    def take(self) -> bytes | None:
-        """The report to send now, if there is something to tell."""
-        if self._open is None and self.due:
-            self._open = self._next()
-        return None if self._open is None else self._open.text
+    def current(self) -> bytes | None:
+        """The report to send now as JSON; None if there is nothing to report."""
+        if self._pending is None and self.due:
+            self._pending = self._next()
+        return None if self._pending is None else self._pending.text
 
-    def received(self) -> None:
-        """The one taken last got through."""
-        if self._open is not None:
-            self._told, self._open = self._open.counts, None
+    def confirm(self) -> None:
+        """A receipt came for the current report."""
+        if self._pending is not None:
+            self._confirmed, self._pending = self._pending.totals, None
 
     def _next(self) -> _Report:
-        counts = self._dropped()
-        since = {reason: n - self._told.get(reason, 0) for reason, n in counts.items()}
+        totals = self._dropped()
+        since = {reason: n - self._confirmed.get(reason, 0) for reason, n in totals.items()}
         self._number += 1
         report = {
             "client": self._client,
             "number": self._number,
             "dropped": {reason: n for reason, n in since.items() if n},
         }
-        return _Report(json.dumps(report, separators=(",", ":")).encode(), counts)
+        return _Report(json.dumps(report, separators=(",", ":")).encode(), totals)

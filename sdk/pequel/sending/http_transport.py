@@ -7,7 +7,6 @@ import os
 from typing import TYPE_CHECKING
 
 from pequel import backoff
-from pequel.clock import Clock
 from pequel.messages import iso8601
 from pequel.sending import verdicts
 from pequel.sending.transport import Delivery, Outcome, Verdict
@@ -19,14 +18,15 @@ if TYPE_CHECKING:
 
     import requests
 
+    from pequel.clock import Clock
     from pequel.config import Options
 
     Sessions: TypeAlias = "requests.Session | Callable[[], requests.Session]"
 
-_LEVEL = 6
+_GZIP_LEVEL = 6
 _LEAST_TIMEOUT = 0.001
-_PIECE = 4_096  # short, as some versions of urllib3 unpack a whole piece, however long it gets
-_LONGEST_RECEIPT = 1_048_576
+_CHUNK = 4_096  # small, as some versions of urllib3 decompress a whole chunk of any size
+_LARGEST_RECEIPT = 1_048_576
 
 
 class HttpTransport:
@@ -35,7 +35,7 @@ class HttpTransport:
     def __init__(
         self,
         options: Options,
-        clock: Clock | None = None,
+        clock: Clock,
         session: Sessions | None = None,
         proxies: Mapping[str, str] | None = None,
     ) -> None:
@@ -43,29 +43,29 @@ class HttpTransport:
 
         Args:
             options: the settings of the client.
-            clock: tells the time.
-            session: posts in place of a session of the SDK's own. A function is called in each
-                process that sends. A session is used as it is; in a forked child its connections
-                are closed first, as they are the parent's.
-            proxies: as `requests` takes them; they go before those of the environment.
+            clock: gives the time.
+            session: posts in place of a session of the SDK. A function is called in each process
+                that sends. A session is used as it is; in a forked child its connections are
+                closed first, as they are the parent's.
+            proxies: as `requests` takes them; they win over those of the environment.
         """
         self._url = f"{options.host}/v1/batch"
         key = f"{options.write_key}:".encode()
         self._basic = "Basic " + binascii.b2a_base64(key, newline=False).decode()
         self._timeout = options.timeout
         self._gzip = options.gzip
-        self._clock = clock or Clock()
-        self._given = session
+        self._clock = clock
+        self._session_argument = session
         self._proxies = dict(proxies or {})
         self._pid = os.getpid()
-        self._opened: tuple[int, requests.Session] | None = None
+        self._session_of_pid: tuple[int, requests.Session] | None = None
 
     def send(self, events: Sequence[bytes], /) -> Outcome:
-        """Post the events once; what cannot be sent or answered is to be tried again."""
+        """Post the events once. Raises no error of the network: the outcome says to try again."""
         return self.deliver(Delivery(events))
 
     def deliver(self, delivery: Delivery, /) -> Outcome:
-        """Post the events and the report once, within the time there is."""
+        """Post the events and the report once, within the time that is left."""
         import requests  # here, so that only the sending thread pays for it
 
         timeout = self._timeout
@@ -73,7 +73,7 @@ class HttpTransport:
             timeout = min(timeout, max(delivery.timeout, _LEAST_TIMEOUT))
         try:
             answer = self._post(self._body(delivery), timeout)
-            body = self._received(answer, timeout)
+            body = self._read_body(answer, timeout)
         except requests.RequestException as error:
             return Outcome(Verdict.RETRY, f"{type(error).__name__}: {error}")
         wait = backoff.retry_after(answer.headers.get("Retry-After"), self._clock.now_ms())
@@ -81,10 +81,10 @@ class HttpTransport:
 
     def close(self) -> None:
         """Close the connection of this process, unless the session is the application's."""
-        if self._opened is not None and self._opened[0] == os.getpid():
-            if self._opened[1] is not self._given:
-                self._opened[1].close()
-            self._opened = None
+        if self._session_of_pid is not None and self._session_of_pid[0] == os.getpid():
+            if self._session_of_pid[1] is not self._session_argument:
+                self._session_of_pid[1].close()
+            self._session_of_pid = None
 
     def _post(self, body: bytes, timeout: float) -> requests.Response:
         headers = {"Content-Type": "application/json"}
@@ -95,31 +95,31 @@ class HttpTransport:
             self._url,
             data=body,
             headers=headers,
-            auth=self._authorize,  # as a header, a .netrc would override it
+            auth=self._authorize,  # a .netrc would override a header
             timeout=timeout,
-            proxies=dict(self._proxies),  # a session adds to it
-            verify=None if session.verify is True else session.verify,  # or it gives way to others
+            proxies=dict(self._proxies),  # a copy, as the session adds to it
+            verify=None if session.verify is True else session.verify,  # or the environment wins
             allow_redirects=False,
             stream=True,
         )
 
-    def _received(self, answer: requests.Response, timeout: float) -> bytes:
-        """What an answer says; nothing where that is longer than any receipt.
+    def _read_body(self, answer: requests.Response, timeout: float) -> bytes:
+        """The body of an answer; empty if it is larger than any receipt.
 
         Raises:
-            requests.Timeout: it takes longer than so many seconds.
-            Exception: it broke off; each library has its own for that, and so has `requests`.
+            requests.Timeout: it takes longer than `timeout` seconds.
+            Exception: the connection broke; `requests` and urllib3 raise their own errors.
         """
         import requests
 
-        if answer.raw is None:  # it was made by hand, as in tests
+        if answer.raw is None:  # a test made it by hand
             return answer.content
         until = self._clock.monotonic() + timeout
         body = bytearray()
         with answer:
-            for piece in _pieces(answer):
-                body += piece
-                if len(body) > _LONGEST_RECEIPT:
+            for chunk in _chunks(answer):
+                body += chunk
+                if len(body) > _LARGEST_RECEIPT:
                     return b""
                 if self._clock.monotonic() > until:
                     raise requests.Timeout(f"the answer did not end within {timeout:g} seconds")
@@ -136,30 +136,30 @@ class HttpTransport:
         return b'{"batch":[' + batch + b'],"sentAt":"' + sent_at + b'"' + report + b"}"
 
     def _session(self) -> requests.Session:
-        """The session of this process: one inherited by a fork would share its connection."""
+        """The session of this process; one from before a fork shares the parent's connection."""
         pid = os.getpid()
-        if self._opened is None or self._opened[0] != pid:
-            self._opened = (pid, self._open(pid))
-        return self._opened[1]
+        if self._session_of_pid is None or self._session_of_pid[0] != pid:
+            self._session_of_pid = (pid, self._open(pid))
+        return self._session_of_pid[1]
 
     def _open(self, pid: int) -> requests.Session:
-        if self._given is None:
+        if self._session_argument is None:
             return _new_session(self._url, self._proxies)
-        if callable(self._given):
-            return self._given()
+        if callable(self._session_argument):
+            return self._session_argument()
         if pid != self._pid:
-            self._given.close()
-        return self._given
+            self._session_argument.close()
+        return self._session_argument
 
 
-def _pieces(answer: requests.Response) -> Iterator[bytes]:
-    """An answer as it arrives, unless a hook has read it, or the library waits for more."""
+def _chunks(answer: requests.Response) -> Iterator[bytes]:
+    """The body as it arrives; or whole, if a hook has read it or urllib3 lacks `read1`."""
     read = getattr(answer.raw, "read1", None)
     if read is None or not hasattr(answer.raw, "stream") or _is_read(answer):
-        yield from answer.iter_content(_PIECE)
+        yield from answer.iter_content(_CHUNK)
         return
-    while piece := read(_PIECE, decode_content=True):
-        yield piece
+    while chunk := read(_CHUNK, decode_content=True):
+        yield chunk
 
 
 def _is_read(answer: requests.Response) -> bool:
@@ -167,9 +167,9 @@ def _is_read(answer: requests.Response) -> bool:
 
 
 def _new_session(url: str, proxies: dict[str, str]) -> requests.Session:
-    """A session that has read proxies and certificates from the environment once, for good.
+    """A session that has read proxies and certificates from the environment once.
 
-    To read them at every request would take a quarter of its time.
+    Reading them for every request would take a quarter of its time.
     """
     import requests
 
@@ -184,4 +184,4 @@ def _new_session(url: str, proxies: dict[str, str]) -> requests.Session:
 def _compressed(body: bytes) -> bytes:
     import gzip
 
-    return gzip.compress(body, _LEVEL, mtime=0)
+    return gzip.compress(body, _GZIP_LEVEL, mtime=0)

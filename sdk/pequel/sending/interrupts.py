@@ -1,4 +1,4 @@
-"""Telling what is raised to interrupt the application from what went wrong by itself."""
+"""Which exceptions in the application's thread the SDK must pass on to the caller."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ if TYPE_CHECKING:
     from types import CodeType
 
 
-def is_for_the_caller(error: BaseException) -> bool:
-    """Whether an error caught in a thread of the application is its own affair.
+def is_for_caller(error: BaseException) -> bool:
+    """Whether an exception that the SDK caught is meant for the application.
 
-    So is all that is no `Exception`, and what a signal handler raises, such as the one of an
-    alarm, or of a soft time limit of Celery.
+    True for what is not an `Exception`, such as KeyboardInterrupt, and for what a signal handler
+    raised, such as an alarm's or a soft time limit of Celery.
     """
-    return not isinstance(error, Exception) or _by_a_signal_handler(error)
+    return not isinstance(error, Exception) or _raised_in_signal_handler(error)
 
 
-def _by_a_signal_handler(error: Exception) -> bool:
-    import signal  # here, so that an import of the package is quick
+def _raised_in_signal_handler(error: Exception) -> bool:
+    import signal  # here, to keep the import of the package quick
 
     handlers = {_code(signal.getsignal(number)) for number in signal.valid_signals()} - {None}
     trace = error.__traceback__
@@ -28,6 +28,6 @@ def _by_a_signal_handler(error: Exception) -> bool:
 
 
 def _code(handler: object) -> CodeType | None:
-    """What a function or a method runs."""
+    """The code object of a function or a method."""
     code: CodeType | None = getattr(getattr(handler, "__func__", handler), "__code__", None)
     return code

@@ -1,4 +1,4 @@
-"""Sending in the threads that call, for where none lives on between calls."""
+"""Sending in the threads that call, for the setting `sync`."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from pequel.sending.worker import Worker
 if TYPE_CHECKING:
     from pequel.sending.worker import Flush
 
-_A_MOMENT = 0.001
+_IDLE_POLL = 0.001
 
 
 class SyncWorker(Worker):
-    """Sends when something was put, while its caller waits; what is left goes with the next.
+    """A worker without a thread: each call queues its event, then flushes in its own thread.
 
-    One thread sends at a time, also for those that wait meanwhile. A call that interrupts the
-    sending on its own thread, as one from a signal handler does, leaves its event to it.
+    One thread sends at a time; others wait for their turn. A call that interrupts the sending
+    thread, such as one in a signal handler, leaves its event for that thread to send.
     """
 
     def __init__(self, *args: Any, timeout: float) -> None:
-        """As a worker; a call waits for so many seconds."""
+        """As for `Worker`; a call waits for at most `timeout` seconds."""
         super().__init__(*args)
         self._timeout = timeout
         self._sending = threading.RLock()
-        self._stepping = False  # while the one whose turn it is works
-        self._interrupted = False  # by a call that left its event to that one
+        self._stepping = False  # during a step of the sender
+        self._interrupted = False  # a call interrupted that step, and left its event
 
     def start(self) -> None:
-        """Send what was put."""
-        at_exit.watch(self)
+        """Send what is queued."""
+        at_exit.register(self)
         deadline = self._clock.monotonic() + self._timeout
-        self.flush(self._timeout, others=False)
+        self.flush(self._timeout, recovered=False)
         while self._interrupted and not self._stepping and self._left(deadline) != 0:
             self._interrupted = False
-            self.flush(self._left(deadline), others=False)
+            self.flush(self._left(deadline), recovered=False)
 
     def shutdown(self, timeout: float | None) -> bool:
         """Flush, and drop what could not be sent; whether all was delivered."""
@@ -47,37 +47,37 @@ class SyncWorker(Worker):
         self._sender.close()
         return delivered
 
-    def retire(self) -> None:
-        """Send what is left, in no more time than a call has, and drop it where that fails."""
+    def stop(self) -> None:
+        """Send what is left in the time of one call, and drop the rest."""
         if self._closing:
-            super().retire()
+            super().stop()
         elif self.pid == os.getpid():
             self.shutdown(self._timeout)
 
     def _await(self, flush: Flush, deadline: float | None) -> None:
         self._flushes.append(flush)
         try:
-            self._await_turns(flush, deadline)
+            self._send_until(flush, deadline)
         finally:
             if flush in self._flushes:
                 self._flushes.remove(flush)
-        if self._sender.abandoned:  # by a shutdown that could not wait for this
-            self._work_if_free(None)
+        if self._sender.abandoned:  # a shutdown ran out of time while this call waited
+            self._step_if_free(None)
 
-    def _await_turns(self, flush: Flush, deadline: float | None) -> None:
-        while not self._done(flush) and self._left(deadline) != 0:
-            if not self._sending.acquire(timeout=_limit(self._left(deadline))):
+    def _send_until(self, flush: Flush, deadline: float | None) -> None:
+        while not self._target_reached(flush) and self._left(deadline) != 0:
+            if not self._sending.acquire(timeout=_lock_timeout(self._left(deadline))):
                 break
             try:
                 if self._stepping:
                     self._interrupted = True
                     break
-                wait = self._step_until(deadline)
+                wait = self._step_before(deadline)
             finally:
                 self._sending.release()
             self._pause(wait, deadline)
 
-    def _step_until(self, deadline: float | None) -> float | None:
+    def _step_before(self, deadline: float | None) -> float | None:
         self._stepping = True
         try:
             self._sender.deadline = deadline
@@ -86,20 +86,20 @@ class SyncWorker(Worker):
             self._stepping = False
 
     def _pause(self, wait: float | None, deadline: float | None) -> None:
-        seconds = _A_MOMENT if wait is None else wait
+        seconds = _IDLE_POLL if wait is None else wait
         left = self._left(deadline)
         if seconds:
-            self._clock.wait(self._bell, seconds if left is None else min(seconds, left))
+            self._clock.wait(self._wake, seconds if left is None else min(seconds, left))
 
-    def _work_if_free(self, patience: float | None) -> None:
-        if not self._sending.acquire(timeout=_limit(patience)):
+    def _step_if_free(self, timeout: float | None) -> None:
+        if not self._sending.acquire(timeout=_lock_timeout(timeout)):
             return
         try:
             if not self._stepping:
-                self._step_until(self._clock.monotonic())
+                self._step_before(self._clock.monotonic())
         finally:
             self._sending.release()
 
 
-def _limit(seconds: float | None) -> float:
+def _lock_timeout(seconds: float | None) -> float:
     return -1 if seconds is None else min(seconds, threading.TIMEOUT_MAX)

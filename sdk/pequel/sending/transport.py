@@ -1,4 +1,4 @@
-"""The seam between the client and the network: a batch goes in, an outcome comes out."""
+"""Transports: a batch of events goes in, an `Outcome` comes out."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Verdict(Enum):
-    """What to do with a batch once it was tried."""
+    """What to do with a batch after a try."""
 
     DELIVERED = "delivered"
     RETRY = "retry"
@@ -22,7 +22,7 @@ class Verdict(Enum):
 
 
 class Rejection(NamedTuple):
-    """One event of a delivered batch that the collector refused: its place, and why."""
+    """An event of a delivered batch that the collector rejected: its position, and why."""
 
     position: int
     code: str = ""
@@ -31,15 +31,15 @@ class Rejection(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """A lead that a batch brought about: somebody met a definition.
+    """A lead that a batch brought about: a user or an account met a definition.
 
     Attributes:
         lead_id: the id of the lead.
         definition: the name of the definition.
         subject_kind: "user" or "account".
-        subject_id: which one.
-        qualified_at: when, as ISO 8601 text in UTC.
-        raw: all that the collector said of it.
+        subject_id: the id of the user or the account.
+        qualified_at: the time, as ISO 8601 text in UTC.
+        raw: the whole lead, as in the receipt.
     """
 
     lead_id: str
@@ -51,15 +51,15 @@ class Mark(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """How it went.
+    """The result of a try.
 
     Attributes:
-        verdict: what to do now.
-        detail: why, for a person to read.
-        retry_after: seconds the collector asked to wait before the next try.
-        rejected: the events of a delivered batch that were refused, each at most once.
-        qualified: the leads that a delivered batch brought about; None where the collector does
-            not say, as to a key that may not read.
+        verdict: what to do next.
+        detail: the reason, for a person to read.
+        retry_after: seconds that the collector asked to wait before the next try.
+        rejected: the rejected events of a delivered batch, each at most once.
+        qualified: the leads that a delivered batch brought about; None if the receipt does not
+            name any, because the key may not read.
     """
 
     verdict: Verdict
@@ -70,12 +70,12 @@ class Outcome(NamedTuple):
 
 
 class Delivery(NamedTuple):
-    """All that there is to a try.
+    """What a `FullTransport` sends in one try.
 
     Attributes:
-        events: the batch; may be empty where there is a report.
-        report: what was dropped lately, as JSON; a collector counts the same one once.
-        timeout: seconds that it may take, where they are fewer than usual.
+        events: the batch; may be empty if there is a report.
+        report: counts of dropped events, as JSON; a collector counts the same report once.
+        timeout: seconds that the try may take, if fewer than usual.
     """
 
     events: Sequence[bytes]
@@ -84,45 +84,45 @@ class Delivery(NamedTuple):
 
 
 class Transport(Protocol):
-    """Whatever can take a batch of events. Called by one thread at a time."""
+    """Takes batches of events. Called by one thread at a time."""
 
     def send(self, events: Sequence[bytes], /) -> Outcome:
-        """Try once to deliver events, each one a JSON object in UTF-8."""
+        """Try once to deliver events; each is a JSON object in UTF-8."""
 
 
 @runtime_checkable
 class FullTransport(Transport, Protocol):
-    """One that can also take reports, and hurry. Its `deliver` is called in place of `send`."""
+    """A transport that also takes reports and time limits, by `deliver` in place of `send`."""
 
     def deliver(self, delivery: Delivery, /) -> Outcome:
         """Try once to deliver."""
 
 
 class RecordingTransport:
-    """A transport that keeps what it is given, and answers as it was told.
+    """A transport that keeps the batches, and returns the outcomes that it was given.
 
     Attributes:
-        batches: every batch delivered, as dicts.
-        tried: every batch tried, delivered or not, as dicts.
+        batches: the delivered batches, as dicts.
+        tried: all batches, delivered or not, as dicts.
     """
 
     def __init__(self, outcomes: Iterable[Outcome] = ()) -> None:
-        """Answer with these outcomes, one a batch; after them, everything is delivered."""
+        """Return these outcomes, one for each batch; after them, everything is delivered."""
         self.batches: list[list[dict[str, Any]]] = []
         self.tried: list[list[dict[str, Any]]] = []
         self._outcomes = deque(outcomes)
 
     @property
     def events(self) -> list[dict[str, Any]]:
-        """Every event delivered, in order."""
+        """The delivered events, in order."""
         return [event for batch in self.batches for event in batch]
 
     def send(self, events: Sequence[bytes], /) -> Outcome:
-        """Record a batch, and give the next outcome."""
+        """Keep a batch, and return the next outcome."""
         batch = [json.loads(event) for event in events]
         outcome = self._outcomes.popleft() if self._outcomes else Outcome(Verdict.DELIVERED)
         self.tried.append(batch)
         if outcome.verdict is Verdict.DELIVERED:
-            refused = {rejection.position for rejection in outcome.rejected}
-            self.batches.append([e for i, e in enumerate(batch) if i not in refused])
+            rejected = {rejection.position for rejection in outcome.rejected}
+            self.batches.append([e for i, e in enumerate(batch) if i not in rejected])
         return outcome

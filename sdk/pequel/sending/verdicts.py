@@ -1,4 +1,4 @@
-"""Reading the collector's answer: was it a receipt, and if not, what now?"""
+"""What an answer of the collector means: delivered, try again, split, or drop."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from pequel.sending.transport import Mark, Outcome, Rejection, Verdict
 
 _OK = 200
-_HOPELESS = {501, 505}  # the server will never be able to do this
+_PERMANENT = {501, 505}  # the server does not support the request, and never will
 _VERDICTS = {
     401: Verdict.UNAUTHORIZED,
     408: Verdict.RETRY,
@@ -19,11 +19,11 @@ _FIRST_CLIENT_ERROR, _FIRST_SERVER_ERROR = 400, 500
 
 
 def read(status: int, body: bytes, count: int, retry_after: float | None = None) -> Outcome:
-    """What an answer means for a batch of `count` events.
+    """The outcome that an answer means for a batch of `count` events.
 
-    Only a receipt counts as delivery: status 200 with JSON that holds `"success": true` and
-    the number accepted. Anything else that is no error, such as a redirect or somebody's
-    login page, is answered by trying again.
+    Only a receipt counts as delivery: status 200 and JSON with `"success": true` and a number
+    `accepted`. After any other answer that is not an error, such as a redirect or a login page,
+    the batch is tried again.
     """
     answer = _json(body)
     if status == _OK and _is_receipt(answer):
@@ -32,24 +32,24 @@ def read(status: int, body: bytes, count: int, retry_after: float | None = None)
             rejected=_rejections(answer.get("rejected"), count),
             qualified=_marks(answer["qualified"]) if "qualified" in answer else None,
         )
-    detail = f"status {status}{_said(answer)}"
+    detail = f"status {status}{_detail(answer)}"
     return Outcome(_verdict(status), detail, retry_after)
 
 
 def _verdict(status: int) -> Verdict:
     if status in _VERDICTS:
         return _VERDICTS[status]
-    if _FIRST_CLIENT_ERROR <= status < _FIRST_SERVER_ERROR or status in _HOPELESS:
+    if _FIRST_CLIENT_ERROR <= status < _FIRST_SERVER_ERROR or status in _PERMANENT:
         return Verdict.REFUSED
     return Verdict.RETRY
 
 
 def _is_receipt(answer: dict[str, Any]) -> bool:
-    return answer.get("success") is True and _whole(answer.get("accepted")) is not None
+    return answer.get("success") is True and _integer(answer.get("accepted")) is not None
 
 
-def _whole(value: object) -> int | None:
-    """A whole number, also as somebody in between writes it, 3.0; None where it is none."""
+def _integer(value: object) -> int | None:
+    """An integer, also if a proxy rewrote it as 3.0; None for anything else."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value if type(value) is int else None
@@ -58,7 +58,7 @@ def _whole(value: object) -> int | None:
 def _rejections(entries: object, count: int) -> tuple[Rejection, ...]:
     found: dict[int, Rejection] = {}
     for entry in entries if isinstance(entries, list) else ():
-        index = _whole(entry.get("index")) if isinstance(entry, dict) else None
+        index = _integer(entry.get("index")) if isinstance(entry, dict) else None
         if index is not None and 0 <= index < count:
             found.setdefault(index, _rejection(index, entry))
     return tuple(found[index] for index in sorted(found))
@@ -92,8 +92,8 @@ def _mark(entry: object) -> Mark | None:
     return Mark(lead, definition, kind, id_, at, entry)
 
 
-def _said(answer: dict[str, Any]) -> str:
-    """What the collector said about it, cut short."""
+def _detail(answer: dict[str, Any]) -> str:
+    """The message of the collector, cut at 200 characters."""
     words = answer.get("message") or answer.get("error") or answer.get("code") or ""
     return f": {str(words)[:200]}" if words else ""
 

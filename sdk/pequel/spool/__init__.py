@@ -1,5 +1,4 @@
-"""The queue on disk: one journal of segment files per process, locked while the process lives.
+"""The queue on disk: each process writes a journal of segment files, locked while it lives.
 
-May import `sending.queue` and `sending.callbacks`. Only `pequel.client` imports this folder, and only
-if the setting `spool` is given.
+May import `sending`. Only `pequel.client` imports this folder, and only for the setting `spool`.
 """

@@ -1,4 +1,4 @@
-"""Locks on files, which end with the process that took them, however it ends."""
+"""Locks on files. The system ends a lock with the process that holds it, however that ends."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ except ImportError:  # on Windows
 AVAILABLE = _fcntl is not None
 
 
-def take(descriptor: int) -> bool:
-    """Lock an open file for as long as it stays open; whether nobody else has it locked.
+def lock(descriptor: int) -> bool:
+    """Lock an open file until it is closed; False if another process holds the lock.
 
-    Where the system has no such locks, everybody gets them.
+    True on a system without such locks.
 
     Raises:
-        OSError: the file system knows no locks.
+        OSError: the file system does not support locks.
     """
     if _fcntl is None:
         return True
     try:
-        # Not lockf, whose lock is gone when any descriptor of the file is closed.
+        # Not lockf, whose lock ends when any descriptor of the file is closed.
         _fcntl.flock(descriptor, _fcntl.LOCK_EX | _fcntl.LOCK_NB)
     except BlockingIOError:
         return False

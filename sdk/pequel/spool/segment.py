@@ -1,4 +1,11 @@
-"""One file of the spool: a line for each event, which begins with a checksum."""
+"""One file of the spool. Each line is the CRC-32 of an event, a blank, and the event.
+
+    41d19bde {"type":"track","event":"a"}     whole: read
+    00000000 {"type":"track","event":"b"}     wrong checksum: skipped, and counted as dropped
+    42554fb0 {"type":"track","ev              no line break: the process died in `write`; not read
+
+The call that wrote the last line had not returned, so nobody counts on that event.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +28,7 @@ _UNREADABLE = {errno.ENOENT, errno.ENOTDIR, errno.EIO, errno.ESTALE, errno.ELOOP
 
 
 class Record(NamedTuple):
-    """An event, and where its line ends."""
+    """An event, its segment, and the offset at which its line ends."""
 
     event: bytes
     segment: Segment
@@ -29,28 +36,29 @@ class Record(NamedTuple):
 
 
 class Content(NamedTuple):
-    """What lies in a part of a segment: lines, and bytes of events in them."""
+    """Lines in a part of a segment, and bytes of the events in them."""
 
     lines: int
     bytes: int
 
 
 class Segment:
-    """A file that is written from its start to its end, then read so, then removed.
+    """A file that is appended to, read from its start to its end, then deleted.
 
-    One thread may append while another reads: what is not yet a whole line is not read.
+    One thread may append while another reads: a line is read once it is whole.
 
     Attributes:
         number: its place among the segments of its journal.
-        size: bytes that were written, frames included.
-        lines: events that were written, or found there.
+        size: bytes that were appended, with checksums and line breaks.
+        lines: events that were appended, or found in the file.
         taken: what was read.
-        finished: how many of the events taken have met their fate.
-        spoiled: nothing more may be appended.
-        exhausted: nothing more is to be read.
+        finished: events taken that are delivered or dropped.
+        damaged: it cannot be read, so nothing more may be appended.
+        exhausted: it was read to its end.
     """
 
     def __init__(self, path: Path, number: int, offset: int = 0) -> None:
+        """A segment at this path, which is read from `offset`."""
         self.path = path
         self.number = number
         self.size = 0
@@ -58,7 +66,7 @@ class Segment:
         self._bytes = 0
         self.taken = Content(0, 0)
         self.finished = 0
-        self.spoiled = False
+        self.damaged = False
         self.exhausted = False
         self._offset = offset
         self._write_fd: int | None = None
@@ -66,34 +74,30 @@ class Segment:
 
     @property
     def written(self) -> Content:
-        """What was written, or was found there."""
+        """What was appended, or found in the file."""
         return Content(self.lines, self._bytes)
 
     @property
     def begun(self) -> bool:
-        """Whether reading it has begun."""
+        """Whether reading has begun."""
         return self._read_fd is not None or self.exhausted
 
     @property
     def done(self) -> bool:
-        """Whether all of it has met its fate."""
+        """Whether every event in it is delivered or dropped."""
         return self.exhausted and self.finished >= self.taken.lines
 
-    # For the one who writes
+    # For the writer
 
     def create(self) -> None:
-        """Make the file, for this user alone.
-
-        Raises:
-            OSError: it cannot be made.
-        """
+        """Create the file, readable by this user alone. Raises OSError."""
         self._write_fd = os.open(self.path, _APPEND, 0o600)
 
     def append(self, event: bytes) -> None:
-        """Write an event down, in one call to the system.
+        """Append an event, in one call of `write`.
 
         Raises:
-            OSError: not all of it was written; the line is torn then, and not read.
+            OSError: it was not written, or only a part, which readers skip.
         """
         if self._write_fd is None:
             raise OSError(errno.EBADF, "the segment is closed")
@@ -116,16 +120,16 @@ class Segment:
 
     def seal(self) -> None:
         """Append no more."""
-        pen, self._write_fd = self._write_fd, None
-        if pen is not None:
-            os.close(pen)
+        descriptor, self._write_fd = self._write_fd, None
+        if descriptor is not None:
+            os.close(descriptor)
 
-    # For the one who reads
+    # For the reader
 
     def count(self) -> None:
-        """See what is in a file that somebody else wrote, from where it is to be read."""
+        """Count what another process wrote, from the offset at which reading will begin."""
         lines, start, offset = 0, self._offset, self._offset
-        while chunk := self._look(offset, _CHUNK):
+        while chunk := self._read_at(offset, _CHUNK):
             lines += chunk.count(b"\n")
             if b"\n" in chunk:
                 start = offset + chunk.rindex(b"\n") + 1
@@ -133,12 +137,12 @@ class Segment:
         self.lines, self._bytes = lines, max(0, start - self._offset - lines * _FRAME)
 
     def read(self) -> list[Record]:
-        """The next events, some of them at a time; none when no more are there yet.
+        """The next events, a chunk at a time; empty if there are no more yet.
 
-        A line that was spoiled is passed over.
+        Skips lines whose checksum is wrong.
 
         Raises:
-            OSError: it cannot be read.
+            OSError: the file cannot be read.
         """
         records: list[Record] = []
         while not records and (lines := self._next_lines()):
@@ -152,38 +156,38 @@ class Segment:
         return records
 
     def close(self) -> None:
-        """Read no more, nor append."""
+        """Read and append no more."""
         self.seal()
-        eye, self._read_fd = self._read_fd, None
-        if eye is not None:
-            os.close(eye)
+        descriptor, self._read_fd = self._read_fd, None
+        if descriptor is not None:
+            os.close(descriptor)
 
     def remove(self) -> None:
         """Delete the file."""
         self.close()
-        with suppress(OSError):  # one that stays is known by its journal to be done
+        with suppress(OSError):  # if it stays, its journal's position says that it is done
             self.path.unlink()
 
     def _next_lines(self) -> list[bytes]:
-        """The whole lines in the next piece, which is made longer until it has one."""
+        """The whole lines of the next chunk, which grows until it holds one."""
         length = _CHUNK
         while True:
-            chunk = self._look(self._offset, length)
+            chunk = self._read_at(self._offset, length)
             if b"\n" in chunk:
                 return chunk.split(b"\n")[:-1]
             if len(chunk) < length or length >= _LONGEST_LINE:
                 return []
             length *= 4
 
-    def _look(self, offset: int, length: int) -> bytes:
+    def _read_at(self, offset: int, length: int) -> bytes:
         if self._read_fd is None:
             self._read_fd = os.open(self.path, _READ)
         os.lseek(self._read_fd, offset, os.SEEK_SET)
         return os.read(self._read_fd, length)
 
 
-def is_lost(error: OSError) -> bool:
-    """Whether a file that cannot be read will not be readable later, either."""
+def is_permanent(error: OSError) -> bool:
+    """Whether a file that cannot be read now will not be readable later, either."""
     return error.errno in _UNREADABLE
 
 
