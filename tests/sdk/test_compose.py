@@ -140,7 +140,7 @@ def test_what_stands_for_text_is_an_id(given):
 
 
 def test_who_gives_nobody_is_told_of_scopes():
-    with pytest.raises(InvalidMessageError, match="pass one, or set one with pequel.context"):
+    with pytest.raises(InvalidMessageError, match=r"pass one, or set one with pequel\.context"):
         track(userId=None)
 
 

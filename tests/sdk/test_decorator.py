@@ -204,7 +204,7 @@ class TestFaults:
         assert [export("u1"), export("u1")] == ["report", "report"]
         assert [event["userId"] for event in client.events] == ["u1", "u1"]
         [logged] = caplog.records
-        assert "properties of report_exported failed" in logged.getMessage()
+        assert "properties of 'report_exported' failed" in logged.getMessage()
         assert logged.exc_info[0] is ZeroDivisionError
 
     @pytest.mark.parametrize("said", [[1], "text", 5])

@@ -55,7 +55,7 @@ def test_a_key_that_is_told_of_no_leads_is_said_once(collector, caplog):
             client.track("u1", "e")
             assert client.flush()
     (told,) = [record.getMessage() for record in caplog.records]
-    assert told == "on_qualified is not called: write_key must be an admin key for that"
+    assert told == "on_qualified is never called: write_key must be an admin key for that"
 
 
 def test_who_does_not_ask_for_leads_is_told_nothing_of_keys(collector, caplog):

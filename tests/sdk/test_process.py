@@ -96,7 +96,7 @@ builtins.last = Last()
 pequel.track("u1", "early")
 """
     _, told = run(script, PEQUEL_WRITE_KEY="key", PEQUEL_HOST=collector.host)
-    assert told == "an event came too late to be delivered"
+    assert told == "an event was tracked too late in the exit to be delivered"
     assert [event["event"] for event in collector.events] == ["early"]
 
 

@@ -228,7 +228,7 @@ def test_a_transport_that_gives_no_outcome_is_tried_again_until_the_retries_are_
     d.put(1)
     assert len(d.run()) == 2
     assert d.queue.stats().dropped_by_reason == {"retries_exhausted": 1}
-    assert "must give an Outcome" in d.errors[0][0].detail
+    assert "must return an Outcome" in d.errors[0][0].detail
 
 
 def test_a_rejection_that_names_no_event_of_the_batch_is_passed_over(desk):

@@ -927,7 +927,7 @@ def test_the_error_of_a_dropped_event_says_what_happened():
 
 def test_a_journal_tells_when_no_file_can_be_locked(folder, monkeypatch):
     """Rather than writing where nobody could tell that it lives."""
-    monkeypatch.setattr(locks, "take", lambda _: False)
+    monkeypatch.setattr(locks, "lock", lambda _: False)
     with pytest.raises(OSError, match="no file could be locked"):
         journal.create(folder, 100)
 
