@@ -26,7 +26,6 @@ from pequel.sending.worker import Worker
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import date
-    from types import TracebackType
     from typing import TypeAlias
 
     from pequel.config import Options
@@ -41,6 +40,23 @@ if TYPE_CHECKING:
     Timestamp: TypeAlias = date | str
 
 DEFAULT_TIMEOUT = 10.0
+
+# Argument of a call -> field of the message
+_FIELDS = {
+    "event": "event",
+    "category": "category",
+    "name": "name",
+    "group_id": "groupId",
+    "previous_id": "previousId",
+    "properties": "properties",
+    "traits": "traits",
+    "user_id": "userId",
+    "anonymous_id": "anonymousId",
+    "context": "context",
+    "integrations": "integrations",
+    "timestamp": "timestamp",
+    "message_id": "messageId",
+}
 
 
 class Client:
@@ -107,12 +123,7 @@ class Client:
     def __enter__(self) -> Client:  # noqa: PYI034 - typing has no Self on Python 3.10
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.shutdown()
 
     def track(
@@ -139,10 +150,7 @@ class Client:
             integrations: which destinations may have it.
             message_id: the id of this message, if it has one. The same id counts once.
         """
-        own = {"event": event, "properties": properties}
-        self._send(
-            "track", own, user_id, anonymous_id, context, integrations, timestamp, message_id
-        )
+        self._send("track", locals())
 
     def identify(
         self,
@@ -155,10 +163,7 @@ class Client:
         message_id: str | None = None,
     ) -> None:
         """Record traits of a user; a trait of None is unset. Arguments as for `track`."""
-        own = {"traits": traits}
-        self._send(
-            "identify", own, user_id, anonymous_id, context, integrations, timestamp, message_id
-        )
+        self._send("identify", locals())
 
     def group(
         self,
@@ -172,10 +177,7 @@ class Client:
         message_id: str | None = None,
     ) -> None:
         """Record that a user belongs to an account, and traits of the account."""
-        own = {"groupId": group_id, "traits": traits}
-        self._send(
-            "group", own, user_id, anonymous_id, context, integrations, timestamp, message_id
-        )
+        self._send("group", locals())
 
     def page(
         self,
@@ -190,8 +192,7 @@ class Client:
         message_id: str | None = None,
     ) -> None:
         """Record that a user saw a page. Arguments as for `track`."""
-        own = {"category": category, "name": name, "properties": properties}
-        self._send("page", own, user_id, anonymous_id, context, integrations, timestamp, message_id)
+        self._send("page", locals())
 
     def screen(
         self,
@@ -206,10 +207,7 @@ class Client:
         message_id: str | None = None,
     ) -> None:
         """Record that a user saw a screen of an app. Arguments as for `track`."""
-        own = {"category": category, "name": name, "properties": properties}
-        self._send(
-            "screen", own, user_id, anonymous_id, context, integrations, timestamp, message_id
-        )
+        self._send("screen", locals())
 
     def alias(
         self,
@@ -221,8 +219,7 @@ class Client:
         message_id: str | None = None,
     ) -> None:
         """Record that a user was known by another id before."""
-        own = {"previousId": previous_id}
-        self._send("alias", own, user_id, None, context, integrations, timestamp, message_id)
+        self._send("alias", locals())
 
     def tracked(
         self, event: str, *, properties: Properties = None, user_id: UserId = None
@@ -283,25 +280,10 @@ class Client:
         """What became of the events of this process so far."""
         return self._worker().queue.stats()
 
-    def _send(
-        self,
-        kind: str,
-        own: Mapping[str, object],
-        user_id: object,
-        anonymous_id: object,
-        context: object,
-        integrations: object,
-        timestamp: object,
-        message_id: object,
-    ) -> None:
+    def _send(self, kind: str, arguments: Mapping[str, object]) -> None:
+        """Make and queue a message from the arguments of a call, which are its local variables."""
         fields: Mapping[str, object] = {
-            **own,
-            "userId": user_id,
-            "anonymousId": anonymous_id,
-            "context": context,
-            "integrations": integrations,
-            "timestamp": timestamp,
-            "messageId": message_id,
+            field: arguments[name] for name, field in _FIELDS.items() if name in arguments
         }
         try:
             worker = self._worker()  # before the id is made, which depends on the process

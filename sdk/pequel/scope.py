@@ -6,6 +6,7 @@ thread, asyncio task and greenlet has its own, since it is a context variable.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
 from threading import get_ident
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
         Iterator,
         Mapping,
     )
-    from types import TracebackType
 
     from pequel.messages.compose import Data, Id
 
@@ -122,12 +122,7 @@ class Block:
     def __enter__(self) -> None:
         begin(self._facts, self, shared=self._shared, more=self._more)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         end(self)
 
     def __call__(self, function: Callable[_P, _R]) -> Callable[_P, _R]:
@@ -166,7 +161,25 @@ class Block:
         return run
 
 
-class Resumed:
+class _InScope:
+    """An iterator's steps in the scope that was current when it was made."""
+
+    def __init__(self, steps: Any) -> None:
+        self._steps = steps
+        self._scope = _current.get()
+
+    @contextmanager
+    def _step(self) -> Iterator[None]:
+        before = _current.get()
+        _current.set(self._scope)
+        try:
+            yield
+        finally:
+            self._scope = _current.get()
+            _current.set(before)
+
+
+class Resumed(_InScope):
     """An iterator whose steps run in the scope that was current when it was made.
 
     For the bodies of responses: a framework ends the request before it streams the body. Scopes
@@ -174,49 +187,35 @@ class Resumed:
     """
 
     def __init__(self, steps: Iterable[Any]) -> None:
-        self._steps = iter(steps)
-        self._scope = _current.get()
+        super().__init__(iter(steps))
 
     def __iter__(self) -> Iterator[Any]:
         return self
 
     def __next__(self) -> Any:
-        return self._inside(self._steps.__next__)
+        with self._step():
+            return next(self._steps)
 
     def close(self) -> None:
         """Close the inner iterator, if it has a method `close`."""
         close = getattr(self._steps, "close", None)
         if close is not None:
-            self._inside(close)
-
-    def _inside(self, step: Callable[[], Any]) -> Any:
-        before = _current.get()
-        _current.set(self._scope)
-        try:
-            return step()
-        finally:
-            self._scope = _current.get()
-            _current.set(before)
+            with self._step():
+                close()
 
 
-class ResumedAsync:
+class ResumedAsync(_InScope):
     """The same as `Resumed` for an asynchronous iterator."""
 
     def __init__(self, steps: AsyncIterable[Any]) -> None:
-        self._steps = aiter(steps)
-        self._scope = _current.get()
+        super().__init__(aiter(steps))
 
     def __aiter__(self) -> AsyncIterator[Any]:
         return self
 
     async def __anext__(self) -> Any:
-        before = _current.get()
-        _current.set(self._scope)
-        try:
-            return await self._steps.__anext__()
-        finally:
-            self._scope = _current.get()
-            _current.set(before)
+        with self._step():
+            return await anext(self._steps)
 
 
 def context(

@@ -256,7 +256,7 @@ def test_drops_are_logged_once_for_each_reason(transport, caplog):
         client.track("u1", "e", {"x": "y" * 40_000}, message_id="m")
     invalid, too_large = [record.getMessage() for record in caplog.records]
     assert invalid.startswith("dropped an event, invalid: track needs event")
-    assert too_large.startswith("an event was dropped, too_large: 40")
+    assert too_large.startswith("dropped an event, too_large: the event has 40")
 
 
 def test_the_hosts_logging_is_left_alone():

@@ -23,7 +23,6 @@ from pequel.reading.http import UNEXPECTED, ApiClient, member
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
-    from types import TracebackType
     from typing import TypeAlias
 
     import requests
@@ -86,12 +85,7 @@ class Reader:
     def __enter__(self) -> Reader:  # noqa: PYI034 - typing has no Self on Python 3.10
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -153,20 +147,8 @@ class Reader:
             marked_after: marked after this time.
             page_size: leads in one request, up to 1000.
         """
-        filters = {
-            "definition": definition,
-            "subject_kind": subject_kind,
-            "state": state,
-            "kind": kind,
-            "owner": owner,
-            "country": country,
-            "plan": plan,
-            "account": account,
-            "qualified_from": qualified_from,
-            "qualified_to": qualified_to,
-            "marked_after": marked_after,
-            "limit": page_size,
-        }
+        filters = {**locals(), "limit": page_size}
+        del filters["self"], filters["page_size"]
         return self._leads({n: _wire_text(v) for n, v in filters.items() if v is not None})
 
     def _leads(self, parameters: dict[str, str]) -> Iterator[Lead]:

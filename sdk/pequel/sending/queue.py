@@ -240,11 +240,12 @@ class EventQueue:
 
     def _full_reason(self, queued_bytes: int) -> Reason | None:
         """Why an event that would make the queue this long is dropped; None if it fits."""
-        full = (
-            self.enqueued - self.finished >= self._options.max_queue_events
-            or queued_bytes > self._options.max_queue_bytes
-        )
-        return "queue_full" if full else None
+        too_many = self._bounded_events() >= self._options.max_queue_events
+        return "queue_full" if too_many or queued_bytes > self._options.max_queue_bytes else None
+
+    def _bounded_events(self) -> int:
+        """The number of events that `max_queue_events` bounds."""
+        return self.enqueued - self.finished
 
     def _count_drop(self, reason: Reason) -> None:
         count = self._dropped_before_queue.get(reason, 0) + 1

@@ -132,13 +132,9 @@ class Spool(EventQueue):
         if batch_is_full or waiting in (1, self._options.batch_events):
             self._wake_sender()
 
-    def _full_reason(self, queued_bytes: int) -> Reason | None:
-        """As for the queue in memory, for the events that wait in memory."""
-        full = (
-            len(self._memory) >= self._options.max_queue_events
-            or queued_bytes > self._options.max_queue_bytes
-        )
-        return "queue_full" if full else None
+    def _bounded_events(self) -> int:
+        """Those that wait in memory; `spool_bytes` bounds the files."""
+        return len(self._memory)
 
     def _write(self) -> None:
         while self._memory and not (self._writing or self._disk_failing):
