@@ -41,21 +41,24 @@ if TYPE_CHECKING:
 
 DEFAULT_TIMEOUT = 10.0
 
-# Argument of a call -> field of the message
+# For each type of message: the arguments of the call, and the fields that they become.
+_ALIAS = (
+    ("previous_id", "previousId"),
+    ("user_id", "userId"),
+    ("context", "context"),
+    ("integrations", "integrations"),
+    ("timestamp", "timestamp"),
+    ("message_id", "messageId"),
+)
+_COMMON = (("anonymous_id", "anonymousId"), *_ALIAS[1:])
+_PAGE = (("category", "category"), ("name", "name"), ("properties", "properties"), *_COMMON)
 _FIELDS = {
-    "event": "event",
-    "category": "category",
-    "name": "name",
-    "group_id": "groupId",
-    "previous_id": "previousId",
-    "properties": "properties",
-    "traits": "traits",
-    "user_id": "userId",
-    "anonymous_id": "anonymousId",
-    "context": "context",
-    "integrations": "integrations",
-    "timestamp": "timestamp",
-    "message_id": "messageId",
+    "track": (("event", "event"), ("properties", "properties"), *_COMMON),
+    "identify": (("traits", "traits"), *_COMMON),
+    "group": (("group_id", "groupId"), ("traits", "traits"), *_COMMON),
+    "page": _PAGE,
+    "screen": _PAGE,
+    "alias": _ALIAS,
 }
 
 
@@ -283,7 +286,7 @@ class Client:
     def _send(self, kind: str, arguments: Mapping[str, object]) -> None:
         """Make and queue a message from the arguments of a call, which are its local variables."""
         fields: Mapping[str, object] = {
-            field: arguments[name] for name, field in _FIELDS.items() if name in arguments
+            field: value for name, field in _FIELDS[kind] if (value := arguments[name]) is not None
         }
         try:
             worker = self._worker()  # before the id is made, which depends on the process

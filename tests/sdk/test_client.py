@@ -230,8 +230,9 @@ def test_a_thread_that_was_killed_is_replaced(transport):
     client = pequel.Client("key", transport=transport, clock=Killing(), flush_interval=0)
     client.track("u1", "one")
     deadline = time.monotonic() + 10
-    while not killed and time.monotonic() < deadline:
+    while client._worker()._started and time.monotonic() < deadline:
         time.sleep(0.001)
+    assert killed
     Killing.wait = Clock.wait
     client.track("u1", "two")
     assert client.flush() is True
