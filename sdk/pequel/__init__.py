@@ -1,4 +1,4 @@
-"""Pequel: tell a collector what users do, from inside the product.
+"""Pequel: send what users do to a collector, from inside your product.
 
     import pequel
 
@@ -6,14 +6,14 @@
     pequel.identify("u1", {"email": "ada@example.com", "plan": "free"})
     pequel.track("u1", "project_created", {"project_id": "p9"})
 
-`Client` is the same without a default.
+`Client` is a client of its own, beside the default one behind these functions.
 """
 
 from typing import TYPE_CHECKING
 
 from pequel.client import Client
 from pequel.config import Options
-from pequel.default import (
+from pequel.default_client import (
     alias,
     configure,
     flush,
@@ -36,9 +36,9 @@ from pequel.errors import (
     UnauthorizedError,
     UnavailableError,
 )
-from pequel.outbox import Stats
 from pequel.scope import context, current_context, set_context
-from pequel.transport import (
+from pequel.sending.queue import Stats
+from pequel.sending.transport import (
     Delivery,
     FullTransport,
     Mark,
@@ -51,14 +51,14 @@ from pequel.transport import (
 from pequel.version import __version__
 
 if TYPE_CHECKING:
-    from pequel.reader import Reader
+    from pequel.reading.reader import Reader
 else:
 
     def __getattr__(name: str) -> object:
-        """Bring the reader once it is asked for: who only tracks does not wait for it."""
+        """Import the reader when it is first used, to keep the import of the package quick."""
         if name != "Reader":
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from pequel.reader import Reader
+        from pequel.reading.reader import Reader
 
         return Reader
 

@@ -1,6 +1,6 @@
-"""What a collector answers to a reader, as types: dicts as JSON gives them.
+"""Types of the dicts that a `Reader` returns.
 
-What each field means is on the page about the query API. Times are ISO 8601 text in UTC.
+The reference of the query API describes each field. Times are ISO 8601 text in UTC.
 """
 
 from __future__ import annotations
@@ -9,18 +9,18 @@ from typing import Any, Literal, TypedDict
 
 
 class Subject(TypedDict):
-    """Whom a lead or an answer is about."""
+    """The user or the account of a lead or an answer."""
 
     kind: Literal["user", "account"]
     id: str
 
 
 Window = TypedDict("Window", {"from": str | None, "to": str | None})
-"""The time that a leaf looks at; None where it is open."""
+"""The time span that a condition looks at; None at an open end."""
 
 
 class Points(TypedDict):
-    """What one component of a score adds."""
+    """The points that one component adds to a score."""
 
     of: str
     points: float
@@ -33,9 +33,9 @@ class _LeafMore(TypedDict, total=False):
 
 
 class Leaf(_LeafMore):
-    """One thing that a definition asks for: what there was, and what is needed.
+    """One condition of a definition: what was observed, and what is needed.
 
-    `per`, `users` and `points` are there for the leaves that have such.
+    Only some conditions have `per`, `users` or `points`.
     """
 
     measure: str
@@ -47,21 +47,21 @@ class Leaf(_LeafMore):
 
 
 class LeafProgress(Leaf):
-    """A leaf as of now: how many are missing, and the seconds left for them."""
+    """A condition as of now: how much is missing, and the seconds that are left."""
 
     missing: float | None
     time_left: float | None
 
 
 class Guard(TypedDict):
-    """What keeps somebody from being a lead, and whether it did."""
+    """A condition that prevents a lead, and whether it does."""
 
     guard: str
     blocks: bool
 
 
 class Evidence(TypedDict):
-    """Why a lead is one."""
+    """Why a lead qualified."""
 
     sentence: str
     leaves: list[Leaf]
@@ -73,7 +73,7 @@ class _LeadMore(TypedDict, total=False):
 
 
 class Lead(_LeadMore):
-    """A lead; `via` is there where a user has it from the account."""
+    """A lead. `via` is present if a user has it through the account."""
 
     id: str
     definition: str
@@ -97,7 +97,7 @@ class Lead(_LeadMore):
 
 
 class Progress(TypedDict):
-    """How far somebody is from meeting a definition, from 0 to 1, and which guards bar the way."""
+    """How close to a definition, from 0 to 1, and which guards prevent the lead."""
 
     definition: str
     progress: float
@@ -106,7 +106,7 @@ class Progress(TypedDict):
 
 
 class PqlStatus(TypedDict):
-    """Whether a user or an account is a PQL: its leads, and its progress to those it lacks."""
+    """Whether a user or an account is a PQL, its leads, and its progress to further ones."""
 
     subject: Subject
     is_pql: bool

@@ -1,4 +1,4 @@
-"""The client: calls become messages, messages become bytes, bytes wait to be sent."""
+"""The client: calls become messages, messages become bytes, and bytes wait to be sent."""
 
 from __future__ import annotations
 
@@ -6,50 +6,71 @@ import os
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from pequel import config, ids, parts
-from pequel.clock import Bell, Clock
-from pequel.encode import encode
+from pequel import argument_checks, config
+from pequel.clock import Clock, WakeEvent
+from pequel.decorator import Tracked
 from pequel.errors import DroppedError
-from pequel.http_transport import HttpTransport
-from pequel.inline import InlineWorker
-from pequel.message import InvalidMessageError, compose
-from pequel.outbox import Outbox, Stats
-from pequel.report import Reports
-from pequel.reporter import Reporter, logger
+from pequel.log import logger
+from pequel.messages import message_id as message_ids
+from pequel.messages.compose import InvalidMessageError, compose
+from pequel.messages.encode import encode
 from pequel.scope import filled_in
-from pequel.sender import Sender
-from pequel.tracking import Tracked
-from pequel.worker import Worker
+from pequel.sending.callbacks import Callbacks
+from pequel.sending.client_report import ClientReports
+from pequel.sending.http_transport import HttpTransport
+from pequel.sending.queue import EventQueue, Stats
+from pequel.sending.sender import Sender
+from pequel.sending.sync_worker import SyncWorker
+from pequel.sending.worker import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import date
-    from types import TracebackType
     from typing import TypeAlias
 
     from pequel.config import Options
+    from pequel.decorator import Decorator, Properties, UserId
     from pequel.errors import Reason
-    from pequel.http_transport import Sessions
-    from pequel.message import Data, Id
-    from pequel.reporter import OnError, OnQualified
-    from pequel.spool import Spool
-    from pequel.tracking import Decorator, Properties, Who
-    from pequel.transport import Transport
+    from pequel.messages.compose import Data, Id
+    from pequel.sending.callbacks import OnError, OnQualified
+    from pequel.sending.http_transport import Sessions
+    from pequel.sending.transport import Transport
+    from pequel.spool.spool import Spool
 
     Timestamp: TypeAlias = date | str
 
 DEFAULT_TIMEOUT = 10.0
 
+# For each type of message: the arguments of the call, and the fields that they become.
+_ALIAS = (
+    ("previous_id", "previousId"),
+    ("user_id", "userId"),
+    ("context", "context"),
+    ("integrations", "integrations"),
+    ("timestamp", "timestamp"),
+    ("message_id", "messageId"),
+)
+_COMMON = (("anonymous_id", "anonymousId"), *_ALIAS[1:])
+_PAGE = (("category", "category"), ("name", "name"), ("properties", "properties"), *_COMMON)
+_FIELDS = {
+    "track": (("event", "event"), ("properties", "properties"), *_COMMON),
+    "identify": (("traits", "traits"), *_COMMON),
+    "group": (("group_id", "groupId"), ("traits", "traits"), *_COMMON),
+    "page": _PAGE,
+    "screen": _PAGE,
+    "alias": _ALIAS,
+}
+
 
 class Client:
-    """Sends what users do to a collector, in the background.
+    """Sends events to a collector, in the background.
 
-    Calls return at once and never raise on account of their arguments; what a signal handler
-    raises meanwhile, such as a time limit's, reaches the caller. A message is encoded
-    when the call is made: later changes to its values do not show. What cannot be sent is
-    counted, see `stats`, and handed to `on_error`.
+    Calls return at once, and no argument makes them raise. Only what a signal handler raises
+    meanwhile, such as a time limit, reaches the caller. A message is encoded in the call, so later
+    changes to its values have no effect. Events that cannot be sent are counted, see `stats`, and
+    passed to `on_error`.
 
-    Used as a context manager, it is shut down at the end.
+    Used as a context manager, the client is shut down at the end.
     """
 
     def __init__(
@@ -63,54 +84,49 @@ class Client:
         session: Sessions | None = None,
         proxies: Mapping[str, str] | None = None,
         clock: Clock | None = None,
-        new_id: Callable[[int], str] = ids.new_id,
+        new_id: Callable[[int], str] = message_ids.new_id,
         jitter: Callable[[], float] | None = None,
         **options: Any,
     ) -> None:
-        """Make a client; the thread that sends starts with the first call.
+        """Make a client; the first call starts the thread that sends.
 
         Args:
-            write_key: the key that may write to the collector. Without one, everything is
-                dropped, and said to be, once.
-            host: where the collector is.
-            on_error: called with a `DroppedError` and the message, for each that is dropped.
-                Called once with None for a message when the key turns out to be unknown.
+            write_key: a key that may write to the collector. If it is empty, every event is
+                dropped, and that is logged once.
+            host: address of the collector.
+            on_error: called with a `DroppedError` and the message for each dropped event.
+                Called once, with None for the message, if the key turns out to be unknown.
             on_qualified: called with a `Mark` for each lead that an event brought about, in the
-                thread that sends. The collector says so to keys that may read.
+                thread that sends. Needs an admin key.
             transport: takes batches in place of HTTP.
-            session: the `requests.Session` that posts, or a function that makes one, called in
-                each process; with your certificates, adapters or hooks.
-            proxies: proxies as `requests` takes them, before those of the environment.
-            clock: tells the time and waits, in place of the system's.
-            new_id: makes a message's id from its time in milliseconds since 1970.
-            jitter: draws numbers from 0 to 1 that spread the tries.
+            session: the `requests.Session` that posts, or a function that returns one; the
+                function is called in each process.
+            proxies: proxies as `requests` takes them; they win over those of the environment.
+            clock: replaces the system's clock.
+            new_id: makes a message id from the time in milliseconds since 1970.
+            jitter: returns random numbers from 0 to 1, which spread the retries.
             **options: the settings in `pequel.config.Options`.
 
         Raises:
-            ConfigError: a setting is unknown, or it or another argument cannot have this value.
+            ConfigError: a setting is unknown, or a setting or an argument has a wrong value.
         """
         self.options = config.checked({"write_key": write_key, "host": host, **options})
-        parts.check(on_error=on_error, on_qualified=on_qualified, transport=transport)
-        parts.check(session=session, proxies=proxies, new_id=new_id, jitter=jitter)
+        argument_checks.check(on_error=on_error, on_qualified=on_qualified, transport=transport)
+        argument_checks.check(session=session, proxies=proxies, new_id=new_id, jitter=jitter)
         self._clock = clock or Clock()
         self._transport = transport or HttpTransport(self.options, self._clock, session, proxies)
-        self._reporter = Reporter(on_error, on_qualified)
+        self._callbacks = Callbacks(on_error, on_qualified)
         self._new_id = new_id
         self._jitter = jitter
-        self._spool = _spool(self.options)
         self._workers: dict[int, Worker] = {}
         self._retired = False
-        weakref.finalize(self, _retire, self._workers).atexit = False
+        self._spool = _spool_class(self.options)
+        weakref.finalize(self, _stop, self._workers).atexit = False
 
     def __enter__(self) -> Client:  # noqa: PYI034 - typing has no Self on Python 3.10
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.shutdown()
 
     def track(
@@ -124,30 +140,20 @@ class Client:
         integrations: Data | None = None,
         message_id: str | None = None,
     ) -> None:
-        """Record that somebody did something.
+        """Record an action of a user.
 
         Args:
-            user_id: who did it; or give `anonymous_id`, or both.
-            event: what they did, such as "project_created".
-            properties: what else there is to say about it.
-            context: where it happened; `{"groupId": …}` names the account it falls to.
+            user_id: the user; give this, `anonymous_id` or both.
+            event: the name of the action, such as "project_created".
+            properties: further data about it.
+            context: the circumstances; `{"groupId": …}` names the account of the event.
             timestamp: when it happened, if not now. A datetime without a zone is UTC. Text with
-                an offset is converted to UTC; other text is passed on, for the collector to judge.
-            anonymous_id: who did it, when that is not known yet.
+                an offset is converted to UTC; the collector checks other text.
+            anonymous_id: the visitor, if the user is not known.
             integrations: which destinations may have it.
             message_id: the id of this message, if it has one. The same id counts once.
         """
-        fields = {
-            "event": event,
-            "properties": properties,
-            "userId": user_id,
-            "anonymousId": anonymous_id,
-            "context": context,
-            "integrations": integrations,
-            "timestamp": timestamp,
-            "messageId": message_id,
-        }
-        self._send("track", fields)
+        self._send("track", locals())
 
     def identify(
         self,
@@ -159,17 +165,8 @@ class Client:
         integrations: Data | None = None,
         message_id: str | None = None,
     ) -> None:
-        """Record what is known of a user; a trait of None is unset. Arguments as for `track`."""
-        fields = {
-            "traits": traits,
-            "userId": user_id,
-            "anonymousId": anonymous_id,
-            "context": context,
-            "integrations": integrations,
-            "timestamp": timestamp,
-            "messageId": message_id,
-        }
-        self._send("identify", fields)
+        """Record traits of a user; a trait of None is unset. Arguments as for `track`."""
+        self._send("identify", locals())
 
     def group(
         self,
@@ -182,18 +179,8 @@ class Client:
         integrations: Data | None = None,
         message_id: str | None = None,
     ) -> None:
-        """Record that a user belongs to an account, and what is known of the account."""
-        fields = {
-            "groupId": group_id,
-            "traits": traits,
-            "userId": user_id,
-            "anonymousId": anonymous_id,
-            "context": context,
-            "integrations": integrations,
-            "timestamp": timestamp,
-            "messageId": message_id,
-        }
-        self._send("group", fields)
+        """Record that a user belongs to an account, and traits of the account."""
+        self._send("group", locals())
 
     def page(
         self,
@@ -207,19 +194,8 @@ class Client:
         integrations: Data | None = None,
         message_id: str | None = None,
     ) -> None:
-        """Record that somebody saw a page. Arguments as for `track`."""
-        fields = {
-            "category": category,
-            "name": name,
-            "properties": properties,
-            "userId": user_id,
-            "anonymousId": anonymous_id,
-            "context": context,
-            "integrations": integrations,
-            "timestamp": timestamp,
-            "messageId": message_id,
-        }
-        self._send("page", fields)
+        """Record that a user saw a page. Arguments as for `track`."""
+        self._send("page", locals())
 
     def screen(
         self,
@@ -233,19 +209,8 @@ class Client:
         integrations: Data | None = None,
         message_id: str | None = None,
     ) -> None:
-        """Record that somebody saw a screen of an app. Arguments as for `track`."""
-        fields = {
-            "category": category,
-            "name": name,
-            "properties": properties,
-            "userId": user_id,
-            "anonymousId": anonymous_id,
-            "context": context,
-            "integrations": integrations,
-            "timestamp": timestamp,
-            "messageId": message_id,
-        }
-        self._send("screen", fields)
+        """Record that a user saw a screen of an app. Arguments as for `track`."""
+        self._send("screen", locals())
 
     def alias(
         self,
@@ -256,35 +221,27 @@ class Client:
         integrations: Data | None = None,
         message_id: str | None = None,
     ) -> None:
-        """Record that the one known by an earlier id is this user."""
-        fields = {
-            "previousId": previous_id,
-            "userId": user_id,
-            "context": context,
-            "integrations": integrations,
-            "timestamp": timestamp,
-            "messageId": message_id,
-        }
-        self._send("alias", fields)
+        """Record that a user was known by another id before."""
+        self._send("alias", locals())
 
     def tracked(
-        self, event: str, *, properties: Properties = None, user_id: Who = None
+        self, event: str, *, properties: Properties = None, user_id: UserId = None
     ) -> Decorator:
-        """Track an event whenever a function has done its work: a decorator.
+        """Track an event for each call of a function that succeeds: a decorator.
 
             @client.tracked("report_exported", properties=lambda report, *_: {"rows": report.rows})
             def export(report_id): ...
 
-        It is tracked when the function returns, a coroutine function is done, or a generator is
-        exhausted; not when it raises, nor when a generator is left before its end.
+        The event is tracked when the function returns, a coroutine function is done, or a generator
+        is exhausted. It is not tracked if the function raises, or if a generator is left early.
 
         Args:
-            event: what is tracked.
-            properties: what else there is to say, or a function that says it, of the result and
-                the arguments. Where that fails, the event is tracked without.
-            user_id: who did it: the name of an argument, or a function of the result and the
-                arguments; else whom the scope names, see `pequel.context`. Where that fails,
-                nothing is tracked.
+            event: the name of the event.
+            properties: its properties, or a function that returns them, called with the result and
+                the arguments. If that fails, the event is tracked without properties.
+            user_id: the user: the name of an argument, or a function that is called like
+                `properties`; without it, the user of the scope, see `pequel.context`. If the
+                function fails, the event is not tracked.
 
         Raises:
             TypeError: the decorated function has no argument of that name.
@@ -292,10 +249,10 @@ class Client:
         return Tracked(self.track, event, properties, user_id)
 
     def flush(self, timeout: float | None = DEFAULT_TIMEOUT) -> bool:
-        """Send all that waits now, and wait for it.
+        """Send everything that waits now, and wait for it.
 
         Args:
-            timeout: seconds to wait at most; None waits for as long as it takes.
+            timeout: seconds to wait at most; None waits as long as it takes.
 
         Returns:
             Whether everything that waited was delivered: False also if any of it was dropped.
@@ -303,10 +260,10 @@ class Client:
         return self._worker().flush(timeout)
 
     def shutdown(self, timeout: float | None = DEFAULT_TIMEOUT) -> bool:
-        """Flush, then stop for good; what is left then, or comes later, is dropped.
+        """Flush, then stop for good; events that are left, or come later, are dropped.
 
         Args:
-            timeout: seconds to wait at most; None waits for as long as it takes.
+            timeout: seconds to wait at most; None waits as long as it takes.
 
         Returns:
             Whether everything that waited was delivered.
@@ -314,28 +271,32 @@ class Client:
         return self._worker().shutdown(timeout)
 
     def retire(self) -> None:
-        """Stop for good, too, but wait for nothing: what is there is sent, what comes is dropped.
+        """Stop for good without waiting: what is queued is still sent, later events are dropped.
 
-        With `sync`, what is there has as long as a call has.
+        With `sync`, sending what is queued may take as long as one call.
         """
         self._retired = True
         for worker in list(self._workers.values()):
-            worker.wind_up()
+            worker.retire()
 
     def stats(self) -> Stats:
         """What became of the events of this process so far."""
-        return self._worker().outbox.stats()
+        return self._worker().queue.stats()
 
-    def _send(self, kind: str, fields: Mapping[str, object]) -> None:
+    def _send(self, kind: str, arguments: Mapping[str, object]) -> None:
+        """Make and queue a message from the arguments of a call, which are its local variables."""
+        fields: Mapping[str, object] = {
+            field: value for name, field in _FIELDS[kind] if (value := arguments[name]) is not None
+        }
         try:
             worker = self._worker()  # before the id is made, which depends on the process
             fields = filled_in(kind, fields)
             message = compose(kind, fields, self._clock.now_ms(), self._new_id)
             event = encode(message)
         except InvalidMessageError as error:
-            self._drop(_given(kind, fields), "invalid", error.detail, error.field)
-        except Exception as error:  # noqa: BLE001 - a call must not fail, whatever it was given
-            self._reporter.pass_on(error)
+            self._drop(_incomplete(kind, fields), "invalid", error.detail, error.field)
+        except Exception as error:  # noqa: BLE001 - no argument may make a call fail
+            self._callbacks.raise_if_for_caller(error)
             self._drop({"type": kind}, "invalid", f"{type(error).__name__}: {error}")
         else:
             self._queue(worker, message, event)
@@ -343,20 +304,20 @@ class Client:
     def _queue(self, worker: Worker, message: dict[str, object], event: bytes) -> None:
         limit = self.options.max_event_bytes
         if len(event) > limit:
-            detail = f"{len(event)} bytes, where {limit} are allowed"
+            detail = f"the event has {len(event)} bytes, and max_event_bytes is {limit}"
             return self._drop(message, "too_large", detail)
         try:
             return self._put(worker, event)
-        except Exception as error:  # noqa: BLE001 - as above
-            self._reporter.pass_on(error)
+        except Exception as error:  # noqa: BLE001 - a call must not fail
+            self._callbacks.raise_if_for_caller(error)
             return logger.exception("queueing failed")
 
     def _put(self, worker: Worker, event: bytes) -> None:
-        for refused, reason in worker.outbox.put(event):
-            self._reporter.dropped(DroppedError(reason, self._refusal(reason)), refused)
+        for dropped, reason in worker.queue.put(event):
+            self._callbacks.dropped(DroppedError(reason, self._detail(reason)), dropped)
         worker.start()
 
-    def _refusal(self, reason: Reason) -> str:
+    def _detail(self, reason: Reason) -> str:
         if reason == "queue_full":
             return "the queue is full"
         if reason == "shutdown":
@@ -368,67 +329,68 @@ class Client:
     ) -> None:
         try:
             worker = self._worker()
-            worker.outbox.refuse(reason)
-            self._reporter.dropped(DroppedError(reason, detail, field=field), encode(message))
-            worker.start()  # the collector is told, too
-        except Exception as error:  # noqa: BLE001 - what is wrong may well go wrong here again
-            self._reporter.pass_on(error)
+            worker.queue.count_drop(reason)
+            self._callbacks.dropped(DroppedError(reason, detail, field=field), encode(message))
+            worker.start()  # to report the drop to the collector
+        except Exception as error:  # noqa: BLE001 - whatever failed may fail here again
+            self._callbacks.raise_if_for_caller(error)
 
     def _worker(self) -> Worker:
-        """This process's worker. A forked child begins with a new one; the parent keeps its own."""
+        """The worker of this process. A forked child makes a new one; the parent keeps its own."""
         pid = os.getpid()
         worker = self._workers.get(pid)
         if worker is None:
             worker = self._workers.setdefault(pid, self._new_worker())
             for other in self._workers.keys() - {pid}:
-                worker.succeed(self._workers.pop(other, None))
+                worker.take_over(self._workers.pop(other, None))
         return worker
 
-    def _new_outbox(self, ring: Callable[[], None]) -> Outbox:
+    def _new_queue(self, wake_sender: Callable[[], None]) -> EventQueue:
         if self._spool is None:
-            return Outbox(self.options, ring)
-        return self._spool(self.options, ring, self._clock, self._reporter)
+            return EventQueue(self.options, wake_sender)
+        return self._spool(self.options, wake_sender, self._clock, self._callbacks)
 
     def _new_worker(self) -> Worker:
-        ids.new_id.follow_fork()
-        bell = Bell()
-        outbox = self._new_outbox(bell.ring)
+        message_ids.new_id.reseed_after_fork()
+        wake = WakeEvent()
+        queue = self._new_queue(wake.set)
         if not self.options.write_key:
-            outbox.closed = "unauthorized"
+            queue.closed = "unauthorized"
         elif self._retired:
-            outbox.closed = "shutdown"
-        name = ids.new_id(self._clock.now_ms())
-        reports = Reports(name, lambda: outbox.stats().dropped_by_reason)
+            queue.closed = "shutdown"
+        reports = ClientReports(
+            message_ids.new_id(self._clock.now_ms()), lambda: queue.stats().dropped_by_reason
+        )
         sender = Sender(
-            outbox,
+            queue,
             self._transport,
             self.options,
-            self._reporter,
+            self._callbacks,
             self._clock,
             self._jitter,
             reports,
         )
-        tools = (outbox, sender, bell, self._clock, self.options.exit_timeout)
+        parts = (queue, sender, wake, self._clock, self.options.exit_timeout)
         if self.options.sync:
-            return InlineWorker(*tools, timeout=self.options.timeout)
-        return Worker(*tools)
+            return SyncWorker(*parts, timeout=self.options.timeout)
+        return Worker(*parts)
 
 
-def _spool(options: Options) -> type[Spool] | None:
-    """The queue on disk, if it is wanted; without a key there is nothing to keep."""
+def _spool_class(options: Options) -> type[Spool] | None:
+    """The queue on disk, if the settings ask for it; without a key there is nothing to keep."""
     if not (options.spool and options.write_key):
         return None
-    from pequel.spool import Spool  # here, so that only those who want it pay for it
+    from pequel.spool.spool import Spool  # here, to keep the import of the package quick
 
     return Spool
 
 
-def _given(kind: str, fields: Mapping[str, object]) -> dict[str, object]:
-    """What there is of a message that could not be made."""
+def _incomplete(kind: str, fields: Mapping[str, object]) -> dict[str, object]:
+    """What is known of a message that could not be made."""
     return {"type": kind, **{field: v for field, v in fields.items() if v is not None}}
 
 
-def _retire(workers: dict[int, Worker]) -> None:
-    """Let the thread of a client end that was thrown away without a shutdown."""
+def _stop(workers: dict[int, Worker]) -> None:
+    """Let the threads of a client end that was thrown away without a shutdown."""
     for worker in list(workers.values()):
-        worker.retire()
+        worker.stop()

@@ -1,45 +1,48 @@
-"""Time, waiting and waking, gathered where tests can replace them."""
+"""The time, waiting, and waking a thread that waits. Tests replace the `Clock`."""
 
 import threading
 import time
 
 
-class Bell:
-    """Wakes the one who waits for it.
+class WakeEvent:
+    """Wakes the thread that waits for it, or the next one that will wait.
 
-    Ringing never blocks and may be interrupted by another ring on the same thread, as happens
-    in signal handlers and finalizers; `threading.Event` would deadlock there. A bell rung
-    while nobody waits is heard by the next who does.
+    Unlike `threading.Event`, `set` never blocks, so a signal handler or a finalizer may call it
+    while the same thread is inside `set`.
     """
 
     def __init__(self) -> None:
-        self._silence = threading.Lock()
-        self._silence.acquire()
+        self._unset = threading.Lock()  # held while the event is not set
+        self._unset.acquire()
 
-    def ring(self) -> None:
-        """Wake the waiting one, or the next to wait."""
+    def set(self) -> None:
+        """Wake the waiting thread, or the next one to wait."""
         try:
-            self._silence.release()
+            self._unset.release()
         except RuntimeError:
-            return  # it was ringing already
+            return  # it was set already
 
     def wait(self, seconds: float | None) -> None:
-        """Return when the bell has been rung, or after so many seconds if any are given."""
+        """Return once the event is set, and clear it; give up after `seconds`, unless None."""
         limit = -1 if seconds is None else min(max(seconds, 0.0), threading.TIMEOUT_MAX)
-        self._silence.acquire(timeout=limit)
+        self._unset.acquire(timeout=limit)
 
 
 class Clock:
-    """The time, and waiting for it to pass."""
+    """The system's time, and waiting for it to pass."""
 
     def now_ms(self) -> int:
         """The time of day, in milliseconds since 1970."""
         return time.time_ns() // 1_000_000
 
     def monotonic(self) -> float:
-        """Seconds on a clock that is never set."""
+        """Seconds on a clock that nobody can set."""
         return time.monotonic()
 
-    def wait(self, bell: Bell, seconds: float | None) -> None:
-        """Wait for the bell, but no longer than so many seconds if any are given."""
-        bell.wait(seconds)
+    def wait(self, event: WakeEvent, seconds: float | None) -> None:
+        """Wait for an event, for at most `seconds`; without a limit if that is None."""
+        event.wait(seconds)
+
+    def sleep(self, seconds: float) -> None:
+        """Wait for time to pass."""
+        self.wait(WakeEvent(), seconds)

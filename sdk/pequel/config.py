@@ -1,4 +1,4 @@
-"""The settings: one list, from which names, defaults, environment and help all follow."""
+"""The settings. `Options` is the one list of names, types, defaults and help texts."""
 
 import os
 from collections.abc import Callable, Container, Mapping
@@ -8,11 +8,11 @@ from typing import Annotated, Any, NamedTuple, cast
 from pequel.errors import ConfigError
 
 DEFAULT_HOST = "http://127.0.0.1:8321"
-_DOTS = "…"
+_ELLIPSIS = "…"
 
 
 class Help(NamedTuple):
-    """What a setting means, and for numbers the least and the most it can be."""
+    """What a setting means, and the range of a number."""
 
     text: str
     least: float = 0
@@ -20,12 +20,12 @@ class Help(NamedTuple):
 
 
 class Options(NamedTuple):
-    """Every setting of a client, checked and unchangeable."""
+    """Every setting of a client."""
 
-    write_key: Annotated[str, Help("The key that may write to the collector.")] = ""
-    host: Annotated[str, Help("Where the collector is: scheme, name and port.")] = DEFAULT_HOST
+    write_key: Annotated[str, Help("A key that may write to the collector.")] = ""
+    host: Annotated[str, Help("Address of the collector: scheme, name and port.")] = DEFAULT_HOST
     flush_interval: Annotated[
-        float, Help("Seconds an event waits for others to be sent along with it.")
+        float, Help("Seconds an event waits for others to share its request.")
     ] = 0.5
     batch_events: Annotated[int, Help("Events in one request, at most.", least=1)] = 250
     batch_bytes: Annotated[
@@ -35,12 +35,12 @@ class Options(NamedTuple):
         int, Help("Bytes of one event, at most; a longer one is dropped.", least=1)
     ] = 32_768
     max_queue_events: Annotated[
-        int, Help("Events waiting, at most; when full, new ones are dropped.", least=1)
+        int, Help("Events waiting, at most; then new ones are dropped.", least=1)
     ] = 10_000
     max_queue_bytes: Annotated[
-        int, Help("Bytes of events waiting, at most; when full, new ones are dropped.", least=1)
+        int, Help("Bytes of events waiting, at most; then new ones are dropped.", least=1)
     ] = 16_777_216
-    gzip: Annotated[bool, Help("Whether requests are compressed.")] = True
+    gzip: Annotated[bool, Help("Compress requests.")] = True
     timeout: Annotated[
         float,
         Help(
@@ -49,32 +49,28 @@ class Options(NamedTuple):
             most=86_400,
         ),
     ] = 10.0
-    max_retries: Annotated[
-        int, Help("Times a batch is sent again before its events are dropped.")
-    ] = 30
+    max_retries: Annotated[int, Help("Retries of a batch before its events are dropped.")] = 30
     max_retry_wait: Annotated[
-        float, Help("Seconds between two tries, at most, when the client chooses.", least=0.1)
+        float, Help("Longest wait between two tries, in seconds.", least=0.1)
     ] = 30.0
     max_retry_after: Annotated[
-        float, Help("Seconds between two tries, at most, when the collector asks to wait.")
+        float, Help("Longest wait that the collector may ask for, in seconds.")
     ] = 300.0
     sync: Annotated[
         bool,
-        Help("Whether a call sends by itself, and waits until that is done or `timeout` is over."),
+        Help("Send in the calling thread; a call waits up to `timeout`."),
     ] = False
-    exit_timeout: Annotated[
-        float, Help("Seconds the end of the process may be delayed to send what is left.")
-    ] = 5.0
-    spool: Annotated[
-        str, Help("A folder in which events outlive the process and the outage; without, none do.")
-    ] = ""
+    exit_timeout: Annotated[float, Help("Seconds to send what is left when the process ends.")] = (
+        5.0
+    )
+    spool: Annotated[str, Help("A folder for events, which then outlive the process.")] = ""
     spool_bytes: Annotated[
-        int, Help("Bytes on disk, at most; when full, the oldest are dropped.", least=65_536)
+        int, Help("Bytes on disk, at most; then the oldest events are dropped.", least=65_536)
     ] = 268_435_456
 
 
 class Setting(NamedTuple):
-    """One setting as a row: for the documentation, for the environment, for checking."""
+    """A setting as a row, for the documentation, the environment and the checks."""
 
     name: str
     kind: type
@@ -85,7 +81,7 @@ class Setting(NamedTuple):
 
     @property
     def variable(self) -> str:
-        """Its name in the environment."""
+        """Its environment variable."""
         return f"PEQUEL_{self.name.upper()}"
 
 
@@ -99,17 +95,17 @@ SETTINGS: tuple[Setting, ...] = tuple(
     _setting(name, hint) for name, hint in Options.__annotations__.items()
 )
 
-_WORDS = {"1": True, "true": True, "yes": True, "on": True}
-_WORDS |= {"0": False, "false": False, "no": False, "off": False}
+_BOOLEANS = {"1": True, "true": True, "yes": True, "on": True}
+_BOOLEANS |= {"0": False, "false": False, "no": False, "off": False}
 
 
 def from_environment(
     environ: Mapping[str, str], names: Container[str] = Options._fields
 ) -> dict[str, object]:
-    """The settings of these names that an environment gives; empty variables count as absent.
+    """The settings of these names in an environment; empty variables count as absent.
 
     Raises:
-        ConfigError: a value does not fit its setting; the variable is named.
+        ConfigError: a variable has a wrong value; the text names the variable.
     """
     rows = [(setting, environ.get(setting.variable)) for setting in SETTINGS]
     given = [(setting, text) for setting, text in rows if text and setting.name in names]
@@ -117,71 +113,73 @@ def from_environment(
 
 
 def checked(given: Mapping[str, object]) -> Options:
-    """The whole settings, from those given and the defaults.
+    """All settings, from those given and the defaults.
 
     Raises:
-        ConfigError: a name is unknown, or a value does not fit its setting.
+        ConfigError: a name is unknown, or a value is wrong.
     """
     unknown = given.keys() - Options._field_defaults.keys()
     if unknown:
         known = ", ".join(Options._fields)
-        raise ConfigError(f"no setting {', '.join(sorted(unknown))}; there are {known}")
+        raise ConfigError(
+            f"unknown setting: {', '.join(sorted(unknown))}; the settings are {known}"
+        )
     values: dict[str, Any] = {
         s.name: _value(s, given[s.name], s.name) for s in SETTINGS if s.name in given
     }
     return Options(**values)
 
 
-def check_key(called: str, key: str) -> str:
-    """The key, if it can be one. What is said against it does not repeat it.
+def check_key(name: str, key: str) -> str:
+    """The key, unchanged. The text of the error does not show it.
 
     Raises:
-        ConfigError: it holds what no key does, such as the dots of an example.
+        ConfigError: it holds a character that no key has, such as the `…` of an example.
     """
-    odd = next((c for c in key if c == _DOTS or not c.isprintable()), None)
+    odd = next((c for c in key if c == _ELLIPSIS or not c.isprintable()), None)
     if odd is not None:
-        raise ConfigError(f"{called} holds {odd!r}, which no key does: give one of `pequel serve`")
+        raise ConfigError(f"{name} holds {odd!r}, which no key has; `pequel serve` prints keys")
     return key
 
 
-def _value(setting: Setting, value: object, called: str) -> object:
-    """The value in the setting's own type, read from text where it is text."""
+def _value(setting: Setting, value: object, name: str) -> object:
+    """The value in the setting's type; text is parsed."""
     try:
         converted = _convert(setting.kind, value)
     except (TypeError, ValueError, OverflowError) as error:
         raise ConfigError(
-            f"{called} must be of type {setting.kind.__name__}, not {value!r}"
+            f"{name} must be of type {setting.kind.__name__}, not {value!r}"
         ) from error
     if isinstance(converted, int | float):
-        _check_range(setting, converted, called)
-    look = _LOOKS.get(setting.name)
-    return converted if look is None else look(called, cast("str", converted))
+        _check_range(setting, converted, name)
+    check = _CHECKS.get(setting.name)
+    return converted if check is None else check(name, cast("str", converted))
 
 
-def _check_range(setting: Setting, number: float, called: str) -> None:
+def _check_range(setting: Setting, number: float, name: str) -> None:
     if not number >= setting.least:
-        raise ConfigError(f"{called} must be at least {setting.least:g}, not {number!r}")
+        raise ConfigError(f"{name} must be at least {setting.least:g}, not {number!r}")
     if number > setting.most:
-        raise ConfigError(f"{called} must be at most {setting.most:g}, not {number!r}")
+        raise ConfigError(f"{name} must be at most {setting.most:g}, not {number!r}")
 
 
 def _convert(kind: type, value: object) -> bool | int | float | str:
     if kind is bool:
-        return value if isinstance(value, bool) else _word(value)
+        return value if isinstance(value, bool) else _boolean(value)
     if kind is str:
         return _text(value)
     if isinstance(value, bool):
-        raise TypeError("a truth value is no number")
+        raise TypeError("a bool is not a number")
     if kind is int and isinstance(value, float) and not value.is_integer():
         raise ValueError("not a whole number")
     return kind(value)  # type: ignore[no-any-return]
 
 
-def _word(value: object) -> bool:
+def _boolean(value: object) -> bool:
     word = str(value).strip().lower()
-    if word not in _WORDS:
-        raise ValueError("neither yes nor no")
-    return _WORDS[word]
+    if word not in _BOOLEANS:
+        raise ValueError("not a bool")
+    return _BOOLEANS[word]
 
 
 def _text(value: object) -> str:
@@ -192,32 +190,32 @@ def _text(value: object) -> str:
     return value.strip()
 
 
-def _folder(called: str, path: str) -> str:
-    """The same folder wherever the process goes later."""
+def _checked_folder(name: str, path: str) -> str:
+    """The absolute path, so that a change of the working folder has no effect."""
     if not path:
         return ""
     if "\0" in path:
-        raise ConfigError(f"{called} must be a path, not {path!r}")
+        raise ConfigError(f"{name} must be a path, not {path!r}")
     from pathlib import Path  # here, so that an import of the package is quick
 
     try:
         return str(Path(path).expanduser().absolute())
-    except (RuntimeError, OSError) as error:  # there is no home, or no folder to be in
-        raise ConfigError(f"{called} must be a path, not {path!r}") from error
+    except (RuntimeError, OSError) as error:  # no home, or no working folder
+        raise ConfigError(f"{name} must be a path, not {path!r}") from error
 
 
-def _address(called: str, host: str) -> str:
+def _checked_host(name: str, host: str) -> str:
     try:
-        fits = _is_address(host)
-    except ValueError:  # brackets that do not close, or a port that is none
-        fits = False
-    if not fits:
-        raise ConfigError(f"{called} must look like {DEFAULT_HOST}, not {host!r}")
+        valid = _is_host(host)
+    except ValueError:  # brackets that do not close, or a port that is not a number
+        valid = False
+    if not valid:
+        raise ConfigError(f"{name} must look like {DEFAULT_HOST}, not {host!r}")
     return host.rstrip("/")
 
 
-def _is_address(host: str) -> bool:
-    """Whether requests can be sent there. Raises ValueError where it is no address at all."""
+def _is_host(host: str) -> bool:
+    """Whether it is an address that requests can be sent to. May raise ValueError."""
     from urllib.parse import urlsplit  # here, so that an import of the package is quick
 
     parts = urlsplit(host)
@@ -226,8 +224,8 @@ def _is_address(host: str) -> bool:
     return parts.scheme in ("http", "https") and reachable and not odd
 
 
-_LOOKS: dict[str, Callable[[str, str], str]] = {
+_CHECKS: dict[str, Callable[[str, str], str]] = {
     "write_key": check_key,
-    "host": _address,
-    "spool": _folder,
+    "host": _checked_host,
+    "spool": _checked_folder,
 }

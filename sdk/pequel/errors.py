@@ -1,36 +1,36 @@
-"""What can go wrong, and the reasons for which an event may be dropped.
+"""The errors, and the reasons for which an event may be dropped.
 
 PequelError
-├── ConfigError     a setting is wrong; raised where the settings are given
-├── DroppedError    an event was dropped; never raised to callers, handed to `on_error`
-└── ReaderError     a question was not answered; raised to who asked
-    ├── NotFoundError       the collector has never seen whom it was asked about
-    ├── UnauthorizedError   there may be no reading with this key
+├── ConfigError     a setting is wrong; raised by the call that takes it
+├── DroppedError    an event was dropped; never raised, passed to `on_error`
+└── ReaderError     a `Reader` got no answer
+    ├── NotFoundError       the collector has never seen this user or account
+    ├── UnauthorizedError   the key is unknown, or may not read
     └── UnavailableError    the collector cannot be reached, or cannot answer now
 """
 
 from typing import Any, Literal, get_args
 
 Reason = Literal[
-    "invalid",  # it lacks what its type needs, or has it in a shape that cannot be used
-    "too_large",  # longer than an event may be, here or at the collector
-    "queue_full",  # the queue held as many events, or bytes, as it may
-    "rejected",  # the collector refused it for what it is
+    "invalid",  # a required field is missing, or has the wrong type
+    "too_large",  # larger than the client or the collector allows
+    "queue_full",  # the queue was full
+    "rejected",  # the collector rejected it
     "unauthorized",  # there is no write key, or the collector does not know it
-    "retries_exhausted",  # the collector could not take it, time and again
-    "spool_full",  # it was the oldest in the spool, and room was needed
-    "spool_unreadable",  # it was in the spool, and could not be read back
-    "shutdown",  # it was still waiting when the client was shut down, or came after that
+    "retries_exhausted",  # every try failed
+    "spool_full",  # the spool was full, and this event the oldest
+    "spool_unreadable",  # it could not be read back from the spool
+    "shutdown",  # it waited when the client was shut down, or came later
 ]
 REASONS: tuple[Reason, ...] = get_args(Reason)
 
 
 class PequelError(Exception):
-    """Every error of this package."""
+    """The base of all errors of this package."""
 
 
 class ConfigError(PequelError, ValueError):
-    """A setting is unknown or its value is not one it can have."""
+    """A setting is unknown, or a setting or an argument has a wrong value."""
 
 
 class DroppedError(PequelError):
@@ -38,9 +38,9 @@ class DroppedError(PequelError):
 
     Attributes:
         reason: one of `REASONS`.
-        detail: the same for a person to read.
-        field: the field at fault, when one is known.
-        code: the collector's own word for it, when it was the collector that refused.
+        detail: the cause, for a person to read.
+        field: the field at fault, if one is known.
+        code: the collector's code, if the collector rejected the event.
     """
 
     def __init__(
@@ -54,15 +54,15 @@ class DroppedError(PequelError):
 
 
 class ReaderError(PequelError):
-    """A question was not answered.
+    """A `Reader` got no answer.
 
     Attributes:
-        code: the collector's word for it, such as "bad_parameter"; "no_answer" when none came,
-            "unexpected_answer" when it was not a collector's, "bad_id" when nothing was asked.
-        message: the same for a person to read.
-        status: of the answer, when there was one.
-        details: what the collector says besides, such as the parameter at fault.
-        retry_after: seconds that it asked to wait, if it did.
+        code: the collector's code, such as "bad_parameter". The reader's own are "no_answer",
+            "unexpected_answer" for the answer of another server, and "bad_id" for a wrong id.
+        message: the cause, for a person to read.
+        status: the HTTP status, if there was an answer.
+        details: further data from the collector, such as the parameter at fault.
+        retry_after: seconds that the collector asked to wait, if it did.
     """
 
     def __init__(
@@ -91,4 +91,4 @@ class UnauthorizedError(ReaderError):
 
 
 class UnavailableError(ReaderError):
-    """The collector could not be reached, or could not answer now; later it may."""
+    """The collector could not be reached, or could not answer now; a later try may succeed."""

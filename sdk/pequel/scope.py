@@ -1,17 +1,18 @@
-"""Who acts, and for which account, where a call does not say.
+"""The scope: ids and context that fill in what a call leaves out.
 
-A scope holds for a block of code, a request or a task. Scopes nest; what an inner one does not
-say, the one around it may. Each thread, asyncio task and greenlet has its own.
+A scope holds for a block of code, a request or a task. Scopes nest, and the inner one wins. Each
+thread, asyncio task and greenlet has its own, since it is a context variable.
 """
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
+from threading import get_ident
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
 
-from pequel.asking import Late
-from pequel.message import identifier, mapping
+from pequel.messages.compose import identifier, mapping
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -22,27 +23,49 @@ if TYPE_CHECKING:
         Iterator,
         Mapping,
     )
-    from types import TracebackType
 
-    from pequel.message import Data, Id
+    from pequel.messages.compose import Data, Id
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
+_T_co = TypeVar("_T_co", covariant=True)
 
 IDS = ("user_id", "anonymous_id", "group_id")
 
 
+class Lazy(Generic[_T_co]):
+    """A value that is computed when it is first needed, and kept once it is not None."""
+
+    __slots__ = ("_compute", "_computing_thread", "_value")
+
+    def __init__(self, compute: Callable[[], _T_co | None]) -> None:
+        self._compute = compute
+        self._value: _T_co | None = None
+        self._computing_thread = 0
+
+    def value(self) -> _T_co | None:
+        """The value; None inside the function that computes it, and before it has one."""
+        if self._value is None and self._computing_thread != get_ident():
+            self._computing_thread = get_ident()
+            try:
+                self._value = self._compute()
+            finally:
+                self._computing_thread = 0
+        return self._value
+
+
 class Scope:
-    """What one block, request or task says, and the scope around it.
+    """The ids and context of one block, request or task, and the scope around it.
 
     Attributes:
-        facts: ids by their names in Python, and other members of a message's context by theirs on
-            the wire; each a value, or one that is asked for late.
-        around: the scope this one is in.
-        owner: who began it, and will end it; None for one that ends with its thread or task.
-        shared: whether what is said later is for all who have this scope. Those of requests are:
-            a framework may run parts of a request in other threads, with copies of its context.
-        more: further members of a message's context, asked for late.
+        facts: ids by their Python names, and members of a message's context by their names on
+            the wire; each is a value or a `Lazy`.
+        around: the scope that this one is in.
+        owner: the object that began it, and will end it; None if it ends with its thread or task.
+        shared: whether `set_context` changes it for everyone who has this scope. True for
+            requests: frameworks run parts of a request in other threads, with copies of its
+            context.
+        more: further members of a message's context.
     """
 
     __slots__ = ("around", "facts", "more", "owner", "shared")
@@ -54,7 +77,7 @@ class Scope:
         *,
         owner: object = None,
         shared: bool = False,
-        more: Late[Data] | None = None,
+        more: Lazy[Data] | None = None,
     ) -> None:
         self.facts = facts
         self.around = around
@@ -63,17 +86,17 @@ class Scope:
         self.more = more
 
     def find(self, name: str) -> object:
-        """The innermost id of this name; None if no scope has one. Blank text is none."""
-        found = (_said(scope.facts.get(name)) for scope in self._outwards())
-        return next((id_ for id_ in found if not _absent(id_)), None)
+        """The innermost id of this name that is not blank; None if no scope has one."""
+        ids = (_value_of(scope.facts.get(name)) for scope in self._outwards())
+        return next((id_ for id_ in ids if not _is_blank(id_)), None)
 
     def context(self) -> dict[str, Any]:
-        """What belongs in a message's context, without the account."""
+        """The members for a message's context, without the account."""
         found: dict[str, Any] = {}
         for scope in reversed([*self._outwards()]):
-            found.update((scope.more and scope.more.answer()) or {})
-            said = {name: _said(fact) for name, fact in scope.facts.items() if name not in IDS}
-            found.update({name: fact for name, fact in said.items() if fact is not None})
+            found.update((scope.more and scope.more.value()) or {})
+            members = {name: _value_of(f) for name, f in scope.facts.items() if name not in IDS}
+            found.update({name: fact for name, fact in members.items() if fact is not None})
         return found
 
     def _outwards(self) -> Iterator[Scope]:
@@ -90,7 +113,7 @@ class Block:
     """A scope for a block of code, see `context`. Can be entered again, also by other threads."""
 
     def __init__(
-        self, facts: Mapping[str, Any], *, shared: bool = False, more: Late[Data] | None = None
+        self, facts: Mapping[str, Any], *, shared: bool = False, more: Lazy[Data] | None = None
     ) -> None:
         self._facts = facts
         self._shared = shared
@@ -99,29 +122,24 @@ class Block:
     def __enter__(self) -> None:
         begin(self._facts, self, shared=self._shared, more=self._more)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         end(self)
 
     def __call__(self, function: Callable[_P, _R]) -> Callable[_P, _R]:
-        """The function, with this scope around each of its runs.
+        """Wrap a function so that each call runs in this scope.
 
         Raises:
-            TypeError: it is a generator function, whose body runs when the call is over; or no
-                function at all, such as a property.
+            TypeError: it is not a function, such as a property; or it is a generator function,
+                whose body runs after the call has returned.
         """
         import inspect  # takes longer to import than all of the package
 
         if isinstance(function, classmethod | staticmethod):
             return cast("Callable[_P, _R]", type(function)(self(function.__func__)))
         if not callable(function):
-            raise TypeError(f"a scope can be put around a function, not {function!r}")
+            raise TypeError(f"pequel.context can decorate a function, not {function!r}")
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-            raise TypeError("a scope cannot be put around a generator; use `with` inside it")
+            raise TypeError("pequel.context cannot decorate a generator; use `with` inside it")
         if inspect.iscoroutinefunction(function):
             return cast("Callable[_P, _R]", self._around_coroutine(function))
         return self._around(function)
@@ -143,57 +161,61 @@ class Block:
         return run
 
 
-class Resumed:
-    """An iterator whose steps run in the scope there was when it was made.
+class _InScope:
+    """An iterator's steps in the scope that was current when it was made."""
 
-    For bodies of responses: they are produced when the request is over for the framework. Blocks
-    that begin inside stay inside.
+    def __init__(self, steps: Any) -> None:
+        self._steps = steps
+        self._scope = _current.get()
+
+    @contextmanager
+    def _step(self) -> Iterator[None]:
+        before = _current.get()
+        _current.set(self._scope)
+        try:
+            yield
+        finally:
+            self._scope = _current.get()
+            _current.set(before)
+
+
+class Resumed(_InScope):
+    """An iterator whose steps run in the scope that was current when it was made.
+
+    For the bodies of responses: a framework ends the request before it streams the body. Scopes
+    that begin inside the iterator stay inside it.
     """
 
     def __init__(self, steps: Iterable[Any]) -> None:
-        self._steps = iter(steps)
-        self._scope = _current.get()
+        super().__init__(iter(steps))
 
     def __iter__(self) -> Iterator[Any]:
         return self
 
     def __next__(self) -> Any:
-        return self._inside(self._steps.__next__)
+        with self._step():
+            return next(self._steps)
 
     def close(self) -> None:
-        """Close what it iterates over, if that can be closed."""
+        """Close the inner iterator, if it has a method `close`."""
         close = getattr(self._steps, "close", None)
         if close is not None:
-            self._inside(close)
-
-    def _inside(self, step: Callable[[], Any]) -> Any:
-        before = _current.get()
-        _current.set(self._scope)
-        try:
-            return step()
-        finally:
-            self._scope = _current.get()
-            _current.set(before)
+            with self._step():
+                close()
 
 
-class ResumedAsync:
-    """The same for an asynchronous iterator."""
+class ResumedAsync(_InScope):
+    """The same as `Resumed` for an asynchronous iterator."""
 
     def __init__(self, steps: AsyncIterable[Any]) -> None:
-        self._steps = aiter(steps)
-        self._scope = _current.get()
+        super().__init__(aiter(steps))
 
     def __aiter__(self) -> AsyncIterator[Any]:
         return self
 
     async def __anext__(self) -> Any:
-        before = _current.get()
-        _current.set(self._scope)
-        try:
-            return await self._steps.__anext__()
-        finally:
-            self._scope = _current.get()
-            _current.set(before)
+        with self._step():
+            return await anext(self._steps)
 
 
 def context(
@@ -203,17 +225,17 @@ def context(
     group_id: Id | None = None,
     **more: Any,
 ) -> Block:
-    """Say who acts, and for which account, for a block of code or a function.
+    """Set the user and the account for a block of code or a function.
 
         with pequel.context(user_id="u1", group_id="acme"):
             pequel.track(event="project_created")
 
     Args:
-        user_id: who acts, where a call gives neither a user id nor an anonymous id.
-        anonymous_id: the same, while it is not known who that is.
-        group_id: the account that an event falls to, where a call names none.
-        **more: other members of the context of each event, such as `locale`; those that a call
-            gives itself go first.
+        user_id: the user of calls that give neither a user id nor an anonymous id.
+        anonymous_id: the anonymous id of such calls.
+        group_id: the account of calls that name none.
+        **more: other members of the context of each event, such as `locale`. Those that a call
+            gives itself win.
 
     Returns:
         A context manager, which is also a decorator for functions and coroutine functions.
@@ -228,11 +250,11 @@ def set_context(
     group_id: Id | None = None,
     **more: Any,
 ) -> None:
-    """Say the same for the rest of the request or task, or of the block that this is called in.
+    """Set the same for the rest of the current block, request or task.
 
-    Outside of all these it is for the rest of the thread, asyncio task or greenlet: not for servers
-    whose threads take one request after the other. Arguments as for `context`; what is not given
-    stays as it was.
+    Outside of these it holds for the rest of the thread, asyncio task or greenlet. Do not use it
+    there in a server whose threads handle one request after another. The arguments are those of
+    `context`; what you do not give stays as it was.
     """
     facts = _facts(user_id, anonymous_id, group_id, more)
     scope = _current.get()
@@ -245,7 +267,7 @@ def set_context(
 
 
 def current_context() -> dict[str, Any]:
-    """What is said where this is called, as `context` takes it.
+    """What the current scope holds, as arguments for `context`.
 
     To carry it to a thread, a process or a queue:
 
@@ -265,17 +287,17 @@ def begin(
     owner: object,
     *,
     shared: bool = False,
-    more: Late[Data] | None = None,
+    more: Lazy[Data] | None = None,
 ) -> None:
-    """Begin a scope, inside the one there is."""
+    """Begin a scope inside the current one."""
     _current.set(Scope(facts, _current.get(), owner=owner, shared=shared, more=more))
 
 
 def end(owner: object) -> None:
-    """End the innermost scope of this owner and all inside it.
+    """End the innermost scope of this owner, and all inside it.
 
-    Does nothing where there is none: frameworks end some blocks in another context than they
-    began them in.
+    Does nothing if there is none: frameworks end some blocks in another context than the one in
+    which they began them.
     """
     scope = _current.get()
     while scope is not None and scope.owner != owner:
@@ -285,10 +307,10 @@ def end(owner: object) -> None:
 
 
 def filled_in(kind: str, fields: Mapping[str, object]) -> Mapping[str, object]:
-    """The fields of a call, with what it leaves out taken from the scope; they stay as they are.
+    """A copy of the fields of a call, with what it leaves out filled in from the scope.
 
     Raises:
-        InvalidMessageError: an id or the context of the call cannot be used as what it is.
+        InvalidMessageError: an id or the context of the call has the wrong type.
     """
     scope = _current.get()
     return fields if scope is None else _filled(kind, fields, scope)
@@ -298,7 +320,7 @@ def _filled(kind: str, fields: Mapping[str, object], scope: Scope) -> dict[str, 
     filled = dict(fields)
     own = fields.get("context")
     merged = {**scope.context(), **({} if own is None else mapping("context", own))}
-    if kind != "alias":  # which names both persons: a guess would join two for ever
+    if kind != "alias":  # a guess would join two users for ever
         _fill_ids(filled, scope)
         _fill_account(merged if kind != "group" else filled, scope)
     if merged:
@@ -314,7 +336,7 @@ def _fill_ids(fields: dict[str, object], scope: Scope) -> None:
 
 
 def _fill_account(fields: dict[str, object], scope: Scope) -> None:
-    if _absent(fields.get("groupId")) and (account := scope.find("group_id")) is not None:
+    if _is_blank(fields.get("groupId")) and (account := scope.find("group_id")) is not None:
         fields["groupId"] = account
 
 
@@ -325,9 +347,9 @@ def _facts(
     return {name: fact for name, fact in given.items() if fact is not None}
 
 
-def _said(fact: object) -> object:
-    return fact.answer() if isinstance(fact, Late) else fact
+def _value_of(fact: object) -> object:
+    return fact.value() if isinstance(fact, Lazy) else fact
 
 
-def _absent(value: object) -> bool:
+def _is_blank(value: object) -> bool:
     return value is None or (isinstance(value, str) and not value.strip())

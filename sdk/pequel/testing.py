@@ -1,4 +1,4 @@
-"""For the tests of applications: what was tracked, in one line.
+"""For the tests of applications: check what was tracked, in one line.
 
     import pequel.testing
 
@@ -8,7 +8,7 @@
             export_report()
         events.assert_tracked("report_exported", user_id="u1", rows=10)
 
-With pytest, the fixture `pequel_events` does the same for a whole test.
+With pytest, the fixture `pequel_events` does this for a whole test.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from collections.abc import Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, overload
 
-from pequel import config, default
+from pequel import config, default_client
 from pequel.client import Client
-from pequel.encode import encode
-from pequel.message import InvalidMessageError, identifier
-from pequel.transport import Outcome, Verdict
+from pequel.messages.compose import InvalidMessageError, identifier
+from pequel.messages.encode import encode
+from pequel.sending.transport import Outcome, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pequel.errors import DroppedError
-    from pequel.message import Data, Id
-    from pequel.reporter import OnError
+    from pequel.messages.compose import Data, Id
+    from pequel.sending.callbacks import OnError
 
-_PLACES: dict[str, Callable[[dict[str, Any]], Any]] = {
+_IDS_OF: dict[str, Callable[[dict[str, Any]], Any]] = {
     "user_id": lambda event: event.get("userId"),
     "anonymous_id": lambda event: event.get("anonymousId"),
     "group_id": lambda event: event.get("context", {}).get("groupId"),
@@ -39,10 +39,10 @@ _PLACES: dict[str, Callable[[dict[str, Any]], Any]] = {
 
 
 class Events(Sequence[dict[str, Any]]):
-    """The messages that were recorded, in order, as they would go over the wire.
+    """The recorded messages, in order, as they would be sent.
 
     Attributes:
-        dropped: why each message was dropped that could not be recorded.
+        dropped: an error for each message that was dropped.
     """
 
     def __init__(self) -> None:
@@ -70,10 +70,10 @@ class Events(Sequence[dict[str, Any]]):
         """The latest message.
 
         Raises:
-            AssertionError: there is none.
+            AssertionError: nothing was recorded.
         """
         if not self._events:
-            raise AssertionError("nothing was recorded" + self._losses())
+            raise AssertionError("nothing was recorded" + self._dropped_lines())
         return self._events[-1]
 
     def tracked(self, event: str) -> list[dict[str, Any]]:
@@ -97,54 +97,54 @@ class Events(Sequence[dict[str, Any]]):
     ) -> dict[str, Any]:
         """Assert that an event was tracked, with at least these ids and properties.
 
-        Values are compared as they are on the wire: a date with its text, 5 as an id with "5".
+        Values are compared as they are sent: a date equals its text, and the id 5 equals "5".
 
         Args:
-            event: its name.
-            user_id: who did it.
-            anonymous_id: who did it, where that is not known.
-            group_id: the account that is named on it.
-            properties: some of its properties, those with names that are no words included.
-            **more: others of its properties.
+            event: the name of the event.
+            user_id: its user id.
+            anonymous_id: its anonymous id.
+            group_id: the account that it names.
+            properties: some of its properties, for names that are not Python identifiers.
+            **more: further properties.
 
         Returns:
-            The latest message of which this is true.
+            The latest message that matches.
 
         Raises:
-            AssertionError: there is none; the text says what there is instead.
+            AssertionError: no message matches; the text lists what was recorded.
         """
         __tracebackhide__ = True  # pytest then shows the line of the test
         given = {"user_id": user_id, "anonymous_id": anonymous_id, "group_id": group_id}
         ids = {name: _id(id_) for name, id_ in given.items() if id_ is not None}
-        said = {**(properties or {}), **more}
-        found = [one for one in self.tracked(event) if _matches(one, ids, said)]
+        wanted = {**(properties or {}), **more}
+        found = [one for one in self.tracked(event) if _matches(one, ids, wanted)]
         if not found:
-            raise AssertionError(self._instead(_words(event, ids, said)))
+            raise AssertionError(self._failure_text(_summary(event, ids, wanted)))
         return found[-1]
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Delete everything that was recorded."""
         self._events.clear()
         self.dropped.clear()
 
     def record(self, events: Sequence[bytes]) -> None:
-        """Add messages, each one a JSON object in UTF-8."""
+        """Add messages; each is a JSON object in UTF-8."""
         self._events.extend(map(json.loads, events))
 
-    def _instead(self, wanted: str) -> str:
-        there = "".join(f"\n  {_line(one)}" for one in self._events)
-        instead = f"; what was recorded:{there}" if there else "; nothing was recorded"
-        return f"{wanted} was not tracked{instead}{self._losses()}"
+    def _failure_text(self, wanted: str) -> str:
+        recorded = "".join(f"\n  {_line(one)}" for one in self._events)
+        listed = f"; what was recorded:{recorded}" if recorded else "; nothing was recorded"
+        return f"{wanted} was not tracked{listed}{self._dropped_lines()}"
 
-    def _losses(self) -> str:
+    def _dropped_lines(self) -> str:
         return "".join(f"\n  dropped, {error}" for error in self.dropped)
 
 
 class RecordingClient(Client):
-    """A client that keeps what it is given. It has no thread, and opens no connection.
+    """A client that records messages. It has no thread, and opens no connection.
 
     Attributes:
-        events: what was recorded.
+        events: the recorded messages.
     """
 
     def __init__(
@@ -155,12 +155,12 @@ class RecordingClient(Client):
         on_error: OnError | None = None,
         **options: Any,
     ) -> None:
-        """Make one. Arguments as for `Client`; none is needed."""
+        """Arguments as for `Client`; all are optional."""
         self.events = Events()
-        self._told = on_error
+        self._on_error = on_error
         options = {**options, "sync": True}
-        recorder = _Recorder(self.events)
-        super().__init__(write_key, host, on_error=self._note, transport=recorder, **options)
+        recorder = _RecordingTransport(self.events)
+        super().__init__(write_key, host, on_error=self._record_drop, transport=recorder, **options)
 
     def __enter__(self) -> RecordingClient:  # noqa: PYI034 - typing has no Self on Python 3.10
         return self
@@ -175,14 +175,14 @@ class RecordingClient(Client):
         __tracebackhide__ = True
         return self.events.assert_tracked(event, **wanted)
 
-    def _note(self, error: DroppedError, message: dict[str, Any] | None) -> None:
+    def _record_drop(self, error: DroppedError, message: dict[str, Any] | None) -> None:
         self.events.dropped.append(error)
-        if self._told is not None:
-            self._told(error, message)
+        if self._on_error is not None:
+            self._on_error(error, message)
 
 
-class _Recorder:
-    """The transport of a recording client; it takes everything."""
+class _RecordingTransport:
+    """Records every batch as delivered."""
 
     def __init__(self, events: Events) -> None:
         self._events = events
@@ -194,25 +194,25 @@ class _Recorder:
 
 @contextmanager
 def capture() -> Iterator[Events]:
-    """Record what the functions of the package are given, in place of sending it.
+    """Record what is tracked with the functions of the package, in place of sending it.
 
-    Holds for all threads, and for `pequel.configure`: a client that is configured meanwhile
+    This holds in all threads, also after a call of `pequel.configure`: the client that it makes
     becomes the default at the end.
     """
     client = RecordingClient()
-    with client, default.stand_in(client):
+    with client, default_client.replaced_by(client):
         yield client.events
 
 
 def _matches(event: dict[str, Any], ids: dict[str, str], properties: dict[str, Any]) -> bool:
-    said = event.get("properties", {})
-    return all(_PLACES[name](event) == id_ for name, id_ in ids.items()) and all(
-        name in said and _equal(said[name], value) for name, value in properties.items()
+    recorded = event.get("properties", {})
+    return all(_IDS_OF[name](event) == id_ for name, id_ in ids.items()) and all(
+        name in recorded and _equal(recorded[name], value) for name, value in properties.items()
     )
 
 
 def _id(value: Id) -> str:
-    """An id as it is on the wire; what can be none there is compared by its text."""
+    """An id as it is sent; a value that cannot be an id by its text."""
     try:
         return identifier("id", value) or str(value)
     except InvalidMessageError:
@@ -224,14 +224,14 @@ def _equal(recorded: object, wanted: object) -> bool:
 
 
 def _line(event: dict[str, Any]) -> str:
-    ids = {name: read(event) for name, read in _PLACES.items()}
+    ids = {name: read(event) for name, read in _IDS_OF.items()}
     ids = {name: id_ for name, id_ in ids.items() if id_ is not None}
-    said = event.get("properties") or event.get("traits") or {}
-    return f"{event['type']} {_words(_name(event), ids, said)}".rstrip()
+    values = event.get("properties") or event.get("traits") or {}
+    return f"{event['type']} {_summary(_name(event), ids, values)}".rstrip()
 
 
-def _words(name: str, ids: dict[str, Any], said: dict[str, Any]) -> str:
-    words = (f"{name}={value!r}" for name, value in {**ids, **said}.items())
+def _summary(name: str, ids: dict[str, Any], values: dict[str, Any]) -> str:
+    words = (f"{name}={value!r}" for name, value in {**ids, **values}.items())
     return " ".join((name, *words)).strip()
 
 

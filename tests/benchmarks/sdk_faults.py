@@ -1,4 +1,4 @@
-"""The same faults for Pequel and six peers, for `docs/reference/sdk-comparison.md`.
+"""The same faults for Pequel and six peers; writes `docs/reference/sdk-comparison.md`.
 
 `python tests/benchmarks/sdk_faults.py` uses the environment of `sdk_peers.py`, and makes it if need
 be. Each case runs in processes of its own with a hard limit of time, against a server of its own.
@@ -12,14 +12,15 @@ import argparse
 import platform
 import subprocess
 import sys
+import textwrap
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 
 from peers import environment
-from peers.faults import TABLES, EventError, Table
+from peers.faults import TABLES, Fault, Table
 from peers.sdks import SDKS, version_of
 
-PAGE = environment.REPOSITORY / "docs" / "sdk" / "comparison.md"
+PAGE = environment.REPOSITORY / "docs" / "reference" / "sdk-comparison.md"
 BEGIN, END = "<!-- observed: begin -->\n", "<!-- observed: end -->\n"
 COMMAND = "python tests/benchmarks/sdk_faults.py"
 AT_ONCE = 5
@@ -58,10 +59,10 @@ def rendered(table: Table, names: list[str]) -> str:
     lines = [["", *names], ["---"] * (len(names) + 1)]
     lines += [[fault.title, *observed(fault, names)] for fault in table.faults]
     rows = "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-    return f"## {table.heading}\n\n{table.note}\n\n{rows}\n"
+    return f"## {table.heading}\n\n{textwrap.fill(table.note, 100)}\n\n{rows}\n"
 
 
-def observed(fault: EventError, names: list[str]) -> list[str]:
+def observed(fault: Fault, names: list[str]) -> list[str]:
     """What became of each SDK."""
     print(fault.title, file=sys.stderr)
     with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -74,10 +75,8 @@ def provenance() -> str:
     names = ", ".join(f"{name} {version_of(name, versions)}" for name in SDKS)
     python = f"{platform.python_implementation()} {platform.python_version()}"
     today = datetime.now(timezone.utc).date()
-    return (
-        f"Observed on {today} with {python} on {platform.system()} by `{COMMAND}`, which writes "
-        f"these tables: {names}.\n"
-    )
+    text = f"Observed on {today} with {python} on {platform.system()} by `{COMMAND}`, which writes "
+    return textwrap.fill(f"{text}these tables: {names}.", 100) + "\n"
 
 
 def write(text: str) -> None:

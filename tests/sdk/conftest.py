@@ -11,12 +11,12 @@ from typing import NamedTuple
 import pytest
 
 import pequel
-from pequel import default
+from pequel import default_client
 from pequel.clock import Clock
 from pequel.config import checked
-from pequel.outbox import Outbox
-from pequel.reporter import Reporter
-from pequel.sender import Sender
+from pequel.sending.callbacks import Callbacks
+from pequel.sending.queue import EventQueue
+from pequel.sending.sender import Sender
 
 
 class HandClock(Clock):
@@ -36,11 +36,11 @@ class HandClock(Clock):
         self.seconds += seconds
         self.ms += round(seconds * 1000)
 
-    def wait(self, bell, seconds):
+    def wait(self, event, seconds):
         if seconds is None:
-            bell.wait(None)
+            event.wait(None)
         else:
-            bell.wait(0)
+            event.wait(0)
             self.advance(seconds)
 
 
@@ -52,19 +52,19 @@ class Desk:
         self.options = checked(options)
         self.transport = transport or pequel.RecordingTransport(outcomes)
         self.errors = []
-        self.outbox = Outbox(self.options)
+        self.queue = EventQueue(self.options)
         self.sender = Sender(
-            self.outbox,
+            self.queue,
             self.transport,
             self.options,
-            Reporter(lambda error, message: self.errors.append((error, message))),
+            Callbacks(lambda error, message: self.errors.append((error, message))),
             self.clock,
             lambda: jitter,
         )
 
     def put(self, *numbers):
         for number in numbers:
-            self.outbox.put(json.dumps({"n": number}).encode())
+            self.queue.put(json.dumps({"n": number}).encode())
 
     def run(self):
         """Step until nothing waits, moving the clock; returns the waits there were."""
@@ -128,7 +128,7 @@ def no_default(monkeypatch):
     """A process in which nobody has configured a default client."""
     for setting in pequel.config.SETTINGS:
         monkeypatch.delenv(setting.variable, raising=False)
-    monkeypatch.setattr(default, "_clients", {})
+    monkeypatch.setattr(default_client, "_clients", {})
 
 
 class Request(NamedTuple):

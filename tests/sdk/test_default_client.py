@@ -6,7 +6,7 @@ import time
 import pytest
 
 import pequel
-from pequel.default import default_client
+from pequel.default_client import default_client
 
 pytestmark = pytest.mark.usefixtures("no_default")
 
@@ -55,8 +55,7 @@ def test_a_wrong_environment_does_not_make_a_call_raise(monkeypatch, caplog):
     assert pequel.stats().dropped_by_reason == {"unauthorized": 2}
     (told,) = [record.getMessage() for record in caplog.records]
     assert told.endswith(
-        "unauthorized: the environment is not usable: "
-        "PEQUEL_TIMEOUT must be of type float, not 'soon'"
+        "unauthorized: the environment is wrong: PEQUEL_TIMEOUT must be of type float, not 'soon'"
     )
 
 

@@ -20,8 +20,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pequel import encode as encoding
-from pequel.encode import CYCLE, MAX_DEPTH, MAX_ELEMENTS, TOO_DEEP, TOO_MUCH, encode
+from pequel.messages import encode as encoding
+from pequel.messages.encode import CYCLE, MAX_DEPTH, MAX_ELEMENTS, TOO_DEEP, TOO_MUCH, encode
 
 
 class Plan(enum.Enum):
@@ -447,7 +447,7 @@ def test_any_value_encodes_to_strict_json(value):
 @given(values)
 def test_the_careful_way_agrees_with_the_fast_one(value):
     """Whether a value takes the fast way or the careful one does not show."""
-    assert strict(encode(value)) == strict(encoding._careful(value))
+    assert strict(encode(value)) == strict(encoding._encode_slowly(value))
 
 
 plain_json = st.recursive(

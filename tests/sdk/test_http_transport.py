@@ -18,8 +18,9 @@ from requests.adapters import HTTPAdapter
 
 import pequel
 from pequel import Verdict
+from pequel.clock import Clock
 from pequel.config import checked
-from pequel.http_transport import HttpTransport
+from pequel.sending.http_transport import HttpTransport
 
 URL = "http://collector.test/v1/batch"
 SETTINGS = {"write_key": "key", "host": "http://collector.test/"}
@@ -152,7 +153,7 @@ def test_an_answer_that_trickles_in_ends_in_time(answering):
     """However short the pauses are."""
     body = json.dumps(RECEIPT).encode() + b" " * 10_000
     host = answering([HEAD % (len(body), b""), *(body[i : i + 1] for i in range(10_000))], 0.02)
-    transport = HttpTransport(checked({**SETTINGS, "host": host, "timeout": 0.2}))
+    transport = HttpTransport(checked({**SETTINGS, "host": host, "timeout": 0.2}), Clock())
     began = time.monotonic()
     outcome = transport.send(EVENTS)
     assert time.monotonic() - began < 5

@@ -4,7 +4,8 @@ import pytest
 
 import pequel
 from pequel import Mark, Outcome, Rejection, Verdict
-from pequel.receipt import read
+from pequel.messages.encode import encode
+from pequel.sending.verdicts import read
 
 ENTRY = {
     "lead_id": "l1",
@@ -38,7 +39,7 @@ def test_each_mark_of_a_receipt_is_told(collector):
 )
 def test_what_is_no_mark_is_passed_over(qualified):
     """The receipt is one all the same."""
-    body = pequel.encode.encode({"success": True, "accepted": 1, "qualified": qualified})
+    body = encode({"success": True, "accepted": 1, "qualified": qualified})
     outcome = read(200, body, 1)
     assert (outcome.verdict, outcome.qualified) == (Verdict.DELIVERED, ())
 
@@ -54,7 +55,7 @@ def test_a_key_that_is_told_of_no_leads_is_said_once(collector, caplog):
             client.track("u1", "e")
             assert client.flush()
     (told,) = [record.getMessage() for record in caplog.records]
-    assert told == "on_qualified is not called: write_key must be an admin key for that"
+    assert told == "on_qualified is never called: write_key must be an admin key for that"
 
 
 def test_who_does_not_ask_for_leads_is_told_nothing_of_keys(collector, caplog):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pequel.ids import IdMaker, new_id
+from pequel.messages.message_id import IdMaker, new_id
 
 MAX_MS = 2**48 - 1
 

@@ -96,7 +96,7 @@ builtins.last = Last()
 pequel.track("u1", "early")
 """
     _, told = run(script, PEQUEL_WRITE_KEY="key", PEQUEL_HOST=collector.host)
-    assert told == "an event came too late to be delivered"
+    assert told == "an event was tracked too late in the exit to be delivered"
     assert [event["event"] for event in collector.events] == ["early"]
 
 
@@ -104,7 +104,7 @@ def test_an_exit_is_delayed_no_longer_than_allowed():
     """Nobody listens at that port; the process says what it left behind, and ends."""
     script = """
 import atexit, time, pequel
-from pequel.exits import flush_all
+from pequel.sending.at_exit import flush_all
 atexit.unregister(flush_all)
 pequel.track("u1", "e")
 began = time.monotonic()

@@ -12,7 +12,7 @@ import responses
 from responses import matchers
 
 import pequel
-from pequel.reader import Reader
+from pequel.reading.reader import Reader
 
 HOST = "http://collector.test"
 STATUS = {"subject": {"kind": "user", "id": "u1"}, "is_pql": True, "leads": [], "progress": []}
@@ -269,12 +269,12 @@ def test_a_fork_has_connections_of_its_own(http, reader, monkeypatch):
     for process in (1, 1, 2):
         monkeypatch.setattr("os.getpid", lambda process=process: process)
         reader.pql("u1")
-        sessions.append(reader._inquiry._session())
+        sessions.append(reader._api._session())
     assert sessions[0] is sessions[1]
     assert sessions[1] is not sessions[2]
 
 
-def test_the_package_brings_the_reader_when_it_is_asked_for():
+def test_the_package_imports_the_reader_when_it_is_first_used():
     assert pequel.Reader is Reader
     with pytest.raises(AttributeError, match="has no attribute 'reeder'"):
         pequel.reeder  # noqa: B018 - it is the question that is tested

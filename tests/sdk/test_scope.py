@@ -221,7 +221,7 @@ class TestDecorating:
         assert Report.export() == Report().export() == {"user_id": "u1"}
 
     def test_a_property_is_refused(self):
-        with pytest.raises(TypeError, match="around a function"):
+        with pytest.raises(TypeError, match="can decorate a function"):
             pequel.context(user_id="u1")(property(lambda self: 5))
 
     def test_a_generator_is_refused(self):

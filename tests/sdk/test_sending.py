@@ -55,7 +55,7 @@ def test_nothing_waits_when_somebody_asked_for_a_flush(desk):
 
 
 def test_nothing_to_send_is_nothing_to_do(desk):
-    """An empty outbox makes no request."""
+    """An empty queue makes no request."""
     d = desk()
     d.sender.urgent = True
     assert d.sender.step() is None
@@ -124,7 +124,7 @@ def test_a_batch_is_dropped_when_the_retries_are_used_up(desk):
     d.put(1, 2)
     d.run()
     assert d.sent == [[1]] * 4 + [[2]]
-    assert d.outbox.stats().dropped_by_reason == {"retries_exhausted": 1}
+    assert d.queue.stats().dropped_by_reason == {"retries_exhausted": 1}
     assert [(error.reason, message) for error, message in d.errors] == [
         ("retries_exhausted", {"n": 1})
     ]
@@ -145,7 +145,7 @@ def test_a_batch_too_large_is_halved(desk):
     d.run()
     assert d.sent == [[1, 2, 3, 4], [1, 2], [1], [2], [3, 4]]
     assert d.delivered == [2, 3, 4]
-    assert d.outbox.stats().dropped_by_reason == {"too_large": 1}
+    assert d.queue.stats().dropped_by_reason == {"too_large": 1}
 
 
 def test_a_rejected_event_is_dropped_alone(desk):
@@ -154,7 +154,7 @@ def test_a_rejected_event_is_dropped_alone(desk):
     d = desk([OK._replace(rejected=(rejected,))], flush_interval=0)
     d.put(1, 2, 3)
     d.run()
-    stats = d.outbox.stats()
+    stats = d.queue.stats()
     assert (stats.delivered, stats.dropped_by_reason) == (2, {"rejected": 1})
     error, message = d.errors[0]
     assert (error.reason, error.code, error.field, message) == (
@@ -185,7 +185,7 @@ def test_an_unknown_key_stops_everything_and_says_so_once(desk, caplog):
     d.put(3)
     d.run()
     assert d.sent == [[1]]
-    assert d.outbox.stats().dropped_by_reason == {"unauthorized": 3}
+    assert d.queue.stats().dropped_by_reason == {"unauthorized": 3}
     assert [(error.reason, message) for error, message in d.errors] == [("unauthorized", None)]
     assert [record.levelname for record in caplog.records] == ["ERROR"]
 
@@ -199,7 +199,7 @@ def test_an_abandoned_sender_drops_what_is_left(desk):
     assert d.sender.step() is None
     assert d.sender.idle
     assert d.sent == [[1]]
-    assert d.outbox.stats().dropped_by_reason == {"shutdown": 2}
+    assert d.queue.stats().dropped_by_reason == {"shutdown": 2}
 
 
 def test_a_transport_that_raises_is_tried_again(desk):
@@ -227,8 +227,8 @@ def test_a_transport_that_gives_no_outcome_is_tried_again_until_the_retries_are_
     d.transport.send = lambda _: answer
     d.put(1)
     assert len(d.run()) == 2
-    assert d.outbox.stats().dropped_by_reason == {"retries_exhausted": 1}
-    assert "must give an Outcome" in d.errors[0][0].detail
+    assert d.queue.stats().dropped_by_reason == {"retries_exhausted": 1}
+    assert "must return an Outcome" in d.errors[0][0].detail
 
 
 def test_a_rejection_that_names_no_event_of_the_batch_is_passed_over(desk):
@@ -237,7 +237,7 @@ def test_a_rejection_that_names_no_event_of_the_batch_is_passed_over(desk):
     d = desk([OK._replace(rejected=rejected)], flush_interval=0)
     d.put(1, 2)
     d.run()
-    stats = d.outbox.stats()
+    stats = d.queue.stats()
     assert (stats.delivered, stats.queued, stats.dropped_by_reason) == (1, 0, {"rejected": 1})
     assert [message for _, message in d.errors] == [{"n": 1}]
 
@@ -261,7 +261,7 @@ def test_splitting_neither_loses_nor_repeats(desk_class, numbers, limit, batch_e
     d.run()
     fits = [n for n in numbers if len(json.dumps({"n": n})) <= limit]
     assert d.delivered == fits
-    assert d.outbox.stats().dropped == len(numbers) - len(fits)
+    assert d.queue.stats().dropped == len(numbers) - len(fits)
 
 
 outcomes = st.sampled_from([OK, OK, RETRY, SPLIT, REFUSED, OK._replace(rejected=(Rejection(0),))])
@@ -283,10 +283,10 @@ def test_every_event_has_one_fate_at_every_moment(desk_class, sequence, answers)
             d.sender.urgent = True
         else:
             d.sender.abandoned = True
-        stats = d.outbox.stats()
+        stats = d.queue.stats()
         assert stats.accepted == stats.delivered + stats.dropped + stats.queued
         assert stats.accepted == sequence[: number + 1].count("put")
         assert stats.delivered == len(d.delivered)
     assert d.delivered == sorted(set(d.delivered))
     d.run()
-    assert d.outbox.stats().queued == 0
+    assert d.queue.stats().queued == 0

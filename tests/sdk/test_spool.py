@@ -22,15 +22,14 @@ from pequel import (
     RecordingTransport,
     Rejection,
     Verdict,
-    journal,
-    locks,
 )
 from pequel.clock import Clock
 from pequel.config import checked
-from pequel.reporter import Reporter
-from pequel.segment import Segment
-from pequel.sender import Sender
-from pequel.spool import Spool
+from pequel.sending.callbacks import Callbacks
+from pequel.sending.sender import Sender
+from pequel.spool import journal, locks
+from pequel.spool.segment import Segment
+from pequel.spool.spool import Spool
 
 OK = Outcome(Verdict.DELIVERED)
 RETRY = Outcome(Verdict.RETRY, "status 503")
@@ -76,11 +75,13 @@ class Process:
         self.transport = transport or Answers()
         self.errors = []
         options = checked({"spool": folder, "flush_interval": 0, **options})
-        reporter = Reporter(lambda error, message: self.errors.append((error, message)))
-        self.spool = Spool(options, lambda: None, self.clock, reporter)
+        callbacks = Callbacks(lambda error, message: self.errors.append((error, message)))
+        self.spool = Spool(options, lambda: None, self.clock, callbacks)
         if segment_bytes:
             self.spool._segment_bytes = segment_bytes
-        self.sender = Sender(self.spool, self.transport, options, reporter, self.clock, lambda: 1.0)
+        self.sender = Sender(
+            self.spool, self.transport, options, callbacks, self.clock, lambda: 1.0
+        )
 
     def put(self, *numbers):
         for number in numbers:
@@ -94,9 +95,9 @@ class Process:
 
     def crash(self):
         """End as by a kill: files stay as they are, locks end."""
-        for one in (self.spool._own, *self.spool._found):
+        for one in (self.spool._own, *self.spool._recovered_journals):
             if one is not None:
-                one.forget()
+                one.close_files()
 
     def leave(self):
         """End as by a shutdown whose time is up."""
@@ -309,7 +310,7 @@ def test_a_sender_that_makes_no_room_does_not_let_the_disk_fill_up(start, folder
     process.put(*range(20_000))
     assert sum(file.stat().st_size for file in files(folder, "spool")) < 4 * 65_536
     assert process.stats.dropped_by_reason["queue_full"] > 0
-    assert process.spool.perishable == 100
+    assert process.spool.lost_if_we_exit == 100
 
 
 # -- disks that fail --------------------------------------------------------------------------
@@ -340,7 +341,7 @@ def test_when_the_disk_is_full_events_wait_in_memory(start, full_disk, room, cap
     full_disk["room"] = room
     process = start(Answers(RETRY))
     process.put(*range(8))
-    assert process.spool.perishable == 8 - room // 18
+    assert process.spool.lost_if_we_exit == 8 - room // 18
     process.run(3)
     process.put(8)
     process.transport.outcome = OK
@@ -357,10 +358,10 @@ def test_when_the_disk_has_room_again_what_waited_in_memory_is_written(start, fu
     process.put(*range(8))
     full_disk["room"] = 10**9
     process.put(8)
-    assert process.spool.perishable == 7
+    assert process.spool.lost_if_we_exit == 7
     process.clock.advance(1.0)
     process.sender.step()
-    assert process.spool.perishable == 0
+    assert process.spool.lost_if_we_exit == 0
     process.put(9)
     process.crash()
     after = start()
@@ -460,7 +461,7 @@ def test_what_was_in_a_folder_that_disappeared_is_counted_without_another_event(
     process.run(50)
     assert process.stats[:4] == (2, 0, 2, 0)
     assert process.stats.dropped_by_reason == {"spool_unreadable": 2}
-    assert process.spool.reached(process.spool.goal())
+    assert process.spool.reached(process.spool.flush_target())
     process.put(3)
     process.run(50)
     assert process.came == [3]
@@ -531,7 +532,7 @@ def test_one_that_runs_already_sends_what_is_left_later(start):
     other.run(3)
     other.crash()
     assert running.came == []
-    assert running.spool.rest(None) <= 10
+    assert running.spool.limit_wait(None) <= 10
     running.clock.advance(10)
     running.run(20)
     assert running.came == [1, 2]
@@ -566,8 +567,8 @@ def test_of_many_that_are_left_only_so_many_are_held_at_a_time(start, folder):
         before.put(number)
         before.crash()
     after = start()
-    after.spool.tidy()
-    assert len(after.spool._found) == 64
+    after.spool.maintain()
+    assert len(after.spool._recovered_journals) == 64
     after.run(400)
     assert sorted(after.came) == list(range(150))
     assert list(folder.iterdir()) == []
@@ -835,7 +836,7 @@ class World:
             process.leave()
             assert process.stats
         else:
-            memory = [*process.spool._out, *process.spool._memory]
+            memory = [*process.spool._in_flight, *process.spool._memory]
             self.memory_lost |= {json.loads(e)["n"] for e in memory if isinstance(e, bytes)}
             process.crash()
         self.memory_lost |= {m["n"] for e, m in process.errors if e.reason == "shutdown"}
@@ -926,9 +927,9 @@ def test_the_error_of_a_dropped_event_says_what_happened():
 
 def test_a_journal_tells_when_no_file_can_be_locked(folder, monkeypatch):
     """Rather than writing where nobody could tell that it lives."""
-    monkeypatch.setattr(locks, "take", lambda _: False)
+    monkeypatch.setattr(locks, "lock", lambda _: False)
     with pytest.raises(OSError, match="no file could be locked"):
-        journal.created(folder, 100)
+        journal.create(folder, 100)
 
 
 # -- with a client ----------------------------------------------------------------------------

@@ -99,7 +99,7 @@ def test_two_processes_on_one_folder_lose_no_event_when_both_are_killed(collecto
 
 def test_one_that_runs_sends_what_a_killed_one_left(collector, folder, monkeypatch):
     """It need not be started for it."""
-    monkeypatch.setattr("pequel.spool._SEARCH_EVERY", 0.05)
+    monkeypatch.setattr("pequel.spool.spool._SEARCH_INTERVAL", 0.05)
     with pequel.Client("key", collector.host, spool=folder) as client:
         client.track("u1", "here", message_id="here")
         assert client.flush()

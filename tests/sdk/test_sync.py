@@ -115,13 +115,13 @@ def test_a_client_that_ends_sends_what_is_left_or_drops_it_and_tells(make, end, 
     transport = pequel.RecordingTransport([RETRY] * answers)
     client = make(transport=transport, timeout=0.4, on_error=lambda error, _: told.append(error))
     client.track("u1", "e")
-    outbox = client._worker().outbox
-    assert outbox.stats().queued == 1
+    queue = client._worker().queue
+    assert queue.stats().queued == 1
     if end == "retire":
         client.retire()
     del client
     delivered = answers == 1
-    assert outbox.stats()[:4] == (1, delivered, not delivered, 0)
+    assert queue.stats()[:4] == (1, delivered, not delivered, 0)
     assert [error.reason for error in told] == ([] if delivered else ["shutdown"])
 
 

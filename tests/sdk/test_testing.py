@@ -11,7 +11,7 @@ from unittest.mock import ANY
 import pytest
 
 import pequel
-from pequel import default
+from pequel import default_client
 from pequel.testing import RecordingClient, capture
 
 
@@ -201,12 +201,12 @@ class TestCapturing:
         pequel.track("u1", "outside")
         assert pequel.flush()
         assert [event["event"] for event in transport.events] == ["outside"]
-        assert default.default_client() is client
+        assert default_client.default_client() is client
 
     def test_where_there_was_none_there_is_none_again(self):
         with capture():
             pequel.track("u1", "e")
-        assert default._clients == {}
+        assert default_client._clients == {}
 
     def test_code_that_configures_in_the_block_sends_nothing_in_it(self, transport):
         """Such as the factory of an application."""
@@ -236,17 +236,17 @@ class TestCapturing:
     def test_it_ends_when_the_block_raises(self):
         with pytest.raises(ZeroDivisionError), capture():
             raise ZeroDivisionError
-        assert default._clients == {}
+        assert default_client._clients == {}
 
 
 def test_captures_that_cross_leave_the_default_as_it_was(no_default):
     """As those of fixtures may, which end in another order than they began."""
     one, other = capture(), capture()
-    before = default.default_client()
+    before = default_client.default_client()
     one.__enter__()
     events = other.__enter__()
     one.__exit__(None, None, None)
     pequel.track("u1", "still_recorded")
     events.assert_tracked("still_recorded", user_id="u1")
     other.__exit__(None, None, None)
-    assert default.default_client() is before
+    assert default_client.default_client() is before

@@ -1,1 +1,4 @@
-"""Frameworks: each module sets the scope of a request or a task, and needs none of the others."""
+"""Web frameworks, Celery and pytest: a module for each, which imports that framework alone.
+
+May import `scope`, `log`, `messages` and `testing`, never `sending`.
+"""

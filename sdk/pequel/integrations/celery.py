@@ -1,10 +1,10 @@
-"""Celery: a task has the scope of whoever sent it, carried in a header of its message.
+"""Celery: a task runs in the scope of the code that sent it, which a header carries.
 
     from pequel.integrations.celery import connect
 
     connect()
 
-Both the processes that send tasks and those that run them must do so.
+Call it in the processes that send tasks and in those that run them.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from celery import signals
 
-from pequel.asking import Forgiving
-from pequel.encode import encode
-from pequel.message import identifier
+from pequel.log import LogOnce
+from pequel.messages.compose import identifier
+from pequel.messages.encode import encode
 from pequel.scope import IDS, begin, current_context, end
 
 if TYPE_CHECKING:
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 HEADER = "pequel_scope"
 MAX_BYTES = 8192
 
-_sending = Forgiving("carrying the scope", "and so a task has none")
-_receiving = Forgiving("reading the scope", "and so a task has none")
+_send_errors = LogOnce("writing the scope to a task", "so the task has none")
+_receive_errors = LogOnce("reading the scope of a task", "so the task has none")
 
 
 def connect() -> None:
-    """Carry the scope along with every task that this process sends, and set it in those it runs.
+    """Add the scope to every task that this process sends, and set it in every task that it runs.
 
-    It ends when the task does. Doing this again changes nothing.
+    The scope ends with the task. Another call has no further effect.
     """
     signals.before_task_publish.connect(_send, weak=False, dispatch_uid=HEADER)
     signals.task_prerun.connect(_begin, weak=False, dispatch_uid=HEADER)
@@ -40,14 +40,14 @@ def connect() -> None:
 
 
 def _send(headers: dict[str, Any] | None = None, **_more: object) -> None:
-    with _sending:
+    with _send_errors:
         facts = current_context()
         if facts and headers is not None:
             headers[HEADER] = _text(_with_ids_as_text(facts))
 
 
 def _text(facts: dict[str, Any]) -> str:
-    """The scope as text; without all but the ids if that is too much for a header."""
+    """The scope as text; only the ids if the whole is too long for a header."""
     whole = encode(facts)
     if len(whole) > MAX_BYTES:
         whole = encode({name: facts[name] for name in IDS if name in facts})
@@ -55,19 +55,19 @@ def _text(facts: dict[str, Any]) -> str:
 
 
 def _with_ids_as_text(facts: dict[str, Any]) -> dict[str, Any]:
-    """The scope with ids as they are sent. Raises where one cannot be an id, but its text would."""
+    """The scope with ids as text. Raises InvalidMessageError for a value that is not an id."""
     return {n: identifier(n, fact) if n in IDS else fact for n, fact in facts.items()}
 
 
 def _begin(task_id: str, task: Task, **_more: object) -> None:
-    begin(_carried(task), task_id, shared=True)
+    begin(_scope_of(task), task_id, shared=True)
 
 
 def _end(task_id: str, **_more: object) -> None:
     end(task_id)
 
 
-def _carried(task: Task) -> dict[str, Any]:
-    with _receiving:
+def _scope_of(task: Task) -> dict[str, Any]:
+    with _receive_errors:
         return dict(json.loads(task.request.get(HEADER) or "{}"))
     return {}

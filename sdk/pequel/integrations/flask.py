@@ -4,7 +4,7 @@
 
     init_app(app, group=lambda request: session.get("account_id"))
 
-A function is given the request, and can use all that Flask has in one.
+The functions take the request, and may use `session`, `g` and the rest of Flask.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeAlias
 
-    from pequel.message import Data, Id
+    from pequel.messages.compose import Data, Id
 
-    Answer: TypeAlias = Callable[[flask.Request], Id | None]
+    Function: TypeAlias = Callable[[flask.Request], Id | None]
 
 
 def logged_in(_request: flask.Request) -> Id | None:
-    """The id of whoever Flask-Login knows to be logged in; None where it is not used."""
+    """The id of the user that Flask-Login has logged in; None without Flask-Login."""
     login = sys.modules.get("flask_login")
     if login is None or not hasattr(flask.current_app, "login_manager"):
         return None
@@ -40,45 +40,48 @@ def logged_in(_request: flask.Request) -> Id | None:
 def init_app(
     app: flask.Flask,
     *,
-    user: Answer | None = logged_in,
-    anonymous: Answer | None = None,
-    group: Answer | None = None,
+    user: Function | None = logged_in,
+    anonymous: Function | None = None,
+    group: Function | None = None,
     context: Callable[[flask.Request], Data | None] | None = None,
     ip: bool = False,
 ) -> None:
     """Set the scope of each request of an application.
 
-    It also holds while a body is streamed, as `flask.stream_with_context` does for the request.
+    The scope also lasts while a body is streamed.
 
     Args:
         app: the application.
-        user: gives the user id of a request; None where there is none. Asks Flask-Login if not
-            given.
+        user: returns the user id for a request, or None. The default asks Flask-Login.
         anonymous: the same for the anonymous id.
         group: the same for the account.
-        context: gives further members of the context of each event.
-        ip: whether the address of whoever asks is one.
+        context: returns further members for the context of each event.
+        ip: add the address of the client to the context.
 
     Raises:
-        TypeError: one is no function, or a coroutine function.
+        TypeError: an argument is not a function, or is a coroutine function.
     """
     middleware = PequelMiddleware(
         app.wsgi_app,
-        user=_in_request(user),
-        anonymous=_in_request(anonymous),
-        group=_in_request(group),
-        context=_in_request(context),
+        user=_with_flask_request(user),
+        anonymous=_with_flask_request(anonymous),
+        group=_with_flask_request(group),
+        context=_with_flask_request(context),
         ip=ip,
     )
     app.wsgi_app = middleware  # type: ignore[method-assign]
     flask.request_finished.connect(_resume, app)
 
 
-def _in_request(ask: Callable[[flask.Request], Any] | None) -> Callable[[Any], Any] | None:
-    """Asks a question of Flask's request, where there is one."""
-    if not callable(ask) or iscoroutinefunction(ask):  # refused for what it is, if it is not None
-        return ask
-    return lambda _environ: ask(flask.request) if flask.has_request_context() else None
+def _with_flask_request(
+    function: Callable[[flask.Request], Any] | None,
+) -> Callable[[Any], Any] | None:
+    """A function of the environ that calls `function` with Flask's request, if there is one."""
+    if not callable(function) or iscoroutinefunction(
+        function
+    ):  # the middleware rejects it, unless it is None
+        return function  # the middleware rejects it, unless it is None
+    return lambda _environ: function(flask.request) if flask.has_request_context() else None
 
 
 def _resume(_app: flask.Flask, response: flask.Response, **_more: object) -> None:

@@ -1,4 +1,4 @@
-"""Pytest: the fixture `pequel_events`, which is there wherever Pequel is installed."""
+"""Pytest: the fixture `pequel_events`, available wherever Pequel is installed."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def pequel_events() -> Iterator[Events]:
-    """What is tracked by the functions of the package during the test, in place of sending it.
+    """Record what the test tracks with the functions of the package, in place of sending it.
 
         def test_exporting_is_tracked(pequel_events):
             export_report()
             pequel_events.assert_tracked("report_exported", user_id="u1")
 
-    For a part of a test, see `pequel.testing.capture`.
+    For a part of a test, use `pequel.testing.capture`.
     """
-    from pequel.testing import capture  # only when it is asked for
+    from pequel.testing import capture  # here, so that other tests do not pay for it
 
     with capture() as events:
         yield events

@@ -1,8 +1,8 @@
-"""WSGI: a scope for each request of any such application.
+"""WSGI: a scope for each request of any WSGI application.
 
     app = PequelMiddleware(app, user=lambda environ: environ.get("REMOTE_USER"))
 
-A function is given the environ of a request.
+The functions take the environ of a request.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from functools import partial
 from types import GeneratorType
 from typing import TYPE_CHECKING, Any
 
-from pequel.integrations.questions import Questions, page
+from pequel.integrations.request_scope import RequestScope, request_facts
 from pequel.scope import Resumed
 
 if TYPE_CHECKING:
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from typing import TypeAlias
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-    from pequel.message import Data, Id
+    from pequel.messages.compose import Data, Id
 
-    Answer: TypeAlias = Callable[[WSGIEnvironment], Id | None]
+    Function: TypeAlias = Callable[[WSGIEnvironment], Id | None]
 
 
 class PequelMiddleware:
@@ -31,40 +31,40 @@ class PequelMiddleware:
         self,
         app: WSGIApplication,
         *,
-        user: Answer | None = None,
-        anonymous: Answer | None = None,
-        group: Answer | None = None,
+        user: Function | None = None,
+        anonymous: Function | None = None,
+        group: Function | None = None,
         context: Callable[[WSGIEnvironment], Data | None] | None = None,
         ip: bool = False,
     ) -> None:
-        """Put it around an application.
+        """Wrap an application.
 
         Args:
             app: the application.
-            user: gives the user id of a request, from its environ; None where there is none.
+            user: returns the user id for an environ, or None.
             anonymous: the same for the anonymous id.
             group: the same for the account.
-            context: gives further members of the context of each event.
-            ip: whether the address of whoever asks is one.
+            context: returns further members for the context of each event.
+            ip: add the address of the client to the context.
 
         Raises:
-            TypeError: one is no function, or a coroutine function.
+            TypeError: an argument is not a function, or is a coroutine function.
         """
-        questions = Questions(user=user, anonymous=anonymous, group=group, context=context)
-        self._questions = questions.without_loop()
+        request_scope = RequestScope(user=user, anonymous=anonymous, group=group, context=context)
+        self._request_scope = request_scope.without_loop()
         self._app = app
         self._ip = ip
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer a request, in its scope."""
-        with self._questions.scope(environ, partial(facts_of, environ, ip=self._ip)):
+        """Handle a request in its scope."""
+        with self._request_scope.scope(environ, partial(facts_of, environ, ip=self._ip)):
             body = self._app(environ, start_response)
             return Resumed(body) if isinstance(body, GeneratorType) else body
 
 
 def facts_of(environ: WSGIEnvironment, *, ip: bool) -> dict[str, Any]:
-    """What a request says by itself; late, since others may correct the address meanwhile."""
+    """Path, user agent and address, read when needed: middleware may correct the address."""
     path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
     readable = path.encode("latin-1", "replace").decode("utf-8", "replace")
     address = environ.get("REMOTE_ADDR") if ip else None
-    return page(readable, environ.get("HTTP_USER_AGENT"), address)
+    return request_facts(readable, environ.get("HTTP_USER_AGENT"), address)

@@ -126,7 +126,7 @@ def test_what_is_no_id_does_not_become_one_on_the_way(app, events, caplog):
     with pequel.context(user_id=object(), locale="de"):
         assert result(app, "seen") == {}
     assert len(events.dropped) == 1
-    assert "carrying the scope failed" in caplog.text
+    assert "writing the scope to a task failed" in caplog.text
     assert "must be text or a number, not object" in caplog.text
 
 
@@ -139,7 +139,10 @@ def test_a_header_that_cannot_be_read_is_logged_and_breaks_nothing(app, events, 
     task = app.tasks["seen"]
     assert task.apply_async(headers={HEADER: "{"}).get(**WAIT) == {}
     assert task.apply_async(headers={HEADER: json.dumps(5)}).get(**WAIT) == {}
-    assert len([r for r in caplog.records if "reading the scope failed" in r.getMessage()]) == 1
+    assert (
+        len([r for r in caplog.records if "reading the scope of a task failed" in r.getMessage()])
+        == 1
+    )
 
 
 def test_a_task_that_runs_where_it_is_called_has_the_scope_there(app, events):

@@ -309,7 +309,7 @@ class TestSetting:
 
     def test_a_mistake_is_found_at_the_start(self, people, pequel_setting):
         pequel_setting(groups=account_of)
-        with pytest.raises(ImproperlyConfigured, match="no groups; there are user"):
+        with pytest.raises(ImproperlyConfigured, match="unknown name: groups; the names are user"):
             middleware(lambda request: None)
 
     @pytest.mark.parametrize("group", [5, "django.VERSION"])

@@ -1,0 +1,28 @@
+"""The logger of the SDK, and errors in the application's functions that are logged once."""
+
+from __future__ import annotations
+
+import logging
+
+logger = logging.getLogger("pequel")
+
+
+class LogOnce:
+    """A `with` block whose exceptions are swallowed: the first is logged, later ones are not."""
+
+    def __init__(self, what: str, consequence: str) -> None:
+        """Log as "`what` failed, `consequence`", with the traceback."""
+        self._what = what
+        self._consequence = consequence
+        self._logged = False
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> bool:
+        if not isinstance(error, Exception):
+            return False
+        if not self._logged:
+            self._logged = True
+            logger.error("%s failed, %s", self._what, self._consequence, exc_info=error)
+        return True

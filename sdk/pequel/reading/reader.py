@@ -1,0 +1,196 @@
+"""The `Reader`: asks a collector who is a product-qualified lead, and why.
+
+    reader = pequel.Reader("read key", "http://127.0.0.1:8321")
+    if reader.pql("u1")["is_pql"]:
+        offer_a_call()
+
+Unlike a client, a reader waits for answers and raises errors.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING, cast
+from urllib.parse import quote
+
+from pequel import argument_checks, config
+from pequel.errors import ConfigError, ReaderError
+from pequel.messages.compose import InvalidMessageError, identifier
+from pequel.messages.encode import encode
+from pequel.reading.http import UNEXPECTED, ApiClient, member
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+    from typing import TypeAlias
+
+    import requests
+
+    from pequel.answers import Lead, PqlStatus, Progress
+    from pequel.clock import Clock
+    from pequel.messages.compose import Id
+
+    Time: TypeAlias = datetime | str
+
+BAD_ID = "bad_id"
+
+
+class Reader:
+    """Asks a collector about leads.
+
+    Threads may share a reader, and so may the processes of a fork: each process has connections of
+    its own. Used as a context manager, the reader is closed at the end.
+    """
+
+    def __init__(
+        self,
+        read_key: str | None = None,
+        host: str | None = None,
+        *,
+        timeout: float = 10.0,
+        max_retries: int = 2,
+        max_retry_wait: float = 5.0,
+        session: requests.Session | None = None,
+        clock: Clock | None = None,
+        jitter: Callable[[], float] | None = None,
+    ) -> None:
+        """Make a reader; it sends no request yet.
+
+        Args:
+            read_key: a key that may read; PEQUEL_READ_KEY if not given.
+            host: address of the collector; PEQUEL_HOST if not given, and else this machine.
+            timeout: seconds to wait for a connection, and then for an answer, in each try.
+            max_retries: further tries if there is no answer, or the collector cannot answer now.
+            max_retry_wait: the longest wait between two tries, in seconds. If the collector asks
+                for a longer one, there is no further try.
+            session: your own `requests.Session`. The reader never closes it; whether threads may
+                share the reader then depends on the session.
+            clock: replaces the system's clock.
+            jitter: returns random numbers from 0 to 1, which spread the retries.
+
+        Raises:
+            ConfigError: there is no key, or the key or a setting has a wrong value.
+        """
+        address = {"host": host} if host else config.from_environment(os.environ, {"host"})
+        settings = {
+            "timeout": timeout,
+            "max_retries": max_retries,
+            "max_retry_wait": max_retry_wait,
+        }
+        argument_checks.check_for_reader(session=session, jitter=jitter)
+        options = config.checked({**settings, **address})
+        self._api = ApiClient(options, _key(read_key), session, clock, jitter)
+
+    def __enter__(self) -> Reader:  # noqa: PYI034 - typing has no Self on Python 3.10
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections of this process; a later call opens new ones."""
+        self._api.close()
+
+    def pql(self, user_id: Id) -> PqlStatus:
+        """Whether a user is a PQL, its leads, and its progress to further ones.
+
+        Raises:
+            NotFoundError: the collector has never seen this user.
+            UnauthorizedError: the key may not read.
+            UnavailableError: the collector could not be reached, or could not answer now.
+            ReaderError: anything else. The errors above are subclasses.
+        """
+        return self._status("users", user_id)
+
+    def account_pql(self, account_id: Id) -> PqlStatus:
+        """The same for an account."""
+        return self._status("accounts", account_id)
+
+    def progress(self, user_id: Id) -> list[Progress]:
+        """How far a user is from each definition without a lead. Raises as `pql`."""
+        found: list[Progress] = member(self.pql(user_id), "progress", list)
+        return found
+
+    def pqls(
+        self,
+        *,
+        definition: str | None = None,
+        subject_kind: str | None = None,
+        state: str | None = None,
+        kind: str | None = None,
+        owner: str | None = None,
+        country: str | None = None,
+        plan: str | None = None,
+        account: Id | None = None,
+        qualified_from: Time | None = None,
+        qualified_to: Time | None = None,
+        marked_after: Time | None = None,
+        page_size: int = 100,
+    ) -> Iterator[Lead]:
+        """Every lead that matches the filters: high priority first, then the latest mark.
+
+        Each page is requested when the iteration reaches it, and raises the errors of `pql` then.
+        A filter that the collector does not accept is a ReaderError with the code `bad_parameter`.
+
+        Args:
+            definition: leads of this definition.
+            subject_kind: leads of a "user", or of an "account".
+            state: leads in this state, such as "new". Voided leads come only with "voided".
+            kind: leads of this kind, such as "upgrade".
+            owner: leads with this owner.
+            country: leads whose subject now has this trait.
+            plan: leads whose subject now has this trait.
+            account: leads of this account, or of a user who was in it.
+            qualified_from: qualified at this time or later; a datetime without a zone is UTC.
+            qualified_to: qualified before this time.
+            marked_after: marked after this time.
+            page_size: leads in one request, up to 1000.
+        """
+        filters = {**locals(), "limit": page_size}
+        del filters["self"], filters["page_size"]
+        return self._leads({n: _wire_text(v) for n, v in filters.items() if v is not None})
+
+    def _leads(self, parameters: dict[str, str]) -> Iterator[Lead]:
+        cursors: set[str] = set()
+        while True:
+            page = self._api.get("/v1/pqls", parameters)
+            yield from member(page, "data", list)
+            if page.get("next_cursor") is None:
+                return
+            cursor = member(page, "next_cursor", str)
+            if cursor in cursors:
+                raise ReaderError(UNEXPECTED, "the pages repeat; check the host")
+            cursors.add(cursor)
+            parameters = {**parameters, "cursor": cursor}
+
+    def _status(self, kind: str, identity: Id) -> PqlStatus:
+        answer = self._api.get(f"/v1/{kind}/{_path_segment(identity)}/pql")
+        member(answer, "is_pql", bool)
+        return cast("PqlStatus", answer)
+
+
+def _key(given: object) -> str:
+    """The key of the argument, else of the environment. Raises ConfigError without one."""
+    called, key = "read_key", given
+    if not key:
+        called, key = "PEQUEL_READ_KEY", os.environ.get("PEQUEL_READ_KEY", "")
+    if not isinstance(key, str) or not key.strip():
+        raise ConfigError("a reader needs a key: pass read_key, or set PEQUEL_READ_KEY")
+    return config.check_key(called, key.strip())
+
+
+def _path_segment(identity: Id) -> str:
+    """An id, quoted for a path. Raises ReaderError if it is not an id."""
+    try:
+        text = identifier("id", identity)
+    except InvalidMessageError as error:
+        raise ReaderError(BAD_ID, error.detail) from error
+    if text is None:
+        raise ReaderError(BAD_ID, "the id is blank")
+    return quote(_wire_text(text), safe="").replace(".", "%2E")
+
+
+def _wire_text(value: object) -> str:
+    """The text of a value as an event would hold it."""
+    return str(json.loads(encode(value)))
