@@ -13,6 +13,7 @@ from ..rules.language.definition import (
     TraitLeaf,
     TraitPoints,
 )
+from ..rules.language.measures import MEASURES
 from .case import Case, Found, names_in, patterns
 from .shape import least
 from .vocabulary import (
@@ -103,7 +104,7 @@ def _values(comparison: Comparison) -> tuple[object, ...]:
 def no_unit(case: Case) -> Iterator[Found]:
     """L15: a number of bytes, of time or of money that does not say of what."""
     for leaf in case.counted:
-        if leaf.measure in {"sum", "max", "last"} and leaf.value is not None:
+        if not MEASURES[leaf.measure].is_count and leaf.value is not None:
             yield from _without_unit(leaf, leaf.value, case)
 
 

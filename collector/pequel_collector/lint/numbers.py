@@ -17,6 +17,7 @@ from ..rules.language.definition import (
     TraitLeaf,
     leaves_of,
 )
+from ..rules.language.measures import MEASURES
 from ..rules.language.quantities import DAY, WEEK
 from ..rules.language.sentence import describe_leaf
 from ..rules.language.values import is_number, key, lookup
@@ -78,7 +79,7 @@ def _most_seen(leaf: Leaf, case: Case, sample: Sample) -> float | Decimal | None
     """The most of a count, or the largest value of a trait; None where that is not known."""
     subjects = _subjects(case, sample)
     match leaf:
-        case EventLeaf(measure="count" | "distinct"):
+        case EventLeaf() if MEASURES[leaf.measure].is_count:
             return max(subject.count(leaf.events) for subject in subjects)
         case TraitLeaf(condition, account) if not account:
             values = [lookup(condition.path, subject.traits) for subject in subjects]

@@ -26,6 +26,7 @@ from ..rules.language.definition import (
     UsersLeaf,
     Window,
 )
+from ..rules.language.measures import MEASURES
 from ..rules.language.quantities import MINUTE, UNITS
 from ..rules.language.sentence import describe_leaf, length
 from ..rules.language.values import compare, is_number, shares_in
@@ -69,7 +70,7 @@ def _has_window(node: Node) -> bool:
 
 
 def _grows_for_ever(leaf: EventLeaf) -> bool:
-    open_ended = leaf.window.within is None and leaf.measure in {"count", "sum"}
+    open_ended = leaf.window.within is None and MEASURES[leaf.measure].adds_up
     return open_ended and is_least(leaf.comparison) and least(leaf.comparison) > 1
 
 

@@ -1,4 +1,4 @@
-"""ReadTransaction a definitions file into a catalogue, key by key."""
+"""Read a definitions file into a catalogue, key by key."""
 
 from __future__ import annotations
 

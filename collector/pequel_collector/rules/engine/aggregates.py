@@ -17,6 +17,7 @@ from hashlib import blake2b
 from typing import Any
 
 from ..language.definition import Comparison, Condition, EventLeaf
+from ..language.measures import MEASURES
 from ..language.quantities import HOUR
 from ..language.values import (
     EXACT,
@@ -299,23 +300,26 @@ class Last(Measured):
         return cell[1]
 
 
+OF_PROPERTY: dict[str, Callable[[Test, int | None, str], Aggregate]] = {
+    "sum": Sum,
+    "max": Max,
+    "last": Last,
+}
+
+
 def aggregate_of(leaf: EventLeaf, timezone: str) -> Aggregate:
     """The aggregate of the events of a leaf, without what ``per`` makes of it."""
     within = leaf.window.within if leaf.window.of is None else None
-    counts = leaf.measure in {"count", "distinct"}
-    test = whole_test(leaf.comparison) if counts else test_of(leaf.comparison, leaf.or_missing)
+    is_count = MEASURES[leaf.measure].is_count
+    test = whole_test(leaf.comparison) if is_count else test_of(leaf.comparison, leaf.or_missing)
     value = leaf.value or ""
     match leaf.measure:
         case "count":
             return Count(test, within)
-        case "sum":
-            return Sum(test, within, value)
-        case "max":
-            return Max(test, within, value)
-        case "last":
-            return Last(test, within, value)
         case "distinct":
             return _distinct(value, test, within, timezone)
+        case drawn:
+            return OF_PROPERTY[drawn](test, within, value)
 
 
 def _distinct(value: str, test: Test, within: int | None, timezone: str) -> Aggregate:

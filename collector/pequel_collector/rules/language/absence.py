@@ -15,12 +15,13 @@ from .definition import (
     UsersLeaf,
     leaves_of,
 )
+from .measures import MEASURES
 
 
 def is_absence(leaf: Leaf) -> bool:
     """Whether a count, a sum or a score of 0 meets the comparison of a leaf."""
     match leaf:
-        case EventLeaf(measure="max" | "last"):
+        case EventLeaf() if MEASURES[leaf.measure].may_be_missing:
             return False
         case EventLeaf() | UsersLeaf() | ScoreLeaf():
             return met_by_zero(leaf.comparison)

@@ -32,6 +32,7 @@ from .definition import (
     leaves_of,
     trait_path,
 )
+from .measures import MEASURES
 from .values import satisfies, shares_in
 
 STATIC = ("signup", "trial", "first:")
@@ -241,7 +242,7 @@ def _only_falls(leaf: EventLeaf) -> bool:
     """Whether a leaf of events, left alone, can only cease to hold."""
     if leaf.window.within is None or leaf.window.of is not None:
         return True
-    return is_least(leaf.comparison) and leaf.measure in {"count", "distinct"}
+    return is_least(leaf.comparison) and MEASURES[leaf.measure].is_count
 
 
 def _only_decays(leaf: ScoreLeaf) -> bool:
@@ -298,8 +299,9 @@ def is_permanent(node: Guard) -> bool:
         case PqlLeaf() | SequenceLeaf():
             return not _moves(node)
         case EventLeaf():
-            grows = node.measure in {"count", "distinct", "max"} and not traits_of(node.comparison)
-            return grows and is_least(node.comparison) and not _moves(node) and _only_grows(node)
+            kept = node.comparison.operator in MEASURES[node.measure].kept_by
+            kept = kept and not traits_of(node.comparison)
+            return kept and not _moves(node) and _only_grows(node)
         case _:
             return False
 

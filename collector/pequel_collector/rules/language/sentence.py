@@ -36,6 +36,7 @@ from .definition import (
     UsersLeaf,
     Window,
 )
+from .measures import MEASURES
 from .quantities import DAY, HOUR, MINUTE, SECOND
 
 _SUBJECTS = {"user": ("a user", "who has"), "account": ("an account", "that has")}
@@ -244,12 +245,10 @@ def _how_much(leaf: EventLeaf) -> str:
             return many.replace(" 1", " once") if is_one else f"{many} times"
         case "distinct":
             return _how_many_different(leaf)
-        case "sum":
-            return f"with {value} adding up to {_size(leaf.comparison)}"
-        case _:
-            missing = " or is missing" if leaf.or_missing else ""
-            which = "largest" if leaf.measure == "max" else "latest"
-            return f"with a {which} {value} that {_predicate(leaf.comparison)}{missing}"
+        case drawn:
+            test = _predicate(leaf.comparison) + (" or is missing" if leaf.or_missing else "")
+            size = _size(leaf.comparison) if leaf.comparison.operator in _AMOUNTS else ""
+            return MEASURES[drawn].asked.format(value=value, test=test, size=size)
 
 
 def _how_many_different(leaf: EventLeaf) -> str:

@@ -1,4 +1,4 @@
-"""ReadTransaction a definitions file: from TOML to a catalogue, or to every problem in it.
+"""Read a definitions file: from TOML to a catalogue, or to every problem in it.
 
 The language is in tables from key to reader: ``FILE`` and ``DEFINITION`` here, ``PROJECT`` and
 ``METRIC`` beside what definitions share, ``MEASURES`` and ``GUARDS`` beside the conditions, and the

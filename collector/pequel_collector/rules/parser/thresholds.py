@@ -8,7 +8,8 @@ from typing import TypeVar
 
 from ..language import quantities
 from ..language.absence import is_absence
-from ..language.definition import Comparison, Leaf, Measure, Operator, Share
+from ..language.definition import Comparison, Leaf, Operator, Share
+from ..language.measures import MEASURES
 from ..language.quantities import UNITS, Number, QuantityError
 from .comparisons import (
     OPERATORS,
@@ -37,10 +38,8 @@ from .scope import Drawn, Scope
 L = TypeVar("L", bound=Leaf)
 
 COUNTED: tuple[Operator, ...] = ("gte", "gt", "lte", "lt", "eq", "ne", "between")
-MISSABLE: tuple[Measure, ...] = ("max", "last")
 SHARE: dict[str, Reader] = {"ratio": above_zero, "of_trait": text}
 
-_NOUNS = {"count": "a count", "distinct": "a count", "sum": "a sum", "max": "a largest value"}
 _NO_ABSENCE = (
     'a comparison that 0 does not meet: absence is allowed only in "unless", or with clock = true'
 )
@@ -70,12 +69,12 @@ def tests(scope: Scope) -> dict[str, Reader]:
 
 def comparison_of(item: Item, drawn: Drawn, scope: Scope) -> Comparison:
     """The comparison that an event leaf states; of a count, at least one if it states none."""
-    measure = drawn.metric.measure
-    if measure == "last":
+    measure = MEASURES[drawn.metric.measure]
+    if measure.takes_any_value:
         return _any_comparison(item, scope)
-    if measure in ("count", "distinct"):
-        return numeric(item, _whole(_counted(drawn, scope)), "a count", of_none=1)
-    return numeric(item, threshold(scope), _NOUNS[measure])
+    if measure.is_count:
+        return numeric(item, _whole(_counted(drawn, scope)), measure.noun, of_none=1)
+    return numeric(item, threshold(scope), measure.noun)
 
 
 def whole(item: Item, scope: Scope) -> Comparison:
@@ -110,11 +109,12 @@ def _any_comparison(item: Item, scope: Scope) -> Comparison:
 def may_be_missing(item: Item, drawn: Drawn) -> bool:
     """What ``or_missing`` says beside the comparison of an event leaf."""
     stated = item.value.get("or_missing", False)
-    measure = drawn.metric.measure
-    if "or_missing" in item.value and measure not in MISSABLE:
+    measure = MEASURES[drawn.metric.measure]
+    if "or_missing" in item.value and not measure.may_be_missing:
+        missable = [name for name, known in MEASURES.items() if known.may_be_missing]
         item.child("or_missing").wrong_key(
-            f"{one_of(MISSABLE)} beside it: nothing else of events can be missing",
-            f'"or_missing" of {_NOUNS[measure]}',
+            f"{one_of(missable)} beside it: nothing else of events can be missing",
+            f'"or_missing" of {measure.noun}',
         )
     return stated is True
 
