@@ -29,6 +29,7 @@ WITHOUT_INHERITANCE = ("trait", "growth", "pql")
 DRAWN: dict[str, Callable[[list[Any]], Any]] = {
     "distinct": lambda values: len({canonical(value) for value in values}),
     "sum": lambda values: exact_sum(numbers(values)),
+    "min": lambda values: min(numbers(values), default=None),
     "max": lambda values: max(numbers(values), default=None),
     "last": lambda values: values[-1] if values else None,
 }

@@ -33,7 +33,9 @@ many = settings(
     max_examples=25,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
-MEASURES = {name: (name,) for name in ("count", "distinct", "sum", "max", "last", "metric")} | {
+MEASURES = {
+    name: (name,) for name in ("count", "distinct", "sum", "min", "max", "last", "metric")
+} | {
     "trait": ("trait",),
     "sequence": ("sequence",),
     "growth": ("count", "growth"),

@@ -106,13 +106,13 @@ FILES = [
         "metric[0].max",
         '[[metric]]\nname = "m"\nevent = "a"\nsum = "b"\n▸max = "c"',
         '"max" beside "sum"',
-        'at most one of "distinct", "sum", "max", "last"',
+        'at most one of "distinct", "sum", "min", "max", "last"',
     ),
     Mistake(
         "metric[0].within",
         '[[metric]]\nname = "m"\nevent = "a"\n▸within = "7d"',
         'the unknown key "within"',
-        'one of "name", "event", "where", "distinct", "sum", "max", "last", "value_metric"',
+        'one of "name", "event", "where", "distinct", "sum", "min", "max", "last", "value_metric"',
     ),
     Mistake(
         "metric[1].name",
@@ -289,7 +289,7 @@ NODE_MISTAKES = [
     Mistake("when.between", '{ event = "a", between = ▸[0, 2] }', "between = [0, 2]", NO_ABSENCE),
     # sums, largest and latest values
     Mistake("when.max", '{ event = "a", sum = "b", ▸max = "c", gte = 1 }', '"max" beside "sum"',
-            'at most one of "distinct", "sum", "max", "last"'),
+            'at most one of "distinct", "sum", "min", "max", "last"'),
     Mistake("when.sum", '{ event = "a", sum = ▸"@day", gte = 1 }', '"@day"', "a property"),
     Mistake("when.per", '{ event = "a", per = ▸"@user" }', '"@user"', "a property"),
     Mistake("when", '▸{ event = "a", sum = "b" }', "no comparison", f"a comparison: {COUNTED}"),
@@ -304,7 +304,7 @@ NODE_MISTAKES = [
     Mistake("when.gte", '{ event = "a", sum = "b", gte = ▸-1 }', "gte = -1", NO_ABSENCE),
     Mistake("when.or_missing", '{ event = "a", sum = "b", gt = 1, ▸or_missing = true }',
             '"or_missing" of a sum',
-            'one of "max", "last" beside it: nothing else of events can be missing'),
+            'one of "min", "max", "last" beside it: nothing else of events can be missing'),
     Mistake("when.min", '{ event = "a", ▸min = "b", gte = 1 }', 'the unknown key "min"', '"gte"'),
     # shares
     Mistake("when.gte.ratio", '{ event = "a", gte = { ratio = ▸0, of_trait = "b" } }', "0",

@@ -167,6 +167,9 @@ LEAVES = {
 EVENT_LEAVES = {
     'event = "a", sum = "b", gte = "10GB"': "a with b adding up to at least 10,000,000,000",
     'event = "a", sum = "b", lt = 0.5': "a with b adding up to less than 0.5",
+    'event = "a", min = "b", gte = 3, or_missing = true': (
+        "a with a smallest b that is at least 3 or is missing"
+    ),
     'event = "a", max = "b", lt = 3': "a with a largest b that is less than 3",
     'event = "a", last = "b", eq = "x", or_missing = true': (
         'a with a latest b that is "x" or is missing'

@@ -14,6 +14,7 @@ from bisect import bisect_right
 from collections.abc import Callable
 from decimal import Decimal
 from hashlib import blake2b
+from operator import ge, le
 from typing import Any
 
 from ..language.definition import Comparison, Condition, EventLeaf
@@ -252,6 +253,8 @@ class Sum(Measured):
 class Max(Measured):
     """The largest number that a property has: of those that later ones have not outdone."""
 
+    outdoes = staticmethod(ge)
+
     def __init__(self, test: Test, within: int | None, path: str) -> None:
         super().__init__(test)
         self.path, self.within = path, within
@@ -265,9 +268,10 @@ class Max(Measured):
         if not is_number(value):
             return
         if self.within is None:
-            cell[:] = cell if cell and exact(cell[0][1]) >= exact(value) else [[fact.time, value]]
+            if not cell or not self.outdoes(exact(cell[0][1]), exact(value)):
+                cell[:] = [[fact.time, value]]
             return
-        while cell and exact(cell[-1][1]) <= exact(value):
+        while cell and self.outdoes(exact(value), exact(cell[-1][1])):
             cell.pop()
         cell.append([fact.time, value])
 
@@ -276,6 +280,12 @@ class Max(Measured):
             while cell and cell[0][0] <= view.time - self.within:
                 del cell[0]
         return cell[0][1] if cell else None
+
+
+class Min(Max):
+    """The smallest number that a property has."""
+
+    outdoes = staticmethod(le)
 
 
 class Last(Measured):
@@ -302,6 +312,7 @@ class Last(Measured):
 
 OF_PROPERTY: dict[str, Callable[[Test, int | None, str], Aggregate]] = {
     "sum": Sum,
+    "min": Min,
     "max": Max,
     "last": Last,
 }

@@ -300,7 +300,7 @@ def is_permanent(node: Guard) -> bool:
             return not _moves(node)
         case EventLeaf():
             kept = node.comparison.operator in MEASURES[node.measure].kept_by
-            kept = kept and not traits_of(node.comparison)
+            kept = kept and not node.or_missing and not traits_of(node.comparison)
             return kept and not _moves(node) and _only_grows(node)
         case _:
             return False

@@ -46,6 +46,7 @@ class Measure:
 
 
 _LEAST: frozenset[Operator] = frozenset({"gte", "gt"})
+_MOST: frozenset[Operator] = frozenset({"lte", "lt"})
 
 MEASURES: dict[str, Measure] = {
     "count": Measure(
@@ -67,6 +68,14 @@ MEASURES: dict[str, Measure] = {
         adds_up=True,
         asked="with {value} adding up to {size}",
         found="{value} of {events} adding up to {found}",
+    ),
+    "min": Measure(
+        noun="a smallest value",
+        of_nothing=None,
+        kept_by=_MOST,
+        evidence="latest observed",
+        asked="with a smallest {value} that {test}",
+        found="the smallest {value} of {events} being {found}",
     ),
     "max": Measure(
         noun="a largest value",
