@@ -50,8 +50,8 @@ VALUES: list[Any] = [
 ]  # fmt: skip
 KEYS = [
     "gte", "gt", "lt", "eq", "ne", "between", "in", "exists", "or_missing", "contains", "event",
-    "metric", "distinct", "sum", "min", "max", "last", "per", "where", "within", "of", "from",
-    "users", "trait", "sequence", "growth", "over", "base", "score", "points", "half_life", "pql", "all",
+    "metric", "distinct", "sum", "max", "last", "per", "where", "within", "of", "from", "users",
+    "trait", "sequence", "growth", "over", "base", "score", "points", "half_life", "pql", "all",
     "any", "at_least", "of_these", "add", "cap", "unless", "when", "name", "subject", "requalify",
     "cooldown", "expires", "clock", "on_change", "accept", "ratio", "of_trait", "min", "matches",
     "value_metric", "after_silence", "feature", "a.b", "trial", "persona", "route",
