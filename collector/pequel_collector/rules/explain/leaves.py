@@ -33,7 +33,7 @@ from ..language.definition import (
 )
 from ..language.measures import MEASURES
 from ..language.quantities import DAY
-from ..language.sentence import amount, describe_leaf, events, length
+from ..language.sentence import amount, clause, describe_leaf, events, length
 from ..language.values import is_number, settle
 
 SHOWN = 10
@@ -283,10 +283,8 @@ class UsersExplanation(LeafExplanation):
     def phrase(self) -> str:
         """The reading in words."""
         plural = "" if self.observed == 1 else "s"
-        inner = describe_leaf(self.leaf.inner)
-        return (
-            f"{_shown(self.observed)} user{plural} ({_asked_of(self.needed)} needed) with {inner}"
-        )
+        found = f"{_shown(self.observed)} user{plural} ({_asked_of(self.needed)} needed)"
+        return f"{found} {clause(self.leaf.inner, 'who')}"
 
 
 class SequenceExplanation(LeafExplanation):

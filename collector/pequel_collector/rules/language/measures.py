@@ -74,7 +74,7 @@ MEASURES: dict[str, Measure] = {
         of_nothing=None,
         kept_by=_MOST,
         evidence="latest observed",
-        asked="with a smallest {value} that {test}",
+        asked="where the smallest {value} {test}",
         found="the smallest {value} of {events} being {found}",
     ),
     "max": Measure(
@@ -82,15 +82,15 @@ MEASURES: dict[str, Measure] = {
         of_nothing=None,
         kept_by=_LEAST,
         evidence="latest observed",
-        asked="with a largest {value} that {test}",
-        found="{value} of {events} reaching {found}",
+        asked="where the largest {value} {test}",
+        found="the largest {value} of {events} being {found}",
     ),
     "last": Measure(
         noun="a latest value",
         of_nothing=None,
         takes_any_value=True,
         evidence="latest",
-        asked="with a latest {value} that {test}",
+        asked="where the latest {value} {test}",
         found="the latest {value} of {events} being {found}",
     ),
 }
