@@ -13,7 +13,7 @@ import pytest
 
 from pequel_collector.errors import DefinitionError, Problem
 from pequel_collector.rules.parser.catalogue import DEFINITION, read_catalogue
-from pequel_collector.rules.parser.reserved import LATER
+from pequel_collector.rules.parser.items import LATER
 
 MARK = "▸"
 OPERATORS = (

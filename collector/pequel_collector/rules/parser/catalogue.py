@@ -7,12 +7,13 @@ keys of each leaf beside its reader. ``LATER`` holds the words that are not in t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
 from ...errors import DefinitionError, Problem
 from ...model import Kind
+from ..language.analysis import in_order
 from ..language.content_hash import content_hash
 from ..language.definition import Catalogue, Definition, Project
 from .conditions import guards, node
@@ -46,7 +47,7 @@ from .project import (
     stated_name,
     tables,
 )
-from .references import calls_of, check_circles, dependencies_first
+from .references import check_circles
 from .scope import Scope
 from .toml import TomlError, parse
 from .windows import inherited
@@ -64,11 +65,10 @@ def read_catalogue(text: str, file: str = "pequel.toml") -> Catalogue:
     sheet = Sheet(file, document)
     scope = Scope()
     catalogue = _catalogue(Item(document.data, (), sheet), scope)
-    calls = calls_of(scope.calls)
-    check_circles(calls)
+    check_circles(scope.calls)
     if sheet.problems:
         raise DefinitionError(sorted(sheet.problems, key=lambda p: (p.line, p.column)))
-    return replace(catalogue, definitions=_hashed(catalogue, calls), text=text)
+    return replace(catalogue, definitions=_hashed(catalogue), text=text)
 
 
 def _catalogue(item: Item, scope: Scope) -> Catalogue:
@@ -150,15 +150,14 @@ def _reason(item: Item) -> tuple[str, str]:
     return rule, text(item)
 
 
-def _hashed(catalogue: Catalogue, calls: Mapping[str, Iterable[str]]) -> tuple[Definition, ...]:
+def _hashed(catalogue: Catalogue) -> tuple[Definition, ...]:
     """The definitions with their hashes, which depend on those of the ones that they name."""
-    definitions = {definition.name: definition for definition in catalogue.definitions}
+    definitions = catalogue.definitions
     hashes: dict[str, str] = {}
-    for name in dependencies_first(calls, definitions):
-        hashes[name] = content_hash(definitions[name], catalogue.project, hashes)
-    return tuple(
-        replace(definition, hash=hashes[definition.name]) for definition in catalogue.definitions
-    )
+    for place in in_order(definitions):
+        found = definitions[place]
+        hashes[found.name] = content_hash(found, catalogue.project, hashes)
+    return tuple(replace(definition, hash=hashes[definition.name]) for definition in definitions)
 
 
 DEFINITION: dict[str, Reader] = {

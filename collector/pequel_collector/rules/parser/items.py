@@ -18,12 +18,15 @@ from typing import Any, TypeVar
 from ...errors import Problem
 from ..language import quantities
 from ..language.quantities import Number, QuantityError
-from .reserved import LATER
+from ..language.values import is_number
 from .toml import Document, Path, Place
 
 S = TypeVar("S")
 T = TypeVar("T")
 Reader = Callable[["Item"], Any]
+
+LATER: dict[str, frozenset[str]] = {"file": frozenset({"route", "alert"})}
+"""The keys that only a later release knows, by the table that they may stand in."""
 
 NOT_YET = "which is not in this release"
 LONGEST_NAME = 128
@@ -330,12 +333,7 @@ def number(item: Item) -> Number:
     as_decimal = Decimal(item.value)
     if not as_decimal.is_finite() or abs(as_decimal.adjusted()) > _LARGEST_EXPONENT:
         raise item.wrong("a finite number")
-    return quantities.exact(item.value)
-
-
-def is_number(value: Any) -> bool:
-    """Whether a value is a number; true and false are not."""
-    return isinstance(value, int | Decimal) and not isinstance(value, bool)
+    return quantities.exact(as_decimal)
 
 
 def value(item: Item) -> Any:

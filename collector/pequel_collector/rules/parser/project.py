@@ -9,12 +9,12 @@ from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 from ..language.definition import InternalRule, Project
+from ..language.values import is_number
 from .comparisons import spread, values
 from .items import (
     Item,
     Reader,
     boolean,
-    is_number,
     list_of,
     name_of,
     number,
