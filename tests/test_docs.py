@@ -41,7 +41,7 @@ from pequel_collector.rules.parser import (
     windows,
 )
 from pequel_collector.rules.parser.catalogue import read_catalogue
-from pequel_collector.rules.parser.conditions import GUARDS, MEASURES
+from pequel_collector.rules.parser.conditions import CONDITIONS, GUARDS
 from pequel_collector.store import open_store
 from pequel_collector.web.api import arguments, schemas
 from pequel_collector.web.app import create_app
@@ -334,7 +334,7 @@ TABLES: list[tuple[str, str, Iterable[str]]] = [
     ("definitions.md", "`[project]`", project.PROJECT),
     ("definitions.md", "`[[metric]]`", project.METRIC),
     ("definitions.md", "`[[pql]]`", catalogue.DEFINITION),
-    ("definitions.md", "Conditions", MEASURES),
+    ("definitions.md", "Conditions", CONDITIONS),
     ("definitions.md", "Comparisons", comparisons.OPERATORS),
     ("definitions.md", "`growth`", leaves.GROWTH),
     ("definitions.md", "`score`", scores.SCORE),

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from ..insights.lift import HORIZON, LANDMARK, table
-from ..insights.sample import ENOUGH, Sample, Subject
+from ..insights.sample import ENOUGH, Sample, SampledSubject
 from ..rules.language.definition import (
     Definition,
     EventLeaf,
@@ -164,7 +164,7 @@ def no_internal_guard(case: Case) -> Iterator[Found]:
         yield Found(f"{own:,} of your own people are among the users: add unless = ['internal']")
 
 
-def _is_internal(user: Subject, rule: InternalRule) -> bool:
+def _is_internal(user: SampledSubject, rule: InternalRule) -> bool:
     email = user.traits.get("email")
     domain = email.rpartition("@")[2].lower() if isinstance(email, str) and "@" in email else ""
     return domain in rule.email_domains or any(
@@ -187,7 +187,9 @@ def follows_conversion(case: Case) -> Iterator[Found]:
                 )
 
 
-def _around_conversion(pattern: EventPattern, subjects: Sequence[Subject]) -> tuple[int, int]:
+def _around_conversion(
+    pattern: EventPattern, subjects: Sequence[SampledSubject]
+) -> tuple[int, int]:
     """How many did something at all, and how many of them only once they were customers."""
     pairs = [(first, s.converted) for s in subjects if (first := s.first(pattern)) is not None]
     return len(pairs), sum(sold is not None and sold <= first for first, sold in pairs)
@@ -255,7 +257,7 @@ def foretells_nothing(case: Case) -> Iterator[Found]:
         )
 
 
-def _subjects(case: Case, sample: Sample) -> tuple[Subject, ...]:
+def _subjects(case: Case, sample: Sample) -> tuple[SampledSubject, ...]:
     return sample.of(case.definition.subject)
 
 

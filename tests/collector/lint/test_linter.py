@@ -16,10 +16,10 @@ from oracle.toml import to_toml
 from pequel_collector.insights import sample
 from pequel_collector.insights.sampling import take
 from pequel_collector.lint import numbers
+from pequel_collector.lint.activity_only import met_by_one
 from pequel_collector.lint.case import Case
 from pequel_collector.lint.coverage import coverage
 from pequel_collector.lint.linter import lint
-from pequel_collector.lint.vague import met_by_one
 from pequel_collector.rules.language.definition import Catalogue
 from pequel_collector.rules.parser.catalogue import read_catalogue
 from support.rehearsal import Rehearsal

@@ -209,7 +209,8 @@ NODE_MISTAKES = [
     Mistake("when.any[0]", '{ any = [▸[{ event = "a" }]] }', '[{ event = "a" }]',
             "a table (did you mean { all = […] }?)"),
     Mistake("when.count", '{ event = "a", ▸count = 3 }', 'the unknown key "count"', '"gte"'),
-    Mistake("when.min", '{ event = "a", ▸min = 3 }', 'the unknown key "min"', '"gte"'),
+    Mistake("when.min", '{ event = "a", min = ▸3 }', "3", 'a property (did you mean "gte"?)'),
+    Mistake("when.max", '{ event = "a", max = ▸3 }', "3", 'a property (did you mean "lte"?)'),
     Mistake("when.max", '{ trait = "a", ▸max = 3, gt = 1 }', 'the unknown key "max"', '"lte"'),
     Mistake("when.at_most", '{ event = "a", ▸at_most = 3 }', 'the unknown key "at_most"', '"lte"'),
     Mistake("when.at_least", '{ event = "a", ▸at_least = 3 }',
@@ -305,7 +306,6 @@ NODE_MISTAKES = [
     Mistake("when.or_missing", '{ event = "a", sum = "b", gt = 1, ▸or_missing = true }',
             '"or_missing" of a sum',
             'one of "min", "max", "last" beside it: nothing else of events can be missing'),
-    Mistake("when.min", '{ event = "a", ▸min = "b", gte = 1 }', 'the unknown key "min"', '"gte"'),
     # shares
     Mistake("when.gte.ratio", '{ event = "a", gte = { ratio = ▸0, of_trait = "b" } }', "0",
             "a number above 0"),

@@ -316,22 +316,24 @@ def _moves(leaf: PqlLeaf | SequenceLeaf | EventLeaf) -> bool:
 
 
 def in_order(definitions: Iterable[Definition]) -> Iterator[int]:
-    """The places of definitions, each behind those that it names."""
+    """The places of definitions in a list, each after those of the definitions that it names.
+
+    A chain of definitions may be longer than Python can recurse.
+    """
     listed = list(definitions)
     places = {definition.name: place for place, definition in enumerate(listed)}
-    done: set[int] = set()
-
-    def visit(place: int) -> Iterator[int]:
-        if place in done:
-            return
-        done.add(place)
-        for name in names_in(listed[place]):
-            if name in places:
-                yield from visit(places[name])
-        yield place
-
+    named = [[places[name] for name in names_in(each) if name in places] for each in listed]
+    begun: set[int] = set()
     for place in range(len(listed)):
-        yield from visit(place)
+        path = [] if place in begun else [place]
+        begun.add(place)
+        while path:
+            below = next((each for each in named[path[-1]] if each not in begun), None)
+            if below is None:
+                yield path.pop()
+            else:
+                begun.add(below)
+                path.append(below)
 
 
 def names_in(definition: Definition) -> Iterator[str]:

@@ -1,8 +1,8 @@
 """Read a definitions file: from TOML to a catalogue, or to every problem in it.
 
-The language is in tables from key to reader: ``FILE`` and ``DEFINITION`` here, ``PROJECT`` and
-``METRIC`` beside what definitions share, ``MEASURES`` and ``GUARDS`` beside the conditions, and the
-keys of each leaf beside its reader. ``LATER`` holds the words that are not in this release.
+Tables map each key of the language to its parser: ``FILE`` and ``DEFINITION`` here, ``PROJECT``
+and ``METRIC`` in ``project``, ``CONDITIONS`` and ``GUARDS`` in ``conditions``, and the keys of each
+leaf next to its parser. ``items.LATER`` has the keys that only a later release knows.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from .conditions import guards, node
 from .items import (
     Fields,
     Item,
-    Reader,
-    Sheet,
+    ItemParser,
+    SourceFile,
     boolean,
     choice,
     duration,
@@ -62,12 +62,12 @@ def read_catalogue(text: str, file: str = "pequel.toml") -> Catalogue:
     except TomlError as error:
         problem = Problem("valid TOML", f"a mistake: {error}", "toml", file, *error.position)
         raise DefinitionError([problem]) from None
-    sheet = Sheet(file, document)
+    source = SourceFile(file, document)
     scope = Scope()
-    catalogue = _catalogue(Item(document.data, (), sheet), scope)
+    catalogue = _catalogue(Item(document.data, (), source), scope)
     check_circles(scope.calls)
-    if sheet.problems:
-        raise DefinitionError(sorted(sheet.problems, key=lambda p: (p.line, p.column)))
+    if source.problems:
+        raise DefinitionError(sorted(source.problems, key=lambda p: (p.line, p.column)))
     return replace(catalogue, definitions=_hashed(catalogue), text=text)
 
 
@@ -128,7 +128,7 @@ def _definition(item: Item, scope: Scope) -> Definition:
     return Definition(
         **{_FIELDS.get(key, key): found for key, found in fields.values.items()},
         source=plain(item.value),
-        text=item.sheet.document.written(item.path),
+        text=item.source.document.written(item.path),
     )
 
 
@@ -160,7 +160,7 @@ def _hashed(catalogue: Catalogue) -> tuple[Definition, ...]:
     return tuple(replace(definition, hash=hashes[definition.name]) for definition in definitions)
 
 
-DEFINITION: dict[str, Reader] = {
+DEFINITION: dict[str, ItemParser] = {
     "name": name_of,
     "subject": choice("user", "account"),
     "when": keep,
@@ -183,7 +183,7 @@ DEFINITION: dict[str, Reader] = {
 
 _FIELDS = {"requalify": "after_silence", "accept": "accepted"}
 
-FILE: dict[str, Reader] = {
+FILE: dict[str, ItemParser] = {
     "project": project,
     "features": features,
     "metric": keep,

@@ -20,7 +20,7 @@ from .comparisons import CONDITION, OPERATORS, at_most_one, compared, where
 from .items import (
     Fields,
     Item,
-    Reader,
+    ItemParser,
     UnreadableError,
     above_zero,
     boolean,
@@ -195,19 +195,19 @@ def _feature(item: Item, scope: Scope) -> tuple[str, ...]:
     return scope.feature(item.child("feature"))
 
 
-DRAWN: dict[str, Reader] = {
+DRAWN: dict[str, ItemParser] = {
     "event": keep, "where": where,
     **{name: distinct_by if name == "distinct" else property_path for name in OF_PROPERTIES},
 }  # fmt: skip
 
-_NUMBER: dict[str, Reader] = {
+_NUMBER: dict[str, ItemParser] = {
     "per": property_path, **WINDOW, **dict.fromkeys(OPERATORS, keep), "or_missing": boolean,
 }  # fmt: skip
 
-EVENT: dict[str, Reader] = {**DRAWN, **_NUMBER}
-METRIC_LEAF: dict[str, Reader] = {"metric": text, "where": where, **_NUMBER}
-TRAIT: dict[str, Reader] = {"trait": text, **CONDITION}
-SEQUENCE: dict[str, Reader] = {"sequence": keep, "where": where, **WINDOW}
-GROWTH: dict[str, Reader] = {
+EVENT: dict[str, ItemParser] = {**DRAWN, **_NUMBER}
+METRIC_LEAF: dict[str, ItemParser] = {"metric": text, "where": where, **_NUMBER}
+TRAIT: dict[str, ItemParser] = {"trait": text, **CONDITION}
+SEQUENCE: dict[str, ItemParser] = {"sequence": keep, "where": where, **WINDOW}
+GROWTH: dict[str, ItemParser] = {
     "event": keep, "growth": above_zero, "over": duration, "base": _base, "where": where,
 }  # fmt: skip

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 from graphlib import CycleError, TopologicalSorter
 
 from ..language.definition import PqlLeaf
-from .items import Item, Reader, near, quoted, read_table, required, text
+from .items import Item, ItemParser, near, quoted, read_table, required, text
 from .leaves import path_of
 from .scope import Scope
 
-PQL: dict[str, Reader] = {"pql": text}
+PQL: dict[str, ItemParser] = {"pql": text}
 
 
 def pql_leaf(item: Item, scope: Scope) -> PqlLeaf:
