@@ -488,6 +488,7 @@ def extremes(draw: st.DrawFn, leaves: Leaves, measure: str) -> Table:
 def latest(draw: st.DrawFn, leaves: Leaves) -> Table:
     some: list[Table] = [{"last": "n", "gte": 2}, {"last": "n", "eq": 1}, {"last": "n", "lt": 1}]
     some += [{"last": "kind", "eq": "a"}, {"last": "kind", "ne": "a"}]
+    some += [{"last": "n", "exists": False}]
     if "ratio" in leaves.language.thresholds:
         some += [{"last": "n", "gte": {"ratio": 0.5, "of_trait": "limit"}}]
     return {**draw(event_part(leaves)), **draw(st.sampled_from(some))}

@@ -1,4 +1,4 @@
-"""``docs/lint.md``: each rule finds its bad example, and nothing in the better one."""
+"""``docs/reference/lint.md``: each rule finds its bad example, and nothing in the better one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pequel_collector.wire.iso8601 import parse
 from support.samples import CAPACITY, STORIES, codes, linted
 from support.streams import collector_of, messages_of, plain_event
 
-DOCS = Path(__file__).resolve().parents[3] / "docs"
+DOCS = Path(__file__).resolve().parents[3] / "docs" / "reference"
 PAGE, DEFINITIONS = (DOCS / "lint.md").read_text(), (DOCS / "definitions.md").read_text()
 BLOCK = re.compile(r"^```toml\n(.*?)^```", re.MULTILINE | re.DOTALL)
 

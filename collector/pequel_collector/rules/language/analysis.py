@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from ...model import Kind
-from .absence import is_absence
+from .absence import is_absence, met_by_missing
 from .definition import (
     AllOf,
     AnyOf,
@@ -279,7 +279,7 @@ def holds_of_nothing(node: Guard) -> bool:
         case TraitLeaf(condition):
             return satisfies(None, condition)
         case EventLeaf():
-            return is_absence(node) or (node.or_missing and node.per is None)
+            return is_absence(node) or met_by_missing(node)
         case UsersLeaf(inner):
             return is_absence(node) or holds_of_nothing(inner)
         case ScoreLeaf(points):
