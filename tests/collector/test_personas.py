@@ -221,9 +221,11 @@ class TestSigningUp:
 
 
 class TestDocumentation:
-    """``docs/personas.md`` shows what is said."""
+    """``docs/guides/test-definitions.md`` shows what is said."""
 
-    PAGE = (Path(__file__).resolve().parents[2] / "docs" / "personas.md").read_text()
+    PAGE = (
+        Path(__file__).resolve().parents[2] / "docs" / "guides" / "test-definitions.md"
+    ).read_text()
     FIRST, SECOND = re.findall(r"^```toml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 
     def test_the_answer_to_the_first_example_is_the_one_shown(self) -> None:

@@ -57,12 +57,7 @@ MEASURES: dict[str, Measure] = {
         adds_up=True,
         found="{found} × {events}",
     ),
-    "distinct": Measure(
-        noun="a count",
-        is_count=True,
-        kept_by=_LEAST,
-        evidence="first of each",
-    ),
+    "distinct": Measure(noun="a count", is_count=True, kept_by=_LEAST, evidence="first of each"),
     "sum": Measure(
         noun="a sum",
         adds_up=True,
