@@ -44,7 +44,7 @@ from pequel_collector.rules.parser import (
     windows,
 )
 from pequel_collector.rules.parser.catalogue import read_catalogue
-from pequel_collector.rules.parser.conditions import GUARDS, MEASURES
+from pequel_collector.rules.parser.conditions import CONDITIONS, GUARDS
 from pequel_collector.store import open_store
 from pequel_collector.web.api import arguments, schemas
 from pequel_collector.web.app import create_app
@@ -424,7 +424,7 @@ TABLES: list[tuple[str, str, Iterable[str]]] = [
     ("reference/definitions.md", "`[project]`", project.PROJECT),
     ("reference/definitions.md", "`[[metric]]`", project.METRIC),
     ("reference/definitions.md", "`[[pql]]`", catalogue.DEFINITION),
-    ("reference/definitions.md", "Conditions", MEASURES),
+    ("reference/definitions.md", "Conditions", CONDITIONS),
     ("reference/definitions.md", "Comparisons", comparisons.OPERATORS),
     ("reference/definitions.md", "`growth`", leaves.GROWTH),
     ("reference/definitions.md", "`score`", scores.SCORE),

@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from .values import COMPARISONS, Comparisons, Scale, duration, number, satisfies
+from .values import (
+    COMPARISONS,
+    Comparisons,
+    Scale,
+    canonical,
+    duration,
+    exact_sum,
+    number,
+    numbers,
+    satisfies,
+)
 
 Table = Mapping[str, Any]
 Where = tuple[tuple[str, Comparisons], ...]
 
 MEASURES = ("trait", "users", "sequence", "growth", "score", "pql", "event")
 WITHOUT_INHERITANCE = ("trait", "growth", "pql")
+
+# What is drawn from the values that a property has in the events, in their order.
+DRAWN: dict[str, Callable[[list[Any]], Any]] = {
+    "distinct": lambda values: len({canonical(value) for value in values}),
+    "sum": lambda values: exact_sum(numbers(values)),
+    "min": lambda values: min(numbers(values), default=None),
+    "max": lambda values: max(numbers(values), default=None),
+    "last": lambda values: values[-1] if values else None,
+}
 
 
 @dataclass(frozen=True)
@@ -162,10 +181,15 @@ def leaves(part: Condition) -> Iterator[Leaf]:
 
 def is_absence(part: Leaf) -> bool:
     """Whether a count, sum or score of 0 satisfies it."""
-    if part.measure not in ("event", "users", "score") or {"max", "last"} & part.body.keys():
+    if part.measure not in ("event", "users", "score") or is_missing_without_events(part.body):
         return False
     any_number_above_0 = Scale(trait=lambda _name: 1, unit=1, names=1)
     return satisfies(0, part.compare, any_number_above_0)
+
+
+def is_missing_without_events(body: Table) -> bool:
+    """Whether what is drawn from no events is no number, not even 0."""
+    return any(draw([]) is None for name, draw in DRAWN.items() if name in body)
 
 
 def absence_window(part: Leaf) -> int:

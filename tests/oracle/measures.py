@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_EVEN, Context, Decimal, localcontext
 from typing import Any
 
-from .definitions import Branches, Condition, Leaf, Point, absence_window, is_absence
+from .definitions import DRAWN, Branches, Condition, Leaf, Point, absence_window, is_absence
 from .history import Fact, Subject
 from .moment import Moment
 from .values import (
@@ -20,7 +20,6 @@ from .values import (
     Scale,
     canonical,
     duration,
-    exact_sum,
     is_number,
     look_up,
     number,
@@ -122,16 +121,9 @@ def where_holds(leaf: Leaf, fact: Fact, scale: Scale) -> bool:
 
 def measured(leaf: Leaf, events: list[Fact], moment: Moment) -> Any:
     """The count, or what is asked about a property. Events without it are passed over."""
-    if "distinct" in leaf.body:
-        values = values_of(leaf.body["distinct"], events, moment)
-        return len({canonical(value) for value in values})
-    if "sum" in leaf.body:
-        return exact_sum(numbers_of(leaf.body["sum"], events, moment))
-    if "max" in leaf.body:
-        return max(numbers_of(leaf.body["max"], events, moment), default=None)
-    if "last" in leaf.body:
-        values = values_of(leaf.body["last"], events, moment)
-        return values[-1] if values else None
+    for name, draw in DRAWN.items():
+        if name in leaf.body:
+            return draw(values_of(leaf.body[name], events, moment))
     return len(events)
 
 
@@ -139,10 +131,6 @@ def values_of(name: str, events: list[Fact], moment: Moment) -> list[Any]:
     """The values there are, in the order of the events."""
     found = [value_of(name, fact, moment) for fact in events]
     return [value for value in found if value is not None]
-
-
-def numbers_of(name: str, events: list[Fact], moment: Moment) -> list[Decimal]:
-    return [number(value) for value in values_of(name, events, moment) if is_number(value)]
 
 
 def value_of(name: str, fact: Fact, moment: Moment) -> Any:

@@ -207,7 +207,7 @@ class Language:
 
     subjects: Collection[str] = ("user", "account")
     measures: Collection[str] = (
-        "count", "distinct", "sum", "max", "last", "metric",
+        "count", "distinct", "sum", "min", "max", "last", "metric",
         "trait", "users", "sequence", "growth", "score", "pql",
     )  # fmt: skip
     distinct: Collection[str] = ("property", "@day", "@hour", "@minute", "@user", "@event")
@@ -478,15 +478,17 @@ def sums(draw: st.DrawFn, leaves: Leaves) -> Table:
 
 
 @st.composite
-def largest(draw: st.DrawFn, leaves: Leaves) -> Table:
+def extremes(draw: st.DrawFn, leaves: Leaves, measure: str) -> Table:
     some: list[Table] = [{"gte": 3}, {"lt": 1}, {"eq": 2}, {"between": [1, 2]}]
-    return {**draw(event_part(leaves)), "max": "n", **draw(st.sampled_from(some))}
+    some += [{"gt": 2, "or_missing": True}, {"lte": 0, "or_missing": True}]
+    return {**draw(event_part(leaves)), measure: "n", **draw(st.sampled_from(some))}
 
 
 @st.composite
 def latest(draw: st.DrawFn, leaves: Leaves) -> Table:
     some: list[Table] = [{"last": "n", "gte": 2}, {"last": "n", "eq": 1}, {"last": "n", "lt": 1}]
     some += [{"last": "kind", "eq": "a"}, {"last": "kind", "ne": "a"}]
+    some += [{"last": "n", "exists": False}]
     if "ratio" in leaves.language.thresholds:
         some += [{"last": "n", "gte": {"ratio": 0.5, "of_trait": "limit"}}]
     return {**draw(event_part(leaves)), **draw(st.sampled_from(some))}
@@ -599,7 +601,8 @@ MEASURES: dict[str, Callable[[Leaves], Strategy[Table]]] = {
     "count": counts,
     "distinct": distincts,
     "sum": sums,
-    "max": largest,
+    "min": lambda leaves: extremes(leaves, "min"),
+    "max": lambda leaves: extremes(leaves, "max"),
     "last": latest,
     "metric": metrics,
     "trait": trait_leaves,

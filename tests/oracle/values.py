@@ -45,6 +45,10 @@ def number(value: Any) -> Decimal:
     return Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
 
 
+def numbers(values: list[Any]) -> list[Decimal]:
+    return [number(value) for value in values if is_number(value)]
+
+
 def exact_sum(values: list[Decimal]) -> Decimal:
     total = Decimal(0)
     for value in values:

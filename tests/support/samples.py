@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from pequel_collector.insights.sample import Arrivals, Property, Sample, Subject
+from pequel_collector.insights.sample import Arrivals, Property, Sample, SampledSubject
 from pequel_collector.lint.finding import Report
 from pequel_collector.lint.linter import lint
 from pequel_collector.rules.language.quantities import DAY
@@ -31,15 +31,15 @@ def codes(report: Report) -> set[str]:
     return {finding.code for finding in report.findings}
 
 
-def users(count: int, prefix: str = "u:", **same: Any) -> tuple[Subject, ...]:
+def users(count: int, prefix: str = "u:", **same: Any) -> tuple[SampledSubject, ...]:
     """So many subjects that are alike, but for their keys."""
-    return tuple(Subject(f"{prefix}{n}", **same) for n in range(count))
+    return tuple(SampledSubject(f"{prefix}{n}", **same) for n in range(count))
 
 
-def doing(count: int, of: int, event: str, times: int = 1) -> tuple[Subject, ...]:
+def doing(count: int, of: int, event: str, times: int = 1) -> tuple[SampledSubject, ...]:
     """So many users who did something a few times, among those who only signed up."""
     return tuple(
-        Subject(
+        SampledSubject(
             f"u:{n}", signup=0, counts={"signed_up": 1, **({event: times} if n < count else {})}
         )
         for n in range(of)
@@ -51,10 +51,11 @@ def marked(names: Iterable[int], at: int = END - DAY) -> Mapping[str, tuple[int,
     return {f"u:{n}": (at,) for n in names}
 
 
-def buyers(buying: int, of: int) -> tuple[Subject, ...]:
+def buyers(buying: int, of: int) -> tuple[SampledSubject, ...]:
     """Users who signed up at 0, of whom the first so many converted on day 20."""
     return tuple(
-        Subject(f"u:{n}", signup=0, converted=20 * DAY if n < buying else None) for n in range(of)
+        SampledSubject(f"u:{n}", signup=0, converted=20 * DAY if n < buying else None)
+        for n in range(of)
     )
 
 

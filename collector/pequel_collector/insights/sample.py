@@ -35,7 +35,7 @@ class Arrivals:
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class SampledSubject:
     """A user or an account: when it signed up and converted (ms), what it did and how it is.
 
     ``firsts`` has the time of its first event of each name, ``counts`` how many there were.
@@ -74,13 +74,13 @@ class Sample:
     until: int = 0
     events: Mapping[str, Arrivals] = field(default_factory=dict)
     lasts: Mapping[str, int] = field(default_factory=dict)
-    users: tuple[Subject, ...] = ()
-    accounts: tuple[Subject, ...] = ()
+    users: tuple[SampledSubject, ...] = ()
+    accounts: tuple[SampledSubject, ...] = ()
     marks: Marks = field(default_factory=dict)
     latest: int = 0
     is_whole: bool = True
 
-    def of(self, kind: Kind) -> tuple[Subject, ...]:
+    def of(self, kind: Kind) -> tuple[SampledSubject, ...]:
         """The subjects of a kind."""
         return self.users if kind == "user" else self.accounts
 

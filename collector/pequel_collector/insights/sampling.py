@@ -13,7 +13,7 @@ from ..model import JSON, Stored, account_key, id_of, kind_of
 from ..ports import ReadTransaction
 from ..rules.language.definition import Catalogue, pattern_of
 from ..rules.language.values import key as key_of
-from .sample import Arrivals, Property, Sample, Subject, tally
+from .sample import Arrivals, Property, Sample, SampledSubject, tally
 
 USERS = 5_000
 LATEST = 50_000
@@ -62,7 +62,7 @@ class _Sampler:
 
     # -- subjects --------------------------------------------------------------------------
 
-    def _users(self, keys: list[str]) -> Iterator[Subject]:
+    def _users(self, keys: list[str]) -> Iterator[SampledSubject]:
         linked = self.tx.persons(keys)
         ids = self.tx.ids_of([key for key in keys if key not in linked])
         traits = self.tx.traits(ids)
@@ -72,13 +72,13 @@ class _Sampler:
                 self.homes[key] = {account_key(s.account) for s in messages if s.account}
                 yield self._user(key, messages, traits[key])
 
-    def _user(self, key: str, messages: list[Stored], traits: Mapping[str, JSON]) -> Subject:
+    def _user(self, key: str, messages: list[Stored], traits: Mapping[str, JSON]) -> SampledSubject:
         firsts, counts = tally(_names(messages))
-        user = Subject(key, None, self._converted(firsts), firsts, counts, traits)
+        user = SampledSubject(key, None, self._converted(firsts), firsts, counts, traits)
         self.signups[key] = self._signup(user)
         return replace(user, signup=self.signups[key])
 
-    def _accounts(self) -> Iterator[Subject]:
+    def _accounts(self) -> Iterator[SampledSubject]:
         keys = sorted(set().union(*self.homes.values()))
         traits = self.tx.traits({key: [key] for key in keys})
         for key in keys:
@@ -86,12 +86,14 @@ class _Sampler:
             if self.read[key]:
                 yield self._account(key, messages, traits[key])
 
-    def _account(self, key: str, messages: list[Stored], traits: Mapping[str, JSON]) -> Subject:
+    def _account(
+        self, key: str, messages: list[Stored], traits: Mapping[str, JSON]
+    ) -> SampledSubject:
         persons = (stored.person for stored in with_persons(self.tx, messages))
         first = next((person for person in persons if person is not None), None)
         firsts, counts = tally(_names(messages))
         signup = None if first is None else self._signup_of(first)
-        return Subject(key, signup, self._converted(firsts), firsts, counts, traits)
+        return SampledSubject(key, signup, self._converted(firsts), firsts, counts, traits)
 
     def _messages(self, key: str, ids: list[str]) -> list[Stored]:
         """The messages of a subject, up to as many as may still be read."""
@@ -114,20 +116,24 @@ class _Sampler:
 
     # -- sign-up and conversion ------------------------------------------------------------
 
-    def _signup(self, subject: Subject) -> int | None:
+    def _signup(self, subject: SampledSubject) -> int | None:
         return subject.first(pattern_of([self.catalogue.project.signup or "*"]))
 
     def _signup_of(self, user: str) -> int | None:
         """The sign-up of an account's first member, who may be outside of the sample."""
         if user not in self.signups:
             messages = self._messages(user, self.tx.ids_of([user])[user])
-            self.signups[user] = self._signup(Subject(user, firsts=tally(_names(messages))[0]))
+            self.signups[user] = self._signup(
+                SampledSubject(user, firsts=tally(_names(messages))[0])
+            )
         return self.signups[user]
 
     def _converted(self, firsts: Mapping[str, int]) -> int | None:
         return firsts.get(self.catalogue.project.conversion or "")
 
-    def _with_account(self, user: Subject, conversions: Mapping[str, int | None]) -> Subject:
+    def _with_account(
+        self, user: SampledSubject, conversions: Mapping[str, int | None]
+    ) -> SampledSubject:
         """A user, converted once one of their accounts is."""
         times = [user.converted, *map(conversions.get, self.homes[user.key])]
         converted = min((time for time in times if time is not None), default=None)
@@ -135,7 +141,7 @@ class _Sampler:
 
     # -- the dry run -----------------------------------------------------------------------
 
-    def _marks(self, subjects: list[Subject]) -> dict[str, dict[str, tuple[int, ...]]]:
+    def _marks(self, subjects: list[SampledSubject]) -> dict[str, dict[str, tuple[int, ...]]]:
         evaluators = evaluators_of(self.tx, self.catalogue)
         recount = _Recount(self, evaluators)
         found: dict[str, dict[str, tuple[int, ...]]] = {}

@@ -1,6 +1,5 @@
-"""What is doubtful in definitions that the grammar accepts, rule by rule: L01 to L22.
+"""Checks of definitions that the grammar accepts, rule by rule: L01 to L22; and coverage.
 
-``linter`` runs the rules of ``vague``, ``shape``, ``care``, ``seen`` and ``numbers`` over a
-catalogue; ``sampling`` takes from a store the ``sample`` that some of them need. ``coverage`` says
-of all that definitions need when it was last seen.
+``linter`` runs the rules of ``activity_only``, ``shape``, ``ownership``, ``unused_names`` and
+``numbers``. May import: `insights.sample`, `rules` and `model`.
 """

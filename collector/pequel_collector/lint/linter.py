@@ -8,13 +8,13 @@ from typing import NamedTuple
 from ..insights.sample import Sample
 from ..rules.language.definition import Catalogue
 from ..rules.parser.items import human
-from ..rules.parser.toml import Path, Place, Position, parse
-from . import care, numbers, seen, shape, vague
+from ..rules.parser.toml import Location, Path, SourceSpan, parse
+from . import activity_only, numbers, ownership, shape, unused_names
 from .case import Case, Found
 from .finding import Finding, Level, Report, ordered
 
 Check = Callable[[Case], Iterator[Found]]
-_START = Place(Position(1, 1), Position(1, 1), "")
+_START = SourceSpan(Location(1, 1), Location(1, 1), "")
 
 
 class Rule(NamedTuple):
@@ -27,10 +27,12 @@ class Rule(NamedTuple):
 
 
 RULES: dict[str, Rule] = {
-    "L01": Rule("error", "activity only", (vague.activity_only,)),
-    "L02": Rule("error", "sign-up marks", (vague.marks_at_sign_up, numbers.nearly_everybody)),
-    "L03": Rule("warning", "no key action", (vague.no_key_action,)),
-    "L04": Rule("warning", "never or not lately received", (seen.not_received,), True),
+    "L01": Rule("error", "activity only", (activity_only.activity_only,)),
+    "L02": Rule(
+        "error", "sign-up marks", (activity_only.marks_at_sign_up, numbers.nearly_everybody)
+    ),
+    "L03": Rule("warning", "no key action", (activity_only.no_key_action,)),
+    "L04": Rule("warning", "never or not lately received", (unused_names.not_received,), True),
     "L05": Rule("warning", "once is not enough", (numbers.once_is_not_enough,), True),
     "L06": Rule("warning", "no window", (shape.no_window,)),
     "L07": Rule("error", "never or always", (shape.never_or_always, numbers.beyond_all_data)),
@@ -38,17 +40,19 @@ RULES: dict[str, Rule] = {
     "L09": Rule("note", "the same thing again", (numbers.count_of_the_same,), True),
     "L10": Rule("note", "team behaviour", (numbers.team_behaviour,), True),
     "L11": Rule("warning", "events without an account", (numbers.without_account,), True),
-    "L12": Rule("warning", "no guard", (care.no_customer_guard, numbers.no_internal_guard)),
+    "L12": Rule("warning", "no guard", (ownership.no_customer_guard, numbers.no_internal_guard)),
     "L13": Rule("error", "endless absence", (shape.endless_absence,)),
-    "L14": Rule("error", "outcome leakage", (care.outcome_leakage, numbers.follows_conversion)),
-    "L15": Rule("warning", "no unit", (care.no_unit,)),
+    "L14": Rule(
+        "error", "outcome leakage", (ownership.outcome_leakage, numbers.follows_conversion)
+    ),
+    "L15": Rule("warning", "no unit", (ownership.no_unit,)),
     "L16": Rule("warning", "too many, too few", (numbers.too_many_or_too_few,), True),
-    "L17": Rule("warning", "nobody follows up", (care.nobody_follows_up,)),
+    "L17": Rule("warning", "nobody follows up", (ownership.nobody_follows_up,)),
     "L18": Rule("note", "near duplicate", (numbers.near_duplicate,), True),
     "L19": Rule("warning", "foretells nothing", (numbers.foretells_nothing,), True),
     "L20": Rule("note", "revocable", (shape.revocable,)),
     "L21": Rule("note", "score soup", (shape.score_soup,)),
-    "L22": Rule("error", "sensitive trait", (care.sensitive_trait,)),
+    "L22": Rule("error", "sensitive trait", (ownership.sensitive_trait,)),
 }
 
 
@@ -62,10 +66,10 @@ def lint(
 
     ``capacity`` is how many leads of one definition can be followed up in a week.
     """
-    places = parse(catalogue.text).places
+    spans = parse(catalogue.text).spans
     found: list[Finding] = []
     for number, definition in enumerate(catalogue.definitions):
-        own = _below(("pql", number), places)
+        own = _below(("pql", number), spans)
         written = {path: place.text for path, place in own.items()}
         case = Case(catalogue, definition, written, sample, capacity)
         found += _findings(case, file, own)
@@ -73,12 +77,12 @@ def lint(
     return Report(ordered(found), len(catalogue.definitions), looked)
 
 
-def _findings(case: Case, file: str, places: Mapping[str, Place]) -> Iterator[Finding]:
+def _findings(case: Case, file: str, spans: Mapping[str, SourceSpan]) -> Iterator[Finding]:
     reasons = dict(case.definition.accepted)
     for code, rule in RULES.items():
         for check in rule.checks:
             for found in check(case):
-                at = places.get(found.path, places.get("", _START)).value
+                at = spans.get(found.path, spans.get("", _START)).value
                 level = found.level or rule.level
                 yield Finding(
                     *(code, level, case.definition.name, file, *at, found.message),
@@ -86,7 +90,7 @@ def _findings(case: Case, file: str, places: Mapping[str, Place]) -> Iterator[Fi
                 )
 
 
-def _below(path: Path, places: Mapping[Path, Place]) -> dict[str, Place]:
-    """The places of a definition's parts, each by its path inside of the definition."""
+def _below(path: Path, spans: Mapping[Path, SourceSpan]) -> dict[str, SourceSpan]:
+    """The spans of a definition's parts, each by its path inside of the definition."""
     depth = len(path)
-    return {human(at[depth:]): place for at, place in places.items() if at[:depth] == path}
+    return {human(at[depth:]): place for at, place in spans.items() if at[:depth] == path}

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from ..insights.lift import HORIZON, LANDMARK, table
-from ..insights.sample import ENOUGH, Sample, Subject
+from ..insights.sample import ENOUGH, Sample, SampledSubject
 from ..rules.language.definition import (
     Definition,
     EventLeaf,
@@ -17,6 +17,7 @@ from ..rules.language.definition import (
     TraitLeaf,
     leaves_of,
 )
+from ..rules.language.measures import MEASURES
 from ..rules.language.quantities import DAY, WEEK
 from ..rules.language.sentence import describe_leaf
 from ..rules.language.values import is_number, key, lookup
@@ -42,8 +43,8 @@ def nearly_everybody(case: Case) -> Iterator[Found]:
     marked = sum(life.qualified is not None for life in lives)
     if len(lives) >= ENOUGH and marked > ALMOST_ALL * len(lives):
         yield Found(
-            f"{marked:,} of {len(lives):,} who signed up qualify: a mark that nearly everybody "
-            "has tells nobody apart; ask for more"
+            f"{marked:,} of {len(lives):,} who signed up qualify, which is nearly everyone: ask "
+            "for more"
         )
 
 
@@ -54,21 +55,21 @@ def once_is_not_enough(case: Case) -> Iterator[Found]:
         one = leaf.measure == "count" and least(leaf.comparison) == 1 and not leaf.where
         if share and one and share > FREQUENT:
             yield Found(
-                f"{shown([leaf.events])} once is enough, and {share:.0%} of {_kind(case)} have "
-                "done it: ask for more of it (gte), or for different ones (distinct)",
+                f"one {shown([leaf.events])} is enough, and {share:.0%} of {_kind(case)} did it: "
+                "ask for more events (gte), or for different values (distinct)",
                 leaf.path,
             )
 
 
 def beyond_all_data(case: Case) -> Iterator[Found]:
-    """L07: nobody has come near to a number."""
+    """L07: a number is higher than anything in the data."""
     if case.sample is None or len(_subjects(case, case.sample)) < ENOUGH:
         return
     for leaf in leaves_of(case.when):
         most, wanted = _most_seen(leaf, case, case.sample), _wanted(leaf)
         if most is not None and wanted > most > 0:
             yield Found(
-                f"nobody meets {describe_leaf(leaf)}: the most that anybody has is {most:,}",
+                f"nobody meets {describe_leaf(leaf)}: the highest value in the data is {most:,}",
                 leaf.path,
                 "warning",
             )
@@ -78,7 +79,7 @@ def _most_seen(leaf: Leaf, case: Case, sample: Sample) -> float | Decimal | None
     """The most of a count, or the largest value of a trait; None where that is not known."""
     subjects = _subjects(case, sample)
     match leaf:
-        case EventLeaf(measure="count" | "distinct"):
+        case EventLeaf() if MEASURES[leaf.measure].is_count:
             return max(subject.count(leaf.events) for subject in subjects)
         case TraitLeaf(condition, account) if not account:
             values = [lookup(condition.path, subject.traits) for subject in subjects]
@@ -99,13 +100,13 @@ def _wanted(leaf: Leaf) -> float:
 
 
 def count_of_the_same(case: Case) -> Iterator[Found]:
-    """L09: the same thing is counted again and again."""
+    """L09: the same thing is counted several times."""
     for leaf in case.counted:
         if case.sample is not None and leaf.measure == "count" and least(leaf.comparison) > 1:
             path = _repeated([leaf.events], case.sample)
             if path is not None:
                 yield Found(
-                    f"many {shown([leaf.events])} are about a {path} that was counted before: "
+                    f"many {shown([leaf.events])} events repeat a {path} that was counted before: "
                     f"to count each once, add distinct = '{path}'",
                     leaf.path,
                 )
@@ -139,7 +140,7 @@ def team_behaviour(case: Case) -> Iterator[Found]:
 
 
 def without_account(case: Case) -> Iterator[Found]:
-    """L11: a definition of accounts misses events that name none."""
+    """L11: a definition for accounts misses events without an account."""
     if case.definition.subject != "account" or case.sample is None:
         return
     for leaf in case.counted:
@@ -147,23 +148,23 @@ def without_account(case: Case) -> Iterator[Found]:
         count, homeless = sum(f.count for f in found), sum(f.homeless for f in found)
         if count >= ENOUGH and homeless > HOMELESS * count:
             yield Found(
-                f"{homeless / count:.0%} of {shown([leaf.events])} fall to no account, and do not "
-                "count: call group after the login, or send context.groupId",
+                f"{homeless / count:.0%} of {shown([leaf.events])} belong to no account and do not "
+                "count: call group after login, or send context.groupId",
                 leaf.path,
             )
 
 
 def no_internal_guard(case: Case) -> Iterator[Found]:
-    """L12: your own people are among the users, and nothing leaves them out."""
+    """L12: internal users qualify."""
     if case.sample is None or Internal() in case.definition.unless:
         return
     rule = case.catalogue.project.internal
     own = sum(_is_internal(user, rule) for user in case.sample.users)
     if own:
-        yield Found(f"{own:,} of your own people are among the users: add unless = ['internal']")
+        yield Found(f"{own:,} internal users are in the data: add unless = ['internal']")
 
 
-def _is_internal(user: Subject, rule: InternalRule) -> bool:
+def _is_internal(user: SampledSubject, rule: InternalRule) -> bool:
     email = user.traits.get("email")
     domain = email.rpartition("@")[2].lower() if isinstance(email, str) and "@" in email else ""
     return domain in rule.email_domains or any(
@@ -172,7 +173,7 @@ def _is_internal(user: Subject, rule: InternalRule) -> bool:
 
 
 def follows_conversion(case: Case) -> Iterator[Found]:
-    """L14: those who did it had mostly converted before."""
+    """L14: most subjects converted before they did it."""
     if not case.sells or case.sample is None:
         return
     for leaf in case.leaves:
@@ -181,12 +182,14 @@ def follows_conversion(case: Case) -> Iterator[Found]:
             if done >= ENOUGH and after > AFTERWARDS * done and not pattern.any:
                 yield Found(
                     f"{after:,} of the {done:,} who did {shown([pattern])} first did it after they "
-                    "had converted: it follows from buying, and does not foretell it",
+                    "had converted: it follows the purchase and does not predict it",
                     leaf.path,
                 )
 
 
-def _around_conversion(pattern: EventPattern, subjects: Sequence[Subject]) -> tuple[int, int]:
+def _around_conversion(
+    pattern: EventPattern, subjects: Sequence[SampledSubject]
+) -> tuple[int, int]:
     """How many did something at all, and how many of them only once they were customers."""
     pairs = [(first, s.converted) for s in subjects if (first := s.first(pattern)) is not None]
     return len(pairs), sum(sold is not None and sold <= first for first, sold in pairs)
@@ -201,7 +204,7 @@ def too_many_or_too_few(case: Case) -> Iterator[Found]:
     if weekly > capacity:
         least_known = "" if sample.is_whole else "at least "
         yield Found(
-            f"{least_known}{weekly:,.1f} leads a week, and {capacity:,} can be followed up: "
+            f"{least_known}{weekly:,.1f} leads a week, but you can follow up {capacity:,}: "
             "ask for more"
         )
     elif not weekly:
@@ -238,7 +241,7 @@ def _earlier(case: Case) -> Iterator[Definition]:
 
 
 def foretells_nothing(case: Case) -> Iterator[Found]:
-    """L19: who qualifies is no likelier to become a customer than anybody else."""
+    """L19: subjects that qualify become customers no more often than the others."""
     sample = case.sample
     if sample is None or not case.sells:
         return
@@ -247,14 +250,14 @@ def foretells_nothing(case: Case) -> Iterator[Found]:
     interval = counts.interval()
     if counts.outcomes >= OUTCOMES and interval is not None and interval.includes(1):
         yield Found(
-            f"foretells nothing: of {counts.population:,} {_kind(case)}, those who qualified "
+            f"predicts nothing: of {counts.population:,} {_kind(case)}, those who qualified "
             f"within {LANDMARK // DAY} days of sign-up became customers in the next "
             f"{HORIZON // DAY} days {counts.lift:.2f} times as often as all of them (95 % interval "
             f"{interval.low:.2f} to {interval.high:.2f}, {counts.outcomes:,} customers)"
         )
 
 
-def _subjects(case: Case, sample: Sample) -> tuple[Subject, ...]:
+def _subjects(case: Case, sample: Sample) -> tuple[SampledSubject, ...]:
     return sample.of(case.definition.subject)
 
 

@@ -1,4 +1,4 @@
-"""Conditions that cannot mean what was meant: L06, L07, L08, L13, L20 and L21."""
+"""Conditions that probably do not mean what their author meant: L06, L07, L08, L13, L20, L21."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from ..rules.language.definition import (
     UsersLeaf,
     Window,
 )
+from ..rules.language.measures import MEASURES
 from ..rules.language.quantities import MINUTE, UNITS
 from ..rules.language.sentence import describe_leaf, length
 from ..rules.language.values import compare, is_number, shares_in
@@ -40,12 +41,12 @@ MOST_COMPONENTS = 10
 
 
 def no_window(case: Case) -> Iterator[Found]:
-    """L06: a number that only grows, of something that most do."""
+    """L06: a number without a window, of an event that most subjects have."""
     for leaf in _unbounded(case.when):
         if _grows_for_ever(leaf) and _is_frequent(leaf, case):
             yield Found(
-                f"{shown([leaf.events])} is counted over all time, so everybody who stays gets "
-                "there: set within, alone or from an anchor such as of = 'signup'",
+                f"{shown([leaf.events])} is counted over all time, so everyone who stays gets "
+                "there: set within, alone or with an anchor such as of = 'signup'",
                 leaf.path,
             )
 
@@ -69,7 +70,7 @@ def _has_window(node: Node) -> bool:
 
 
 def _grows_for_ever(leaf: EventLeaf) -> bool:
-    open_ended = leaf.window.within is None and leaf.measure in {"count", "sum"}
+    open_ended = leaf.window.within is None and MEASURES[leaf.measure].adds_up
     return open_ended and is_least(leaf.comparison) and least(leaf.comparison) > 1
 
 
@@ -111,7 +112,7 @@ def _too_many(case: Case) -> Iterator[Found]:
         most = _most_distinct(leaf)
         if most is not None and least(leaf.comparison) > most:
             yield Found(
-                f"never true: {describe_leaf(leaf)}, of which there are at most {most}", leaf.path
+                f"never true: {describe_leaf(leaf)}, but there are at most {most}", leaf.path
             )
 
 
@@ -138,7 +139,7 @@ def _closed_windows(case: Case) -> Iterator[Found]:
         if window.within is not None and window.start >= window.within:
             yield Found(
                 f"never true: the window ends {length(window.within)} after its anchor, "
-                f"and begins {length(window.start)} after it",
+                f"but begins {length(window.start)} after it",
                 leaf.path,
             )
 
@@ -147,7 +148,9 @@ def _contradictions(case: Case) -> Iterator[Found]:
     for leaf in case.leaves:
         for path, comparisons in _by_path(where_of(leaf)).items():
             if is_impossible(comparisons):
-                yield Found(f"never true: no value of {path} meets all that is asked", leaf.path)
+                yield Found(
+                    f"never true: no value of {path} meets all of its conditions", leaf.path
+                )
     for parts in _joined(case.when):
         tests = [part for part in parts if isinstance(part, TraitLeaf)]
         yield from _impossible_traits(tests)
@@ -159,7 +162,9 @@ def _impossible_traits(tests: Sequence[TraitLeaf]) -> Iterator[Found]:
         for path, comparisons in _by_path(test.condition for test in same).items():
             if is_impossible(comparisons):
                 last = [test for test in same if test.condition.path == path][-1]
-                yield Found(f"never true: no {path} meets all that is asked of it", last.path)
+                yield Found(
+                    f"never true: no value of {path} meets all of its conditions", last.path
+                )
 
 
 def _by_path(conditions: Iterable[Condition]) -> dict[str, list[Comparison]]:
@@ -223,7 +228,9 @@ def _guarded_away(case: Case) -> Iterator[Found]:
     needed = [_placeless(part) for part in _flat(case.when)]
     for guard in case.definition.unless:
         if isinstance(guard, EventLeaf | TraitLeaf) and _placeless(guard) in needed:
-            yield Found(f"never true: {describe_leaf(guard)} is asked for and excluded", guard.path)
+            yield Found(
+                f"never true: {describe_leaf(guard)} is both required and excluded", guard.path
+            )
 
 
 def _placeless(node: Node) -> Node:
@@ -238,7 +245,7 @@ def _tautologies(node: Node) -> Iterator[Found]:
         for test in tests:
             if _tests_existence(test, False) and (test.account, test.condition.path) in known:
                 path = test.condition.path
-                yield Found(f"always true: {path} is known, or it is not", test.path, "warning")
+                yield Found(f"always true: {path} is either known or missing", test.path, "warning")
     for part in parts:
         yield from _tautologies(part)
 
@@ -251,14 +258,14 @@ def _tests_existence(leaf: TraitLeaf, exists: bool) -> bool:
 
 
 def mixed_windows(case: Case) -> Iterator[Found]:
-    """L08: windows of different length roll, and must be full at the same moment."""
+    """L08: rolling windows of different lengths must be met at the same moment."""
     for parts in _together(case.when):
         lengths = sorted({within for part in parts if (within := _rolls(part)) is not None})
         if len(lengths) > 1:
             path = next(part.path for part in parts if isinstance(part, EventLeaf | ScoreLeaf))
             yield Found(
-                f"windows of {' and '.join(map(length, lengths))} roll side by side, and all "
-                "must be met at one moment: give them one length, or one anchor",
+                f"rolling windows of {' and '.join(map(length, lengths))} must all be met at the "
+                "same moment: give them one length, or one anchor",
                 path,
             )
 
@@ -282,11 +289,11 @@ def _rolls(node: Node) -> int | None:
 
 
 def endless_absence(case: Case) -> Iterator[Found]:
-    """L13: what nobody did at first, in no window: everybody meets it before they begin."""
+    """L13: an absence without a window, which every subject meets before its first event."""
     for leaf in absences(case.when):
         if not window_of_absence(leaf):
             yield Found(
-                f"{describe_leaf(leaf)} holds for everybody at first: set within, or move it "
+                f"{describe_leaf(leaf)} is true for everyone at first: set within, or move it "
                 "to unless",
                 leaf.path,
             )
@@ -296,24 +303,24 @@ def endless_absence(case: Case) -> Iterator[Found]:
 
 
 def revocable(case: Case) -> Iterator[Found]:
-    """L20: the lead stays when the number that made it is gone."""
+    """L20: the number can fall again, and the lead stays open."""
     if case.definition.expires is not None:
         return
     for leaf in case.leaves:
         if isinstance(leaf, EventLeaf) and leaf.measure == "last":
             yield Found(_STAYS.format(f"the latest {leaf.value} can fall again"), leaf.path)
         elif isinstance(leaf, ScoreLeaf) and any(points.add < 0 for points in leaf.points):
-            yield Found(_STAYS.format("points are taken off again"), leaf.path)
+            yield Found(_STAYS.format("points can be taken off again"), leaf.path)
 
 
-_STAYS = "{}, and the lead stays: set expires, so that it does not stay for ever"
+_STAYS = "{}, but the lead stays open: set expires"
 
 
 # -- L21 -----------------------------------------------------------------------------------
 
 
 def score_soup(case: Case) -> Iterator[Found]:
-    """L21: a score that nobody can read, or that one of its parts decides."""
+    """L21: a score of too many parts, or one that a single part decides."""
     for leaf in case.leaves:
         if isinstance(leaf, ScoreLeaf):
             yield from _soup(leaf)
@@ -322,16 +329,16 @@ def score_soup(case: Case) -> Iterator[Found]:
 def _soup(leaf: ScoreLeaf) -> Iterator[Found]:
     if len(leaf.points) > MOST_COMPONENTS:
         yield Found(
-            f"{len(leaf.points)} sorts of points: nobody can say why somebody has a score; "
-            f"keep to {MOST_COMPONENTS}, or say what must hold",
+            f"{len(leaf.points)} kinds of points make the score hard to explain: keep to "
+            f"{MOST_COMPONENTS}, or use conditions instead",
             leaf.path,
         )
     threshold = least(leaf.comparison)
     for points in leaf.points:
         if threshold > 0 and (most_points(points) or threshold) >= threshold:
             yield Found(
-                f"points for {_what(points)} alone reach {threshold}: give them a lower cap, or "
-                "make that a definition of its own",
+                f"points for {_what(points)} alone reach {threshold}: lower their cap, or "
+                "make them a definition of their own",
                 leaf.path,
             )
 

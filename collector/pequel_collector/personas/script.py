@@ -15,8 +15,8 @@ from ..rules.language.quantities import QuantityError
 from ..rules.parser.items import (
     Fields,
     Item,
-    Reader,
-    Sheet,
+    ItemParser,
+    SourceFile,
     UnreadableError,
     keep,
     name_of,
@@ -87,12 +87,12 @@ class _Cast:
 
 def read_personas(catalogue: Catalogue, file: str) -> list[Persona]:
     """The personas of a definitions file. Raises DefinitionError with every problem in them."""
-    sheet = Sheet(file, parse(catalogue.text))
-    listed = Item(sheet.document.data.get("persona", []), ("persona",), sheet)
+    source = SourceFile(file, parse(catalogue.text))
+    listed = Item(source.document.data.get("persona", []), ("persona",), source)
     check_names(list(listed.children()))
     found = read_all(listed.children(), lambda item: _persona(item, catalogue))
-    if sheet.problems:
-        raise DefinitionError(sorted(sheet.problems, key=lambda p: (p.line, p.column)))
+    if source.problems:
+        raise DefinitionError(sorted(source.problems, key=lambda p: (p.line, p.column)))
     return found
 
 
@@ -284,7 +284,7 @@ def _values(item: Item) -> dict[str, Any]:
     return found
 
 
-PERSONA: dict[str, Reader] = {
+PERSONA: dict[str, ItemParser] = {
     "name": name_of,
     "start": _instant,
     "user": text,
@@ -294,7 +294,7 @@ PERSONA: dict[str, Reader] = {
     "as_of": _moment,
 }
 
-FACT: dict[str, Reader] = {
+FACT: dict[str, ItemParser] = {
     "event": text,
     "identify": _values,
     "group": text,
@@ -319,4 +319,4 @@ _CONTENT: dict[str, Callable[[Fields], dict[str, JSON]]] = {
     "alias": _alias,
 }
 
-EXPECTED: dict[str, Reader] = {"pql": keep, "subject": text, "at": _moment}
+EXPECTED: dict[str, ItemParser] = {"pql": keep, "subject": text, "at": _moment}

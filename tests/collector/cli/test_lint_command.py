@@ -77,7 +77,7 @@ class TestExitStatus:
 class TestOutput:
     def test_is_one_finding_a_line_and_a_summary(self) -> None:
         finding, summary = lint(WARNED).output.splitlines()
-        assert finding.startswith("pequel.toml:5:1: warning L17 [exports] its leads are nobody's")
+        assert finding.startswith("pequel.toml:5:1: warning L17 [exports] its leads have no owner")
         assert summary == "1 definition: 0 errors, 1 warning, 0 notes"
 
     def test_shows_what_is_accepted_and_why(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pequel_collector.insights.sample import Arrivals, Property, Sample, Subject
+from pequel_collector.insights.sample import Arrivals, Property, Sample, SampledSubject
 from pequel_collector.lint.coverage import Covered, coverage
 from pequel_collector.rules.parser.catalogue import read_catalogue
 
@@ -22,8 +22,8 @@ SAMPLE = Sample(
         "report_shared": Arrivals(2, properties={"format": Property(2, last=60)}),
     },
     lasts={"report_exported": 90, "report_shared": 60, "signed_up": 8},
-    users=(Subject("u:1", traits={"plan": "free"}), Subject("u:2")),
-    accounts=(Subject("g:1", traits={"size": {"people": 5}}),),
+    users=(SampledSubject("u:1", traits={"plan": "free"}), SampledSubject("u:2")),
+    accounts=(SampledSubject("g:1", traits={"size": {"people": 5}}),),
 )
 EXPORTED = ("event", "report_exported", None, 90, 5)
 

@@ -16,10 +16,10 @@ from oracle.toml import to_toml
 from pequel_collector.insights import sample
 from pequel_collector.insights.sampling import take
 from pequel_collector.lint import numbers
+from pequel_collector.lint.activity_only import met_by_one
 from pequel_collector.lint.case import Case
 from pequel_collector.lint.coverage import coverage
 from pequel_collector.lint.linter import lint
-from pequel_collector.lint.vague import met_by_one
 from pequel_collector.rules.language.definition import Catalogue
 from pequel_collector.rules.parser.catalogue import read_catalogue
 from support.rehearsal import Rehearsal
@@ -58,7 +58,9 @@ class TestFindings:
 
     def test_are_lines_that_editors_understand(self) -> None:
         lines = [str(f) for f in linted(BAD).findings]
-        assert lines[0].startswith("pequel.toml:4:1: accepted L03 [first] nothing in this file")
+        assert lines[0].startswith(
+            "pequel.toml:4:1: accepted L03 [first] this file declares no key actions"
+        )
         assert any(line.startswith("pequel.toml:9:3: error L01 [first] ") for line in lines)
 
     def test_are_plain_data(self) -> None:

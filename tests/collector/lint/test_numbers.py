@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from pequel_collector.insights.sample import Arrivals, Property, Sample, Subject
+from pequel_collector.insights.sample import Arrivals, Property, Sample, SampledSubject
 from pequel_collector.rules.language.quantities import DAY, WEEK
 from support.samples import END, buyers, codes, doing, linted, marked, repeated, teams, users
 
@@ -35,8 +35,8 @@ class TestNearlyEverybody:
 
 class TestNotReceived:
     SEEN = Sample(
-        users=(Subject("u:1", traits={"plan": "free"}),),
-        accounts=(Subject("g:1", traits={"size": {"people": 5}}),),
+        users=(SampledSubject("u:1", traits={"plan": "free"}),),
+        accounts=(SampledSubject("g:1", traits={"size": {"people": 5}}),),
         events={"report_exported": Arrivals(5, properties={"format": Property(5)})},
         lasts={"report_exported": 0},
     )

@@ -67,6 +67,7 @@ REFERENCES: dict[str, tuple[str, Reference]] = {
     "count": ("gte = 999", len),
     "distinct": ('distinct = "v", gte = 999', lambda found: len({same(v) for v in there(found)})),
     "sum": ('sum = "v", gte = 999', lambda found: sum(numbers(found), Decimal(0))),
+    "min": ('min = "v", lte = -999', lambda found: min(numbers(found), default=None)),
     "max": ('max = "v", gte = 999', lambda found: max(numbers(found), default=None)),
     "last": ('last = "v", eq = "never"', lambda found: (there(found) or [None])[-1]),
     "minutes": (

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from oracle import Key, ReadTransaction, blocking_guards, observed, qualifications
+from oracle import Key, Reading, blocking_guards, observed, qualifications
+from oracle.definitions import is_missing_without_events
 from oracle.streams import GRID, START, STEPS, WHOLE, catalogues, streams
 from oracle.toml import to_toml
 from oracle.values import canonical
@@ -32,7 +33,9 @@ many = settings(
     max_examples=25,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
-MEASURES = {name: (name,) for name in ("count", "distinct", "sum", "max", "last", "metric")} | {
+MEASURES = {
+    name: (name,) for name in ("count", "distinct", "sum", "min", "max", "last", "metric")
+} | {
     "trait": ("trait",),
     "sequence": ("sequence",),
     "growth": ("count", "growth"),
@@ -116,10 +119,10 @@ def assert_evidence(catalogue: Plain, messages: list[Plain]) -> None:
         assert_same(lead.evidence["leaves"], wanted)
 
 
-def assert_same(leaves: list[Plain], wanted: list[ReadTransaction]) -> None:
+def assert_same(leaves: list[Plain], wanted: list[Reading]) -> None:
     """Equal readings; which part is shown is open where their values have no order."""
     for leaf, reading in zip(leaves, wanted, strict=True):
-        if "per" not in reading.leaf or not {"max", "last"} & reading.leaf.keys():
+        if "per" not in reading.leaf or not is_missing_without_events(reading.leaf):
             assert comparable(leaf["observed"]) == as_shown(reading.observed, reading.leaf), leaf
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pequel_collector.rules.language.quantities import (
     DAY,
     HOUR,
-    LONGEST,
+    LONGEST_DURATION,
     MINUTE,
     Number,
     QuantityError,
@@ -31,7 +31,7 @@ DURATIONS = {
     "7d": 604_800_000,
     "2w": 1_209_600_000,
     "1 d": DAY,
-    "36600d": LONGEST,
+    "36600d": LONGEST_DURATION,
 }
 
 AMOUNTS = {
@@ -87,7 +87,7 @@ NO_DURATIONS = {
     "٣d": 'a duration such as "7d", with one of the units s m h d w',
 }
 
-OFFSETS = {"7d": 7 * DAY, "-7d": -7 * DAY, "0d": 0, "-36600d": -LONGEST}
+OFFSETS = {"7d": 7 * DAY, "-7d": -7 * DAY, "0d": 0, "-36600d": -LONGEST_DURATION}
 
 
 @pytest.mark.parametrize(("text", "expected"), OFFSETS.items(), ids=OFFSETS)
@@ -140,7 +140,7 @@ def test_a_length_counts_in_units_that_it_is_whole_in() -> None:
     assert count_in(DAY, 36 * HOUR) is None
 
 
-@given(st.integers(1, LONGEST // DAY), st.sampled_from(["s", "m", "h", "d"]))
+@given(st.integers(1, LONGEST_DURATION // DAY), st.sampled_from(["s", "m", "h", "d"]))
 def test_a_duration_of_so_many_units_counts_so_many(number: int, unit: str) -> None:
     length = milliseconds(f"{number}{unit}")
     assert count_in(milliseconds(f"1{unit}"), length) == number
@@ -165,7 +165,7 @@ def test_an_exact_number_has_one_form() -> None:
 @given(st.text())
 def test_any_text_is_a_duration_or_refused_as_one(text: str) -> None:
     with suppress(QuantityError):
-        assert 0 < milliseconds(text) <= LONGEST
+        assert 0 < milliseconds(text) <= LONGEST_DURATION
         assert offset(text) == milliseconds(text)
 
 

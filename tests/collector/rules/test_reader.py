@@ -1,4 +1,4 @@
-"""ReadTransaction a definitions file into a catalogue, key by key."""
+"""Read a definitions file into a catalogue, key by key."""
 
 from __future__ import annotations
 
@@ -259,6 +259,7 @@ MEASURES: dict[str, tuple[str, str, Comparison]] = {
     'distinct = "b", gte = 2': ("distinct", "b", Comparison("gte", 2)),
     'sum = "b.c", gt = 0.1': ("sum", "b.c", Comparison("gt", Decimal("0.1"))),
     'sum = "b", between = [1.5, "2k"]': ("sum", "b", Comparison("between", (Decimal("1.5"), 2000))),
+    'min = "b", lte = 5': ("min", "b", Comparison("lte", 5)),
     'max = "b", lt = -3': ("max", "b", Comparison("lt", -3)),
     'max = "b", eq = "80%"': ("max", "b", Comparison("eq", Decimal("0.8"))),
     'last = "b", gte = "10GB"': ("last", "b", Comparison("gte", 10**10)),
@@ -279,8 +280,8 @@ def test_a_count_is_what_an_event_leaf_draws_unless_it_says_more() -> None:
     assert (leaf('event = "a"').measure, leaf('event = "a"').value) == ("count", None)
 
 
-@pytest.mark.parametrize("measure", ["max", "last"])
-def test_the_largest_and_the_latest_value_may_be_missing(measure: str) -> None:
+@pytest.mark.parametrize("measure", ["min", "max", "last"])
+def test_the_smallest_the_largest_and_the_latest_value_may_be_missing(measure: str) -> None:
     text = f'event = "a", {measure} = "b", lt = 1'
     assert leaf(f"{text}, or_missing = true").or_missing
     assert not leaf(f"{text}, or_missing = false").or_missing

@@ -60,7 +60,7 @@ def spans(text: str) -> list[tuple[int, int]]:
     for line in text.splitlines(keepends=True):
         starts.append(starts[-1] + len(line))
     found = []
-    for place in parse(text).places.values():
+    for place in parse(text).spans.values():
         start = starts[place.value.line - 1] + place.value.column - 1
         found.append((start, start + len(place.text)))
     return [(start, end) for start, end in found if end > start]

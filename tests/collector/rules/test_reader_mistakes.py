@@ -13,7 +13,7 @@ import pytest
 
 from pequel_collector.errors import DefinitionError, Problem
 from pequel_collector.rules.parser.catalogue import DEFINITION, read_catalogue
-from pequel_collector.rules.parser.reserved import LATER
+from pequel_collector.rules.parser.items import LATER
 
 MARK = "▸"
 OPERATORS = (
@@ -106,13 +106,13 @@ FILES = [
         "metric[0].max",
         '[[metric]]\nname = "m"\nevent = "a"\nsum = "b"\n▸max = "c"',
         '"max" beside "sum"',
-        'at most one of "distinct", "sum", "max", "last"',
+        'at most one of "distinct", "sum", "min", "max", "last"',
     ),
     Mistake(
         "metric[0].within",
         '[[metric]]\nname = "m"\nevent = "a"\n▸within = "7d"',
         'the unknown key "within"',
-        'one of "name", "event", "where", "distinct", "sum", "max", "last", "value_metric"',
+        'one of "name", "event", "where", "distinct", "sum", "min", "max", "last", "value_metric"',
     ),
     Mistake(
         "metric[1].name",
@@ -209,7 +209,8 @@ NODE_MISTAKES = [
     Mistake("when.any[0]", '{ any = [▸[{ event = "a" }]] }', '[{ event = "a" }]',
             "a table (did you mean { all = […] }?)"),
     Mistake("when.count", '{ event = "a", ▸count = 3 }', 'the unknown key "count"', '"gte"'),
-    Mistake("when.min", '{ event = "a", ▸min = 3 }', 'the unknown key "min"', '"gte"'),
+    Mistake("when.min", '{ event = "a", min = ▸3 }', "3", 'a property (did you mean "gte"?)'),
+    Mistake("when.max", '{ event = "a", max = ▸3 }', "3", 'a property (did you mean "lte"?)'),
     Mistake("when.max", '{ trait = "a", ▸max = 3, gt = 1 }', 'the unknown key "max"', '"lte"'),
     Mistake("when.at_most", '{ event = "a", ▸at_most = 3 }', 'the unknown key "at_most"', '"lte"'),
     Mistake("when.at_least", '{ event = "a", ▸at_least = 3 }',
@@ -289,7 +290,7 @@ NODE_MISTAKES = [
     Mistake("when.between", '{ event = "a", between = ▸[0, 2] }', "between = [0, 2]", NO_ABSENCE),
     # sums, largest and latest values
     Mistake("when.max", '{ event = "a", sum = "b", ▸max = "c", gte = 1 }', '"max" beside "sum"',
-            'at most one of "distinct", "sum", "max", "last"'),
+            'at most one of "distinct", "sum", "min", "max", "last"'),
     Mistake("when.sum", '{ event = "a", sum = ▸"@day", gte = 1 }', '"@day"', "a property"),
     Mistake("when.per", '{ event = "a", per = ▸"@user" }', '"@user"', "a property"),
     Mistake("when", '▸{ event = "a", sum = "b" }', "no comparison", f"a comparison: {COUNTED}"),
@@ -304,8 +305,7 @@ NODE_MISTAKES = [
     Mistake("when.gte", '{ event = "a", sum = "b", gte = ▸-1 }', "gte = -1", NO_ABSENCE),
     Mistake("when.or_missing", '{ event = "a", sum = "b", gt = 1, ▸or_missing = true }',
             '"or_missing" of a sum',
-            'one of "max", "last" beside it: nothing else of events can be missing'),
-    Mistake("when.min", '{ event = "a", ▸min = "b", gte = 1 }', 'the unknown key "min"', '"gte"'),
+            'one of "min", "max", "last" beside it: nothing else of events can be missing'),
     # shares
     Mistake("when.gte.ratio", '{ event = "a", gte = { ratio = ▸0, of_trait = "b" } }', "0",
             "a number above 0"),

@@ -21,7 +21,7 @@ name = "x"
 """
 
 SENTENCES = {
-    'when = { event = "project_created" }': "a user who has project_created at least once",
+    'when = { event = "project_created" }': "A user who did project_created at least once",
     """
     within = "14d"
     of = "signup"
@@ -31,14 +31,14 @@ SENTENCES = {
     ]
     unless = ["internal", "customer"]
     """: (
-        "a user who has project_created with at least 3 different project_id and "
+        "A user who did project_created with at least 3 different project_id and "
         "integration_connected with at least 2 different kind, both within 14 days of sign-up, "
-        "unless internal or a customer"
+        "except internal users and customers"
     ),
     """
     of = "signup"
     when.all = [{ event = "a" }, { event = "b" }, { event = "c" }]
-    """: "a user who has a at least once, b at least once and c at least once, all since sign-up",
+    """: ("A user who did a at least once, b at least once and c at least once, all since sign-up"),
     """
     subject = "account"
     when.any = [
@@ -46,8 +46,8 @@ SENTENCES = {
       { event = "*", distinct = "@user", gte = 5, within = "30d" },
     ]
     """: (
-        "an account that has teammate_invited with at least 3 different invitee or "
-        "any event by at least 5 different users within any 30 days"
+        "An account that did teammate_invited with at least 3 different invitee or any event "
+        "with at least 5 different users within any 30 days"
     ),
     """
     subject = "account"
@@ -58,62 +58,63 @@ SENTENCES = {
       { trait = "plan",      eq = "free" },
     ]
     """: (
-        "an account that has report_exported at least once within any 30 days, "
-        'whose employees is at least 50, whose country is one of "US" or "CA" '
-        'and whose plan is "free"'
+        "An account that did report_exported at least once within any 30 days, whose employees "
+        'is at least 50, whose country is one of "US" or "CA" and whose plan is "free"'
     ),
     """
     when.all = [
       { event = { feature = "basic" }, distinct = "@event", gte = "all" },
       { event = "trial_ended" },
     ]
-    """: ("a user who has each of project_created and task_assigned and trial_ended at least once"),
+    """: ("A user who did each of project_created and task_assigned and trial_ended at least once"),
     """
     when.any = [
       { event = "a" },
       { all = [{ trait = "b", eq = true }, { event = "c" }] },
     ]
-    """: "a user who has a at least once or (whose b is true and who has c at least once)",
+    """: ("A user who did a at least once or (whose b is true and who did c at least once)"),
     """
     when = { event = "a" }
     unless = ["internal", { event = "b", eq = 0 }, { trait = "c", exists = false }]
     """: (
-        "a user who has a at least once, "
-        "unless internal, one who has no b or one whose c is missing"
+        "A user who did a at least once, except internal users, users who did not do b and "
+        "users whose c is missing"
     ),
     """
     when.all = [{ event = "a" }]
     within = "1d"
-    """: "a user who has a at least once within any 1 day",
+    """: "A user who did a at least once within any 1 day",
     """
     when.any = [{ sequence = ["a", "b"], within = "1h" }, { event = "c" }, { pql = "x2" }]
     """: (
-        "a user who has a followed by b (less than 1 hour from first to last), "
-        "who has c at least once or who has qualified as x2"
+        "A user who did a followed by b (less than 1 hour from first to last), who did c at "
+        "least once or who qualified as x2"
     ),
     """
     subject = "account"
     when.all = [{ users = { event = "a" }, gte = 3 }, { event = "b" }]
-    """: "an account (that has at least 3 members who have a at least once) and that has b at least once",  # noqa: E501
+    """: (
+        "An account (with at least 3 members who did a at least once) and that did b at least once"
+    ),
     """
     subject = "account"
     when = { users = { trait = "role", eq = "admin" } }
-    """: 'an account that has at least 1 member whose role is "admin"',
+    """: 'An account with at least 1 member whose role is "admin"',
     """
     subject = "account"
     when = { users = { event = "a", gte = 2, within = "30d" } }
-    """: "an account that has at least 1 member who has a at least 2 times within any 30 days",
+    """: ("An account with at least 1 member who did a at least 2 times within any 30 days"),
     """
     when = { at_least = 2, of_these = [{ event = "a", within = "7d" }, { event = "b" }, { event = "c", gte = 2 }] }
     """: (  # noqa: E501
-        "a user who has at least 2 of these: a at least once within any 7 days, "
-        "b at least once and c at least 2 times"
+        "A user who did at least 2 of these: a at least once within any 7 days, b at least "
+        "once and c at least 2 times"
     ),
     """
     when = { at_least = 1, of_these = [{ event = "a" }, { trait = "account.plan", eq = "free" }] }
     """: (
-        "a user who meets at least 1 of these: (who has a at least once) and "
-        '(whose account.plan is "free")'
+        "A user matching at least 1 of these: (who did a at least once) and (whose "
+        'account.plan is "free")'
     ),
     """
     when = { event = "a", within = "7d", eq = 0 }
@@ -122,9 +123,10 @@ SENTENCES = {
     cooldown = "30d"
     on_change = "forward"
     """: (
-        "a user who has no a within any 7 days; time alone may complete it; "
-        "again after 90 days without an event; not within 30 days of a lead dismissed or lost; "
-        "a change counts only what comes after it"
+        "A user who did not do a within any 7 days; can qualify as time passes, without a new "
+        "event; can qualify again after 90 days without an event; not within 30 days after a "
+        "lead was dismissed or lost; a changed definition counts only what happens after the "
+        "change"
     ),
 }
 
@@ -167,18 +169,21 @@ LEAVES = {
 EVENT_LEAVES = {
     'event = "a", sum = "b", gte = "10GB"': "a with b adding up to at least 10,000,000,000",
     'event = "a", sum = "b", lt = 0.5': "a with b adding up to less than 0.5",
-    'event = "a", max = "b", lt = 3': "a with a largest b that is less than 3",
+    'event = "a", min = "b", gte = 3, or_missing = true': (
+        "a where the smallest b is at least 3 or is missing"
+    ),
+    'event = "a", max = "b", lt = 3': "a where the largest b is less than 3",
     'event = "a", last = "b", eq = "x", or_missing = true': (
-        'a with a latest b that is "x" or is missing'
+        'a where the latest b is "x" or is missing'
     ),
     'event = "a", last = "b", gte = { ratio = "80%", of_trait = "account.limit" }': (
-        "a with a latest b that is at least 0.8 × account.limit"
+        "a where the latest b is at least 0.8 × account.limit"
     ),
     'event = "a", gte = { ratio = 0.5, of_trait = "b c" }': 'a at least 0.5 × "b c" times',
     'event = "a", gte = 10, per = "session", within = "1d"': (
-        "a at least 10 times for one and the same session within any 1 day"
+        "a at least 10 times with the same session within any 1 day"
     ),
-    'event = "a", eq = 0, per = "b"': "a exactly 0 times for one and the same b",
+    'event = "a", eq = 0, per = "b"': "a exactly 0 times with the same b",
     'event = "a", of = "trial"': "a at least once since the start of the trial",
     'event = "a", of = "first:Project Created"': (
         'a at least once since the first "Project Created"'

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from pequel_collector.rules.parser.toml import (
     DEPTH,
     Document,
+    Location,
     Path,
-    Place,
-    Position,
+    SourceSpan,
     TomlError,
     parse,
 )
@@ -46,52 +46,56 @@ name = """"x""""
 n = -1_000.5e3
 '''
 
-PLACES: list[tuple[Path, Position, Position]] = [
-    ((), Position(1, 1), Position(1, 1)),
-    (("title",), Position(2, 1), Position(2, 9)),
-    (("quoted key",), Position(3, 1), Position(3, 16)),
-    (("project",), Position(5, 2), Position(5, 1)),
-    (("project", "since"), Position(6, 1), Position(6, 9)),
-    (("project", "rate"), Position(7, 1), Position(7, 1)),
-    (("project", "rate", "lower"), Position(7, 6), Position(7, 6)),
-    (("project", "rate", "lower", "upper"), Position(7, 14), Position(7, 24)),
-    (("pql",), Position(9, 3), Position(9, 3)),
-    (("pql", 0), Position(9, 3), Position(9, 1)),
-    (("pql", 0, "name"), Position(10, 1), Position(10, 8)),
-    (("pql", 0, "when"), Position(12, 1), Position(12, 1)),
-    (("pql", 0, "when", "all"), Position(12, 6), Position(12, 12)),
-    (("pql", 0, "when", "all", 0), Position(13, 3), Position(13, 3)),
-    (("pql", 0, "when", "all", 0, "gte"), Position(13, 18), Position(13, 24)),
-    (("pql", 0, "when", "all", 1, "where"), Position(14, 18), Position(14, 26)),
-    (("pql", 0, "when", "all", 1, "where", "a.b"), Position(14, 28), Position(14, 36)),
-    (("pql", 0, "when", "all", 1, "where", "c", "d"), Position(14, 41), Position(14, 45)),
-    (("pql", 0, "when", "more"), Position(16, 11), Position(16, 1)),
-    (("pql", 0, "when", "more", "deep"), Position(17, 1), Position(17, 8)),
-    (("pql", 1), Position(19, 3), Position(19, 1)),
-    (("pql", 1, "name"), Position(20, 1), Position(20, 8)),
-    (("pql", 1, "steps"), Position(21, 10), Position(21, 10)),
-    (("pql", 1, "steps", 0), Position(21, 10), Position(21, 1)),
-    (("pql", 1, "steps", 0, "n"), Position(22, 1), Position(22, 5)),
+PLACES: list[tuple[Path, Location, Location]] = [
+    ((), Location(1, 1), Location(1, 1)),
+    (("title",), Location(2, 1), Location(2, 9)),
+    (("quoted key",), Location(3, 1), Location(3, 16)),
+    (("project",), Location(5, 2), Location(5, 1)),
+    (("project", "since"), Location(6, 1), Location(6, 9)),
+    (("project", "rate"), Location(7, 1), Location(7, 1)),
+    (("project", "rate", "lower"), Location(7, 6), Location(7, 6)),
+    (("project", "rate", "lower", "upper"), Location(7, 14), Location(7, 24)),
+    (("pql",), Location(9, 3), Location(9, 3)),
+    (("pql", 0), Location(9, 3), Location(9, 1)),
+    (("pql", 0, "name"), Location(10, 1), Location(10, 8)),
+    (("pql", 0, "when"), Location(12, 1), Location(12, 1)),
+    (("pql", 0, "when", "all"), Location(12, 6), Location(12, 12)),
+    (("pql", 0, "when", "all", 0), Location(13, 3), Location(13, 3)),
+    (("pql", 0, "when", "all", 0, "gte"), Location(13, 18), Location(13, 24)),
+    (("pql", 0, "when", "all", 1, "where"), Location(14, 18), Location(14, 26)),
+    (("pql", 0, "when", "all", 1, "where", "a.b"), Location(14, 28), Location(14, 36)),
+    (
+        ("pql", 0, "when", "all", 1, "where", "c", "d"),
+        Location(14, 41),
+        Location(14, 45),
+    ),
+    (("pql", 0, "when", "more"), Location(16, 11), Location(16, 1)),
+    (("pql", 0, "when", "more", "deep"), Location(17, 1), Location(17, 8)),
+    (("pql", 1), Location(19, 3), Location(19, 1)),
+    (("pql", 1, "name"), Location(20, 1), Location(20, 8)),
+    (("pql", 1, "steps"), Location(21, 10), Location(21, 10)),
+    (("pql", 1, "steps", 0), Location(21, 10), Location(21, 1)),
+    (("pql", 1, "steps", 0, "n"), Location(22, 1), Location(22, 5)),
 ]
 
 
 @pytest.mark.parametrize(("path", "key", "value"), PLACES, ids=[str(path) for path, *_ in PLACES])
 def test_keys_and_values_stand_where_they_were_written(
-    path: Path, key: Position, value: Position
+    path: Path, key: Location, value: Location
 ) -> None:
-    assert parse(DOCUMENT.replace(" [ ]", " [1]")).places[path][:2] == (key, value)
+    assert parse(DOCUMENT.replace(" [ ]", " [1]")).spans[path][:2] == (key, value)
 
 
 def test_a_value_is_kept_as_it_was_written() -> None:
-    places = parse(DOCUMENT).places
-    assert places["project", "rate", "lower", "upper"].text == "0x1F"
-    assert places["pql", 0, "when", "all", 0].text == '{ event = "a", gte = 3 }'
-    assert places["pql", 1, "name"].text == '""""x""""'
+    spans = parse(DOCUMENT).spans
+    assert spans["project", "rate", "lower", "upper"].text == "0x1F"
+    assert spans["pql", 0, "when", "all", 0].text == '{ event = "a", gte = 3 }'
+    assert spans["pql", 1, "name"].text == '""""x""""'
 
 
 def test_tables_made_by_headers_and_dotted_keys_have_no_text() -> None:
-    places = parse(DOCUMENT).places
-    assert [places[path].text for path in [(), ("project",), ("project", "rate"), ("pql", 0)]] == [
+    spans = parse(DOCUMENT).spans
+    assert [spans[path].text for path in [(), ("project",), ("project", "rate"), ("pql", 0)]] == [
         "", "", "", "",
     ]  # fmt: skip
 
@@ -107,23 +111,23 @@ def test_a_float_beyond_all_exponents_is_infinite() -> None:
 
 
 def test_a_byte_order_mark_does_not_count_as_a_column() -> None:
-    assert parse("\ufeffa = 1").places["a",] == Place(Position(1, 1), Position(1, 5), "1")
+    assert parse("\ufeffa = 1").spans["a",] == SourceSpan(Location(1, 1), Location(1, 5), "1")
 
 
 MISTAKES = [
-    ("a = [1,\n  2 3]", Position(2, 5)),
-    ("a = 1\na = 2", Position(2, 6)),
-    ('a = 1\nb = """\n', Position(3, 1)),
-    ("a = \n", Position(1, 5)),
-    ("a = " + "[" * 5_000, Position(1, 1)),
-    ("a = " + "9" * 5_000, Position(1, 1)),
-    ("a = " + "[" * (DEPTH + 1) + "]" * (DEPTH + 1), Position(1, 5 + DEPTH)),
-    (".".join("a" * (DEPTH + 1)) + " = 1", Position(1, 1 + 2 * DEPTH)),
+    ("a = [1,\n  2 3]", Location(2, 5)),
+    ("a = 1\na = 2", Location(2, 6)),
+    ('a = 1\nb = """\n', Location(3, 1)),
+    ("a = \n", Location(1, 5)),
+    ("a = " + "[" * 5_000, Location(1, 1)),
+    ("a = " + "9" * 5_000, Location(1, 1)),
+    ("a = " + "[" * (DEPTH + 1) + "]" * (DEPTH + 1), Location(1, 5 + DEPTH)),
+    (".".join("a" * (DEPTH + 1)) + " = 1", Location(1, 1 + 2 * DEPTH)),
 ]
 
 
 @pytest.mark.parametrize(("text", "position"), MISTAKES, ids=[text[:12] for text, _ in MISTAKES])
-def test_what_is_not_toml_is_refused_where_that_shows(text: str, position: Position) -> None:
+def test_what_is_not_toml_is_refused_where_that_shows(text: str, position: Location) -> None:
     with pytest.raises(TomlError) as caught:
         parse(text)
     assert caught.value.position == position
@@ -230,7 +234,7 @@ def walk(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
         yield from walk(part, (*path, step))
 
 
-def text_at(text: str, position: Position) -> str:
+def text_at(text: str, position: Location) -> str:
     lines = text.split("\n")[position.line - 1 :]
     return "\n".join(lines)[position.column - 1 :]
 
@@ -242,7 +246,7 @@ def reparsed(text: str) -> Any:
 @given(documents())
 def test_every_path_of_a_document_has_a_place_and_no_other_has(text: str) -> None:
     document = parse(text)
-    assert document.places.keys() == {path for path, _ in walk(document.data)}
+    assert document.spans.keys() == {path for path, _ in walk(document.data)}
 
 
 @given(documents())
@@ -257,7 +261,7 @@ def test_the_text_at_a_value_reads_back_as_the_value(text: str) -> None:
 
 @given(documents())
 def test_the_text_at_a_key_begins_with_that_key(text: str) -> None:
-    for path, place in parse(text).places.items():
+    for path, place in parse(text).spans.items():
         if path and isinstance(path[-1], str):
             there = text_at(text, place.key)
             ends = range(1, len(there) + 1)
@@ -269,8 +273,8 @@ def test_windows_line_ends_move_nothing(text: str) -> None:
     assert parse(text.replace("\n", "\r\n")) == parse(text)
 
 
-def placed_values(document: Document) -> Iterator[tuple[Place, Any]]:
-    return ((document.places[path], value) for path, value in walk(document.data))
+def placed_values(document: Document) -> Iterator[tuple[SourceSpan, Any]]:
+    return ((document.spans[path], value) for path, value in walk(document.data))
 
 
 # -- what was written ----------------------------------------------------------------------

@@ -14,9 +14,11 @@ from bisect import bisect_right
 from collections.abc import Callable
 from decimal import Decimal
 from hashlib import blake2b
+from operator import ge, le
 from typing import Any
 
 from ..language.definition import Comparison, Condition, EventLeaf
+from ..language.measures import MEASURES
 from ..language.quantities import HOUR
 from ..language.values import (
     EXACT,
@@ -251,6 +253,8 @@ class Sum(Measured):
 class Max(Measured):
     """The largest number that a property has: of those that later ones have not outdone."""
 
+    outdoes = staticmethod(ge)
+
     def __init__(self, test: Test, within: int | None, path: str) -> None:
         super().__init__(test)
         self.path, self.within = path, within
@@ -264,9 +268,10 @@ class Max(Measured):
         if not is_number(value):
             return
         if self.within is None:
-            cell[:] = cell if cell and exact(cell[0][1]) >= exact(value) else [[fact.time, value]]
+            if not cell or not self.outdoes(exact(cell[0][1]), exact(value)):
+                cell[:] = [[fact.time, value]]
             return
-        while cell and exact(cell[-1][1]) <= exact(value):
+        while cell and self.outdoes(exact(value), exact(cell[-1][1])):
             cell.pop()
         cell.append([fact.time, value])
 
@@ -275,6 +280,12 @@ class Max(Measured):
             while cell and cell[0][0] <= view.time - self.within:
                 del cell[0]
         return cell[0][1] if cell else None
+
+
+class Min(Max):
+    """The smallest number that a property has."""
+
+    outdoes = staticmethod(le)
 
 
 class Last(Measured):
@@ -299,23 +310,27 @@ class Last(Measured):
         return cell[1]
 
 
+OF_PROPERTY: dict[str, Callable[[Test, int | None, str], Aggregate]] = {
+    "sum": Sum,
+    "min": Min,
+    "max": Max,
+    "last": Last,
+}
+
+
 def aggregate_of(leaf: EventLeaf, timezone: str) -> Aggregate:
     """The aggregate of the events of a leaf, without what ``per`` makes of it."""
     within = leaf.window.within if leaf.window.of is None else None
-    counts = leaf.measure in {"count", "distinct"}
-    test = whole_test(leaf.comparison) if counts else test_of(leaf.comparison, leaf.or_missing)
+    is_count = MEASURES[leaf.measure].is_count
+    test = whole_test(leaf.comparison) if is_count else test_of(leaf.comparison, leaf.or_missing)
     value = leaf.value or ""
     match leaf.measure:
         case "count":
             return Count(test, within)
-        case "sum":
-            return Sum(test, within, value)
-        case "max":
-            return Max(test, within, value)
-        case "last":
-            return Last(test, within, value)
         case "distinct":
             return _distinct(value, test, within, timezone)
+        case drawn:
+            return OF_PROPERTY[drawn](test, within, value)
 
 
 def _distinct(value: str, test: Test, within: int | None, timezone: str) -> Aggregate:

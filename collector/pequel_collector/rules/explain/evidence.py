@@ -16,6 +16,7 @@ from ..language.definition import (
     Guard,
     Internal,
     Leaf,
+    leaves_of,
 )
 from ..language.sentence import describe_leaf
 from .leaves import LeafExplanation, explain_leaf
@@ -29,11 +30,11 @@ class Explainer:
 
     def evidence(self) -> dict[str, JSON]:
         """What a lead carries: a sentence, the leaves, the guards that were checked."""
-        readings = self._readings
-        phrases = [reading.phrase() for reading in readings.values() if reading.holds]
+        explanations = self._explanations
+        phrases = [each.phrase() for each in explanations.values() if each.holds]
         return {
             "sentence": " and ".join(phrases),
-            "leaves": [reading.evidence() for reading in readings.values()],
+            "leaves": [each.evidence() for each in explanations.values()],
             "guards": self.guards(),
         }
 
@@ -45,7 +46,7 @@ class Explainer:
         return {
             "definition": self.rule.name,
             "progress": round(self._share(self.rule.definition.when), 6),
-            "leaves": [reading.progress() for reading in self._readings.values()],
+            "leaves": [each.progress() for each in self._explanations.values()],
             "blocked_by": [g["guard"] for g in self.guards() if g["blocks"]],
         }
 
@@ -61,8 +62,8 @@ class Explainer:
         return [fact for _, fact in found if fact.time == ctx.time]
 
     @cached_property
-    def _readings(self) -> dict[int, LeafExplanation]:
-        return {id(leaf): self._read(leaf) for leaf in _leaves(self.rule.definition.when)}
+    def _explanations(self) -> dict[int, LeafExplanation]:
+        return {id(leaf): self._read(leaf) for leaf in leaves_of(self.rule.definition.when)}
 
     def _read(self, leaf: Leaf) -> LeafExplanation:
         return explain_leaf(leaf, self.evaluator.leaf(leaf), self.ctx)
@@ -76,17 +77,7 @@ class Explainer:
             case AtLeast(needed, parts):
                 return sorted((self._share(part) for part in parts), reverse=True)[needed - 1]
             case leaf:
-                return self._readings[id(leaf)].share
-
-
-def _leaves(node: Guard) -> list[Leaf]:
-    match node:
-        case AllOf(parts) | AnyOf(parts) | AtLeast(_, parts):
-            return [leaf for part in parts for leaf in _leaves(part)]
-        case Internal() | Customer():
-            return []
-        case leaf:
-            return [leaf]
+                return self._explanations[id(leaf)].share
 
 
 def name_of(guard: Guard) -> str:

@@ -31,8 +31,9 @@ from ..language.definition import (
     UsersLeaf,
     Window,
 )
+from ..language.measures import MEASURES
 from ..language.quantities import DAY
-from ..language.sentence import amount, describe_leaf, events, length
+from ..language.sentence import amount, clause, describe_leaf, events, length
 from ..language.values import is_number, settle
 
 SHOWN = 10
@@ -220,19 +221,12 @@ class EventExplanation(LeafExplanation):
 
     def _counted(self) -> str:
         names, value, found = events(self.leaf.events), self.leaf.value, self.observed
-        match self.leaf.measure:
-            case "count":
-                return f"{_shown(found)} × {names}"
-            case "distinct":
-                plural = "s" if found != 1 and value in UNITS else ""
-                what = UNITS.get(str(value), f"different {value}")
-                return f"{_shown(found)} {what}{plural} of {names}"
-            case "sum":
-                return f"{value} of {names} adding up to {_shown(found)}"
-            case "max":
-                return f"{value} of {names} reaching {_shown(found)}"
-            case "last":
-                return f"the latest {value} of {names} being {_shown(found)}"
+        if self.leaf.measure == "distinct":
+            plural = "s" if found != 1 and value in UNITS else ""
+            what = UNITS.get(str(value), f"different {value}")
+            return f"{_shown(found)} {what}{plural} of {names}"
+        phrase = MEASURES[self.leaf.measure].found
+        return phrase.format(value=value, events=names, found=_shown(found))
 
     def _asked(self) -> str:
         threshold = self.needed
@@ -289,10 +283,8 @@ class UsersExplanation(LeafExplanation):
     def phrase(self) -> str:
         """The reading in words."""
         plural = "" if self.observed == 1 else "s"
-        inner = describe_leaf(self.leaf.inner)
-        return (
-            f"{_shown(self.observed)} user{plural} ({_asked_of(self.needed)} needed) with {inner}"
-        )
+        found = f"{_shown(self.observed)} user{plural} ({_asked_of(self.needed)} needed)"
+        return f"{found} {clause(self.leaf.inner, 'who')}"
 
 
 class SequenceExplanation(LeafExplanation):
@@ -433,7 +425,7 @@ def bare(compiled: AllTimeWindow) -> object:
 def counts(leaf: Leaf) -> bool:
     """Whether a leaf observes a number of things, which is whole."""
     if isinstance(leaf, EventLeaf):
-        return leaf.measure in {"count", "distinct"}
+        return MEASURES[leaf.measure].is_count
     return isinstance(leaf, UsersLeaf)
 
 
@@ -466,21 +458,25 @@ def _deciding(
     leaf: EventLeaf, found: list[Fact], observed: JSON, compiled: AllTimeWindow
 ) -> list[Fact]:
     """The events that make up what was observed."""
-    match leaf.measure:
-        case "distinct":
+    path = leaf.value or ""
+    match MEASURES[leaf.measure].evidence:
+        case "all":
+            return found
+        case "first of each":
             value = _value_of(compiled)
             first: dict[Any, Fact] = {}
             for fact in found:
                 if (of := value(fact)) is not None:
                     first.setdefault(of, fact)
             return list(first.values())
-        case "max" | "last":
-            having = [f for f in found if f.data.get(leaf.value or "") is not None]
-            if leaf.measure == "max":
-                having = [f for f in having if plain(f.data[leaf.value or ""]) == observed]
-            return having[-1:]
-        case _:
-            return found
+        case "latest":
+            return [fact for fact in found if fact.data.get(path) is not None][-1:]
+        case "latest observed":
+            return [fact for fact in found if _is_observed(fact.data.get(path), observed)][-1:]
+
+
+def _is_observed(value: Any, observed: JSON) -> bool:
+    return value is not None and bool(plain(value) == observed)
 
 
 def _drawing(compiled: AllTimeWindow) -> object:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from .definition import (
     Comparison,
+    Condition,
     EventLeaf,
     Guard,
     Leaf,
@@ -15,17 +16,26 @@ from .definition import (
     UsersLeaf,
     leaves_of,
 )
+from .measures import MEASURES
+from .values import satisfies
 
 
 def is_absence(leaf: Leaf) -> bool:
     """Whether a count, a sum or a score of 0 meets the comparison of a leaf."""
     match leaf:
-        case EventLeaf(measure="max" | "last"):
+        case EventLeaf() if MEASURES[leaf.measure].may_be_missing:
             return False
         case EventLeaf() | UsersLeaf() | ScoreLeaf():
             return met_by_zero(leaf.comparison)
         case _:
             return False
+
+
+def met_by_missing(leaf: EventLeaf) -> bool:
+    """Whether a leaf holds where none of its events has a value."""
+    if leaf.per is not None or not MEASURES[leaf.measure].may_be_missing:
+        return False
+    return satisfies(None, Condition("", (leaf.comparison,), leaf.or_missing))
 
 
 def met_by_zero(comparison: Comparison) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from ...model import Kind
-from .absence import is_absence
+from .absence import is_absence, met_by_missing
 from .definition import (
     AllOf,
     AnyOf,
@@ -32,6 +32,7 @@ from .definition import (
     leaves_of,
     trait_path,
 )
+from .measures import MEASURES
 from .values import satisfies, shares_in
 
 STATIC = ("signup", "trial", "first:")
@@ -241,7 +242,7 @@ def _only_falls(leaf: EventLeaf) -> bool:
     """Whether a leaf of events, left alone, can only cease to hold."""
     if leaf.window.within is None or leaf.window.of is not None:
         return True
-    return is_least(leaf.comparison) and leaf.measure in {"count", "distinct"}
+    return is_least(leaf.comparison) and MEASURES[leaf.measure].is_count
 
 
 def _only_decays(leaf: ScoreLeaf) -> bool:
@@ -278,7 +279,7 @@ def holds_of_nothing(node: Guard) -> bool:
         case TraitLeaf(condition):
             return satisfies(None, condition)
         case EventLeaf():
-            return is_absence(node) or (node.or_missing and node.per is None)
+            return is_absence(node) or met_by_missing(node)
         case UsersLeaf(inner):
             return is_absence(node) or holds_of_nothing(inner)
         case ScoreLeaf(points):
@@ -298,8 +299,9 @@ def is_permanent(node: Guard) -> bool:
         case PqlLeaf() | SequenceLeaf():
             return not _moves(node)
         case EventLeaf():
-            grows = node.measure in {"count", "distinct", "max"} and not traits_of(node.comparison)
-            return grows and is_least(node.comparison) and not _moves(node) and _only_grows(node)
+            kept = node.comparison.operator in MEASURES[node.measure].kept_by
+            kept = kept and not node.or_missing and not traits_of(node.comparison)
+            return kept and not _moves(node) and _only_grows(node)
         case _:
             return False
 
@@ -314,22 +316,24 @@ def _moves(leaf: PqlLeaf | SequenceLeaf | EventLeaf) -> bool:
 
 
 def in_order(definitions: Iterable[Definition]) -> Iterator[int]:
-    """The places of definitions, each behind those that it names."""
+    """The places of definitions in a list, each after those of the definitions that it names.
+
+    A chain of definitions may be longer than Python can recurse.
+    """
     listed = list(definitions)
     places = {definition.name: place for place, definition in enumerate(listed)}
-    done: set[int] = set()
-
-    def visit(place: int) -> Iterator[int]:
-        if place in done:
-            return
-        done.add(place)
-        for name in names_in(listed[place]):
-            if name in places:
-                yield from visit(places[name])
-        yield place
-
+    named = [[places[name] for name in names_in(each) if name in places] for each in listed]
+    begun: set[int] = set()
     for place in range(len(listed)):
-        yield from visit(place)
+        path = [] if place in begun else [place]
+        begun.add(place)
+        while path:
+            below = next((each for each in named[path[-1]] if each not in begun), None)
+            if below is None:
+                yield path.pop()
+            else:
+                begun.add(below)
+                path.append(below)
 
 
 def names_in(definition: Definition) -> Iterator[str]:

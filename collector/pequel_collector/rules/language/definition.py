@@ -81,24 +81,21 @@ class EventPattern:
         return self.any or name in self.names or name.startswith(self.prefixes)
 
 
-Measure = Literal["count", "distinct", "sum", "max", "last"]
-
-
 @dataclass(frozen=True, slots=True)
 class EventLeaf:
     """A number drawn from the events in a window, and one comparison.
 
-    ``measure`` says which: how many there are; how many different values, or the sum, the largest,
-    the latest value, of the property ``value``. What is ``distinct`` may also be ``@day``,
-    ``@hour``, ``@minute``, ``@user`` or ``@event``. With ``per``, the events are parted by the
-    value of that property and the comparison must hold within one part.
+    ``measure`` is one of ``measures.MEASURES``, ``value`` the property that it is drawn from. What
+    is ``distinct`` may also be ``@day``, ``@hour``, ``@minute``, ``@user`` or ``@event``. With
+    ``per``, the events are parted by the value of that property and the comparison must hold
+    within one part.
     ``metric`` names the ``[[metric]]`` that the leaf was written as.
     """
 
     events: EventPattern
     comparison: Comparison
     where: tuple[Condition, ...] = ()
-    measure: Measure = "count"
+    measure: str = "count"
     value: str | None = None
     per: str | None = None
     or_missing: bool = False
@@ -274,7 +271,7 @@ class Metric:
     name: str
     events: EventPattern
     where: tuple[Condition, ...] = ()
-    measure: Measure = "count"
+    measure: str = "count"
     value: str | None = None
     value_metric: bool = False
 

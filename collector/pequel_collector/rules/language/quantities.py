@@ -17,7 +17,7 @@ MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 WEEK = 7 * DAY
-LONGEST = 36_600 * DAY
+LONGEST_DURATION = 36_600 * DAY
 
 UNITS = {"@day": DAY, "@hour": HOUR, "@minute": MINUTE}
 """The lengths of the units of time that a leaf can count."""
@@ -47,7 +47,7 @@ class QuantityError(ValueError):
 def milliseconds(text: str) -> int:
     """The length of a duration such as ``7d``, longer than nothing and at most a century."""
     length = _length(text)
-    if not 0 < length <= LONGEST:
+    if not 0 < length <= LONGEST_DURATION:
         raise QuantityError("a duration above zero and of at most 100 years")
     return length
 
@@ -55,7 +55,7 @@ def milliseconds(text: str) -> int:
 def offset(text: str) -> int:
     """How far off in time, at most a century: ``7d`` is after, ``-7d`` before."""
     length = _length(text)
-    if abs(length) > LONGEST:
+    if abs(length) > LONGEST_DURATION:
         raise QuantityError("a duration of at most 100 years")
     return length
 

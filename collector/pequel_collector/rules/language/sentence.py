@@ -36,9 +36,10 @@ from .definition import (
     UsersLeaf,
     Window,
 )
+from .measures import MEASURES
 from .quantities import DAY, HOUR, MINUTE, SECOND
 
-_SUBJECTS = {"user": ("a user", "who has"), "account": ("an account", "that has")}
+_SUBJECTS = {"user": ("A user", "who"), "account": ("An account", "that")}
 _LENGTHS = {"day": DAY, "hour": HOUR, "minute": MINUTE, "second": SECOND}
 _PLAIN = re.compile(r"(?!(?:any|each|event|no)$)[\w.*-]+")  # words of ours stand between quotes
 
@@ -71,7 +72,7 @@ _DISTINCT = {  # a preposition, and what is counted
     "@day": ("on", "day"),
     "@hour": ("in", "hour"),
     "@minute": ("in", "minute"),
-    "@user": ("by", "user"),
+    "@user": ("with", "user"),
     "@event": ("with", "event"),
 }
 
@@ -82,16 +83,16 @@ _SPECIAL = (UsersLeaf, AllOf, AnyOf, AtLeast)  # stand between brackets beside o
 
 def describe(definition: Definition) -> str:
     """Who qualifies, as one sentence without its full stop."""
-    noun, has = _SUBJECTS[definition.subject]
-    sentence = f"{noun} {_clause(definition.when, has)}"
-    guards = [_guard(guard, has) for guard in definition.unless]
+    noun, who = _SUBJECTS[definition.subject]
+    sentence = f"{noun} {clause(definition.when, who)}"
+    guards = [_guard(guard, f"{definition.subject}s", who) for guard in definition.unless]
     if guards:
-        sentence += f", unless {_listed(guards, 'or')}"
+        sentence += f", except {_listed(guards, 'and')}"
     return "; ".join((sentence, *_options(definition)))
 
 
 def describe_leaf(leaf: Leaf) -> str:
-    """What one leaf asks for: what was done, or which trait is how."""
+    """What one leaf asks for, as a noun phrase, or for a trait as a statement about it."""
     match leaf:
         case EventLeaf():
             return _with_span(_done(leaf), leaf.window)
@@ -110,59 +111,68 @@ def describe_leaf(leaf: Leaf) -> str:
 
 
 def _options(definition: Definition) -> Iterator[str]:
-    """What else decides when somebody qualifies."""
+    """What else decides when a subject qualifies."""
     if definition.clock:
-        yield "time alone may complete it"
+        yield "can qualify as time passes, without a new event"
     if definition.after_silence is not None:
-        yield f"again after {length(definition.after_silence)} without an event"
+        yield f"can qualify again after {length(definition.after_silence)} without an event"
     if definition.cooldown is not None:
-        yield f"not within {length(definition.cooldown)} of a lead dismissed or lost"
+        yield f"not within {length(definition.cooldown)} after a lead was dismissed or lost"
     if definition.on_change == "forward":
-        yield "a change counts only what comes after it"
+        yield "a changed definition counts only what happens after the change"
 
 
 # -- trees ---------------------------------------------------------------------------------
 
 
-def _clause(node: Node, has: str) -> str:
-    """A relative clause: *who has …*, *whose … is …*, or several. ``has`` is how it begins."""
+def clause(node: Node, who: str) -> str:
+    """A relative clause: *who did …*, *whose … is …*, or several. ``who`` is the pronoun."""
     match node:
         case TraitLeaf():
             return f"whose {describe_leaf(node)}"
         case AllOf(parts):
-            return _several(parts, "and", has)
+            return _several(parts, "and", who)
         case AnyOf(parts):
-            return _several(parts, "or", has)
+            return _several(parts, "or", who)
         case AtLeast():
-            return _some(node, has)
+            return _some(node, who)
+        case EventLeaf() if _is_undone(node):
+            return f"{who} did not do {_with_span(_counted(node), node.window)}"
+        case UsersLeaf() | ScoreLeaf():
+            return f"with {describe_leaf(node)}"
+        case PqlLeaf():
+            return f"{who} {describe_leaf(node)}"
         case _:
-            return f"{has} {describe_leaf(node)}"
+            return f"{who} did {describe_leaf(node)}"
 
 
-def _several(parts: Sequence[Node], word: str, has: str) -> str:
-    events = [part for part in parts if isinstance(part, EventLeaf)]
+def _several(parts: Sequence[Node], word: str, who: str) -> str:
+    events = _done_events(parts)
     if len(events) < len(parts):
-        return _listed([_inner_clause(part, has) for part in parts], word)
+        return _listed([_inner_clause(part, who) for part in parts], word)
     if word == "and" and (span := _shared_span(events)):
-        return f"{has} {_listed(map(_done, events), word)}, {span}"
-    return f"{has} {_listed(map(describe_leaf, events), word)}"
+        return f"{who} did {_listed(map(_done, events), word)}, {span}"
+    return f"{who} did {_listed(map(describe_leaf, events), word)}"
 
 
-def _some(node: AtLeast, has: str) -> str:
-    """A clause about some of several conditions, whichever."""
-    events = [part for part in node.parts if isinstance(part, EventLeaf)]
+def _some(node: AtLeast, who: str) -> str:
+    """A clause about at least so many of several conditions."""
+    events = _done_events(node.parts)
     if len(events) == len(node.parts):
-        return (
-            f"{has} at least {node.needed} of these: {_listed(map(describe_leaf, events), 'and')}"
-        )
-    clauses = [f"({_clause(part, has)})" for part in node.parts]
-    pronoun = has.partition(" ")[0]
-    return f"{pronoun} meets at least {node.needed} of these: {_listed(clauses, 'and')}"
+        listed = _listed(map(describe_leaf, events), "and")
+        return f"{who} did at least {node.needed} of these: {listed}"
+    clauses = [f"({clause(part, who)})" for part in node.parts]
+    return f"matching at least {node.needed} of these: {_listed(clauses, 'and')}"
 
 
-def _inner_clause(node: Node, has: str) -> str:
-    clause = _clause(node, has)
-    return f"({clause})" if isinstance(node, _SPECIAL) else clause
+def _done_events(parts: Sequence[Node]) -> list[EventLeaf]:
+    """The parts that may share one verb: *did a and b*."""
+    return [part for part in parts if isinstance(part, EventLeaf) and not _is_undone(part)]
+
+
+def _inner_clause(node: Node, who: str) -> str:
+    text = clause(node, who)
+    return f"({text})" if isinstance(node, _SPECIAL) else text
 
 
 def _shared_span(leaves: Sequence[EventLeaf]) -> str:
@@ -174,21 +184,20 @@ def _shared_span(leaves: Sequence[EventLeaf]) -> str:
     return f"{'both' if len(leaves) == 2 else 'all'} {span}"
 
 
-def _guard(guard: Guard, has: str) -> str:
+def _guard(guard: Guard, noun: str, who: str) -> str:
     match guard:
         case Internal():
-            return "internal"
+            return f"internal {noun}"
         case Customer():
-            return "a customer"
+            return "customers"
         case _:
-            return f"one {_clause(guard, has)}"
+            return f"{noun} {clause(guard, who)}"
 
 
 def _members(leaf: UsersLeaf) -> str:
-    """How many members of an account are how."""
+    """How many members of an account must match a leaf."""
     many, is_one = amount(leaf.comparison)
-    inner = _clause(leaf.inner, "who has" if is_one else "who have")
-    return f"{many} {'member' if is_one else 'members'} {inner}"
+    return f"{many} {'member' if is_one else 'members'} {clause(leaf.inner, 'who')}"
 
 
 # -- events --------------------------------------------------------------------------------
@@ -196,17 +205,26 @@ def _members(leaf: UsersLeaf) -> str:
 
 def _done(leaf: EventLeaf) -> str:
     """What an event leaf counts, and how much of it there must be."""
-    where = _where(leaf.where)
-    same = f" for one and the same {_name(leaf.per)}" if leaf.per else ""
-    if leaf.measure == "count" and not same and _is_none(leaf.comparison):
-        return f"{_none(leaf.events)}{where}"
+    same = f" with the same {_name(leaf.per)}" if leaf.per else ""
+    if _is_undone(leaf):
+        text = _counted(leaf)
+        is_list = text.startswith("any of ")
+        return f"none {text[4:]}" if is_list else f"no {text.removeprefix('any ')}"
     if _is_every(leaf):
-        return f"each of {_listed(map(_name, sorted(leaf.events.names)), 'and')}{where}{same}"
-    return f"{events(leaf.events)}{where} {_how_much(leaf)}{same}"
+        names = _listed(map(_name, sorted(leaf.events.names)), "and")
+        return f"each of {names}{_where(leaf.where)}{same}"
+    return f"{_counted(leaf)} {_how_much(leaf)}{same}"
 
 
-def _is_none(comparison: Comparison) -> bool:
-    return (comparison.operator, comparison.operand) in (("eq", 0), ("lt", 1), ("lte", 0))
+def _counted(leaf: EventLeaf) -> str:
+    return f"{events(leaf.events)}{_where(leaf.where)}"
+
+
+def _is_undone(leaf: EventLeaf) -> bool:
+    """Whether a leaf asks for not a single event."""
+    comparison = leaf.comparison.operator, leaf.comparison.operand
+    is_none = comparison in (("eq", 0), ("lt", 1), ("lte", 0))
+    return is_none and leaf.measure == "count" and leaf.per is None
 
 
 def _is_every(leaf: EventLeaf) -> bool:
@@ -227,14 +245,6 @@ def events(pattern: EventPattern) -> str:
     return f"any {prefixes[0]} event" if prefixes else "".join(names)
 
 
-def _none(pattern: EventPattern) -> str:
-    """Not one of the events that a pattern takes, in words."""
-    text = events(pattern)
-    if text.startswith("any of "):
-        return f"none {text.removeprefix('any ')}"
-    return f"no {text.removeprefix('any ')}"
-
-
 def _how_much(leaf: EventLeaf) -> str:
     """The number that is drawn from the events, and what it must be."""
     value = _name(leaf.value or "")
@@ -244,12 +254,10 @@ def _how_much(leaf: EventLeaf) -> str:
             return many.replace(" 1", " once") if is_one else f"{many} times"
         case "distinct":
             return _how_many_different(leaf)
-        case "sum":
-            return f"with {value} adding up to {_size(leaf.comparison)}"
-        case _:
-            missing = " or is missing" if leaf.or_missing else ""
-            which = "largest" if leaf.measure == "max" else "latest"
-            return f"with a {which} {value} that {_predicate(leaf.comparison)}{missing}"
+        case drawn:
+            test = _predicate(leaf.comparison) + (" or is missing" if leaf.or_missing else "")
+            size = _size(leaf.comparison) if leaf.comparison.operator in _AMOUNTS else ""
+            return MEASURES[drawn].asked.format(value=value, test=test, size=size)
 
 
 def _how_many_different(leaf: EventLeaf) -> str:

@@ -1,26 +1,27 @@
-"""ReadTransaction a definitions file: from TOML to a catalogue, or to every problem in it.
+"""Read a definitions file: from TOML to a catalogue, or to every problem in it.
 
-The language is in tables from key to reader: ``FILE`` and ``DEFINITION`` here, ``PROJECT`` and
-``METRIC`` beside what definitions share, ``MEASURES`` and ``GUARDS`` beside the conditions, and the
-keys of each leaf beside its reader. ``LATER`` holds the words that are not in this release.
+Tables map each key of the language to its parser: ``FILE`` and ``DEFINITION`` here, ``PROJECT``
+and ``METRIC`` in ``project``, ``CONDITIONS`` and ``GUARDS`` in ``conditions``, and the keys of each
+leaf next to its parser. ``items.LATER`` has the keys that only a later release knows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
 from ...errors import DefinitionError, Problem
 from ...model import Kind
+from ..language.analysis import in_order
 from ..language.content_hash import content_hash
 from ..language.definition import Catalogue, Definition, Project
 from .conditions import guards, node
 from .items import (
     Fields,
     Item,
-    Reader,
-    Sheet,
+    ItemParser,
+    SourceFile,
     boolean,
     choice,
     duration,
@@ -46,7 +47,7 @@ from .project import (
     stated_name,
     tables,
 )
-from .references import calls_of, check_circles, dependencies_first
+from .references import check_circles
 from .scope import Scope
 from .toml import TomlError, parse
 from .windows import inherited
@@ -61,14 +62,13 @@ def read_catalogue(text: str, file: str = "pequel.toml") -> Catalogue:
     except TomlError as error:
         problem = Problem("valid TOML", f"a mistake: {error}", "toml", file, *error.position)
         raise DefinitionError([problem]) from None
-    sheet = Sheet(file, document)
+    source = SourceFile(file, document)
     scope = Scope()
-    catalogue = _catalogue(Item(document.data, (), sheet), scope)
-    calls = calls_of(scope.calls)
-    check_circles(calls)
-    if sheet.problems:
-        raise DefinitionError(sorted(sheet.problems, key=lambda p: (p.line, p.column)))
-    return replace(catalogue, definitions=_hashed(catalogue, calls), text=text)
+    catalogue = _catalogue(Item(document.data, (), source), scope)
+    check_circles(scope.calls)
+    if source.problems:
+        raise DefinitionError(sorted(source.problems, key=lambda p: (p.line, p.column)))
+    return replace(catalogue, definitions=_hashed(catalogue), text=text)
 
 
 def _catalogue(item: Item, scope: Scope) -> Catalogue:
@@ -128,7 +128,7 @@ def _definition(item: Item, scope: Scope) -> Definition:
     return Definition(
         **{_FIELDS.get(key, key): found for key, found in fields.values.items()},
         source=plain(item.value),
-        text=item.sheet.document.written(item.path),
+        text=item.source.document.written(item.path),
     )
 
 
@@ -150,18 +150,17 @@ def _reason(item: Item) -> tuple[str, str]:
     return rule, text(item)
 
 
-def _hashed(catalogue: Catalogue, calls: Mapping[str, Iterable[str]]) -> tuple[Definition, ...]:
+def _hashed(catalogue: Catalogue) -> tuple[Definition, ...]:
     """The definitions with their hashes, which depend on those of the ones that they name."""
-    definitions = {definition.name: definition for definition in catalogue.definitions}
+    definitions = catalogue.definitions
     hashes: dict[str, str] = {}
-    for name in dependencies_first(calls, definitions):
-        hashes[name] = content_hash(definitions[name], catalogue.project, hashes)
-    return tuple(
-        replace(definition, hash=hashes[definition.name]) for definition in catalogue.definitions
-    )
+    for place in in_order(definitions):
+        found = definitions[place]
+        hashes[found.name] = content_hash(found, catalogue.project, hashes)
+    return tuple(replace(definition, hash=hashes[definition.name]) for definition in definitions)
 
 
-DEFINITION: dict[str, Reader] = {
+DEFINITION: dict[str, ItemParser] = {
     "name": name_of,
     "subject": choice("user", "account"),
     "when": keep,
@@ -184,7 +183,7 @@ DEFINITION: dict[str, Reader] = {
 
 _FIELDS = {"requalify": "after_silence", "accept": "accepted"}
 
-FILE: dict[str, Reader] = {
+FILE: dict[str, ItemParser] = {
     "project": project,
     "features": features,
     "metric": keep,

@@ -10,7 +10,7 @@ from ..language.quantities import Number
 from .items import (
     Fields,
     Item,
-    Reader,
+    ItemParser,
     UnreadableError,
     boolean,
     list_of,
@@ -30,9 +30,9 @@ OPERATORS: tuple[Operator, ...] = get_args(Operator)
 _PAIR = "a list of two numbers, the lower one first"
 
 
-def pair(reader: Callable[[Item], Threshold]) -> Callable[[Item], tuple[Threshold, Threshold]]:
-    """A reader of the two ends of ``between``."""
-    ends = list_of(reader, _PAIR)
+def pair(parser: Callable[[Item], Threshold]) -> Callable[[Item], tuple[Threshold, Threshold]]:
+    """A parser of the two ends of ``between``."""
+    ends = list_of(parser, _PAIR)
 
     def read(item: Item) -> tuple[Threshold, Threshold]:
         found = ends(item)
@@ -53,8 +53,8 @@ def _falls(low: Threshold, high: Threshold) -> bool:
 values = list_of(value, "a list of values")
 
 
-def operands(threshold: Callable[[Item], Threshold]) -> dict[str, Reader]:
-    """The reader of each operator's operand, given that of what is compared by size."""
+def operands(threshold: Callable[[Item], Threshold]) -> dict[str, ItemParser]:
+    """The parser of each operator's operand, given that of what is compared by size."""
     return {
         "gte": threshold, "gt": threshold, "lte": threshold, "lt": threshold,
         "eq": value, "ne": value, "between": pair(threshold), "in": values, "not_in": values,
@@ -64,7 +64,7 @@ def operands(threshold: Callable[[Item], Threshold]) -> dict[str, Reader]:
 
 OPERANDS = operands(quantity)
 
-CONDITION: dict[str, Reader] = {**OPERANDS, "or_missing": boolean}
+CONDITION: dict[str, ItemParser] = {**OPERANDS, "or_missing": boolean}
 
 
 def where(item: Item) -> tuple[Condition, ...]:

@@ -23,7 +23,7 @@ from ..language.definition import (
 from .comparisons import OPERATORS
 from .items import (
     Item,
-    Reader,
+    ItemParser,
     UnreadableError,
     keep,
     list_of,
@@ -50,18 +50,18 @@ from .scores import score_leaf
 from .thresholds import present, whole
 from .windows import WINDOW, window
 
-USERS: dict[str, Reader] = {"users": keep, **WINDOW, **dict.fromkeys(OPERATORS, keep)}
-AT_LEAST: dict[str, Reader] = {"at_least": keep, "of_these": keep}
+USERS: dict[str, ItemParser] = {"users": keep, **WINDOW, **dict.fromkeys(OPERATORS, keep)}
+AT_LEAST: dict[str, ItemParser] = {"at_least": keep, "of_these": keep}
 
 _ALONE = (TraitLeaf, GrowthLeaf, PqlLeaf)  # the leaves that look at no window of their own
 
 
 def node(item: Item, scope: Scope) -> Node:
-    """A condition: the one key among ``MEASURES`` says of which sort."""
+    """A condition: the one key among ``CONDITIONS`` says of which sort."""
     if isinstance(item.value, list):
         name = f"{item.key}.all" if isinstance(item.key, str) else "{ all = […] }"
         raise item.wrong(f"a table (did you mean {name}?)")
-    return MEASURES[_sort(item)](item, scope)
+    return CONDITIONS[_sort(item)](item, scope)
 
 
 def leaf(item: Item, scope: Scope) -> Leaf:
@@ -76,7 +76,7 @@ def leaf(item: Item, scope: Scope) -> Leaf:
 
 def _sort(item: Item) -> str:
     """The key that says of which sort a condition is."""
-    stated = [key for key in table(item).value if key in MEASURES]
+    stated = [key for key in table(item).value if key in CONDITIONS]
     if {*stated} == {"event", "growth"}:
         return "growth"
     if not stated:
@@ -101,10 +101,10 @@ def _no_measure(item: Item) -> UnreadableError:
     if "of_these" in item.value:
         return item.wrong('the key "at_least"', 'no "at_least"')
     for child in item.children():
-        expected = near(str(child.key), MEASURES)
-        if expected != one_of(MEASURES):
+        expected = near(str(child.key), CONDITIONS)
+        if expected != one_of(CONDITIONS):
             return child.wrong_key(expected, f"the unknown key {quoted(str(child.key))}")
-    return item.wrong(one_of(MEASURES), "a table with none of them")
+    return item.wrong(one_of(CONDITIONS), "a table with none of them")
 
 
 # -- combinators ---------------------------------------------------------------------------
@@ -185,7 +185,7 @@ COMBINATORS: dict[str, Callable[[Item, Scope], Node]] = {
     "any": _any,
     "at_least": _at_least,
 }
-MEASURES: dict[str, Callable[[Item, Scope], Node]] = {**LEAVES, **COMBINATORS}
+CONDITIONS: dict[str, Callable[[Item, Scope], Node]] = {**LEAVES, **COMBINATORS}
 
 
 # -- unless --------------------------------------------------------------------------------

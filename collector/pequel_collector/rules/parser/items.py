@@ -1,6 +1,6 @@
-"""Items of a definitions file: values that know where they stand, and readers of the plain ones.
+"""Items of a definitions file: values that know where they stand, and parsers of the plain ones.
 
-A reader takes an item and gives back what it means. On a mistake it notes a problem and raises
+A parser takes an item and gives back what it means. On a mistake it notes a problem and raises
 ``UnreadableError``, so that whoever reads a table or a list can go on with the rest of it. One
 noted problem refuses the file, so what is made after it only has to let the reading go on.
 """
@@ -18,12 +18,15 @@ from typing import Any, TypeVar
 from ...errors import Problem
 from ..language import quantities
 from ..language.quantities import Number, QuantityError
-from .reserved import LATER
-from .toml import Document, Path, Place
+from ..language.values import is_number
+from .toml import Document, Path, SourceSpan
 
 S = TypeVar("S")
 T = TypeVar("T")
-Reader = Callable[["Item"], Any]
+ItemParser = Callable[["Item"], Any]
+
+LATER: dict[str, frozenset[str]] = {"file": frozenset({"route", "alert"})}
+"""The keys that only a later release knows, by the table that they may stand in."""
 
 NOT_YET = "which is not in this release"
 LONGEST_NAME = 128
@@ -42,7 +45,7 @@ class UnreadableError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
+class SourceFile:
     """The file being read: its name, what it holds, and the problems found so far."""
 
     file: str
@@ -56,7 +59,7 @@ class Item:
 
     value: Any
     path: Path
-    sheet: Sheet
+    source: SourceFile
 
     @property
     def key(self) -> str | int:
@@ -64,18 +67,18 @@ class Item:
         return self.path[-1]
 
     @property
-    def place(self) -> Place:
+    def span(self) -> SourceSpan:
         """Where the key and the value stand."""
-        return self.sheet.document.places[self.path]
+        return self.source.document.spans[self.path]
 
     @property
     def is_dotted(self) -> bool:
         """Whether this is a table made by dotted keys or a header, rather than by braces."""
-        return isinstance(self.value, dict) and not self.place.text
+        return isinstance(self.value, dict) and not self.span.text
 
     def child(self, key: str | int) -> Item:
         """The item under a key or an index."""
-        return Item(self.value[key], (*self.path, key), self.sheet)
+        return Item(self.value[key], (*self.path, key), self.source)
 
     def children(self) -> Iterator[Item]:
         """The items of a table or a list, in the order of the text."""
@@ -84,20 +87,20 @@ class Item:
 
     def wrong(self, expected: str, found: str | None = None) -> UnreadableError:
         """Note that something else was expected than this value; the answer is for ``raise``."""
-        return self._note(expected, found or self.shown(), self.place.value)
+        return self._note(expected, found or self.shown(), self.span.value)
 
     def wrong_key(self, expected: str, found: str) -> UnreadableError:
         """The same of the key."""
-        return self._note(expected, found, self.place.key)
+        return self._note(expected, found, self.span.key)
 
     def _note(self, expected: str, found: str, at: tuple[int, int]) -> UnreadableError:
-        problem = Problem(expected, found, human(self.path), self.sheet.file, *at)
-        self.sheet.problems.append(problem)
+        problem = Problem(expected, found, human(self.path), self.source.file, *at)
+        self.source.problems.append(problem)
         return UnreadableError(str(problem))
 
     def shown(self) -> str:
         """The value as it was written, cut to a reasonable length."""
-        return _cut(" ".join(self.place.text.split()) or "a table")
+        return _cut(" ".join(self.span.text.split()) or "a table")
 
 
 def human(path: Path) -> str:
@@ -147,38 +150,40 @@ class Fields:
         """What was read under a key, or the default."""
         return self.values.get(key, default)
 
-    def refine(self, key: str, reader: Reader) -> None:
+    def refine(self, key: str, parser: ItemParser) -> None:
         """Read a kept item further, now that what it depends on is known."""
         if key not in self.values:
             return
         try:
-            self.values[key] = reader(self.values[key])
+            self.values[key] = parser(self.values[key])
         except UnreadableError:
             del self.values[key]
             self.failed.add(key)
 
 
 def read_table(
-    item: Item, readers: Mapping[str, Reader], later: str = "", of: str = "key"
+    item: Item, parsers: Mapping[str, ItemParser], later: str = "", of: str = "key"
 ) -> Fields:
-    """Each key of a table by its own reader; ``later`` names the words not in this release."""
+    """Each key of a table by its own parser; ``later`` names the words not in this release."""
     fields = Fields()
     for child in table(item).children():
         key = str(child.key)
         try:
-            fields.values[key] = _reader(child, readers, LATER.get(later, ()), of)(child)
+            fields.values[key] = _parser_of(child, parsers, LATER.get(later, ()), of)(child)
         except UnreadableError:
             fields.failed.add(key)
     return fields
 
 
-def _reader(child: Item, readers: Mapping[str, Reader], later: Collection[str], of: str) -> Reader:
+def _parser_of(
+    child: Item, parsers: Mapping[str, ItemParser], later: Collection[str], of: str
+) -> ItemParser:
     key = str(child.key)
-    if key in readers:
-        return readers[key]
+    if key in parsers:
+        return parsers[key]
     if key in later:
-        raise not_yet(child, readers)
-    raise child.wrong_key(near(key, readers), f"the unknown {of} {quoted(key)}")
+        raise not_yet(child, parsers)
+    raise child.wrong_key(near(key, parsers), f"the unknown {of} {quoted(key)}")
 
 
 def not_yet(child: Item, known: Iterable[str]) -> UnreadableError:
@@ -203,24 +208,24 @@ def required(item: Item, fields: Fields, key: str) -> Any:
     return fields.values[key]
 
 
-def read_all(things: Iterable[S], reader: Callable[[S], T]) -> list[T]:
-    """Each of several things by one reader; what cannot be read was noted and is left out."""
+def read_all(things: Iterable[S], parser: Callable[[S], T]) -> list[T]:
+    """Each of several things by one parser; what cannot be read was noted and is left out."""
     read = []
     for thing in things:
         try:
-            read.append(reader(thing))
+            read.append(parser(thing))
         except UnreadableError:
             continue
     return read
 
 
-def list_of(reader: Callable[[Item], T], expected: str) -> Callable[[Item], tuple[T, ...]]:
-    """A reader of lists of what another reader reads, never empty."""
+def list_of(parser: Callable[[Item], T], expected: str) -> Callable[[Item], tuple[T, ...]]:
+    """A parser of lists of what another parser reads, never empty."""
 
     def read(item: Item) -> tuple[T, ...]:
         if not isinstance(item.value, list) or not item.value:
             raise item.wrong(expected, "an empty list" if item.value == [] else None)
-        found = tuple(read_all(item.children(), reader))
+        found = tuple(read_all(item.children(), parser))
         if len(found) < len(item.value):
             raise UnreadableError
         return found
@@ -258,7 +263,7 @@ def boolean(item: Item) -> bool:
 
 
 def choice(*words: str) -> Callable[[Item], str]:
-    """A reader of one of a few words."""
+    """A parser of one of a few words."""
 
     def read(item: Item) -> str:
         if not isinstance(item.value, str):
@@ -280,6 +285,9 @@ def name_of(item: Item) -> str:
 
 def property_path(item: Item) -> str:
     """A property, by its dotted path."""
+    meant = _MEANT.get(str(item.key))
+    if meant is not None and is_number(item.value):
+        raise item.wrong(f"a property (did you mean {quoted(meant)}?)")
     path = text(item)
     if path.startswith("@"):
         raise item.wrong("a property")
@@ -330,12 +338,7 @@ def number(item: Item) -> Number:
     as_decimal = Decimal(item.value)
     if not as_decimal.is_finite() or abs(as_decimal.adjusted()) > _LARGEST_EXPONENT:
         raise item.wrong("a finite number")
-    return quantities.exact(item.value)
-
-
-def is_number(value: Any) -> bool:
-    """Whether a value is a number; true and false are not."""
-    return isinstance(value, int | Decimal) and not isinstance(value, bool)
+    return quantities.exact(as_decimal)
 
 
 def value(item: Item) -> Any:

@@ -8,19 +8,19 @@ from ..language.definition import (
     EventLeaf,
     EventPattern,
     GrowthLeaf,
-    Measure,
     Metric,
     SequenceLeaf,
     TraitLeaf,
     Window,
     pattern_of,
 )
+from ..language.measures import MEASURES
 from ..language.quantities import UNITS, Number
 from .comparisons import CONDITION, OPERATORS, at_most_one, compared, where
 from .items import (
     Fields,
     Item,
-    Reader,
+    ItemParser,
     UnreadableError,
     above_zero,
     boolean,
@@ -43,7 +43,7 @@ from .thresholds import comparison_of, may_be_missing, present, tests
 from .windows import WINDOW, check_calendar, window
 
 DISTINCT = (*UNITS, "@user", "@event")
-MEASURED: tuple[Measure, ...] = ("distinct", "sum", "max", "last")
+OF_PROPERTIES = tuple(name for name, measure in MEASURES.items() if measure.takes_property)
 
 _EVENT = 'an event name, a list of names, "prefix*", "*" or { feature = "…" }'
 _STEPS = "a list of at least two steps"
@@ -141,16 +141,16 @@ def draw(item: Item, fields: Fields, scope: Scope, name: str = "") -> Drawn:
     return Drawn(metric, _is_listed(item, fields, events))
 
 
-def _measure(item: Item, fields: Fields) -> tuple[Measure, str | None]:
-    stated = [key for key in item.value if key in MEASURED]
+def _measure(item: Item, fields: Fields) -> tuple[str, str | None]:
+    stated = [key for key in item.value if key in OF_PROPERTIES]
     if len(stated) > 1:
         raise item.child(stated[1]).wrong_key(
-            f"at most one of {one_of(MEASURED).removeprefix('one of ')}",
+            f"at most one of {one_of(OF_PROPERTIES).removeprefix('one of ')}",
             f"{quoted(stated[1])} beside {quoted(stated[0])}",
         )
     if fields.failed.intersection(stated):
         raise UnreadableError  # without knowing what is drawn, its threshold says nothing
-    for measure in MEASURED:
+    for measure in OF_PROPERTIES:
         if measure in fields.values:
             return measure, fields.values[measure]
     return "count", None
@@ -195,19 +195,19 @@ def _feature(item: Item, scope: Scope) -> tuple[str, ...]:
     return scope.feature(item.child("feature"))
 
 
-DRAWN: dict[str, Reader] = {
-    "event": keep, "where": where, "distinct": distinct_by,
-    **dict.fromkeys(("sum", "max", "last"), property_path),
+DRAWN: dict[str, ItemParser] = {
+    "event": keep, "where": where,
+    **{name: distinct_by if name == "distinct" else property_path for name in OF_PROPERTIES},
 }  # fmt: skip
 
-_NUMBER: dict[str, Reader] = {
+_NUMBER: dict[str, ItemParser] = {
     "per": property_path, **WINDOW, **dict.fromkeys(OPERATORS, keep), "or_missing": boolean,
 }  # fmt: skip
 
-EVENT: dict[str, Reader] = {**DRAWN, **_NUMBER}
-METRIC_LEAF: dict[str, Reader] = {"metric": text, "where": where, **_NUMBER}
-TRAIT: dict[str, Reader] = {"trait": text, **CONDITION}
-SEQUENCE: dict[str, Reader] = {"sequence": keep, "where": where, **WINDOW}
-GROWTH: dict[str, Reader] = {
+EVENT: dict[str, ItemParser] = {**DRAWN, **_NUMBER}
+METRIC_LEAF: dict[str, ItemParser] = {"metric": text, "where": where, **_NUMBER}
+TRAIT: dict[str, ItemParser] = {"trait": text, **CONDITION}
+SEQUENCE: dict[str, ItemParser] = {"sequence": keep, "where": where, **WINDOW}
+GROWTH: dict[str, ItemParser] = {
     "event": keep, "growth": above_zero, "over": duration, "base": _base, "where": where,
 }  # fmt: skip

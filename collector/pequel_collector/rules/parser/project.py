@@ -9,12 +9,12 @@ from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 from ..language.definition import InternalRule, Project
+from ..language.values import is_number
 from .comparisons import spread, values
 from .items import (
     Item,
-    Reader,
+    ItemParser,
     boolean,
-    is_number,
     list_of,
     name_of,
     number,
@@ -76,9 +76,9 @@ def _alternatives(name: str, item: Item) -> list[tuple[str, Any]]:
 
 def features(item: Item) -> dict[str, tuple[str, ...] | None]:
     """The events of each feature; None for one that cannot be read."""
-    readers = dict.fromkeys(table(item).value, event_names)
-    fields = read_table(item, readers)
-    return {name: fields.get(name) for name in readers}
+    parsers = dict.fromkeys(table(item).value, event_names)
+    fields = read_table(item, parsers)
+    return {name: fields.get(name) for name in parsers}
 
 
 # -- [[metric]] ----------------------------------------------------------------------------
@@ -150,10 +150,10 @@ def check_names(listed: Iterable[Item]) -> None:
         if name.value in lines:
             first = lines[name.value]
             name.wrong(f"a name of its own: line {first} has it", f"{name.shown()} a second time")
-        lines.setdefault(name.value, name.place.value.line)
+        lines.setdefault(name.value, name.span.value.line)
 
 
-PROJECT: dict[str, Reader] = {
+PROJECT: dict[str, ItemParser] = {
     "timezone": _timezone,
     "signup": text,
     "trial": text,
@@ -162,4 +162,4 @@ PROJECT: dict[str, Reader] = {
     "internal": _internal,
 }
 
-METRIC: dict[str, Reader] = {"name": name_of, **DRAWN, "value_metric": boolean}
+METRIC: dict[str, ItemParser] = {"name": name_of, **DRAWN, "value_metric": boolean}

@@ -6,13 +6,11 @@ from collections.abc import Iterable, Mapping
 from graphlib import CycleError, TopologicalSorter
 
 from ..language.definition import PqlLeaf
-from .items import Item, Reader, near, quoted, read_table, required, text
+from .items import Item, ItemParser, near, quoted, read_table, required, text
 from .leaves import path_of
 from .scope import Scope
 
-PQL: dict[str, Reader] = {"pql": text}
-
-Calls = dict[str, dict[str, Item]]
+PQL: dict[str, ItemParser] = {"pql": text}
 
 
 def pql_leaf(item: Item, scope: Scope) -> PqlLeaf:
@@ -38,17 +36,14 @@ def _check_kind(called: Item, name: str, scope: Scope) -> None:
         raise called.wrong(f"a definition for accounts, or a count of its users: {users}", found)
 
 
-def calls_of(stated: Iterable[tuple[str, Item]]) -> Calls:
-    """Which definitions each definition names, and where."""
-    calls: Calls = {}
+def check_circles(stated: Iterable[tuple[str, Item]]) -> None:
+    """Report every circle of definitions once, at the first of them.
+
+    ``stated`` has each name that a ``pql`` leaf states, with the definition that it stands in.
+    """
+    left: dict[str, dict[str, Item]] = {}
     for caller, item in stated:
-        calls.setdefault(caller, {}).setdefault(item.value, item)
-    return calls
-
-
-def check_circles(calls: Calls) -> None:
-    """Note every circle once, at the first of its definitions."""
-    left = {caller: dict(called) for caller, called in calls.items()}
+        left.setdefault(caller, {}).setdefault(item.value, item)
     while circle := _circle(left):
         first, second = circle[:2]
         left[first].pop(second).wrong(
@@ -67,8 +62,3 @@ def _circle(calls: Mapping[str, Iterable[str]]) -> list[str]:
         start = min(range(len(names)), key=lambda at: order.index(names[at]))
         return [*names[start:], *names[: start + 1]]
     return []
-
-
-def dependencies_first(calls: Mapping[str, Iterable[str]], names: Iterable[str]) -> Iterable[str]:
-    """Names in an order in which each comes after those that it depends on."""
-    return TopologicalSorter({name: calls.get(name, ()) for name in names}).static_order()

@@ -6,7 +6,7 @@ from ..language.definition import Comparison, EventPoints, ScoreLeaf, TraitPoint
 from .comparisons import OPERATORS, compared, where
 from .items import (
     Item,
-    Reader,
+    ItemParser,
     UnreadableError,
     duration,
     keep,
@@ -22,11 +22,11 @@ from .scope import Scope
 from .thresholds import numeric, present, tests, threshold
 from .windows import WINDOW, window
 
-SCORE: dict[str, Reader] = {"score": keep, "points": keep, "half_life": duration, **WINDOW}
-EVENT_POINTS: dict[str, Reader] = {
+SCORE: dict[str, ItemParser] = {"score": keep, "points": keep, "half_life": duration, **WINDOW}
+EVENT_POINTS: dict[str, ItemParser] = {
     "event": keep, "add": quantity, "where": where, "cap": quantity,
 }  # fmt: skip
-TRAIT_POINTS: dict[str, Reader] = {"trait": text, "add": quantity}
+TRAIT_POINTS: dict[str, ItemParser] = {"trait": text, "add": quantity}
 
 
 def score_leaf(item: Item, scope: Scope) -> ScoreLeaf:

@@ -8,7 +8,8 @@ from typing import TypeVar
 
 from ..language import quantities
 from ..language.absence import is_absence
-from ..language.definition import Comparison, Leaf, Measure, Operator, Share
+from ..language.definition import Comparison, Leaf, Operator, Share
+from ..language.measures import MEASURES
 from ..language.quantities import UNITS, Number, QuantityError
 from .comparisons import (
     OPERATORS,
@@ -20,7 +21,7 @@ from .comparisons import (
 )
 from .items import (
     Item,
-    Reader,
+    ItemParser,
     UnreadableError,
     above_zero,
     boolean,
@@ -36,18 +37,16 @@ from .scope import Drawn, Scope
 
 L = TypeVar("L", bound=Leaf)
 
-COUNTED: tuple[Operator, ...] = ("gte", "gt", "lte", "lt", "eq", "ne", "between")
-MISSABLE: tuple[Measure, ...] = ("max", "last")
-SHARE: dict[str, Reader] = {"ratio": above_zero, "of_trait": text}
+NUMERIC: tuple[Operator, ...] = ("gte", "gt", "lte", "lt", "eq", "ne", "between")
+SHARE: dict[str, ItemParser] = {"ratio": above_zero, "of_trait": text}
 
-_NOUNS = {"count": "a count", "distinct": "a count", "sum": "a sum", "max": "a largest value"}
 _NO_ABSENCE = (
     'a comparison that 0 does not meet: absence is allowed only in "unless", or with clock = true'
 )
 
 
 def threshold(scope: Scope) -> Callable[[Item], Threshold]:
-    """A reader of a number, a quantity, or a share of a trait."""
+    """A parser of a number, a quantity, or a share of a trait."""
 
     def read(item: Item) -> Threshold:
         return _share(item, scope) if isinstance(item.value, dict) else quantity(item)
@@ -60,8 +59,8 @@ def _share(item: Item, scope: Scope) -> Share:
     return Share(ratio, scope.trait(item.child("of_trait"), path))
 
 
-def tests(scope: Scope) -> dict[str, Reader]:
-    """The readers of all comparisons of a value, and of what may stand beside them."""
+def tests(scope: Scope) -> dict[str, ItemParser]:
+    """The parsers of all comparisons of a value, and of what may stand beside them."""
     return {**operands(threshold(scope)), "or_missing": boolean}
 
 
@@ -70,12 +69,12 @@ def tests(scope: Scope) -> dict[str, Reader]:
 
 def comparison_of(item: Item, drawn: Drawn, scope: Scope) -> Comparison:
     """The comparison that an event leaf states; of a count, at least one if it states none."""
-    measure = drawn.metric.measure
-    if measure == "last":
+    measure = MEASURES[drawn.metric.measure]
+    if measure.takes_any_value:
         return _any_comparison(item, scope)
-    if measure in ("count", "distinct"):
-        return numeric(item, _whole(_counted(drawn, scope)), "a count", of_none=1)
-    return numeric(item, threshold(scope), _NOUNS[measure])
+    if measure.is_count:
+        return numeric(item, _whole(_counted(drawn, scope)), measure.noun, of_none=1)
+    return numeric(item, threshold(scope), measure.noun)
 
 
 def whole(item: Item, scope: Scope) -> Comparison:
@@ -84,20 +83,20 @@ def whole(item: Item, scope: Scope) -> Comparison:
 
 
 def numeric(
-    item: Item, reader: Callable[[Item], Threshold], noun: str, of_none: int | None = None
+    item: Item, parser: Callable[[Item], Threshold], noun: str, of_none: int | None = None
 ) -> Comparison:
     """The comparison of a number; where none is stated, at least ``of_none``."""
     operator = at_most_one(item)
     if operator is None and of_none is not None:
         return Comparison("gte", of_none)
     if operator is None:
-        raise no_comparison(item, COUNTED)
+        raise no_comparison(item, NUMERIC)
     stated = item.child(operator)
-    if operator not in COUNTED:
-        raise stated.wrong_key(one_of(COUNTED), f"{quoted(operator)} of {noun}")
+    if operator not in NUMERIC:
+        raise stated.wrong_key(one_of(NUMERIC), f"{quoted(operator)} of {noun}")
     if operator in ("eq", "ne") and isinstance(stated.value, dict):
         raise stated.wrong("a number")
-    return Comparison(operator, pair(reader)(stated) if operator == "between" else reader(stated))
+    return Comparison(operator, pair(parser)(stated) if operator == "between" else parser(stated))
 
 
 def _any_comparison(item: Item, scope: Scope) -> Comparison:
@@ -110,11 +109,12 @@ def _any_comparison(item: Item, scope: Scope) -> Comparison:
 def may_be_missing(item: Item, drawn: Drawn) -> bool:
     """What ``or_missing`` says beside the comparison of an event leaf."""
     stated = item.value.get("or_missing", False)
-    measure = drawn.metric.measure
-    if "or_missing" in item.value and measure not in MISSABLE:
+    measure = MEASURES[drawn.metric.measure]
+    if "or_missing" in item.value and not measure.may_be_missing:
+        missable = [name for name, known in MEASURES.items() if known.may_be_missing]
         item.child("or_missing").wrong_key(
-            f"{one_of(MISSABLE)} beside it: nothing else of events can be missing",
-            f'"or_missing" of {_NOUNS[measure]}',
+            f"{one_of(missable)} beside it: nothing else of events can be missing",
+            f'"or_missing" of {measure.noun}',
         )
     return stated is True
 
@@ -132,7 +132,7 @@ def present(leaf: L, stated: Item, scope: Scope) -> L:
 
 
 def _counted(drawn: Drawn, scope: Scope) -> Callable[[Item], Threshold]:
-    """A reader of thresholds that may also be a duration, or ``"all"``."""
+    """A parser of thresholds that may also be a duration, or ``"all"``."""
     unit = drawn.metric.value if drawn.metric.measure == "distinct" else None
     plain = threshold(scope)
 
@@ -165,11 +165,11 @@ def _every(item: Item, drawn: Drawn) -> int:
     return len(drawn.metric.events.names)
 
 
-def _whole(reader: Callable[[Item], Threshold]) -> Callable[[Item], Threshold]:
-    """The same reader, of whole numbers from 0 on; a share of a trait may be any number."""
+def _whole(parser: Callable[[Item], Threshold]) -> Callable[[Item], Threshold]:
+    """The same parser, of whole numbers from 0 on; a share of a trait may be any number."""
 
     def read(item: Item) -> Threshold:
-        found = reader(item)
+        found = parser(item)
         if not isinstance(found, int | Share) or (isinstance(found, int) and found < 0):
             raise item.wrong("a whole number, 0 or more")
         return found

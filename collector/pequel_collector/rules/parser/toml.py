@@ -31,28 +31,28 @@ _SCALAR = re.compile(
 _WHERE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 
-class Position(NamedTuple):
+class Location(NamedTuple):
     """A line and a column, both counted from 1, in characters."""
 
     line: int
     column: int
 
 
-class Place(NamedTuple):
+class SourceSpan(NamedTuple):
     """Where a key and its value stand; ``text`` is the value as written.
 
     A table made by a header or by dotted keys has no text of its own.
     """
 
-    key: Position
-    value: Position
+    key: Location
+    value: Location
     text: str
 
 
 class TomlError(ValueError):
     """The text is not TOML; ``position`` is where that shows."""
 
-    def __init__(self, message: str, position: Position) -> None:
+    def __init__(self, message: str, position: Location) -> None:
         super().__init__(message)
         self.position = position
 
@@ -73,7 +73,7 @@ class Document:
     """
 
     data: dict[str, Any]
-    places: dict[Path, Place]
+    spans: dict[Path, SourceSpan]
     tables: tuple[Extent, ...] = ()
     lines: tuple[str, ...] = field(default=(), compare=False)
 
@@ -84,7 +84,7 @@ class Document:
         the value alone.
         """
         runs = [self._run(own) for own in self._runs(path)]
-        return "\n\n".join(runs) or self.places[path].text
+        return "\n\n".join(runs) or self.spans[path].text
 
     def _runs(self, path: Path) -> Iterator[list[Extent]]:
         """The parts at or below a path, those that follow each other together."""
@@ -116,7 +116,7 @@ def parse(text: str) -> Document:
     except TomlError:
         raise
     except RecursionError:
-        raise TomlError(_too_deep(), Position(1, 1)) from None
+        raise TomlError(_too_deep(), Location(1, 1)) from None
     except ValueError as error:
         raise _located(error, text) from None
 
@@ -138,11 +138,11 @@ def _located(error: ValueError, text: str) -> TomlError:
     message = str(error)
     found = _WHERE.search(message)
     if found is None:  # such as a number of thousands of digits
-        return TomlError(message.partition(";")[0], Position(1, 1))
+        return TomlError(message.partition(";")[0], Location(1, 1))
     if found[1] is None:
         position = _Scanner(text).position(len(text))
     else:
-        position = Position(int(found[1]), int(found[2]))
+        position = Location(int(found[1]), int(found[2]))
     return TomlError(message[: found.start()], position)
 
 
@@ -152,14 +152,14 @@ class _Scanner:
     def __init__(self, text: str) -> None:
         self.text = text
         self.at = 0
-        self.places: dict[Path, Place] = {}
+        self.spans: dict[Path, SourceSpan] = {}
         self.tables: list[Extent] = []
         self.lengths: dict[Path, int] = {}  # of the arrays that ``[[headers]]`` make
         self.lines = [0, *(newline.end() for newline in re.finditer("\n", text))]
 
-    def document(self) -> dict[Path, Place]:
+    def document(self) -> dict[Path, SourceSpan]:
         table: Path = ()
-        self.place((), 0, 0)
+        self.mark((), 0, 0)
         self.take(_SPACE)
         while self.at < len(self.text):
             if self.text[self.at] == "[":
@@ -168,7 +168,7 @@ class _Scanner:
                 self.pair(table)
                 self.extend()
             self.take(_SPACE)
-        return self.places
+        return self.spans
 
     def extend(self) -> None:
         """Let the newest header's part reach to here."""
@@ -189,7 +189,7 @@ class _Scanner:
         if brackets == 2:
             self.lengths[path] = self.lengths.get(path, 0) + 1
             path = self.newest(path)
-        self.place(path, at, start)
+        self.mark(path, at, start)
         line = self.position(start).line
         self.tables.append(Extent(path, line, line))
         self.at += brackets
@@ -223,7 +223,7 @@ class _Scanner:
 
     def value(self, path: Path, key: int) -> None:
         start = self.at
-        self.place(path, key, start)
+        self.mark(path, key, start)
         match self.text[start]:
             case "[":
                 self.array(path)
@@ -231,7 +231,7 @@ class _Scanner:
                 self.inline_table(path)
             case _:
                 self.take(_SCALAR)
-        self.place(path, key, start, self.text[start : self.at])
+        self.mark(path, key, start, self.text[start : self.at])
 
     def array(self, path: Path) -> None:
         for index in self.elements("]"):
@@ -256,17 +256,17 @@ class _Scanner:
 
     def mention(self, path: Path, at: int) -> None:
         """Note a table where it is first named, unless it stands somewhere already."""
-        if path not in self.places:
-            self.place(path, at, at)
+        if path not in self.spans:
+            self.mark(path, at, at)
 
-    def place(self, path: Path, key: int, value: int, text: str = "") -> None:
+    def mark(self, path: Path, key: int, value: int, text: str = "") -> None:
         if len(path) > DEPTH:
             raise TomlError(_too_deep(), self.position(value))
-        self.places[path] = Place(self.position(key), self.position(value), text)
+        self.spans[path] = SourceSpan(self.position(key), self.position(value), text)
 
-    def position(self, offset: int) -> Position:
+    def position(self, offset: int) -> Location:
         line = bisect_right(self.lines, offset)
-        return Position(line, offset - self.lines[line - 1] + 1)
+        return Location(line, offset - self.lines[line - 1] + 1)
 
     def take(self, pattern: re.Pattern[str]) -> str:
         found = pattern.match(self.text, self.at)

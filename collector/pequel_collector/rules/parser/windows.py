@@ -9,7 +9,7 @@ from ..language.quantities import MINUTE, UNITS
 from .items import (
     Fields,
     Item,
-    Reader,
+    ItemParser,
     duration,
     keep,
     near,
@@ -21,7 +21,7 @@ from .scope import Scope
 
 CALENDAR = ("@day", "@hour")
 ANCHORS = ("signup", "trial", "first:EVENT", "trait:NAME")
-WINDOW: dict[str, Reader] = {"within": duration, "of": keep, "from": offset}
+WINDOW: dict[str, ItemParser] = {"within": duration, "of": keep, "from": offset}
 
 _UNREAD = "signup"  # stands for an anchor that could not be read
 
@@ -30,10 +30,10 @@ def anchor(item: Item, scope: Scope) -> str:
     """What a window begins with: a word, or one of the sorts that have a name behind a colon."""
     word = text(item)
     sort, colon, name = word.partition(":")
-    reader = _SORTS.get(sort + colon)
-    if reader is None:
+    parser = _SORTS.get(sort + colon)
+    if parser is None:
         raise item.wrong(near(word, ANCHORS), f"the unknown anchor {quoted(word)}")
-    reader(item, name, scope)
+    parser(item, name, scope)
     return word
 
 

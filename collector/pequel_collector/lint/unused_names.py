@@ -1,4 +1,4 @@
-"""What definitions name and nobody has sent, or nobody sends any more: L04."""
+"""Events, properties and traits in definitions that were never received, or not lately: L04."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What makes leads hard to work or wrong to have: L12, L14, L15, L17 and L22."""
+"""Leads that nobody follows up, or that should not be leads: L12, L14, L15, L17 and L22."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ..rules.language.definition import (
     TraitLeaf,
     TraitPoints,
 )
+from ..rules.language.measures import MEASURES
 from .case import Case, Found, names_in, patterns
 from .shape import least
 from .vocabulary import (
@@ -37,13 +38,13 @@ _BARE = 1_000
 
 
 def no_customer_guard(case: Case) -> Iterator[Found]:
-    """L12: those who have bought are leads for new business."""
+    """L12: customers become leads for new business."""
     if not case.sells or Customer() in case.definition.unless:
         return
     declared = case.catalogue.project.conversion is not None
     first = "" if declared else "name your conversion event in [project] and "
     yield Found(
-        f"customers qualify as well: {first}add unless = ['customer'], or say that its leads are "
+        f"customers qualify too: {first}add unless = ['customer'], or say that its leads are "
         "no new business (kind = 'upgrade' …)"
     )
 
@@ -52,15 +53,15 @@ def no_customer_guard(case: Case) -> Iterator[Found]:
 
 
 def outcome_leakage(case: Case) -> Iterator[Found]:
-    """L14: it asks for what follows from having bought."""
+    """L14: it asks for something that only customers do."""
     if not case.sells:
         return
     for leaf in case.leaves:
         for name in names_in(patterns(leaf)):
             if name == case.catalogue.project.conversion or is_outcome(name):
                 yield Found(
-                    f"{name} is what customers do, so this finds who has bought, not who will: "
-                    "ask for what comes before",
+                    f"only customers do {name}, so this finds people who already bought: use an "
+                    "event from before the purchase",
                     leaf.path,
                 )
         yield from _paying(leaf)
@@ -71,7 +72,7 @@ def _paying(leaf: Leaf) -> Iterator[Found]:
         values = [value for c in comparisons for value in _values(c)]
         paying = any(isinstance(v, str) and words(v) in PAYING for v in values)
         if paying or (words(path) in PAYING_TRAITS and True in values):
-            yield Found(f"{path} says that somebody pays already: leave it out", leaf.path)
+            yield Found(f"{path} selects people who already pay: remove this condition", leaf.path)
 
 
 def _trait_tests(leaf: Leaf) -> Iterator[tuple[str, tuple[Comparison, ...]]]:
@@ -101,23 +102,21 @@ def _values(comparison: Comparison) -> tuple[object, ...]:
 
 
 def no_unit(case: Case) -> Iterator[Found]:
-    """L15: a number of bytes, of time or of money that does not say of what."""
+    """L15: a number of bytes, of time or of money without a unit."""
     for leaf in case.counted:
-        if leaf.measure in {"sum", "max", "last"} and leaf.value is not None:
+        if not MEASURES[leaf.measure].is_count and leaf.value is not None:
             yield from _without_unit(leaf, leaf.value, case)
 
 
 def _without_unit(leaf: EventLeaf, value: str, case: Case) -> Iterator[Found]:
     named = value.rpartition(".")[2]
     if has_word(named, BYTES) and _is_bare(leaf, case):
-        yield Found(f"a number of {named} without a unit: write it as '10GB' or '2GiB'", leaf.path)
+        yield Found(f"this number of {named} has no unit: write it as '10GB' or '2GiB'", leaf.path)
     if has_word(named, LENGTHS) and not has_word(named, LENGTH_UNITS):
-        yield Found(
-            f"{named} does not say in which unit it is sent: send it as {named}_seconds", leaf.path
-        )
+        yield Found(f"the name {named} states no unit: send it as {named}_seconds", leaf.path)
     if has_word(named, MONEY) and not has_word(named, CURRENCIES) and not _has_currency(leaf):
         yield Found(
-            f"{named} is added up whatever its currency: add where = {{ currency = 'EUR' }}",
+            f"{named} mixes currencies: add where = {{ currency = 'EUR' }}",
             leaf.path,
         )
 
@@ -135,26 +134,23 @@ def _has_currency(leaf: EventLeaf) -> bool:
 
 
 def nobody_follows_up(case: Case) -> Iterator[Found]:
-    """L17: nobody is named to answer, and no time by when."""
+    """L17: it sets neither an owner nor a deadline."""
     definition = case.definition
     if definition.kind != "nudge" and definition.owner is None and definition.sla is None:
-        yield Found(
-            "its leads are nobody's, and are never overdue: set owner, or sla = '2d', for a lead "
-            "cools within days"
-        )
+        yield Found("its leads have no owner and no deadline: set owner, or sla = '2d'")
 
 
 # -- L22 -----------------------------------------------------------------------------------
 
 
 def sensitive_trait(case: Case) -> Iterator[Found]:
-    """L22: it selects people by what the law protects."""
+    """L22: it selects people by data that the law protects."""
     for leaf in case.all_leaves:
         for trait in sorted(case.traits_of(leaf), key=lambda trait: trait.path):
             what = protected(trait.path)
             if what is not None:
                 yield Found(
                     f"{trait.path} looks like {what}, which the law protects (GDPR, Article 9): "
-                    "select by what was done in the product",
+                    "select people by what they do in the product",
                     leaf.path,
                 )

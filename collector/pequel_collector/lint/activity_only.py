@@ -1,11 +1,11 @@
-"""Whether a definition says that somebody got something out of the product: L01, L02 and L03."""
+"""Definitions that ask for activity, and not for an action that gives value: L01, L02 and L03."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from enum import IntEnum
 
-from ..rules.language.absence import is_absence
+from ..rules.language.absence import is_absence, met_by_missing
 from ..rules.language.definition import (
     AllOf,
     AnyOf,
@@ -34,9 +34,9 @@ SHOWN = 5
 
 
 class Says(IntEnum):
-    """What it means that a condition holds; the cheapest to meet comes first.
+    """What a condition shows about a subject, the weakest first.
 
-    Somebody was there; is somehow; did something.
+    It was active; it has certain traits; it did something.
     """
 
     PRESENCE = 0
@@ -48,19 +48,19 @@ class Says(IntEnum):
 
 
 def activity_only(case: Case) -> Iterator[Found]:
-    """L01: being there is enough."""
+    """L01: being active is enough."""
     if says(case.when, case) is Says.PRESENCE:
         idle = [leaf for leaf in case.leaves if _leaf_says(leaf, case) is Says.PRESENCE]
         named = shown(pattern for leaf in idle for pattern in patterns(leaf))
         yield Found(
-            f"{named} alone is enough, and says only that somebody was there: "
-            "ask for an action that gives value, or say why this is one",
+            f"{named} alone is enough, but it only shows that somebody was active: ask for an "
+            "action that gives value, or accept L01 with a reason",
             idle[0].path,
         )
 
 
 def says(node: Node, case: Case) -> Says:
-    """What it means that a condition holds, at the least."""
+    """What a condition shows at the least."""
     match node:
         case AllOf(parts):
             return _together([says(part, case) for part in parts])
@@ -116,7 +116,9 @@ def marks_at_sign_up(case: Case) -> Iterator[Found]:
     """L02: signing up is enough."""
     for name in _sign_ups(case):
         if met_by_one(case.when, name, case):
-            yield Found(f"{name} alone marks, and signing up is not enough: ask for what follows")
+            yield Found(
+                f"{name} alone is enough to qualify: ask for something that users do after it"
+            )
             break
 
 
@@ -158,6 +160,8 @@ def _leaf_met(leaf: Leaf, name: str, case: Case) -> bool:
 
 
 def _event_met(leaf: EventLeaf, name: str, case: Case) -> bool:
+    if met_by_missing(leaf):
+        return _has_window(leaf.window, name, case)
     counts = leaf.measure == "count" or (leaf.value or "").startswith("@")
     if not counts or leaf.where or leaf.per or not leaf.events.matches(name):
         return False
@@ -184,13 +188,19 @@ def _missing_meets(condition: Condition) -> bool:
 
 
 def _is_inside(window: Window, name: str, case: Case) -> bool:
-    """Whether an event stands in the window that it opens itself."""
+    """Whether an event lies in a window that it can open itself."""
+    opens_later = window.of is not None and window.start > 0
+    return not opens_later and _has_window(window, name, case)
+
+
+def _has_window(window: Window, name: str, case: Case) -> bool:
+    """Whether a subject with one event of a name has the anchor of a window."""
     if window.of is None:
         return True
     project = case.catalogue.project
     opens = {"signup": project.signup or "*", "trial": project.trial or ""}
     opening = pattern_of([opens.get(window.of, window.of.removeprefix("first:"))])
-    return window.start <= 0 and opening.matches(name)
+    return opening.matches(name)
 
 
 def _is_met(number: object, comparison: Comparison) -> bool:
@@ -201,15 +211,15 @@ def _is_met(number: object, comparison: Comparison) -> bool:
 
 
 def no_key_action(case: Case) -> Iterator[Found]:
-    """L03: nothing that it asks for was declared to be a key action."""
+    """L03: it uses no event that was declared as a key action."""
     keys = key_actions(case)
     if not any(_touches(leaf, keys, case) for leaf in _reached(case)):
         yield Found(
-            "none of your key actions is asked for: use one of "
-            f"{_some(sorted(keys))}, or declare what it asks for"
+            "it uses none of your key actions: use one of "
+            f"{_some(sorted(keys))}, or declare the events that it uses"
             if keys
-            else "nothing in this file is declared to be a key action: list them as key_events "
-            "in [project], as [features], or as a [[metric]] with value_metric = true"
+            else "this file declares no key actions: list them as key_events in [project], as "
+            "[features], or as a [[metric]] with value_metric = true"
         )
 
 
