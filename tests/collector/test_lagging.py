@@ -101,7 +101,7 @@ class TestAHistoryThatGoesOn:
     def test_is_written_when_a_page_is_full(
         self, start: Open, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("pequel_collector.marking.history.FULL", 4)
+        monkeypatch.setattr("pequel_collector.marking.history.FACTS_PER_PAGE", 4)
         collector = start()
         for number in range(1, 4):
             used(collector, number)

@@ -86,11 +86,11 @@ class TestTheClock:
         collector.put_definitions(SILENT)
         tell(collector, "signed_up")
         clock.now = NOW + 7 * DAY - 1
-        assert collector.tick() == []
+        assert collector.run_clock() == []
         clock.now = NOW + 7 * DAY
-        [lead] = collector.tick()
+        [lead] = collector.run_clock()
         assert (lead.subject, lead.qualified_at, lead.marked_at) == ("u:u1", clock.now, clock.now)
-        assert collector.tick() == []
+        assert collector.run_clock() == []
 
     def test_marks_for_a_definition_that_looks_forward(
         self, collector: Collector, clock: Clock
@@ -99,10 +99,10 @@ class TestTheClock:
         tell(collector, "signed_up")
         clock.now = NOW + DAY
         collector.put_definitions(SILENT + 'on_change = "forward"\n')
-        while (replay := collector.replay_some()) and not replay.is_over:
+        while (replay := collector.backfill_some()) and not replay.is_finished:
             pass
         clock.now = NOW + 9 * DAY
-        [lead] = collector.tick()
+        [lead] = collector.run_clock()
         assert lead.qualified_at == NOW + 7 * DAY
 
     def test_runs_in_every_round(
@@ -110,10 +110,10 @@ class TestTheClock:
     ) -> None:
         collector.put_definitions(SILENT)
         tell(collector, "signed_up")
-        keeper.round()
+        keeper.run_once()
         assert marks(collector) == {}
         clock.now = NOW + 8 * DAY
-        keeper.round()
+        keeper.run_once()
         assert marks(collector) == {("silent", "user", "u1"): [NOW + 7 * DAY]}
 
     def test_runs_on_after_a_restart(self, collector: Collector, clock: Clock) -> None:
@@ -122,7 +122,7 @@ class TestTheClock:
         tell(collector, "signed_up")
         clock.now = NOW + 30 * DAY
         again = open_collector(collector.settings, clock=clock)
-        [lead] = again.tick()
+        [lead] = again.run_clock()
         assert (lead.qualified_at, lead.marked_at) == (NOW + 7 * DAY, NOW + 30 * DAY)
         again.close()
 
@@ -132,7 +132,7 @@ class TestTheClock:
         collector.put_definitions(ONCE)
         with monkeypatch.context() as patched:
             patched.setattr(collector, "store", None)
-            assert collector.tick() == []
+            assert collector.run_clock() == []
 
 
 class TestARound:
@@ -141,19 +141,19 @@ class TestARound:
     ) -> None:
         tell(collector, "used")
         collector.put_definitions(ONCE)
-        assert [keeper.round(), keeper.round(), keeper.round()] == [True, False, False]
-        assert [(r.done, r.is_over) for r in heard.replays[:2]] == [(1, False), (1, True)]
+        assert [keeper.run_once(), keeper.run_once(), keeper.run_once()] == [True, False, False]
+        assert [(r.done, r.is_finished) for r in heard.replays[:2]] == [(1, False), (1, True)]
         assert marks(collector) == {("once", "user", "u1"): [NOW]}
 
     def test_tells_of_definitions_that_were_put(
         self, collector: Collector, keeper: Housekeeper, heard: Heard
     ) -> None:
         for _ in range(2):
-            keeper.round()
+            keeper.run_once()
         assert heard.names == []
         collector.put_definitions(ONCE)
         for _ in range(2):
-            keeper.round()
+            keeper.run_once()
         assert heard.names == [["once"]]
 
     def test_follows_what_another_process_put(
@@ -162,7 +162,7 @@ class TestARound:
         other = open_collector(collector.settings, clock=collector.clock)
         other.put_definitions(ONCE)
         other.close()
-        keeper.round()
+        keeper.run_once()
         assert heard.names == [["once"]]
         assert [d["name"] for d in collector.queries.definitions()["data"]] == ["once"]
 
@@ -170,12 +170,12 @@ class TestARound:
         self, collector: Collector, keeper: Housekeeper, heard: Heard
     ) -> None:
         Path("pequel.toml").write_text(ONCE)
-        keeper.round()
+        keeper.run_once()
         assert heard.names == []
         keeper.reload()
-        keeper.round()
+        keeper.run_once()
         keeper.reload()
-        keeper.round()
+        keeper.run_once()
         assert heard.names == [["once"], ["once"]]
 
     @pytest.mark.parametrize(("text", "said"), [("nonsense", "pequel.toml:1:"), (None, "there is")])
@@ -193,7 +193,7 @@ class TestARound:
             Path("pequel.toml").write_text(text)
         keeper.reload()
         for _ in range(2):
-            keeper.round()
+            keeper.run_once()
         [error] = heard.errors
         assert error.startswith(said)
         assert [d.name for d in collector.catalogue.definitions] == ["once"]
@@ -210,8 +210,8 @@ class TestARound:
         with monkeypatch.context() as patched:
             patched.setattr(Collector, "reload_definitions", _busy)
             with pytest.raises(Unavailable):
-                keeper.round()
-        keeper.round()
+                keeper.run_once()
+        keeper.run_once()
         assert (heard.names, heard.errors) == ([["once"]], [])
 
 
@@ -236,7 +236,7 @@ class TestTheThread:
                 raise (Unavailable("not now"), ValueError("a fault"), KeyError(1))[len(rounds) - 1]
             return False
 
-        monkeypatch.setattr(keeper, "round", one)
+        monkeypatch.setattr(keeper, "run_once", one)
         keeper.start()
         assert enough.wait(10)
         keeper.stop()
@@ -255,7 +255,7 @@ class TestTheThread:
             (again if waiting.is_set() else waiting).set()
             return False
 
-        monkeypatch.setattr(keeper, "round", one)
+        monkeypatch.setattr(keeper, "run_once", one)
         keeper.start()
         assert waiting.wait(10)
         collector.put_definitions(ONCE)

@@ -139,7 +139,7 @@ class Queries:
         """
         with self.store.reading() as tx:
             versions, found, replay = tx.versions(), active_definitions(tx), backfill_progress(tx)
-        standing = {} if found is None else found.standing
+        standing = {} if found is None else found.versions
         return {
             "data": [
                 {
@@ -314,12 +314,12 @@ def _since(standing: ActiveVersion | None) -> str | None:
 
 
 def _origin(found: ActiveDefinitions) -> Answer:
-    return {"kind": found.origin, "at": iso(found.at), "instead_of": _iso(found.instead_of)}
+    return {"kind": found.origin, "at": iso(found.at), "instead_of": _iso(found.replaced_put_at)}
 
 
 def _backfill(replay: BackfillProgress) -> Answer:
     return {
-        "state": "done" if replay.is_over else "running",
+        "state": "done" if replay.is_finished else "running",
         "done": replay.done,
         "total": None if replay.total is None else max(replay.total, replay.done),
         "leads": replay.leads,
