@@ -19,7 +19,7 @@ from ..rules.language.definition import Catalogue
 CATALOGUE = "catalogue"
 """The meta entry with the version of the evaluators in force. It changes when marks may change."""
 
-_ACTIVE, _BACKFILL = "active_definitions", "replay"
+_ACTIVE, _BACKFILL = "in_force", "replay"
 
 BODY = "body"
 """The file name in the mistakes of definitions that came in the body of a request."""
