@@ -81,7 +81,7 @@ class _Proof:
     def _derive(self, evaluators: Evaluators) -> tuple[int, ExplainedQualification | None]:
         """The number of messages, and the qualification in the lead's cycle.
 
-        If the lead was passed on, its subject is the person whose it is now.
+        If the lead was passed on, the subject is the person who has it now.
         """
         replay = Replay(self._tx, evaluators, self._now)
         subject = self._lead.subject

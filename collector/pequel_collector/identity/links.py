@@ -111,7 +111,7 @@ def places(links: Iterable[Link]) -> dict[LinkedIds, FactOrder]:
 
 
 def connected(tx: ReadTransaction, users: set[str]) -> tuple[set[str], set[Link]]:
-    """Users and all whom links between users connect them with, and every link of any of these."""
+    """Users, all users that links connect with them, and every link of any of these."""
     links: set[Link] = set()
     seen: set[str] = set()
     while users:

@@ -147,7 +147,7 @@ def moves(tx: ReadTransaction, before: People, after: People) -> list[Move]:
 
 
 def _changes(before: People, after: People) -> dict[int, list[str]]:
-    """The ids whose messages may be attributed anew, by the time from when on."""
+    """The ids whose messages may be attributed differently, by the time of the first change."""
     alike: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for id_ in after.memberships:
         alike[before.person(id_), after.person(id_)].append(id_)

@@ -10,7 +10,7 @@ small transactions. Each remembers the last key it visited:
     step                    u:bob, u:eve       after "u:eve", done 4
     step                    no more keys       finished
 
-If the process ends in between, the next one goes on after the last key. If several processes work
+If the process ends in between, the next one continues after the last key. If several processes work
 on one database, each step starts from what the others have done.
 """
 

@@ -106,7 +106,7 @@ class Derivation(HistoryLoader):
         self._prefetched |= facts_of(self.tx, self.evaluators, keys)
 
     def rebuild(self, key: str) -> None:
-        """Fold the history of a subject anew from its stored messages."""
+        """Fold the history of a subject again from its stored messages."""
         self.load([key])  # for its exports before
         if key not in self._rebuilt:
             self._rebuild(key)

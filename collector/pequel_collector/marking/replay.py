@@ -128,8 +128,8 @@ class Replay:
     def messages(self, key: str) -> Iterator[Stored]:
         """The messages of a person, a visitor or an account, in order.
 
-        For an account these are the messages that the store attributes to it. For others, accounts
-        are attributed anew from the messages.
+        For an account these are the messages that the store attributes to it. For others, the
+        account follows from the messages.
         """
         if kind_of(key) == "account":
             for each in self._tx.events([key]):

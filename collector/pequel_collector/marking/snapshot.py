@@ -12,7 +12,7 @@ from .replay import Replay, SubjectReplay
 
 
 class Snapshot(HistoryLoader):
-    """The states of subjects at ``now``. Outdated histories are folded anew, in memory."""
+    """The states of subjects at ``now``. Outdated histories are folded again, in memory."""
 
     def __init__(self, tx: ReadTransaction, evaluators: Evaluators, now: int) -> None:
         super().__init__(tx, evaluators)
@@ -43,7 +43,7 @@ class Snapshot(HistoryLoader):
         return EvalContext(self.evaluators.of(key).kind, state, self, memory, time)
 
     def _refold(self, keys: list[str]) -> None:
-        """Replay subjects, and those whom their definitions ask for."""
+        """Replay subjects, and those that their definitions ask for."""
         if self._replay is None:
             self._replay = Replay(self.tx, self.evaluators, self._now)
         for key in keys:
