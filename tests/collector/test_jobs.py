@@ -11,7 +11,7 @@ import pytest
 
 from pequel_collector.app import jobs
 from pequel_collector.app.bootstrap import Collector, open_collector
-from pequel_collector.app.jobs import Househousekeeper
+from pequel_collector.app.jobs import Housekeeper
 from pequel_collector.config import Settings
 from pequel_collector.errors import PequelError, Unavailable
 from pequel_collector.marking.active import BackfillProgress
@@ -27,7 +27,7 @@ ONCE = '[[pql]]\nname = "once"\nwhen = { event = "used" }\n'
 
 
 class Reports:
-    """What a househousekeeper tells of its rounds."""
+    """What a housekeeper tells of its rounds."""
 
     def __init__(self) -> None:
         self.names: list[list[str]] = []
@@ -72,10 +72,8 @@ def reports() -> Reports:
 
 
 @pytest.fixture
-def housekeeper(collector: Collector, reports: Reports) -> Househousekeeper:
-    return Househousekeeper(
-        collector, reports.on_definitions, reports.on_error, reports.replays.append
-    )
+def housekeeper(collector: Collector, reports: Reports) -> Housekeeper:
+    return Housekeeper(collector, reports.on_definitions, reports.on_error, reports.replays.append)
 
 
 def tell(collector: Collector, *names: str) -> None:
@@ -108,7 +106,7 @@ class TestTheClock:
         assert lead.qualified_at == NOW + 7 * DAY
 
     def test_runs_in_every_round(
-        self, collector: Collector, clock: Clock, housekeeper: Househousekeeper
+        self, collector: Collector, clock: Clock, housekeeper: Housekeeper
     ) -> None:
         collector.put_definitions(SILENT)
         tell(collector, "signed_up")
@@ -139,7 +137,7 @@ class TestTheClock:
 
 class TestARound:
     def test_replays_some_of_history_and_says_how_much(
-        self, collector: Collector, housekeeper: Househousekeeper, reports: Reports
+        self, collector: Collector, housekeeper: Housekeeper, reports: Reports
     ) -> None:
         tell(collector, "used")
         collector.put_definitions(ONCE)
@@ -152,7 +150,7 @@ class TestARound:
         assert marks(collector) == {("once", "user", "u1"): [NOW]}
 
     def test_tells_of_definitions_that_were_put(
-        self, collector: Collector, housekeeper: Househousekeeper, reports: Reports
+        self, collector: Collector, housekeeper: Housekeeper, reports: Reports
     ) -> None:
         for _ in range(2):
             housekeeper.run_once()
@@ -163,7 +161,7 @@ class TestARound:
         assert reports.names == [["once"]]
 
     def test_follows_what_another_process_put(
-        self, collector: Collector, housekeeper: Househousekeeper, reports: Reports
+        self, collector: Collector, housekeeper: Housekeeper, reports: Reports
     ) -> None:
         other = open_collector(collector.settings, clock=collector.clock)
         other.put_definitions(ONCE)
@@ -173,7 +171,7 @@ class TestARound:
         assert [d["name"] for d in collector.queries.definitions()["data"]] == ["once"]
 
     def test_reads_the_file_again_when_told_to(
-        self, collector: Collector, housekeeper: Househousekeeper, reports: Reports
+        self, collector: Collector, housekeeper: Housekeeper, reports: Reports
     ) -> None:
         Path("pequel.toml").write_text(ONCE)
         housekeeper.run_once()
@@ -188,7 +186,7 @@ class TestARound:
     def test_says_what_is_wrong_with_the_file(
         self,
         collector: Collector,
-        housekeeper: Househousekeeper,
+        housekeeper: Housekeeper,
         reports: Reports,
         text: str | None,
         said: str,
@@ -207,7 +205,7 @@ class TestARound:
     def test_is_tried_again_when_the_store_cannot_be_written(
         self,
         collector: Collector,
-        housekeeper: Househousekeeper,
+        housekeeper: Housekeeper,
         reports: Reports,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
@@ -227,7 +225,7 @@ def _busy(_: Any) -> None:
 
 class TestTheThread:
     def test_goes_round_until_it_is_stopped(
-        self, housekeeper: Househousekeeper, monkeypatch: pytest.MonkeyPatch
+        self, housekeeper: Housekeeper, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """What a round comes upon does not end it."""
         monkeypatch.setattr(jobs, "PAUSE", 0.001)
@@ -252,7 +250,7 @@ class TestTheThread:
         assert len(rounds) == ended
 
     def test_begins_a_round_at_once_when_definitions_change(
-        self, collector: Collector, housekeeper: Househousekeeper, monkeypatch: pytest.MonkeyPatch
+        self, collector: Collector, housekeeper: Housekeeper, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(jobs, "PAUSE", 60)
         waiting, again = Event(), Event()
