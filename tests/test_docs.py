@@ -29,6 +29,7 @@ from pequel_collector.cli.options import SECRET
 from pequel_collector.config import Settings
 from pequel_collector.errors import DefinitionError, PequelError
 from pequel_collector.ingest.event_log import Line, event_of
+from pequel_collector.model import LeadState
 from pequel_collector.rules.language import quantities
 from pequel_collector.rules.language.definition import Catalogue
 from pequel_collector.rules.language.sentence import describe
@@ -530,7 +531,7 @@ class TestTheApi:
             assert missing(paths(rule.rule), name) == []
 
     def test_every_state_is_there(self) -> None:
-        assert missing(arguments.STATES, "reference/api.md") == []
+        assert missing(get_args(LeadState), "reference/api.md") == []
 
     def test_every_field_of_an_answer_is_there(self) -> None:
         """In the text, the tables or an example."""

@@ -17,6 +17,13 @@ import msgspec
 from msgspec import Struct
 
 Kind = Literal["user", "account"]
+LeadState = Literal["new", "assigned", "contacted", "won", "lost", "dismissed", "expired", "voided"]
+"""What has become of a lead. ``expired`` is never stored: it is shown for a ``new`` lead after its
+``expires_at``. A ``voided`` lead is one that the facts no longer give, or that was merged."""
+
+OPEN_STATES: tuple[LeadState, ...] = ("new", "assigned", "contacted", "won")
+"""The states of a lead that makes its subject a PQL."""
+
 JSON = Any
 
 BUCKETS = 4096
@@ -155,7 +162,7 @@ class Lead:
     cycle: int
     qualified_at: int
     marked_at: int
-    state: str = "new"
+    state: LeadState = "new"
     kind: str = "new"
     priority: str = "normal"
     owner: str | None = None

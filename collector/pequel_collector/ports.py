@@ -20,7 +20,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from .model import JSON, Key, Lead, RejectedEvent, Stored
+from .model import JSON, Key, Lead, LeadState, RejectedEvent, Stored
 
 
 class Trait(NamedTuple):
@@ -142,7 +142,7 @@ class LeadFilter:
     definition: str | None = None
     subject_kind: str | None = None
     subject: str | None = None
-    state: str | None = None
+    state: LeadState | None = None
     owner: str | None = None
     kind: str | None = None
     country: str | None = None

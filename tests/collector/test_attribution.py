@@ -36,9 +36,9 @@ class Watched(Derivation):
     whose: dict[str, Whose]
     calls: list[tuple[str, Any]]
 
-    def tick(self) -> None:
-        self.calls.append(("tick", None))
-        super().tick()
+    def run_clock(self) -> None:
+        self.calls.append(("run_clock", None))
+        super().run_clock()
 
     def merge(self, old: str, person: str) -> None:
         self.calls.append(("merge", (old, person)))
@@ -365,7 +365,7 @@ class TestDerivation:
 
     def test_the_clock_is_asked_only_where_a_definition_has_one(self, told: Told) -> None:
         told(track(1, "ada"))
-        assert ("tick", None) not in Watched.calls
+        assert ("run_clock", None) not in Watched.calls
         silent = read_catalogue(
             '[[pql]]\nname = "silent"\nclock = true\n'
             'when = { event = "clicked", eq = 0, within = "7d" }'
@@ -373,7 +373,7 @@ class TestDerivation:
         told.collector.ingest.follow(silent)
         Watched.calls.clear()
         told(track(2, "ada"))
-        assert Watched.calls[0] == ("tick", None)
+        assert Watched.calls[0] == ("run_clock", None)
 
 
 def batches(messages: list[Plain], sizes: random.Random, largest: int) -> Iterator[list[Plain]]:

@@ -41,7 +41,7 @@ def crowd(number: int) -> list[Plain]:
 def replay_to_end(collector: Collector) -> list[BackfillProgress]:
     """Every step of a replay."""
     steps = []
-    while (replay := collector.replay_some()) and not replay.is_over:
+    while (replay := collector.backfill_some()) and not replay.is_finished:
         steps.append(replay)
     return steps
 
@@ -60,13 +60,15 @@ class TestSteps:
         steps = replay_to_end(collector)
         done = [step.done for step in steps]
         assert done[-1] == 120
-        assert all(0 < b - a <= backfill.SUBJECTS for a, b in zip([0, *done], done, strict=False))
+        assert all(
+            0 < b - a <= backfill.SUBJECTS_PER_STEP for a, b in zip([0, *done], done, strict=False)
+        )
         assert {step.total for step in steps} == {120}
         assert steps[-1].leads == 120
 
     def test_are_short(self, collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
         """A subject that takes all the time there is has a transaction of its own."""
-        monkeypatch.setattr(backfill, "AT_A_TIME", 0)
+        monkeypatch.setattr(backfill, "SECONDS_PER_STEP", 0)
         collector.put_definitions(KEENER)
         assert [step.done for step in replay_to_end(collector)] == list(range(1, 121))
 
@@ -75,7 +77,7 @@ class TestSteps:
     ) -> None:
         """A step that fails leaves nothing; whoever comes next has what was done before it."""
         collector.put_definitions(KEENER)
-        first = collector.replay_some()
+        first = collector.backfill_some()
         assert first
 
         def broken(*_: object) -> None:
@@ -84,7 +86,7 @@ class TestSteps:
         with monkeypatch.context() as patched:
             patched.setattr(backfill, "set_backfill_progress", broken)
             with pytest.raises(RuntimeError):
-                collector.replay_some()
+                collector.backfill_some()
         with collector.store.reading() as view:
             assert backfill_progress(view) == first
         next_one = collector_at(collector.store.url)
@@ -104,7 +106,7 @@ class TestSteps:
         collector.put_definitions(KEENER)
         other = collector_at(collector.store.url)
         for each in (collector, other):
-            each.replay_some()
+            each.backfill_some()
         steps = replay_to_end(other)
         assert [step.done for step in steps] == sorted({step.done for step in steps})
         assert steps[-1].done == 120
@@ -157,7 +159,7 @@ class TestMeanwhile:
 
     def test_another_change_begins_anew(self, collector: Collector) -> None:
         collector.put_definitions(KEENER)
-        assert collector.replay_some()
+        assert collector.backfill_some()
         collector.put_definitions(KEEN)
         replay = collector.queries.definitions()["backfill"]
         assert (replay["state"], replay["done"]) == ("running", 0)
@@ -175,9 +177,9 @@ class TestMeanwhile:
         opened = other.ingest.accept(messages_of(used("new"))).qualified
         assert [lead.definition for lead in opened] == ["keen"]
         assert other.queries.definitions()["data"] == []
-        assert other.keep_up()
+        assert other.refresh_definitions()
         assert [d["name"] for d in other.queries.definitions()["data"]] == ["keen"]
-        assert not other.keep_up()
+        assert not other.refresh_definitions()
         other.close()
 
     def test_whoever_waits_for_it_has_it_done(self, collector: Collector) -> None:
@@ -224,7 +226,7 @@ class Stage:
         """All that was left to do is done, until the end of time."""
         self.now = NOW
         replay_to_end(self.collector)
-        self.collector.tick()
+        self.collector.run_clock()
 
     def activated(self) -> dict[str, int]:
         """Since when each definition counts that looks forward only."""
@@ -272,7 +274,7 @@ def test_however_it_is_interleaved_the_leads_are_those_of_a_replay_from_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Batches, steps, changes there and back, restarts, questions and the clock, in any order."""
-    monkeypatch.setattr(backfill, "SUBJECTS", 2)
+    monkeypatch.setattr(backfill, "SUBJECTS_PER_STEP", 2)
     choices = [some_forward(each, chance) for each in (first, second)]
     stage = Stage(choices[0])
     left = list(messages)
@@ -283,13 +285,13 @@ def test_however_it_is_interleaved_the_leads_are_those_of_a_replay_from_nothing(
                 stage.tell(left[:size])
                 left = left[size:]
             case "step":
-                stage.collector.replay_some()
+                stage.collector.backfill_some()
             case "put":
                 stage.put(chance.choice(choices))
             case "restart":
                 stage.restart()
             case "tick":
-                stage.collector.tick()
+                stage.collector.run_clock()
             case "ask":
                 answers(stage.collector)
     stage.finish()

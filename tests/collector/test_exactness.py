@@ -163,7 +163,7 @@ def test_long_values_are_told_apart_and_kept_apart(
     store_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pequel_collector.rules.engine.keyed.ROOM", 1)
-    monkeypatch.setattr("pequel_collector.marking.history.FULL", 2)
+    monkeypatch.setattr("pequel_collector.marking.history.FACTS_PER_PAGE", 2)
     toml = '[[pql]]\nname = "p"\nwhen = { event = "x", distinct = "v", gte = 3 }\n'
     texts = ["a" * 9_000 + "1", "a" * 9_000 + "2", "a" * 9_000 + "1", "b"]
     sent = [
@@ -187,7 +187,7 @@ def test_half_a_pair_of_surrogates_is_a_value_like_any_other(store_url: str, val
     collector.ingest.accept(messages_of(sent))
     assert marks(collector) == {("p", "user", "u1"): [START + 1]}
     collector.put_definitions(toml.replace("gte = 2", "gte = 1"))
-    while not (replay := collector.replay_some()) or not replay.is_over:
+    while not (replay := collector.backfill_some()) or not replay.is_finished:
         pass
     assert marks(collector) == {("p", "user", "u1"): [START]}
     collector.close()

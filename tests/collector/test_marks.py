@@ -37,9 +37,9 @@ chances = st.randoms(use_true_random=False)
 @pytest.fixture(autouse=True)
 def _little_room(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages of a few facts, and cells put away from the first, so that rewinding crosses both."""
-    monkeypatch.setattr(history, "FULL", 3)
+    monkeypatch.setattr(history, "FACTS_PER_PAGE", 3)
     monkeypatch.setattr(keyed, "ROOM", 1)
-    monkeypatch.setattr(backfill, "SUBJECTS", 2)
+    monkeypatch.setattr(backfill, "SUBJECTS_PER_STEP", 2)
 
 
 def _deliver(collector: Collector, parts: Iterator[list[Plain]]) -> Collector:

@@ -69,7 +69,7 @@ Open = Callable[[str], Collector]
 @pytest.fixture(autouse=True)
 def _small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Histories have pages of a few facts, and few cells have room in a state."""
-    monkeypatch.setattr(history, "FULL", 3)
+    monkeypatch.setattr(history, "FACTS_PER_PAGE", 3)
     monkeypatch.setattr(keyed, "ROOM", 2)
 
 
@@ -225,7 +225,7 @@ def test_facts_that_are_gone_are_said_to_be(opened: Open) -> None:
 
 def _under(collector: Collector, toml: str) -> None:
     collector.put_definitions(toml)
-    while (replay := collector.replay_some()) and not replay.is_over:
+    while (replay := collector.backfill_some()) and not replay.is_finished:
         pass
 
 

@@ -18,7 +18,7 @@ from pequel_collector.audit.compare import unlike
 from pequel_collector.audit.verify import Summary, verify
 from pequel_collector.errors import BadRequest, NotFound, Unavailable
 from pequel_collector.marking import history
-from pequel_collector.marking.derive import settle
+from pequel_collector.marking.derive import save_cache
 from pequel_collector.marking.history import History, StoredPages
 from pequel_collector.marking.replay import depth
 from pequel_collector.model import Lead, lead_id
@@ -94,11 +94,11 @@ def _verified(collector: Collector) -> tuple[list[str], Summary]:
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages of a few facts, few cells in a state, few subjects in a view and few kept in mind."""
-    monkeypatch.setattr(history, "FULL", 3)
+    monkeypatch.setattr(history, "FACTS_PER_PAGE", 3)
     monkeypatch.setattr(keyed, "ROOM", 2)
-    monkeypatch.setattr("pequel_collector.audit.verify.AT_A_TIME", 2)
-    monkeypatch.setattr("pequel_collector.audit.verify.PATIENCE", 0.0)
-    monkeypatch.setattr("pequel_collector.marking.replay.ROOM", 2)
+    monkeypatch.setattr("pequel_collector.audit.verify.AT_ONCE", 2)
+    monkeypatch.setattr("pequel_collector.audit.verify.SECONDS_PER_VIEW", 0.0)
+    monkeypatch.setattr("pequel_collector.marking.replay.CACHED_STATES", 2)
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def _in_history(key: str, change: Callable[[History], None]) -> Corrupt:
 
     def corrupt(collector: Collector) -> None:
         with collector.store.writing() as tx:
-            settle(tx, collector.ingest.evaluators)
+            save_cache(tx, collector.ingest.evaluators)
             found = History(StoredPages(tx, key), "", tx.histories([key])[key])
             change(found)
             tx.save_histories({key: found.write()})
@@ -460,7 +460,7 @@ def test_leads_of_versions_no_longer_in_force_are_counted_only(store_url: str) -
     told = collector_of(DEFINITIONS, store_url)
     told.ingest.accept(messages_of(_told()))
     told.put_definitions(DEFINITIONS.replace('"used", gte = 2', '"used", gte = 3'))
-    while (replay := told.replay_some()) and not replay.is_over:
+    while (replay := told.backfill_some()) and not replay.is_finished:
         pass
     found, summary = _verified(told)
     assert (found, summary.outdated) == ([], 1)

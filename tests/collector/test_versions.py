@@ -164,7 +164,7 @@ class Forward:
     def put(self, toml: str) -> None:
         """Other definitions, and history replayed under them."""
         self.collector.put_definitions(toml)
-        while (replay := self.collector.replay_some()) and not replay.is_over:
+        while (replay := self.collector.backfill_some()) and not replay.is_finished:
             pass
 
     def used(self, user: str, *seconds: int) -> None:
@@ -296,9 +296,9 @@ class TestForward:
         collector.put_definitions(to_toml({**catalogue, "pql": chosen}))
         now[0] = NOW
         collector.ingest.accept(copies[turn:])
-        while (replay := collector.replay_some()) and not replay.is_over:
+        while (replay := collector.backfill_some()) and not replay.is_finished:
             pass
-        collector.tick()
+        collector.run_clock()
         activated = dict.fromkeys((table["name"] for table in chosen), START + step * GRID)
         assert marks(collector) == qualifications(catalogue, messages, activated=activated)
 

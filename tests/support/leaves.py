@@ -86,7 +86,7 @@ class OneLeaf:
         for instant in sorted({fact.time for fact in facts}):
             now = [fact for fact in facts if fact.time == instant]
             history.extend(now, self.evaluator, Alone(), None)
-            history = History(history._shelf, "", history.write())
+            history = History(history._store, "", history.write())
         return self._look(history.head, history, START + time)
 
     def marked_at(self, events: Sequence[Event]) -> int | None:

@@ -66,8 +66,8 @@ class Rehearsal:
         """
         if slowly:
             with self.store.writing() as tx:
-                self._replaying = backfill.adopt(
-                    tx, backfill.Proposal(catalogue), self.now
+                self._replaying = backfill.activate(
+                    tx, backfill.NewDefinitions(catalogue), self.now
                 ).evaluators
         else:
             self._replaying = None
@@ -88,7 +88,7 @@ class Rehearsal:
         """Replay a few subjects more, if a replay is under way."""
         if self._replaying is not None:
             replay = backfill.step(self.store, self._replaying, self.clock)
-            if replay is None or replay.is_over:
+            if replay is None or replay.is_finished:
                 self._replaying = None
 
     def restart(self) -> None:
@@ -112,7 +112,7 @@ class Rehearsal:
         self.now = max(self.now, time)
         with self.store.writing() as tx:
             derivation = Derivation(tx, self.collector.ingest.evaluators, self.now)
-            derivation.tick()
+            derivation.run_clock()
             derivation.finish()
 
     def marks(self) -> Marks:

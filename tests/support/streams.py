@@ -7,7 +7,7 @@ from typing import Any
 
 from pequel_collector.app.bootstrap import Collector, open_collector
 from pequel_collector.config import Settings
-from pequel_collector.marking.backfill import Proposal, adopt, finish
+from pequel_collector.marking.backfill import NewDefinitions, activate, finish
 from pequel_collector.model import (
     Message,
     anonymous_key,
@@ -30,9 +30,9 @@ def collector_of(toml: str, url: str = "sqlite://") -> Collector:
 def refresh(store: Store, catalogue: Catalogue, clock: Callable[[], int]) -> list[Version]:
     """Put a catalogue in force and replay all of history under it; the versions that are new."""
     with store.writing() as tx:
-        adoption = adopt(tx, Proposal(catalogue), clock())
-    finish(store, adoption.evaluators, clock)
-    return adoption.versions
+        activation = activate(tx, NewDefinitions(catalogue), clock())
+    finish(store, activation.evaluators, clock)
+    return activation.versions
 
 
 def plain_event(user: str, event: str, message_id: str, time: int, **parts: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The only wiring: from settings to a collector that takes facts in and answers questions."""
+"""The wiring: from settings to a collector that accepts events and answers queries."""
 
 from __future__ import annotations
 
@@ -16,9 +16,15 @@ from ..ingest.group_commit import GroupCommit
 from ..ingest.health import Health
 from ..ingest.limits import Limits
 from ..marking import backfill
-from ..marking.active import ActiveDefinitions, BackfillProgress, active_definitions, digest
-from ..marking.backfill import Progress, Proposal
-from ..marking.derive import Derivation, settle
+from ..marking.active import (
+    BODY,
+    ActiveDefinitions,
+    BackfillProgress,
+    active_definitions,
+    digest,
+)
+from ..marking.backfill import NewDefinitions, OnProgress
+from ..marking.derive import Derivation, save_cache
 from ..model import Lead
 from ..ports import Store, Version, WriteTransaction
 from ..queries.queries import Queries
@@ -29,15 +35,13 @@ from ..store import open_store
 __all__ = ["Collector", "now", "open_collector", "open_store", "read_definitions"]
 
 DEFAULT_CONFIG = next(setting.default for setting in SETTINGS if setting.name == "config")
-BODY = "body"
-"""What the text of a request is called in the places of its mistakes."""
 
 
 @dataclass(slots=True)
 class Collector:
-    """A store with what is done to it; one per process.
+    """A store and everything that works on it. There is one per process.
 
-    ``changed`` is set when other definitions have come in force, for whoever replays history.
+    ``changed`` is set when other definitions come in force. The background jobs wait for it.
     """
 
     settings: Settings
@@ -57,11 +61,11 @@ class Collector:
         return self.intake.events
 
     def trouble(self) -> str | None:
-        """Why events cannot be stored now, or questions not answered; None where all is well."""
+        """Why events cannot be stored or queries not answered now; None if they can."""
         return self.health.tried(self.intake.waited())
 
-    def tick(self) -> list[Lead]:
-        """Let the clock run to now for whom it is due; the leads that this opened."""
+    def run_clock(self) -> list[Lead]:
+        """Run the clock up to now for every subject that is due; the leads that this opened."""
         if not self.ingest.evaluators.has_clock:
             return []
         with self.store.reading() as view:
@@ -69,7 +73,7 @@ class Collector:
                 return []
         with self.store.writing() as tx:
             derivation = Derivation(tx, self.ingest.keep_up(tx), self.clock())
-            derivation.tick()
+            derivation.run_clock()
             return derivation.finish()
 
     # -- definitions that change -----------------------------------------------------------
@@ -80,57 +84,58 @@ class Collector:
         Raises DefinitionError, and then changes nothing.
         """
         catalogue = read_catalogue(text, BODY)
-        file = _written(self.settings.config)
-        return self._adopt(Proposal(catalogue, "put", None if file is None else digest(file)))
+        file = _read_text(self.settings.config)
+        return self._activate(
+            NewDefinitions(catalogue, "put", None if file is None else digest(file))
+        )
 
     def reload_definitions(self) -> list[Version]:
         """Put the definitions file in force as it is now; the versions that are new.
 
-        Raises PequelError where it cannot be read or understood, and then changes nothing.
+        Raises PequelError if it cannot be read or understood, and then changes nothing.
         """
-        text = _written(self.settings.config)
+        text = _read_text(self.settings.config)
         if text is None:
             raise NotFound(f"there is no definitions file {self.settings.config}")
-        return self._adopt(_filed(text, self.settings.config))
+        return self._activate(_from_file(text, self.settings.config))
 
-    def keep_up(self) -> bool:
-        """Follow the definitions that another process has put in force; whether there were any."""
+    def refresh_definitions(self) -> bool:
+        """Use the definitions in force if another process has changed them; whether it has."""
         with self.store.reading() as view:
             evaluators = self.ingest.keep_up(view)
         if evaluators is self.queries.evaluators:
             return False
-        self._follow()
+        self._use_current_evaluators()
         return True
 
-    def replay_some(self) -> BackfillProgress | None:
-        """Replay a little more of history under definitions that have changed; how far that is."""
+    def backfill_some(self) -> BackfillProgress | None:
+        """Run one step of the back-fill under definitions that have changed; the progress."""
         return backfill.step(self.store, self.ingest.evaluators, self.clock)
 
     def active_definitions(self) -> ActiveDefinitions | None:
-        """The definitions in force as they were written, and where they came from."""
+        """The definitions in force as text, and where they came from."""
         with self.store.reading() as view:
             return active_definitions(view)
 
-    def _adopt(self, proposal: Proposal) -> list[Version]:
+    def _activate(self, new: NewDefinitions) -> list[Version]:
         with self.store.writing() as tx:
-            adoption = backfill.adopt(tx, proposal, self.clock())
-            self.ingest.mark_by(
-                tx, adoption.evaluators
-            )  # the next batch waits for this transaction
-        self._follow()
-        return adoption.versions
+            activation = backfill.activate(tx, new, self.clock())
+            self.ingest.mark_by(tx, activation.evaluators)  # before another batch gets the lock
+        self._use_current_evaluators()
+        return activation.versions
 
-    def _follow(self) -> None:
+    def _use_current_evaluators(self) -> None:
         self.queries.follow(self.ingest.evaluators)
         self.catalogue = self.queries.catalogue
         self.changed.set()
 
     def close(self) -> None:
-        """Write what is in memory only, where that can be, and let go of the store."""
+        """Write the histories that are newer in memory, if possible, and close the store."""
         evaluators = self.ingest.evaluators
-        if evaluators.cache.is_behind:
-            with suppress(PequelError), self.store.writing() as tx:  # else it is caught up with
-                settle(tx, evaluators)
+        if evaluators.cache.has_stale:
+            # If it fails, the next process catches up from the messages.
+            with suppress(PequelError), self.store.writing() as tx:
+                save_cache(tx, evaluators)
         self.store.close()
 
 
@@ -138,37 +143,40 @@ def open_collector(
     settings: Settings,
     catalogue: Catalogue | None = None,
     clock: Clock | None = None,
-    progress: Progress | None = None,
+    on_progress: OnProgress | None = None,
     *,
     replay: bool = True,
     make: bool = True,
 ) -> Collector:
-    """A collector with its store open, and its definitions in force.
+    """A collector with its store open and its definitions in force.
 
-    Without a catalogue the definitions file is read; what was put goes before it until it changes.
-    History is replayed to its end under definitions that changed, unless ``replay`` is false: then
-    whoever has the collector does it with ``replay_some``. A database that is missing is made, but
-    not without ``make``: then NotFound is raised.
+    Without a catalogue, it uses the definitions that were put over HTTP or, if the definitions file
+    has changed since, the file. If the definitions have changed, it back-fills history to the end.
+    With ``replay=False`` the caller does that, with ``backfill_some``. A missing database is
+    created, or NotFound is raised with ``make=False``.
     """
     clock = clock or now
-    text = _written(settings.config) if catalogue is None else None
-    proposal = Proposal(catalogue or Catalogue()) if text is None else _filed(text, settings.config)
+    text = _read_text(settings.config) if catalogue is None else None
+    filed = (
+        NewDefinitions(catalogue or Catalogue())
+        if text is None
+        else _from_file(text, settings.config)
+    )
     store = open_store(settings.database, make=make)
     try:
         with store.writing() as tx:
-            if catalogue is None:
-                proposal = _chosen(tx, proposal)
-            adoption = backfill.adopt(tx, proposal, clock())
+            new = _file_or_put(tx, filed) if catalogue is None else filed
+            activation = backfill.activate(tx, new, clock())
         if replay:
-            backfill.finish(store, adoption.evaluators, clock, progress)
-        return assemble(settings, store, adoption.evaluators.catalogue, clock)
+            backfill.finish(store, activation.evaluators, clock, on_progress)
+        return assemble(settings, store, activation.evaluators.catalogue, clock)
     except BaseException:
         store.close()
         raise
 
 
 def assemble(settings: Settings, store: Store, catalogue: Catalogue, clock: Clock) -> Collector:
-    """A collector over a store that is open, in which these definitions are in force."""
+    """A collector over an open store in which these definitions are in force."""
     ingest = Ingest(store, catalogue, clock)
     health = Health(store, settings)
     intake = GroupCommit(ingest, settings, health)
@@ -186,23 +194,23 @@ def assemble(settings: Settings, store: Store, catalogue: Catalogue, clock: Cloc
     )
 
 
-def _filed(text: str, config: str) -> Proposal:
-    return Proposal(read_catalogue(text, config), "file", digest(text))
+def _from_file(text: str, config: str) -> NewDefinitions:
+    return NewDefinitions(read_catalogue(text, config), "file", digest(text))
 
 
-def _chosen(tx: WriteTransaction, filed: Proposal) -> Proposal:
-    """The file, or what was put since: that stands until the file changes."""
+def _file_or_put(tx: WriteTransaction, filed: NewDefinitions) -> NewDefinitions:
+    """The definitions that were put over HTTP, until the file changes; else the file's."""
     found = active_definitions(tx)
     if found is None or found.origin == "file":
         _require_file(tx, filed)
         return filed
     if filed.file is None or filed.file == found.file:
-        return Proposal(read_catalogue(found.text, BODY), "put", found.file)
-    return Proposal(filed.catalogue, "file", filed.file, instead_of=found.at)
+        return NewDefinitions(read_catalogue(found.text, BODY), "put", found.file)
+    return NewDefinitions(filed.catalogue, "file", filed.file, replaced_put_at=found.at)
 
 
-def _require_file(tx: WriteTransaction, filed: Proposal) -> None:
-    """Where leads follow definitions, their file being out of sight is a mistake, not a wish."""
+def _require_file(tx: WriteTransaction, filed: NewDefinitions) -> None:
+    """Raise NotFound if the file is missing but leads follow definitions: it was not meant."""
     if filed.file is None and tx.versions():
         raise NotFound(
             f"there is no {DEFAULT_CONFIG} here, but the leads in this database follow "
@@ -211,13 +219,13 @@ def _require_file(tx: WriteTransaction, filed: Proposal) -> None:
 
 
 def read_definitions(config: str) -> Catalogue:
-    """What a definitions file says; the default one may be missing, and then it says nothing."""
-    text = _written(config)
+    """The definitions in a file; none if it is the default one and missing."""
+    text = _read_text(config)
     return Catalogue() if text is None else read_catalogue(text, config)
 
 
-def _written(config: str) -> str | None:
-    """The text of a definitions file; None where there is none, which only the default may be."""
+def _read_text(config: str) -> str | None:
+    """The text of a definitions file; None if it is the default one and missing."""
     try:
         return Path(config).read_text("utf-8")
     except FileNotFoundError:
@@ -231,5 +239,5 @@ def _written(config: str) -> str | None:
 
 
 def now() -> int:
-    """The wall clock, in milliseconds since 1970."""
+    """The current time, in milliseconds since 1970."""
     return time.time_ns() // 1_000_000

@@ -1,4 +1,4 @@
-"""What goes on beside the requests: definitions change, the clock runs, history is replayed."""
+"""The background jobs of a collector: follow the definitions, run the clock, back-fill."""
 
 from __future__ import annotations
 
@@ -12,94 +12,95 @@ from ..marking.active import BackfillProgress
 from .bootstrap import Collector
 
 PAUSE = 1.0
-"""Seconds between two rounds where nothing is to be done."""
+"""Seconds between two rounds if there is nothing to do."""
 
-LONGEST_STOP = 5.0
-"""Seconds to wait for the end of a round that is under way."""
+STOP_TIMEOUT = 5.0
+"""Seconds to wait for the end of the current round."""
 
 _log = logging.getLogger(__name__)
 
 
 class Housekeeper:
-    """The rounds of one collector, in a thread of their own.
+    """Runs the background jobs of one collector in a thread, in rounds.
 
-    ``told`` hears what happened to the definitions, ``refused`` why they could not be read again,
-    ``progress`` how far a replay of history is.
+    It calls ``on_definitions`` when other definitions have come in force, ``on_error`` when the
+    definitions file cannot be read again, and ``on_progress`` after each step of a back-fill.
     """
 
     def __init__(
         self,
         collector: Collector,
-        told: Callable[[Collector], None],
-        refused: Callable[[PequelError], None],
-        progress: Callable[[BackfillProgress], None] | None = None,
+        on_definitions: Callable[[Collector], None],
+        on_error: Callable[[PequelError], None],
+        on_progress: Callable[[BackfillProgress], None] | None = None,
     ) -> None:
         self.collector = collector
-        self._told, self._refused, self._progress = told, refused, progress
-        self._known = collector.active_definitions()
-        self._reload, self._over = Event(), Event()
+        self._on_definitions, self._on_error = on_definitions, on_error
+        self._on_progress = on_progress
+        self._reported = collector.active_definitions()
+        self._reload, self._stopped = Event(), Event()
         self._thread = Thread(target=self._run, name="pequel-housekeeper", daemon=True)
 
     def start(self) -> None:
-        """Begin with the rounds."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End after the round that is under way."""
-        self._over.set()
+        """Stop the thread after the current round."""
+        self._stopped.set()
         self.collector.changed.set()
         if self._thread.ident is not None:
-            self._thread.join(LONGEST_STOP)
+            self._thread.join(STOP_TIMEOUT)
 
     def reload(self) -> None:
-        """Read the definitions file again in the next round, which begins at once."""
+        """Read the definitions file again in the next round, which starts at once."""
         self._reload.set()
         self.collector.changed.set()
 
-    def round(self) -> bool:
-        """Do what there is to do; whether there is more of it. Raises Unavailable."""
+    def run_once(self) -> bool:
+        """Run one round; whether there is more to do. Raises Unavailable."""
         if self._reload.is_set():
             self._reload.clear()
-            self._read_again()
-        self.collector.keep_up()
-        self._tell()
-        self.collector.tick()
-        return self._replay()
+            self._reload_definitions()
+        self.collector.refresh_definitions()
+        self._report_definitions()
+        self.collector.run_clock()
+        return self._backfill()
 
-    def _read_again(self) -> None:
+    def _reload_definitions(self) -> None:
         try:
             self.collector.reload_definitions()
         except Unavailable:
             self._reload.set()
             raise
         except PequelError as error:
-            self._refused(error)
+            self._on_error(error)
         else:
-            self._known = None
+            self._reported = None
 
-    def _tell(self) -> None:
+    def _report_definitions(self) -> None:
         found = self.collector.active_definitions()
-        if found != self._known:
-            self._known = found
-            self._told(self.collector)
+        if found != self._reported:
+            self._reported = found
+            self._on_definitions(self.collector)
 
-    def _replay(self) -> bool:
-        replay = self.collector.replay_some()
-        if replay is None:
+    def _backfill(self) -> bool:
+        progress = self.collector.backfill_some()
+        if progress is None:
             return True
-        if self._progress:
-            self._progress(replay)
-        return not replay.is_over
+        if self._on_progress:
+            self._on_progress(progress)
+        return not progress.is_finished
 
     def _run(self) -> None:
-        while not self._over.is_set():
+        while not self._stopped.is_set():
             self.collector.changed.clear()
             began, busy = monotonic(), False
             try:
-                busy = self.round()
+                busy = self.run_once()
             except Unavailable as error:
-                _log.warning("the rounds go on in a second: %s", error.message)
-            except Exception:  # noqa: BLE001 - the thread lives on, whatever a round came upon
-                _log.exception("a round failed, the next one is in a second")
-            # As long as the work took, others that want to write go first.
+                _log.warning("background jobs: %s; trying again in a second", error.message)
+            except Exception:  # noqa: BLE001 - one failed round must not end the thread
+                _log.exception("background jobs failed; trying again in a second")
+            # Pause for as long as the work took, so that others can write.
             self.collector.changed.wait(min(PAUSE, monotonic() - began) if busy else PAUSE)

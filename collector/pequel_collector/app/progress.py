@@ -1,4 +1,4 @@
-"""Progress of long work: on a terminal only, on standard error."""
+"""Show the progress of long work, on standard error, and only on a terminal."""
 
 from __future__ import annotations
 
@@ -15,40 +15,40 @@ from ..marking.active import BackfillProgress
 
 @contextmanager
 def replaying() -> Iterator[Callable[[BackfillProgress], None] | None]:
-    """Yield what shows how far history is replayed; None where nobody watches."""
+    """Yield a callback that shows the progress of a back-fill; None if not on a terminal."""
     if not sys.stderr.isatty():
         yield None
         return
-    shown = Replayed()
+    line = BackfillLine()
     try:
-        yield shown
+        yield line
     finally:
-        shown.end()
+        line.end()
 
 
 def watching() -> Callable[[BackfillProgress], None] | None:
-    """What shows how far history is replayed as the collector serves; None where nobody watches."""
-    return Replayed() if sys.stderr.isatty() else None
+    """The same for a collector that serves, without an end."""
+    return BackfillLine() if sys.stderr.isatty() else None
 
 
-class Replayed:
-    """One line about the users and accounts whose history is replayed, written over itself."""
+class BackfillLine:
+    """One line about the users and accounts that a back-fill has visited. It overwrites itself."""
 
     def __init__(self) -> None:
         self._shown = False
 
-    def __call__(self, replay: BackfillProgress) -> None:
-        """Show how far it is; ends the line when it is over."""
-        if replay.is_over:
+    def __call__(self, progress: BackfillProgress) -> None:
+        """Show the progress; end the line when the back-fill is finished."""
+        if progress.is_finished:
             self.end()
             return
         self._shown = True
-        of = "" if replay.total is None else f" of {max(replay.total, replay.done):,}"
-        done = f"{replay.done:,}{of} users and accounts"
+        of = "" if progress.total is None else f" of {max(progress.total, progress.done):,}"
+        done = f"{progress.done:,}{of} users and accounts"
         click.echo(f"\rreplaying history under changed definitions: {done}", err=True, nl=False)
 
     def end(self) -> None:
-        """Leave the line as it is, if there is one."""
+        """End the line, if there is one."""
         if self._shown:
             click.echo(err=True)
         self._shown = False
@@ -56,7 +56,10 @@ class Replayed:
 
 @contextmanager
 def reading(file: BinaryIO) -> Iterator[Callable[[], None] | None]:
-    """Yield what moves a bar to where a file is read; None where nobody watches, or for a pipe."""
+    """Yield a callback that moves a bar to the place where a file is read.
+
+    None if not on a terminal, or if the file is a pipe.
+    """
     size = _size(file)
     if size is None or not sys.stderr.isatty():
         yield None

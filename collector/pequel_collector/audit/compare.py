@@ -1,8 +1,17 @@
-"""Stored histories held against subjects that are told anew: by meaning, not by layout.
+"""Compare a stored history with a replay of its subject: by meaning, not by layout.
 
-Where a page ends, and which cells were put away, may differ. What may not are the facts, what a
-state says of its subject, and what each leaf of each definition observes: now, and at the beginning
-of every page, from where a late fact would go on.
+Where a page ends, and which cells moved out of the state, may differ. What must be equal are the
+facts, what a state says of its subject, and what each leaf of each definition observes: at the end,
+and at the beginning of every page, since a late fact is folded from there. For a history of three
+pages with the last facts at 30, 60 and 70:
+
+    page 1    compare its base with the empty replay           replay the facts up to 30
+    page 2    compare its base with the replay at 30           replay the facts up to 60
+    page 3    compare its base with the replay at 60           replay the fact at 70
+    head      compare it with the replay at 70
+
+Comparing each leaf of a state with thousands of cells at every page would be slow, so before a page
+only the cells that changed on the page before are compared.
 """
 
 from __future__ import annotations
@@ -16,7 +25,7 @@ import msgspec
 from msgspec import Raw
 
 from ..marking.history import History, StoredPages
-from ..marking.replay import ReplayMemory, SubjectReplay
+from ..marking.replay import SubjectReplay
 from ..model import JSON, id_of, iso, kind_of
 from ..ports import Cell as StoredCell
 from ..ports import ReadTransaction
@@ -30,31 +39,31 @@ from ..rules.language.definition import Leaf, leaves_of
 from ..rules.language.sentence import describe_leaf
 from ..rules.language.values import key as canonical
 
-SHOWN = 200
-"""Characters of a value that are shown."""
+MAX_SHOWN = 200
+"""How many characters of a value are shown."""
 
 ABSENT = object()
-"""In place of a value that is not there at all."""
+"""Stands for a value that is missing."""
 
 BROKEN = (
     ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError,
     msgspec.MsgspecError,
 )  # fmt: skip
-"""What may come of reading something that is not what it should be."""
+"""What reading damaged data may raise."""
 
 _TIMES = {"time": "time", "first": "first event", "last": "last event", "converted": "conversion"}
 _NAMES = {"account": "account", "first_member": "first member", "accounts": "accounts"}
 _TABLES = {"firsts": "first", "traits": "trait", "known": "known trait", "cooling": "ends of"}
-_OF_FACTS = ("time", "name", "data", "user", "account", "traits", "late", "ended")
+_FACT_FIELDS = ("time", "name", "data", "user", "account", "traits", "late", "ended")
 
-_sealed = msgspec.json.Decoder(tuple[State, Raw])
-_states = msgspec.json.Decoder(State)
-_encoder = msgspec.json.Encoder()
-_anything = msgspec.json.Decoder()
+_decode_sealed = msgspec.json.Decoder(tuple[State, Raw]).decode
+_decode_state = msgspec.json.Decoder(State).decode
+_decode = msgspec.json.Decoder().decode
+_encode = msgspec.json.Encoder().encode
 
 
 class Difference(NamedTuple):
-    """That something stored is not what the messages give. ``subject`` is a key, or nothing."""
+    """Something stored that is not what the messages give. ``subject`` is a key, or empty."""
 
     subject: str
     what: str
@@ -68,8 +77,15 @@ class Difference(NamedTuple):
 
 Found = Iterator[Difference]
 Keys = Collection[str] | None
-"""Which cells are looked at; None for all."""
-Unlike = tuple[tuple[str | int, ...], JSON, JSON]
+"""Which cells to compare; None for all."""
+
+
+class Unlike(NamedTuple):
+    """Two JSON values that differ, and where: the names and indexes that lead to them."""
+
+    path: tuple[str | int, ...]
+    stored: JSON
+    replayed: JSON
 
 
 def named(key: str) -> str:
@@ -78,22 +94,22 @@ def named(key: str) -> str:
 
 
 def shown(value: Any) -> str:
-    """A value in a line of its own."""
+    """A value as text, cut off if it is long."""
     if value is ABSENT:
         return "nothing"
     text = value if isinstance(value, str) else _text(value)
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}…"
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
 
 
 def moment(time: int | None) -> str:
-    """An instant as text, as far as a calendar goes."""
+    """An instant as text."""
     if time is None:
         return "never"
     return iso(time) if 0 <= time < 253_402_300_800_000 else f"{time} ms"
 
 
 def differ(subject: str, what: str, stored: Any, replayed: Any) -> Found:
-    """One difference where two values are not equal; 1 equals 1.0."""
+    """A difference, if two values are not equal; 1 equals 1.0."""
     if not same(stored, replayed):
         yield Difference(subject, what, shown(stored), shown(replayed))
 
@@ -101,24 +117,24 @@ def differ(subject: str, what: str, stored: Any, replayed: Any) -> Found:
 def entries(
     subject: str, what: str, stored: Mapping[Any, Any], replayed: Mapping[Any, Any]
 ) -> Found:
-    """The entries that two tables do not share."""
+    """A difference for each entry of two tables that is not equal."""
     for name in {**replayed, **stored}:
         place = f"{what} {name}".strip()
         yield from differ(subject, place, stored.get(name, ABSENT), replayed.get(name, ABSENT))
 
 
-def unlike(stored: JSON, told: JSON, *steps: str | int) -> Iterator[Unlike]:
-    """The innermost parts in which two values differ: the steps to each, and its two values."""
-    match stored, told:
+def unlike(stored: JSON, replayed: JSON, *path: str | int) -> Iterator[Unlike]:
+    """The innermost parts in which two values differ."""
+    match stored, replayed:
         case dict(), dict():
-            for name in {**told, **stored}:
-                pair = stored.get(name, ABSENT), told.get(name, ABSENT)
-                yield from unlike(*pair, *steps, name)
-        case list(), list() if len(stored) == len(told):
-            for place, pair in enumerate(zip(stored, told, strict=True)):
-                yield from unlike(*pair, *steps, place)
-        case _ if not same(stored, told):
-            yield steps, stored, told
+            for name in {**replayed, **stored}:
+                pair = stored.get(name, ABSENT), replayed.get(name, ABSENT)
+                yield from unlike(*pair, *path, name)
+        case list(), list() if len(stored) == len(replayed):
+            for place, pair in enumerate(zip(stored, replayed, strict=True)):
+                yield from unlike(*pair, *path, place)
+        case _ if not same(stored, replayed):
+            yield Unlike(path, stored, replayed)
 
 
 def same(one: Any, other: Any) -> bool:
@@ -129,7 +145,7 @@ def same(one: Any, other: Any) -> bool:
 
 
 def _line(text: str) -> str:
-    """A text without characters that would end its line, or change the terminal."""
+    """A text with its control characters escaped, so that it stays on one line."""
     if text.isprintable():
         return text
     escaped = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
@@ -138,7 +154,7 @@ def _line(text: str) -> str:
 
 def _text(value: Any) -> str:
     try:
-        return _encoder.encode(plain(value)).decode()
+        return _encode(plain(value)).decode()
     except (UnicodeEncodeError, TypeError):
         return ascii(value)
 
@@ -155,35 +171,35 @@ class Pages(History):
         return self.sealed + 1
 
     @property
-    def stated(self) -> int:
-        """How many facts the open page says that it has."""
+    def stated_count(self) -> int:
+        """How many facts the open page claims to have."""
         return self._count
 
     def base(self, number: int) -> State:
         """The state before the facts of a page."""
         if number == self.last:
-            return _states.decode(self._base)
-        return _sealed.decode(self._shelf.page(number))[0]
+            return _decode_state(self._base)
+        return _decode_sealed(self._store.page(number))[0]
 
     def page(self, number: int) -> Sequence[Fact]:
         """The facts of a page."""
         return self._page(number)
 
 
-class Versions:
-    """The cells of one slot, page by page."""
+class CellVersions:
+    """The cells of one slot as they were at the end of a page, going forward page by page."""
 
     def __init__(self, versions: Sequence[tuple[int, StoredCell]]) -> None:
-        self._versions, self._place = versions, 0
+        self._versions, self._next = versions, 0
         self.bodies: dict[str, bytes] = {}
         self.changed: set[str] = set()
 
-    def turn(self, number: int) -> None:
-        """Go on to the end of a page."""
+    def go_to(self, number: int) -> None:
+        """Go to the end of a page."""
         self.changed = set()
-        while self._place < len(self._versions) and self._versions[self._place][0] <= number:
-            page, cell = self._versions[self._place]
-            self._place += 1
+        while self._next < len(self._versions) and self._versions[self._next][0] <= number:
+            page, cell = self._versions[self._next]
+            self._next += 1
             if cell.body is None:
                 self.bodies.pop(cell.key, None)
             else:
@@ -192,220 +208,218 @@ class Versions:
                 self.changed.add(cell.key)
 
 
-class AsOf(Memory):
-    """A stored history as it was at the end of a page, and then of the next one."""
+class PastMemory(Memory):
+    """The memory of a stored history as it was at the end of a page, going forward."""
 
     def __init__(self, tx: ReadTransaction, key: str, pages: Pages) -> None:
         self._tx, self._key, self._pages = tx, key, pages
-        self._slots: dict[int, Versions] = {}
+        self._slots: dict[int, CellVersions] = {}
         self._number = 0
 
-    def turn(self, number: int) -> None:
-        """Go on to the end of a page."""
+    def go_to(self, number: int) -> None:
+        """Go to the end of a page."""
         self._number = number
         for versions in self._slots.values():
-            versions.turn(number)
+            versions.go_to(number)
 
     def changed(self, slot: int) -> Collection[str]:
-        """The cells of a slot that were put away at the end of the page."""
+        """The keys of the cells of a slot that were written at the end of the page."""
         return self._versions(slot).changed
 
     def facts(self, start: Position) -> Iterator[tuple[Position, Fact]]:
-        """The facts from a position on, later ones too."""
-        return self._pages.facts(start)
+        return self._pages.facts(start)  # later ones too: no context looks beyond its time
 
     def since(self, time: int) -> Position:
-        """A position at or before that of the first fact at or after a time."""
         return self._pages.since(time)
 
     def cell(self, slot: int, key: str) -> Any:
-        """A cell that had been put away by then; None if there is none."""
         body = self._versions(slot).bodies.get(key)
-        return None if body is None else _anything.decode(body)
+        return None if body is None else _decode(body)
 
     def cells(self, slot: int) -> dict[str, Any]:
-        """All cells of a slot that had been put away by then."""
-        found = self._versions(slot).bodies.items()
-        return {key: _anything.decode(body) for key, body in found}
+        return {key: _decode(body) for key, body in self._versions(slot).bodies.items()}
 
-    def _versions(self, slot: int) -> Versions:
+    def _versions(self, slot: int) -> CellVersions:
         if slot not in self._slots:
-            self._slots[slot] = Versions(self._tx.cell_versions(self._key, slot))
-            self._slots[slot].turn(self._number)
+            self._slots[slot] = CellVersions(self._tx.cell_versions(self._key, slot))
+            self._slots[slot].go_to(self._number)
         return self._slots[slot]
 
 
-# -- what they come to -------------------------------------------------------------------------
+# -- the comparison ----------------------------------------------------------------------------
 
 
 class Side(NamedTuple):
-    """A state, and the memory that goes with it."""
+    """One side of the comparison: a state, and the memory that goes with it."""
 
     state: State
     memory: Memory
 
 
 class Observed(NamedTuple):
-    """What a leaf says of its subject: a value, whether it holds, and what it keeps by key."""
+    """What a leaf observes: a value, whether it holds, and what its accumulator has by key."""
 
     value: Any
     holds: Any
-    kept: dict[str, Any]
+    by_key: dict[str, Any]
 
 
 class HistoryComparison:
-    """The history of one subject, as it is stored, against the subject as it is told anew."""
+    """Compares the stored history of one subject with a replay that has no facts yet."""
 
-    def __init__(self, tx: ReadTransaction, key: str, telling: SubjectReplay, world: World) -> None:
-        self._tx, self._key, self._telling, self._world = tx, key, telling, world
-        self._machine = telling.evaluator
+    def __init__(self, tx: ReadTransaction, key: str, replay: SubjectReplay, world: World) -> None:
+        self._tx, self._key, self._replay, self._world = tx, key, replay, world
+        self._evaluator = replay.evaluator
 
-    def differences(self, body: bytes, facts: Sequence[Fact], lags: bool) -> Found:
-        """Tell the facts, and yield where the stored history says otherwise on the way.
+    def differences(self, body: bytes, facts: Sequence[Fact], is_stale: bool) -> Found:
+        """Replay the facts, and yield where the stored history differs on the way.
 
-        Of one that lags only those as far as it goes.
+        A stale history is compared as far as it goes.
         """
         try:
-            yield from self._compare(body, facts, lags)
+            yield from self._compare(body, facts, is_stale)
         except BROKEN as error:
             yield Difference(self._key, "history", f"unreadable ({error!r})", "readable")
 
-    def _compare(self, body: bytes, facts: Sequence[Fact], lags: bool) -> Found:
+    def _compare(self, body: bytes, facts: Sequence[Fact], is_stale: bool) -> Found:
         pages = Pages(StoredPages(self._tx, self._key), "", body)
-        if pages.version != self._machine.version:
+        if pages.version != self._evaluator.version:
             return
-        if lags:
+        if is_stale:
             facts = [fact for fact in facts if fact.time <= pages.head.time]
         yield from self._facts(pages, facts)
-        told, memory = 0, AsOf(self._tx, self._key, pages)
+        replayed, memory = 0, PastMemory(self._tx, self._key, pages)
         for number in range(1, pages.last + 1):
             yield from self._base(pages, number, memory)
-            until = _end(pages, number, facts, told)
-            self._telling.extend(facts[told:until])
-            self._telling.put_away()
-            told = until
-        self._telling.advance(pages.head.time)
+            until = _end(pages, number, facts, replayed)
+            self._replay.extend(facts[replayed:until])
+            self._replay.end_page()
+            replayed = until
+        self._replay.advance(pages.head.time)
         yield from self._states("", Side(pages.head, pages))
 
     # -- facts -----------------------------------------------------------------------------
 
     def _facts(self, pages: Pages, facts: Sequence[Fact]) -> Found:
         stored = [fact for n in range(1, pages.last + 1) for fact in pages.page(n)]
-        by_id, told = {f.mid: f for f in stored}, {f.mid: f for f in facts}
-        for mid in {**told, **by_id}:
-            yield from self._fact(mid, by_id.get(mid), told.get(mid))
-        if by_id.keys() == told.keys():
+        stored_by_id, by_id = {f.mid: f for f in stored}, {f.mid: f for f in facts}
+        for mid in {**by_id, **stored_by_id}:
+            yield from self._fact(mid, stored_by_id.get(mid), by_id.get(mid))
+        if stored_by_id.keys() == by_id.keys():
             order = [fact.mid for fact in stored], [fact.mid for fact in facts]
             yield from differ(self._key, "order of the facts", *order)
-        counted = pages.stated, len(pages.page(pages.last))
-        yield from differ(self._key, "facts in the open page", *counted)
+        counts = pages.stated_count, len(pages.page(pages.last))
+        yield from differ(self._key, "facts in the open page", *counts)
 
-    def _fact(self, mid: str, stored: Fact | None, told: Fact | None) -> Found:
-        if stored is None or told is None:
-            yield Difference(self._key, f"fact {mid}", _about(stored), _about(told))
+    def _fact(self, mid: str, stored: Fact | None, replayed: Fact | None) -> Found:
+        if stored is None or replayed is None:
+            yield Difference(self._key, f"fact {mid}", _about(stored), _about(replayed))
             return
-        if _encoder.encode(stored) == _encoder.encode(told):
+        if _encode(stored) == _encode(replayed):
             return
-        for name in _OF_FACTS:
-            parts = getattr(stored, name), getattr(told, name)
+        for name in _FACT_FIELDS:
+            parts = getattr(stored, name), getattr(replayed, name)
             yield from differ(self._key, f"fact {mid}, {name}", *parts)
 
     # -- states ----------------------------------------------------------------------------
 
-    def _base(self, pages: Pages, number: int, memory: AsOf) -> Found:
+    def _base(self, pages: Pages, number: int, memory: PastMemory) -> Found:
         try:
-            memory.turn(number - 1)
+            memory.go_to(number - 1)
             yield from self._states(f"before page {number}, ", Side(pages.base(number), memory))
         except BROKEN as error:
             what = f"page {number}"
             yield Difference(self._key, what, f"unreadable ({error!r})", "readable")
 
     def _states(self, where: str, stored: Side) -> Found:
-        told = Side(_copy(self._telling.state), self._telling.book)
-        yield from self._fields(where, stored.state, told.state)
-        if stored.state.time == told.state.time:
-            yield from self._observations(where, stored, told)
+        replayed = Side(_copy(self._replay.head), self._replay)
+        yield from self._fields(where, stored.state, replayed.state)
+        yield from self._qualifications(where, stored.state, replayed.state)
+        if stored.state.time == replayed.state.time:
+            yield from self._observations(where, stored, replayed)
 
-    def _fields(self, where: str, stored: State, told: State) -> Found:
+    def _fields(self, where: str, stored: State, replayed: State) -> Found:
         for name, word in _TIMES.items():
-            times = getattr(stored, name), getattr(told, name)
+            times = getattr(stored, name), getattr(replayed, name)
             if times[0] != times[1]:
                 yield Difference(self._key, where + word, moment(times[0]), moment(times[1]))
         for name, word in _NAMES.items():
-            parts = getattr(stored, name), getattr(told, name)
+            parts = getattr(stored, name), getattr(replayed, name)
             yield from differ(self._key, where + word, *parts)
         for name, word in _TABLES.items():
-            tables = getattr(stored, name), getattr(told, name)
+            tables = getattr(stored, name), getattr(replayed, name)
             yield from entries(self._key, where + word, *tables)
-        for index in sorted(stored.marks.keys() | told.marks.keys()):
+
+    def _qualifications(self, where: str, stored: State, replayed: State) -> Found:
+        for index in sorted(stored.marks.keys() | replayed.marks.keys()):
             of = self._definition(index)
-            marks = _listed(stored, index), _listed(told, index)
+            marks = _marks(stored, index), _marks(replayed, index)
             yield from differ(self._key, f"{where}{of}, marks", *marks)
-        for index in sorted(stored.cycles.keys() | told.cycles.keys()):
+        for index in sorted(stored.cycles.keys() | replayed.cycles.keys()):
             of = self._definition(index)
-            cycles = moment(stored.cycles.get(index)), moment(told.cycles.get(index))
+            cycles = moment(stored.cycles.get(index)), moment(replayed.cycles.get(index))
             yield from differ(self._key, f"{where}{of}, open cycle", *cycles)
 
     def _definition(self, index: int) -> str:
-        rules = self._machine.rules
+        rules = self._evaluator.rules
         return f"definition {rules[index].name if index < len(rules) else index}"
 
     # -- leaves ----------------------------------------------------------------------------
 
-    def _observations(self, where: str, stored: Side, told: Side) -> Found:
-        contexts = self._context(stored), self._context(told)
-        for rule in self._machine.rules:
+    def _observations(self, where: str, stored: Side, replayed: Side) -> Found:
+        contexts = self._context(stored), self._context(replayed)
+        for rule in self._evaluator.rules:
             for part in (rule.definition.when, *rule.definition.unless):
                 for leaf in leaves_of(part):
                     what = f"{where}definition {rule.name}, leaf “{describe_leaf(leaf)}”"
-                    keys = _changed(self._machine.leaf(leaf).number, stored, told)
+                    keys = _changed(self._evaluator.leaf(leaf).number, stored, replayed)
                     yield from self._leaf(what, leaf, contexts, keys)
-        keys = _changed(MEMBERS, stored, told)
-        members = [_members(side, keys) for side in (stored, told)]
+        keys = _changed(MEMBERS, stored, replayed)
+        members = [_members(side, keys) for side in (stored, replayed)]
         yield from entries(self._key, f"{where}member", *members)
 
     def _leaf(
         self, what: str, leaf: Leaf, contexts: tuple[EvalContext, EvalContext], keys: Keys
     ) -> Found:
-        compiled = self._machine.leaf(leaf)
-        was, now = (observed(compiled, ctx, keys) for ctx in contexts)
-        yield from differ(self._key, what, was.value, now.value)
-        if same(was.value, now.value):
-            yield from differ(self._key, f"{what}, whether it holds", was.holds, now.holds)
-            yield from entries(self._key, f"{what}, of", was.kept, now.kept)
+        compiled = self._evaluator.leaf(leaf)
+        stored, replayed = (observed(compiled, ctx, keys) for ctx in contexts)
+        yield from differ(self._key, what, stored.value, replayed.value)
+        if same(stored.value, replayed.value):
+            holds = stored.holds, replayed.holds
+            yield from differ(self._key, f"{what}, whether it holds", *holds)
+            yield from entries(self._key, f"{what}, of", stored.by_key, replayed.by_key)
 
     def _context(self, side: Side) -> EvalContext:
-        return EvalContext(
-            self._machine.kind, side.state, self._world, side.memory, side.state.time
-        )
+        state = side.state
+        return EvalContext(self._evaluator.kind, state, self._world, side.memory, state.time)
 
 
 def observed(compiled: AllTimeWindow, ctx: EvalContext, keys: Keys) -> Observed:
-    """What a leaf says at the moment that is seen, as far as its cell can be read."""
+    """What a leaf observes in a context, if its cell can be read."""
     try:
         value, holds = plain(compiled.observed(ctx)), compiled.holds(ctx)
         cell = compiled.cell(ctx)
-        kept = {} if cell is None else _kept(compiled.aggregate, cell, ctx, keys)
+        found = {} if cell is None else _content(compiled.aggregate, cell, ctx, keys)
     except BROKEN as error:
         return Observed(f"unreadable ({error!r})", None, {})
-    return Observed(value, holds, kept if isinstance(kept, dict) else {})
+    return Observed(value, holds, found if isinstance(found, dict) else {})
 
 
-def _kept(aggregate: Aggregate, cell: Cell, view: View, keys: Keys = None) -> Any:
-    """What the cell of an aggregate says, by key where it has one for each of several."""
+def _content(aggregate: Aggregate, cell: Cell, view: View, keys: Keys = None) -> Any:
+    """What the cell of an aggregate says; by key, if it counts by key."""
     match aggregate:
         case MinimumAge():
-            return _kept(aggregate.inner, cell, view, keys)
+            return _content(aggregate.inner, cell, view, keys)
         case MemberWindow():
             value = plain(aggregate.observed(cell, view))
-            return _kept(aggregate.inner, cell[0], view) if cell[1] is not None else value
+            return _content(aggregate.inner, cell[0], view) if cell[1] is not None else value
         case Distinct():
             return dict(cell[0])
         case Values():
             return _cells(aggregate, cell, view.memory, keys)
         case Parts():
             parts = _cells(aggregate, cell, view.memory, keys).items()
-            return {key: [n, _kept(aggregate.inner, part, view)] for key, (n, part) in parts}
+            return {key: [n, _content(aggregate.inner, part, view)] for key, (n, part) in parts}
         case Members():
             return _of_members(aggregate, _cells(aggregate, cell, view.memory, keys), view)
         case _:
@@ -416,7 +430,7 @@ def _of_members(aggregate: Members, cells: Mapping[str, Cell], view: View) -> di
     found = {}
     for user, own in cells.items():
         seen = view.member(user) if aggregate.personal and isinstance(view, EvalContext) else view
-        found[user] = _kept(aggregate.inner, own, seen)
+        found[user] = _content(aggregate.inner, own, seen)
     return found
 
 
@@ -431,36 +445,36 @@ def _members(side: Side, keys: Keys) -> dict[str, Any]:
 
 
 def _cells(aggregate: Keyed, cells: Cell, memory: Memory, keys: Keys) -> dict[str, Any]:
-    """The cells of some keys, or all there are."""
+    """The cells of some keys, or of all."""
     if keys is None:
         return aggregate.all(cells, memory)
     found = {key: aggregate.get(cells, key, memory) for key in keys}
     return {key: cell for key, cell in found.items() if cell is not None}
 
 
-def _changed(slot: int, stored: Side, told: Side) -> Keys:
-    """The keys of a slot that a page has changed; None, for all, where no page has ended."""
-    if not isinstance(stored.memory, AsOf) or not isinstance(told.memory, ReplayMemory):
+def _changed(slot: int, stored: Side, replayed: Side) -> Keys:
+    """The keys of a slot that may have changed on the page before; None, for all, at the head."""
+    if not isinstance(stored.memory, PastMemory) or not isinstance(replayed.memory, SubjectReplay):
         return None
-    put_away = {*stored.memory.changed(slot), *told.memory.changed(slot)}
-    keys = {key.partition("|")[2] for key in put_away}
-    for side in (stored, told):
+    moved_out = {*stored.memory.changed(slot), *replayed.memory.changed(slot)}
+    keys = {key.partition("|")[2] for key in moved_out}
+    for side in (stored, replayed):
         match side.state.slots.get(slot):
-            case [[_, _, _, dict() as standing], *_] | [_, _, _, dict() as standing]:
-                keys |= standing.keys()
+            case [[_, _, _, dict() as in_state], *_] | [_, _, _, dict() as in_state]:
+                keys |= in_state.keys()
     return keys
 
 
-def _end(pages: Pages, number: int, facts: Sequence[Fact], told: int) -> int:
-    """How many facts are not later than a page; all of them, of the open page."""
+def _end(pages: Pages, number: int, facts: Sequence[Fact], replayed: int) -> int:
+    """How many facts are on a page and those before; all of them, for the open page."""
     if number == pages.last:
         return len(facts)
     page = pages.page(number)
-    until = bisect_right(facts, page[-1].time, key=attrgetter("time")) if page else told
-    return max(told, until)
+    until = bisect_right(facts, page[-1].time, key=attrgetter("time")) if page else replayed
+    return max(replayed, until)
 
 
-def _listed(state: State, index: int) -> list[Any]:
+def _marks(state: State, index: int) -> list[Any]:
     return [[moment(mark.time), mark.account] for mark in state.marks.get(index, ())]
 
 
@@ -471,4 +485,4 @@ def _about(fact: Fact | None) -> str:
 
 
 def _copy(state: State) -> State:
-    return _states.decode(_encoder.encode(state))
+    return _decode_state(_encode(state))

@@ -1,11 +1,11 @@
-"""The proof of one lead: it is derived anew from the stored messages, under its own version."""
+"""The proof of one lead: derive it again from the stored messages, under its own version."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
 from ..errors import DefinitionError, NotFound, PequelError
-from ..leads.ledger import Verdict
+from ..leads.ledger import ExplainedQualification, LeadKey
 from ..marking.active import activations
 from ..marking.evaluators import Evaluators, active_evaluators
 from ..marking.replay import Replay
@@ -18,7 +18,7 @@ from ..rules.parser.toml import parse
 from .compare import ABSENT, unlike
 
 SHARED = ("project", "features", "metric")
-"""The tables of a file that definitions share."""
+"""The tables of a definitions file that all definitions share."""
 
 Clock = Callable[[], int]
 Answer = dict[str, JSON]
@@ -31,10 +31,10 @@ class Proofs:
         self._store, self._clock = store, clock
 
     def proof(self, lead_id: str) -> Answer:
-        """What the messages give in place of a lead, and in what that differs. Raises NotFound.
+        """What the messages give for a lead, and how that differs from it. Raises NotFound.
 
-        ``result`` is ``equal``, ``restated`` or ``facts_purged``; None where the version of the
-        lead cannot be read any more as it was meant, which the definition's ``problem`` then says.
+        ``result`` is ``equal``, ``restated`` or ``facts_purged``. It is None if the version of the
+        lead cannot be read any more as it was meant: then the definition's ``problem`` says why.
         """
         with self._store.reading() as tx:
             lead = tx.lead(lead_id)
@@ -53,20 +53,20 @@ class _Proof:
         own = (v for v in versions if (v.name, v.version) == (lead.definition, lead.version))
         version = next(own, None)
         try:
-            evaluators = self._machines(versions, version)
+            evaluators = self._evaluators(versions, version)
         except (DefinitionError, NotFound) as error:
             definition = _definition(lead, version) | {"problem": error.message}
             return _answer(None, None, definition, 0, [])
-        found, verdict = self._derive(evaluators)
-        differences = [] if verdict is None else list(self._differences(verdict))
-        derived = None if verdict is None else self._told(verdict)
+        facts, qualification = self._derive(evaluators)
+        derived = None if qualification is None else self._shown(qualification)
+        differences = [] if derived is None else list(self._differences(derived))
         result = self._result(derived is not None and not differences)
-        return _answer(result, derived, _definition(lead, version), found, differences)
+        return _answer(result, derived, _definition(lead, version), facts, differences)
 
     # -- under which definition ------------------------------------------------------------
 
-    def _machines(self, versions: list[Version], version: Version | None) -> Evaluators:
-        """Raises DefinitionError or NotFound where the lead's version cannot be read any more."""
+    def _evaluators(self, versions: list[Version], version: Version | None) -> Evaluators:
+        """Raises DefinitionError or NotFound if the lead's version cannot be read any more."""
         lead, evaluators = self._lead, active_evaluators(self._tx)
         if evaluators.versions.get(lead.definition) == lead.version:
             return evaluators
@@ -78,44 +78,43 @@ class _Proof:
 
     # -- what the messages give ------------------------------------------------------------
 
-    def _derive(self, evaluators: Evaluators) -> tuple[int, Verdict | None]:
-        """The number of messages looked at, and why the subject qualified in the lead's cycle.
+    def _derive(self, evaluators: Evaluators) -> tuple[int, ExplainedQualification | None]:
+        """The number of messages, and the qualification in the lead's cycle.
 
-        A lead that was passed on is that of the person whose it is now.
+        If the lead was passed on, the subject is the person who has it now.
         """
-        recount = Replay(self._tx, evaluators, self._now)
+        replay = Replay(self._tx, evaluators, self._now)
         subject = self._lead.subject
-        key = recount.identities.person(subject) if kind_of(subject) == "user" else subject
-        messages = list(recount.messages(key))
-        telling = recount.telling(key)
-        telling.extend(recount.facts(key, messages))
-        telling.advance(self._now)
-        rule = telling.evaluator.by_name[self._lead.definition].index
-        return len(messages), telling.verdicts.get((rule, self._lead.cycle))
+        key = replay.identities.person(subject) if kind_of(subject) == "user" else subject
+        messages = list(replay.messages(key))
+        folded = replay.fold(key, messages)
+        folded.advance(self._now)
+        lead_key = LeadKey(self._lead.definition, self._lead.cycle)
+        return len(messages), folded.qualifications.get(lead_key)
 
-    def _told(self, verdict: Verdict) -> Answer:
+    def _shown(self, qualification: ExplainedQualification) -> Answer:
         return {
-            "qualified_at": iso(verdict.time),
-            "account": self._account(verdict.account),
-            "evidence": verdict.evidence,
+            "qualified_at": iso(qualification.time),
+            "account": self._account(qualification.account),
+            "evidence": qualification.evidence,
         }
 
     def _account(self, account: str | None) -> str | None:
         subject = self._lead.subject
         return id_of(subject) if kind_of(subject) == "account" else account
 
-    # -- against what is stored ------------------------------------------------------------
+    # -- compared with what is stored ------------------------------------------------------
 
-    def _differences(self, verdict: Verdict) -> Iterator[Answer]:
+    def _differences(self, derived: Answer) -> Iterator[Answer]:
         lead = self._lead
         stored = {
             "qualified_at": iso(lead.qualified_at),
             "account": self._account(lead.account),
             "evidence": lead.evidence,
         }
-        for steps, was, now in unlike(stored, self._told(verdict)):
+        for path, was, now in unlike(stored, derived):
             yield {
-                "field": ".".join(map(str, steps)),
+                "field": ".".join(map(str, path)),
                 "stored": _plain(was),
                 "derived": _plain(now),
             }
@@ -128,10 +127,10 @@ class _Proof:
 
 
 def _as_it_was(version: Version, versions: list[Version], today: Catalogue) -> Catalogue:
-    """A version of a definition with those that it names, each as it meant them.
+    """A version of a definition with the definitions it names, each as it was meant then.
 
-    What else they name is as it is today. Raises DefinitionError where that cannot be read, and
-    NotFound where it means something else.
+    Features, metrics and the project are as they are today. Raises DefinitionError if the result
+    cannot be read, and NotFound if it means something else.
     """
     shared = {key: part for key, part in parse(today.text).data.items() if key in SHARED}
     file = f"version {version.version} of {version.name}"
@@ -156,9 +155,9 @@ def _changed(file: str) -> NotFound:
 
 
 def _with_named(version: Version, versions: list[Version]) -> Iterator[list[Version]]:
-    """A version and those that it names, as they stood after each record, the latest first.
+    """A version with those that it names, as they were after each change, the latest first.
 
-    Each constellation comes once.
+    Each combination of versions comes once.
     """
     found: dict[frozenset[tuple[str, int]], list[Version]] = {}
     then = {each.name: each for each in reversed(versions)}
@@ -170,7 +169,7 @@ def _with_named(version: Version, versions: list[Version]) -> Iterator[list[Vers
 
 
 def _reached(version: Version, then: Mapping[str, Version]) -> list[Version]:
-    """A version, what it names, what that names, and so on."""
+    """A version, those it names, those that these name, and so on."""
     found = {version.name: version}
     left = [version]
     while left:

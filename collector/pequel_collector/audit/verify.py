@@ -1,7 +1,7 @@
-"""Everything that is derived, made anew from the stored messages and held against what is stored.
+"""Compare everything that is derived with a replay of the stored messages.
 
-Subject by subject, in the order of their keys: visitors, accounts, users. Some subjects at a time
-are looked at in one consistent view of the store, so that a collector may go on writing meanwhile.
+It goes subject by subject, in the order of their keys: visitors, accounts, users. A number of
+subjects share one consistent view of the store, so a collector can go on writing meanwhile.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ from dataclasses import dataclass, replace
 from time import monotonic
 
 from ..errors import BadRequest, NotFound, Unavailable
-from ..identity.links import links_in
-from ..leads.ledger import Verdict
+from ..identity.links import FactOrder, links_in
+from ..identity.people import group_calls
+from ..leads.ledger import ExplainedQualification, LeadKey, expiry
 from ..marking.active import CATALOGUE, backfill_progress
 from ..marking.evaluators import Evaluators, active_evaluators, evaluators_of
-from ..marking.replay import Replay, SubjectReplay, calls_in
+from ..marking.replay import Replay
 from ..model import Lead, Message, Stored, kind_of, lead_id
-from ..ports import LeadCursor, LeadFilter, Link, ReadTransaction, Store
+from ..ports import LeadCursor, LeadFilter, Link, Membership, ReadTransaction, Store, Trait
 from ..rules.engine.state import Fact
 from ..rules.language.definition import Catalogue
 from .compare import (
@@ -32,25 +33,24 @@ from .compare import (
     unlike,
 )
 
-AT_A_TIME = 500
-"""How many subjects, or leads, are listed at a time."""
+AT_ONCE = 500
+"""How many subjects, or leads, one query lists."""
 
-PATIENCE = 20.0
-"""Seconds after which another view of the store is taken: an old one costs the database room."""
+SECONDS_PER_VIEW = 20.0
+"""How long one view of the store is used. An old view keeps the database from freeing space."""
 
 Clock = Callable[[], int]
-Progress = Callable[[int], None]
+OnProgress = Callable[[int], None]
 Report = Callable[[Difference], None]
-Qualifications = dict[tuple[str, int], Verdict]
-"""Why a subject qualified, by the name of the definition and the cycle."""
+KeysAfter = Callable[[ReadTransaction, str], list[str]]
 
 
 @dataclass(slots=True)
 class Summary:
-    """What was looked at, and the number of differences.
+    """What was compared, and the number of differences.
 
-    ``outdated`` are leads that only a version that is no longer in force gives; those stay as they
-    are. ``tallied`` says whether the tallies could be compared: whether nothing arrived meanwhile.
+    ``outdated`` are leads of versions that are no longer in force, which stay as they are.
+    ``tallied`` says whether the tallies were compared; if messages arrive meanwhile, they are not.
     """
 
     subjects: int = 0
@@ -65,38 +65,38 @@ def verify(
     store: Store,
     clock: Clock,
     report: Report,
-    progress: Progress | None = None,
+    on_progress: OnProgress | None = None,
     catalogue: Catalogue | None = None,
 ) -> Summary:
     """Verify a store under the definitions in force, and report each difference as it is found.
 
-    ``catalogue`` is what the caller takes to be in force, None for whatever is. ``progress`` is
-    called with the number of subjects done. Raises NotFound in a store that no collector has
-    opened yet, BadRequest where other definitions are in force, Unavailable where those change
-    meanwhile or history is still being replayed under them.
+    ``catalogue`` are the definitions that the caller expects to be in force, None for any.
+    ``on_progress`` gets the number of subjects done. Raises NotFound if no collector has opened the
+    store yet, BadRequest if other definitions are in force, and Unavailable if those change
+    meanwhile or the back-fill under them is not finished.
     """
     with store.reading() as tx:
-        evaluators = _in_force(tx, catalogue)
-    return _Verification(store, evaluators, clock, report, progress).run()
+        evaluators = _evaluators_in_force(tx, catalogue)
+    return _Verification(store, evaluators, clock, report, on_progress).run()
 
 
-def _in_force(tx: ReadTransaction, catalogue: Catalogue | None) -> Evaluators:
-    note = tx.meta(CATALOGUE)
-    if note is None:
+def _evaluators_in_force(tx: ReadTransaction, catalogue: Catalogue | None) -> Evaluators:
+    version = tx.meta(CATALOGUE)
+    if version is None:
         raise NotFound("no collector has opened this database yet: there is nothing to verify")
-    if catalogue is not None and evaluators_of(tx, catalogue).version != note:
+    if catalogue is not None and evaluators_of(tx, catalogue).version != version:
         raise BadRequest(
             "other definitions are in force in this database: without --config they are verified"
         )
-    replay = backfill_progress(tx)
-    if replay is not None and not replay.is_over:
+    progress = backfill_progress(tx)
+    if progress is not None and not progress.is_finished:
         raise Unavailable("history is still being replayed under changed definitions: verify later")
     return active_evaluators(tx)
 
 
 @dataclass(frozen=True, slots=True)
 class _Extent:
-    """What tells whether messages have arrived: how many there are, and the one that came last."""
+    """Which messages there are: it changes when one arrives."""
 
     messages: int
     latest: str | None
@@ -109,78 +109,69 @@ class _Verification:
         evaluators: Evaluators,
         clock: Clock,
         report: Report,
-        progress: Progress | None,
+        on_progress: OnProgress | None,
     ) -> None:
-        self._store, self._machines, self._clock = store, evaluators, clock
-        self._report, self._progress = report, progress
+        self._store, self._evaluators, self._clock = store, evaluators, clock
+        self._report, self._on_progress = report, on_progress
         self._summary = Summary()
         self._unattributed = self._conflicts = 0
-        self._recount: Replay | None = None
+        self._replay: Replay | None = None
         self._extent: _Extent | None = None
 
     def run(self) -> Summary:
-        """Look at everything."""
         with self._store.reading() as tx:
             before = _extent(tx)
-        self._walk(lambda tx, after: tx.visitors(after, AT_A_TIME))
-        self._walk(lambda tx, after: tx.subjects(after, AT_A_TIME))
+        self._verify_all(lambda tx, after: tx.visitors(after, AT_ONCE))
+        self._verify_all(lambda tx, after: tx.subjects(after, AT_ONCE))
         with self._store.reading() as tx:
             if tx.totals()["leads"] != self._summary.leads:
-                self._tell(_leads_of_nobody(tx, self._machines))
+                self._report_all(_leads_without_messages(tx, self._evaluators))
             self._summary.tallied = _extent(tx) == before
             if self._summary.tallied:
-                self._tell(self._tallies(tx.totals()))
+                self._report_all(self._tallies(tx.totals()))
         return self._summary
 
-    def _walk(self, keys_after: Callable[[ReadTransaction, str], list[str]]) -> None:
+    def _verify_all(self, keys_after: KeysAfter) -> None:
         after: str | None = ""
         while after is not None:
             with self._store.reading() as tx:
-                if tx.meta(CATALOGUE) != self._machines.version:
+                if tx.meta(CATALOGUE) != self._evaluators.version:
                     raise Unavailable("the definitions have changed meanwhile: verify again")
-                after = self._go_on(tx, after, keys_after)
+                after = self._verify_some(tx, after, keys_after)
 
-    def _go_on(
-        self,
-        tx: ReadTransaction,
-        after: str,
-        keys_after: Callable[[ReadTransaction, str], list[str]],
-    ) -> str | None:
-        """Look at subjects for a while; the last one, or None at the end."""
-        recount, began = self._recount_in(tx), monotonic()
+    def _verify_some(self, tx: ReadTransaction, after: str, keys_after: KeysAfter) -> str | None:
+        """Verify subjects for a while; the key of the last one, or None at the end."""
+        replay, began = self._replay_in(tx), monotonic()
         while keys := keys_after(tx, after):
             for key in keys:
-                self._look(_Subject(tx, self._machines, recount, key))
-                recount.trim()
+                self._verify(_Subject(tx, self._evaluators, replay, key))
+                replay.trim()
             after = keys[-1]
-            if self._progress:
-                self._progress(self._summary.subjects)
-            if monotonic() - began > PATIENCE:
+            if self._on_progress:
+                self._on_progress(self._summary.subjects)
+            if monotonic() - began > SECONDS_PER_VIEW:
                 return after
         return None
 
-    def _recount_in(self, tx: ReadTransaction) -> Replay:
-        """What is known of others still holds in another view, if no time counts, nor a message."""
-        extent, known = _extent(tx), self._recount
-        if known is None or extent != self._extent or self._machines.has_clock:
-            known = self._recount = Replay(tx, self._machines, self._clock())
-        known.go_on(tx)
+    def _replay_in(self, tx: ReadTransaction) -> Replay:
+        """The replay so far, if no message has arrived and no clock runs; else a new one."""
+        extent, replay = _extent(tx), self._replay
+        if replay is None or extent != self._extent or self._evaluators.has_clock:
+            replay = self._replay = Replay(tx, self._evaluators, self._clock())
+        replay.use(tx)
         self._extent = extent
-        return known
+        return replay
 
-    def _look(self, subject: _Subject) -> None:
-        self._tell(subject.differences())
+    def _verify(self, subject: _Subject) -> None:
+        self._report_all(subject.differences())
         self._summary.subjects += 1
-        self._count(subject)
-
-    def _count(self, subject: _Subject) -> None:
         self._summary.messages += subject.messages
         self._summary.leads += subject.leads
         self._summary.outdated += subject.outdated
         self._unattributed += subject.unattributed
         self._conflicts += subject.conflicts
 
-    def _tell(self, found: Iterable[Difference]) -> None:
+    def _report_all(self, found: Iterable[Difference]) -> None:
         for difference in found:
             self._summary.differences += 1
             self._report(difference)
@@ -197,17 +188,17 @@ def _extent(tx: ReadTransaction) -> _Extent:
 
 
 class _Subject:
-    """One visitor, account or user id, and what was counted in looking at it."""
+    """One visitor, account or user id, and what was counted while comparing it."""
 
     def __init__(
-        self, tx: ReadTransaction, evaluators: Evaluators, recount: Replay, key: str
+        self, tx: ReadTransaction, evaluators: Evaluators, replay: Replay, key: str
     ) -> None:
-        self._tx, self._machines, self._recount, self._key = tx, evaluators, recount, key
-        self._identities = recount.identities
+        self._tx, self._evaluators, self._replay, self._key = tx, evaluators, replay, key
+        self._identities = replay.identities
         self.messages = self.leads = self.outdated = self.unattributed = self.conflicts = 0
 
     def differences(self) -> Found:
-        """Everything about it that is not what its messages give."""
+        """Everything stored of it that is not what its messages give."""
         match kind_of(self._key):
             case "account":
                 yield from self._account()
@@ -225,13 +216,13 @@ class _Subject:
 
     def _account(self) -> Found:
         calls: list[Message] = []
-        facts = self._recount.facts(self._key, self._noting(calls))
+        facts = self._replay.facts(self._key, self._messages_noting(calls))
         yield from self._traits([self._key], calls)
         yield from self._derived(facts)
 
-    def _noting(self, calls: list[Message]) -> Iterator[Stored]:
-        """The messages of an account; the group calls that named it are noted on the way."""
-        for each in self._recount.messages(self._key):
+    def _messages_noting(self, calls: list[Message]) -> Iterator[Stored]:
+        """The messages of an account, once; the group calls among them go into a list."""
+        for each in self._replay.messages(self._key):
             if each.message.type == "group" and each.message.account is not None:
                 calls.append(each.message)
             yield each
@@ -246,23 +237,22 @@ class _Subject:
             ids = self._identities.ids_of(person)
             stored = own if ids == [person] else list(self._tx.events(ids))
             found = yield from self._facts_of_ids(ids, stored)
-        yield from self._derived(self._recount.facts(self._key, found))
+        yield from self._derived(self._replay.facts(self._key, found))
 
     # -- who is who ------------------------------------------------------------------------
 
     def _links(self, messages: list[Message]) -> Found:
         """The links that the messages of this user name."""
-        made = {id_: place for (id_, _), place in links_in(messages).items()}
+        made = {ids.id: place for ids, place in links_in(messages).items()}
         around = self._tx.links([self._key])
         links = [link for link in around if link.user == self._key]
-        stored = {link.id: (link.time, link.mid) for link in links}
-        for id_ in {**made, **stored}:
-            places = stored.get(id_, ABSENT), made.get(id_, ABSENT)
-            yield from differ(self._key, f"link of {id_}", *places)
+        stored = {link.id: FactOrder(link.time, link.mid) for link in links}
+        yield from entries(self._key, "link of", stored, made)
         self.conflicts = sum(map(self._identities.is_conflict, links))
         yield from self._links_to_nobody(around)
 
     def _links_to_nobody(self, links: list[Link]) -> Found:
+        """Links of this id to users who have no message."""
         for link in links:
             if link.id == self._key and self._tx.span([link.user]) is None:
                 yield Difference(self._key, f"link to {link.user}", moment(link.time), "nothing")
@@ -280,9 +270,9 @@ class _Subject:
     def _facts_of_ids(
         self, ids: list[str], stored: list[Stored]
     ) -> Generator[Difference, None, list[Stored]]:
-        """The accounts, group calls and traits of a person's messages; returns these as told."""
+        """Compare accounts, group calls and traits; the messages as they should be attributed."""
         messages = [each.message for each in stored]
-        found = self._recount.attributed(self._key, messages)
+        found = self._replay.attributed(self._key, messages)
         for was, now in zip(stored, found, strict=True):
             yield from differ(self._key, f"account of {now.message.mid}", was.account, now.account)
         self.messages = len(found)
@@ -293,113 +283,114 @@ class _Subject:
         return found
 
     def _memberships(self, ids: list[str], messages: list[Message]) -> Found:
-        stored = {c[:3]: c.account for calls in self._tx.memberships(ids).values() for c in calls}
-        made = {call[:3]: call.account for call in calls_in(messages)}
-        for place in {**made, **stored}:
-            accounts = stored.get(place, ABSENT), made.get(place, ABSENT)
-            yield from differ(self._key, f"group call {place[2]}", *accounts)
+        stored = [call for calls in self._tx.memberships(ids).values() for call in calls]
+        accounts = [_accounts(calls) for calls in (stored, group_calls(messages))]
+        for call in {**accounts[1], **accounts[0]}:
+            pair = [each.get(call, ABSENT) for each in accounts]
+            yield from differ(self._key, f"group call {call.mid}", *pair)
 
     def _traits(self, ids: list[str], messages: list[Message]) -> Found:
-        """Traits that messages set: those of a group call on its account, others on their user."""
-        stored = {each[:4]: each.value for each in self._tx.trait_history(ids)}
-        made = {
-            (ids[0] if kind_of(ids[0]) == "account" else m.subject, name, m.time, m.mid): value
+        """Traits that messages set: a group call on its account, others on their user."""
+        account = ids[0] if kind_of(ids[0]) == "account" else None
+        made = [
+            Trait(account or m.subject, name, m.time, m.mid, value)
             for m in messages
             for name, value in m.traits.items()
-        }
-        for place in {**made, **stored}:
-            values = stored.get(place, ABSENT), made.get(place, ABSENT)
-            yield from differ(self._key, f"trait {place[1]} of message {place[3]}", *values)
+        ]
+        values = [_values(traits) for traits in (self._tx.trait_history(ids), made)]
+        for trait in {**values[1], **values[0]}:
+            pair = [each.get(trait, ABSENT) for each in values]
+            yield from differ(self._key, f"trait {trait.name} of message {trait.mid}", *pair)
 
     # -- what is derived -------------------------------------------------------------------
 
     def _derived(self, facts: list[Fact]) -> Found:
-        telling = self._recount.telling(self._key)
+        subject = self._replay.begin(self._key)
         body = self._tx.histories([self._key]).get(self._key)
         if body is not None:
-            world, lags = self._recount.world, bool(self._tx.stale([self._key]))
-            collation = HistoryComparison(self._tx, self._key, telling, world)
-            yield from collation.differences(body, facts, lags)
+            world, is_stale = self._replay.world, bool(self._tx.stale([self._key]))
+            comparison = HistoryComparison(self._tx, self._key, subject, world)
+            yield from comparison.differences(body, facts, is_stale)
         elif facts:
             yield Difference(self._key, "history", "nothing", f"{len(facts)} facts")
-        telling.extend(facts[len(telling.book) :])
-        self._let_the_clock_run(telling)
-        yield from self._leads(_by_name(telling))
+        subject.extend(facts[len(subject) :])
+        if self._evaluators.has_clock:
+            for latest in self._tx.latest(1):  # when it came, the clock ran for every subject
+                subject.advance(latest.message.received)
+        yield from self._leads(subject.qualifications)
 
-    def _let_the_clock_run(self, telling: SubjectReplay) -> None:
-        """Up to when a message was last received, for then it ran for everybody."""
-        latest = self._tx.latest(1) if self._machines.has_clock else []
-        for each in latest:
-            telling.advance(each.message.received)
-
-    def _leads(self, verdicts: Qualifications) -> Found:
+    def _leads(self, qualifications: dict[LeadKey, ExplainedQualification]) -> Found:
         leads = self._tx.leads_of([self._key])[self._key]
         self.leads = len(leads)
-        stored = {(lead.definition, lead.cycle): lead for lead in leads}
-        for place, verdict in verdicts.items():
-            yield from self._lead(place, stored.get(place), verdict)
-        for place, lead in stored.items():
-            if place not in verdicts and lead.state != "voided":
-                yield from self._not_given(lead)
+        stored = {LeadKey(lead.definition, lead.cycle): lead for lead in leads}
+        for key, qualification in qualifications.items():
+            yield from self._lead(key, stored.get(key), qualification)
+        for key, lead in stored.items():
+            if key not in qualifications and lead.state != "voided":
+                yield from self._lead_without_basis(key, lead)
 
-    def _lead(self, place: tuple[str, int], lead: Lead | None, verdict: Verdict) -> Found:
-        what = _lead_named(*place)
+    def _lead(
+        self, key: LeadKey, lead: Lead | None, qualification: ExplainedQualification
+    ) -> Found:
+        what = _lead_name(key)
         if lead is None or lead.state == "voided":
-            stands = "nothing" if lead is None else "voided"
-            yield Difference(self._key, what, stands, f"qualified at {moment(verdict.time)}")
+            stored = "nothing" if lead is None else "voided"
+            yield Difference(self._key, what, stored, f"qualified at {moment(qualification.time)}")
             return
-        told = self._as_it_should_be(lead, verdict)
+        wanted = self._as_it_should_be(lead, qualification)
         for name in ("qualified_at", "expires_at"):
-            times = moment(getattr(lead, name)), moment(getattr(told, name))
+            times = moment(getattr(lead, name)), moment(getattr(wanted, name))
             yield from differ(self._key, f"{what}, {name}", *times)
         for name in ("id", "version", "account"):
-            parts = getattr(lead, name), getattr(told, name)
+            parts = getattr(lead, name), getattr(wanted, name)
             yield from differ(self._key, f"{what}, {name}", *parts)
-        for steps, was, now in unlike(lead.evidence, told.evidence):
-            where = " ".join(("evidence", *map(str, steps)))
+        for path, was, now in unlike(lead.evidence, wanted.evidence):
+            where = " ".join(("evidence", *map(str, path)))
             yield Difference(self._key, f"{what}, {where}", shown(was), shown(now))
 
-    def _as_it_should_be(self, lead: Lead, verdict: Verdict) -> Lead:
-        definition = self._machines.catalogue.named(lead.definition)
-        expires = None if definition is None else definition.expires
+    def _as_it_should_be(self, lead: Lead, qualification: ExplainedQualification) -> Lead:
+        definition = self._evaluators.catalogue.named(lead.definition)
         return replace(
             lead,
             id=lead_id(lead.definition, self._key, lead.cycle),
-            version=self._machines.versions[lead.definition],
-            qualified_at=verdict.time,
-            account=verdict.account,
-            expires_at=None if expires is None else verdict.time + expires,
-            evidence=verdict.evidence,
+            version=self._evaluators.versions[lead.definition],
+            qualified_at=qualification.time,
+            account=qualification.account,
+            expires_at=expiry(definition, qualification.time),
+            evidence=qualification.evidence,
         )
 
-    def _not_given(self, lead: Lead) -> Found:
-        """A lead that the messages do not give; one that was worked stays, and is flagged."""
-        if self._machines.versions.get(lead.definition) != lead.version:
+    def _lead_without_basis(self, key: LeadKey, lead: Lead) -> Found:
+        """A lead that the messages do not give. If it was worked, it stays and has a flag."""
+        if self._evaluators.versions.get(lead.definition) != lead.version:
             self.outdated += 1
         elif lead.state == "new" or "restated" not in lead.flags:
-            what = _lead_named(lead.definition, lead.cycle)
-            yield Difference(
-                self._key, what, f"qualified at {moment(lead.qualified_at)}", "nothing"
-            )
+            stored = f"qualified at {moment(lead.qualified_at)}"
+            yield Difference(self._key, _lead_name(key), stored, "nothing")
 
 
-def _by_name(telling: SubjectReplay) -> Qualifications:
-    rules = telling.evaluator.rules
-    return {(rules[rule].name, cycle): v for (rule, cycle), v in telling.verdicts.items()}
+def _accounts(calls: Iterable[Membership]) -> dict[Membership, str]:
+    """The accounts of group calls, by all else that they have."""
+    return {call._replace(account=""): call.account for call in calls}
 
 
-def _lead_named(definition: str, cycle: int) -> str:
-    return f"lead for {definition}" + (f", cycle {cycle}" if cycle > 1 else "")
+def _values(traits: Iterable[Trait]) -> dict[Trait, object]:
+    """The values of traits, by all else that they have."""
+    return {trait._replace(value=None): trait.value for trait in traits}
 
 
-def _leads_of_nobody(tx: ReadTransaction, evaluators: Evaluators) -> Found:
-    """Leads in force of subjects of which no message is stored."""
+def _lead_name(key: LeadKey) -> str:
+    return f"lead for {key.definition}" + (f", cycle {key.cycle}" if key.cycle > 1 else "")
+
+
+def _leads_without_messages(tx: ReadTransaction, evaluators: Evaluators) -> Found:
+    """Leads in force of subjects that have no message."""
     cursor: LeadCursor | None = None
-    while found := tx.leads(LeadFilter(), AT_A_TIME, cursor):
+    while found := tx.leads(LeadFilter(), AT_ONCE, cursor):
         cursor = found[-1][1]
         for lead, _ in found:
-            active_definitions = evaluators.versions.get(lead.definition) == lead.version
-            if active_definitions and tx.span([lead.subject]) is None:
-                what = _lead_named(lead.definition, lead.cycle)
+            is_active = evaluators.versions.get(lead.definition) == lead.version
+            if is_active and tx.span([lead.subject]) is None:
+                what = _lead_name(LeadKey(lead.definition, lead.cycle))
                 qualified = f"qualified at {moment(lead.qualified_at)}"
                 yield Difference(lead.subject, what, qualified, "nothing")

@@ -40,7 +40,7 @@ def import_(file: BinaryIO, **given: Any) -> None:
     log = Log(file, settings.max_body)
     started = time.monotonic()
     with replaying() as replayed:
-        collector = open_collector(settings, progress=replayed)
+        collector = open_collector(settings, on_progress=replayed)
     collect_seldom()
     with closing(collector), reading(file) as progress:
         summary = Import(collector.ingest.accept, settings, now).run(log, progress)

@@ -31,7 +31,7 @@ def replay_rejected(code: str | None, key: str | None, **given: Any) -> None:
     """
     settings = settings_from(given)
     with replaying() as replayed:
-        collector = open_collector(settings, progress=replayed, make=False)
+        collector = open_collector(settings, on_progress=replayed, make=False)
     with closing(collector):
         letters = ReplayRejected(collector.store, collector.ingest, settings)
         summary = letters.take_in(RejectedFilter(code, key), _progress())

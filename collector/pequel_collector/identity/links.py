@@ -1,63 +1,80 @@
-"""Who is who: the links that messages name between ids, and the person at the end of them.
+"""Who is who: the links between ids that messages name, and the person at the end of them.
 
-An id is a subject key: a user's or a visitor's. A *link* says that an id is a user's, and stands
-at the place in the order of facts of the first message that says so. Links are taken in that
-order: each id has one, the first, and one that would close a circle is passed over. Hence who is
-who is a pure function of the links, in whatever order they become known.
+An id is the subject key of a user or a visitor. A link says that an id is a user's. It has a place
+in the order of facts (time, then messageId): that of the first message that names it. Links are
+taken in that order. The first link of an id counts, each later one is a conflict, and a link that
+would close a circle is skipped. So who is who depends on the set of links only, not on the order
+in which they arrive:
+
+    (10, "m1")   a:v1  -> u:ada     v1 is ada
+    (20, "m2")   u:ada -> u:adele   ada is adele, and so is v1
+    (30, "m3")   a:v1  -> u:bob     a conflict: v1 has a link already
+    (40, "m4")   u:adele -> u:ada   skipped: it would close a circle
+    persons      a:v1, u:ada -> u:adele
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from ..model import Message, anonymous_key, user_key
+from ..model import Message, anonymous_key, kind_of, user_key
+from ..ports import Link, ReadTransaction
 
-Pair = tuple[str, str]
-"""An id, and the user that it is named with."""
 
-Place = tuple[int, str]
-"""A place in the order of facts: time and messageId."""
+class LinkedIds(NamedTuple):
+    """An id, and the user that it is named with."""
 
-Links = Mapping[Pair, Place]
+    id: str
+    user: str
+
+
+class FactOrder(NamedTuple):
+    """A place in the order of facts."""
+
+    time: int
+    mid: str
+
+
+Links = Mapping[LinkedIds, FactOrder]
 
 _USER = user_key("")
 
 
-def links_in(messages: Sequence[Message]) -> dict[Pair, Place]:
+def links_in(messages: Sequence[Message]) -> dict[LinkedIds, FactOrder]:
     """The links that messages name, each at its first place.
 
-    A message with a user and a visitor links the visitor to the user; an alias links its previous
-    id, as a user and as a visitor. Who names nobody but oneself links nothing.
+    A message with a user and a visitor links the visitor to the user. An alias links its previous
+    id, both as a user and as a visitor. An id is never linked to itself.
     """
     named = [(anonymous_key(m.anonymous_id), m) for m in messages if m.anonymous_id is not None]
     aliases = [m for m in messages if m.type == "alias"]
-    named += [(id_, message) for message in aliases for id_ in _previous(message)]
-    links: dict[Pair, Place] = {}
+    named += [(id_, message) for message in aliases for id_ in _previous_ids(message)]
+    links: dict[LinkedIds, FactOrder] = {}
     for id_, message in named:
-        user, place = message.subject, (message.time, message.mid)
+        user = message.subject
         if user.startswith(_USER) and id_ != user:
-            links[id_, user] = min(place, links.get((id_, user), place))
+            ids, place = LinkedIds(id_, user), FactOrder(message.time, message.mid)
+            links[ids] = min(place, links.get(ids, place))
     return links
 
 
-def news(named: Links, known: Links) -> dict[Pair, Place]:
-    """The named links that are not known, or not at so early a place."""
-    return {
-        pair: place for pair, place in named.items() if pair not in known or place < known[pair]
-    }
+def news(named: Links, known: Links) -> dict[LinkedIds, FactOrder]:
+    """The named links that are not known yet, or only at a later place."""
+    return {ids: place for ids, place in named.items() if ids not in known or place < known[ids]}
 
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """What links come to: the user that each linked id is given to, and the links that lost.
+    """What links come to: the user that each linked id was given, and the links that lost.
 
-    ``conflicts`` are those whose id had a link already. One that would have closed a circle is
-    none of them.
+    ``conflicts`` are the links whose id had another link already. A link that was skipped because
+    it would close a circle is not among them.
     """
 
     users: dict[str, str] = field(default_factory=dict)
-    conflicts: set[Pair] = field(default_factory=set)
+    conflicts: set[LinkedIds] = field(default_factory=set)
 
     def person(self, id_: str) -> str:
         """The user at the end of the links; an id without a link is a person of its own."""
@@ -74,26 +91,44 @@ class Resolution:
 def resolve(links: Links) -> Resolution:
     """Take links in the order of facts.
 
-    They must be all that touch any of their users, but of a visitor the first is enough, for
-    nobody is linked to a visitor.
+    They must be all links to or from any of their users. Of a visitor the first link is enough,
+    since no id is linked to a visitor.
     """
     resolution = Resolution()
     ends: dict[str, str] = {}
-    for id_, user in sorted(links, key=links.__getitem__):
+    for ids in sorted(links, key=links.__getitem__):
+        id_, user = ids
         if id_ in ends:
-            resolution.conflicts.add((id_, user))
+            resolution.conflicts.add(ids)
         elif _end(user, ends) != id_:
             resolution.users[id_] = ends[id_] = user
     return resolution
 
 
-def _previous(alias: Message) -> list[str]:
+def places(links: Iterable[Link]) -> dict[LinkedIds, FactOrder]:
+    """Stored links by their ids."""
+    return {LinkedIds(link.id, link.user): FactOrder(link.time, link.mid) for link in links}
+
+
+def connected(tx: ReadTransaction, users: set[str]) -> tuple[set[str], set[Link]]:
+    """Users, all users that links connect with them, and every link of any of these."""
+    links: set[Link] = set()
+    seen: set[str] = set()
+    while users:
+        links.update(tx.links(users))
+        seen |= users
+        between = (link for link in links if kind_of(link.id) == "user")
+        users = {end for link in between for end in (link.id, link.user)} - seen
+    return seen, links
+
+
+def _previous_ids(alias: Message) -> list[str]:
     previous = alias.previous_id
     return [] if previous is None else [anonymous_key(previous), user_key(previous)]
 
 
 def _end(id_: str, ends: dict[str, str]) -> str:
-    """Where an id leads to. On the way it shortens the way for the next who asks."""
+    """Where an id leads to. It shortens the chain on the way, for the next call."""
     while (user := ends.get(id_)) is not None:
         ends[id_] = ends.get(user, user)
         id_ = user

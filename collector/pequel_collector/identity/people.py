@@ -1,37 +1,41 @@
-"""Who the messages of a transaction are of, and the account that each falls to.
+"""The person of each message of a transaction, and the account it is attributed to.
 
-New links may give ids to other persons, and group calls, which form a history per person with
-all of its ids, may come late. Either can change the person or the account of messages that were
-stored before: ``moves`` finds those.
+New links may give ids to other persons. Group calls say in which account a person is from when on;
+they count for all ids of the person, and may come late. Both can change the person or the account
+of messages that were stored before: ``moves`` finds those.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from itertools import chain
+from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
+from typing import NamedTuple
 
 from ..model import Message, Stored, user_key
 from ..ports import Link, Membership, ReadTransaction, WriteTransaction
-from .links import Links, Pair, Place, links_in, news, resolve
+from .links import FactOrder, LinkedIds, Links, connected, links_in, news, places, resolve
 
 START = -(2**62)
 """Before every time."""
-
-Move = tuple[Stored, Stored]
-"""A message as it was attributed, and as it now is."""
 
 _USER = user_key("")
 _order = attrgetter("time", "mid")
 
 
+class Move(NamedTuple):
+    """A stored message as it was attributed, and as it is now."""
+
+    before: Stored
+    after: Stored
+
+
 class People:
     """Persons and their group calls, as they are at one moment of a transaction.
 
-    ``persons`` gives the person of every linked id, ``memberships`` the group calls made with each
-    id of the persons who are concerned.
+    ``persons`` has the person of every linked id, ``memberships`` the group calls made with each id
+    of the persons in question.
     """
 
     def __init__(
@@ -47,22 +51,23 @@ class People:
                 self._calls[person] = sorted([*others, *made], key=_order) if others else made
 
     def person(self, id_: str) -> str:
-        """Whose an id is; without a link it is a person of its own."""
+        """The person of an id; an id without a link is a person of its own."""
         return self.persons.get(id_, id_)
 
     def user(self, id_: str) -> str | None:
-        """Whose an id is; None for a visitor whom no link leads to a user."""
+        """The person of an id; None for a visitor who is not linked to a user."""
         person = self.person(id_)
         return person if person.startswith(_USER) else None
 
     def calls(self, id_: str) -> Sequence[Membership]:
-        """The group calls of the person whose an id is, in the order of facts."""
+        """The group calls of the person of an id, in the order of facts."""
         return self._calls.get(self.person(id_), ())
 
     def attribute(self, messages: Sequence[Message]) -> list[Stored]:
         """Each message with its person and its account.
 
-        That is the account it names, else that of its person's latest group call until then.
+        The account is the one that the message names, else that of the person's latest group call
+        until then.
         """
         persons = {s: self.persons.get(s, s) for s in {m.subject for m in messages}}
         users = {s: p if p.startswith(_USER) else None for s, p in persons.items()}
@@ -79,7 +84,7 @@ class People:
         ]
 
     def after(self, changed: Mapping[str, str], joined: Iterable[Membership]) -> People:
-        """As they are once ids have got other persons, and group calls have been made."""
+        """The people after ids got other persons and group calls were made."""
         memberships = {id_: list(calls) for id_, calls in self.memberships.items()}
         for membership in joined:
             memberships[membership.subject].append(membership)
@@ -88,10 +93,19 @@ class People:
         return People({**self.persons, **changed}, memberships)
 
 
+def group_calls(messages: Iterable[Message]) -> list[Membership]:
+    """The group calls among messages."""
+    return [
+        Membership(m.subject, m.time, m.mid, m.account)
+        for m in messages
+        if m.type == "group" and m.account is not None
+    ]
+
+
 def people_of(
     tx: ReadTransaction, messages: Sequence[Message], changed: Mapping[str, str]
 ) -> People:
-    """The people whom new messages concern, before ids get other persons."""
+    """The people that new messages concern, before ids get other persons."""
     moving = {*changed, *changed.values()}
     persons = tx.persons(moving.union(m.subject for m in messages))
     joining = {m.subject for m in messages if m.account is None or m.type == "group"}
@@ -101,9 +115,9 @@ def people_of(
 
 
 def link(tx: WriteTransaction, messages: Sequence[Message]) -> dict[str, str]:
-    """Remember the links that new messages name; the person of each id that gets another one.
+    """Store the links that new messages name; the person of each id that gets another one.
 
-    Keeps the tally ``link_conflicts`` in line. The persons are not yet written.
+    Updates the tally ``link_conflicts``. The caller writes the persons.
     """
     named = links_in(messages)
     new = news(named, _known(tx, named)) if named else {}
@@ -111,7 +125,7 @@ def link(tx: WriteTransaction, messages: Sequence[Message]) -> dict[str, str]:
         return {}
     around = _around(tx, new)
     before, after = resolve(around), resolve(around | new)
-    tx.add_links([Link(*pair, *place) for pair, place in new.items()])
+    tx.add_links([Link(*ids, *place) for ids, place in new.items()])
     if conflicts := len(after.conflicts) - len(before.conflicts):
         tx.count({"link_conflicts": conflicts})
     ids = {*before.users, *after.users}
@@ -122,30 +136,30 @@ def link(tx: WriteTransaction, messages: Sequence[Message]) -> dict[str, str]:
 
 def moves(tx: ReadTransaction, before: People, after: People) -> list[Move]:
     """The stored messages that have another person or account now, in the order of facts."""
-    turns = _turns(before, after)
-    newest = tx.newest() if turns else None
-    late = [(since, ids) for since, ids in turns.items() if newest is not None and since <= newest]
+    changes = _changes(before, after)
+    newest = tx.newest() if changes else None
+    late = [(t, ids) for t, ids in changes.items() if newest is not None and t <= newest]
     found = [stored for since, ids in late for stored in tx.events(ids, since)]
     found.sort(key=lambda stored: _order(stored.message))
     was = [each._replace(person=before.user(each.message.subject)) for each in found]
     now = after.attribute([each.message for each in found])
-    return [(old, new) for old, new in zip(was, now, strict=True) if old[1:] != new[1:]]
+    return [Move(old, new) for old, new in zip(was, now, strict=True) if old[1:] != new[1:]]
 
 
-def _turns(before: People, after: People) -> dict[int, list[str]]:
-    """From when on messages may be attributed anew: the ids that they came with, by time."""
+def _changes(before: People, after: People) -> dict[int, list[str]]:
+    """The ids whose messages may be attributed differently, by the time of the first change."""
     alike: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for id_ in after.memberships:
         alike[before.person(id_), after.person(id_)].append(id_)
-    turns: defaultdict[int, list[str]] = defaultdict(list)
+    changes: defaultdict[int, list[str]] = defaultdict(list)
     for ids in alike.values():
-        turn = _turn(ids[0], before, after)
-        if turn is not None:
-            turns[turn] += ids
-    return turns
+        since = _first_change(ids[0], before, after)
+        if since is not None:
+            changes[since] += ids
+    return changes
 
 
-def _turn(id_: str, before: People, after: People) -> int | None:
+def _first_change(id_: str, before: People, after: People) -> int | None:
     if before.user(id_) != after.user(id_):
         return START
     was, now = before.calls(id_), after.calls(id_)
@@ -160,51 +174,32 @@ def _account_at(calls: Sequence[Membership], time: int) -> str | None:
     return calls[index - 1].account if index else None
 
 
-def _known(tx: ReadTransaction, named: Links) -> dict[Pair, Place]:
-    """What is known of named links. A visitor without a person has no link at all."""
-    persons = tx.persons({id_ for id_, _ in named})
-    pairs = {pair for pair in named if pair[0] in persons or pair[0].startswith(_USER)}
-    return _by_pair(tx.links_between(pairs))
+def _known(tx: ReadTransaction, named: Links) -> dict[LinkedIds, FactOrder]:
+    """The stored ones among named links. A visitor without a person has no link at all."""
+    persons = tx.persons({ids.id for ids in named})
+    candidates = {ids for ids in named if ids.id in persons or ids.id.startswith(_USER)}
+    return places(tx.links_between(candidates))
 
 
-def _around(tx: ReadTransaction, new: Links) -> dict[Pair, Place]:
-    """The stored links that have a say in what new ones come to.
+def _around(tx: ReadTransaction, new: Links) -> dict[LinkedIds, FactOrder]:
+    """The stored links that matter for what new ones come to.
 
-    Between users that is every link that is connected with a new one. A visitor has the first of
-    its links, which is one of those to the person whose it is; where all are new visitors, it is
-    enough to know whose the users are.
+    Between users that is every link that is connected with a new one. Of a visitor it is the first
+    link, which is one of those to the visitor's person. If all new links are of unknown visitors,
+    the persons of the users are enough.
     """
     ids = {id_ for pair in new for id_ in pair}
     persons = tx.persons(ids)
-    if not any(id_ in persons or id_.startswith(_USER) for id_, _ in new):
-        return dict.fromkeys(persons.items(), (START, ""))
+    if not any(pair.id in persons or pair.id.startswith(_USER) for pair in new):
+        return {LinkedIds(*each): FactOrder(START, "") for each in persons.items()}
     owned = tx.ids_of({persons.get(id_, id_) for id_ in ids})
-    links = _connected(tx, _users(chain.from_iterable(owned.values())))
+    users = {id_ for each in owned.values() for id_ in each if id_.startswith(_USER)}
+    links = places(connected(tx, users)[1])
     persons = tx.persons({id_ for pair in links for id_ in pair})
     return {
-        (id_, user): place
-        for (id_, user), place in links.items()
-        if id_.startswith(_USER)
-        or persons.get(id_) == persons.get(user, user)
-        or (id_, user) in new
+        pair: place
+        for pair, place in links.items()
+        if pair.id.startswith(_USER)
+        or persons.get(pair.id) == persons.get(pair.user, pair.user)
+        or pair in new
     }
-
-
-def _connected(tx: ReadTransaction, users: set[str]) -> dict[Pair, Place]:
-    """Every link of users, and of the users whom those lead to or from, and so on."""
-    links: dict[Pair, Place] = {}
-    seen: set[str] = set()
-    while users:
-        links |= _by_pair(tx.links(users))
-        seen |= users
-        ends = (pair for pair in links if pair[0].startswith(_USER))
-        users = {*chain.from_iterable(ends)} - seen
-    return links
-
-
-def _users(ids: Iterable[str]) -> set[str]:
-    return {id_ for id_ in ids if id_.startswith(_USER)}
-
-
-def _by_pair(links: Collection[Link]) -> dict[Pair, Place]:
-    return {(link.id, link.user): (link.time, link.mid) for link in links}

@@ -8,14 +8,14 @@ from ..ports import ReadTransaction
 
 
 class Subject:
-    """A user, being a person with several ids, or an account."""
+    """A user, who may have several ids, or an account."""
 
     def __init__(self, tx: ReadTransaction, key: str, ids: list[str]) -> None:
         self._tx, self.key, self.ids = tx, key, ids
 
     @classmethod
     def of(cls, tx: ReadTransaction, kind: Kind, identifier: str) -> Subject:
-        """Whom an id stands for: an id that was linked to another user stands for that one."""
+        """The subject of an id. An id that is linked to another user stands for that user."""
         key = subject_key(kind, identifier)
         if kind == "account":
             return cls(tx, key, [key])
@@ -23,7 +23,7 @@ class Subject:
         return cls(tx, person, tx.ids_of([person]).get(person, [person]))
 
     def span(self) -> tuple[int, int]:
-        """When it was first and last seen. Raises NotFound for one never seen."""
+        """Times of its first and last message (ms). Raises NotFound if there is none."""
         span = self._tx.span(self.ids)
         if span is None:
             kind, identifier = kind_of(self.key), id_of(self.key)
@@ -31,6 +31,6 @@ class Subject:
         return span
 
     def account(self) -> str | None:
-        """The account of a user now: that of their latest fact that has one."""
+        """The account of a user now: that of the latest message with one."""
         accounts = [stored.account for stored in self._tx.events(self.ids) if stored.account]
         return accounts[-1] if accounts else None

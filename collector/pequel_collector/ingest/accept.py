@@ -113,7 +113,7 @@ class Ingest:
         fresh = [each.message.mid for each in arrivals.stored] if arrivals else ()
         derivation = Derivation(tx, evaluators, now, fresh)
         if evaluators.has_clock:
-            derivation.tick()
+            derivation.run_clock()
         if arrivals is not None:
             for old, person in arrivals.merged.items():
                 derivation.merge(old, person)

@@ -143,21 +143,20 @@ class _Sampler:
 
     def _marks(self, subjects: list[SampledSubject]) -> dict[str, dict[str, tuple[int, ...]]]:
         evaluators = evaluators_of(self.tx, self.catalogue)
-        recount = _Recount(self, evaluators)
+        replay = _SampleReplay(self, evaluators)
         found: dict[str, dict[str, tuple[int, ...]]] = {}
         for subject in subjects:
-            telling = recount.telling(subject.key)
-            telling.extend(recount.facts(subject.key, recount.messages(subject.key)))
-            telling.advance(self.now)
-            for rule in telling.evaluator.rules:
-                if marks := telling.state.marks.get(rule.index):
+            folded = replay.fold(subject.key)
+            folded.advance(self.now)
+            for rule in folded.evaluator.rules:
+                if marks := folded.head.marks.get(rule.index):
                     times = tuple(mark.time for mark in marks)
                     found.setdefault(rule.name, {})[subject.key] = times
         return found
 
 
-class _Recount(Replay):
-    """Subjects told anew, those of which all messages can be read; of the others nothing."""
+class _SampleReplay(Replay):
+    """Replays subjects if all of their messages can be read; the others have no messages."""
 
     def __init__(self, sampler: _Sampler, evaluators: Evaluators) -> None:
         super().__init__(sampler.tx, evaluators, sampler.now)

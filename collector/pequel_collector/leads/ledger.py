@@ -1,31 +1,39 @@
-"""The ledger of leads: opened, restated, voided and merged as the marks say, and logged.
+"""The ledger of leads: opens, restates, voids and merges them, and logs each change.
 
-A lead is one definition, one subject, one cycle. What people did with it stays; what it rests on
-follows the facts and the definition in force.
+A lead is one definition, one subject and one cycle. What people did with a lead stays. When it
+qualified, and on what evidence, follows the facts and the definition in force.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from operator import attrgetter
 from types import MappingProxyType
+from typing import NamedTuple
 
 from ..model import JSON, Lead, iso, lead_id
 from ..ports import Change, WriteTransaction
-from ..rules.engine.state import Mark
+from ..rules.engine.state import Qualification
 from ..rules.language.definition import Definition
 
-Key = tuple[str, int]
-"""A definition's name and a cycle."""
+NO_BASIS = "what it rested on is gone"
+"""The reason for withdrawing a lead, as the change log shows it."""
+
+
+class LeadKey(NamedTuple):
+    """What tells the leads of one subject apart."""
+
+    definition: str
+    cycle: int
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """That a definition qualified, and why.
+class ExplainedQualification:
+    """A ``Qualification`` with its evidence: that a definition qualified, and why.
 
-    ``late`` says that a deciding fact came more than an hour after its time; ``deciding`` are the
-    messages of the moment itself.
+    ``late`` says that a deciding fact was received more than an hour after its time. ``deciding``
+    are the ids of the messages that decided it.
     """
 
     time: int
@@ -36,9 +44,9 @@ class Verdict:
 
 
 class Ledger:
-    """The leads of one transaction. ``fresh`` are the messages that it brought.
+    """The leads of one transaction. ``new`` are the ids of the messages that it stored.
 
-    ``activated`` says from when on a definition counts that looks forward only, by name.
+    ``activated`` is since when a definition with ``on_change = "forward"`` counts, by name.
     """
 
     def __init__(
@@ -46,179 +54,171 @@ class Ledger:
         tx: WriteTransaction,
         versions: Mapping[str, int],
         now: int,
-        fresh: Collection[str],
+        new: Collection[str],
         activated: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
-        self._tx, self._versions, self._now, self._fresh = tx, versions, now, fresh
+        self._tx, self._versions, self._now, self._new = tx, versions, now, frozenset(new)
         self._activated = activated
-        self._leads: dict[str, dict[Key, Lead]] = {}
+        self._leads: dict[str, dict[LeadKey, Lead]] = {}
         self._saved: dict[str, Lead] = {}
         self._opened: dict[str, Lead] = {}
-        self._log: list[Change] = []
+        self._changes: list[Change] = []
 
     def close(self) -> list[Lead]:
-        """Write all of it; the leads that were opened, earliest qualification first."""
+        """Write all changes; the leads that were opened, earliest qualification first."""
         self._tx.save_leads(list(self._saved.values()))
-        self._tx.log(self._log)
+        self._tx.log(self._changes)
         opened = (lead for lead in self._opened.values() if lead.state != "voided")
         return sorted(opened, key=attrgetter("qualified_at", "definition", "subject", "cycle"))
 
     def load(self, subjects: Collection[str]) -> None:
         """Read the leads of several subjects at once."""
         for subject, leads in self._tx.leads_of(subjects).items():
-            self._leads[subject] = {(lead.definition, lead.cycle): lead for lead in leads}
+            self._leads[subject] = {LeadKey(lead.definition, lead.cycle): lead for lead in leads}
 
-    # -- as the marks say ------------------------------------------------------------------
+    # -- following the qualifications ------------------------------------------------------
 
     def align(
         self,
         subject: str,
-        definitions: Sequence[Definition],
-        marks: Mapping[tuple[int, int], Verdict | Mark],
+        definitions: Mapping[str, Definition],
+        qualifications: Mapping[LeadKey, ExplainedQualification | Qualification],
         replayed: bool,
     ) -> None:
-        """Bring the leads of a subject in line with its marks, by definition and cycle.
+        """Bring the leads of a subject in line with its qualifications.
 
-        Of a mark that stands as it stood there is only the mark; its lead stays as it is.
+        A qualification without evidence is as it was before, so its lead stays as it is.
         """
         leads = self._of(subject)
-        stands = {(definitions[rule].name, cycle) for rule, cycle in marks}
-        for (rule, cycle), mark in marks.items():
-            definition = definitions[rule]
-            lead = leads.get((definition.name, cycle))
-            if isinstance(mark, Verdict):
-                self._follow(subject, definition, cycle, lead, mark, replayed)
+        for key, qualification in qualifications.items():
+            if isinstance(qualification, ExplainedQualification):
+                definition, lead = definitions[key.definition], leads.get(key)
+                if lead is None or lead.state == "voided":
+                    opened = self._new_lead(subject, definition, key.cycle, qualification, replayed)
+                    self._open(opened, "opened" if lead is None else "reopened")
+                else:
+                    self._restate(lead, definition, qualification)
         for key, lead in leads.items():
-            if key not in stands and self._judges(lead):
+            if key not in qualifications and self._is_judged(lead):
                 self._withdraw(lead)
 
-    def _judges(self, lead: Lead) -> bool:
-        """Whether what opened a lead is in force, and looks back as far as that."""
+    def _is_judged(self, lead: Lead) -> bool:
+        """Whether the version of a lead is in force, and counts as far back as the lead."""
         since = self._activated.get(lead.definition, lead.qualified_at)
         same = self._versions.get(lead.definition) == lead.version
         return same and since <= lead.qualified_at
 
-    def _follow(
+    def _new_lead(
         self,
         subject: str,
         definition: Definition,
         cycle: int,
-        lead: Lead | None,
-        verdict: Verdict,
+        qualification: ExplainedQualification,
         replayed: bool,
-    ) -> None:
-        if lead is None or lead.state == "voided":
-            self._open(subject, definition, cycle, lead, verdict, replayed)
-        else:
-            self._restate(lead, definition, verdict)
-
-    def _open(
-        self,
-        subject: str,
-        definition: Definition,
-        cycle: int,
-        voided: Lead | None,
-        verdict: Verdict,
-        replayed: bool,
-    ) -> None:
-        backfilled = replayed and not verdict.deciding & set(self._fresh)
-        flags = [flag for flag, on in (("backfilled", backfilled), ("late", verdict.late)) if on]
-        name, expires = definition.name, definition.expires
-        lead = Lead(
-            id=lead_id(name, subject, cycle),
-            definition=name,
-            version=self._versions[name],
+    ) -> Lead:
+        backfilled = replayed and not qualification.deciding & self._new
+        flags = {"backfilled": backfilled, "late": qualification.late}
+        return Lead(
+            id=lead_id(definition.name, subject, cycle),
+            definition=definition.name,
+            version=self._versions[definition.name],
             subject=subject,
             cycle=cycle,
-            qualified_at=verdict.time,
+            qualified_at=qualification.time,
             marked_at=self._now,
             kind=definition.kind,
             priority=definition.priority,
             owner=definition.owner,
             due_at=None if definition.sla is None else self._now + definition.sla,
-            account=verdict.account,
-            expires_at=None if expires is None else verdict.time + expires,
-            flags=flags,
-            evidence=verdict.evidence,
+            account=qualification.account,
+            expires_at=expiry(definition, qualification.time),
+            flags=[flag for flag, is_set in flags.items() if is_set],
+            evidence=qualification.evidence,
         )
-        self._note(lead, "opened" if voided is None else "reopened", {}, _resting(lead))
-        self._keep(lead)
+
+    def _open(self, lead: Lead, what: str) -> None:
+        self._log(lead, what, {}, _basis(lead))
+        self._save(lead)
         self._opened[lead.id] = lead
 
-    def _restate(self, lead: Lead, definition: Definition, verdict: Verdict) -> None:
-        """Let a lead rest on what qualifies it now, if that is anything else than before."""
-        before = _resting(lead)
-        same = lead.evidence == verdict.evidence
+    def _restate(
+        self, lead: Lead, definition: Definition, qualification: ExplainedQualification
+    ) -> None:
+        """Update what a lead rests on, if that differs from before."""
+        before, evidence = _basis(lead), lead.evidence
         lead.version = self._versions[lead.definition]
-        lead.qualified_at, lead.account = verdict.time, verdict.account
-        lead.expires_at = None if definition.expires is None else verdict.time + definition.expires
-        lead.evidence = verdict.evidence
-        after = _resting(lead)
+        lead.qualified_at, lead.account = qualification.time, qualification.account
+        lead.expires_at = expiry(definition, qualification.time)
+        lead.evidence = qualification.evidence
+        after = _basis(lead)
         if before["qualified_at"] != after["qualified_at"] and lead.id not in self._opened:
             _flag(lead, "restated")
         if before != after:
-            self._note(lead, "restated", before, after)
-        if before != after or not same:
-            self._keep(lead)
+            self._log(lead, "restated", before, after)
+        if before != after or evidence != lead.evidence:
+            self._save(lead)
 
     def _withdraw(self, lead: Lead) -> None:
-        """The facts no longer give a lead: voided while nobody has worked it, else flagged."""
+        """Void a lead that the facts no longer give; if somebody has worked it, only flag it."""
         if lead.state == "new":
             lead.state = "voided"
-            reason = "what it rested on is gone"
-            self._note(lead, "voided", {"state": "new"}, {"state": "voided"}, reason)
-            self._keep(lead)
+            self._log(lead, "voided", {"state": "new"}, {"state": "voided"}, NO_BASIS)
+            self._save(lead)
         elif lead.state != "voided" and _flag(lead, "restated"):
-            self._note(lead, "restated", {}, {}, "what it rested on is gone")
-            self._keep(lead)
+            self._log(lead, "restated", {}, {}, NO_BASIS)
+            self._save(lead)
 
-    # -- when two users are one ------------------------------------------------------------
+    # -- when two users turn out to be one person ------------------------------------------
 
-    def merge(self, merged: Iterable[tuple[str, str]]) -> None:
-        """Pass the leads of users on to the person that they turned out to be.
+    def merge(self, merged: Mapping[str, str]) -> None:
+        """Pass the leads of users on to the person that each turned out to be.
 
-        Of two for one definition and cycle, what was done with the earlier one stays.
+        If both have a lead for one definition and cycle, the one that qualified earlier stays, with
+        what people did with it.
         """
-        for old, person in merged:
+        for old, person in merged.items():
             for lead in list(self._of(old).values()):
                 if lead.state != "voided":
                     self._pass_on(lead, person)
 
     def _pass_on(self, lead: Lead, person: str) -> None:
-        leads = self._of(person)
-        other = leads.get((lead.definition, lead.cycle))
+        other = self._of(person).get(LeadKey(lead.definition, lead.cycle))
         heir = lead_id(lead.definition, person, lead.cycle)
         if other is None or other.state == "voided" or lead.qualified_at < other.qualified_at:
-            kept = _copy(lead, heir, person)
-            leads[kept.definition, kept.cycle] = kept
-            self._note(kept, "merged", {"from": lead.id}, _resting(kept))
-            self._keep(kept)
-        was = lead.state
+            passed = replace(lead, id=heir, subject=person, flags=list(lead.flags))
+            self._log(passed, "merged", {"from": lead.id}, _basis(passed))
+            self._save(passed)
+        before = {"state": lead.state}
         lead.state, lead.merged_into = "voided", heir
-        reason = "two users are one person"
         after = {"state": "voided", "merged_into": heir}
-        self._note(lead, "voided", {"state": was}, after, reason)
-        self._keep(lead)
+        self._log(lead, "voided", before, after, "two users are one person")
+        self._save(lead)
 
-    # -- parts -----------------------------------------------------------------------------
+    # -- reading and writing ---------------------------------------------------------------
 
-    def _of(self, subject: str) -> dict[Key, Lead]:
+    def _of(self, subject: str) -> dict[LeadKey, Lead]:
         if subject not in self._leads:
             self.load([subject])
         return self._leads[subject]
 
-    def _keep(self, lead: Lead) -> None:
+    def _save(self, lead: Lead) -> None:
         self._saved[lead.id] = lead
-        self._of(lead.subject)[lead.definition, lead.cycle] = lead
+        self._of(lead.subject)[LeadKey(lead.definition, lead.cycle)] = lead
 
-    def _note(
+    def _log(
         self, lead: Lead, what: str, before: JSON, after: JSON, reason: str | None = None
     ) -> None:
-        self._log.append(Change(lead.id, self._now, what, before, after, reason))
+        self._changes.append(Change(lead.id, self._now, what, before, after, reason))
 
 
-def _resting(lead: Lead) -> dict[str, JSON]:
-    """What a lead says of when it qualified, and under which version, as the ledger shows it."""
+def expiry(definition: Definition | None, qualified_at: int) -> int | None:
+    """When a lead expires (ms); None if it never does."""
+    length = None if definition is None else definition.expires
+    return None if length is None else qualified_at + length
+
+
+def _basis(lead: Lead) -> dict[str, JSON]:
+    """When a lead qualified and under which version, as the change log shows it."""
     return {
         "qualified_at": iso(lead.qualified_at),
         "version": lead.version,
@@ -232,9 +232,3 @@ def _flag(lead: Lead, flag: str) -> bool:
         return False
     lead.flags.append(flag)
     return True
-
-
-def _copy(lead: Lead, identifier: str, subject: str) -> Lead:
-    """The same lead of another subject, with what was done with it."""
-    kept = {name: getattr(lead, name) for name in Lead.__dataclass_fields__}
-    return Lead(**{**kept, "id": identifier, "subject": subject, "flags": list(lead.flags)})

@@ -1,7 +1,7 @@
-"""What a store remembers of the definitions in force, and of the replay of history under them.
+"""The definitions in force and the progress of the back-fill, as the store remembers them.
 
-Both are notes: small texts that are written in the transaction of what they tell of, so that they
-survive whatever happens to the process.
+Both are JSON texts in the store's ``meta`` table. Each is written in the same transaction as the
+change it describes, so a crash cannot separate them.
 """
 
 from __future__ import annotations
@@ -17,46 +17,50 @@ from ..ports import ReadTransaction, Version, WriteTransaction
 from ..rules.language.definition import Catalogue
 
 CATALOGUE = "catalogue"
-"""The note that names the catalogue in force: other when marks are others."""
+"""The meta entry with the version of the evaluators in force. It changes when marks may change."""
 
-_IN_FORCE, _REPLAY = "active_definitions", "replay"
+_ACTIVE, _BACKFILL = "in_force", "replay"
 
-ALL = "\U0010ffff"
-"""Behind every key of a subject."""
+BODY = "body"
+"""The file name in the mistakes of definitions that came in the body of a request."""
+
+AFTER_ALL_KEYS = "\U0010ffff"
+"""A text that sorts after every subject key."""
 
 Origin = Literal["file", "put"]
 
 
 class ActiveVersion(NamedTuple):
-    """A version that is in force: the hash of its content, and since when it is, in ms."""
+    """A version of a definition that is in force: its content hash, and since when (ms)."""
 
     hash: str
     since: int
 
 
 class ActiveDefinitions(Struct, frozen=True):
-    """The definitions in force as they were written, and where they came from.
+    """The definitions in force as text, and where they came from.
 
-    ``at`` is when they were taken, in ms; ``file`` the digest of the definitions file at that time,
-    None where there was none. ``instead_of`` is when those were put that a changed file replaced.
-    ``standing`` tells of each definition by its name.
+    ``at`` is when they came in force (ms). ``file`` is the digest of the definitions file at that
+    time, None if there was none. If a changed file replaced definitions that were put over HTTP,
+    ``replaced_put_at`` is when those were put. ``versions`` are by definition name.
     """
 
     text: str
     origin: Origin
     at: int
     file: str | None = None
-    instead_of: int | None = None
-    standing: dict[str, ActiveVersion] = {}
+    replaced_put_at: int | None = msgspec.field(default=None, name="instead_of")
+    versions: dict[str, ActiveVersion] = msgspec.field(default_factory=dict, name="standing")
 
 
 class BackfillProgress(Struct):
-    """How far history has been replayed: a walk over all subjects in the order of their keys.
+    """How far the back-fill has come. It visits all subjects in the order of their keys.
 
-    ``catalogue`` is the one it is replayed under, ``after`` the last key that was walked, ``done``
-    how many were, of ``total`` (None until they are counted), ``leads`` how many that opened.
-    ``epoch`` is the number of the replay: definitions that come back do not find the histories
-    that they left, for these have missed what came meanwhile. Times are ms.
+    ``catalogue`` is the version of its evaluators. ``after`` is the last key it visited, ``done``
+    the number of subjects visited, ``total`` the number of all (None until they are counted), and
+    ``leads`` the number of leads it opened. ``epoch`` counts back-fills. It is part of every
+    history's version: if definitions come back that were in force before, the histories they made
+    then have missed what came meanwhile, so those must not count as current. Times are ms.
     """
 
     catalogue: str
@@ -69,52 +73,54 @@ class BackfillProgress(Struct):
     finished_at: int | None = None
 
     @property
-    def is_over(self) -> bool:
-        """Whether every subject has been walked."""
+    def is_finished(self) -> bool:
+        """Whether every subject has been visited."""
         return self.finished_at is not None
 
 
-_in_force = msgspec.json.Decoder(ActiveDefinitions)
-_replay = msgspec.json.Decoder(BackfillProgress)
+_decode_active = msgspec.json.Decoder(ActiveDefinitions).decode
+_decode_backfill = msgspec.json.Decoder(BackfillProgress).decode
 
 
 def active_definitions(tx: ReadTransaction) -> ActiveDefinitions | None:
-    """The definitions in force; None in a store that never had any."""
-    text = tx.meta(_IN_FORCE)
-    return None if text is None else _in_force.decode(text)
+    """The definitions in force; None if the store never had any."""
+    text = tx.meta(_ACTIVE)
+    return None if text is None else _decode_active(text)
 
 
-def set_active_definitions(tx: WriteTransaction, found: ActiveDefinitions) -> None:
-    """Remember the definitions in force."""
-    tx.set_meta(_IN_FORCE, _text(found))
+def set_active_definitions(tx: WriteTransaction, active: ActiveDefinitions) -> None:
+    tx.set_meta(_ACTIVE, _json(active))
 
 
 def backfill_progress(tx: ReadTransaction) -> BackfillProgress | None:
-    """How far history has been replayed; None in a store that never had definitions."""
-    text = tx.meta(_REPLAY)
-    return None if text is None else _replay.decode(text)
+    """The progress of the latest back-fill; None if the store never had definitions."""
+    text = tx.meta(_BACKFILL)
+    return None if text is None else _decode_backfill(text)
 
 
-def set_backfill_progress(tx: WriteTransaction, found: BackfillProgress) -> None:
-    """Remember how far history has been replayed."""
-    tx.set_meta(_REPLAY, _text(found))
+def set_backfill_progress(tx: WriteTransaction, progress: BackfillProgress) -> None:
+    tx.set_meta(_BACKFILL, _json(progress))
 
 
-def walked(tx: ReadTransaction, catalogue: str) -> str:
-    """Up to which key history has been replayed under a catalogue; behind all when it is over."""
-    replay = backfill_progress(tx)
-    if replay is None or replay.is_over or replay.catalogue != catalogue:
-        return ALL
-    return replay.after
+def backfilled_up_to(tx: ReadTransaction, catalogue: str) -> str:
+    """The last subject key that the back-fill has visited under a catalogue.
+
+    ``AFTER_ALL_KEYS`` if the back-fill is finished, or does not run under this catalogue.
+    """
+    progress = backfill_progress(tx)
+    if progress is None or progress.is_finished or progress.catalogue != catalogue:
+        return AFTER_ALL_KEYS
+    return progress.after
 
 
 def active_versions(
     catalogue: Catalogue, before: ActiveDefinitions | None, versions: Iterable[Version], now: int
 ) -> dict[str, ActiveVersion]:
-    """Since when each definition of a catalogue is in force.
+    """Since when each definition of a catalogue is in force, by name.
 
-    One that is in force already stays so; one that is new, changed or back begins now. Where
-    nothing is remembered, a version is in force since it was recorded.
+    A definition that was in force before keeps its time. A new or changed one, or one that comes
+    back, is in force from now on. If the store remembers no definitions, each version is in force
+    since it was recorded.
     """
     if before is None:
         recorded = {(v.name, v.hash): v.created_at for v in versions}
@@ -123,24 +129,21 @@ def active_versions(
             for d in catalogue.definitions
         }
     fresh = {d.name: ActiveVersion(d.hash, now) for d in catalogue.definitions}
-    return {name: _unless_new(before.standing.get(name), one) for name, one in fresh.items()}
+    known = {name: v for name, v in before.versions.items() if name in fresh}
+    return fresh | {name: v for name, v in known.items() if v.hash == fresh[name].hash}
 
 
 def activations(tx: ReadTransaction) -> Mapping[tuple[str, str], int]:
-    """Since when each version in force is so, by name and hash, in ms."""
-    found = active_definitions(tx)
-    standing = found.standing if found is not None else {}
-    return {(name, hash_): since for name, (hash_, since) in standing.items()}
+    """Since when each version in force is in force (ms), by name and hash."""
+    active = active_definitions(tx)
+    versions = active.versions if active is not None else {}
+    return {(name, hash_): since for name, (hash_, since) in versions.items()}
 
 
 def digest(text: str) -> str:
-    """A short name of a text: another text has another one."""
+    """A short hash of a text."""
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
-def _unless_new(before: ActiveVersion | None, now: ActiveVersion) -> ActiveVersion:
-    return before if before is not None and before.hash == now.hash else now
-
-
-def _text(record: Struct) -> str:
+def _json(record: Struct) -> str:
     return msgspec.json.encode(record).decode()

@@ -1,8 +1,17 @@
-"""Definitions change: new versions are recorded, and history is replayed under them.
+"""Put definitions in force, and fold the history of every subject again under them.
 
-From the transaction that records a change on, every batch is marked by the new definitions. What
-was stored before is walked afterwards, subject by subject, in small transactions that remember how
-far they came. Whoever comes next, in this process or after its end, goes on from there.
+A change of definitions takes effect with the transaction that records it: each later batch is
+marked by the new ones. What was stored before is folded again afterwards, subject by subject, in
+small transactions. Each remembers the last key it visited:
+
+    PUT /v1/definitions     catalogue "7c1", after "", done 0          (four subjects are stored)
+    step                    g:acme, u:ada      after "u:ada", done 2
+    a batch for u:bob       his history is outdated, so it is rebuilt at once, under "7c1"
+    step                    u:bob, u:eve       after "u:eve", done 4
+    step                    no more keys       finished
+
+If the process ends in between, the next one continues after the last key. If several processes work
+on one database, each step starts from what the others have done.
 """
 
 from __future__ import annotations
@@ -29,87 +38,86 @@ from .active import (
 from .derive import Derivation
 from .evaluators import Evaluators, evaluators_of
 
-SUBJECTS = 50
-"""How many subjects are walked in one transaction, at most."""
+SUBJECTS_PER_STEP = 50
+SECONDS_PER_STEP = 0.05
+"""After so long no further subject is begun in a step."""
 
-AT_A_TIME = 0.05
-"""Seconds of work in one transaction, after which no other subject is begun."""
-
-COUNTED = 10_000
-"""How many subjects are counted at a time."""
+KEYS_PER_COUNT = 10_000
+"""How many subjects are counted by one query."""
 
 Clock = Callable[[], int]
-Progress = Callable[[BackfillProgress], None]
+OnProgress = Callable[[BackfillProgress], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Proposal:
-    """Definitions that are to be in force, and where they come from; see ``ActiveDefinitions``."""
+class NewDefinitions:
+    """Definitions to put in force, and where they come from; see ``ActiveDefinitions``."""
 
     catalogue: Catalogue
     origin: Origin = "file"
     file: str | None = None
-    instead_of: int | None = None
+    replaced_put_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Adoption:
-    """Definitions that are in force, and the versions that this recorded."""
+class Activation:
+    """The evaluators of definitions that came in force, and the versions that are new."""
 
     evaluators: Evaluators
     versions: list[Version]
 
 
-def adopt(tx: WriteTransaction, proposal: Proposal, now: int) -> Adoption:
+def activate(tx: WriteTransaction, new: NewDefinitions, now: int) -> Activation:
     """Put definitions in force: from this transaction on, marks follow them.
 
-    A version is recorded for each definition whose content is new. Where marks may be others than
-    before, the replay of history begins anew. Definitions that are in force already change nothing.
+    A version is recorded for each definition whose content is new. If marks may change, a back-fill
+    begins. Definitions that are in force already change nothing.
     """
-    versions = _record(tx, proposal.catalogue, now)
-    _remember(tx, proposal, now)
-    evaluators, replay = evaluators_of(tx, proposal.catalogue), backfill_progress(tx)
-    if replay is None or replay.catalogue != evaluators.version:
-        evaluators = _begin(tx, proposal.catalogue, 1 if replay is None else replay.epoch + 1, now)
+    versions = _record_versions(tx, new.catalogue, now)
+    _remember(tx, new, now)
+    evaluators, progress = evaluators_of(tx, new.catalogue), backfill_progress(tx)
+    if progress is None or progress.catalogue != evaluators.version:
+        epoch = 1 if progress is None else progress.epoch + 1
+        evaluators = _begin_backfill(tx, new.catalogue, epoch, now)
     tx.set_meta(CATALOGUE, evaluators.version)
-    return Adoption(evaluators, versions)
+    return Activation(evaluators, versions)
 
 
 def finish(
-    store: Store, evaluators: Evaluators, clock: Clock, progress: Progress | None = None
+    store: Store, evaluators: Evaluators, clock: Clock, on_progress: OnProgress | None = None
 ) -> None:
-    """Replay history to its end, or until other definitions come in force."""
+    """Back-fill to the end, or until other definitions come in force."""
     while True:
         began = monotonic()
-        replay = step(store, evaluators, clock)
-        if replay is None or replay.is_over:
+        progress = step(store, evaluators, clock)
+        if progress is None or progress.is_finished:
             return
-        if progress:
-            progress(replay)
-        sleep((monotonic() - began) / 10)  # another process that waits to write gets its turn
+        if on_progress:
+            on_progress(progress)
+        sleep((monotonic() - began) / 10)  # so that other processes can write in between
 
 
 def step(store: Store, evaluators: Evaluators, clock: Clock) -> BackfillProgress | None:
-    """Replay the history of some subjects more, in one transaction; how far that is now.
+    """Back-fill a few subjects in one transaction; the progress after it.
 
-    None where these evaluators are not the ones to do it.
+    None if the definitions of these evaluators are not in force any more.
     """
     total = _total(store)
     with store.writing() as tx:
-        replay = backfill_progress(tx)
-        if replay is None or replay.catalogue != evaluators.version:
+        progress = backfill_progress(tx)
+        if progress is None or progress.catalogue != evaluators.version:
             return None
-        if not replay.is_over:
-            replay.total = total
-            _walk(tx, evaluators, replay, clock())
-            set_backfill_progress(tx, replay)
-    return replay
+        if not progress.is_finished:
+            progress.total = total
+            _rebuild_some(tx, evaluators, progress, clock())
+            set_backfill_progress(tx, progress)
+    return progress
 
 
-# -- a change ------------------------------------------------------------------------------
+# -- a change of definitions ---------------------------------------------------------------
 
 
-def _record(tx: WriteTransaction, catalogue: Catalogue, now: int) -> list[Version]:
+def _record_versions(tx: WriteTransaction, catalogue: Catalogue, now: int) -> list[Version]:
     known = tx.versions()
     latest = {version.name: version for version in known}
     hashes = {(version.name, version.hash) for version in known}
@@ -130,67 +138,69 @@ def _version(definition: Definition, latest: Version | None, now: int) -> Versio
     )
 
 
-def _remember(tx: WriteTransaction, proposal: Proposal, now: int) -> None:
+def _remember(tx: WriteTransaction, new: NewDefinitions, now: int) -> None:
     before = active_definitions(tx)
-    standing = active_versions(proposal.catalogue, before, tx.versions(), now)
-    text, origin = proposal.catalogue.text, proposal.origin
-    found = ActiveDefinitions(text, origin, now, proposal.file, proposal.instead_of, standing)
+    versions = active_versions(new.catalogue, before, tx.versions(), now)
+    text, origin = new.catalogue.text, new.origin
+    active = ActiveDefinitions(text, origin, now, new.file, new.replaced_put_at, versions)
     if before is not None and (before.text, before.origin) == (text, origin):
-        found = replace(found, at=before.at, instead_of=before.instead_of)
-    if found != before:
-        set_active_definitions(tx, found)
+        active = replace(active, at=before.at, replaced_put_at=before.replaced_put_at)
+    if active != before:
+        set_active_definitions(tx, active)
 
 
-# -- the replay ----------------------------------------------------------------------------
+# -- the back-fill -------------------------------------------------------------------------
 
 
-def _begin(tx: WriteTransaction, catalogue: Catalogue, epoch: int, now: int) -> Evaluators:
-    """Begin a replay, which is over at once where there is nobody; the evaluators to do it."""
-    replay = BackfillProgress("", now, epoch)
-    set_backfill_progress(tx, replay)
+def _begin_backfill(tx: WriteTransaction, catalogue: Catalogue, epoch: int, now: int) -> Evaluators:
+    """Begin a back-fill, which is finished at once if there are no subjects; its evaluators."""
+    progress = BackfillProgress("", now, epoch)
+    set_backfill_progress(tx, progress)  # the evaluators' version depends on its epoch
     evaluators = evaluators_of(tx, catalogue)
-    replay.catalogue = evaluators.version
+    progress.catalogue = evaluators.version
     if not tx.subjects(limit=1):
-        replay.total, replay.finished_at = 0, now
-    set_backfill_progress(tx, replay)
+        progress.total, progress.finished_at = 0, now
+    set_backfill_progress(tx, progress)
     return evaluators
 
 
 def _total(store: Store) -> int | None:
-    """How many subjects there are to be walked; they are counted once, when a replay begins."""
+    """How many subjects there are to visit. They are counted once, when a back-fill begins."""
     with store.reading() as view:
-        replay = backfill_progress(view)
-        if replay is None or replay.is_over or replay.total is not None:
-            return None if replay is None else replay.total
+        progress = backfill_progress(view)
+        if progress is None or progress.is_finished or progress.total is not None:
+            return None if progress is None else progress.total
         return _count(view)
 
 
 def _count(view: ReadTransaction) -> int:
     counted, after = 0, ""
-    while keys := view.subjects(after, COUNTED):
+    while keys := view.subjects(after, KEYS_PER_COUNT):
         counted, after = counted + len(keys), keys[-1]
     return counted
 
 
-def _walk(tx: WriteTransaction, evaluators: Evaluators, replay: BackfillProgress, now: int) -> None:
-    keys = tx.subjects(replay.after, SUBJECTS)
+def _rebuild_some(
+    tx: WriteTransaction, evaluators: Evaluators, progress: BackfillProgress, now: int
+) -> None:
+    keys = tx.subjects(progress.after, SUBJECTS_PER_STEP)
     if not keys:
-        replay.total, replay.finished_at = replay.done, now
+        progress.total, progress.finished_at = progress.done, now
         return
     derivation = Derivation(tx, evaluators, now)
-    walked = _rebuild(derivation, keys, tx.persons(keys))
-    replay.leads += len(derivation.finish())
-    replay.done, replay.after = replay.done + walked, keys[walked - 1]
+    visited = _rebuild(derivation, keys, tx.persons(keys))
+    progress.leads += len(derivation.finish())
+    progress.done, progress.after = progress.done + visited, keys[visited - 1]
 
 
 def _rebuild(derivation: Derivation, keys: Collection[str], linked: Collection[str]) -> int:
-    """Fold subjects anew as long as there is time, and pass over linked ids; how many these are."""
-    derivation.read_ahead([key for key in keys if key not in linked])
-    walked, until = 0, monotonic() + AT_A_TIME
+    """Rebuild subjects while there is time, skipping linked ids; how many were visited."""
+    derivation.prefetch([key for key in keys if key not in linked])
+    visited, until = 0, monotonic() + SECONDS_PER_STEP
     for key in keys:
         if key not in linked:
             derivation.rebuild(key)
-        walked += 1
+        visited += 1
         if monotonic() > until:
             break
-    return walked
+    return visited

@@ -1,8 +1,16 @@
-"""From new facts to exact marks: folds histories forward and brings the leads in line.
+"""From new facts to exact leads: fold histories forward, and bring the leads in line with them.
 
-What a subject's definitions say can depend on others: a user's guard ``customer`` on the account,
-an account's clock on its first member, a count of users on each of them. When what others may ask
-of a subject changes, those that have already looked past that instant are folded again from there.
+What a definition says of one subject can depend on others: the guard ``customer`` of a user on the
+account, the sign-up of an account on its first member. So a change of one subject may have to be
+followed by folding others again. Say that a definition of accounts counts users who qualified for
+``active``, that Ada of Acme has three of the four events that takes, and that a fourth comes in
+late, at 30, when Acme is folded up to 50:
+
+    1. What others may ask of Ada (her *exports*):              {}
+    2. Ada's history rewinds to 30 and is folded again.         She qualifies at 30.
+    3. Her exports now:                                         {"mark active": [(30, True)]}
+    4. They differ from 30 on, and Acme is folded up to 50:     Acme is folded again from 30.
+    5. Acme's exports are as before, so nothing follows.        The ledger brings the leads in line.
 """
 
 from __future__ import annotations
@@ -12,154 +20,149 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from secrets import randbits
 from typing import Any
 
-from ..leads.ledger import Ledger, Verdict
-from ..model import Lead, Stored, account_key, kind_of, user_key
+from ..identity.people import Move
+from ..leads.ledger import ExplainedQualification, LeadKey, Ledger
+from ..model import Lead, Stored, account_key, kind_of
 from ..ports import WriteTransaction
 from ..rules.engine.evaluator import Evaluator, OnQualified, Rule
-from ..rules.engine.state import NEVER, Fact, Mark, State
+from ..rules.engine.state import NEVER, Fact, Qualification, State
 from ..rules.engine.view import EvalContext
 from ..rules.explain.evidence import Explainer
 from ..rules.language.values import key as key_of
-from .active import walked
 from .evaluators import Evaluators
-from .facts import facts_behind, facts_of
+from .facts import facts_of
 from .history import History, StoredPages, in_order
+from .loader import HistoryLoader
 
 START = NEVER + 1
 
 Exports = dict[str, list[tuple[int, Any]]]
+"""What others may ask of a subject, by name: each value with the time since when it holds."""
 
 
-class Derivation:
-    """The deriving of one transaction: take facts in, then ``finish``.
+class Derivation(HistoryLoader):
+    """What one write transaction derives: take facts in, then ``finish``.
 
-    ``fresh`` are the ids of the messages that the transaction has brought.
+    ``new`` are the ids of the messages that the transaction has stored.
     """
 
+    tx: WriteTransaction
+
     def __init__(
-        self, tx: WriteTransaction, evaluators: Evaluators, now: int, fresh: Collection[str] = ()
+        self, tx: WriteTransaction, evaluators: Evaluators, now: int, new: Collection[str] = ()
     ) -> None:
-        self.tx, self.evaluators, self.now, self._fresh = tx, evaluators, now, set(fresh)
+        super().__init__(tx, evaluators, new)
+        self.now = now
         self._token = randbits(62)
         evaluators.cache.begin(tx.swap_writer_token(self._token))
-        self._walked: str | None = None
-        self._open: dict[str, History | None] = {}
-        self._revised: set[str] = set()
         self._changed: set[str] = set()
-        self._again: dict[str, int] = {}
+        self._revised: set[str] = set()
         self._rebuilt: set[str] = set()
-        self._read: dict[str, list[Fact]] = {}
-        self._merged: list[tuple[str, str]] = []
-        self._verdicts: defaultdict[str, dict[tuple[int, int], Verdict]] = defaultdict(dict)
+        self._to_refold: dict[str, int] = {}
+        self._prefetched: dict[str, list[Fact]] = {}
+        self._merged: dict[str, str] = {}
+        self._qualifications: defaultdict[str, dict[LeadKey, ExplainedQualification]]
+        self._qualifications = defaultdict(dict)
 
-    # -- taking in -------------------------------------------------------------------------
+    # -- taking facts in -------------------------------------------------------------------
 
     def merge(self, old: str, person: str) -> None:
-        """A user turned out to be another: what was theirs is the other's from now on."""
-        self._merged.append((old, person))
+        """Pass the leads of a user on to the person that the user turned out to be."""
+        self._merged[old] = person
 
-    def move(self, pairs: Sequence[tuple[Stored, Stored]]) -> None:
-        """Messages stored before are of another person or account now."""
+    def move(self, moves: Sequence[Move]) -> None:
+        """Move stored messages to the person and the account that they belong to now."""
         gone: defaultdict[str, set[str]] = defaultdict(set)
         found: defaultdict[str, list[Fact]] = defaultdict(list)
         since: dict[str, int] = {}
-        for before, after in pairs:
+        for before, after in moves:
             time = before.message.time
-            for key in {*_keys(before), *_keys(after)}:
+            for key in {*_subjects(before), *_subjects(after)}:
                 since[key] = min(time, since.get(key, time))
                 gone[key].add(before.message.mid)
             for key, fact in self.evaluators.facts(after):
                 found[key].append(fact)
-        self._load(since)
+        self.load(since)
         for key in sorted(since, reverse=True):
             if key not in self._rebuilt and (self._history(key) or found[key]):
                 self._revise(key, found[key], gone[key], since[key])
-        self._settle()
+        self._refold_dependents()
 
     def take(self, stored: Sequence[Stored]) -> None:
-        """Take in new messages, and whatever follows from them for others."""
+        """Take in new messages, and fold again those who depend on their subjects."""
         arrivals: defaultdict[str, list[Fact]] = defaultdict(list)
         for each in stored:
             for key, fact in self.evaluators.facts(each):
                 arrivals[key].append(fact)
-        self._load(arrivals)
+        self.load(arrivals)
         for key in sorted(arrivals, reverse=True):
             if key not in self._rebuilt:
                 facts = arrivals[key]
                 self._add(key, facts if len(facts) == 1 else sorted(facts, key=in_order))
-        self._settle()
+        self._refold_dependents()
 
-    def read_ahead(self, keys: Collection[str]) -> None:
-        """Read the messages of several subjects at once: they are about to be folded anew."""
-        self._read |= facts_of(self.tx, self.evaluators, keys)
+    def prefetch(self, keys: Collection[str]) -> None:
+        """Read the messages of several subjects at once, which will be rebuilt."""
+        self._prefetched |= facts_of(self.tx, self.evaluators, keys)
 
     def rebuild(self, key: str) -> None:
-        """Fold a subject's history anew from its stored messages."""
-        self._load([key])  # what others were told before
+        """Fold the history of a subject again from its stored messages."""
+        self.load([key])  # for its exports before
         if key not in self._rebuilt:
             self._rebuild(key)
-        self._settle()
+        self._refold_dependents()
 
-    def tick(self) -> None:
-        """Let the clock run for every subject that is due."""
+    def run_clock(self) -> None:
+        """Run the clock for every subject that is due."""
         while due := [key for key in self.tx.due(self.now, 200) if key not in self._changed]:
-            self._load(due)
+            self.load(due)
             for key in due:
                 history = self._history(key)
                 if history is None:
                     self.tx.set_due({key: None})
                 else:
                     self._advance(key, history)
-            self._settle()
+            self._refold_dependents()
 
-    def _settle(self) -> None:
-        while self._again:
-            key, time = self._again.popitem()
-            history = self._history(key)
-            if history is not None and history.head.time >= time:
-                self._revise(key, [], (), time)
+    # -- folding ---------------------------------------------------------------------------
 
     def _add(self, key: str, facts: list[Fact]) -> None:
-        history = self._open[key] or self._start(key)
+        history = self._histories[key] or self._start(key)
         if facts[0].time <= history.head.time:
             self._revise(key, facts, (), facts[0].time)
             return
         evaluator = self.evaluators.of(key)
-        told = _exports(evaluator, history.head) if evaluator.exports.any else None
+        before = _exports(evaluator, history.head) if evaluator.exports.any else None
         history.extend(facts, evaluator, self, self._on_qualified(key))
-        self._changed.add(key)
-        self._go_on(key, history, told)
+        self._after_folding(key, history, before)
 
-    def _revise(self, key: str, facts: list[Fact], gone: Collection[str], time: int) -> None:
-        """Take facts in, and let others go, that are not all later than what was folded."""
+    def _revise(self, key: str, facts: list[Fact], gone: Collection[str], since: int) -> None:
+        """Add facts and remove others, which may be earlier than what was folded."""
         history = self._history(key) or self._start(key)
         evaluator = self.evaluators.of(key)
-        told = _exports(evaluator, history.head)
-        on_qualified = self._on_qualified(key)
-        history.insert(facts, gone, time, evaluator, self, on_qualified)
-        self._changed.add(key)
+        before = _exports(evaluator, history.head)
+        history.insert(facts, gone, since, evaluator, self, self._on_qualified(key))
         self._revised.add(key)
-        self._go_on(key, history, told)
+        self._after_folding(key, history, before)
 
     def _rebuild(self, key: str) -> None:
-        before = self._open.get(key)
-        evaluator = self.evaluators.of(key)
-        told = _exports(evaluator, before.head if before else State())
+        evaluator, known = self.evaluators.of(key), self._histories.get(key)
+        before = _exports(evaluator, known.head if known else State())
         self._rebuilt.add(key)
         self.tx.forget_history(key)
         history = self._start(key)
-        if key not in self._read:
-            self.read_ahead([key])
-        facts = self._read.pop(key)
+        if key not in self._prefetched:
+            self.prefetch([key])
+        facts = self._prefetched.pop(key)
         history.insert(facts, (), START, evaluator, self, self._on_qualified(key))
-        self._changed.add(key)
-        self._go_on(key, history, told)
+        self._after_folding(key, history, before)
 
-    def _go_on(self, key: str, history: History, told: Exports | None) -> None:
+    def _after_folding(self, key: str, history: History, before: Exports | None) -> None:
+        self._changed.add(key)
         if self.evaluators.has_clock:
             self._advance(key, history)
-        if told is not None:
-            self._tell(key, told, history.head)
+        if before is not None:
+            self._schedule_dependents(key, before, history.head)
 
     def _advance(self, key: str, history: History) -> None:
         evaluator = self.evaluators.of(key)
@@ -170,16 +173,16 @@ class Derivation:
 
     def _start(self, key: str) -> History:
         history = History(StoredPages(self.tx, key), self.evaluators.of(key).version)
-        self._open[key] = history
+        self._histories[key] = history
         return history
 
     def _on_qualified(self, key: str) -> OnQualified:
-        """What writes down why a definition qualified, at the moment when it does."""
+        """The callback that records why a definition qualified, while its context is at hand."""
 
-        def saw(ctx: EvalContext, rule: Rule, cycle: int) -> None:
+        def on_qualified(ctx: EvalContext, rule: Rule, cycle: int) -> None:
             explained = Explainer(self.evaluators.of(key), rule, ctx)
             deciding = explained.deciding()
-            self._verdicts[key][rule.index, cycle] = Verdict(
+            self._qualifications[key][LeadKey(rule.name, cycle)] = ExplainedQualification(
                 time=ctx.time,
                 account=ctx.state.account,
                 evidence=explained.evidence(),
@@ -187,29 +190,20 @@ class Derivation:
                 deciding=frozenset(fact.mid for fact in deciding),
             )
 
-        return saw
+        return on_qualified
 
-    # -- who asks whom ---------------------------------------------------------------------
+    # -- who depends on whom ---------------------------------------------------------------
 
-    def user(self, user_id: str) -> State | None:
-        """The state of a user, for a definition of an account."""
-        history = self._history(user_key(user_id))
-        return None if history is None else history.head
-
-    def account(self, account_id: str) -> State | None:
-        """The state of an account, for a definition of a user."""
-        history = self._history(account_key(account_id))
-        return None if history is None else history.head
-
-    def _tell(self, key: str, told: Exports, head: State) -> None:
+    def _schedule_dependents(self, key: str, before: Exports, head: State) -> None:
         evaluator = self.evaluators.of(key)
-        time = _first_difference(told, _exports(evaluator, head))
+        time = _first_difference(before, _exports(evaluator, head))
         if time is None:
             return
-        for other in self._askers(key, head):
-            self._again[other] = min(time, self._again.get(other, time))
+        for other in self._dependents(key, head):
+            self._to_refold[other] = min(time, self._to_refold.get(other, time))
 
-    def _askers(self, key: str, head: State) -> Iterable[str]:
+    def _dependents(self, key: str, head: State) -> Iterable[str]:
+        """The accounts of a user, or the users of an account."""
         if kind_of(key) == "user":
             return [account_key(account) for account in head.accounts]
         ids = {stored.message.subject for stored in self.tx.events([key])}
@@ -217,158 +211,135 @@ class Derivation:
         found = {persons.get(each, each) for each in ids}
         return sorted(each for each in found if kind_of(each) == "user")
 
-    # -- pages -----------------------------------------------------------------------------
+    def _refold_dependents(self) -> None:
+        while self._to_refold:
+            key, time = self._to_refold.popitem()
+            history = self._history(key)
+            if history is not None and history.head.time >= time:
+                self._revise(key, [], (), time)
 
-    def _load(self, keys: Iterable[str]) -> None:
-        unopened = [key for key in keys if key not in self._open]
-        missing = [key for key in unopened if not self._take_kept(key)]
-        bodies = self.tx.histories(missing) if missing else {}
-        stale = [key for key in missing if not self._is_good(key, bodies.get(key))]
-        if stale:
-            self.read_ahead([key for key in stale if key not in self._read])
-        self._catch_up(bodies.keys() - stale)
-        for key in stale:
-            if key not in self._open:  # or it was asked for on the way to another
-                self._rebuild(key)
+    # -- loading ---------------------------------------------------------------------------
 
-    def _catch_up(self, keys: Collection[str]) -> None:
-        """Bring histories that lag up to where they were in memory."""
-        lagging = sorted(self.tx.stale(keys)) if keys else []
-        histories = {key: h for key in lagging if (h := self._open[key]) is not None}
-        behind = facts_behind(self.tx, self.evaluators, histories) if histories else {}
-        for key, history in histories.items():
-            seen = [fact for fact in behind[key] if fact.mid not in self._fresh]
-            history.catch_up(seen, self.evaluators.of(key), self)
-            history.is_behind = True
+    def load(self, keys: Iterable[str]) -> None:
+        """Load the histories of several subjects at once, from the cache if they are in it."""
+        unopened = [key for key in keys if key not in self._histories]
+        super().load([key for key in unopened if not self._take_cached(key)])
 
-    def _is_good(self, key: str, body: bytes | None) -> bool:
-        """Open a history that these definitions have made; whether that is so."""
-        if body is None:
-            if self._is_ahead(key):
-                return False
-            self._open[key] = None
-            return True
-        history = History(StoredPages(self.tx, key), "", body)
-        if history.version != self.evaluators.of(key).version:
-            return False
-        self._open[key] = history
-        return True
-
-    def _is_ahead(self, key: str) -> bool:
-        """Whether a replay of history has not come to a subject, so that it has no history yet."""
-        if self._walked is None:
-            self._walked = walked(self.tx, self.evaluators.version)
-        return key > self._walked
-
-    def _take_kept(self, key: str) -> bool:
+    def _take_cached(self, key: str) -> bool:
         history = self.evaluators.cache.take(key, StoredPages(self.tx, key))
         if history is not None:
-            self._open[key] = history
+            self._histories[key] = history
         return history is not None
 
-    def _history(self, key: str) -> History | None:
-        if key not in self._open:
-            self._load([key])
-        return self._open[key]
+    def _refold(self, keys: list[str]) -> None:
+        self.prefetch([key for key in keys if key not in self._prefetched])
+        for key in keys:
+            if key not in self._histories:  # another of them may have asked for it meanwhile
+                self._rebuild(key)
 
-    # -- leads -----------------------------------------------------------------------------
+    # -- writing ---------------------------------------------------------------------------
 
     def finish(self) -> list[Lead]:
         """Write what changed, and bring the leads in line; the leads that were opened."""
-        histories = {key: h for key in sorted(self._changed) if (h := self._open[key]) is not None}
+        changed = sorted(self._changed)
+        histories = {key: h for key in changed if (h := self._histories[key]) is not None}
         self._save(histories)
-        opened = self._settle_leads(histories)
-        self.evaluators.cache.end(self._token, self._open)
+        opened = self._align_leads(histories)
+        self.evaluators.cache.end(self._token, self._histories)
         return opened
 
     def _save(self, changed: Mapping[str, History]) -> None:
-        """Write what changed; of what stays in memory and went on only, note that it lags."""
-        lagging = {key for key, history in changed.items() if self._may_lag(history)}
-        leaving = self.evaluators.cache.make_room(len(self._open))
-        behind = {key: history for key, history in leaving.items() if history.is_behind}
-        save(self.tx, {k: h for k, h in changed.items() if k not in lagging} | behind)
-        late = [key for key in lagging if not changed[key].is_behind]
-        self.tx.mark_stale(late)
-        for key in late:
-            changed[key].is_behind = True
+        """Write changed histories. Of those that may go stale, only mark the stored page."""
+        stale = {key for key, history in changed.items() if self._may_go_stale(history)}
+        evicted = self.evaluators.cache.make_room(len(self._histories))
+        unwritten = {key: history for key, history in evicted.items() if history.is_stale}
+        save(self.tx, {k: h for k, h in changed.items() if k not in stale} | unwritten)
+        newly_stale = [key for key in stale if not changed[key].is_stale]
+        self.tx.mark_stale(newly_stale)
+        for key in newly_stale:
+            changed[key].is_stale = True
 
-    def _may_lag(self, history: History) -> bool:
-        """Whether a history can be had back from the store without being written.
+    def _may_go_stale(self, history: History) -> bool:
+        """Whether a history need not be written, since the messages make up for it.
 
-        One that was read for this transaction may not be asked for again: it is not worth a mark.
+        A history that was read for this transaction may not be used again: it is written.
         """
-        return self.evaluators.alone and history.is_kept and history.extends
+        return self.evaluators.alone and history.was_cached and history.may_go_stale
 
-    def _settle_leads(self, histories: Mapping[str, History]) -> list[Lead]:
-        differing = {key: h for key, h in histories.items() if self._may_differ(key)}
+    def _align_leads(self, histories: Mapping[str, History]) -> list[Lead]:
+        differing = {key: h for key, h in histories.items() if self._leads_may_differ(key)}
         if not differing and not self._merged:
             return []
         evaluators = self.evaluators
-        ledger = Ledger(self.tx, evaluators.versions, self.now, self._fresh, evaluators.activated)
+        ledger = Ledger(self.tx, evaluators.versions, self.now, self._new, evaluators.activated)
         ledger.load(differing)
         ledger.merge(self._merged)
         for key, history in differing.items():
-            definitions = self.evaluators.of(key).definitions
-            marks = self._whole(history, self._verdicts[key])
-            ledger.align(key, definitions, marks, key in self._rebuilt)
+            evaluator = evaluators.of(key)
+            definitions = {rule.name: rule.definition for rule in evaluator.rules}
+            qualifications = self._all_qualifications(evaluator, history, self._qualifications[key])
+            ledger.align(key, definitions, qualifications, key in self._rebuilt)
         return ledger.close()
 
-    def _may_differ(self, key: str) -> bool:
-        """Whether a lead was opened, moved or withdrawn, or may rest on other evidence now."""
-        return key in self._revised or key in self._rebuilt or bool(self._verdicts.get(key))
+    def _leads_may_differ(self, key: str) -> bool:
+        """Whether a lead was opened, moved or withdrawn, or may have other evidence now."""
+        return key in self._revised or key in self._rebuilt or bool(self._qualifications.get(key))
 
-    def _whole(
-        self, history: History, seen: Mapping[tuple[int, int], Verdict]
-    ) -> dict[tuple[int, int], Verdict | Mark]:
-        """What each mark rests on; of marks that were not folded anew only the mark itself."""
-        return {
-            (rule, cycle): seen.get((rule, cycle)) or mark
-            for rule, marks in history.head.marks.items()
+    def _all_qualifications(
+        self,
+        evaluator: Evaluator,
+        history: History,
+        explained: Mapping[LeadKey, ExplainedQualification],
+    ) -> dict[LeadKey, ExplainedQualification | Qualification]:
+        """Every qualification of a subject, explained if this transaction folded its moment."""
+        names = [rule.name for rule in evaluator.rules]
+        found = {
+            LeadKey(names[index], cycle): mark
+            for index, marks in history.head.marks.items()
             for cycle, mark in enumerate(marks, 1)
         }
+        return {key: explained.get(key) or mark for key, mark in found.items()}
 
 
 def save(tx: WriteTransaction, histories: Mapping[str, History]) -> None:
     """Write the open pages of histories."""
     tx.save_histories({key: history.write() for key, history in histories.items()})
     for history in histories.values():
-        history.is_behind = False
+        history.is_stale = False
 
 
-def settle(tx: WriteTransaction, evaluators: Evaluators) -> None:
-    """Write the histories in memory of which the open pages in the store lag."""
-    token = randbits(62)
-    evaluators.cache.begin(tx.swap_writer_token(token))
-    leaving = evaluators.cache.let_go()
-    save(tx, {key: history for key, history in leaving.items() if history.is_behind})
+def save_cache(tx: WriteTransaction, evaluators: Evaluators) -> None:
+    """Write the cached histories whose pages in the store are stale, and empty the cache."""
+    evaluators.cache.begin(tx.swap_writer_token(randbits(62)))
+    evicted = evaluators.cache.evict_all()
+    save(tx, {key: history for key, history in evicted.items() if history.is_stale})
 
 
-def _keys(stored: Stored) -> list[str]:
+def _subjects(stored: Stored) -> list[str]:
     """The subjects that a message is a fact of."""
     account = [] if stored.account is None else [account_key(stored.account)]
     return account if stored.person is None else [stored.person, *account]
 
 
 def _exports(evaluator: Evaluator, state: State) -> Exports:
-    """What others may ask of a subject, each with its times."""
     asked = evaluator.exports
     if not asked.any:
         return {}
-    told: Exports = {f"trait {name}": list(values) for name, values in state.known.items()}
+    found: Exports = {f"trait {name}": list(values) for name, values in state.known.items()}
     for anchor in asked.anchors:
         if anchor in state.firsts:
-            told[f"first {anchor}"] = [(state.firsts[anchor], True)]
+            found[f"first {anchor}"] = [(state.firsts[anchor], True)]
     if asked.converted and state.converted is not None:
-        told["converted"] = [(state.converted, True)]
+        found["converted"] = [(state.converted, True)]
     for name in asked.marks:
         rule = evaluator.by_name.get(name)
         if rule is not None and rule.index in state.marks:
-            told[f"mark {name}"] = [(state.marks[rule.index][0].time, True)]
-    return told
+            found[f"mark {name}"] = [(state.marks[rule.index][0].time, True)]
+    return found
 
 
 def _first_difference(before: Exports, after: Exports) -> int | None:
-    """The earliest instant from which two answers differ; None if they never do."""
+    """The earliest instant from which an answer differs; None if none ever does."""
     if not before and not after:
         return None
     changed = []
@@ -379,7 +350,7 @@ def _first_difference(before: Exports, after: Exports) -> int | None:
 
 
 def _same(one: Any, other: Any) -> bool:
-    """Whether two answers are one to a definition, to which 1 and true are different."""
+    """Whether two values are equal to a definition, to which 1 and true differ."""
     return one is other or key_of(one) == key_of(other)
 
 

@@ -17,9 +17,9 @@ from .history import HistoryCache
 class Evaluators:
     """The two evaluators of a catalogue, and the version number of each definition in force.
 
-    ``since`` says from when on a version is in force, by name and hash, where that is not when it
-    was recorded. Definitions that look forward count from then on: ``activated`` has them by name.
-    ``epoch`` is the number of the replay that their histories come from.
+    ``since`` is since when a version is in force (ms), by name and hash, if that is not when it was
+    recorded. A definition with ``on_change = "forward"`` counts from then on: ``activated`` has
+    those by name. ``epoch`` is the number of the back-fill that made the histories.
     """
 
     def __init__(
@@ -45,14 +45,14 @@ class Evaluators:
             evaluator.version += f".{epoch}"
         self.cache = HistoryCache()
         self.has_clock = self.users.has_clock or self.accounts.has_clock
-        """Whether a definition can qualify without a fact, as time goes by."""
+        """Whether a definition can qualify without a fact, as time passes."""
         asks = self.users.exports.any or self.accounts.exports.any
         self.alone = not (asks or self.has_clock)
-        """Whether what is derived of a subject rests on its own messages, and on nothing else."""
+        """Whether what is derived of a subject depends on its own messages and nothing else."""
 
     @property
     def version(self) -> str:
-        """What the leads of a store follow: equal for catalogues that mean the same."""
+        """A fingerprint. Catalogues that mean the same have the same one."""
         return f"{self.users.version}-{self.accounts.version}"
 
     def of(self, key: str) -> Evaluator:
@@ -60,7 +60,7 @@ class Evaluators:
         return self.users if key.startswith("u:") else self.accounts
 
     def facts(self, stored: Stored) -> list[tuple[str, Fact]]:
-        """A message as a fact of its user and of its account, where some definition looks at it."""
+        """A message as a fact of its user and of its account, if a definition looks at it."""
         _, account, person = stored
         found = []
         if person is not None and (fact := self.users.fact(stored)) is not None:
@@ -71,13 +71,13 @@ class Evaluators:
 
 
 def evaluators_of(tx: ReadTransaction, catalogue: Catalogue) -> Evaluators:
-    """The evaluators of a catalogue that is in force in a store, or would be."""
-    replay = backfill_progress(tx)
-    epoch = 0 if replay is None else replay.epoch
+    """The evaluators of a catalogue, as they are or would be in force in a store."""
+    progress = backfill_progress(tx)
+    epoch = 0 if progress is None else progress.epoch
     return Evaluators(catalogue, tx.versions(), activations(tx), epoch)
 
 
 def active_evaluators(tx: ReadTransaction) -> Evaluators:
-    """The evaluators of the definitions that a store remembers; empty where it remembers none."""
-    found = active_definitions(tx)
-    return evaluators_of(tx, Catalogue() if found is None else read_catalogue(found.text))
+    """The evaluators of the definitions in force in a store; without rules if there are none."""
+    active = active_definitions(tx)
+    return evaluators_of(tx, Catalogue() if active is None else read_catalogue(active.text))

@@ -11,14 +11,14 @@ from ..rules.engine.state import Fact
 from .evaluators import Evaluators
 from .history import History
 
-AT_ONCE = 500
-"""Messages whose persons are looked up by one question."""
+MESSAGES_PER_LOOKUP = 500
+"""How many messages share one query for their persons."""
 
 
-def facts_behind(
+def facts_since(
     tx: ReadTransaction, evaluators: Evaluators, histories: Mapping[str, History]
 ) -> dict[str, list[Fact]]:
-    """The facts of each subject that are later than its history, in order."""
+    """The facts of each subject that are later than the head of its history, in order."""
     since = min(history.head.time for history in histories.values())
     found = facts_of(tx, evaluators, histories.keys(), since)
     return {
@@ -30,9 +30,10 @@ def facts_behind(
 def facts_of(
     tx: ReadTransaction, evaluators: Evaluators, keys: Collection[str], since: int | None = None
 ) -> dict[str, list[Fact]]:
-    """Every fact of each subject, or those from an instant on, in order, from stored messages.
+    """The facts of each subject, or those from an instant on (ms), in order.
 
-    An id that is another person's has none.
+    Persons and accounts are taken as stored. An id that is linked to another person has no facts
+    of its own.
     """
     found: dict[str, list[Fact]] = {key: [] for key in keys}
     users = [key for key in keys if kind_of(key) == "user"]
@@ -52,10 +53,10 @@ def facts_of(
 
 
 def with_persons(tx: ReadTransaction, messages: Iterable[Stored]) -> Iterator[Stored]:
-    """Messages with whose they are."""
+    """Messages, each with its person as stored."""
     known: dict[str, str | None] = {}
     rest = iter(messages)
-    while some := list(islice(rest, AT_ONCE)):
+    while some := list(islice(rest, MESSAGES_PER_LOOKUP)):
         new = {each.message.subject for each in some} - known.keys()
         linked = tx.persons(new)
         for id_ in new:

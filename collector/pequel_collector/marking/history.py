@@ -1,15 +1,25 @@
-"""Histories: what the definitions look at, per subject, cut into pages that can be rewound.
+"""Histories: the facts and the state of one subject, cut into pages that can be rewound.
 
-A page holds the state before its facts, and the facts. The open page, the last one, also holds the
-state after them. A fact later than that state extends it: the state is read, the facts are not. An
-earlier one, however late, rewinds to the last page that began before it, and folds again from
-there: the same steps, so the same answer as if it had come in time.
+A page holds the state before its facts (its *base*) and the facts. All pages but the last are
+sealed. The last one, the open page, also holds the state after its facts (the *head*). Say that a
+page has room for three facts:
 
-The open page in the store may lag: it is written when it is sealed, rewound, or goes out of memory.
-What it lacks then are its subject's messages that are later than its state.
+    page 1, sealed    base: nothing yet            facts at 10, 20, 30
+    page 2, sealed    base: the state at 30        facts at 40, 50, 60
+    page 3, open      base: the state at 60        fact at 70             head: the state at 70
 
-The parts of a state that are too many for a page are cells on a *shelf*. What they were at the end
-of a page can be had back, so that rewinding takes them along.
+A fact at 80 extends the head; no other fact is read. A fact at 55 is late. Page 3 begins after 60
+and page 2 after 30, so the history rewinds to the base of page 2: it drops pages 2 and 3, and folds
+40, 50, 55, 60 and 70 again. These are the steps it would have taken had 55 come in time, so the
+answer is the same.
+
+The open page is written when a page is sealed, when the history is rewound, and when it leaves the
+memory. In between, the page in the store is *stale*: it lacks the messages that are later than its
+head. Those are stored too, so nothing is lost in a crash.
+
+A state with many keys (such as a distinct count of thousands of values) moves some of them out, as
+*cells*. The store keeps each version of a cell with the number of the page at whose end it was
+written, so rewinding restores the cells as well.
 """
 
 from __future__ import annotations
@@ -26,9 +36,9 @@ from ..ports import Cell, ReadTransaction, WriteTransaction
 from ..rules.engine.evaluator import Evaluator, OnQualified
 from ..rules.engine.state import Fact, Position, State, World
 
-FULL = 32
-LOOSE = 8
-"""How many facts of a history are kept as they are: as text they take a fifth of the room."""
+FACTS_PER_PAGE = 32
+DECODED_FACTS = 8
+"""How many facts a cached history keeps decoded. Encoded, they take a fifth of the memory."""
 
 in_order = attrgetter("time", "mid")
 
@@ -40,87 +50,88 @@ class PageStore(Protocol):
         """A sealed page."""
 
     def cell(self, slot: int, key: str) -> bytes | None:
-        """A cell as it was put away last; None if there is none."""
+        """The latest version of a cell; None if there is none."""
 
     def cells(self, slot: int) -> dict[str, bytes]:
-        """Every cell of a slot, as it was put away last."""
+        """The latest version of every cell of a slot."""
 
     def seal(self, number: int, page: bytes, cells: Sequence[Cell]) -> None:
-        """Put a page away, and the cells that go with it."""
+        """Write a sealed page, and the cells that moved out of the state at its end."""
 
     def unseal(self, number: int) -> None:
-        """Take back the pages from a number on, and the cells that went with them."""
+        """Remove the pages from a number on, and the cell versions written with them."""
 
 
-class _Sealed(Struct, array_like=True):
+class _SealedPage(Struct, array_like=True):
     base: Raw
     facts: Raw
 
 
 _encoder = msgspec.json.Encoder()
-_sealeds = msgspec.json.Decoder(_Sealed)
-_states = msgspec.json.Decoder(State)
-_facts = msgspec.json.Decoder(list[Fact])
-_anything = msgspec.json.Decoder()
-_BLANK = _encoder.encode(State())
-_NOTHING = b"[]"
+_decode_sealed = msgspec.json.Decoder(_SealedPage).decode
+_decode_state = msgspec.json.Decoder(State).decode
+_decode_facts = msgspec.json.Decoder(list[Fact]).decode
+_decode_any = msgspec.json.Decoder().decode
+_EMPTY_STATE = _encoder.encode(State())
+_NO_FACTS = b"[]"
 
 
 class History:
-    """The history of one subject. ``version`` is the evaluator's that folded it.
+    """The history of one subject. ``version`` names the evaluator that folded it.
 
-    It ``extends`` what was written last where only later facts have come since; ``is_kept`` where
-    it was in memory before; and it is ``behind`` where the store says that its page lags.
+    ``was_cached`` says that it was in memory before this transaction. ``is_stale`` says that the
+    store has marked its open page as stale. ``may_go_stale`` is true while only later facts have
+    come since the open page was written, so that the store can make up for what the page lacks.
     """
 
-    def __init__(self, shelf: PageStore, version: str, body: bytes | None = None) -> None:
-        self._shelf = shelf
+    def __init__(self, pages: PageStore, version: str, body: bytes | None = None) -> None:
+        self._store = pages
         self.version = version
-        self.extends, self.is_kept, self.is_behind = body is not None, False, False
+        self.may_go_stale, self.was_cached, self.is_stale = body is not None, False, False
         self.head, self.sealed = State(), 0
-        self._base, self._written, self._count = _BLANK, _NOTHING, 0
-        self._fresh: list[Fact] = []
+        self._base, self._encoded, self._count = _EMPTY_STATE, _NO_FACTS, 0
+        self._decoded: list[Fact] = []  # the newest facts of the open page, not yet in _encoded
         self._pages: dict[int, list[Fact]] = {}
         if body is not None:
-            self._read(body)
+            self._decode(body)
 
-    def _read(self, body: bytes) -> None:
-        """An open page: a line of its version and numbers, the head, the base, the facts."""
+    def _decode(self, body: bytes) -> None:
+        """Read an open page: a line with its version and numbers, the head, the base, the facts."""
         title, _, rest = body.partition(b"\n")
         version, *numbers = title.decode().split(" ")
         self.version = version
         self.sealed, self._count, head, base = map(int, numbers)
-        self.head = _states.decode(rest[:head])
-        self._base, self._written = rest[head : head + base], rest[head + base :]
+        self.head = _decode_state(rest[:head])
+        self._base, self._encoded = rest[head : head + base], rest[head + base :]
 
     def write(self) -> bytes:
-        """The open page."""
+        """Encode the open page."""
         head = _encoder.encode(self.head)
-        self._bind()
-        self.extends = True
+        self._encode_facts()
+        self.may_go_stale = True
         numbers = f"{self.sealed} {self._count} {len(head)} {len(self._base)}"
         title = f"{self.version} {numbers}\n".encode()
-        return b"".join((title, head, self._base, self._written))
+        return b"".join((title, head, self._base, self._encoded))
 
-    def _bind(self) -> None:
-        self._written = _joined(self._written, self._fresh)
-        self._count += len(self._fresh)
-        self._fresh = []
+    def _encode_facts(self) -> None:
+        self._encoded = _joined(self._encoded, self._decoded)
+        self._count += len(self._decoded)
+        self._decoded = []
 
-    def go_on(self, shelf: PageStore) -> History:
-        """The same history in the next transaction, where its pages are on another shelf."""
-        self._shelf = shelf
-        self.is_kept = True
+    def reuse(self, pages: PageStore) -> History:
+        """Use the history in another transaction, which reads its pages there."""
+        self._store = pages
+        self.was_cached = True
         return self
 
-    def rest(self) -> None:
-        """Let go of the pages that were read, and keep the newest facts small."""
+    def shrink(self) -> None:
+        """Free the memory of pages that were read, and encode all facts if there are many."""
         if self._pages:
             self._pages.clear()
-        if len(self._fresh) > LOOSE:
-            self._bind()
+        if len(self._decoded) > DECODED_FACTS:
+            self._encode_facts()
 
-    # -- taking in -------------------------------------------------------------------------
+    # -- folding ---------------------------------------------------------------------------
 
     def extend(
         self,
@@ -129,90 +140,90 @@ class History:
         world: World,
         on_qualified: OnQualified | None,
     ) -> None:
-        """Take in facts that are all later than the head, in order."""
-        if self._count + len(self._fresh) + len(facts) < FULL:
-            self._take_in(facts, evaluator, world, on_qualified)
+        """Fold facts that are all later than the head, in order."""
+        if self._count + len(self._decoded) + len(facts) < FACTS_PER_PAGE:
+            self._fold(facts, evaluator, world, on_qualified)
             return
         start = 0
         while start < len(facts):
-            stop = self._boundary(facts, start)
-            self._take_in(facts[start:stop], evaluator, world, on_qualified)
-            if self._count + len(self._fresh) >= FULL:
+            stop = self._end_of_page(facts, start)
+            self._fold(facts[start:stop], evaluator, world, on_qualified)
+            if self._count + len(self._decoded) >= FACTS_PER_PAGE:
                 self._seal(evaluator)
             start = stop
 
     def catch_up(self, facts: list[Fact], evaluator: Evaluator, world: World) -> None:
-        """Take in facts that are all later than the head, as they were taken in once before."""
+        """Fold facts again that a stale page lacks. They were reported as they came."""
+        self.is_stale = True
         if facts:
-            self._take_in(facts, evaluator, world, None)
+            self._fold(facts, evaluator, world, None)
 
     def insert(
         self,
         facts: Sequence[Fact],
         gone: Collection[str],
-        time: int,
+        since: int,
         evaluator: Evaluator,
         world: World,
         on_qualified: OnQualified | None,
     ) -> None:
-        """Take in facts of any time, and let others go by their ids, none before an instant."""
-        kept = [fact for fact in self._rewound(time) if fact.mid not in gone]
-        self.head = _states.decode(self._base)
-        self._written, self._count, self._fresh = _NOTHING, 0, []
+        """Add facts and remove others by their ids, all at or after an instant; fold from there."""
+        stay = [fact for fact in self._rewind(since) if fact.mid not in gone]
+        self.head = _decode_state(self._base)
+        self._encoded, self._count, self._decoded = _NO_FACTS, 0, []
         self._pages.clear()
-        self.extends = False
-        self.extend(sorted((*kept, *facts), key=in_order), evaluator, world, on_qualified)
+        self.may_go_stale = False
+        self.extend(sorted((*stay, *facts), key=in_order), evaluator, world, on_qualified)
 
-    def _take_in(
+    def _fold(
         self,
         facts: list[Fact],
         evaluator: Evaluator,
         world: World,
         on_qualified: OnQualified | None,
     ) -> None:
-        first = self.sealed + 1, self._count + len(self._fresh)
-        self._fresh += facts
+        first = self.sealed + 1, self._count + len(self._decoded)
+        self._decoded += facts
         open_page = self._pages.get(self.sealed + 1)
         if open_page is not None:
             open_page += facts
         evaluator.fold(self.head, self, facts, first, world, on_qualified)
 
-    def _rewound(self, time: int) -> list[Fact]:
-        """The facts from the last page on that began before an instant, which is the open one."""
+    def _rewind(self, since: int) -> list[Fact]:
+        """Open the last page that begins before an instant; the facts from its beginning on."""
         facts, sealed = list(self._page(self.sealed + 1)), self.sealed
-        while _states.decode(self._base).time >= time:
-            page = _sealeds.decode(self._shelf.page(self.sealed))
-            facts = _facts.decode(page.facts) + facts
+        while _decode_state(self._base).time >= since:
+            page = _decode_sealed(self._store.page(self.sealed))
+            facts = _decode_facts(page.facts) + facts
             self._base = bytes(page.base)
             self.sealed -= 1
         if self.sealed < sealed:
-            self._shelf.unseal(self.sealed + 1)
+            self._store.unseal(self.sealed + 1)
         return facts
 
-    def _boundary(self, facts: list[Fact], start: int) -> int:
-        """Up to where facts go into the open page: until it is full, never inside an instant."""
-        stop = start + max(1, FULL - self._count - len(self._fresh))
+    def _end_of_page(self, facts: list[Fact], start: int) -> int:
+        """How far the facts fill the open page. Facts of one instant stay on one page."""
+        stop = start + max(1, FACTS_PER_PAGE - self._count - len(self._decoded))
         while stop < len(facts) and facts[stop].time == facts[stop - 1].time:
             stop += 1
         return min(stop, len(facts))
 
     def _seal(self, evaluator: Evaluator) -> None:
         number = self.sealed + 1
-        put_away = [
+        cells = [
             Cell(slot, key, None if cell is None else _encoder.encode(cell))
             for slot, key, cell in evaluator.surplus(self.head)
         ]
-        page = _Sealed(Raw(self._base), Raw(_joined(self._written, self._fresh)))
-        self._shelf.seal(number, _encoder.encode(page), put_away)
+        page = _SealedPage(Raw(self._base), Raw(_joined(self._encoded, self._decoded)))
+        self._store.seal(number, _encoder.encode(page), cells)
         self.sealed = number
         self._base = _encoder.encode(self.head)
-        self._written, self._count, self._fresh = _NOTHING, 0, []
-        self.extends = False
+        self._encoded, self._count, self._decoded = _NO_FACTS, 0, []
+        self.may_go_stale = False
 
-    # -- remembering -----------------------------------------------------------------------
+    # -- the engine's Memory ---------------------------------------------------------------
 
     def facts(self, start: Position) -> Iterator[tuple[Position, Fact]]:
-        """The facts from a position on, with the position of each."""
         index = start[1]
         for number in range(start[0], self.sealed + 2):
             page = self._page(number)
@@ -221,7 +232,6 @@ class History:
             index = 0
 
     def since(self, time: int) -> Position:
-        """A position at or before that of the first fact at or after a time."""
         number = self.sealed + 1
         while number > 1:
             page = self._page(number)
@@ -231,82 +241,79 @@ class History:
         return number, 0
 
     def cell(self, slot: int, key: str) -> Any:
-        """A cell that was put away; None if there is none."""
-        body = self._shelf.cell(slot, key)
-        return None if body is None else _anything.decode(body)
+        body = self._store.cell(slot, key)
+        return None if body is None else _decode_any(body)
 
     def cells(self, slot: int) -> dict[str, Any]:
-        """All cells of a slot that were put away."""
-        found = self._shelf.cells(slot)
-        return {key: _anything.decode(body) for key, body in found.items()}
+        return {key: _decode_any(body) for key, body in self._store.cells(slot).items()}
 
     def _page(self, number: int) -> list[Fact]:
         page = self._pages.get(number)
         if page is None:
-            page = self._pages[number] = self._decoded(number)
+            page = self._pages[number] = self._read_page(number)
         return page
 
-    def _decoded(self, number: int) -> list[Fact]:
+    def _read_page(self, number: int) -> list[Fact]:
         if number <= self.sealed:
-            return _facts.decode(_sealeds.decode(self._shelf.page(number)).facts)
-        return [*_facts.decode(self._written), *self._fresh]
+            return _decode_facts(_decode_sealed(self._store.page(number)).facts)
+        return [*_decode_facts(self._encoded), *self._decoded]
 
 
 class HistoryCache:
-    """Histories kept in memory from one transaction to the next, the latest used of them.
+    """Histories that stay in memory from one transaction to the next; the oldest used go first.
 
-    They are good as long as nobody else changes histories. Each transaction leaves a token in the
-    store; who finds there what it left itself was the last, and its transaction was not undone.
-    Any of them can be forgotten at any time: the store has them, or what they come from.
+    The cache is valid only while no other process changes histories. To know that, each transaction
+    leaves a random token in the store. If a transaction finds the token that this cache left, no
+    other process came between, and the transaction before was not rolled back. If it finds another
+    token, the cache is emptied. That is always safe: everything can be read from the store again.
     """
 
     def __init__(self, room: int = 8_192) -> None:
         self._room = room
-        self._left: int | None = None
+        self._token: int | None = None
         self._histories: dict[str, History] = {}
 
     def begin(self, found: int) -> None:
-        """A transaction begins, and finds a token."""
-        if found != self._left:
+        """Begin a transaction that found this token in the store."""
+        if found != self._token:
             self._histories.clear()
-        self._left = None
+        self._token = None
 
-    def take(self, key: str, shelf: PageStore) -> History | None:
-        """A history that was kept, to go on with."""
+    def take(self, key: str, pages: PageStore) -> History | None:
+        """Take a history out of the cache, to use it in this transaction; None if not cached."""
         found = self._histories.pop(key, None)
-        return None if found is None else found.go_on(shelf)
+        return None if found is None else found.reuse(pages)
 
     @property
-    def is_behind(self) -> bool:
-        """Whether the store has older pages of any of them."""
-        return any(history.is_behind for history in self._histories.values())
+    def has_stale(self) -> bool:
+        """Whether the store has a stale page of any cached history."""
+        return any(history.is_stale for history in self._histories.values())
 
     def make_room(self, number: int) -> dict[str, History]:
-        """Let go of those used longest ago, so that there is room for some more."""
-        kept = self._histories
-        oldest = list(islice(kept, max(0, len(kept) + number - self._room)))
-        return {key: kept.pop(key) for key in oldest}
+        """Evict the histories used longest ago, to make room for some more; those evicted."""
+        cached = self._histories
+        oldest = list(islice(cached, max(0, len(cached) + number - self._room)))
+        return {key: cached.pop(key) for key in oldest}
 
-    def let_go(self) -> dict[str, History]:
-        """Let go of all of them."""
+    def evict_all(self) -> dict[str, History]:
         return self.make_room(self._room)
 
-    def end(self, left: int, histories: Mapping[str, History | None]) -> None:
-        """Keep the histories of a transaction that has written them and leaves a token."""
+    def end(self, token: int, histories: Mapping[str, History | None]) -> None:
+        """Cache the histories of a transaction that ends, and remember the token it left."""
         for key, history in histories.items():
             if history is not None:
-                history.rest()
+                history.shrink()
                 self._histories[key] = history
         self.make_room(0)
-        self._left = left
+        self._token = token
 
 
-def _joined(written: bytes, fresh: list[Fact]) -> bytes:
-    """A list of facts as text, with more facts at its end."""
-    if not fresh:
-        return written
-    more = _encoder.encode(fresh)
-    return more if written == _NOTHING else b"".join((written[:-1], b",", more[1:]))
+def _joined(encoded: bytes, facts: list[Fact]) -> bytes:
+    """An encoded list of facts with more facts at its end."""
+    if not facts:
+        return encoded
+    more = _encoder.encode(facts)
+    return more if encoded == _NO_FACTS else b"".join((encoded[:-1], b",", more[1:]))
 
 
 class StoredPages(PageStore):
@@ -316,23 +323,18 @@ class StoredPages(PageStore):
         self._tx, self._key = tx, key
 
     def page(self, number: int) -> bytes:
-        """A sealed page."""
         return self._tx.page(self._key, number)
 
     def cell(self, slot: int, key: str) -> bytes | None:
-        """A cell as it was put away last; None if there is none."""
         return self._tx.cell(self._key, slot, key)
 
     def cells(self, slot: int) -> dict[str, bytes]:
-        """Every cell of a slot, as it was put away last."""
         return self._tx.cells(self._key, slot)
 
     def seal(self, number: int, page: bytes, cells: Sequence[Cell]) -> None:
-        """Put a page away, and the cells that go with it."""
         self._writing.seal(self._key, number, page, cells)
 
     def unseal(self, number: int) -> None:
-        """Take back the pages from a number on, and the cells that went with them."""
         self._writing.unseal(self._key, number)
 
     @property

@@ -1,9 +1,9 @@
-"""Subjects told anew: from their stored messages and the links between ids, and nothing else.
+"""Subjects folded from their stored messages and the links between ids, and nothing else.
 
-Nothing that was derived before is looked at. What a subject's definitions ask of others is answered
-by telling those anew as well, each from its own messages. What others are asked for follows from
-their messages alone, but for marks, which may in turn rest on answers of still others; that goes as
-deep as definitions name each other, and no deeper.
+Nothing that was derived before is read. If a definition asks for another subject, that one is
+folded too, from its own messages. What others are asked for follows from their messages alone,
+except whether they qualified, which may depend on further subjects. That goes as deep as
+definitions name each other, and no deeper.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from typing import Any
 
 import msgspec
 
-from ..identity.people import People
+from ..identity.people import People, group_calls
 from ..identity.resolver import Identities
-from ..leads.ledger import Verdict
+from ..leads.ledger import ExplainedQualification, LeadKey
 from ..model import Message, Stored, account_key, kind_of, user_key
-from ..ports import Membership, ReadTransaction
+from ..ports import ReadTransaction
 from ..rules.engine.evaluator import Evaluator, Rule
 from ..rules.engine.state import Alone, Fact, Memory, Position, State, World
-from ..rules.engine.view import FIRST, EvalContext
+from ..rules.engine.view import EvalContext
 from ..rules.explain.evidence import Explainer
 from ..rules.language.analysis import in_order as dependencies_first
 from ..rules.language.analysis import names_in
@@ -32,17 +32,24 @@ from ..rules.language.definition import Catalogue
 from .evaluators import Evaluators
 from .history import in_order
 
-ROOM = 50_000
-"""States of others that are kept from one subject to the next, and links likewise."""
+CACHED_STATES = 50_000
+"""States of other subjects that are kept from one subject to the next."""
 
-_encoder = msgspec.json.Encoder()
-_anything = msgspec.json.Decoder()
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder().decode
 
 
-class ReplayMemory(Memory):
-    """The facts of a subject, one after the other, and the cells that were put away."""
+class SubjectReplay(Memory):
+    """The history of one subject in memory, folded fact by fact. ``head`` is its state.
 
-    def __init__(self) -> None:
+    ``qualifications`` has each qualification with its evidence, unless ``explains`` is false.
+    """
+
+    def __init__(self, evaluator: Evaluator, world: World, *, explains: bool = True) -> None:
+        self.evaluator, self._world = evaluator, world
+        self.head = State()
+        self.qualifications: dict[LeadKey, ExplainedQualification] = {}
+        self._on_qualified = self._explain if explains else None
         self._facts: list[Fact] = []
         self._cells: dict[int, dict[str, bytes]] = {}
         self._changed: dict[int, set[str]] = {}
@@ -51,102 +58,78 @@ class ReplayMemory(Memory):
         return len(self._facts)
 
     def extend(self, facts: Sequence[Fact]) -> None:
-        """Write down facts that are all later than those before."""
+        """Fold facts that are all later than the head, in order."""
+        start = 1, len(self._facts)
         self._facts += facts
+        self.evaluator.fold(self.head, self, facts, start, self._world, self._on_qualified)
 
-    def put_away(self, slot: int, key: str, cell: Any) -> None:
-        """Keep a cell that was taken out of the state; None where it is gone."""
-        self._changed.setdefault(slot, set()).add(key)
-        if cell is None:
-            self._cells.get(slot, {}).pop(key, None)
-        else:
-            self._cells.setdefault(slot, {})[key] = _encoder.encode(cell)
-
-    def turn(self) -> None:
-        """Begin a page: from now on other cells are the changed ones."""
+    def end_page(self) -> None:
+        """Move cells out of the state, as ``History`` does when it seals a page."""
         self._changed.clear()
+        for slot, key, cell in self.evaluator.surplus(self.head):
+            self._changed.setdefault(slot, set()).add(key)
+            if cell is None:
+                self._cells.get(slot, {}).pop(key, None)
+            else:
+                self._cells.setdefault(slot, {})[key] = _encode(cell)
+
+    def advance(self, time: int) -> None:
+        """Run the clock up to and including an instant."""
+        self.evaluator.advance(self.head, self, time, self._world, self._on_qualified)
 
     def changed(self, slot: int) -> Collection[str]:
-        """The cells of a slot that were put away since the page was begun."""
+        """The keys of the cells of a slot that moved out, or were dropped, at the last page end."""
         return self._changed.get(slot, ())
 
     def facts(self, start: Position) -> Iterator[tuple[Position, Fact]]:
-        """The facts from a position on, with the position of each."""
         for index in range(start[1], len(self._facts)):
             yield (1, index), self._facts[index]
 
     def since(self, time: int) -> Position:
-        """The position of the first fact at or after a time."""
         return 1, bisect_left(self._facts, time, key=attrgetter("time"))
 
     def cell(self, slot: int, key: str) -> Any:
-        """A cell that was put away; None if there is none."""
         body = self._cells.get(slot, {}).get(key)
-        return None if body is None else _anything.decode(body)
+        return None if body is None else _decode(body)
 
     def cells(self, slot: int) -> dict[str, Any]:
-        """All cells of a slot that were put away."""
-        found = self._cells.get(slot, {}).items()
-        return {key: _anything.decode(body) for key, body in found}
+        return {key: _decode(body) for key, body in self._cells.get(slot, {}).items()}
 
-
-class SubjectReplay:
-    """A subject that is told fact by fact. ``verdicts`` are by number of the rule and cycle."""
-
-    def __init__(self, evaluator: Evaluator, world: World) -> None:
-        self.evaluator, self._world = evaluator, world
-        self.state, self.book = State(), ReplayMemory()
-        self.verdicts: dict[tuple[int, int], Verdict] = {}
-
-    def extend(self, facts: Sequence[Fact]) -> None:
-        """Take in facts that are all later than the state, in order."""
-        start = 1, len(self.book)
-        self.book.extend(facts)
-        self.evaluator.fold(self.state, self.book, facts, start, self._world, self._note)
-
-    def put_away(self) -> None:
-        """Take out of the state what has no room in it."""
-        self.book.turn()
-        for slot, key, cell in self.evaluator.surplus(self.state):
-            self.book.put_away(slot, key, cell)
-
-    def advance(self, time: int) -> None:
-        """Let the clock run up to an instant, and including it."""
-        self.evaluator.advance(self.state, self.book, time, self._world, self._note)
-
-    def _note(self, ctx: EvalContext, rule: Rule, cycle: int) -> None:
+    def _explain(self, ctx: EvalContext, rule: Rule, cycle: int) -> None:
         explained = Explainer(self.evaluator, rule, ctx)
         evidence = json.loads(json.dumps(explained.evidence()))
-        self.verdicts[rule.index, cycle] = Verdict(ctx.time, ctx.state.account, evidence)
+        self.qualifications[LeadKey(rule.name, cycle)] = ExplainedQualification(
+            ctx.time, ctx.state.account, evidence
+        )
 
 
 class Replay:
     """What the messages of a store come to, subject by subject.
 
-    ``now`` is up to when the clock of others runs.
+    ``now`` is the instant up to which the clock of other subjects runs.
     """
 
     def __init__(self, tx: ReadTransaction, evaluators: Evaluators, now: int) -> None:
-        self._tx, self._machines, self._now = tx, evaluators, now
+        self._tx, self._evaluators, self._now = tx, evaluators, now
         self.identities = Identities(tx)
         self._depth = depth(evaluators.catalogue)
-        self._known: dict[tuple[str, int], State | None] = {}
+        self._states: dict[tuple[str, int], State | None] = {}
 
-    def go_on(self, tx: ReadTransaction) -> None:
-        """Go on in another view of the store, in which the messages are the same."""
+    def use(self, tx: ReadTransaction) -> None:
+        """Read from another transaction, in which the messages are the same."""
         self._tx = tx
-        self.identities.go_on(tx)
+        self.identities.use(tx)
 
     @property
     def world(self) -> World:
-        """Everybody else, for the definitions of a subject."""
+        """The other subjects, for the definitions of one."""
         return self._world(self._depth)
 
     def messages(self, key: str) -> Iterator[Stored]:
         """The messages of a person, a visitor or an account, in order.
 
-        Those of an account are the ones that the store has attributed to it; the others' accounts
-        follow from the messages.
+        For an account these are the messages that the store attributes to it. For others, the
+        account follows from the messages.
         """
         if kind_of(key) == "account":
             for each in self._tx.events([key]):
@@ -156,78 +139,75 @@ class Replay:
         yield from self.attributed(key, found)
 
     def attributed(self, person: str, messages: Sequence[Message]) -> list[Stored]:
-        """All messages of a person or a visitor, each with the account that it falls to."""
+        """All messages of a person or a visitor, each with the account it is attributed to."""
         ids = {message.subject for message in messages}
-        calls = {id_: [c for c in calls_in(messages) if c.subject == id_] for id_ in ids}
+        calls = {id_: [c for c in group_calls(messages) if c.subject == id_] for id_ in ids}
         return People(dict.fromkeys(ids, person), calls).attribute(messages)
 
     def facts(self, key: str, messages: Iterable[Stored]) -> list[Fact]:
-        """What the definitions look at of the messages of a subject, in order."""
-        evaluator = self._machines.of(key)
+        """The messages of a subject as facts, where a definition looks at them, in order."""
+        evaluator = self._evaluators.of(key)
         found = (evaluator.fact(each) for each in messages)
         return sorted((fact for fact in found if fact is not None), key=in_order)
 
-    def telling(self, key: str) -> SubjectReplay:
-        """A subject of which nothing has been told yet."""
-        return SubjectReplay(self._machines.of(key), self.world)
+    def begin(self, key: str) -> SubjectReplay:
+        """A subject without facts yet."""
+        return SubjectReplay(self._evaluators.of(key), self.world)
+
+    def fold(self, key: str, messages: Iterable[Stored] | None = None) -> SubjectReplay:
+        """A subject folded from all of its messages, which need not be read again if given."""
+        subject = self.begin(key)
+        subject.extend(self.facts(key, self.messages(key) if messages is None else messages))
+        return subject
 
     def trim(self) -> None:
-        """Forget the states of others that were asked for longest ago, where there are many."""
+        """Forget the states that were asked for longest ago, if there are many."""
         self.identities.trim()
-        for oldest in list(islice(self._known, max(0, len(self._known) - ROOM))):
-            del self._known[oldest]
+        for oldest in list(islice(self._states, max(0, len(self._states) - CACHED_STATES))):
+            del self._states[oldest]
 
     def state(self, key: str, deep: int) -> State | None:
-        """What others may ask of a subject; None for one of which no definition sees anything."""
-        if (key, deep) not in self._known:
-            self._known[key, deep] = self._told(key, self._world(deep))
-        found = self._known[key, deep] = self._known.pop((key, deep))
+        """What others may ask of a subject; None if it has no facts.
+
+        ``deep`` is how many further subjects, each asking the next, its state may depend on.
+        """
+        if (key, deep) not in self._states:
+            self._states[key, deep] = self._fold_other(key, self._world(deep))
+        found = self._states[key, deep] = self._states.pop((key, deep))
         return found
 
-    def _told(self, key: str, world: World) -> State | None:
+    def _fold_other(self, key: str, world: World) -> State | None:
         facts = self.facts(key, self.messages(key))
         if not facts:
             return None
-        evaluator, state, book = self._machines.of(key), State(), ReplayMemory()
-        book.extend(facts)
-        evaluator.fold(state, book, facts, FIRST, world)
-        evaluator.advance(state, book, self._now, world)
-        state.slots.clear()
-        return state
+        subject = SubjectReplay(self._evaluators.of(key), world, explains=False)
+        subject.extend(facts)
+        subject.advance(self._now)
+        subject.head.slots.clear()  # only its own definitions look at those
+        return subject.head
 
     def _world(self, deep: int) -> World:
         return _Others(self, deep - 1) if deep else Alone()
 
 
 class _Others:
-    """A world in which everybody who is asked is told anew."""
+    """A world in which each subject that is asked for is folded from its messages."""
 
-    def __init__(self, recount: Replay, deep: int) -> None:
-        self._recount, self._deep = recount, deep
+    def __init__(self, replay: Replay, deep: int) -> None:
+        self._replay, self._deep = replay, deep
 
     def user(self, user_id: str) -> State | None:
-        """The state of a user."""
-        return self._recount.state(user_key(user_id), self._deep)
+        return self._replay.state(user_key(user_id), self._deep)
 
     def account(self, account_id: str) -> State | None:
-        """The state of an account."""
-        return self._recount.state(account_key(account_id), self._deep)
+        return self._replay.state(account_key(account_id), self._deep)
 
 
 def depth(catalogue: Catalogue) -> int:
-    """How many subjects, each asking the next, the verdict on one may rest on."""
+    """How many subjects, each asking the next, a qualification may depend on."""
     depths: dict[str, int] = {}
     for place in dependencies_first(catalogue.definitions):
         definition = catalogue.definitions[place]
         below = (depths.get(name, 0) for name in names_in(definition))
         depths[definition.name] = 1 + max(below, default=0)
     return max(depths.values(), default=0)
-
-
-def calls_in(messages: Iterable[Message]) -> list[Membership]:
-    """The group calls among messages."""
-    return [
-        Membership(m.subject, m.time, m.mid, m.account)
-        for m in messages
-        if m.type == "group" and m.account is not None
-    ]

@@ -1,93 +1,51 @@
-"""Subjects as they stand at an instant, for those who only read."""
+"""The states of subjects at one instant, for queries. Nothing is written."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from ..model import account_key, user_key
 from ..ports import ReadTransaction
 from ..rules.engine.state import Memory, Sheet, State
 from ..rules.engine.view import EvalContext
-from .active import walked
 from .evaluators import Evaluators
-from .facts import facts_behind
-from .history import History, StoredPages
-from .replay import Replay
+from .history import History
+from .loader import HistoryLoader
+from .replay import Replay, SubjectReplay
 
 
-class Snapshot:
-    """The states of subjects at ``now``, brought up from where their histories were left.
-
-    A history that other definitions made, or that none has made yet, is folded anew, in memory.
-    """
+class Snapshot(HistoryLoader):
+    """The states of subjects at ``now``. Outdated histories are folded again, in memory."""
 
     def __init__(self, tx: ReadTransaction, evaluators: Evaluators, now: int) -> None:
-        self._tx, self._machines, self._now = tx, evaluators, now
-        self._known: dict[str, tuple[State, Memory] | None] = {}
-        self._walked = walked(tx, evaluators.version)
-        self._recount: Replay | None = None
-
-    def load(self, keys: Iterable[str]) -> None:
-        """Read the histories of several subjects at once."""
-        missing = [key for key in keys if key not in self._known]
-        bodies = self._tx.histories(missing) if missing else {}
-        for key in missing:
-            self._known[key] = self._read(key, bodies.get(key))
-        if bodies:
-            self._catch_up(self._tx.stale(bodies.keys()))
+        super().__init__(tx, evaluators)
+        self._now = now
+        self._replay: Replay | None = None
+        self._replayed: dict[str, SubjectReplay] = {}
 
     def ctx(self, key: str) -> EvalContext | None:
-        """A subject now; None for one of which no definition has seen anything."""
-        self.load([key])
-        found = self._known[key]
-        return None if found is None else self._context(key, *found)
+        """What definitions see of a subject now; None for one without facts."""
+        found = self._found(key)
+        return None if found is None else self._context(key, found.head, found)
 
     def context_of_anyone(self, key: str) -> EvalContext:
-        """A subject now, even if no definition has seen anything of it."""
+        """What definitions see of a subject now, even of one without facts."""
         return self.ctx(key) or self._context(key, State(), Sheet([]))
 
-    def user(self, user_id: str) -> State | None:
-        """The state of a user."""
-        return self._state(user_key(user_id))
+    def state(self, key: str) -> State | None:
+        """The state of a subject; None for one without facts."""
+        found = self._found(key)
+        return None if found is None else found.head
 
-    def account(self, account_id: str) -> State | None:
-        """The state of an account."""
-        return self._state(account_key(account_id))
-
-    def _state(self, key: str) -> State | None:
-        self.load([key])
-        found = self._known[key]
-        return None if found is None else found[0]
+    def _found(self, key: str) -> History | SubjectReplay | None:
+        history = self._history(key)
+        return self._replayed.get(key, history)
 
     def _context(self, key: str, state: State, memory: Memory) -> EvalContext:
         time = max(self._now, state.time)
-        return EvalContext(self._machines.of(key).kind, state, self, memory, time)
+        return EvalContext(self.evaluators.of(key).kind, state, self, memory, time)
 
-    def _is_ahead(self, key: str) -> bool:
-        """Whether a replay of history has not come to a subject, so that it has no history yet."""
-        return key > self._walked
-
-    def _read(self, key: str, body: bytes | None) -> tuple[State, Memory] | None:
-        evaluator = self._machines.of(key)
-        if body is None:
-            return self._replayed(key) if self._is_ahead(key) else None
-        history = History(StoredPages(self._tx, key), "", body)
-        if history.version == evaluator.version:
-            return history.head, history
-        return self._replayed(key)
-
-    def _catch_up(self, keys: Iterable[str]) -> None:
-        """Fold what has come since the open pages of these subjects were written."""
-        found = {key: known[1] for key in keys if (known := self._known[key]) is not None}
-        lagging = {key: memory for key, memory in found.items() if isinstance(memory, History)}
-        behind = facts_behind(self._tx, self._machines, lagging) if lagging else {}
-        for key, facts in behind.items():
-            lagging[key].catch_up(facts, self._machines.of(key), self)
-
-    def _replayed(self, key: str) -> tuple[State, Memory]:
-        """A subject folded from its messages, and those whom it asks from theirs."""
-        if self._recount is None:
-            self._recount = Replay(self._tx, self._machines, self._now)
-        telling = self._recount.telling(key)
-        telling.extend(self._recount.facts(key, self._recount.messages(key)))
-        return telling.state, telling.book
+    def _refold(self, keys: list[str]) -> None:
+        """Replay subjects, and those that their definitions ask for."""
+        if self._replay is None:
+            self._replay = Replay(self.tx, self.evaluators, self._now)
+        for key in keys:
+            self._histories[key] = None
+            self._replayed[key] = self._replay.fold(key)

@@ -84,11 +84,11 @@ class _Stage:
         """Send every fact at the time of its arrival, then let the clock run on."""
         for arrives, acts in groupby(sorted(self.persona.acts, key=_arrival), key=_arrival):
             self.now = self.persona.start + arrives
-            self.collector.tick()
+            self.collector.run_clock()
             for act in acts:
                 self._send(act)
         self.now = self.persona.start + self.persona.as_of
-        self.collector.tick()
+        self.collector.run_clock()
 
     def _send(self, act: Act) -> None:
         dated = {**act.message, "timestamp": iso(self.persona.start + act.at)}

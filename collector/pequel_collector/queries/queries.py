@@ -22,6 +22,7 @@ from ..marking.evaluators import Evaluators, evaluators_of
 from ..marking.snapshot import Snapshot
 from ..model import (
     JSON,
+    OPEN_STATES,
     Key,
     Kind,
     Lead,
@@ -50,7 +51,6 @@ from ..usage import balance_of, balances
 Clock = Callable[[], int]
 Answer = dict[str, JSON]
 BEYOND = 2**62  # no time of ours, and within what every database holds
-OPEN = ("new", "assigned", "contacted", "won")
 
 
 class Queries:
@@ -106,7 +106,7 @@ class Queries:
             own = {lead["definition"] for lead in leads if "via" not in lead}
             return {
                 "subject": {"kind": kind, "id": id_of(subject.key)},
-                "is_pql": any(lead["state"] in OPEN for lead in leads),
+                "is_pql": any(lead["state"] in OPEN_STATES for lead in leads),
                 "account": account,
                 "leads": leads,
                 "progress": self._progress(tx, subject.key, own),
@@ -139,7 +139,7 @@ class Queries:
         """
         with self.store.reading() as tx:
             versions, found, replay = tx.versions(), active_definitions(tx), backfill_progress(tx)
-        standing = {} if found is None else found.standing
+        standing = {} if found is None else found.versions
         return {
             "data": [
                 {
@@ -314,12 +314,12 @@ def _since(standing: ActiveVersion | None) -> str | None:
 
 
 def _origin(found: ActiveDefinitions) -> Answer:
-    return {"kind": found.origin, "at": iso(found.at), "instead_of": _iso(found.instead_of)}
+    return {"kind": found.origin, "at": iso(found.at), "instead_of": _iso(found.replaced_put_at)}
 
 
 def _backfill(replay: BackfillProgress) -> Answer:
     return {
-        "state": "done" if replay.is_over else "running",
+        "state": "done" if replay.is_finished else "running",
         "done": replay.done,
         "total": None if replay.total is None else max(replay.total, replay.done),
         "leads": replay.leads,

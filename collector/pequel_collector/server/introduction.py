@@ -54,6 +54,6 @@ def _why(found: ActiveDefinitions | None, config: str) -> str:
     if found is not None and found.origin == "put":
         file = f"{config} has not changed since" if is_there else f"no {config} here"
         return f"put over HTTP at {iso(found.at)}; {file}"
-    if found is not None and found.instead_of is not None:
-        return f"{config}, which has changed since others were put at {iso(found.instead_of)}"
+    if found is not None and found.replaced_put_at is not None:
+        return f"{config}, which has changed since others were put at {iso(found.replaced_put_at)}"
     return config if is_there else f"no {config} here"

@@ -119,8 +119,8 @@ class Collector(Protocol):
     def trouble(self) -> str | None:
         """Why events cannot be stored now, or questions not answered; None where all is well."""
 
-    def tick(self) -> object:
-        """Let the clock run to now, so that what is asked next is up to date."""
+    def run_clock(self) -> object:
+        """Run the clock up to now, so that the next answer is up to date."""
 
     def put_definitions(self, text: str, /) -> list[Version]:
         """Put definitions in force; the versions that are new. Raises DefinitionError."""

@@ -92,12 +92,12 @@ class TestACollector:
             monkeypatch.setattr(opened[0], "close", lambda: opened.append("closed"))
             return opened[0]
 
-        def adopt(*_: object) -> None:
+        def activate(*_: object) -> None:
             raise PequelError("no")
 
         original = bootstrap.open_store
         monkeypatch.setattr(bootstrap, "open_store", open_store)
-        monkeypatch.setattr(bootstrap.backfill, "adopt", adopt)
+        monkeypatch.setattr(bootstrap.backfill, "activate", activate)
         with pytest.raises(PequelError):
             open_collector(Settings())
         assert opened[1:] == ["closed"]

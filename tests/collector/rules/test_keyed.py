@@ -24,7 +24,7 @@ Made = list[tuple[int, int]]
 
 @pytest.fixture(autouse=True)
 def _no_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(history, "FULL", 2)
+    monkeypatch.setattr(history, "FACTS_PER_PAGE", 2)
     monkeypatch.setattr(keyed, "ROOM", 1)
 
 

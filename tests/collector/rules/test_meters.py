@@ -37,7 +37,7 @@ def events(draw: st.DrawFn) -> list[Event]:
 
 @pytest.fixture(autouse=True)
 def _little_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(history, "FULL", 2)
+    monkeypatch.setattr(history, "FACTS_PER_PAGE", 2)
     monkeypatch.setattr(keyed, "ROOM", 1)
 
 

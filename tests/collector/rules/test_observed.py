@@ -50,7 +50,7 @@ moments = st.integers(START + GRID, START + STEPS * GRID * 2)
 @pytest.fixture(autouse=True)
 def _little_room(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages of a few facts, and cells put away from the first."""
-    monkeypatch.setattr(history, "FULL", 3)
+    monkeypatch.setattr(history, "FACTS_PER_PAGE", 3)
     monkeypatch.setattr(keyed, "ROOM", 1)
 
 

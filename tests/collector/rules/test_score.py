@@ -40,7 +40,7 @@ def events(draw: st.DrawFn) -> list[Event]:
 
 @pytest.fixture(autouse=True)
 def _small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(history, "FULL", 2)
+    monkeypatch.setattr(history, "FACTS_PER_PAGE", 2)
 
 
 def summed(made: list[Event], now: int, half_life: int | None) -> Decimal:

@@ -138,7 +138,7 @@ class Collector:
     def trouble(self) -> str | None:
         return None if self.is_ready else "the disk is full"
 
-    def tick(self) -> None:
+    def run_clock(self) -> None:
         self.ticks += 1
 
     def put_definitions(self, text: str) -> list[Version]:

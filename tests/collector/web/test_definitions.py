@@ -70,7 +70,7 @@ class TestReading:
         put(http, KEENER)
         running = http.get("/v1/definitions", headers=READ).json["backfill"]
         assert (running["state"], running["done"], running["total"]) == ("running", 0, None)
-        while (replay := real.replay_some()) and not replay.is_over:
+        while (replay := real.backfill_some()) and not replay.is_finished:
             pass
         assert http.get("/v1/definitions", headers=READ).json["backfill"] == {
             "state": "done",

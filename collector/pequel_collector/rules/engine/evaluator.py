@@ -48,9 +48,9 @@ from .state import (
     NEVER,
     Alone,
     Fact,
-    Mark,
     Memory,
     Position,
+    Qualification,
     Sheet,
     State,
     Value,
@@ -431,7 +431,7 @@ class Evaluator:
     def _mark(self, ctx: EvalContext, rule: Rule, on_qualified: OnQualified | None) -> None:
         state = ctx.state
         marks = state.marks.setdefault(rule.index, [])
-        marks.append(Mark(ctx.time, state.account))
+        marks.append(Qualification(ctx.time, state.account))
         if on_qualified is not None:
             on_qualified(ctx, rule, len(marks))
         if rule.silence is None:

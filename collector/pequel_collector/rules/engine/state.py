@@ -36,7 +36,7 @@ class Fact(Struct, frozen=True, array_like=True, gc=False):
     ended: str | None = None
 
 
-class Mark(NamedTuple):
+class Qualification(NamedTuple):
     """That a definition qualified: when, and the account that a user had then."""
 
     time: int
@@ -72,7 +72,7 @@ class State(Struct, array_like=True):
     traits: dict[str, Value] = field(default_factory=dict)
     known: dict[str, list[tuple[int, Any]]] = field(default_factory=dict)
     slots: dict[int, Any] = field(default_factory=dict)
-    marks: dict[int, list[Mark]] = field(default_factory=dict)
+    marks: dict[int, list[Qualification]] = field(default_factory=dict)
     cycles: dict[int, int] = field(default_factory=dict)
     cooling: dict[str, list[int]] = field(default_factory=dict)
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 from flask import Request
 from marshmallow import RAISE, Schema, ValidationError, fields
 
 from ...errors import BadRequest
+from ...model import LeadState
 from ...wire import iso8601
 
 LIMIT = 100
 LARGEST_LIMIT = 1000
 
 KINDS = ("new", "upgrade", "cross_sell", "expansion", "nudge")
-STATES = ("new", "assigned", "contacted", "won", "lost", "dismissed", "expired", "voided")
 
 
 class Text(fields.Field[Any]):
@@ -95,7 +95,7 @@ class LeadArguments(PageArguments):
     format = OneOf("json")
     definition = Text()
     subject_kind = OneOf("user", "account")
-    state = OneOf(*STATES)
+    state = OneOf(*get_args(LeadState))
     owner = Text()
     kind = OneOf(*KINDS)
     country = Text()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from flask import Request
 
-from ...app.bootstrap import BODY
 from ...config import Settings
 from ...errors import BadRequest, DefinitionError, Problem
+from ...marking.active import BODY
 from ...wire import body
 
 NOT_UTF8 = "bad_json"

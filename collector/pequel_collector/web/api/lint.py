@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
-from ...app.bootstrap import BODY
 from ...insights.sampling import take
 from ...lint.coverage import coverage
 from ...lint.linter import lint
+from ...marking.active import BODY
 from ...rules.language.definition import Catalogue
 from ...rules.parser.catalogue import read_catalogue
 from ..collector import Collector

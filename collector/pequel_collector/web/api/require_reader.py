@@ -23,7 +23,7 @@ def private(paths: Blueprint, collector: Collector) -> None:
 
     @paths.before_request
     def let_the_clock_run() -> None:
-        collector.tick()
+        collector.run_clock()
 
     @paths.after_request
     def keep_out_of_caches(response: Response) -> Response:

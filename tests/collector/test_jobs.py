@@ -1,4 +1,4 @@
-"""What goes on beside the requests, one round at a time, under a clock that is set by hand."""
+"""The background jobs, one round at a time, under a clock that is set by hand."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ when = { event = "used", eq = 0, within = "7d" }
 ONCE = '[[pql]]\nname = "once"\nwhen = { event = "used" }\n'
 
 
-class Heard:
+class Reports:
     """What a housekeeper tells of its rounds."""
 
     def __init__(self) -> None:
@@ -34,10 +34,10 @@ class Heard:
         self.errors: list[str] = []
         self.replays: list[BackfillProgress] = []
 
-    def told(self, collector: Collector) -> None:
+    def on_definitions(self, collector: Collector) -> None:
         self.names.append([d.name for d in collector.catalogue.definitions])
 
-    def refused(self, error: PequelError) -> None:
+    def on_error(self, error: PequelError) -> None:
         self.errors.append(error.message)
 
 
@@ -67,13 +67,13 @@ def collector(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: Clock) -> 
 
 
 @pytest.fixture
-def heard() -> Heard:
-    return Heard()
+def reports() -> Reports:
+    return Reports()
 
 
 @pytest.fixture
-def keeper(collector: Collector, heard: Heard) -> Housekeeper:
-    return Housekeeper(collector, heard.told, heard.refused, heard.replays.append)
+def housekeeper(collector: Collector, reports: Reports) -> Housekeeper:
+    return Housekeeper(collector, reports.on_definitions, reports.on_error, reports.replays.append)
 
 
 def tell(collector: Collector, *names: str) -> None:
@@ -86,11 +86,11 @@ class TestTheClock:
         collector.put_definitions(SILENT)
         tell(collector, "signed_up")
         clock.now = NOW + 7 * DAY - 1
-        assert collector.tick() == []
+        assert collector.run_clock() == []
         clock.now = NOW + 7 * DAY
-        [lead] = collector.tick()
+        [lead] = collector.run_clock()
         assert (lead.subject, lead.qualified_at, lead.marked_at) == ("u:u1", clock.now, clock.now)
-        assert collector.tick() == []
+        assert collector.run_clock() == []
 
     def test_marks_for_a_definition_that_looks_forward(
         self, collector: Collector, clock: Clock
@@ -99,21 +99,21 @@ class TestTheClock:
         tell(collector, "signed_up")
         clock.now = NOW + DAY
         collector.put_definitions(SILENT + 'on_change = "forward"\n')
-        while (replay := collector.replay_some()) and not replay.is_over:
+        while (replay := collector.backfill_some()) and not replay.is_finished:
             pass
         clock.now = NOW + 9 * DAY
-        [lead] = collector.tick()
+        [lead] = collector.run_clock()
         assert lead.qualified_at == NOW + 7 * DAY
 
     def test_runs_in_every_round(
-        self, collector: Collector, clock: Clock, keeper: Housekeeper
+        self, collector: Collector, clock: Clock, housekeeper: Housekeeper
     ) -> None:
         collector.put_definitions(SILENT)
         tell(collector, "signed_up")
-        keeper.round()
+        housekeeper.run_once()
         assert marks(collector) == {}
         clock.now = NOW + 8 * DAY
-        keeper.round()
+        housekeeper.run_once()
         assert marks(collector) == {("silent", "user", "u1"): [NOW + 7 * DAY]}
 
     def test_runs_on_after_a_restart(self, collector: Collector, clock: Clock) -> None:
@@ -122,7 +122,7 @@ class TestTheClock:
         tell(collector, "signed_up")
         clock.now = NOW + 30 * DAY
         again = open_collector(collector.settings, clock=clock)
-        [lead] = again.tick()
+        [lead] = again.run_clock()
         assert (lead.qualified_at, lead.marked_at) == (NOW + 7 * DAY, NOW + 30 * DAY)
         again.close()
 
@@ -132,58 +132,62 @@ class TestTheClock:
         collector.put_definitions(ONCE)
         with monkeypatch.context() as patched:
             patched.setattr(collector, "store", None)
-            assert collector.tick() == []
+            assert collector.run_clock() == []
 
 
 class TestARound:
     def test_replays_some_of_history_and_says_how_much(
-        self, collector: Collector, keeper: Housekeeper, heard: Heard
+        self, collector: Collector, housekeeper: Housekeeper, reports: Reports
     ) -> None:
         tell(collector, "used")
         collector.put_definitions(ONCE)
-        assert [keeper.round(), keeper.round(), keeper.round()] == [True, False, False]
-        assert [(r.done, r.is_over) for r in heard.replays[:2]] == [(1, False), (1, True)]
+        assert [housekeeper.run_once(), housekeeper.run_once(), housekeeper.run_once()] == [
+            True,
+            False,
+            False,
+        ]
+        assert [(r.done, r.is_finished) for r in reports.replays[:2]] == [(1, False), (1, True)]
         assert marks(collector) == {("once", "user", "u1"): [NOW]}
 
     def test_tells_of_definitions_that_were_put(
-        self, collector: Collector, keeper: Housekeeper, heard: Heard
+        self, collector: Collector, housekeeper: Housekeeper, reports: Reports
     ) -> None:
         for _ in range(2):
-            keeper.round()
-        assert heard.names == []
+            housekeeper.run_once()
+        assert reports.names == []
         collector.put_definitions(ONCE)
         for _ in range(2):
-            keeper.round()
-        assert heard.names == [["once"]]
+            housekeeper.run_once()
+        assert reports.names == [["once"]]
 
     def test_follows_what_another_process_put(
-        self, collector: Collector, keeper: Housekeeper, heard: Heard
+        self, collector: Collector, housekeeper: Housekeeper, reports: Reports
     ) -> None:
         other = open_collector(collector.settings, clock=collector.clock)
         other.put_definitions(ONCE)
         other.close()
-        keeper.round()
-        assert heard.names == [["once"]]
+        housekeeper.run_once()
+        assert reports.names == [["once"]]
         assert [d["name"] for d in collector.queries.definitions()["data"]] == ["once"]
 
     def test_reads_the_file_again_when_told_to(
-        self, collector: Collector, keeper: Housekeeper, heard: Heard
+        self, collector: Collector, housekeeper: Housekeeper, reports: Reports
     ) -> None:
         Path("pequel.toml").write_text(ONCE)
-        keeper.round()
-        assert heard.names == []
-        keeper.reload()
-        keeper.round()
-        keeper.reload()
-        keeper.round()
-        assert heard.names == [["once"], ["once"]]
+        housekeeper.run_once()
+        assert reports.names == []
+        housekeeper.reload()
+        housekeeper.run_once()
+        housekeeper.reload()
+        housekeeper.run_once()
+        assert reports.names == [["once"], ["once"]]
 
     @pytest.mark.parametrize(("text", "said"), [("nonsense", "pequel.toml:1:"), (None, "there is")])
     def test_says_what_is_wrong_with_the_file(
         self,
         collector: Collector,
-        keeper: Housekeeper,
-        heard: Heard,
+        housekeeper: Housekeeper,
+        reports: Reports,
         text: str | None,
         said: str,
     ) -> None:
@@ -191,28 +195,28 @@ class TestARound:
         collector.put_definitions(ONCE)
         if text is not None:
             Path("pequel.toml").write_text(text)
-        keeper.reload()
+        housekeeper.reload()
         for _ in range(2):
-            keeper.round()
-        [error] = heard.errors
+            housekeeper.run_once()
+        [error] = reports.errors
         assert error.startswith(said)
         assert [d.name for d in collector.catalogue.definitions] == ["once"]
 
     def test_is_tried_again_when_the_store_cannot_be_written(
         self,
         collector: Collector,
-        keeper: Housekeeper,
-        heard: Heard,
+        housekeeper: Housekeeper,
+        reports: Reports,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         Path("pequel.toml").write_text(ONCE)
-        keeper.reload()
+        housekeeper.reload()
         with monkeypatch.context() as patched:
             patched.setattr(Collector, "reload_definitions", _busy)
             with pytest.raises(Unavailable):
-                keeper.round()
-        keeper.round()
-        assert (heard.names, heard.errors) == ([["once"]], [])
+                housekeeper.run_once()
+        housekeeper.run_once()
+        assert (reports.names, reports.errors) == ([["once"]], [])
 
 
 def _busy(_: Any) -> None:
@@ -221,7 +225,7 @@ def _busy(_: Any) -> None:
 
 class TestTheThread:
     def test_goes_round_until_it_is_stopped(
-        self, keeper: Housekeeper, monkeypatch: pytest.MonkeyPatch
+        self, housekeeper: Housekeeper, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """What a round comes upon does not end it."""
         monkeypatch.setattr(jobs, "PAUSE", 0.001)
@@ -236,17 +240,17 @@ class TestTheThread:
                 raise (Unavailable("not now"), ValueError("a fault"), KeyError(1))[len(rounds) - 1]
             return False
 
-        monkeypatch.setattr(keeper, "round", one)
-        keeper.start()
+        monkeypatch.setattr(housekeeper, "run_once", one)
+        housekeeper.start()
         assert enough.wait(10)
-        keeper.stop()
+        housekeeper.stop()
         ended = len(rounds)
         assert get_ident() not in rounds
-        keeper.stop()
+        housekeeper.stop()
         assert len(rounds) == ended
 
     def test_begins_a_round_at_once_when_definitions_change(
-        self, collector: Collector, keeper: Housekeeper, monkeypatch: pytest.MonkeyPatch
+        self, collector: Collector, housekeeper: Housekeeper, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(jobs, "PAUSE", 60)
         waiting, again = Event(), Event()
@@ -255,9 +259,9 @@ class TestTheThread:
             (again if waiting.is_set() else waiting).set()
             return False
 
-        monkeypatch.setattr(keeper, "round", one)
-        keeper.start()
+        monkeypatch.setattr(housekeeper, "run_once", one)
+        housekeeper.start()
         assert waiting.wait(10)
         collector.put_definitions(ONCE)
         assert again.wait(10)
-        keeper.stop()
+        housekeeper.stop()

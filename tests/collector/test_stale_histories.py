@@ -1,4 +1,4 @@
-"""Histories that go on in memory: the store has them, or what they come from, at any moment."""
+"""Histories that are newer in memory than in the store: a crash loses nothing of them."""
 
 from __future__ import annotations
 
@@ -64,13 +64,15 @@ def differences(collector: Collector) -> list[Difference]:
 
 
 def observed(collector: Collector) -> Any:
-    """How many things were used, as those who ask are told."""
+    """How many things were used, as the API shows it."""
     [many] = collector.queries.status("user", "ada")["progress"][-1:]
     return many["leaves"][0]["observed"]
 
 
-class TestAHistoryThatGoesOn:
-    def test_is_written_once_it_is_used_again_and_lags_from_then_on(self, start: Open) -> None:
+class TestAHistoryInMemory:
+    def test_is_written_with_its_first_batch_and_goes_stale_with_later_ones(
+        self, start: Open
+    ) -> None:
         collector = start()
         used(collector, 1)
         assert stale(collector) == set()
@@ -83,7 +85,7 @@ class TestAHistoryThatGoesOn:
             assert view.histories([ADA]) == written
         assert marks(collector) == {("three", "user", "ada"): [NOW - 97 * HOUR]}
 
-    def test_is_seen_as_it_is_by_those_who_ask(self, start: Open) -> None:
+    def test_is_current_in_answers(self, start: Open) -> None:
         collector = start()
         for number in (1, 2):
             used(collector, number)
@@ -101,7 +103,7 @@ class TestAHistoryThatGoesOn:
     def test_is_written_when_a_page_is_full(
         self, start: Open, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("pequel_collector.marking.history.FULL", 4)
+        monkeypatch.setattr("pequel_collector.marking.history.FACTS_PER_PAGE", 4)
         collector = start()
         for number in range(1, 4):
             used(collector, number)
@@ -164,7 +166,7 @@ class TestAfterACrash:
         assert marks(collector) == {("three", "user", "ada"): [NOW - 97 * HOUR]}
         assert differences(collector) == []
 
-    def test_nothing_is_to_be_caught_up_with_after_a_stop(self, start: Open) -> None:
+    def test_nothing_is_stale_after_a_clean_stop(self, start: Open) -> None:
         stopped = start()
         for number in (1, 2):
             used(stopped, number)
