@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from .model import JSON, Report, iso
+from .model import Report, iso
 from .ports import Usage
 
 NO_KEY = ""
@@ -48,17 +48,6 @@ class Balance:
     def received(self) -> int:
         """How many came in."""
         return self.stored + self.duplicates + self.suppressed + self.rejected.total()
-
-    def answer(self) -> dict[str, JSON]:
-        """All of it, as it is shown."""
-        return {
-            "received": self.received,
-            "stored": self.stored,
-            "duplicates": self.duplicates,
-            "rejected": {code: number for code, number in sorted(self.rejected.items()) if number},
-            "suppressed": self.suppressed,
-            "dropped_by_clients": dict(sorted(self.dropped.items())),
-        }
 
 
 def dropped(key: str | None, report: Report, now: int) -> list[Usage]:

@@ -1,6 +1,6 @@
 """The answers of a store, on whichever database."""
 
-# ruff: noqa: D102 - `ports` says what each method promises
+
 
 from __future__ import annotations
 
