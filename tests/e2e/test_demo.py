@@ -77,8 +77,8 @@ class TestTheStory:
         assert "fay: 90 × task_completed, but 0% of set_up" in told
 
     def test_says_who_is_kept_out(self, told: str) -> None:
-        assert "jil: 100% of set_up, kept out as customer" in told
-        assert "sam: 100% of set_up, kept out as internal" in told
+        assert "jil: 100% of set_up, blocked by customer" in told
+        assert "sam: 100% of set_up, blocked by internal" in told
 
     def test_fits_on_a_screen(self, told: str) -> None:
         assert len(told.splitlines()) <= 30

@@ -1,7 +1,5 @@
 """The answers of a store, on whichever database."""
 
-
-
 from __future__ import annotations
 
 from collections import Counter

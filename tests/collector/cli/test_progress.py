@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from pequel_collector.app import progress
 from pequel_collector.app.progress import replaying, watching
-from pequel_collector.cli import progress
 from pequel_collector.marking.active import BackfillProgress
 
 

@@ -104,7 +104,7 @@ class TestTheFirstStart:
     def test_says_which_keys_there_are_none_of(self, tmp_path: Path) -> None:
         with run_server(tmp_path, env=NO_KEYS | {"PEQUEL_WRITE_KEY": "abc"}) as server:
             said = "".join(line for line in server.lines if line.startswith("keys "))
-        how = "make one with `pequel keys create --kind admin`, or set PEQUEL_ADMIN_KEY"
+        how = "create one with `pequel keys create --kind admin`, or set PEQUEL_ADMIN_KEY"
         assert said == f"keys         no read or admin key: {how}\n"
 
 
@@ -211,7 +211,7 @@ class TestReadingTheDefinitionsAgain:
         with run_server(tmp_path) as server:
             config.write_text('[[pql]]\nname = 7\nwhen = { evnt = "x" }\n')
             server.process.send_signal(signal.SIGHUP)
-            _wait_for(server, "the definitions stay as they were")
+            _wait_for(server, "the definitions have not changed")
             assert {2, 3} <= {int(n) for n in re.findall(r"pequel\.toml:(\d+):", _said(server))}
             assert definitions(server) == ["old"]
 

@@ -211,7 +211,7 @@ class TestSeveralWorkers:
             timeout=WITHIN,
         )
         assert done.returncode == 1
-        assert done.stderr == "pequel: 2 workers cannot share a database in memory\n"
+        assert done.stderr == "pequel: 2 workers cannot share an in-memory database\n"
 
     def test_have_an_address_of_their_own(self, tmp_path: Path) -> None:
         with run_server(tmp_path, "--workers", "2") as server:

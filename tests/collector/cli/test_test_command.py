@@ -68,7 +68,7 @@ def test_a_persona_that_cannot_be_read_is_told_with_its_place() -> None:
 def test_a_file_without_personas_tests_nothing_and_fails() -> None:
     done = run(DEFINITIONS)
     assert done.exit_code == 1
-    assert done.output == "pequel: there is no [[persona]] in pequel.toml to test with\n"
+    assert done.output == "pequel: there is no [[persona]] in pequel.toml\n"
 
 
 def test_another_file_can_be_named() -> None:
