@@ -98,7 +98,7 @@ class _Server(MPServer):
             target="",
             interface=Interfaces.WSGI,
             workers=settings.workers,
-            # A slow client keeps a thread, so each connection has one; ConcurrencySlots limits them.
+            # A slow client keeps a thread, so each connection has one; see ConcurrencySlots.
             blocking_threads=connections,
             backpressure=connections,
             http=HTTPModes.http1,

@@ -49,7 +49,7 @@ class _StoreMetrics:
         yield _gauge("messages", "Messages stored.", totals["messages"])
         yield _gauge("leads", "Leads ever opened.", totals["leads"])
         yield _gauge("refused", "Rejected events kept.", totals["refused"])
-        yield _gauge("waiting_events", "Events that wait to be stored.", self._collector.waiting())
+        yield _gauge("waiting_events", "Events that wait for the store.", self._collector.waiting())
         yield _gauge("ready", "Whether events can be stored.", self._collector.trouble() is None)
 
 
@@ -59,16 +59,18 @@ def _events(usages: list[Usage]) -> Iterator[Metric]:
     yield _counter("received", "Events that came in.", {k: b.received for k, b in balances.items()})
     yield _counter("stored", "Events stored.", {k: b.stored for k, b in balances.items()})
     yield _counter(
-        "duplicate", "Events known before.", {k: b.duplicates for k, b in balances.items()}
+        "duplicate",
+        "Events that were stored before.",
+        {k: b.duplicates for k, b in balances.items()},
     )
     yield _counter(
-        "suppressed", "Events of the erased.", {k: b.suppressed for k, b in balances.items()}
+        "suppressed", "Events of erased users.", {k: b.suppressed for k, b in balances.items()}
     )
     rejected = {key: balance.rejected for key, balance in balances.items()}
     dropped = {key: balance.dropped for key, balance in balances.items()}
-    text = "Events refused and not taken in since, for which reason."
+    text = "Rejected events that are still rejected, by reason."
     yield _by_reason(GaugeMetricFamily, "events_rejected", text, rejected)
-    text = "Events that clients dropped before they came here, and for which reason."
+    text = "Events that clients dropped and reported, by reason."
     yield _by_reason(CounterMetricFamily, "client_dropped", text, dropped)
 
 
