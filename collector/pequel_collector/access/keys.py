@@ -75,7 +75,7 @@ class Keys:
         return [] if "admin" in kinds else [kind for kind in KINDS if kind not in kinds]
 
     def listed(self) -> list[Key]:
-        """Every key, also revoked ones: those of the settings, then the stored ones, oldest first."""
+        """Every key, also revoked ones: first those of the settings, then by age, oldest first."""
         with self._store.reading() as view:
             return [*self._given.values(), *view.keys()]
 

@@ -56,7 +56,7 @@ class TestCreate:
         assert first.stderr.splitlines()[0] == f"created the database {tmp_path / 'pequel.db'}"
         assert "database" not in second.stderr
 
-    def test_must_be_told_the_kind(self, shell: Shell) -> None:
+    def test_the_kind_is_required(self, shell: Shell) -> None:
         assert shell.run("create").exit_code == 2
         assert shell.run("create", "--kind", "root").exit_code == 2
 

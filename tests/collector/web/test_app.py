@@ -43,7 +43,7 @@ def test_a_long_path_is_shown_as_far_as_it_helps(client: FlaskClient) -> None:
     ("method", "path", "expected"),
     [("DELETE", "/v1/definitions", "GET or PUT"), ("POST", "/healthz", "GET")],
 )
-def test_a_wrong_method_is_told_which_are_right(
+def test_a_wrong_method_is_answered_with_the_allowed_ones(
     client: FlaskClient, method: str, path: str, expected: str
 ) -> None:
     answer = client.open(path, method=method)

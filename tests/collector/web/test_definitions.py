@@ -106,7 +106,7 @@ class TestPutting:
         answer = put(http, f"# the same\n\n{KEEN}")
         assert (answer["new_versions"], answer["data"][0]["version"]) == ([], 1)
 
-    def test_a_mistake_changes_nothing_and_is_told_with_every_place(
+    def test_a_mistake_changes_nothing_and_has_its_place(
         self, http: FlaskClient, real: Collector
     ) -> None:
         put(http, KEENER)
@@ -135,7 +135,7 @@ class TestPutting:
         assert real.catalogue.definitions == ()
 
     @pytest.mark.parametrize("kind", ["application/toml", "application/json", "image/png"])
-    def test_ignores_what_the_body_is_said_to_be(self, http: FlaskClient, kind: str) -> None:
+    def test_ignores_the_content_type(self, http: FlaskClient, kind: str) -> None:
         answer = http.put("/v1/definitions", data=KEEN, content_type=kind, headers=ADMIN)
         assert answer.status_code == 200
 

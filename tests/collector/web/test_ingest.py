@@ -32,7 +32,7 @@ def batch(*events: Any, **shared: Any) -> dict[str, Any]:
 
 class TestPaths:
     @pytest.mark.parametrize("path", ["batch", "import", "b"])
-    def test_a_batch_is_taken(self, client: FlaskClient, collector: Any, path: str) -> None:
+    def test_a_batch_is_accepted(self, client: FlaskClient, collector: Any, path: str) -> None:
         assert client.post(f"/v1/{path}", json=batch(TRACK), headers=WRITE).status_code == 200
         assert [message.mid for message in stored(collector)] == ["m1"]
 
@@ -65,7 +65,7 @@ class TestPaths:
         assert answer.json["success"] is False
         assert answer.json["code"] == "not_found"
 
-    def test_a_get_is_told_to_post(self, client: FlaskClient) -> None:
+    def test_a_get_is_answered_with_the_allowed_method(self, client: FlaskClient) -> None:
         answer = client.get("/v1/batch")
         assert answer.status_code == 405
         assert answer.headers["Allow"] == "OPTIONS, POST"
@@ -193,7 +193,7 @@ class TestKeys:
             (basic("read:"), "wrong_key"),
         ],
     )
-    def test_without_one_that_may_write_nothing_is_taken(
+    def test_without_a_key_that_writes_nothing_is_stored(
         self, client: FlaskClient, collector: Any, headers: dict[str, str], code: str
     ) -> None:
         answer = client.post("/v1/batch", json=batch(TRACK), headers=headers)
@@ -293,7 +293,7 @@ class TestBodies:
         st.sampled_from(["batch", "t", "i", "g", "p", "s", "a"]),
     )
     @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-    def test_of_any_bytes_are_taken_or_refused(
+    def test_of_any_bytes_are_accepted_or_refused(
         self, client: FlaskClient, rest: bytes, start: bytes, path: str
     ) -> None:
         answer = client.post(f"/v1/{path}", data=start + rest, headers=WRITE)

@@ -125,7 +125,7 @@ class TestWhoMayAsk:
         assert (answer.status_code, answer.json["error"]["code"]) == (401, code)
         assert collector.queries.asked == []
 
-    def test_what_is_expected_is_said_in_english(self, client: FlaskClient) -> None:
+    def test_the_message_names_the_expected_keys(self, client: FlaskClient) -> None:
         unknown = {"Authorization": "Bearer unknown"}
         read = client.get("/v1/pqls", headers=unknown).json["error"]["message"]
         assert read == "the key is unknown or revoked, expected a read or admin key"
@@ -361,7 +361,7 @@ class TestASubject:
 
     @pytest.mark.parametrize("view", ["", "/pql", "/timeline"])
     @pytest.mark.parametrize("sent", [b"\xff", b"a\xc3", b"\xed\xa0\x80"])
-    def test_bytes_that_are_no_text_are_nobody(
+    def test_a_path_that_is_not_utf8_is_an_error(
         self, client: FlaskClient, collector: Any, path: str, kind: str, sent: bytes, view: str
     ) -> None:
         answer = client.get(
