@@ -12,6 +12,7 @@ from ...app.bootstrap import Collector
 from ...errors import PequelError
 from ...ingest.receipts import Receipt
 from ...model import Key, Lead, RejectedEvent, id_of, iso, kind_of
+from ...rules.language.quantities import many
 from ...wire import client_reports, decode, headers
 from ...wire.event import Envelope, EventType
 from ...wire.ids import Ids
@@ -120,7 +121,8 @@ def _receipt(receipt: Receipt, key: Key) -> dict[str, Any]:
 
 
 def _strict_refusal(rejected: list[RejectedEvent]) -> dict[str, Any]:
-    message = f"nothing was stored: {len(rejected)} events are invalid, and X-Strict-Mode is 1"
+    number = many(len(rejected), "rejected event")
+    message = f"nothing was stored: the batch has {number}, and X-Strict-Mode is 1"
     return ingest_error("rejected", message) | {"rejected": [_rejected(each) for each in rejected]}
 
 
