@@ -23,7 +23,7 @@ WITHOUT_FLOOR = re.compile(r"^- (\S+)$", re.MULTILINE)
 
 PLANTED = [  # (where, what, what is to be found)
     ("pequel_collector.ingest", "from pequel_collector import store", "pequel_collector.store"),
-    ("pequel_collector.queries", "import pequel_collector.ingest", "pequel_collector.ingest"),
+    ("pequel_collector.ingest", "import pequel_collector.queries", "pequel_collector.queries"),
     ("pequel_collector.leads", "import pequel_collector.marking", "pequel_collector.marking"),
     ("pequel_collector.web", "import pequel_collector.server", "pequel_collector.server"),
     ("pequel_collector.rules", "import pequel_collector.ports", "pequel_collector.ports"),

@@ -1,16 +1,59 @@
-"""The settings of the collector: one list, from which flags, environment and docs follow."""
+"""The settings of the collector. Options, environment variables and docs follow from this list."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field, fields
+from typing import Any, NamedTuple, TypeVar
 
 from .errors import BadRequest
 
+Value = TypeVar("Value", str, int)
+
+
+def _setting(default: Value, help_: str) -> Value:
+    return field(default=default, metadata={"help": help_})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of a collector: for each its type, its default and a sentence of help."""
+
+    database: str = _setting("sqlite:///pequel.db", "Where events and leads are stored.")
+    config: str = _setting("pequel.toml", "The definitions file. Collecting works without one.")
+    host: str = _setting("127.0.0.1", "The address to listen on.")
+    port: int = _setting(8321, "The port to listen on; 0 takes a free one.")
+    workers: int = _setting(1, "How many processes answer requests.")
+    threads: int = _setting(64, "How many requests each process answers at once.")
+    write_key: str = _setting("", "A write key that works from the start.")
+    read_key: str = _setting("", "A read key that works from the start.")
+    admin_key: str = _setting("", "An admin key that works from the start.")
+    max_body: int = _setting(4_000_000, "Maximum bytes of a request body, as sent.")
+    max_inflated: int = _setting(20_000_000, "Maximum bytes of a request body, inflated.")
+    max_event: int = _setting(32_768, "Maximum bytes of one event.")
+    max_batch: int = _setting(2_500, "Maximum number of events in one batch.")
+    max_depth: int = _setting(64, "Maximum levels of nesting in one event.")
+    max_waiting: int = _setting(
+        50_000, "Maximum number of events that wait for the store; others are asked to retry."
+    )
+    min_free: int = _setting(
+        100_000_000, "Minimum free bytes of disk; with less, events are refused."
+    )
+    rate_limit: int = _setting(
+        0, "Maximum events a second from one key, on average; 0 for no limit."
+    )
+    monthly_quota: int = _setting(0, "Maximum events a month from one key; 0 for no limit.")
+
+    @classmethod
+    def load(cls, environment: Mapping[str, str], **options: Any) -> Settings:
+        """Settings from options that are not None, else from the environment, else by default."""
+        values = {setting.name: _value(setting, environment) for setting in SETTINGS}
+        values.update({name: value for name, value in options.items() if value is not None})
+        return cls(**values)
+
 
 class Setting(NamedTuple):
-    """One setting: its name, its default (whose type is the setting's) and one sentence of help."""
+    """One setting. The type of the default is the type of the setting."""
 
     name: str
     default: Any
@@ -22,63 +65,13 @@ class Setting(NamedTuple):
         return "PEQUEL_" + self.name.upper()
 
 
-SETTINGS = (
-    Setting("database", "sqlite:///pequel.db", "Where facts and leads are stored."),
-    Setting("config", "pequel.toml", "The definitions file; none is needed to collect."),
-    Setting("host", "127.0.0.1", "The address to listen on."),
-    Setting("port", 8321, "The port to listen on; 0 takes a free one."),
-    Setting("workers", 1, "How many processes answer requests."),
-    Setting("threads", 64, "How many requests each of them answers at a time."),
-    Setting("write_key", "", "A write key accepted from the start."),
-    Setting("read_key", "", "A read key accepted from the start."),
-    Setting("admin_key", "", "An admin key accepted from the start."),
-    Setting("max_body", 4_000_000, "Bytes of a request body, as sent."),
-    Setting("max_inflated", 20_000_000, "Bytes of a request body, inflated."),
-    Setting("max_event", 32_768, "Bytes of one event."),
-    Setting("max_batch", 2_500, "Events in one batch."),
-    Setting("max_depth", 64, "Levels of nesting in one event."),
-    Setting("max_waiting", 50_000, "Events that may wait for the store; more are put off."),
-    Setting("min_free", 100_000_000, "Bytes of disk below which nothing is taken in."),
-    Setting("rate_limit", 0, "Events a second from one key, on average; 0 is any number."),
-    Setting("monthly_quota", 0, "Events a month from one key; 0 is any number."),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """The settings in force. Each field is described in ``SETTINGS``."""
-
-    database: str = "sqlite:///pequel.db"
-    config: str = "pequel.toml"
-    host: str = "127.0.0.1"
-    port: int = 8321
-    workers: int = 1
-    threads: int = 64
-    write_key: str = ""
-    read_key: str = ""
-    admin_key: str = ""
-    max_body: int = 4_000_000
-    max_inflated: int = 20_000_000
-    max_event: int = 32_768
-    max_batch: int = 2_500
-    max_depth: int = 64
-    max_waiting: int = 50_000
-    min_free: int = 100_000_000
-    rate_limit: int = 0
-    monthly_quota: int = 0
-
-    @classmethod
-    def load(cls, environment: Mapping[str, str], **given: Any) -> Settings:
-        """Settings from what is given, else from the environment, else by default."""
-        values = {s.name: _value(s, environment) for s in SETTINGS}
-        values.update({name: value for name, value in given.items() if value is not None})
-        return cls(**values)
+SETTINGS = tuple(Setting(f.name, f.default, f.metadata["help"]) for f in fields(Settings))
 
 
 def _value(setting: Setting, environment: Mapping[str, str]) -> Any:
     text = environment.get(setting.variable)
     if not text or (setting.name == "host" and "://" in text):
-        return setting.default  # a URL in PEQUEL_HOST is the SDK's: where to send, not to listen
+        return setting.default  # a URL in PEQUEL_HOST is for the SDK: where to send events
     if not isinstance(setting.default, int):
         return text
     try:

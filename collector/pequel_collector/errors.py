@@ -1,14 +1,14 @@
-"""One error type for everything a caller can do wrong.
+"""One error type for every expected problem.
 
 PequelError
-├── BadRequest      the request cannot be read as what it claims to be
-├── Unauthorized    no key, or one that is unknown or may not do this
-├── NotFound        the thing asked for was never seen
+├── BadRequest      the request is malformed
+├── Unauthorized    no key, an unknown key, or one without the right
+├── NotFound        there is no such thing
 ├── TooLarge        a body or an event is over its limit
-├── Unsupported     an encoding or a scheme that is not spoken here
-├── TooMany         a key has sent more than it may; trying again later works
-├── Unavailable     the store cannot take writes now; trying again later may work
-└── DefinitionError the definitions file does not say something meaningful
+├── Unsupported     an encoding or a scheme that is not supported
+├── TooMany         a key is over its rate or quota; retry later
+├── Unavailable     the store cannot take writes now; retry later
+└── DefinitionError a definitions file has mistakes
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 
 class PequelError(Exception):
-    """A problem with a stable ``code``, a sentence for people, and evidence in ``details``."""
+    """A problem with a stable ``code``, a sentence for people, and data in ``details``."""
 
     code = "internal"
 
@@ -29,19 +29,19 @@ class PequelError(Exception):
 
 
 class BadRequest(PequelError):
-    """The request cannot be read as what it claims to be."""
+    """The request is malformed."""
 
     code = "bad_request"
 
 
 class Unauthorized(PequelError):
-    """No key was given, or one that is unknown or may not do this."""
+    """There is no key, or it is unknown or has not the right for this request."""
 
     code = "unauthorized"
 
 
 class NotFound(PequelError):
-    """The thing asked for was never seen."""
+    """There is no such thing."""
 
     code = "not_found"
 
@@ -53,13 +53,13 @@ class TooLarge(PequelError):
 
 
 class Unsupported(PequelError):
-    """An encoding or a scheme that is not spoken here."""
+    """An encoding or a scheme that is not supported."""
 
     code = "unsupported"
 
 
 class TooMany(PequelError):
-    """A key has sent more than it may, for now: ``retry_after`` seconds are in its details."""
+    """A key is over its rate or quota; ``details`` has ``retry_after`` in seconds."""
 
     code = "too_many"
 
@@ -71,7 +71,7 @@ class Unavailable(PequelError):
 
 
 class DefinitionError(PequelError):
-    """A definition cannot be understood; ``problems`` holds every reason found."""
+    """A definitions file has mistakes; ``problems`` lists all of them."""
 
     code = "bad_definition"
 
@@ -83,7 +83,7 @@ class DefinitionError(PequelError):
 
 
 class Problem:
-    """One fault in a definitions file: where it is, what stood there, what was expected."""
+    """One mistake in a definitions file: its place, what was found, what was expected."""
 
     __slots__ = ("column", "expected", "file", "found", "line", "path")
 
@@ -101,5 +101,5 @@ class Problem:
 
 
 def vars_of(problem: Problem) -> dict[str, Any]:
-    """The fields of a problem as a plain dict, for JSON."""
+    """A problem as JSON."""
     return {name: getattr(problem, name) for name in Problem.__slots__}

@@ -1,4 +1,4 @@
-"""What became of the events that came in with a key, by month."""
+"""Counts of the events that came in, by key and month."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from .model import JSON, Report, iso
+from .model import Report, iso
 from .ports import Usage
 
 NO_KEY = ""
-"""What stands for the key of a batch that nobody sent."""
+"""The key of events that did not come over HTTP, such as those of an import."""
 
 DROPPED = "dropped"
-"""The outcome of events that never came in: their client dropped them, and said so."""
+"""The outcome of events that a client dropped, and reported."""
 
 
 @dataclass(slots=True)
 class Balance:
     """Events that came in: received is stored + duplicates + rejected + suppressed.
 
-    ``dropped`` are those that did not, as far as their clients said so.
+    ``dropped`` counts events that clients dropped and reported; they are not received.
     """
 
     stored: int = 0
@@ -30,7 +30,6 @@ class Balance:
     dropped: Counter[str] = field(default_factory=Counter)
 
     def add(self, usage: Usage) -> None:
-        """Count events of an outcome."""
         outcome, _, code = usage.outcome.partition(":")
         match outcome:
             case "stored":
@@ -46,29 +45,17 @@ class Balance:
 
     @property
     def received(self) -> int:
-        """How many came in."""
         return self.stored + self.duplicates + self.suppressed + self.rejected.total()
-
-    def answer(self) -> dict[str, JSON]:
-        """All of it, as it is shown."""
-        return {
-            "received": self.received,
-            "stored": self.stored,
-            "duplicates": self.duplicates,
-            "rejected": {code: number for code, number in sorted(self.rejected.items()) if number},
-            "suppressed": self.suppressed,
-            "dropped_by_clients": dict(sorted(self.dropped.items())),
-        }
 
 
 def dropped(key: str | None, report: Report, now: int) -> list[Usage]:
-    """What is to be counted of a report."""
+    """The counts of a client report."""
     sender = key or NO_KEY, month_of(now)
     return [Usage(*sender, f"{DROPPED}:{why}", number) for why, number in report.dropped.items()]
 
 
 def balance_of(usages: Iterable[Usage]) -> Balance:
-    """What all of it comes to."""
+    """The sum of counts."""
     balance = Balance()
     for usage in usages:
         balance.add(usage)
@@ -76,7 +63,7 @@ def balance_of(usages: Iterable[Usage]) -> Balance:
 
 
 def balances(usages: Iterable[Usage]) -> dict[tuple[str, str], Balance]:
-    """What it comes to by month and key."""
+    """The sums of counts by month and key."""
     found: defaultdict[tuple[str, str], Balance] = defaultdict(Balance)
     for usage in usages:
         found[usage.month, usage.key].add(usage)

@@ -60,7 +60,7 @@ def test_every_question_has_an_answer_after_the_barest_of_events(
     assert answer.status_code == 200, answer.text
 
 
-def test_the_acknowledgement_carries_the_mark_to_those_who_may_read(client: FlaskClient) -> None:
+def test_the_response_has_the_qualified_leads_for_a_key_that_reads(client: FlaskClient) -> None:
     """A write key is not told; the next read is."""
     assert "qualified" not in _track(client)
     [mark] = _track(client, "a", userId="u2")["qualified"]
@@ -68,7 +68,7 @@ def test_the_acknowledgement_carries_the_mark_to_those_who_may_read(client: Flas
     assert (lead["definition"], lead["subject"]["id"]) == ("activated", "u2")
 
 
-def test_a_body_that_is_too_large_is_said_to_be_however_it_is_sent(client: FlaskClient) -> None:
+def test_a_body_that_is_too_large_is_refused_however_it_is_sent(client: FlaskClient) -> None:
     """Chunked, without a length, it is not cut and then misread."""
     body = b'{"batch": []' + b" " * 4_000_001 + b"}"
     chunked = {"wsgi.input_terminated": True, "CONTENT_LENGTH": ""}

@@ -19,6 +19,7 @@ from pequel_collector.marking import backfill
 from pequel_collector.marking.active import BackfillProgress, active_definitions, backfill_progress
 from pequel_collector.model import id_of, kind_of
 from pequel_collector.ports import LeadFilter
+from support.api import Api
 from support.streams import NOW, answers, marks, messages_of, plain_event
 
 Plain = dict[str, Any]
@@ -110,15 +111,15 @@ class TestSteps:
         steps = replay_to_end(other)
         assert [step.done for step in steps] == sorted({step.done for step in steps})
         assert steps[-1].done == 120
-        assert collector.queries.definitions()["backfill"]["leads"] == 120
+        assert Api(collector).definitions()["backfill"]["leads"] == 120
         other.close()
 
     def test_of_a_replay_that_is_over_do_nothing(self, collector: Collector) -> None:
         collector.put_definitions(KEENER)
         replay_to_end(collector)
-        before = collector.queries.definitions()
+        before = Api(collector).definitions()
         assert replay_to_end(collector) == []
-        assert collector.queries.definitions() == before
+        assert Api(collector).definitions() == before
 
 
 class TestMeanwhile:
@@ -152,19 +153,19 @@ class TestMeanwhile:
             + 'subject = "account"\nunless = ["internal"]\n'
             + '[[pql]]\nname = "both"\nwhen.all = [{ event = "used" }, { pql = "team" }]\n'
         )
-        progress = collector.queries.status("user", "u000")["progress"]
+        progress = Api(collector).status("user", "u000")["progress"]
         assert [each["definition"] for each in progress] == ["guarded", "both"]
-        assert collector.queries.status("account", "acme")["progress"]
-        assert collector.queries.definitions()["backfill"]["done"] == 0
+        assert Api(collector).status("account", "acme")["progress"]
+        assert Api(collector).definitions()["backfill"]["done"] == 0
 
     def test_another_change_begins_anew(self, collector: Collector) -> None:
         collector.put_definitions(KEENER)
         assert collector.backfill_some()
         collector.put_definitions(KEEN)
-        replay = collector.queries.definitions()["backfill"]
+        replay = Api(collector).definitions()["backfill"]
         assert (replay["state"], replay["done"]) == ("running", 0)
         replay_to_end(collector)
-        versions = {lead["version"] for lead in collector.queries.pqls(LeadFilter(), 1000)["data"]}
+        versions = {lead["version"] for lead in Api(collector).pqls(LeadFilter(), 1000)["data"]}
         assert versions == {1, 2}
         with collector.store.reading() as view:
             leads = [lead for lead, _ in view.leads(LeadFilter(), 1000)]
@@ -176,9 +177,9 @@ class TestMeanwhile:
         collector.put_definitions(KEENER)
         opened = other.ingest.accept(messages_of(used("new"))).qualified
         assert [lead.definition for lead in opened] == ["keen"]
-        assert other.queries.definitions()["data"] == []
+        assert Api(other).definitions()["data"] == []
         assert other.refresh_definitions()
-        assert [d["name"] for d in other.queries.definitions()["data"]] == ["keen"]
+        assert [d["name"] for d in Api(other).definitions()["data"]] == ["keen"]
         assert not other.refresh_definitions()
         other.close()
 
@@ -188,7 +189,7 @@ class TestMeanwhile:
         told: list[BackfillProgress] = []
         settings = Settings(database=collector.store.url)
         open_collector(settings, collector.catalogue, lambda: NOW, told.append).close()
-        assert collector.queries.definitions()["backfill"]["state"] == "done"
+        assert Api(collector).definitions()["backfill"]["state"] == "done"
         assert told[-1].done == 120
 
 

@@ -15,6 +15,7 @@ from pequel_collector.ingest.replay_rejected import ReplayRejected, Summary
 from pequel_collector.ports import RejectedFilter
 from pequel_collector.rules.parser.catalogue import read_catalogue
 from pequel_collector.web.app import create_app
+from support.api import Api
 
 TOML = '[[pql]]\nname = "once"\nwhen = { event = "used" }\n'
 KEYS = {"write_key": "w", "admin_key": "a"}
@@ -70,12 +71,12 @@ def take_in(collector: Collector, settings: Settings = LARGE, **wanted: str) -> 
 
 
 def rejected(collector: Collector, **wanted: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = collector.queries.rejected(RejectedFilter(**wanted), 100)["data"]
+    found: list[dict[str, Any]] = Api(collector).rejected(RejectedFilter(**wanted), 100)["data"]
     return found
 
 
 def total(collector: Collector) -> Any:
-    return collector.queries.usage(())["total"]
+    return Api(collector).usage(())["total"]
 
 
 class TestARefusedEvent:
@@ -93,8 +94,8 @@ class TestARefusedEvent:
             "suppressed": 0,
             "dropped_by_clients": {},
         }
-        assert collector.queries.status("user", "ada")["is_pql"]
-        assert collector.queries.user("ada")["event_counts"] == {"used": 2}
+        assert Api(collector).status("user", "ada")["is_pql"]
+        assert Api(collector).user("ada")["event_counts"] == {"used": 2}
 
     def test_has_the_time_and_the_context_that_it_came_with(
         self, collector: Collector, clock: Clock
@@ -115,7 +116,7 @@ class TestARefusedEvent:
     def test_of_a_single_call_is_of_the_type_of_its_path(self, collector: Collector) -> None:
         send(collector, {"userId": "ada", "traits": {"bio": "x" * 400}}, path="/v1/identify")
         take_in(collector)
-        assert collector.queries.user("ada")["traits"] == {"bio": "x" * 400}
+        assert Api(collector).user("ada")["traits"] == {"bio": "x" * 400}
 
     def test_without_an_id_is_taken_in_once(self, collector: Collector) -> None:
         send(collector, event(None, "x" * 400))
@@ -161,7 +162,7 @@ class TestARefusedEvent:
         send(collector, event("m1", "x" * 400))
         clock.now += 40 * 86_400_000
         take_in(collector)
-        [month] = collector.queries.usage(())["data"]
+        [month] = Api(collector).usage(())["data"]
         assert (month["month"], month["received"], month["stored"]) == ("2026-03", 1, 1)
 
 
@@ -182,7 +183,7 @@ class TestManyOfThem:
         send(collector, *(event(f"m{n}", "x" * 400) for n in range(7)))
         seen, cursor = [], None
         while True:
-            page = collector.queries.rejected(RejectedFilter(), 3, cursor)
+            page = Api(collector).rejected(RejectedFilter(), 3, cursor)
             seen += [each["messageId"] for each in page["data"]]
             cursor = page["next_cursor"]
             if cursor is None:

@@ -17,6 +17,7 @@ from pequel_collector.app.bootstrap import open_collector
 from pequel_collector.config import Settings
 from pequel_collector.ports import Store, WriteTransaction
 from pequel_collector.rules.parser.catalogue import read_catalogue
+from support.api import Api
 from support.streams import NOW, collector_of, marks, messages_of, plain_event
 
 START = 1_700_000_000_000
@@ -136,7 +137,7 @@ def test_definitions_that_come_back_know_what_came_meanwhile() -> None:
     collector.ingest.accept(messages_of(sent[1:2]))
     collector.put_definitions(GUARDED)
     assert collector.ingest.accept(messages_of(sent[2:])).qualified == ()
-    assert collector.queries.status("user", "u1")["is_pql"] is False
+    assert Api(collector).status("user", "u1")["is_pql"] is False
 
 
 FLAGGED = """
@@ -209,6 +210,6 @@ def test_a_date_at_the_end_of_time_is_a_date(date: str) -> None:
     collector = collector_of(toml)
     told = event("u1", "", "1", 0, type="identify", traits={"renews": date})
     collector.ingest.accept(messages_of([told]))
-    assert len(collector.queries.status("user", "u1")["progress"]) == 1
+    assert len(Api(collector).status("user", "u1")["progress"]) == 1
     collector.ingest.accept(messages_of([event("u1", "e", "2", 1)]))
     assert marks(collector) == {("p", "user", "u1"): [START + 1]}

@@ -17,6 +17,7 @@ from pequel_collector.ingest.group_commit import GroupCommit
 from pequel_collector.ingest.receipts import Batch, Receipt
 from pequel_collector.model import Message, RejectedEvent
 from pequel_collector.rules.parser.catalogue import read_catalogue
+from support.api import Api
 from support.streams import NOW, messages_of, plain_event
 
 Started = Callable[..., "Future[Receipt]"]
@@ -215,7 +216,7 @@ class TestOnARealStore:
         assert sum(receipt.duplicates for receipt in receipts) == 100
         told = [lead.id for receipt in receipts for lead in receipt.qualified]
         assert len(told) == len(set(told)) == 10
-        usage = collector.queries.usage(())
+        usage = Api(collector).usage(())
         assert usage["total"] == {
             "received": 375,
             "stored": 200,

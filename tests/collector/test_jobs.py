@@ -15,6 +15,7 @@ from pequel_collector.app.jobs import Housekeeper
 from pequel_collector.config import Settings
 from pequel_collector.errors import PequelError, Unavailable
 from pequel_collector.marking.active import BackfillProgress
+from support.api import Api
 from support.streams import NOW, marks, messages_of, plain_event
 
 DAY = 86_400_000
@@ -168,7 +169,7 @@ class TestARound:
         other.close()
         housekeeper.run_once()
         assert reports.names == [["once"]]
-        assert [d["name"] for d in collector.queries.definitions()["data"]] == ["once"]
+        assert [d["name"] for d in Api(collector).definitions()["data"]] == ["once"]
 
     def test_reads_the_file_again_when_told_to(
         self, collector: Collector, housekeeper: Housekeeper, reports: Reports

@@ -144,7 +144,7 @@ class TestKeysOfTheSettings:
         labels = ["PEQUEL_WRITE_KEY", "PEQUEL_READ_KEY", "PEQUEL_ADMIN_KEY"]
         assert [key.label for key in given.listed()] == labels
 
-    def test_an_empty_one_lets_nobody_in(self, keys: Keys) -> None:
+    def test_an_empty_one_is_no_key(self, keys: Keys) -> None:
         assert keys.find("") is None
 
     def test_stored_keys_are_accepted_beside_them(self, given: Keys) -> None:
@@ -155,7 +155,7 @@ class TestMissing:
     def test_without_keys_are_all_kinds(self, keys: Keys) -> None:
         assert keys.missing() == list(KINDS)
 
-    def test_are_the_kinds_that_nobody_has(self, keys: Keys) -> None:
+    def test_are_the_kinds_without_a_key(self, keys: Keys) -> None:
         keys.create("write")
         assert keys.missing() == ["read", "admin"]
 

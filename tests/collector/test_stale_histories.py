@@ -13,6 +13,7 @@ from pequel_collector.audit.verify import verify
 from pequel_collector.config import Settings
 from pequel_collector.model import user_key
 from pequel_collector.rules.parser.catalogue import read_catalogue
+from support.api import Api
 from support.streams import NOW, marks, messages_of, plain_event
 
 HOUR = 3_600_000
@@ -65,7 +66,7 @@ def differences(collector: Collector) -> list[Difference]:
 
 def observed(collector: Collector) -> Any:
     """How many things were used, as the API shows it."""
-    [many] = collector.queries.status("user", "ada")["progress"][-1:]
+    [many] = Api(collector).status("user", "ada")["progress"][-1:]
     return many["leaves"][0]["observed"]
 
 

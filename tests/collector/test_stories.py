@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pequel_collector.ports import LeadFilter
+from support.api import Api
 from support.stories import DAY, HOUR, MINUTE, START, Story
 from support.streams import messages_of, plain_event
 
@@ -229,7 +230,7 @@ def test_a_raised_hand_is_a_lead_at_once_with_its_own_clock() -> None:
         """)
     story.track("u1", "contact_sales_clicked", 0)
     story.track("u2", "project_created", 0)
-    first, second = story.collector.queries.pqls(LeadFilter(), 10)["data"]
+    first, second = Api(story.collector).pqls(LeadFilter(), 10)["data"]
     assert (first["definition"], second["definition"]) == ("hand_raised", "activated")
     assert first["priority"] == "high"
     assert first["due_at"] is not None
@@ -275,7 +276,7 @@ def test_a_lead_knows_the_account_that_its_user_was_last_seen_in() -> None:
     story = Story('[[pql]]\nname = "activated"\nwhen = { event = "project_created" }')
     story.track("u1", "looked_around", HOUR, account="beta")
     story.track("u1", "project_created", 2 * HOUR)
-    [lead] = story.collector.queries.pqls(LeadFilter(account="beta"), 10)["data"]
+    [lead] = Api(story.collector).pqls(LeadFilter(account="beta"), 10)["data"]
     assert lead["account"] == "beta"
 
 

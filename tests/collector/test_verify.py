@@ -26,6 +26,7 @@ from pequel_collector.ports import Link, Membership, Trait
 from pequel_collector.rules.engine import keyed
 from pequel_collector.rules.parser.catalogue import read_catalogue
 from pequel_collector.store import open_store
+from support.api import Api
 from support.streams import collector_of, messages_of
 
 DEFINITIONS = """
@@ -471,7 +472,7 @@ def test_a_lead_that_was_worked_before_its_basis_went_stays(collector: Collector
     _in_lead("spread", state="contacted")(collector)
     away = message("group", BOB, START + 4, groupId="brix") | {"messageId": "m04b"}
     collector.ingest.accept(messages_of([away]))
-    [lead] = collector.queries.account("acme")["leads"]
+    [lead] = Api(collector).account("acme")["leads"]
     assert (lead["state"], lead["flags"]) == ("contacted", ["restated"])
     assert _verified(collector)[0] == []
 

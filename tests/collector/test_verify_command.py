@@ -64,7 +64,7 @@ def test_the_limit_is_of_lines_and_not_of_the_count(collector: Collector) -> Non
     _invent(collector, 5)
     lines = _run("--limit", "2").stdout.splitlines()
     assert [line.startswith("user x") for line in lines[:3]] == [True, True, False]
-    assert lines[2] == "5 differences, of which 2 are named above"
+    assert lines[2] == "5 differences, the first 2 are above"
 
 
 def test_leads_of_other_versions_are_counted(collector: Collector) -> None:
@@ -72,7 +72,7 @@ def test_leads_of_other_versions_are_counted(collector: Collector) -> None:
     open_collector(Settings()).close()
     done = _run()
     assert done.exit_code == 0
-    assert done.stdout.splitlines()[-1].split() == ["of", "versions", "out", "of", "force", "1"]
+    assert done.stdout.splitlines()[-1].split() == ["of", "inactive", "versions", "1"]
 
 
 @pytest.mark.parametrize(

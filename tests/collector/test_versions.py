@@ -17,6 +17,7 @@ from pequel_collector.config import Settings
 from pequel_collector.errors import DefinitionError, NotFound
 from pequel_collector.ports import LeadFilter
 from pequel_collector.rules.parser.catalogue import read_catalogue
+from support.api import Api
 from support.streams import NOW, collector_of, marks, messages_of, plain_event, refresh
 
 TWICE = '[[pql]]\nname = "keen"\nwhen = { event = "used", gte = 2 }\n'
@@ -37,13 +38,13 @@ def _under(collector: Collector, toml: str) -> Collector:
 
 
 def _leads(collector: Collector) -> list[tuple[str, int, str, list[str]]]:
-    data = collector.queries.pqls(LeadFilter(), 100)["data"]
+    data = Api(collector).pqls(LeadFilter(), 100)["data"]
     shown = [(d["subject"]["id"], d["version"], d["state"], d["flags"]) for d in data]
     return sorted(shown)
 
 
 def _lead(collector: Collector) -> dict[str, Any]:
-    [lead] = collector.queries.pqls(LeadFilter(), 100)["data"]
+    [lead] = Api(collector).pqls(LeadFilter(), 100)["data"]
     return dict(lead)
 
 
@@ -122,17 +123,17 @@ class TestTheSame:
     def test_nothing_is_recorded_or_replayed(self, store_url: str) -> None:
         collector = collector_of(TWICE, store_url)
         collector.ingest.accept(messages_of(_used("u1", 2)))
-        before = collector.queries.definitions()
+        before = Api(collector).definitions()
         assert refresh(collector.store, collector.catalogue, lambda: NOW + 1) == []
-        assert collector.queries.definitions() == before
+        assert Api(collector).definitions() == before
         collector.close()
 
     def test_another_title_is_no_other_version(self) -> None:
         collector = collector_of(TWICE)
         assert collector.put_definitions(TWICE + 'title = "Keen users"\nowner = "ada"\n') == []
-        [definition] = collector.queries.definitions()["data"]
+        [definition] = Api(collector).definitions()["data"]
         assert (definition["title"], definition["version"]) == ("Keen users", 1)
-        assert collector.queries.definitions()["backfill"]["state"] == "done"
+        assert Api(collector).definitions()["backfill"]["state"] == "done"
         [lead] = collector.ingest.accept(messages_of(_used("u1", 2))).qualified
         assert lead.owner == "ada"
 
@@ -218,7 +219,7 @@ class TestForward:
         assert story.collector.ingest.evaluators.versions == {"keen": 1}
         story.used("u3", 21, 22)
         assert story.leads() == {"u1": (1, 2), "u3": (1, 22)}
-        [shown] = story.collector.queries.definitions()["data"]
+        [shown] = Api(story.collector).definitions()["data"]
         assert shown["in_force_since"] > shown["versions"][0]["created_at"]
 
     def test_another_title_does_not_begin_it_anew(self) -> None:
@@ -363,10 +364,10 @@ class TestWhichAreInForce:
     def test_a_mistake_in_what_is_put_changes_nothing(self) -> None:
         collector = self.opened()
         collector.put_definitions(TWICE)
-        before = collector.queries.definitions()
+        before = Api(collector).definitions()
         with pytest.raises(DefinitionError):
             collector.put_definitions("nonsense")
-        assert collector.queries.definitions() == before
+        assert Api(collector).definitions() == before
         collector.close()
 
     def test_a_file_out_of_sight_is_a_mistake(self) -> None:

@@ -1,4 +1,4 @@
-"""``pequel demo``: it tells a story that is true, and what it prints can be run."""
+"""``pequel demo``: what it prints is true, and its commands can be run."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.Popen[
 
 
 @pytest.fixture(scope="module")
-def told(demo: subprocess.Popen[str]) -> str:
-    """What it said before it began to wait."""
+def output(demo: subprocess.Popen[str]) -> str:
+    """What it prints before it waits for Ctrl-C."""
     assert demo.stdout
     lines = []
     for line in demo.stdout:
@@ -47,9 +47,9 @@ def told(demo: subprocess.Popen[str]) -> str:
 
 
 @pytest.fixture(scope="module")
-def curls(told: str) -> list[Any]:
+def curls(output: str) -> list[Any]:
     """The answers to its curl lines, run as they stand."""
-    commands = [line for line in told.splitlines() if line.startswith("  curl ")]
+    commands = [line for line in output.splitlines() if line.startswith("  curl ")]
     return [json.loads(subprocess.check_output(["sh", "-c", command])) for command in commands]
 
 
@@ -63,28 +63,28 @@ class TestTheStory:
             r"   now  gus \(globex\) +hand_raised +1 .*; high priority,.*",
         ],
     )
-    def test_says_who_is_marked_and_why(self, told: str, line: str) -> None:
-        assert re.search(f"^{line}$", told, re.MULTILINE)
+    def test_prints_each_lead_and_why(self, output: str, line: str) -> None:
+        assert re.search(f"^{line}$", output, re.MULTILINE)
 
-    def test_marks_nobody_else(self, told: str) -> None:
-        marks = re.findall(r"^(?: day \d|day \d\d|   now)  ", told, re.MULTILINE)
+    def test_marks_no_other_leads(self, output: str) -> None:
+        marks = re.findall(r"^(?: day \d|day \d\d|   now)  ", output, re.MULTILINE)
         assert len(marks) == 4
 
-    def test_says_who_is_nearly_there(self, told: str) -> None:
-        assert "hana: 50% of set_up: 3 of 3 project_created, 1 of 2 integration_connected" in told
+    def test_prints_who_is_close(self, output: str) -> None:
+        assert "hana: 50% of set_up: 3 of 3 project_created, 1 of 2 integration_connected" in output
 
-    def test_says_why_the_busiest_is_none(self, told: str) -> None:
-        assert "fay: 90 × task_completed, but 0% of set_up" in told
+    def test_prints_why_the_most_active_user_is_not_a_lead(self, output: str) -> None:
+        assert "fay: 90 × task_completed, but 0% of set_up" in output
 
-    def test_says_who_is_kept_out(self, told: str) -> None:
-        assert "jil: 100% of set_up, kept out as customer" in told
-        assert "sam: 100% of set_up, kept out as internal" in told
+    def test_prints_who_is_blocked(self, output: str) -> None:
+        assert "jil: 100% of set_up, blocked by customer" in output
+        assert "sam: 100% of set_up, blocked by internal" in output
 
-    def test_fits_on_a_screen(self, told: str) -> None:
-        assert len(told.splitlines()) <= 30
+    def test_fits_on_a_screen(self, output: str) -> None:
+        assert len(output.splitlines()) <= 30
 
-    def test_has_no_colours_off_a_terminal(self, told: str) -> None:
-        assert "\x1b" not in told
+    def test_has_no_colours_off_a_terminal(self, output: str) -> None:
+        assert "\x1b" not in output
 
 
 class TestTheCurlLines:
@@ -99,7 +99,7 @@ class TestTheCurlLines:
 
 
 @pytest.mark.slow
-def test_it_stops_by_itself_if_told_to(tmp_path: Path) -> None:
+def test_it_stops_by_itself_with_exit(tmp_path: Path) -> None:
     done = subprocess.run(
         [*DEMO, "--exit"], cwd=tmp_path, capture_output=True, text=True, timeout=15
     )

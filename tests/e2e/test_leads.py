@@ -51,7 +51,7 @@ class TestAUser:
         assert lead["subject"] == {"kind": "user", "id": "u1"}
         assert lead["traits"] == {"email": "ada@example.com", "plan": "free"}
 
-    def test_that_nobody_saw_is_not_found(self, api: Api) -> None:
+    def test_that_was_never_seen_is_not_found(self, api: Api) -> None:
         assert api.ask("/v1/users/nobody/pql").status_code == 404
 
 
@@ -69,7 +69,7 @@ class TestAnAccount:
 
 
 class TestARestart:
-    def test_forgets_nothing_and_marks_nobody_twice(self, start: Start) -> None:
+    def test_forgets_nothing_and_marks_no_user_twice(self, start: Start) -> None:
         with start() as api:
             track_set_up(api)
             finish(api)

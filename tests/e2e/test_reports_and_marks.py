@@ -25,7 +25,7 @@ def test_what_a_client_dropped_is_seen_at_the_collector(api: Api) -> None:
     assert (total["received"], total["stored"]) == (1, 1)
 
 
-def test_a_lead_is_told_to_the_client_whose_event_made_it(api: Api) -> None:
+def test_a_lead_is_returned_to_the_client_whose_event_made_it(api: Api) -> None:
     """If its key may read, as an admin's may."""
     told: list[pequel.Mark] = []
     for key in (KEYS["PEQUEL_ADMIN_KEY"], KEYS["PEQUEL_WRITE_KEY"]):

@@ -8,6 +8,7 @@ from pequel_collector.app.bootstrap import Collector
 from pequel_collector.model import Kind
 from pequel_collector.ports import LeadFilter
 
+from .api import Api
 from .streams import collector_of, messages_of, plain_event
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
@@ -47,7 +48,7 @@ class Story:
 
     def status(self, kind: Kind, identifier: str) -> dict[str, Any]:
         """What the API says."""
-        return self.collector.queries.status(kind, identifier)
+        return Api(self.collector).status(kind, identifier)
 
     def group(self, user: str, account: str, at: int, **traits: Any) -> list[str]:
         """A group call."""
@@ -59,5 +60,5 @@ class Story:
 
     def leads(self) -> list[dict[str, Any]]:
         """Every lead that stands, as the worklist shows it."""
-        found = self.collector.queries.pqls(LeadFilter(), 1_000)["data"]
+        found = Api(self.collector).pqls(LeadFilter(), 1_000)["data"]
         return [lead for lead in found if lead["state"] != "voided"]

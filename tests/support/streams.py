@@ -19,6 +19,8 @@ from pequel_collector.ports import LeadFilter, Store, Version
 from pequel_collector.rules.language.definition import Catalogue
 from pequel_collector.rules.parser.catalogue import read_catalogue
 
+from .api import Api
+
 NOW = 1_800_000_000_000
 
 
@@ -86,8 +88,8 @@ def answers(collector: Collector) -> list[dict[str, Any]]:
         keys = view.subjects()
         persons = view.persons(keys)
     asked = [(kind_of(key) or "user", id_of(key)) for key in keys if key not in persons]
-    return [_timeless(collector.queries.status(kind, name)) for kind, name in asked] + [
-        _timeless(collector.queries.user(name)) for kind, name in asked if kind == "user"
+    return [_timeless(Api(collector).status(kind, name)) for kind, name in asked] + [
+        _timeless(Api(collector).user(name)) for kind, name in asked if kind == "user"
     ]
 
 

@@ -1,4 +1,4 @@
-"""API keys: made once, shown once, and after that known by their digest only."""
+"""API keys. A key is shown once; only its hash is stored."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from ..ports import Store, WriteTransaction
 KeyKind = Literal["write", "read", "admin"]
 KINDS: tuple[KeyKind, ...] = get_args(KeyKind)
 
-# A key made or revoked by another process is noticed within this time; its own are at once.
+# Milliseconds until a process sees the keys that another one creates or revokes.
 FRESH_FOR = 1_000
 
 
 class NewKey(NamedTuple):
-    """A key and its token, which nobody will see again."""
+    """A key and its token, which is not stored."""
 
     key: Key
     token: str
 
 
 def digest_of(token: str) -> str:
-    """What is stored in place of a token."""
+    """The hash that is stored in place of a token."""
     return sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 class Keys:
-    """The keys of a collector: the stored ones, and those given in its settings."""
+    """The keys of a collector: the stored ones, and those in its settings."""
 
     def __init__(self, store: Store, clock: Callable[[], int], settings: Settings) -> None:
         self._store = store
@@ -43,10 +43,10 @@ class Keys:
         self._reading = Lock()
 
     def find(self, token: str) -> Key | None:
-        """The key that this token belongs to; None where it is unknown or revoked.
+        """The key of a token; None if it is unknown or revoked.
 
-        Digests are looked up, not tokens: what the time of a lookup says about a digest is of no
-        use to who does not have the token.
+        Digests are looked up, not tokens: the time that a lookup takes reveals nothing about a
+        token.
         """
         digest = digest_of(token)
         return self._given.get(digest) or self._find_stored(digest)
@@ -54,36 +54,36 @@ class Keys:
     def create(
         self, kind: KeyKind, label: str = "", rate: int | None = None, quota: int | None = None
     ) -> NewKey:
-        """Make and store a key; ``rate`` and ``quota`` are those of ``model.Key``."""
+        """Create and store a key; ``rate`` and ``quota`` are those of ``model.Key``."""
         with self._store.writing() as tx:
             new = self._add(tx, kind, label, rate, quota)
-        self._forget()
+        self._invalidate()
         return new
 
     def create_first(self) -> list[NewKey]:
-        """Make a key of each kind, unless any was ever stored or is given in the settings."""
+        """Create a key of each kind, unless the store or the settings have had one."""
         if self._given:
             return []
         with self._store.writing() as tx:
             new = [] if tx.keys() else [self._add(tx, kind, "first start") for kind in KINDS]
-        self._forget()
+        self._invalidate()
         return new
 
     def missing(self) -> list[KeyKind]:
-        """The kinds of key of which there is none; an admin key is of every kind."""
+        """The kinds of which there is no key. An admin key counts for every kind."""
         kinds = {key.kind for key in self.listed() if key.revoked_at is None}
         return [] if "admin" in kinds else [kind for kind in KINDS if kind not in kinds]
 
     def listed(self) -> list[Key]:
-        """Every key, revoked ones too, oldest first, those of the settings before all."""
+        """Every key, also revoked ones: first those of the settings, then by age, oldest first."""
         with self._store.reading() as view:
             return [*self._given.values(), *view.keys()]
 
     def revoke(self, key_id: str) -> bool:
-        """Revoke a stored key; whether there was one to revoke. It is refused from now on."""
+        """Revoke a stored key. Returns False if there is no active key with this id."""
         with self._store.writing() as tx:
             revoked = tx.revoke_key(key_id, self._clock())
-        self._forget()
+        self._invalidate()
         return revoked
 
     def _add(
@@ -115,8 +115,8 @@ class Keys:
             self._stored = {key.digest: key for key in known if key.revoked_at is None}
             self._read_at = now
 
-    def _forget(self) -> None:
-        with self._reading:  # whoever is reading may not have seen what was just written
+    def _invalidate(self) -> None:
+        with self._reading:  # a read in progress may have missed the change
             self._read_at = None
 
 

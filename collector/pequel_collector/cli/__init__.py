@@ -1,4 +1,4 @@
-"""The command line. Light to import: the commands, and what they need, come when one is run."""
+"""The command line. Importing it is cheap: commands are imported when one is run."""
 
 from __future__ import annotations
 

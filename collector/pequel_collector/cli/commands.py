@@ -1,4 +1,4 @@
-"""The command ``pequel`` and its family."""
+"""The command ``pequel`` and its subcommands."""
 
 from __future__ import annotations
 
@@ -19,30 +19,29 @@ from .verify import verify
 
 
 class Failure(click.ClickException):
-    """Something to put right, said without a traceback; the exit status is 1."""
+    """An error that is printed without a traceback. The exit status is 1."""
 
     def __init__(self, error: PequelError) -> None:
-        # Editors and terminals make a link of file:line:column where a line begins with it.
+        # Editors and terminals link a file:line:column at the start of a line.
         located = isinstance(error, DefinitionError)
         super().__init__(error.message if located else f"pequel: {error.message}")
 
     def show(self, file: Any = None) -> None:
-        """Print the message alone."""
+        """Print the message without Click's prefix."""
         click.echo(self.message, err=file is None, file=file)
 
 
-class Family(click.Group):
-    """Commands whose errors are sentences."""
+class Commands(click.Group):
+    """Commands that report a PequelError as a Failure."""
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command."""
         try:
             return super().invoke(ctx)
         except PequelError as error:
             raise Failure(error) from error
 
 
-@click.group(cls=Family, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="pequel")
 def pequel() -> None:
     """Collect product events and mark product-qualified leads."""

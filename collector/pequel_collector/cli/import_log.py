@@ -1,4 +1,4 @@
-"""``pequel import``: an event log from a file into the store."""
+"""``pequel import``: events from a file into the store."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..app.bootstrap import now, open_collector
 from ..app.progress import reading, replaying
 from ..errors import BadRequest
 from ..ingest.event_log import Import, Log, Summary
-from ..server.garbage import collect_seldom
+from ..server.garbage import collect_rarely
 from .options import example, settings_from, settings_options
 
 
@@ -29,30 +29,31 @@ from .options import example, settings_from, settings_options
 def import_(file: BinaryIO, **given: Any) -> None:
     """Import an event log.
 
-    FILE is NDJSON: one event a line, plain or gzip; - is standard input. A line is a Segment
-    message, or has the common form: event_id, user_id, account_id, event, timestamp, properties.
-    An event without a user is kept as anonymous, and one without a timestamp happened now: the
-    summary says how many there were. Importing a file again counts no event twice: events are
-    known by their ids, and one without an id by its content. Lines that are refused are kept with
-    their number and the reason, for GET /v1/rejected.
+    FILE is NDJSON, with one event a line, plain or gzip; - is standard input. A line is a Segment
+    message, or has the fields event_id, user_id, account_id, event, timestamp and properties.
+
+    An event without a user becomes anonymous, and an event without a timestamp gets the current
+    time; the summary counts both. You can import a file again: an event is stored once, by its id
+    or, without one, by its content. Invalid lines are stored with their number and the reason, see
+    GET /v1/rejected.
     """
     settings = settings_from(given)
     log = Log(file, settings.max_body)
     started = time.monotonic()
     with replaying() as replayed:
         collector = open_collector(settings, on_progress=replayed)
-    collect_seldom()
+    collect_rarely()
     with closing(collector), reading(file) as progress:
         summary = Import(collector.ingest.accept, settings, now).run(log, progress)
-    for line in _told(summary, time.monotonic() - started):
+    for line in _summary_lines(summary, time.monotonic() - started):
         click.echo(line)
     if log.broken:
-        raise BadRequest(f"the log could not be read to its end: {log.broken}")
+        raise BadRequest(f"cannot read the log to its end: {log.broken}")
     if not summary.stored + summary.duplicates:
-        raise BadRequest("the log has no event that could be read")
+        raise BadRequest("the log has no valid event")
 
 
-def _told(summary: Summary, seconds: float) -> list[str]:
+def _summary_lines(summary: Summary, seconds: float) -> list[str]:
     rejected = [f"  {code:<16} {n:>9,}" for code, n in summary.rejected.most_common()]
     marked = [f"  {name:<16} {n:>9,}" for name, n in summary.marked.most_common()]
     return [
@@ -61,16 +62,16 @@ def _told(summary: Summary, seconds: float) -> list[str]:
         f"duplicates         {summary.duplicates:>9,}",
         f"rejected           {summary.rejected.total():>9,}",
         *rejected,
-        *_doubtful(summary),
+        *_assumptions(summary),
         f"leads marked       {summary.marked.total():>9,}",
         *marked,
         f"{seconds:.1f} s, {summary.read / max(seconds, 0.001):,.0f} events/s",
     ]
 
 
-def _doubtful(summary: Summary) -> Iterator[str]:
-    """What was taken in, and may not have been meant so."""
+def _assumptions(summary: Summary) -> Iterator[str]:
+    """Stored events that may be a mistake of the log."""
     if summary.of_nobody:
-        yield f"of nobody          {summary.of_nobody:>9,}"
+        yield f"without a user     {summary.of_nobody:>9,}"
     if summary.undated:
-        yield f"dated now          {summary.undated:>9,}"
+        yield f"without a time     {summary.undated:>9,}"

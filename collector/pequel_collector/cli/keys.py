@@ -1,4 +1,4 @@
-"""``pequel keys``: make, list and revoke API keys."""
+"""``pequel keys``: create, list and revoke API keys."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ from .options import example, settings_from, settings_options
 
 @click.group(epilog=example('pequel keys create --kind read --label "the CRM"'))
 def keys() -> None:
-    """Make, list and revoke API keys.
+    """Create, list and revoke API keys.
 
-    A write key sends events, a read key asks, an admin key does both and manages.
-    Those given as PEQUEL_WRITE_KEY, PEQUEL_READ_KEY and PEQUEL_ADMIN_KEY are not stored.
+    A write key sends events, a read key reads leads and events, an admin key can do everything.
+    Keys in PEQUEL_WRITE_KEY, PEQUEL_READ_KEY and PEQUEL_ADMIN_KEY are not stored.
     """
 
 
 @keys.command(epilog=example('pequel keys create --kind write --label "web shop"'))
 @settings_options("database")
-@click.option("--kind", type=click.Choice(KINDS), required=True, help="What the key may do.")
-@click.option("--label", default="", help="Who will use it, for the list.")
-@click.option("--rate", type=click.IntRange(0), help="Events a second; 0 is any number.")
-@click.option("--quota", type=click.IntRange(0), help="Events a month; 0 is any number.")
+@click.option("--kind", type=click.Choice(KINDS), required=True, help="What the key is for.")
+@click.option("--label", default="", help="Who uses the key; shown in the list.")
+@click.option("--rate", type=click.IntRange(0), help="Maximum events a second; 0 for no limit.")
+@click.option("--quota", type=click.IntRange(0), help="Maximum events a month; 0 for no limit.")
 def create(kind: KeyKind, label: str, rate: int | None, quota: int | None, **given: Any) -> None:
-    """Make a key and print it.
+    """Create a key and print it.
 
-    It is shown only now: what is stored is a digest. Where there is no database yet, one is made.
+    The key is not shown again: only its hash is stored. A missing database is created.
     """
-    with _keys(given, make=True) as keys:
+    with _keys(given, create=True) as keys:
         key, token = keys.create(kind, label, rate, quota)
-    click.echo(f"{key.kind} key {key.id}, shown only now:", err=True)
+    click.echo(f"{key.kind} key {key.id}; it is not shown again:", err=True)
     click.echo(token)
 
 
@@ -62,30 +62,32 @@ def list_(**given: Any) -> None:
 def revoke(key_id: str, **given: Any) -> None:
     """Revoke a key.
 
-    A running collector refuses it within a second.
+    Running collectors refuse it within a second.
     """
     with _keys(given) as keys:
         if not keys.revoke(key_id):
-            raise NotFound(f"no key {key_id} to revoke: see `pequel keys list`")
+            raise NotFound(f"there is no active key {key_id}: see `pequel keys list`")
     click.echo(f"revoked {key_id}")
 
 
 @contextmanager
-def _keys(given: dict[str, Any], make: bool = False) -> Iterator[Keys]:
+def _keys(given: dict[str, Any], create: bool = False) -> Iterator[Keys]:
     settings = settings_from(given)
-    with closing(_store(settings.database, make)) as store:
+    with closing(_store(settings.database, create)) as store:
         yield Keys(store, now, settings)
 
 
-def _store(database: str, make: bool) -> Store:
-    """The store at a URL; one that is made now is told of, as it may not be the one meant."""
+def _store(database: str, create: bool) -> Store:
+    """The store at a URL. Prints the path of a new one, in case another one was meant."""
     try:
         return open_store(database, make=False)
     except NotFound:
-        if not make:
+        if not create:
             raise
         store = open_store(database)
-        click.echo(f"made the database {Path(database.partition(':///')[2]).absolute()}", err=True)
+        click.echo(
+            f"created the database {Path(database.partition(':///')[2]).absolute()}", err=True
+        )
         return store
 
 

@@ -1,4 +1,4 @@
-"""``pequel lint``: what is doubtful in definitions, and what the data says of them."""
+"""``pequel lint``: likely mistakes in definitions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..insights.sample import Sample
 from ..insights.sampling import take
 from ..lint.coverage import Covered, coverage
 from ..lint.finding import Report
-from ..lint.linter import lint as look
+from ..lint.linter import lint as find
 from ..model import iso
 from ..rules.language.definition import Catalogue
 from .options import example
@@ -30,21 +30,25 @@ from .options import example
 @click.argument(
     "file", type=click.Path(exists=True, dir_okay=False), default="pequel.toml", required=False
 )
-@click.option("--database", metavar="URL", help="Also look at the data in this store.")
+@click.option("--database", metavar="URL", help="Also check against the data in this database.")
 @click.option(
     "--capacity",
     type=click.IntRange(min=1),
-    help="How many leads of one definition can be followed up in a week.",
+    help="How many leads of one definition your team can handle in a week.",
 )
 @click.option(
     "--coverage",
-    "covers",
+    "with_coverage",
     is_flag=True,
-    help="List all that the definitions need, and when it was last seen.",
+    help="List what the definitions use, and when it was last seen.",
 )
-@click.option("--strict", is_flag=True, help="Fail for warnings too.")
+@click.option("--strict", is_flag=True, help="Exit with 1 for warnings too.")
 @click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", help="How to say it."
+    "--format",
+    "output_format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    help="The output format.",
 )
 @click.pass_context
 def lint(
@@ -53,30 +57,30 @@ def lint(
     file: str,
     database: str | None,
     capacity: int | None,
-    covers: bool,
+    with_coverage: bool,
     strict: bool,
-    form: str,
+    output_format: str,
 ) -> None:
-    """Look for what is doubtful in definitions.
+    """Find likely mistakes in definitions.
 
-    FILE is a definitions file, pequel.toml if none is named. One finding a line, with its place.
-    The exit status is 1 if there is an error, that is, something that makes leads worthless or
-    wrong; what a definition accepts with a reason is listed, and fails nothing.
+    FILE is a definitions file, pequel.toml by default. Each finding is a line with its place in
+    the file. The exit status is 1 if there is an error: a mistake that makes leads wrong or
+    useless. Findings that a definition accepts with a reason are listed, and are not errors.
     """
-    if covers and database is None:
-        raise click.UsageError("--coverage is about data: name a store with --database")
+    if with_coverage and database is None:
+        raise click.UsageError("--coverage needs data: add --database")
     catalogue = read_definitions(file)
     sample = None if database is None else _sample(database, catalogue)
-    report = look(catalogue, Path(file).as_posix(), sample, capacity)
-    rows = coverage(catalogue, sample) if covers and sample is not None else None
-    click.echo(_as_json(report, rows) if form == "json" else _told(report, rows))
+    report = find(catalogue, Path(file).as_posix(), sample, capacity)
+    rows = coverage(catalogue, sample) if with_coverage and sample is not None else None
+    click.echo(_as_json(report, rows) if output_format == "json" else _as_text(report, rows))
     if report.count("error") or (strict and report.count("warning")):
         context.exit(1)
 
 
 def _sample(database: str, catalogue: Catalogue) -> Sample:
     if sys.stderr.isatty():
-        click.echo("looking at the data …", err=True)
+        click.echo("reading the data …", err=True)
     with closing(open_store(database, make=False)) as store, store.reading() as view:
         return take(view, catalogue, now())
 
@@ -86,13 +90,12 @@ def _as_json(report: Report, rows: list[Covered] | None) -> str:
     return json.dumps(report.as_json() | {"coverage": covered}, ensure_ascii=False)
 
 
-def _told(report: Report, rows: list[Covered] | None) -> str:
+def _as_text(report: Report, rows: list[Covered] | None) -> str:
     table = [] if rows is None else ["", *_table(rows), ""]
     return "\n".join([*map(str, report.findings), *table, report.summary()])
 
 
 def _table(rows: list[Covered]) -> list[str]:
-    """What definitions need, in columns."""
     cells = [("DEFINITION", "KIND", "NAME", "OF", "SEEN", "LAST SEEN"), *map(_cells, rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return [

@@ -12,7 +12,7 @@ from ..config import SETTINGS, Setting, Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-# A process list shows what is on a command line, so keys are given in the environment only.
+# A process list shows command lines, so keys come from the environment only.
 SECRET = ("write_key", "read_key", "admin_key")
 RANGES = {
     "port": (0, 65_535),
@@ -20,13 +20,13 @@ RANGES = {
     "rate_limit": (0, None),
     "monthly_quota": (0, None),
 }
-"""The least and the most of a number; of others the least is 1."""
+"""The minimum and the maximum of a number. By default the minimum is 1."""
 
 NAMES = tuple(setting.name for setting in SETTINGS if setting.name not in SECRET)
 
 
 def settings_options(*names: str) -> Callable[[Command], Command]:
-    """Add the options of these settings to a command; each is a PEQUEL_ variable as well."""
+    """Add the options of these settings to a command; each has a PEQUEL_ variable too."""
 
     def add(command: Command) -> Command:
         for setting in reversed(SETTINGS):
@@ -38,12 +38,12 @@ def settings_options(*names: str) -> Callable[[Command], Command]:
 
 
 def settings_from(given: dict[str, Any]) -> Settings:
-    """The settings in force, given the values of a command's options."""
+    """The settings, from a command's options and the environment."""
     return Settings.load(os.environ, **given)
 
 
 def example(*lines: str) -> str:
-    """The example at the end of a command's help, which Click leaves as it is laid out."""
+    """The example at the end of a command's help. Click does not wrap it."""
     return "\n".join(("\b", "Example:", *(f"  {line}" for line in lines)))
 
 
@@ -51,7 +51,7 @@ def _option(setting: Setting) -> Callable[[Command], Command]:
     return click.option(
         "--" + setting.name.replace("_", "-"),
         type=_type(setting),
-        # PEQUEL_HOST may be the SDK's, which is a URL: Settings.load tells them apart.
+        # PEQUEL_HOST may be a URL for the SDK; Settings.load ignores that.
         envvar=None if setting.name == "host" else setting.variable,
         help=f"{setting.help}  [env var: {setting.variable}; default: {setting.default}]",
     )

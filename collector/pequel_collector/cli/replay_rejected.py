@@ -1,4 +1,4 @@
-"""``pequel replay-rejected``: refused events, taken in after all."""
+"""``pequel replay-rejected``: try again to store rejected events."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ from .options import example, settings_from, settings_options
     epilog=example("pequel replay-rejected --code too_large --max-event 65536"),
 )
 @settings_options("database", "config", "max_event", "max_depth")
-@click.option("--code", help="Only what was refused for this reason, such as too_large.")
-@click.option("--key", help="Only what was sent with this key, by its id.")
+@click.option("--code", help="Only events rejected with this code, such as too_large.")
+@click.option("--key", help="Only events sent with the key of this id.")
 def replay_rejected(code: str | None, key: str | None, **given: Any) -> None:
-    """Take refused events in after all.
+    """Try again to store rejected events.
 
-    Each is read again as if it had just come when it was received, with the settings and the
-    version that run now. What can be read is stored and marked, and is refused no longer; what
-    cannot stays. Running it again changes nothing.
+    Each event is read again with the current settings and version, as if it arrived when it was
+    first received. Valid events are stored and can open leads; the others stay rejected. You can
+    run this command again at any time.
     """
     settings = settings_from(given)
     with replaying() as replayed:
         collector = open_collector(settings, on_progress=replayed, make=False)
     with closing(collector):
-        letters = ReplayRejected(collector.store, collector.ingest, settings)
-        summary = letters.take_in(RejectedFilter(code, key), _progress())
-    for line in _told(summary):
+        replay = ReplayRejected(collector.store, collector.ingest, settings)
+        summary = replay.take_in(RejectedFilter(code, key), _progress())
+    for line in _summary_lines(summary):
         click.echo(line)
 
 
@@ -45,12 +45,12 @@ def _progress() -> Any:
     return lambda read: click.echo(f"\r{read:,} read", nl=False, err=True)
 
 
-def _told(summary: Summary) -> list[str]:
-    refused = [f"  {code:<16} {n:>9,}" for code, n in summary.refused.most_common()]
+def _summary_lines(summary: Summary) -> list[str]:
+    rejected = [f"  {code:<16} {n:>9,}" for code, n in summary.refused.most_common()]
     return [
         f"read               {summary.read:>9,}",
         f"stored             {summary.stored:>9,}",
         f"duplicates         {summary.duplicates:>9,}",
-        f"still refused      {summary.refused.total():>9,}",
-        *refused,
+        f"still rejected     {summary.refused.total():>9,}",
+        *rejected,
     ]

@@ -18,18 +18,19 @@ from .options import NAMES, example, settings_from, settings_options
 def serve(**given: Any) -> None:
     """Run the collector.
 
-    It takes in events over HTTP, marks leads, and answers questions about them. Keys are made and
-    printed on the first start. PEQUEL_WRITE_KEY, PEQUEL_READ_KEY and PEQUEL_ADMIN_KEY, where set,
-    are accepted from the start instead. SIGHUP reads the definitions again; SIGTERM answers what
-    was accepted, then stops. Where definitions have changed, history is replayed under them while
-    it serves.
+    It receives events over HTTP, marks leads, and serves the query API. On the first start it
+    creates a key of each kind and prints them, unless you set PEQUEL_WRITE_KEY, PEQUEL_READ_KEY
+    or PEQUEL_ADMIN_KEY.
+
+    SIGHUP reloads the definitions file. SIGTERM finishes the current requests, then stops. When
+    definitions have changed, history is replayed under them while the collector serves.
     """
     from ..server.server import bind, is_in_memory, run
 
     settings = settings_from(given)
     if settings.workers > 1 and is_in_memory(settings.database):
-        raise BadRequest(f"{settings.workers} workers cannot share a database in memory")
+        raise BadRequest(f"{settings.workers} workers cannot share an in-memory database")
     listeners = bind(settings.host, settings.port, settings.workers)
-    # Opened here once, so that whatever is wrong is said before a worker is started.
+    # Opened once here, to report errors before a worker starts.
     open_collector(settings, replay=False).close()
     run(settings, listeners)

@@ -1,4 +1,4 @@
-"""``pequel test``: the personas of a definitions file, put to the test."""
+"""``pequel test``: run the personas of a definitions file."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from .options import example
 )
 @click.pass_context
 def test(context: click.Context, /, file: str) -> None:
-    """Put definitions to the test.
+    """Test definitions.
 
-    FILE is a definitions file, pequel.toml if none is named. Each [[persona]] in it does what it
-    says, against a collector in memory, and must be marked as it expects and no more. The exit
-    status is 1 if one of them is not.
+    FILE is a definitions file, pequel.toml by default. Each [[persona]] in it is run against a
+    collector in memory, and must be marked exactly as it expects. The exit status is 1 if one
+    fails.
     """
     catalogue = read_definitions(file)
     if not catalogue.personas:
-        raise NotFound(f"there is no [[persona]] in {file} to test with")
+        raise NotFound(f"there is no [[persona]] in {file}")
     failed = 0
     for outcome in rehearse(catalogue, file):
         failed += not outcome.passed
-        click.echo("\n".join(_told(outcome)))
+        click.echo("\n".join(_lines(outcome)))
     click.echo(f"{len(catalogue.personas) - failed} of {len(catalogue.personas)} personas passed")
     if failed:
         context.exit(1)
 
 
-def _told(outcome: Outcome) -> list[str]:
+def _lines(outcome: Outcome) -> list[str]:
     sign = "✓" if outcome.passed else "✗"
     marked = ", ".join(map(str, outcome.marked)) or "nothing"
     return [f"{sign} {outcome.name}: {marked}", *(f"    {line}" for line in outcome.failures)]

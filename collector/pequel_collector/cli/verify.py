@@ -1,10 +1,11 @@
-"""``pequel verify``: everything that is derived, held against the stored messages."""
+"""``pequel verify``: compare derived data with the stored messages."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from itertools import count
 from typing import Any
 
 import click
@@ -17,8 +18,8 @@ from ..config import Settings
 from ..errors import DefinitionError, PequelError
 from .options import example, settings_from, settings_options
 
-DIFFERENT, TROUBLE = 1, 2
-"""Exit statuses: something stored is not what the messages give; it could not be found out."""
+DIFFERENT, FAILED = 1, 2
+"""Exit statuses: derived data differs from the messages; the comparison failed."""
 
 
 @click.command(
@@ -33,26 +34,26 @@ DIFFERENT, TROUBLE = 1, 2
     type=click.IntRange(min=0),
     default=50,
     show_default=True,
-    help="How many differences are named; all are counted.",
+    help="How many differences to print; all are counted.",
 )
 def verify(limit: int, **given: Any) -> None:
-    """Verify what is derived against the messages.
+    """Verify derived data against the messages.
 
-    Who is who, the account of every message, trait histories, what definitions have counted, and
-    every lead with its evidence are made anew from the stored messages, from nothing, and compared
-    with what is stored. Each difference is a line. Nothing is changed, and a collector may serve
-    from the database meanwhile. The definitions are those in force; with --config they must be
-    those of that file.
+    Derives identities, the account of every message, trait histories, the counts of definitions,
+    and every lead with its evidence again from the stored messages, and compares them with the
+    database. Prints a line for each difference. Nothing is changed, and a collector may serve from
+    the database meanwhile. The active definitions are used; with --config, that file must have
+    the same ones.
 
-    The exit status is 0 if all is equal, 1 if not, and 2 if that could not be found out.
+    The exit status is 0 if everything is equal, 1 if not, and 2 if the comparison failed.
     """
     try:
         summary = _run(settings_from(given), given["config"] is not None, limit)
     except PequelError as error:
         located = isinstance(error, DefinitionError)
         click.echo(error.message if located else f"pequel: {error.message}", err=True)
-        sys.exit(TROUBLE)
-    for line in _told(summary, limit):
+        sys.exit(FAILED)
+    for line in _summary_lines(summary, limit):
         click.echo(line)
     sys.exit(DIFFERENT if summary.differences else 0)
 
@@ -60,25 +61,23 @@ def verify(limit: int, **given: Any) -> None:
 def _run(settings: Settings, with_file: bool, limit: int) -> Summary:
     catalogue = read_definitions(settings.config) if with_file else None
     with closing(open_store(settings.database, make=False)) as store, _progress() as progress:
-        return verified(store, now, _naming(limit), progress, catalogue)
+        return verified(store, now, _printer(limit), progress, catalogue)
 
 
-def _naming(limit: int) -> Callable[[Difference], None]:
-    """What prints differences, up to so many."""
-    named = 0
+def _printer(limit: int) -> Callable[[Difference], None]:
+    """A function that prints the first differences, up to a limit."""
+    numbers = count(1)
 
-    def name(difference: Difference) -> None:
-        nonlocal named
-        named += 1
-        if named <= limit:
+    def print_difference(difference: Difference) -> None:
+        if next(numbers) <= limit:
             click.echo(str(difference))
 
-    return name
+    return print_difference
 
 
 @contextmanager
 def _progress() -> Iterator[Callable[[int], None] | None]:
-    """Yield what says how many subjects are done; None where nobody watches."""
+    """Yield a function that shows how many subjects are done; None without a terminal."""
     if not sys.stderr.isatty():
         yield None
         return
@@ -86,17 +85,17 @@ def _progress() -> Iterator[Callable[[int], None] | None]:
     click.echo(" visitors, accounts and users", err=True)
 
 
-def _told(summary: Summary, limit: int) -> Iterator[str]:
+def _summary_lines(summary: Summary, limit: int) -> Iterator[str]:
     found = summary.differences
     if not found:
         yield "all equal"
     else:
-        named = f", of which {limit:,} are named above" if found > limit else ""
+        named = f", the first {limit:,} are above" if found > limit else ""
         yield f"{found:,} difference{'' if found == 1 else 's'}{named}"
     yield f"visitors, accounts, users  {summary.subjects:>9,}"
     yield f"messages                   {summary.messages:>9,}"
     yield f"leads                      {summary.leads:>9,}"
     if summary.outdated:
-        yield f"of versions out of force   {summary.outdated:>9,}"
+        yield f"of inactive versions       {summary.outdated:>9,}"
     if not summary.tallied:
-        yield "messages arrived meanwhile: the tallies were not compared"
+        yield "messages arrived meanwhile, so the tallies were not compared"

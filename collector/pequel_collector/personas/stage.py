@@ -131,7 +131,7 @@ class _Stage:
 
     def _progress(self, one: Expected) -> str:
         try:
-            progress = self.collector.queries.status(one.kind, one.subject)["progress"]
+            progress = self.collector.queries.status(one.kind, one.subject).progress
         except NotFound as error:
             return error.message
         found = next((each for each in progress if each["definition"] == one.definition), None)

@@ -2,55 +2,40 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
-from typing import Any
 
-from ..errors import BadRequest, NotFound
+from ..errors import NotFound
 from ..identity.subject import Subject
-from ..marking.active import (
-    ActiveDefinitions,
-    ActiveVersion,
-    BackfillProgress,
-    active_definitions,
-    backfill_progress,
-)
+from ..marking.active import active_definitions, backfill_progress
 from ..marking.evaluators import Evaluators, evaluators_of
 from ..marking.snapshot import Snapshot
-from ..model import (
-    JSON,
-    OPEN_STATES,
-    Key,
-    Kind,
-    Lead,
-    Stored,
-    account_key,
-    id_of,
-    iso,
-    kind_of,
-)
+from ..model import JSON, Key, Kind, Lead, Stored, account_key, kind_of
 from ..ports import (
-    Change,
-    LeadCursor,
     LeadFilter,
     ReadTransaction,
     RejectedCursor,
     RejectedFilter,
     Store,
     StoredRejectedEvent,
-    Version,
 )
 from ..rules.explain.evidence import Explainer
 from ..rules.language.definition import Catalogue
 from ..rules.language.sentence import describe
 from ..usage import balance_of, balances
+from .answers import (
+    DefinitionAnswer,
+    Definitions,
+    KeyUsage,
+    LeadAnswer,
+    Page,
+    Profile,
+    Status,
+    UsageAnswer,
+)
+from .cursors import decode_lead_cursor, decode_time_cursor, encode
 
 Clock = Callable[[], int]
-Answer = dict[str, JSON]
-BEYOND = 2**62  # no time of ours, and within what every database holds
 
 
 class Queries:
@@ -62,338 +47,159 @@ class Queries:
             self.evaluators = evaluators_of(tx, catalogue)
 
     def follow(self, evaluators: Evaluators) -> None:
-        """Answer by these evaluators from the next question on."""
+        """Answer by these evaluators from now on."""
         self.evaluators, self.catalogue = evaluators, evaluators.catalogue
 
-    def pqls(self, wanted: LeadFilter, limit: int, cursor: str | None = None) -> Answer:
+    def pqls(self, wanted: LeadFilter, limit: int, cursor: str | None = None) -> Page[LeadAnswer]:
         """Leads by priority, then the latest mark first."""
         wanted = replace(wanted, now=self.clock())
         with self.store.reading() as tx:
-            found = tx.leads(wanted, limit + 1, _read_cursor(cursor))
+            found = tx.leads(wanted, limit + 1, decode_lead_cursor(cursor))
             leads = self._leads(tx, [lead for lead, _ in found[:limit]])
-        more = len(found) > limit
-        return {"data": leads, "next_cursor": _write_cursor(found[limit - 1][1]) if more else None}
+        return Page(leads, encode(*found[limit - 1][1]) if len(found) > limit else None)
 
-    def pql(self, lead_id: str) -> Answer:
-        """One lead. Raises NotFound."""
+    def pql(self, lead_id: str) -> LeadAnswer:
+        """One lead, with its changes. Raises NotFound."""
         with self.store.reading() as tx:
             lead = tx.lead(lead_id)
             if lead is None:
                 raise NotFound(f"there is no lead {lead_id}", id=lead_id)
-            changes = [change_answer(change) for change in tx.changes(lead_id)]
-            return self._leads(tx, [lead])[0] | {"changes": changes}
+            [answer] = self._leads(tx, [lead])
+            return answer._replace(changes=tx.changes(lead_id))
 
-    def user(self, user_id: str) -> Answer:
-        """A user: traits, account, activity and leads. Raises NotFound for one never seen."""
-        with self.store.reading() as tx:
-            return self._profile(tx, "user", user_id)
-
-    def account(self, account_id: str) -> Answer:
-        """An account: traits, activity and leads. Raises NotFound for one never seen."""
-        with self.store.reading() as tx:
-            return self._profile(tx, "account", account_id)
-
-    def status(self, kind: Kind, identifier: str) -> Answer:
-        """Whether a user or account is a PQL, with the leads, or the progress towards each one."""
+    def profile(self, kind: Kind, identifier: str) -> Profile:
+        """A user or an account. Raises NotFound for one never seen."""
         with self.store.reading() as tx:
             subject = Subject.of(tx, kind, identifier)
-            subject.span()
-            leads = self._leads(tx, _standing(tx, subject.key))
-            account = subject.account() if kind == "user" else None
-            if account is not None:
-                inherited = self._leads(tx, _standing(tx, account_key(account)))
-                leads += [lead | {"via": "account"} for lead in inherited]
-            own = {lead["definition"] for lead in leads if "via" not in lead}
-            return {
-                "subject": {"kind": kind, "id": id_of(subject.key)},
-                "is_pql": any(lead["state"] in OPEN_STATES for lead in leads),
-                "account": account,
-                "leads": leads,
-                "progress": self._progress(tx, subject.key, own),
-            }
-
-    def timeline(self, kind: Kind, identifier: str, limit: int, cursor: str | None) -> Answer:
-        """The messages of a subject, latest first."""
-        with self.store.reading() as tx:
-            subject = Subject.of(tx, kind, identifier)
-            subject.span()
-            until = None if cursor is None else _read_place(cursor)
-            found = sorted(
-                tx.events(subject.ids, until=until and until[0]),
-                key=lambda s: (s.message.time, s.message.mid),
-                reverse=True,
+            first_seen, last_seen = subject.span()
+            profile = Profile(
+                key=subject.key,
+                traits=tx.traits({subject.key: subject.ids})[subject.key],
+                first_seen=first_seen,
+                last_seen=last_seen,
+                event_counts=dict(sorted(tx.counts(subject.ids).items())),
+                leads=self._leads_of(tx, subject.key),
             )
-        if until is not None:
-            found = [s for s in found if (s.message.time, s.message.mid) < until]
-        page = found[:limit]
-        last = page[-1].message if len(found) > limit else None
-        return {
-            "data": [event(stored) for stored in page],
-            "next_cursor": None if last is None else _encode([last.time, last.mid]),
-        }
+            if kind == "account":
+                return profile
+            return profile._replace(account=subject.account(), ids=subject.ids)
 
-    def definitions(self) -> Answer:
-        """The definitions in force, each with a sentence, and every version there was.
-
-        And where they came from, and how far history has been replayed under them.
-        """
+    def status(self, kind: Kind, identifier: str) -> Status:
+        """Whether a user or an account is a PQL. Raises NotFound for one never seen."""
         with self.store.reading() as tx:
-            versions, found, replay = tx.versions(), active_definitions(tx), backfill_progress(tx)
-        standing = {} if found is None else found.versions
-        return {
-            "data": [
-                {
-                    "name": definition.name,
-                    "subject": definition.subject,
-                    "title": definition.title,
-                    "kind": definition.kind,
-                    "priority": definition.priority,
-                    "owner": definition.owner,
-                    "description": describe(definition),
-                    "on_change": definition.on_change,
-                    "version": self.evaluators.versions.get(definition.name),
-                    "hash": definition.hash,
-                    "in_force_since": _since(standing.get(definition.name)),
-                    "source": definition.source,
-                    "text": definition.text,
-                    "versions": [_version(v) for v in versions if v.name == definition.name],
-                }
-                for definition in self.catalogue.definitions
-            ],
-            "next_cursor": None,
-            "origin": None if found is None else _origin(found),
-            "backfill": None if replay is None else _backfill(replay),
-        }
+            subject = Subject.of(tx, kind, identifier)
+            subject.span()
+            own = self._leads_of(tx, subject.key)
+            account = subject.account() if kind == "user" else None
+            inherited = [] if account is None else self._leads_of(tx, account_key(account))
+            leads = own + [answer._replace(via="account") for answer in inherited]
+            qualified = {answer.lead.definition for answer in own}
+            return Status(subject.key, account, leads, self._progress(tx, subject.key, qualified))
 
-    def events(self, limit: int) -> Answer:
+    def timeline(
+        self, kind: Kind, identifier: str, limit: int, cursor: str | None = None
+    ) -> Page[Stored]:
+        """The messages of a user or an account, latest first. Raises NotFound."""
+        with self.store.reading() as tx:
+            subject = Subject.of(tx, kind, identifier)
+            subject.span()
+            before = decode_time_cursor(cursor)
+            found = list(tx.events(subject.ids, until=before and before[0]))
+        found.sort(key=_place, reverse=True)
+        if before is not None:
+            found = [stored for stored in found if _place(stored) < before]
+        return Page(
+            found[:limit], encode(*_place(found[limit - 1])) if len(found) > limit else None
+        )
+
+    def definitions(self) -> Definitions:
+        """The active definitions, each with its versions."""
+        with self.store.reading() as tx:
+            versions, active, backfill = (
+                tx.versions(),
+                active_definitions(tx),
+                backfill_progress(tx),
+            )
+        since = {} if active is None else {n: v.since for n, v in active.versions.items()}
+        data = [
+            DefinitionAnswer(
+                definition=definition,
+                description=describe(definition),
+                version=self.evaluators.versions.get(definition.name),
+                in_force_since=since.get(definition.name),
+                versions=[version for version in versions if version.name == definition.name],
+            )
+            for definition in self.catalogue.definitions
+        ]
+        return Definitions(data, active, backfill)
+
+    def events(self, limit: int) -> Page[Stored]:
         """The messages that arrived last, latest first."""
         with self.store.reading() as tx:
-            return {"data": [event(stored) for stored in tx.latest(limit)], "next_cursor": None}
+            return Page(tx.latest(limit))
 
-    def rejected(self, wanted: RejectedFilter, limit: int, cursor: str | None = None) -> Answer:
-        """What was refused, latest first, as it came."""
-        after = None if cursor is None else RejectedCursor(*_read_place(cursor))
+    def rejected(
+        self, wanted: RejectedFilter, limit: int, cursor: str | None = None
+    ) -> Page[StoredRejectedEvent]:
+        """Rejected events, latest first."""
+        after = decode_time_cursor(cursor)
         with self.store.reading() as tx:
-            found = tx.refused(limit + 1, wanted, after)
-        shown, more = found[:limit], len(found) > limit
-        last = (shown[-1].received_at, shown[-1].id) if more else None
-        return {
-            "data": [refused_answer(refused) for refused in shown],
-            "next_cursor": None if last is None else _encode(list(last)),
-        }
+            found = tx.refused(limit + 1, wanted, after and RejectedCursor(*after))
+        last = found[limit - 1] if len(found) > limit else None
+        return Page(found[:limit], last and encode(last.received_at, last.id))
 
-    def usage(self, keys: Iterable[Key]) -> Answer:
-        """What became of the events that came in, by key and month, latest month first."""
+    def usage(self, keys: Iterable[Key]) -> UsageAnswer:
+        """How many events came in, by key and month, latest month first."""
         with self.store.reading() as tx:
             usages = tx.usage()
         labels = {key.id: key.label for key in keys}
         data = [
-            {"key": key or None, "label": labels.get(key), "month": month, **balance.answer()}
+            KeyUsage(key or None, labels.get(key), month, balance)
             for (month, key), balance in sorted(balances(usages).items(), reverse=True)
         ]
-        return {"data": data, "total": balance_of(usages).answer(), "next_cursor": None}
+        return UsageAnswer(data, balance_of(usages))
 
     # -- parts -----------------------------------------------------------------------------
 
-    def _profile(self, tx: ReadTransaction, kind: Kind, identifier: str) -> Answer:
-        subject = Subject.of(tx, kind, identifier)
-        first, last = subject.span()
-        profile: Answer = {
-            "id": id_of(subject.key),
-            "traits": tx.traits({subject.key: subject.ids})[subject.key],
-            "first_seen": iso(first),
-            "last_seen": iso(last),
-            "event_counts": dict(sorted(tx.counts(subject.ids).items())),
-            "leads": self._leads(tx, _standing(tx, subject.key)),
-        }
-        if kind == "user":
-            profile["account"] = subject.account()
-            profile["ids"] = [_id_answer(each) for each in subject.ids]
-        return profile
+    def _leads_of(self, tx: ReadTransaction, key: str) -> list[LeadAnswer]:
+        return self._leads(tx, [lead for lead in tx.leads_of([key])[key] if lead.state != "voided"])
 
-    def _leads(self, tx: ReadTransaction, leads: list[Lead]) -> list[Answer]:
+    def _leads(self, tx: ReadTransaction, leads: Collection[Lead]) -> list[LeadAnswer]:
         keys = {lead.subject for lead in leads}
         users = tx.ids_of([key for key in keys if kind_of(key) == "user"])
         traits = tx.traits({key: users.get(key, [key]) for key in keys})
         now = self.clock()
-        told = Snapshot(tx, self.evaluators, now)
-        told.load(keys)
+        snapshot = Snapshot(tx, self.evaluators, now)
+        snapshot.load(keys)
         return [
-            lead_answer(lead, traits[lead.subject], self._holds(lead, told), now) for lead in leads
+            LeadAnswer(lead, _state(lead, now), self._holds(lead, snapshot), traits[lead.subject])
+            for lead in leads
         ]
 
-    def _holds(self, lead: Lead, told: Snapshot) -> bool:
+    def _holds(self, lead: Lead, snapshot: Snapshot) -> bool:
         rule = self.evaluators.of(lead.subject).by_name.get(lead.definition)
-        ctx = told.ctx(lead.subject)
+        ctx = snapshot.ctx(lead.subject)
         if rule is None or ctx is None:
             return False
         return (rule.permanent and rule.index in ctx.state.marks) or rule.when(ctx)
 
-    def _progress(self, tx: ReadTransaction, key: str, done: set[str]) -> list[Answer]:
+    def _progress(
+        self, tx: ReadTransaction, key: str, qualified: Collection[str]
+    ) -> list[dict[str, JSON]]:
         evaluator = self.evaluators.of(key)
         ctx = Snapshot(tx, self.evaluators, self.clock()).context_of_anyone(key)
         return [
             Explainer(evaluator, rule, ctx).progress()
             for rule in evaluator.rules
-            if rule.name not in done
+            if rule.name not in qualified
         ]
 
 
-def lead_answer(lead: Lead, traits: dict[str, JSON], holds_now: bool, now: int) -> Answer:
-    """A lead as the API shows it at an instant."""
-    kind = kind_of(lead.subject)
+def _state(lead: Lead, now: int) -> str:
+    """The state of a lead; ``new`` becomes ``expired`` by itself."""
     expired = lead.state == "new" and lead.expires_at is not None and lead.expires_at <= now
-    return {
-        "id": lead.id,
-        "definition": lead.definition,
-        "version": lead.version,
-        "subject": {"kind": kind, "id": id_of(lead.subject)},
-        "cycle": lead.cycle,
-        "qualified_at": iso(lead.qualified_at),
-        "marked_at": iso(lead.marked_at),
-        "state": "expired" if expired else lead.state,
-        "holds_now": holds_now,
-        "kind": lead.kind,
-        "priority": lead.priority,
-        "owner": lead.owner,
-        "due_at": _iso(lead.due_at),
-        "expires_at": _iso(lead.expires_at),
-        "merged_into": lead.merged_into,
-        "flags": lead.flags,
-        "account": lead.account if kind == "user" else id_of(lead.subject),
-        "traits": traits,
-        "evidence": lead.evidence,
-    }
+    return "expired" if expired else lead.state
 
 
-def event(stored: Stored) -> Answer:
-    """A message as the API shows it."""
-    message, account, _ = stored
-    shown: Answer = {
-        "messageId": message.mid,
-        "type": message.type,
-        "event": message.name,
-        "userId": message.user_id,
-        "anonymousId": message.anonymous_id if message.user_id else id_of(message.subject),
-        "account": account,
-        "timestamp": iso(message.time),
-        "received_at": iso(message.received),
-        "context": message.context,
-    }
-    return shown | (
-        {"properties": message.properties} if message.is_event else {"traits": message.traits}
-    )
-
-
-def change_answer(change: Change) -> Answer:
-    """An entry of the ledger as the API shows it."""
-    return {
-        "at": iso(change.at),
-        "what": change.what,
-        "before": change.before,
-        "after": change.after,
-        "reason": change.reason,
-        "actor": change.actor,
-    }
-
-
-def _standing(tx: ReadTransaction, key: str) -> list[Lead]:
-    return [lead for lead in tx.leads_of([key])[key] if lead.state != "voided"]
-
-
-def _id_answer(key: str) -> Answer:
-    return {"kind": "user" if kind_of(key) else "anonymous", "id": id_of(key)}
-
-
-def _iso(time: int | None) -> str | None:
-    return None if time is None else iso(time)
-
-
-def _since(standing: ActiveVersion | None) -> str | None:
-    return None if standing is None else iso(standing.since)
-
-
-def _origin(found: ActiveDefinitions) -> Answer:
-    return {"kind": found.origin, "at": iso(found.at), "instead_of": _iso(found.replaced_put_at)}
-
-
-def _backfill(replay: BackfillProgress) -> Answer:
-    return {
-        "state": "done" if replay.is_finished else "running",
-        "done": replay.done,
-        "total": None if replay.total is None else max(replay.total, replay.done),
-        "leads": replay.leads,
-        "started_at": iso(replay.started_at),
-        "finished_at": _iso(replay.finished_at),
-    }
-
-
-def _version(version: Version) -> Answer:
-    return {
-        "version": version.version,
-        "hash": version.hash,
-        "created_at": iso(version.created_at),
-        "source": version.source,
-        "text": version.text,
-    }
-
-
-def refused_answer(refused: StoredRejectedEvent) -> Answer:
-    """A refused event and why."""
-    rejection = refused.rejection
-    return {
-        "id": refused.id,
-        "received_at": iso(refused.received_at),
-        "key": refused.key,
-        "index": rejection.index,
-        "messageId": rejection.mid,
-        "code": rejection.code,
-        "message": rejection.message,
-        "field": rejection.field,
-        "payload": rejection.payload,
-    }
-
-
-def _encode(parts: list[Any]) -> str:
-    return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode().rstrip("=")
-
-
-def _decode(cursor: str) -> list[Any]:
-    try:
-        parts = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (ValueError, binascii.Error):
-        parts = None
-    if not isinstance(parts, list):
-        raise _no_cursor()
-    return parts
-
-
-def _no_cursor() -> BadRequest:
-    message = "cursor: expected the next_cursor of an answer of this list"
-    return BadRequest(message, "bad_parameter", field="cursor")
-
-
-def _in_range(*numbers: int) -> bool:
-    return all(type(number) is int and abs(number) < BEYOND for number in numbers)
-
-
-def _write_cursor(cursor: LeadCursor) -> str:
-    return _encode(list(cursor))
-
-
-def _read_cursor(cursor: str | None) -> LeadCursor | None:
-    match None if cursor is None else _decode(cursor):
-        case None:
-            return None
-        case [int(rank), int(marked_at), str(identifier)] if _in_range(rank, marked_at):
-            return LeadCursor(rank, marked_at, identifier)
-        case _:
-            raise _no_cursor()
-
-
-def _read_place(cursor: str) -> tuple[int, str]:
-    match _decode(cursor):
-        case [int(time), str(mid)] if _in_range(time):
-            return time, mid
-        case _:
-            raise _no_cursor()
+def _place(stored: Stored) -> tuple[int, str]:
+    return stored.message.time, stored.message.mid

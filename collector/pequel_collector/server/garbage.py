@@ -1,21 +1,15 @@
-"""When a process that takes many events in looks for garbage that refers to itself."""
+"""Garbage collection for a process that ingests many events."""
 
 from __future__ import annotations
 
 import gc
 
 THRESHOLDS = 50_000, 20, 50
-"""After how many new objects garbage is looked for among the youngest, and how often among others.
-
-With Python's own numbers a seventh of the time of ingestion goes into it.
-"""
+"""With Python's defaults, ingestion spends a seventh of its time on garbage collection."""
 
 
-def collect_seldom() -> None:
-    """Look for garbage in circles less often: next to nothing here is, and all is looked through.
-
-    What is there by now stays, and is not looked at again.
-    """
+def collect_rarely() -> None:
+    """Collect cycles less often: they are rare here. Objects that exist now are never scanned."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(*THRESHOLDS)

@@ -1,4 +1,4 @@
-"""What a worker of the server does: it has a collector of its own, and ends it in good order."""
+"""A worker of the server: a process with a collector of its own, which it closes at its end."""
 
 from __future__ import annotations
 
@@ -21,100 +21,105 @@ from ..app.progress import watching
 from ..config import Settings
 from ..errors import PequelError
 from ..web.app import create_app
-from .concurrency import Turns
-from .garbage import collect_seldom
-from .introduction import definitions, introduction
+from .concurrency import ConcurrencySlots
+from .garbage import collect_rarely
+from .startup_message import definitions_line, startup_message
 
 GRACE = 10.0
-"""Seconds that requests may take to end once the collector is told to stop."""
+"""Seconds that requests may take to end after a signal to stop."""
 
-HEEDED = {signal.SIGHUP, signal.SIGINT, signal.SIGTERM}
-"""Signals that a thread waits for: a handler is called late where the main thread sleeps."""
+SIGNALS = {signal.SIGHUP, signal.SIGINT, signal.SIGTERM}
+"""Signals that a thread waits for: a handler would run late while the main thread sleeps."""
 
-OF_A_WORKER = HEEDED - {signal.SIGINT}
-"""Ctrl-C reaches every process of a terminal: the master alone answers it."""
+WORKER_SIGNALS = SIGNALS - {signal.SIGINT}
+"""Ctrl-C reaches every process of a terminal; only the master acts on it."""
 
 BACKLOG = 1024
 """Connections that may wait to be accepted."""
 
 
-class Words:
-    """What is said once, whichever worker comes to say it; none of them can keep it from others."""
+class PrintOnce:
+    """Decides which worker prints what is printed once.
+
+    Semaphores never block here, so a worker that dies cannot keep the others from printing.
+    """
 
     def __init__(self, context: Any, workers: int) -> None:
-        self._introduction, self._announcement = context.Semaphore(1), context.Semaphore(1)
-        self._awaited = context.Semaphore(workers - 1)
+        self._startup_message, self._listening = context.Semaphore(1), context.Semaphore(1)
+        self._not_ready = context.Semaphore(workers - 1)
 
-    def introduces(self) -> bool:
-        """Whether whoever asks is the first."""
-        taken: bool = self._introduction.acquire(block=False)
-        return taken
+    def is_first_worker(self) -> bool:
+        """True for the first call: that worker prints the startup message."""
+        acquired: bool = self._startup_message.acquire(block=False)
+        return acquired
 
-    def announces(self) -> bool:
-        """Whether whoever asks, which is ready, is the last."""
-        taken: bool = not self._awaited.acquire(block=False) and self._announcement.acquire(
-            block=False
-        )
-        return taken
+    def is_last_ready(self) -> bool:
+        """True for the last worker that becomes ready: it prints that the server listens."""
+        if self._not_ready.acquire(block=False):
+            return False
+        acquired: bool = self._listening.acquire(block=False)
+        return acquired
 
 
 class Worker:
     """Makes the application in a process of its own."""
 
-    def __init__(self, settings: Settings, url: str, words: Words) -> None:
-        self.settings, self.url, self.words = settings, url, words
+    def __init__(self, settings: Settings, url: str, print_once: PrintOnce) -> None:
+        self.settings, self.url, self.print_once = settings, url, print_once
 
-    def __call__(self, listener: socket.socket, *, speaks: bool) -> Turns:
-        """Open the collector, listen, and give the application.
+    def __call__(self, listener: socket.socket, *, is_primary: bool) -> ConcurrencySlots:
+        """Open the collector, listen, and return the application.
 
-        The worker that ``speaks`` reads definitions again, and tells of them.
+        The primary worker reads changed definitions, and reports them.
         """
-        collector = _opened(self.settings)
-        running = Running(collector, speaks=speaks)
-        running.heed_signals()
-        threads, body = self.settings.threads, self.settings.max_body
-        application = Turns(create_app(collector), threads, threads * body)
-        if self.words.introduces():
-            _introduce(collector)
-        collect_seldom()
+        collector = _open(self.settings)
+        running = RunningCollector(collector, is_primary=is_primary)
+        running.handle_signals()
+        slots, max_body = self.settings.threads, self.settings.max_body
+        application = ConcurrencySlots(create_app(collector), slots, slots * max_body)
+        if self.print_once.is_first_worker():
+            for line in startup_message(collector):
+                click.echo(line)
+        collect_rarely()
         listener.listen(BACKLOG)
-        listener.detach()  # the server's from now on, and the server closes it
+        listener.detach()  # Granian has the file descriptor now, and closes it
         running.housekeeper.start()
-        if self.words.announces():
+        if self.print_once.is_last_ready():
             click.echo(f"listening on {self.url}")
         return application
 
 
-class Running:
+class RunningCollector:
     """A collector at work, with its housekeeper."""
 
-    def __init__(self, collector: Collector, *, speaks: bool) -> None:
-        self.collector, self.speaks = collector, speaks
-        told, refused = (_tell, _refuse) if speaks else (_say_nothing, _say_nothing)
-        self.housekeeper = Housekeeper(collector, told, refused, watching() if speaks else None)
+    def __init__(self, collector: Collector, *, is_primary: bool) -> None:
+        self.collector, self.is_primary = collector, is_primary
+        report, report_error = (_report, _report_error) if is_primary else (_ignore, _ignore)
+        progress = watching() if is_primary else None
+        self.housekeeper = Housekeeper(collector, report, report_error, progress)
         self._closing, self._is_closed = Lock(), False
 
-    def heed_signals(self) -> None:
-        """From now on: stop when told to, or with the master; close, however this process ends."""
+    def handle_signals(self) -> None:
+        """Stop on a signal or with the master, and close the collector when the process ends."""
         Finalize(None, self.close, exitpriority=0)
-        signal.pthread_sigmask(signal.SIG_BLOCK, HEEDED)
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         before = signal.getsignal(signal.SIGTERM)
-        Thread(target=self._heed, args=[before], daemon=True).start()
+        Thread(target=self._wait_for_signals, args=[before], daemon=True).start()
         if master := parent_process():
-            Thread(target=_follow, args=[master], daemon=True).start()
+            Thread(target=_stop_with, args=[master], daemon=True).start()
 
     def close(self) -> None:
-        """Let go of the store, once."""
+        """Close the collector, once."""
         with self._closing:
             if not self._is_closed:
                 self._is_closed = True
                 self.housekeeper.stop()
                 self.collector.close()
 
-    def _heed(self, before: Any) -> None:
-        """Pass SIGTERM on to the server, and end this process if it has not ended in time."""
-        while signal.sigwait(OF_A_WORKER) == signal.SIGHUP:
-            if self.speaks:  # the others follow what this one puts in force
+    def _wait_for_signals(self, before: Any) -> None:
+        """Pass SIGTERM on to the server, and exit if the server has not stopped in time."""
+        while signal.sigwait(WORKER_SIGNALS) == signal.SIGHUP:
+            if self.is_primary:  # the others follow what the primary activates
                 self.housekeeper.reload()
         _handler_after(before)(signal.SIGTERM, None)
         time.sleep(GRACE)
@@ -122,7 +127,7 @@ class Running:
         os._exit(0)
 
 
-def _opened(settings: Settings) -> Collector:
+def _open(settings: Settings) -> Collector:
     try:
         return open_collector(settings, replay=False)
     except PequelError as error:
@@ -131,33 +136,27 @@ def _opened(settings: Settings) -> Collector:
 
 
 def _handler_after(before: Any) -> Any:
-    """What the server does on SIGTERM, which it is about to say where it has not yet.
+    """The SIGTERM handler of the server, which may still be about to install it.
 
-    It is called once: Granian 2.8 waits for itself where it is told three times to stop.
+    It is called once: Granian 2.8 deadlocks if it is asked to stop three times.
     """
     while (handler := signal.getsignal(signal.SIGTERM)) is before:
         time.sleep(0.01)
     return handler
 
 
-def _follow(master: BaseProcess) -> None:
-    """Stop when the master is gone."""
+def _stop_with(master: BaseProcess) -> None:
     master.join()
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _introduce(collector: Collector) -> None:
-    for line in introduction(collector):
-        click.echo(line)
+def _report(collector: Collector) -> None:
+    click.echo(definitions_line(collector))
 
 
-def _tell(collector: Collector) -> None:
-    click.echo(definitions(collector))
+def _report_error(error: PequelError) -> None:
+    click.echo(f"{error.message}\nthe definitions have not changed", err=True)
 
 
-def _refuse(error: PequelError) -> None:
-    click.echo(f"{error.message}\nthe definitions stay as they were", err=True)
-
-
-def _say_nothing(_event: object) -> None:
-    """One worker tells, for all."""
+def _ignore(_event: object) -> None:
+    """The primary worker reports for all."""

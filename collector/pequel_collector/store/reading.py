@@ -1,7 +1,5 @@
 """The answers of a store, on whichever database."""
 
-# ruff: noqa: D102 - `ports` says what each method promises
-
 from __future__ import annotations
 
 from collections import Counter

@@ -1,7 +1,5 @@
 """The changes that a store takes, on whichever database."""
 
-# ruff: noqa: D102 - `ports` says what each method promises
-
 from __future__ import annotations
 
 from collections import Counter, defaultdict

@@ -1,4 +1,5 @@
-"""HTTP. Handlers read a request, call one function and answer; what they answer is decided below.
+"""HTTP. Handlers read a request, call one function and answer.
 
-``app`` makes the application, ``ingest`` takes events in, ``query`` answers questions.
+``app`` makes the application. ``ingest`` accepts events, ``api`` answers questions, ``ops`` is for
+operators. May import everything but `server`, `cli` and `personas`.
 """

@@ -1,16 +1,16 @@
-"""The application: every part of the API over one collector."""
+"""The WSGI application: every part of the API over one collector."""
 
 from __future__ import annotations
 
 from flask import Flask
 
+from ..app.bootstrap import Collector
 from . import bodies, errors
 from .api import definitions, lint, proof, queries
-from .collector import Collector
 from .ingest import cors, handler
 from .ingest.fast_path import FastPath
 from .ops import health, metrics
-from .paths import Rest
+from .paths import RestOfPath
 
 PARTS = (queries, proof, definitions, lint, health, metrics)
 """Every part of the API but ingestion; each has a ``blueprint`` over a collector."""
@@ -22,16 +22,16 @@ def create_app(collector: Collector) -> Flask:
     # Clients take a redirect for success, and what they sent is lost.
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
-    app.url_map.converters["rest"] = Rest
+    app.url_map.converters["rest"] = RestOfPath
     errors.install(app)
     cors.install(app)
-    most = 2 * collector.settings.max_body
-    bodies.install(app, most)
+    max_drained = 2 * collector.settings.max_body
+    bodies.install(app, max_drained)
     ingest_handler = handler.IngestHandler(collector)
     app.register_blueprint(handler.blueprint(collector, ingest_handler))
     for part in PARTS:
         app.register_blueprint(part.blueprint(collector))
-    # Around Flask's, as Flask documents it; to mypy that is a method.
-    shortcut = FastPath(app.wsgi_app, ingest_handler, most, app.logger)
-    app.wsgi_app = shortcut  # type: ignore[method-assign]
+    # Flask documents wrapping `wsgi_app` like this; to mypy it is a method.
+    fast_path = FastPath(app.wsgi_app, ingest_handler, max_drained, app.logger)
+    app.wsgi_app = fast_path  # type: ignore[method-assign]
     return app

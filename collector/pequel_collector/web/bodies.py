@@ -1,7 +1,7 @@
-"""Bodies that were not asked for: they are read to their end all the same.
+"""Read what a handler has left of a request body.
 
-A server drops the connection of a body that nobody reads, often before its client has seen the
-answer; the client then sends again what was refused for good.
+A server closes the connection of a request whose body was not read, often before the client has
+seen the response. The client then sends again what was rejected for good.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from werkzeug.exceptions import ClientDisconnected
 
 from ..errors import Unavailable
 
-BLOCK = 65_536
+CHUNK = 65_536
 """Bytes that are read at a time, and forgotten."""
 
 
-def install(app: Flask, most: int) -> None:
-    """Read what an application has left of a body, but no more than so many bytes."""
+def install(app: Flask, max_bytes: int) -> None:
+    """Drain the body of every request, up to ``max_bytes``."""
 
     @app.after_request
-    def read_to_the_end(response: Response) -> Response:
-        exhaust(request.stream, most)
+    def drain_body(response: Response) -> Response:
+        drain(request.stream, max_bytes)
         return response
 
 
-def exhaust(stream: IO[bytes], most: int) -> None:
-    """Read what is left of a body, but no more than so many bytes."""
-    left = most
-    # Nobody waits for the answer any longer, or there is no room to read on.
+def drain(stream: IO[bytes], max_bytes: int) -> None:
+    """Read what is left of a body, up to ``max_bytes``."""
+    left = max_bytes
+    # The client is gone, or no memory is free to read on.
     with suppress(ClientDisconnected, Unavailable):
-        while left > 0 and (found := stream.read(min(left, BLOCK))):
-            left -= len(found)
+        while left > 0 and (chunk := stream.read(min(left, CHUNK))):
+            left -= len(chunk)

@@ -7,53 +7,55 @@ import binascii
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
+from flask import Request
+
+from ..access.keys import Keys
 from ..errors import Unauthorized
 from ..model import Key
-from .collector import Finds
-from .request import Carries
+from .request import AnyRequest
 
 WRITERS = frozenset({"write", "admin"})
 READERS = frozenset({"read", "admin"})
 ADMINS = frozenset({"admin"})
 
 
-class Claim(NamedTuple):
-    """A token, and whether it can be nothing but a key."""
+class Credential(NamedTuple):
+    """A token of an Authorization header. ``is_key`` is true if it can only be a key."""
 
     token: str
     is_key: bool
 
 
-def of_writer(request: Carries, keys: Finds) -> Key | None:
-    """The key outside of the body: of Authorization, ``X-Write-Key`` or ``?writeKey=``.
+def writer_key(request: AnyRequest, keys: Keys) -> Key | None:
+    """The key outside the body: in Authorization, ``X-Write-Key`` or ``?writeKey=``.
 
-    None where the body has to say. Raises Unauthorized. An Authorization header that holds no key
-    of ours may be there for something on the way, a gateway or OAuth: it is passed over.
+    None if only the body can have one. Raises Unauthorized. An Authorization header without a
+    known key is ignored: it may be meant for a gateway, or be an OAuth token.
     """
-    claim = _authorization(request)
-    if claim and (claim.is_key or _find(keys, claim.token)):
-        return require(keys, claim.token, WRITERS)
-    token = _elsewhere(request)
-    return None if token is None else require(keys, token, WRITERS)
+    credential = _authorization(request)
+    if credential and (credential.is_key or _find(keys, credential.token)):
+        return require_key(keys, credential.token, WRITERS)
+    token = _header_or_query(request)
+    return None if token is None else require_key(keys, token, WRITERS)
 
 
-def of_body(request: Carries, keys: Finds, token: str | None) -> Key:
-    """The key of a token in a body, which counts where no other place has one.
+def body_key(request: AnyRequest, keys: Keys, token: str | None) -> Key:
+    """The key of a token in a body, for a request without one elsewhere.
 
-    Raises Unauthorized, with what is wrong with the Authorization header if there is no token.
+    Raises Unauthorized; without a token, for what the Authorization header holds.
     """
-    claim = _authorization(request)
-    return require(keys, token or (claim.token if claim else None), WRITERS)
+    credential = _authorization(request)
+    return require_key(keys, token or (credential.token if credential else None), WRITERS)
 
 
-def of_anybody(request: Carries) -> str | None:
-    """A token outside of the body, whatever it may be worth."""
-    claim = _authorization(request)
-    return claim.token if claim else _elsewhere(request)
+def any_token(request: AnyRequest) -> str | None:
+    """A token outside the body, known or not."""
+    credential = _authorization(request)
+    return credential.token if credential else _header_or_query(request)
 
 
-def of_reader(request: Carries) -> str | None:
-    """The token of an Authorization header: a bearer, or the user of a Basic one."""
+def reader_token(request: Request) -> str | None:
+    """The token of an Authorization header: a bearer token, or the user name of a Basic one."""
     scheme, _, rest = (request.headers.get("Authorization") or "").strip().partition(" ")
     match scheme.lower():
         case "bearer":
@@ -64,48 +66,48 @@ def of_reader(request: Carries) -> str | None:
             return None
 
 
-def require(keys: Finds, token: str | None, kinds: Collection[str]) -> Key:
-    """The key of a token, if it is of one of these kinds. Raises Unauthorized."""
-    named = " or ".join(sorted(kinds, reverse=True))
-    wanted = f"{'an' if named.startswith('a') else 'a'} {named} key"
+def require_key(keys: Keys, token: str | None, kinds: Collection[str]) -> Key:
+    """The key of a token. Raises Unauthorized if it is not of one of these kinds."""
+    names = " or ".join(sorted(kinds, reverse=True))
+    expected = f"{'an' if names.startswith('a') else 'a'} {names} key"
     if token is None:
-        raise Unauthorized(f"there is no key, expected {wanted}", "missing_key")
+        raise Unauthorized(f"found no key, expected {expected}", "missing_key")
     key = _find(keys, token)
     if key is None:
-        raise Unauthorized(f"the key is unknown or revoked, expected {wanted}", "unknown_key")
+        raise Unauthorized(f"the key is unknown or revoked, expected {expected}", "unknown_key")
     if key.kind not in kinds:
-        raise Unauthorized(f"this is a {key.kind} key, expected {wanted}", "wrong_key")
+        raise Unauthorized(f"this is a {key.kind} key, expected {expected}", "wrong_key")
     return key
 
 
-def _authorization(request: Carries) -> Claim | None:
-    """What an Authorization header of a client that sends events holds."""
+def _authorization(request: AnyRequest) -> Credential | None:
+    """The token in the Authorization header of a client that sends events."""
     scheme, _, rest = (request.headers.get("Authorization") or "").strip().partition(" ")
     rest = rest.strip()
     if not rest or scheme.lower() not in ("bearer", "basic"):
         return None
     if scheme.lower() == "bearer":
-        return Claim(rest, is_key=False)
+        return Credential(rest, is_key=False)
     decoded = _decoded(rest)
     if decoded is None:  # June's clients send the key as it is
-        return Claim(rest, is_key=False)
+        return Credential(rest, is_key=False)
     user = decoded.partition(":")[0].strip()
-    return Claim(decoded.removesuffix(":").strip(), is_key=True) if user else None
+    return Credential(decoded.removesuffix(":").strip(), is_key=True) if user else None
 
 
-def _elsewhere(request: Carries) -> str | None:
+def _header_or_query(request: AnyRequest) -> str | None:
     places = (request.headers.get("X-Write-Key"), request.args.get("writeKey"))
     return next((place.strip() for place in places if place and place.strip()), None)
 
 
-def _find(keys: Finds, token: str) -> Key | None:
+def _find(keys: Keys, token: str) -> Key | None:
     """The key of a token, or of a part of it."""
-    readings = _readings(token) if token.isprintable() else ()
-    return next(filter(None, map(keys.find, readings)), None)
+    candidates = _candidates(token) if token.isprintable() else ()
+    return next(filter(None, map(keys.find, candidates)), None)
 
 
-def _readings(token: str) -> Iterator[str]:
-    """A token, and the two parts of it: Jitsu's library takes only an ``id:secret``."""
+def _candidates(token: str) -> Iterator[str]:
+    """A token, and its two parts: Jitsu's library accepts only ``id:secret``."""
     yield token
     yield from (part for part in token.split(":", 1) if part not in ("", token))
 

@@ -1,17 +1,19 @@
-"""Errors as answers: one table from error to status, and two shapes of body.
+"""Errors as responses: one table from error to status, and two shapes of body.
 
 Clients of the tracking API look for ``success``, ``error``, ``code`` and ``message`` side by side;
-the query API says ``{"error": {"code", "message", "details"}}``. Nothing internal is in either.
+the query API answers ``{"error": {"code", "message", "details"}}``. Neither shows internals.
 """
 
 from __future__ import annotations
+
+from typing import Any, NamedTuple
 
 from flask import Flask, Response, current_app, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 from .. import errors
 from .ingest import routes
-from .json import answer
+from .json import json_response
 
 STATUS: dict[type, int] = {
     errors.BadRequest: 400,
@@ -24,85 +26,76 @@ STATUS: dict[type, int] = {
     errors.Unavailable: 503,
 }
 RETRY_AFTER = "2"
-"""Seconds to wait after a 429 or a 503: clients that are told nothing come back at once."""
+"""Seconds to wait after a 429 or a 503. Without the header, clients retry at once."""
 
-INGEST = "ingest"
-"""The part of the application that takes events in."""
-
-_INTERNAL = "something went wrong here, not with the request"
-_UNSAID = {"HEAD", "OPTIONS"}  # methods that come with others
-_SHOWN = 200
 _CODES = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+_IMPLIED_METHODS = {"HEAD", "OPTIONS"}
+_MAX_SHOWN = 200
+
+
+class _Problem(NamedTuple):
+    status: int
+    code: str
+    message: str
+    details: dict[str, Any]
 
 
 def install(app: Flask) -> None:
     """Answer every error of an application."""
-    app.register_error_handler(errors.PequelError, _known)
-    app.register_error_handler(HTTPException, _http)
-    app.register_error_handler(Exception, _unknown)
+    app.register_error_handler(Exception, _handle)
 
 
-def refusal(code: str, message: str) -> dict[str, object]:
+def ingest_error(code: str, message: str) -> dict[str, object]:
     """An error in the shape of the tracking API."""
     return {"success": False, "error": message, "code": code, "message": message}
 
 
-def refused(error: Exception) -> Response:
-    """The answer to a request with events that is refused as a whole, for whatever reason."""
-    if isinstance(error, errors.PequelError) and (status := _status(error)) is not None:
-        return _explained(error, status, answer(refusal(error.code, error.message), status))
+def ingest_error_response(error: Exception) -> Response:
+    """The response to a request with events that failed as a whole."""
+    problem = _problem(error)
+    return _response(problem, ingest_error(problem.code, problem.message))
+
+
+def _handle(error: Exception) -> Response:
+    if routes.is_ingest(request):
+        response = ingest_error_response(error)
+    else:
+        problem = _problem(error)
+        fields = {"code": problem.code, "message": problem.message, "details": problem.details}
+        response = _response(problem, {"error": fields})
+    if isinstance(error, MethodNotAllowed):
+        response.headers["Allow"] = ", ".join(sorted(error.valid_methods or ()))
+    if response.status_code == 500:
+        current_app.logger.error("%s %s failed", request.method, request.path, exc_info=error)
+    return response
+
+
+def _problem(error: Exception) -> _Problem:
+    if isinstance(error, errors.PequelError):
+        for kind in type(error).__mro__:
+            if kind in STATUS:
+                return _Problem(STATUS[kind], error.code, error.message, error.details)
     if isinstance(error, HTTPException):
         status = error.code or 500
-        return answer(refusal(_CODES.get(status, "http"), _said(error)), status)
-    return answer(refusal("internal", _INTERNAL), 500)
+        return _Problem(status, _CODES.get(status, "http"), _http_message(error), {})
+    return _Problem(500, "internal", "internal error: the request is not the cause", {})
 
 
-def _known(error: errors.PequelError) -> Response:
-    status = _status(error)
-    if status is None:
-        return _unknown(error)
-    response = _answer(status, error.code, error.message, error.details)
-    return _explained(error, status, response)
-
-
-def _status(error: errors.PequelError) -> int | None:
-    return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), None)
-
-
-def _explained(error: errors.PequelError, status: int, response: Response) -> Response:
-    """An answer with the headers that say what can be done about an error."""
-    if status in (429, 503):
-        response.headers["Retry-After"] = str(error.details.get("retry_after", RETRY_AFTER))
-    if status == 401:
-        # Not Basic, to which a browser would put up a window that asks for a password.
+def _response(problem: _Problem, body: dict[str, object]) -> Response:
+    response = json_response(body, problem.status)
+    if problem.status in (429, 503):
+        response.headers["Retry-After"] = str(problem.details.get("retry_after", RETRY_AFTER))
+    if problem.status == 401:
+        # With Basic, a browser would open a window that asks for a password.
         response.headers["WWW-Authenticate"] = "Bearer"
     return response
 
 
-def _http(error: HTTPException) -> Response:
-    status = error.code or 500
-    response = _answer(status, _CODES.get(status, "http"), _said(error), {})
-    if isinstance(error, MethodNotAllowed):
-        response.headers["Allow"] = ", ".join(sorted(error.valid_methods or ()))
-    return response
-
-
-def _said(error: HTTPException) -> str:
-    """What is wrong with a request, in words for whoever wrote the client."""
+def _http_message(error: HTTPException) -> str:
     if isinstance(error, NotFound):
-        return f"there is no path {(request.path.rstrip('/') or '/')[:_SHOWN]!a}"
+        return f"there is no path {(request.path.rstrip('/') or '/')[:_MAX_SHOWN]!a}"
     if isinstance(error, MethodNotAllowed):
-        allowed = sorted({*(error.valid_methods or ())} - _UNSAID)
-        return f"found the method {request.method[:_SHOWN]!a}, expected {' or '.join(allowed)}"
+        allowed = sorted({*(error.valid_methods or ())} - _IMPLIED_METHODS)
+        found = ascii(request.method[:_MAX_SHOWN])
+        return f"found the method {found}, expected {' or '.join(allowed)}"
     return str(error.description)
-
-
-def _unknown(error: Exception) -> Response:
-    current_app.logger.error("%s %s failed", request.method, request.path, exc_info=error)
-    return _answer(500, "internal", _INTERNAL, {})
-
-
-def _answer(status: int, code: str, message: str, details: dict[str, object]) -> Response:
-    if routes.is_for_one(request):
-        return answer(refusal(code, message), status)
-    return answer({"error": {"code": code, "message": message, "details": details}}, status)

@@ -1,4 +1,4 @@
-"""JSON answers: UTF-8, and always JSON, whatever was stored."""
+"""JSON responses in UTF-8, for any data that was stored."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from flask import Response
 from ..model import JSON
 
 
-def answer(data: JSON, status: int = 200, **headers: str) -> Response:
-    """Data as an answer; ``retry_after="2"`` is the header ``Retry-After``."""
+def json_response(data: JSON, status: int = 200, **headers: str) -> Response:
+    """Data as a response; ``retry_after="2"`` is the header ``Retry-After``."""
     response = Response(encode(data), status, mimetype="application/json")
     for name, value in headers.items():
         response.headers[name.replace("_", "-").title()] = value
@@ -19,7 +19,7 @@ def answer(data: JSON, status: int = 200, **headers: str) -> Response:
 
 
 def encode(data: JSON) -> bytes:
-    """Data as JSON; NaN and the infinities are null, half a character is its escape."""
+    """Data as JSON. NaN and the infinities become null; a lone surrogate is escaped."""
     try:
         return msgspec.json.encode(data)
     except UnicodeEncodeError:

@@ -1,53 +1,32 @@
-"""A request as the doors look at it: its headers, its query and its body, straight from WSGI."""
+"""A request that brings events: its headers, its query and its body, straight from WSGI."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import IO, Any, Protocol
+from typing import IO, Any
 from urllib.parse import parse_qsl
 
+from flask import Request
 from werkzeug.wsgi import get_input_stream
-
-Environ = Mapping[str, Any]
-"""What WSGI says about a request."""
-
-
-class Named(Protocol):
-    """Texts by name."""
-
-    def get(self, name: str, /) -> str | None:
-        """One of them; None if there is none of that name."""
-
-
-class Carries(Protocol):
-    """What may carry a key."""
-
-    @property
-    def headers(self) -> Named:
-        """The headers."""
-
-    @property
-    def args(self) -> Named:
-        """The parameters of the query."""
 
 
 class Headers:
-    """The headers of a request, looked up only when they are asked for."""
+    """The headers of a request, looked up when they are asked for."""
 
     __slots__ = ("_environ",)
 
-    def __init__(self, environ: Environ) -> None:
+    def __init__(self, environ: Mapping[str, Any]) -> None:
         self._environ = environ
 
     def get(self, name: str, /) -> str | None:
-        """A header, whatever the case of its name."""
-        found: str | None = self._environ.get(_variable(name))
-        return found
+        """A header; the case of its name does not matter."""
+        value: str | None = self._environ.get(_variable(name))
+        return value
 
 
 class RawRequest:
-    """A request that brings events."""
+    """A request that brings events, without what Flask does for each request."""
 
     __slots__ = ("environ", "headers", "stream")
 
@@ -58,9 +37,12 @@ class RawRequest:
 
     @property
     def args(self) -> Mapping[str, str]:
-        """The parameters of the query; of one that is given twice, the first."""
+        """The query parameters; the first of several with one name."""
         query = self.environ.get("QUERY_STRING")
         return dict(reversed(parse_qsl(query, keep_blank_values=True))) if query else {}
+
+
+AnyRequest = Request | RawRequest
 
 
 @lru_cache(maxsize=64)

@@ -52,7 +52,7 @@ class TestTheSummary:
             "duplicates": 1,
             "rejected": 1,
             "bad_json": 1,
-            "of nobody": 1,
+            "without a user": 1,
             "leads marked": 1,
             "activated": 1,
         }
@@ -60,10 +60,10 @@ class TestTheSummary:
 
     def test_says_how_many_events_have_no_time_of_their_own(self) -> None:
         done = run("-", text=event(1) + b'{"userId": "w1", "event": "project_created"}\n')
-        assert numbers(done)["dated now"] == 1
+        assert numbers(done)["without a time"] == 1
 
     def test_of_events_with_a_user_and_a_time_has_no_doubts(self) -> None:
-        assert {"of nobody", "dated now"}.isdisjoint(numbers(run("-", text=event(1))))
+        assert {"without a user", "without a time"}.isdisjoint(numbers(run("-", text=event(1))))
 
     def test_of_a_second_run_says_duplicates_only(self) -> None:
         Path("log").write_bytes(event(1) + event(2))
@@ -94,12 +94,12 @@ class TestTheFile:
     def test_must_have_an_event(self, text: bytes) -> None:
         done = run("-", text=text)
         assert done.exit_code == 1
-        assert done.stderr == "pequel: the log has no event that could be read\n"
+        assert done.stderr == "pequel: the log has no valid event\n"
 
     def test_that_breaks_off_is_stored_so_far_and_an_error(self) -> None:
         whole = gzip.compress(b"".join(map(event, range(3000))), compresslevel=0)
         Path("log.gz").write_bytes(whole[: len(whole) // 2])
         done = run("log.gz")
         assert done.exit_code == 1
-        assert done.stderr.startswith("pequel: the log could not be read to its end: ")
+        assert done.stderr.startswith("pequel: cannot read the log to its end: ")
         assert numbers(done)["stored"] > 1000

@@ -53,10 +53,10 @@ class TestCreate:
         monkeypatch.chdir(tmp_path)
         here = Shell("sqlite:///pequel.db")
         first, second = (here.run("create", "--kind", "read") for _ in range(2))
-        assert first.stderr.splitlines()[0] == f"made the database {tmp_path / 'pequel.db'}"
+        assert first.stderr.splitlines()[0] == f"created the database {tmp_path / 'pequel.db'}"
         assert "database" not in second.stderr
 
-    def test_must_be_told_the_kind(self, shell: Shell) -> None:
+    def test_the_kind_is_required(self, shell: Shell) -> None:
         assert shell.run("create").exit_code == 2
         assert shell.run("create", "--kind", "root").exit_code == 2
 
@@ -102,4 +102,4 @@ class TestRevoke:
         open_store(shell.url).close()
         done = shell.run("revoke", "nobody")
         assert done.exit_code == 1
-        assert done.stderr == "pequel: no key nobody to revoke: see `pequel keys list`\n"
+        assert done.stderr == "pequel: there is no active key nobody: see `pequel keys list`\n"

@@ -146,7 +146,7 @@ class TestWithADatabase:
     def test_coverage_without_a_database_is_a_mistake(self) -> None:
         done = lint(FINE, "--coverage")
         assert done.exit_code == 2
-        assert "--coverage is about data: name a store with --database" in done.output
+        assert "--coverage needs data: add --database" in done.output
 
     def test_nothing_is_stored(self, database: str) -> None:
         lint(FINE, "--database", database)

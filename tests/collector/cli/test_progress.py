@@ -37,7 +37,7 @@ class TestOnATerminal:
             f"\r{said}1,210 of 1,210 users and accounts\n"
         )
 
-    def test_nothing_is_said_of_a_replay_that_is_over(
+    def test_nothing_is_printed_about_a_finished_replay(
         self, capsys: pytest.CaptureFixture[str]
     ) -> None:
         with replaying() as shown:
@@ -52,7 +52,7 @@ class TestOnATerminal:
         assert capsys.readouterr().err.endswith("1 of 3 users and accounts\n")
 
 
-def test_nobody_watches_a_file() -> None:
+def test_no_progress_is_written_to_a_file() -> None:
     with replaying() as shown:
         assert shown is None
     assert watching() is None

@@ -101,15 +101,15 @@ class TestTheFirstStart:
         with run_server(tmp_path) as server:
             assert not TOKEN.search("".join(server.lines))
 
-    def test_says_which_keys_there_are_none_of(self, tmp_path: Path) -> None:
+    def test_names_the_kinds_of_key_that_are_missing(self, tmp_path: Path) -> None:
         with run_server(tmp_path, env=NO_KEYS | {"PEQUEL_WRITE_KEY": "abc"}) as server:
             said = "".join(line for line in server.lines if line.startswith("keys "))
-        how = "make one with `pequel keys create --kind admin`, or set PEQUEL_ADMIN_KEY"
+        how = "create one with `pequel keys create --kind admin`, or set PEQUEL_ADMIN_KEY"
         assert said == f"keys         no read or admin key: {how}\n"
 
 
 class TestMistakes:
-    def test_every_wrong_definition_is_said_with_its_place(self, tmp_path: Path) -> None:
+    def test_every_mistake_in_definitions_is_printed_with_its_place(self, tmp_path: Path) -> None:
         text = '[[pql]]\nname = "a"\nwhen = { evnt = "x" }\n\n[[pql]]\nname = 7\n'
         (tmp_path / "pequel.toml").write_text(text)
         done = serve(tmp_path)
@@ -121,7 +121,7 @@ class TestMistakes:
     @pytest.mark.parametrize(
         "url", ["mysql://x/y", "nonsense", "postgresql://127.0.0.1:1/nothing", "sqlite:////no/x.db"]
     )
-    def test_a_database_that_cannot_be_opened_is_said(self, tmp_path: Path, url: str) -> None:
+    def test_a_database_that_cannot_be_opened_is_an_error(self, tmp_path: Path, url: str) -> None:
         done = serve(tmp_path, "--database", url)
         assert done.returncode == 1
         assert done.stderr.startswith("pequel: ")
@@ -136,7 +136,7 @@ class TestMistakes:
             ("--rate-limit", "-1", "x>=0"),
         ],
     )
-    def test_a_number_out_of_range_is_said(
+    def test_a_number_out_of_range_is_an_error(
         self, tmp_path: Path, option: str, value: str, expected: str
     ) -> None:
         done = serve(tmp_path, option, value)
@@ -148,7 +148,7 @@ class TestMistakes:
         with run_server(tmp_path, env=none) as server:
             assert server.process.poll() is None
 
-    def test_a_port_in_use_is_said(self, tmp_path: Path) -> None:
+    def test_a_port_in_use_is_an_error(self, tmp_path: Path) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]
             done = serve(tmp_path, "--port", str(port))
@@ -211,7 +211,7 @@ class TestReadingTheDefinitionsAgain:
         with run_server(tmp_path) as server:
             config.write_text('[[pql]]\nname = 7\nwhen = { evnt = "x" }\n')
             server.process.send_signal(signal.SIGHUP)
-            _wait_for(server, "the definitions stay as they were")
+            _wait_for(server, "the definitions have not changed")
             assert {2, 3} <= {int(n) for n in re.findall(r"pequel\.toml:(\d+):", _said(server))}
             assert definitions(server) == ["old"]
 

@@ -87,7 +87,7 @@ def stop(server: Server) -> int:
 
 class TestSlowClients:
     @pytest.mark.parametrize("number", [8, 50])
-    def test_keep_nobody_waiting(self, tmp_path: Path, number: int) -> None:
+    def test_do_not_block_other_requests(self, tmp_path: Path, number: int) -> None:
         """Many more than requests are answered at a time; each is answered in the end."""
         with run_server(tmp_path, "--threads", "2") as server, half_sent(server, number) as slow:
             assert [send(server) for _ in range(5)] == [200] * 5
@@ -96,7 +96,7 @@ class TestSlowClients:
             for connection in slow:
                 assert connection.recv(12) == b"HTTP/1.1 200"
 
-    def test_neither_do_those_who_say_nothing(self, tmp_path: Path) -> None:
+    def test_silent_connections_do_not_block_other_requests(self, tmp_path: Path) -> None:
         with run_server(tmp_path, "--threads", "2") as server, ExitStack() as stack:
             silent = [stack.enter_context(connect(server)) for _ in range(50)]
             for connection in silent[::2]:
@@ -133,7 +133,7 @@ class TestStopping:
             assert stop(server) == 0
         assert not log.exists()
 
-    def test_being_told_again_and_again_changes_nothing(self, tmp_path: Path) -> None:
+    def test_repeated_signals_have_no_effect(self, tmp_path: Path) -> None:
         """As where every process is told, and somebody is impatient."""
         with run_server(tmp_path) as server, half_sent(server, 1) as (connection,):
             assert send(server) == 200
@@ -146,7 +146,7 @@ class TestStopping:
             assert connection.recv(12) == b"HTTP/1.1 200"
             assert server.process.wait(WITHIN) == 0
 
-    def test_nobody_is_let_in_any_more(self, tmp_path: Path) -> None:
+    def test_new_connections_are_refused(self, tmp_path: Path) -> None:
         """The address is free again before the requests under way are answered."""
         with run_server(tmp_path) as server, half_sent(server, 1) as (connection,):
             assert send(server) == 200
@@ -211,7 +211,7 @@ class TestSeveralWorkers:
             timeout=WITHIN,
         )
         assert done.returncode == 1
-        assert done.stderr == "pequel: 2 workers cannot share a database in memory\n"
+        assert done.stderr == "pequel: 2 workers cannot share an in-memory database\n"
 
     def test_have_an_address_of_their_own(self, tmp_path: Path) -> None:
         with run_server(tmp_path, "--workers", "2") as server:
@@ -250,7 +250,7 @@ class TestSuddenDeaths:
             kill(workers(server)[0])
             assert server.process.wait(WITHIN) == 1
 
-    def test_what_went_wrong_is_not_said_on_standard_output(self, tmp_path: Path) -> None:
+    def test_errors_are_not_written_to_standard_output(self, tmp_path: Path) -> None:
         said = tmp_path / "errors"
         with said.open("w") as errors, run_server(tmp_path, errors=errors) as server:
             kill(workers(server)[0])

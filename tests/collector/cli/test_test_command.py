@@ -59,7 +59,7 @@ def test_one_that_is_not_fails_and_says_what_is_missing() -> None:
     ]
 
 
-def test_a_persona_that_cannot_be_read_is_told_with_its_place() -> None:
+def test_a_mistake_in_a_persona_is_printed_with_its_place() -> None:
     done = run(DEFINITIONS + ADA.replace("1d 1h", "soon"))
     assert done.exit_code == 1
     assert done.output.startswith('pequel.toml:8:35: persona[0].expect[0].at: found "soon"')
@@ -68,7 +68,7 @@ def test_a_persona_that_cannot_be_read_is_told_with_its_place() -> None:
 def test_a_file_without_personas_tests_nothing_and_fails() -> None:
     done = run(DEFINITIONS)
     assert done.exit_code == 1
-    assert done.output == "pequel: there is no [[persona]] in pequel.toml to test with\n"
+    assert done.output == "pequel: there is no [[persona]] in pequel.toml\n"
 
 
 def test_another_file_can_be_named() -> None:

@@ -26,6 +26,7 @@ from pequel_collector.rules.engine.view import FIRST
 from pequel_collector.rules.parser.catalogue import read_catalogue
 from pequel_collector.wire import decode, iso8601
 from pequel_collector.wire.normalise import normalise
+from support.api import Api
 from support.streams import message_of
 
 VECTORS = Path(__file__).resolve().parents[2] / "vectors" / "rules"
@@ -93,7 +94,7 @@ def collector_told(case: Plain, order: str) -> Collector:
 
 
 def leads_of(collector: Collector) -> list[Plain]:
-    return list(collector.queries.pqls(LeadFilter(), 1_000)["data"])
+    return list(Api(collector).pqls(LeadFilter(), 1_000)["data"])
 
 
 def as_written(mark: Plain) -> tuple[str, str, int, str]:
@@ -140,7 +141,7 @@ def assert_progress(case: Plain, collector: Collector) -> None:
         definition = collector.catalogue.named(name)
         assert definition is not None
         subject = "acme" if definition.subject == "account" else "u1"
-        told = collector.queries.status(definition.subject, subject)["progress"]
+        told = Api(collector).status(definition.subject, subject)["progress"]
         assert {each["definition"]: each["progress"] for each in told}[name] == share, name
 
 

@@ -2,155 +2,104 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
+from pequel_collector.app.bootstrap import Collector, open_collector
 from pequel_collector.config import Settings
-from pequel_collector.errors import NotFound
-from pequel_collector.ingest.receipts import Receipt
-from pequel_collector.model import Key, Lead, Message, RejectedEvent, Report
-from pequel_collector.ports import LeadFilter, RejectedFilter, Version
+from pequel_collector.model import Kind, Message, RejectedEvent
+from pequel_collector.ports import LeadFilter, RejectedFilter
+from pequel_collector.queries.queries import Queries
+from pequel_collector.rules.parser.catalogue import read_catalogue
 from pequel_collector.web.app import create_app
 
 NOW = 1_772_366_400_000  # 2026-03-01T12:00:00.000Z
+SETTINGS = Settings(
+    database="sqlite://",
+    write_key="write",
+    read_key="read",
+    admin_key="admin",
+    max_body=10_000,
+    max_batch=10,
+    max_event=1_000,
+)
+ACTIVATED = """
+[[pql]]
+name = "activated"
+when = { event = "activated" }
+sla = "4h"
+"""
 
 
-class Keys:
-    """Tokens are the kinds of their keys."""
+class SpyQueries(Queries):
+    """Notes what it is asked."""
 
-    def find(self, token: str) -> Key | None:
-        if token not in ("write", "read", "admin"):
-            return None
-        return Key(f"id-{token}", token, "", "", 0)
+    def __init__(self, collector: Collector) -> None:
+        super().__init__(collector.store, collector.catalogue, collector.clock)
+        self.asked: list[tuple[Any, ...]] = []
 
+    def pqls(self, wanted: LeadFilter, limit: int, cursor: str | None = None) -> Any:
+        self.asked.append(("pqls", wanted, limit, cursor))
+        return super().pqls(wanted, limit, cursor)
 
-class Ingest:
-    """Keeps what it is given; whoever activates is marked."""
+    def pql(self, lead_id: str) -> Any:
+        self.asked.append(("pql", lead_id))
+        return super().pql(lead_id)
 
-    def __init__(self) -> None:
-        self.stored: dict[str, Message] = {}
-        self.rejected: list[RejectedEvent] = []
-        self.key: str | None = None
-        self.error: Exception | None = None
+    def profile(self, kind: Kind, identifier: str) -> Any:
+        self.asked.append(("profile", kind, identifier))
+        return super().profile(kind, identifier)
 
-    def accept(
-        self,
-        messages: Sequence[Message],
-        rejected: Sequence[RejectedEvent],
-        key: str | None,
-        _report: Report | None = None,
-    ) -> Receipt:
-        if self.error:
-            raise self.error
-        fresh = {m.mid: m for m in messages if m.mid not in self.stored}
-        self.stored |= fresh
-        self.rejected += rejected
-        self.key = key
-        marks = [
-            Lead("l1", "activated", 1, message.subject, 1, message.time, NOW)
-            for message in fresh.values()
-            if message.name == "activated"
-        ]
-        return Receipt(len(fresh), len(messages) - len(fresh), tuple(rejected), tuple(marks))
+    def status(self, kind: Kind, identifier: str) -> Any:
+        self.asked.append(("status", kind, identifier))
+        return super().status(kind, identifier)
+
+    def timeline(self, kind: Kind, identifier: str, limit: int, cursor: str | None = None) -> Any:
+        self.asked.append(("timeline", kind, identifier, limit, cursor))
+        return super().timeline(kind, identifier, limit, cursor)
+
+    def events(self, limit: int) -> Any:
+        self.asked.append(("events", limit))
+        return super().events(limit)
+
+    def rejected(self, wanted: RejectedFilter, limit: int, cursor: str | None = None) -> Any:
+        self.asked.append(("rejected", wanted, limit, cursor))
+        return super().rejected(wanted, limit, cursor)
 
 
-class Queries:
-    """Notes what it is asked, and answers with what it was told to."""
-
-    def __init__(self) -> None:
-        self.asked: tuple[Any, ...] = ()
-        self.answer: dict[str, Any] = {"data": [], "next_cursor": None}
-        self.error: Exception | None = None
-
-    def pqls(self, wanted: LeadFilter, limit: int, cursor: str | None) -> dict[str, Any]:
-        return self._note("pqls", wanted, limit, cursor)
-
-    def pql(self, lead_id: str) -> dict[str, Any]:
-        return self._note("pql", lead_id)
-
-    def user(self, user_id: str) -> dict[str, Any]:
-        return self._note("user", user_id)
-
-    def account(self, account_id: str) -> dict[str, Any]:
-        return self._note("account", account_id)
-
-    def status(self, kind: str, identifier: str) -> dict[str, Any]:
-        return self._note("status", kind, identifier)
-
-    def timeline(
-        self, kind: str, identifier: str, limit: int, cursor: str | None
-    ) -> dict[str, Any]:
-        return self._note("timeline", kind, identifier, limit, cursor)
-
-    def definitions(self) -> dict[str, Any]:
-        return self._note("definitions")
-
-    def events(self, limit: int) -> dict[str, Any]:
-        return self._note("events", limit)
-
-    def rejected(self, wanted: RejectedFilter, limit: int, cursor: str | None) -> dict[str, Any]:
-        return self._note("rejected", wanted, limit, cursor)
-
-    def _note(self, *asked: Any) -> dict[str, Any]:
-        if self.error:
-            raise self.error
-        if "nobody" in asked:
-            raise NotFound("there is no user nobody", kind="user", id="nobody")
-        self.asked = asked
-        return self.answer
+def new_collector() -> Collector:
+    collector = open_collector(SETTINGS, read_catalogue(ACTIVATED), clock=lambda: NOW)
+    collector.queries = SpyQueries(collector)
+    return collector
 
 
-class Limits:
-    """Lets everybody in, unless it is told not to."""
-
-    def __init__(self) -> None:
-        self.error: Exception | None = None
-        self.admitted: list[int] = []
-
-    def admit(self, key: Key, events: int) -> None:
-        if self.error:
-            raise self.error
-        self.admitted.append(events)
+def stored(collector: Collector) -> list[Message]:
+    with collector.store.reading() as view:
+        return [each.message for each in view.latest(1_000)]
 
 
-@dataclass
-class Collector:
-    """All that the application needs."""
+def rejected(collector: Collector) -> list[RejectedEvent]:
+    with collector.store.reading() as view:
+        return [each.rejection for each in view.refused(1_000)]
 
-    settings: Settings = field(
-        default_factory=lambda: Settings(max_body=10_000, max_batch=10, max_event=1_000)
-    )
-    intake: Ingest = field(default_factory=Ingest)
-    limits: Limits = field(default_factory=Limits)
-    queries: Queries = field(default_factory=Queries)
-    keys: Keys = field(default_factory=Keys)
-    is_ready: bool = True
-    ticks: int = 0
-    put: list[str] = field(default_factory=list)
 
-    def clock(self) -> int:
-        return NOW
+def raising(error: Exception) -> Any:
+    """A function that fails, to be put in the place of another one."""
 
-    def trouble(self) -> str | None:
-        return None if self.is_ready else "the disk is full"
+    def fail(*_: Any, **_options: Any) -> Any:
+        raise error
 
-    def run_clock(self) -> None:
-        self.ticks += 1
-
-    def put_definitions(self, text: str) -> list[Version]:
-        if self.queries.error:
-            raise self.queries.error
-        self.put.append(text)
-        return [Version("keen", 2, "h2", NOW, {})]
+    return fail
 
 
 @pytest.fixture
-def collector() -> Collector:
-    return Collector()
+def collector() -> Iterator[Collector]:
+    with closing(new_collector()) as collector:
+        yield collector
 
 
 @pytest.fixture

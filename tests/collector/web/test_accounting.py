@@ -164,7 +164,7 @@ class TestRejected:
 
 
 class TestLimits:
-    def test_a_key_that_sends_too_much_is_told_when_to_come_back(self) -> None:
+    def test_a_key_over_its_rate_gets_a_time_to_retry(self) -> None:
         settings = Settings(database="sqlite://", write_key="w", read_key="r", rate_limit=2)
         collector = open_collector(settings, Catalogue(), clock=lambda: NOON)
         client = create_app(collector).test_client()
@@ -214,7 +214,7 @@ class TestClientReports:
             report(client, number, {"queue_full": 5})
         assert totals(client)["dropped_by_clients"] == {"queue_full": 10}
 
-    def test_clients_and_keys_are_told_apart(self, client: FlaskClient) -> None:
+    def test_clients_and_keys_are_counted_separately(self, client: FlaskClient) -> None:
         report(client, 1, {"queue_full": 1})
         report(client, 1, {"queue_full": 1}, sender="c2")
         report(client, 1, {"queue_full": 1}, key="a")

@@ -15,9 +15,11 @@ def test_it_lives(client: FlaskClient) -> None:
     assert (answer.status_code, answer.json) == (200, {"status": "ok"})
 
 
-def test_it_is_ready_when_its_store_answers(client: FlaskClient, collector: Any) -> None:
+def test_it_is_ready_when_its_store_answers(
+    client: FlaskClient, collector: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert client.get("/readyz").status_code == 200
-    collector.is_ready = False
+    monkeypatch.setattr(collector.health, "tried", lambda _waited: "the disk is full")
     answer = client.get("/readyz")
     assert answer.status_code == 503
     assert answer.json == {"status": "not ready", "reason": "the disk is full"}
@@ -41,7 +43,7 @@ def test_a_long_path_is_shown_as_far_as_it_helps(client: FlaskClient) -> None:
     ("method", "path", "expected"),
     [("DELETE", "/v1/definitions", "GET or PUT"), ("POST", "/healthz", "GET")],
 )
-def test_a_wrong_method_is_told_which_are_right(
+def test_a_wrong_method_is_answered_with_the_allowed_ones(
     client: FlaskClient, method: str, path: str, expected: str
 ) -> None:
     answer = client.open(path, method=method)
@@ -49,7 +51,7 @@ def test_a_wrong_method_is_told_which_are_right(
     assert answer.json["error"]["message"] == f"found the method '{method}', expected {expected}"
 
 
-def test_a_door_says_so_in_its_own_shape(client: FlaskClient) -> None:
+def test_an_ingestion_route_answers_in_its_own_shape(client: FlaskClient) -> None:
     answer = client.get("/v1/batch")
     assert answer.json["message"] == "found the method 'GET', expected POST"
     assert "POST" in answer.headers["Allow"]

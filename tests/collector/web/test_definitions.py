@@ -106,7 +106,7 @@ class TestPutting:
         answer = put(http, f"# the same\n\n{KEEN}")
         assert (answer["new_versions"], answer["data"][0]["version"]) == ([], 1)
 
-    def test_a_mistake_changes_nothing_and_is_told_with_every_place(
+    def test_a_mistake_changes_nothing_and_has_its_place(
         self, http: FlaskClient, real: Collector
     ) -> None:
         put(http, KEENER)
@@ -128,14 +128,14 @@ class TestPutting:
         [(READ, "wrong_key"), ({}, "missing_key"), ({"X-Write-Key": "admin"}, "missing_key")],
     )
     def test_needs_an_admin_key(
-        self, client: FlaskClient, collector: Any, headers: dict[str, str], code: str
+        self, http: FlaskClient, real: Collector, headers: dict[str, str], code: str
     ) -> None:
-        answer = client.put("/v1/definitions", data=KEEN, headers=headers)
+        answer = http.put("/v1/definitions", data=KEEN, headers=headers)
         assert (answer.status_code, answer.json["error"]["code"]) == (401, code)
-        assert collector.put == []
+        assert real.catalogue.definitions == ()
 
     @pytest.mark.parametrize("kind", ["application/toml", "application/json", "image/png"])
-    def test_ignores_what_the_body_is_said_to_be(self, http: FlaskClient, kind: str) -> None:
+    def test_ignores_the_content_type(self, http: FlaskClient, kind: str) -> None:
         answer = http.put("/v1/definitions", data=KEEN, content_type=kind, headers=ADMIN)
         assert answer.status_code == 200
 
@@ -161,15 +161,23 @@ class TestPutting:
         answer = http.put("/v1/definitions", data=b"\x1f\x8b\xff", headers=ADMIN)
         assert (answer.status_code, answer.json["error"]["code"]) == (400, "bad_gzip")
 
-    def test_has_a_limit(self, client: FlaskClient, collector: Any) -> None:
-        too_much = "#" * (collector.settings.max_body + 1)
-        answer = client.put("/v1/definitions", data=too_much, headers=ADMIN)
-        assert (answer.status_code, collector.put) == (413, [])
+    def test_has_a_limit(self, http: FlaskClient, real: Collector) -> None:
+        too_much = KEEN + "#" * real.settings.max_body
+        answer = http.put("/v1/definitions", data=too_much, headers=ADMIN)
+        assert (answer.status_code, real.catalogue.definitions) == (413, ())
 
 
-def test_questions_let_the_clock_run_first(client: FlaskClient, collector: Any) -> None:
-    """What is asked is up to date, without any traffic."""
-    client.get("/v1/pqls", headers=READ)
-    assert collector.ticks == 1
-    client.get("/v1/pqls")
-    assert collector.ticks == 1
+def test_answers_are_up_to_date_without_any_traffic(http: FlaskClient, real: Collector) -> None:
+    """A definition of absence qualifies when its window has passed, not with the next event."""
+    put(
+        http,
+        '[[pql]]\nname = "silent"\nclock = true\n'
+        'when = { event = "used", eq = 0, within = "7d" }\n',
+    )
+    real.ingest.accept(messages_of([plain_event("u1", "used", "m1", NOW)]))
+    assert http.get("/v1/pqls", headers=READ).json["data"] == []
+    real.clock = real.ingest.clock = real.queries.clock = lambda: NOW + 8 * 86_400_000
+    http.get("/v1/pqls")
+    assert marks(real) == {}
+    [lead] = http.get("/v1/pqls", headers=READ).json["data"]
+    assert lead["qualified_at"] == iso(NOW + 7 * 86_400_000)

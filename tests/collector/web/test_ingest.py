@@ -14,6 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pequel_collector.errors import PequelError, TooMany, Unavailable
+from pequel_collector.model import lead_id
+
+from .conftest import raising, rejected, stored
 
 TRACK = {"type": "track", "event": "e", "userId": "u1", "messageId": "m1"}
 WRITE = {"Authorization": "Bearer write"}
@@ -29,9 +32,9 @@ def batch(*events: Any, **shared: Any) -> dict[str, Any]:
 
 class TestPaths:
     @pytest.mark.parametrize("path", ["batch", "import", "b"])
-    def test_a_batch_is_taken(self, client: FlaskClient, collector: Any, path: str) -> None:
+    def test_a_batch_is_accepted(self, client: FlaskClient, collector: Any, path: str) -> None:
         assert client.post(f"/v1/{path}", json=batch(TRACK), headers=WRITE).status_code == 200
-        assert list(collector.intake.stored) == ["m1"]
+        assert [message.mid for message in stored(collector)] == ["m1"]
 
     @pytest.mark.parametrize(
         ("path", "type_"),
@@ -47,8 +50,8 @@ class TestPaths:
         event = {"userId": "u1", "event": "e", "groupId": "g1", "previousId": "p1"}
         answer = client.post(f"/v1/{path}", json=event, headers=WRITE)
         assert (answer.status_code, answer.json["accepted"]) == (200, 1)
-        (stored,) = collector.intake.stored.values()
-        assert stored.type == type_
+        (message,) = stored(collector)
+        assert message.type == type_
 
     @pytest.mark.parametrize("path", ["/v1/batch/", "/v1/track/", "/v1/b/"])
     def test_a_slash_at_the_end_is_no_redirect(self, client: FlaskClient, path: str) -> None:
@@ -62,7 +65,7 @@ class TestPaths:
         assert answer.json["success"] is False
         assert answer.json["code"] == "not_found"
 
-    def test_a_get_is_told_to_post(self, client: FlaskClient) -> None:
+    def test_a_get_is_answered_with_the_allowed_method(self, client: FlaskClient) -> None:
         answer = client.get("/v1/batch")
         assert answer.status_code == 405
         assert answer.headers["Allow"] == "OPTIONS, POST"
@@ -190,13 +193,13 @@ class TestKeys:
             (basic("read:"), "wrong_key"),
         ],
     )
-    def test_without_one_that_may_write_nothing_is_taken(
+    def test_without_a_key_that_writes_nothing_is_stored(
         self, client: FlaskClient, collector: Any, headers: dict[str, str], code: str
     ) -> None:
         answer = client.post("/v1/batch", json=batch(TRACK), headers=headers)
         assert (answer.status_code, answer.json["code"]) == (401, code)
         assert answer.headers["WWW-Authenticate"] == "Bearer"
-        assert not collector.intake.stored
+        assert not stored(collector)
 
     def test_with_half_a_character_is_unknown(self, client: FlaskClient) -> None:
         answer = client.post("/v1/batch", data=b'{"batch": [], "writeKey": "\\ud800"}')
@@ -206,9 +209,12 @@ class TestKeys:
         answer = client.post("/v1/batch", data=b"{", headers=basic("unknown"))
         assert answer.status_code == 401
 
-    def test_the_id_of_the_key_is_handed_on(self, client: FlaskClient, collector: Any) -> None:
-        client.post("/v1/batch", json=batch(TRACK), headers=WRITE)
-        assert collector.intake.key == "id-write"
+    def test_the_id_of_the_key_is_stored_with_what_it_sent(
+        self, client: FlaskClient, collector: Any
+    ) -> None:
+        client.post("/v1/batch", json=batch(7), headers=WRITE)
+        with collector.store.reading() as view:
+            assert [each.key for each in view.refused(9)] == ["settings-write"]
 
 
 class TestBodies:
@@ -287,7 +293,7 @@ class TestBodies:
         st.sampled_from(["batch", "t", "i", "g", "p", "s", "a"]),
     )
     @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-    def test_of_any_bytes_are_taken_or_refused(
+    def test_of_any_bytes_are_accepted_or_refused(
         self, client: FlaskClient, rest: bytes, start: bytes, path: str
     ) -> None:
         answer = client.post(f"/v1/{path}", data=start + rest, headers=WRITE)
@@ -315,7 +321,7 @@ class TestAnswers:
                 }
             ],
         }
-        assert [one.mid for one in collector.intake.rejected] == ["m3"]
+        assert [event.mid for event in rejected(collector)] == ["m3"]
 
     def test_are_for_an_empty_batch_too(self, client: FlaskClient) -> None:
         answer = client.post("/v1/batch", json=batch(), headers=WRITE)
@@ -326,7 +332,7 @@ class TestAnswers:
         answer = client.post("/v1/batch", json=body, headers={"Authorization": "Bearer admin"})
         assert answer.json["qualified"] == [
             {
-                "lead_id": "l1",
+                "lead_id": lead_id("activated", "u:u1", 1),
                 "definition": "activated",
                 "subject": {"kind": "user", "id": "u1"},
                 "qualified_at": "2026-03-01T10:00:00.000Z",
@@ -350,7 +356,7 @@ class TestAnswers:
         answer = client.post("/v1/batch", json=batch(TRACK, {}), headers=headers)
         assert (answer.status_code, answer.json["code"]) == (400, "rejected")
         assert [one["index"] for one in answer.json["rejected"]] == [1]
-        assert (collector.intake.stored, collector.intake.rejected) == ({}, [])
+        assert (stored(collector), rejected(collector)) == ([], [])
 
     def test_a_batch_that_must_be_whole_and_is_gets_stored(self, client: FlaskClient) -> None:
         headers = WRITE | {"X-Strict-Mode": "1"}
@@ -358,21 +364,22 @@ class TestAnswers:
         assert (answer.status_code, answer.json["accepted"]) == (200, 1)
 
     def test_say_when_to_come_back_if_it_cannot_be_stored(
-        self, client: FlaskClient, collector: Any
+        self, client: FlaskClient, collector: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        collector.intake.error = Unavailable("the disk is full")
+        monkeypatch.setattr(collector.intake, "accept", raising(Unavailable("the disk is full")))
         answer = client.post("/v1/batch", json=batch(TRACK), headers=WRITE)
         assert (answer.status_code, answer.json["code"]) == (503, "unavailable")
         assert int(answer.headers["Retry-After"]) > 0
 
     def test_say_when_to_come_back_if_a_key_has_sent_too_much(
-        self, client: FlaskClient, collector: Any
+        self, client: FlaskClient, collector: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        collector.limits.error = TooMany("more than 5 events a second", retry_after=7)
+        too_many = TooMany("more than 5 events a second", retry_after=7)
+        monkeypatch.setattr(collector.limits, "admit", raising(too_many))
         answer = client.post("/v1/batch", json=batch(TRACK), headers=WRITE)
         assert (answer.status_code, answer.json["code"]) == (429, "too_many")
         assert answer.headers["Retry-After"] == "7"
-        assert not collector.intake.stored
+        assert not stored(collector)
 
     def test_come_when_the_body_is_read_to_its_end(self, client: FlaskClient) -> None:
         """Servers drop the connection of a body that is left, and the answer with it."""
@@ -387,9 +394,13 @@ class TestAnswers:
 
     @pytest.mark.parametrize("error", [RuntimeError("secret"), PequelError("secret")])
     def test_show_nothing_internal_when_something_breaks(
-        self, client: FlaskClient, collector: Any, error: Exception
+        self,
+        client: FlaskClient,
+        collector: Any,
+        monkeypatch: pytest.MonkeyPatch,
+        error: Exception,
     ) -> None:
-        collector.intake.error = error
+        monkeypatch.setattr(collector.intake, "accept", raising(error))
         answer = client.post("/v1/batch", json=batch(TRACK), headers=WRITE)
         assert (answer.status_code, answer.json["code"]) == (500, "internal")
         assert "secret" not in answer.text

@@ -80,7 +80,7 @@ class TestData:
         assert messages == ["exprted was never received: did you mean exported?"]
         assert answer.json["sample"].startswith("1 user")
 
-    def test_says_when_what_is_needed_was_last_seen(self, client: FlaskClient) -> None:
+    def test_coverage_has_the_time_when_each_was_last_seen(self, client: FlaskClient) -> None:
         toml = IN_FORCE.replace("logged_in", "exported").replace("gte = 3", 'distinct = "id"')
         answer = client.post(PATH + "?data=true", headers=READ, data=toml.encode())
         same = {"definition": "active_definitions"}
@@ -103,7 +103,7 @@ class TestWhoMayAsk:
         headers = {"Authorization": f"Bearer {key}"}
         assert client.post(PATH, headers=headers).status_code == status
 
-    def test_nobody_without_a_key(self, client: FlaskClient) -> None:
+    def test_a_key_is_required(self, client: FlaskClient) -> None:
         assert client.post(PATH).json["error"]["code"] == "missing_key"
 
 

@@ -9,6 +9,8 @@ from flask.testing import FlaskClient
 
 from pequel_collector.errors import Unavailable
 
+from .conftest import raising, stored
+
 URL = "/pixel/v1/track?writeKey=write&userId=u1&event=opened"
 
 
@@ -21,22 +23,24 @@ def test_is_an_image_that_no_cache_keeps(client: FlaskClient) -> None:
 
 def test_stores_its_event(client: FlaskClient, collector: Any) -> None:
     client.get(URL)
-    (message,) = collector.intake.stored.values()
+    (message,) = stored(collector)
     assert (message.type, message.name, message.user_id) == ("track", "opened", "u1")
 
 
-def test_is_not_seen_by_who_only_looks_whether_it_is_there(
-    client: FlaskClient, collector: Any
-) -> None:
+def test_a_head_request_stores_nothing(client: FlaskClient, collector: Any) -> None:
     assert client.head(URL).status_code == 200
-    assert not collector.intake.stored
+    assert not stored(collector)
 
 
 @pytest.mark.parametrize("error", [Unavailable("the disk is full"), RuntimeError("broken")])
-def test_is_shown_whatever_happens_and_the_log_is_told(
-    client: FlaskClient, collector: Any, caplog: pytest.LogCaptureFixture, error: Exception
+def test_is_shown_after_an_error_which_is_logged(
+    client: FlaskClient,
+    collector: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: Exception,
 ) -> None:
-    collector.intake.error = error
+    monkeypatch.setattr(collector.intake, "accept", raising(error))
     answer = client.get(URL)
     assert (answer.status_code, answer.mimetype) == (200, "image/gif")
-    assert "event is lost" in caplog.text
+    assert "lost the event of a pixel" in caplog.text

@@ -1,4 +1,4 @@
-"""``pequel demo``: a made-up product, a real SDK and a real collector, told in twenty lines."""
+"""``pequel demo``: a made-up product, the real SDK and a real collector."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from ..options import example
 
 
 @click.command(epilog=example("pequel demo", "pequel demo --exit"))
-@click.option("--exit", "stop", is_flag=True, help="Stop at the end instead of waiting for Ctrl-C.")
+@click.option("--exit", "stop", is_flag=True, help="Stop at the end, without waiting for Ctrl-C.")
 def demo(stop: bool) -> None:
     """Show what Pequel does.
 
-    A collector is started on a temporary database. Two weeks of a small task manager go by, sent
-    through the SDK over HTTP; each product-qualified lead is printed the moment it is marked.
+    Starts a collector on a temporary database and sends it two weeks of events from a small task
+    manager, through the SDK. Prints each product-qualified lead as soon as it is marked.
     """
     from .show import show
 

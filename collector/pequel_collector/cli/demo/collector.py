@@ -1,4 +1,4 @@
-"""The demo's collector: the real command in a process of its own, on a database that goes away."""
+"""The demo's collector: ``pequel serve`` in its own process, on a temporary database."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PORT = 8321
 WRITE_KEY = "pk_w_demo"
 READ_KEY = "pk_r_demo"
 READY = "listening on "
-STOP_WITHIN = 15
+STOP_TIMEOUT = 15
 
 DEFINITIONS = Path(__file__).with_name("pequel.toml")
 
@@ -34,28 +34,30 @@ class Running(NamedTuple):
 
 @contextmanager
 def running_collector() -> Iterator[Running]:
-    """Yield a collector that listens; it and its files are gone afterwards."""
-    signal.signal(signal.SIGTERM, _leave)
+    """Yield a collector that listens. It is stopped and its files are removed afterwards."""
+    signal.signal(signal.SIGTERM, _exit)
     with TemporaryDirectory(prefix="pequel-demo-") as folder:
-        process = _started(Path(folder))
+        process = _start(Path(folder))
         try:
             yield Running(_url(process), process)
         finally:
             process.terminate()
-            process.wait(STOP_WITHIN)
+            process.wait(STOP_TIMEOUT)
 
 
-def _started(folder: Path) -> subprocess.Popen[str]:
+def _start(folder: Path) -> subprocess.Popen[str]:
     (folder / "pequel.toml").write_text(DEFINITIONS.read_text("utf-8"), "utf-8")
-    clean = {name: text for name, text in os.environ.items() if not name.startswith("PEQUEL_")}
+    environment = {
+        name: text for name, text in os.environ.items() if not name.startswith("PEQUEL_")
+    }
     options = ("--host", "127.0.0.1", "--port", str(PORT if _is_free(PORT) else 0))
-    return subprocess.Popen(  # noqa: S603 - the command is our own
+    return subprocess.Popen(  # noqa: S603 - a fixed command
         [sys.executable, "-m", "pequel_collector.cli", "serve", *options],
         cwd=folder,
-        env=clean | {"PEQUEL_WRITE_KEY": WRITE_KEY, "PEQUEL_READ_KEY": READ_KEY},
+        env=environment | {"PEQUEL_WRITE_KEY": WRITE_KEY, "PEQUEL_READ_KEY": READ_KEY},
         stdout=subprocess.PIPE,
         text=True,
-        start_new_session=True,  # Ctrl-C is for the demo, which then stops it
+        start_new_session=True,  # Ctrl-C goes to the demo, which then stops the collector
     )
 
 
@@ -76,5 +78,5 @@ def _is_free(port: int) -> bool:
     return True
 
 
-def _leave(_signal: int, _frame: FrameType | None) -> None:
+def _exit(_signal: int, _frame: FrameType | None) -> None:
     sys.exit(0)

@@ -1,22 +1,23 @@
-"""Taskboard, a made-up product: two weeks in the life of its users, told to the SDK."""
+"""Taskboard, a made-up product: two weeks of what its users do, tracked through the SDK."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from importlib import import_module
 from random import Random
 from typing import Any, NamedTuple
+
+import pequel
 
 DAYS = 13  # before today
 SEED = 7
 
 
 class Person(NamedTuple):
-    """Somebody who uses Taskboard, and the days on which they have things to do there."""
+    """A user of Taskboard, the days on which they use it, and the tasks they complete on each."""
 
     account: str
-    busy: tuple[int, ...]
+    active_days: tuple[int, ...]
     tasks: int = 4
 
 
@@ -48,7 +49,7 @@ PROPERTY = {
     "teammate_invited": "invitee",
 }
 
-# Day, who, what, which. Signing up and everyday tasks come by themselves.
+# Day, user, event, property. Sign-ups and completed tasks are added to these.
 STORY = """
 1  ada  project_created       website
 1  ada  teammate_invited      ben
@@ -81,54 +82,50 @@ class Taskboard:
     """Calls the SDK as the product's own code would."""
 
     def __init__(self, write_key: str, host: str, today: datetime) -> None:
-        # The collector does not know the SDK; the demo's product has to.
-        self.pequel = import_module("pequel")
-        self.pequel.configure(write_key=write_key, host=host)
+        pequel.configure(write_key=write_key, host=host)
         self._first_day = today - timedelta(days=DAYS)
-        self._chance = Random(SEED)  # noqa: S311 - a story, no secret
+        self._random = Random(SEED)  # noqa: S311 - not a secret
 
     def live(self, day: int) -> None:
-        """Let a day go by, and send what happened on it."""
+        """Send the events of a day."""
         times = self._times(day)
         for name, person in PEOPLE.items():
-            if day in person.busy:
+            if day in person.active_days:
                 self._work(name, person, day, times)
-        self.pequel.flush()
+        pequel.flush()
 
     def raise_hand(self, name: str) -> None:
-        """Let somebody ask for a call, now."""
-        self.pequel.track(name, "contact_sales_clicked")
-        self.pequel.flush()
+        """Send a click on "contact sales", now."""
+        pequel.track(name, "contact_sales_clicked")
+        pequel.flush()
 
     def close(self) -> None:
-        """Send what is left."""
-        self.pequel.shutdown()
+        """Send the remaining events."""
+        pequel.shutdown()
 
     def _work(self, name: str, person: Person, day: int, times: Iterator[datetime]) -> None:
-        if day == person.busy[0]:
+        if day == person.active_days[0]:
             self._sign_up(name, person.account, next(times))
-        for event, thing in _told(day, name):
-            self.pequel.track(
-                name, event, {PROPERTY.get(event, "plan"): thing}, timestamp=next(times)
-            )
+        for event, thing in _events_of(day, name):
+            pequel.track(name, event, {PROPERTY.get(event, "plan"): thing}, timestamp=next(times))
         for _ in range(person.tasks):
-            self.pequel.track(name, "task_completed", timestamp=next(times))
+            pequel.track(name, "task_completed", timestamp=next(times))
 
     def _sign_up(self, name: str, account: str, time: datetime) -> None:
         email = f"{name}@{account}.example"
-        self.pequel.identify(name, {"email": email}, timestamp=time)
-        self.pequel.group(name, account, ACCOUNTS[account], timestamp=time)
-        self.pequel.track(name, "signed_up", timestamp=time)
+        pequel.identify(name, {"email": email}, timestamp=time)
+        pequel.group(name, account, ACCOUNTS[account], timestamp=time)
+        pequel.track(name, "signed_up", timestamp=time)
 
     def _times(self, day: int) -> Iterator[datetime]:
-        """Moments of one day's office hours, each after the one before."""
+        """Times in the office hours of a day, in order."""
         time = self._first_day + timedelta(days=day - 1, hours=9)
         while True:
-            time += timedelta(seconds=self._chance.randint(20, 200))
+            time += timedelta(seconds=self._random.randint(20, 200))
             yield time
 
 
-def _told(day: int, name: str) -> Iterator[tuple[str, str]]:
+def _events_of(day: int, name: str) -> Iterator[tuple[str, str]]:
     for line in STORY.split("\n"):
         match line.split():
             case [when, who, event, thing] if int(when) == day and who == name:

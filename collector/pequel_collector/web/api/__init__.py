@@ -1,4 +1,4 @@
-"""The query API: handlers that read arguments, call one function and answer.
+"""The query API: handlers read arguments, call one function and answer.
 
-May import: `web`, `app`, `audit`, `lint`, `insights`, `ports`, `model` and `errors`.
+May import: `web`, `app` and everything below them.
 """

@@ -1,29 +1,29 @@
-"""What stands behind the question mark: read by schemas; a mistake is named, never passed over."""
+"""Query parameters, read by schemas. A mistake is reported, never ignored."""
 
 from __future__ import annotations
 
 from typing import Any, get_args
 
 from flask import Request
-from marshmallow import RAISE, Schema, ValidationError, fields
+from marshmallow import Schema, ValidationError, fields
 
 from ...errors import BadRequest
 from ...model import LeadState
 from ...wire import iso8601
 
-LIMIT = 100
-LARGEST_LIMIT = 1000
+DEFAULT_LIMIT = 100
+MAX_LIMIT = 1000
 
 KINDS = ("new", "upgrade", "cross_sell", "expansion", "nudge")
 
 
 class Text(fields.Field[Any]):
-    """Some text."""
+    """Text that is not blank."""
 
     expected = "text"
 
     def parse(self, text: str) -> Any:
-        """The value; None where the text is none."""
+        """The value; None for a mistake."""
         return text if text.strip() and "\0" not in text else None
 
     def _deserialize(self, value: str, attr: Any, data: Any, **kwargs: Any) -> Any:  # noqa: ARG002
@@ -34,7 +34,7 @@ class Text(fields.Field[Any]):
 
 
 class OneOf(Text):
-    """One of a few words."""
+    """One of several words."""
 
     def __init__(self, *words: str) -> None:
         super().__init__()
@@ -42,45 +42,37 @@ class OneOf(Text):
         self.expected = words[0] if len(words) == 1 else f"one of {', '.join(words)}"
 
     def parse(self, text: str) -> str | None:
-        """The word."""
         return text if text in self.words else None
 
 
 class Time(Text):
-    """An instant."""
+    """A time in ISO 8601, as ms."""
 
     expected = "a time in ISO 8601, such as 2026-03-01T10:00:00.000Z"
 
     def parse(self, text: str) -> int | None:
-        """The instant in milliseconds."""
-        # A plus sign that nobody escaped has become a space on the way.
+        # A plus sign that was not escaped arrives as a space.
         return iso8601.parse(text) or iso8601.parse("+".join(text.rsplit(" ", 1)))
 
 
 class Limit(Text):
-    """How many to list."""
+    """How many items to list."""
 
-    expected = f"a whole number from 1 to {LARGEST_LIMIT}"
+    expected = f"a whole number from 1 to {MAX_LIMIT}"
 
     def parse(self, text: str) -> int | None:
-        """The number."""
-        short = text.isascii() and text.isdigit() and len(text) <= len(str(LARGEST_LIMIT))
-        return int(text) if short and 1 <= int(text) <= LARGEST_LIMIT else None
+        short = text.isascii() and text.isdigit() and len(text) <= len(str(MAX_LIMIT))
+        return int(text) if short and 1 <= int(text) <= MAX_LIMIT else None
 
 
 class NoArguments(Schema):
-    """A call without any."""
-
-    class Meta:
-        """What is not known is a mistake."""
-
-        unknown = RAISE
+    """A call without parameters."""
 
 
 class ListArguments(NoArguments):
-    """A list that is cut off."""
+    """A list that is cut off at a limit."""
 
-    limit = Limit(load_default=LIMIT)
+    limit = Limit(load_default=DEFAULT_LIMIT)
 
 
 class PageArguments(ListArguments):
@@ -90,7 +82,7 @@ class PageArguments(ListArguments):
 
 
 class LeadArguments(PageArguments):
-    """The list of leads: what of it, and in which form."""
+    """The list of leads."""
 
     format = OneOf("json")
     definition = Text()
@@ -106,8 +98,8 @@ class LeadArguments(PageArguments):
     marked_after = Time()
 
 
-class RefusedArguments(PageArguments):
-    """The list of what was refused, and what of it."""
+class RejectedArguments(PageArguments):
+    """The list of rejected events."""
 
     code = Text()
     key = Text()

@@ -1,44 +1,37 @@
-"""The definitions in force: what they say, since when, and how to put others in their place."""
+"""``/v1/definitions``: the active definitions, and how to replace them."""
 
 from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
+from ...app.bootstrap import Collector
 from .. import credentials
-from ..collector import Answer, Collector
-from ..json import answer
+from ..json import json_response
 from . import arguments, schemas
 from .definitions_body import definitions_in
-from .require_reader import private
+from .require_reader import require_reader
 
 _NONE = arguments.NoArguments()
 
 
 def blueprint(collector: Collector) -> Blueprint:
-    """ReadTransaction and changing definitions, over a collector."""
-    paths = Blueprint("definitions", __name__, url_prefix="/v1")
-    private(paths, collector)
+    """Reading and changing definitions, over a collector."""
+    bp = Blueprint("definitions", __name__, url_prefix="/v1")
+    require_reader(bp, collector)
 
-    @paths.get("/definitions")
+    @bp.get("/definitions")
     def definitions() -> Response:
         arguments.read(request, _NONE)
-        return answer(_in_force(collector))
+        return json_response(schemas.DEFINITIONS.dump(collector.queries.definitions()))
 
-    @paths.put("/definitions")
+    @bp.put("/definitions")
     def put_definitions() -> Response:
-        credentials.require(collector.keys, credentials.of_reader(request), credentials.ADMINS)
+        token = credentials.reader_token(request)
+        credentials.require_key(collector.keys, token, credentials.ADMINS)
         arguments.read(request, _NONE)
         new = collector.put_definitions(definitions_in(request, collector.settings))
-        versions = [schemas.NEW_VERSION.dump(version) for version in new]
-        return answer(_in_force(collector) | {"new_versions": versions})
+        active = schemas.DEFINITIONS.dump(collector.queries.definitions())
+        versions = schemas.NEW_VERSION.dump(new, many=True)
+        return json_response(active | {"new_versions": versions})
 
-    return paths
-
-
-def _in_force(collector: Collector) -> Answer:
-    found = collector.queries.definitions()
-    replay, origin = found["backfill"], found["origin"]
-    return schemas.page(schemas.DEFINITION, found) | {
-        "origin": origin and schemas.ORIGIN.dump(origin),
-        "backfill": replay and schemas.BACKFILL.dump(replay),
-    }
+    return bp

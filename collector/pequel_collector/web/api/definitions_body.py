@@ -10,15 +10,15 @@ from ...marking.active import BODY
 from ...wire import body
 
 NOT_UTF8 = "bad_json"
-"""The code of a body that is no UTF-8: where it is read, it is meant to be JSON."""
+"""The code that ``body.read`` gives to a body that is not UTF-8."""
 
 
 def definitions_in(request: Request, settings: Settings) -> str:
-    """The text of a body, plain or gzip. Raises DefinitionError where it is no UTF-8."""
-    sent = request.stream.read(settings.max_body + 1)
+    """The text of a body, plain or gzip. Raises DefinitionError if it is not UTF-8."""
+    raw = request.stream.read(settings.max_body + 1)
     encoding = request.headers.get("Content-Encoding", "")
     try:
-        return body.read(sent, encoding, settings).decode()
+        return body.read(raw, encoding, settings).decode()
     except BadRequest as error:
         if error.code != NOT_UTF8:
             raise

@@ -1,24 +1,24 @@
-"""``POST /v1/definitions/lint``: what is doubtful in definitions."""
+"""``POST /v1/definitions/lint``: the linter's findings."""
 
 from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
+from ...app.bootstrap import Collector
 from ...insights.sampling import take
 from ...lint.coverage import coverage
 from ...lint.linter import lint
 from ...marking.active import BODY
 from ...rules.language.definition import Catalogue
 from ...rules.parser.catalogue import read_catalogue
-from ..collector import Collector
-from ..json import answer
+from ..json import json_response
 from . import arguments
 from .definitions_body import definitions_in
-from .require_reader import private
+from .require_reader import require_reader
 
 
 class LintArguments(arguments.NoArguments):
-    """Whether the store's data is looked at as well."""
+    """``data=true`` looks at stored data as well."""
 
     data = arguments.OneOf("true", "false")
 
@@ -28,24 +28,24 @@ _ARGUMENTS = LintArguments()
 
 def blueprint(collector: Collector) -> Blueprint:
     """The linter, over a collector."""
-    paths = Blueprint("lint", __name__, url_prefix="/v1")
-    private(paths, collector)
+    bp = Blueprint("lint", __name__, url_prefix="/v1")
+    require_reader(bp, collector)
 
-    @paths.post("/definitions/lint")
+    @bp.post("/definitions/lint")
     def definitions() -> Response:
         given = arguments.read(request, _ARGUMENTS)
         catalogue = _catalogue(collector)
         if given.get("data") != "true":
-            return answer(lint(catalogue, BODY).as_json() | {"coverage": None})
+            return json_response(lint(catalogue, BODY).as_json() | {"coverage": None})
         with collector.store.reading() as view:
             sample = take(view, catalogue, collector.clock())
         covered = [row.as_json() for row in coverage(catalogue, sample)]
-        return answer(lint(catalogue, BODY, sample).as_json() | {"coverage": covered})
+        return json_response(lint(catalogue, BODY, sample).as_json() | {"coverage": covered})
 
-    return paths
+    return bp
 
 
 def _catalogue(collector: Collector) -> Catalogue:
-    """What the body says, or the definitions in force where there is none."""
+    """The definitions in the body, or the active ones if it is empty."""
     text = definitions_in(request, collector.settings)
     return read_catalogue(text, BODY) if text.strip() else collector.catalogue

@@ -1,29 +1,29 @@
-"""The proof of a lead: what the stored messages give in its place."""
+"""``/v1/pqls/ID/proof``: a lead, derived again from the stored messages."""
 
 from __future__ import annotations
 
 from flask import Blueprint, Response, request
 from marshmallow import Schema, fields
 
+from ...app.bootstrap import Collector
 from ...audit.proof import Proofs
-from ..collector import Collector
-from ..json import answer
+from ..json import json_response
 from . import arguments, schemas
-from .require_reader import private
+from .require_reader import require_reader
 
 _NONE = arguments.NoArguments()
 
 
 class Derived(Schema):
-    """What the messages give: when, in which account, and why."""
+    """What the messages give."""
 
-    qualified_at = schemas.Moment()
+    qualified_at = fields.String()
     account = fields.String()
     evidence = fields.Raw()
 
 
 class Proven(Schema):
-    """The version under which a lead is proven; ``problem`` says why it cannot be."""
+    """The version of the definition; ``problem`` says why it cannot be evaluated."""
 
     name = fields.String()
     version = fields.Integer()
@@ -33,7 +33,7 @@ class Proven(Schema):
 
 
 class Part(Schema):
-    """A part of a lead that the messages do not give as it is stored."""
+    """A part of a lead that differs."""
 
     field = fields.String()
     stored = fields.Raw()
@@ -41,7 +41,7 @@ class Part(Schema):
 
 
 class Proof(Schema):
-    """A lead, what the messages give in its place, and in what that differs."""
+    """A stored lead, the derived one, and their differences."""
 
     result = fields.String()
     lead = fields.Nested(schemas.Lead)
@@ -56,13 +56,13 @@ PROOF = Proof()
 
 def blueprint(collector: Collector) -> Blueprint:
     """The proofs of the leads of a collector."""
-    paths = Blueprint("proof", __name__, url_prefix="/v1")
-    private(paths, collector)
+    bp = Blueprint("proof", __name__, url_prefix="/v1")
+    require_reader(bp, collector)
 
-    @paths.get("/pqls/<lead_id>/proof")
+    @bp.get("/pqls/<lead_id>/proof")
     def proof(lead_id: str) -> Response:
         arguments.read(request, _NONE)
         proven = Proofs(collector.store, collector.clock).proof(lead_id)
-        return answer(PROOF.dump(proven | {"lead": collector.queries.pql(lead_id)}))
+        return json_response(PROOF.dump(proven | {"lead": collector.queries.pql(lead_id)}))
 
-    return paths
+    return bp

@@ -1,91 +1,89 @@
-"""Questions: who is a PQL, since when and why; what arrived, and what was refused."""
+"""Leads, users, accounts, events, rejected events and usage."""
 
 from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
+from ...app.bootstrap import Collector
 from ...errors import NotFound
 from ...model import Kind
 from ...ports import LeadFilter, RejectedFilter
 from ...wire.normalise import LONGEST
-from ..collector import Collector
-from ..json import answer
+from ..json import json_response
 from ..paths import subject_and_view
 from . import arguments, schemas
-from .require_reader import private
+from .require_reader import require_reader
 
 _NONE = arguments.NoArguments()
 _LIST = arguments.ListArguments()
 _PAGE = arguments.PageArguments()
 _LEADS = arguments.LeadArguments()
-_REFUSED = arguments.RefusedArguments()
+_REJECTED = arguments.RejectedArguments()
 
 
 def blueprint(collector: Collector) -> Blueprint:
     """The read side of the API, over a collector."""
-    paths = Blueprint("query", __name__, url_prefix="/v1")
-    queries = collector.queries
+    bp = Blueprint("queries", __name__, url_prefix="/v1")
+    require_reader(bp, collector)
 
-    private(paths, collector)
-
-    @paths.get("/pqls")
+    @bp.get("/pqls")
     def pqls() -> Response:
         given = arguments.read(request, _LEADS)
         given.pop("format", None)
         limit, cursor = given.pop("limit"), given.pop("cursor")
-        found = queries.pqls(LeadFilter(**given), limit, cursor)
-        return answer(schemas.page(schemas.LEAD, found))
+        found = collector.queries.pqls(LeadFilter(**given), limit, cursor)
+        return json_response(schemas.page(schemas.LEAD, found))
 
-    @paths.get("/pqls/<lead_id>")
+    @bp.get("/pqls/<lead_id>")
     def pql(lead_id: str) -> Response:
         arguments.read(request, _NONE)
-        return answer(schemas.LEAD.dump(queries.pql(_seen("lead", lead_id))))
+        found = collector.queries.pql(_storable("lead", lead_id))
+        return json_response(schemas.LEAD.dump(found))
 
-    @paths.get("/users/<rest:rest>")
+    @bp.get("/users/<rest:rest>")
     def user(rest: str) -> Response:
         return _subject(collector, "user", "/v1/users/", rest)
 
-    @paths.get("/accounts/<rest:rest>")
+    @bp.get("/accounts/<rest:rest>")
     def account(rest: str) -> Response:
         return _subject(collector, "account", "/v1/accounts/", rest)
 
-    @paths.get("/events")
+    @bp.get("/events")
     def events() -> Response:
         limit = arguments.read(request, _LIST)["limit"]
-        return answer(schemas.page(schemas.EVENT, queries.events(limit)))
+        return json_response(schemas.page(schemas.EVENT, collector.queries.events(limit)))
 
-    @paths.get("/rejected")
+    @bp.get("/rejected")
     def rejected() -> Response:
-        given = arguments.read(request, _REFUSED)
+        given = arguments.read(request, _REJECTED)
         wanted = RejectedFilter(given.get("code"), given.get("key"))
-        found = queries.rejected(wanted, given["limit"], given["cursor"])
-        return answer(schemas.page(schemas.REFUSED, found))
+        found = collector.queries.rejected(wanted, given["limit"], given["cursor"])
+        return json_response(schemas.page(schemas.REJECTED_EVENT, found))
 
-    @paths.get("/usage")
+    @bp.get("/usage")
     def usage() -> Response:
         arguments.read(request, _NONE)
-        return answer(queries.usage(collector.keys.listed()))
+        return json_response(schemas.USAGE.dump(collector.queries.usage(collector.keys.listed())))
 
-    return paths
+    return bp
 
 
 def _subject(collector: Collector, kind: Kind, prefix: str, rest: str) -> Response:
-    """A user or an account: what is known of it, or one of the views behind its id."""
+    """The profile, the status or the timeline of a user or an account."""
     queries = collector.queries
     identifier, view = subject_and_view(request, prefix, rest)
-    identifier = _seen(kind, identifier)
+    identifier = _storable(kind, identifier)
     given = arguments.read(request, _PAGE if view == "timeline" else _NONE)
     if view == "timeline":
         found = queries.timeline(kind, identifier, given["limit"], given["cursor"])
-        return answer(schemas.page(schemas.EVENT, found))
+        return json_response(schemas.page(schemas.EVENT, found))
     if view == "pql":
-        return answer(schemas.STATUS.dump(queries.status(kind, identifier)))
-    profile = queries.user(identifier) if kind == "user" else queries.account(identifier)
-    return answer(schemas.PROFILE.dump(profile))
+        return json_response(schemas.STATUS.dump(queries.status(kind, identifier)))
+    return json_response(schemas.PROFILES[kind].dump(queries.profile(kind, identifier)))
 
 
-def _seen(kind: str, identifier: str) -> str:
-    """An id that may have been stored: others are refused on the way in. Raises NotFound."""
+def _storable(kind: str, identifier: str) -> str:
+    """An id that can have been stored. Raises NotFound for one that ingestion rejects."""
     if not identifier.strip() or "\0" in identifier or len(identifier) > LONGEST:
         raise NotFound(f"there is no {kind} {identifier!a}", kind=kind)
     return identifier

@@ -1,31 +1,34 @@
-"""What is for readers only: nobody else gets in, and no cache keeps it."""
+"""Routes that need a key that reads."""
 
 from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
+from ...app.bootstrap import Collector
 from .. import credentials
-from ..collector import Collector
-from ..paths import require_text
+from ..paths import require_utf8
 
 
-def private(paths: Blueprint, collector: Collector) -> None:
-    """Answer on these paths only who has a key that reads, as of this moment."""
+def require_reader(bp: Blueprint, collector: Collector) -> None:
+    """Require a read or admin key on every route of a blueprint, and keep answers out of caches.
 
-    @paths.before_request
+    Time-based definitions are evaluated first, so that answers are up to date.
+    """
+
+    @bp.before_request
     def authorize() -> None:
-        token = credentials.of_reader(request)
-        credentials.require(collector.keys, token, credentials.READERS)
+        token = credentials.reader_token(request)
+        credentials.require_key(collector.keys, token, credentials.READERS)
 
-    @paths.before_request
-    def refuse_bytes() -> None:
-        require_text(request)
+    @bp.before_request
+    def check_path() -> None:
+        require_utf8(request)
 
-    @paths.before_request
-    def let_the_clock_run() -> None:
+    @bp.before_request
+    def run_clock() -> None:
         collector.run_clock()
 
-    @paths.after_request
-    def keep_out_of_caches(response: Response) -> Response:
+    @bp.after_request
+    def disable_caching(response: Response) -> Response:
         response.headers["Cache-Control"] = "no-store"
         return response

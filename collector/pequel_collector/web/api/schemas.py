@@ -1,174 +1,289 @@
-"""What the query API shows. Times are ISO 8601 in UTC with milliseconds."""
+"""The JSON of the query API, made from the records of ``queries``.
+
+Times are ISO 8601 in UTC with milliseconds.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from functools import lru_cache
+from operator import attrgetter
+from typing import Any, ClassVar
 
-from marshmallow import Schema, fields
+from marshmallow import Schema, fields, missing
 
-from ...model import JSON, iso
+from ...marking.active import BackfillProgress
+from ...model import JSON, Stored, id_of, iso, kind_of
+from ...queries import answers
 
-
-class Moment(fields.Field[Any]):
-    """An instant; milliseconds are written out."""
-
-    def _serialize(self, value: Any, attr: Any, obj: Any, **kwargs: Any) -> Any:  # noqa: ARG002
-        return iso(value) if isinstance(value, int) else value
-
-
-class Subject(Schema):
-    """A user or an account."""
-
-    kind = fields.String()
-    id = fields.String()
+_getter = lru_cache(attrgetter)
 
 
-class Lead(Schema):
+class AnswerSchema(Schema):
+    """Reads attributes, by dotted names. Raises AttributeError for one that is missing."""
+
+    OMITTED_IF_NONE: ClassVar[frozenset[str]] = frozenset()
+
+    def get_attribute(self, obj: Any, attr: str, default: Any) -> Any:  # noqa: ARG002
+        value = _getter(attr)(obj)
+        return missing if value is None and attr in self.OMITTED_IF_NONE else value
+
+
+class Time(fields.Field[Any]):
+    """A time in ms as text."""
+
+    def _serialize(self, value: Any, *_: Any, **_options: Any) -> Any:
+        return None if value is None else iso(value)
+
+
+class SubjectKey(fields.Field[Any]):
+    """A subject key as an object: ``{"kind": "user", "id": "u1"}``."""
+
+    def _serialize(self, value: Any, *_: Any, **_options: Any) -> Any:
+        return {"kind": kind_of(value) or "anonymous", "id": id_of(value)}
+
+
+class SubjectId(fields.Field[Any]):
+    """The id in a subject key."""
+
+    def _serialize(self, value: Any, *_: Any, **_options: Any) -> Any:
+        return id_of(value)
+
+
+class Counts(fields.Field[Any]):
+    """Numbers by name, in the order of the names, without zeros."""
+
+    def _serialize(self, value: Any, *_: Any, **_options: Any) -> Any:
+        return {name: number for name, number in sorted(value.items()) if number}
+
+
+class Change(AnswerSchema):
+    """An entry in the ledger of a lead."""
+
+    at = Time()
+    what = fields.String()
+    before = fields.Raw()
+    after = fields.Raw()
+    reason = fields.String()
+    actor = fields.String()
+
+
+class Lead(AnswerSchema):
     """A lead. ``evidence`` has a sentence and the leaves; ``via`` says whose it is instead.
 
     ``changes``, its entries in the ledger, come only with a lead that is asked for by its id.
     """
 
-    id = fields.String()
-    definition = fields.String()
-    version = fields.Integer()
-    subject = fields.Nested(Subject)
-    cycle = fields.Integer()
-    qualified_at = Moment()
-    marked_at = Moment()
+    OMITTED_IF_NONE = frozenset({"via", "changes"})
+
+    id = fields.String(attribute="lead.id")
+    definition = fields.String(attribute="lead.definition")
+    version = fields.Integer(attribute="lead.version")
+    subject = SubjectKey(attribute="lead.subject")
+    cycle = fields.Integer(attribute="lead.cycle")
+    qualified_at = Time(attribute="lead.qualified_at")
+    marked_at = Time(attribute="lead.marked_at")
     state = fields.String()
     holds_now = fields.Boolean()
-    kind = fields.String()
-    priority = fields.String()
-    owner = fields.String()
-    due_at = Moment()
-    expires_at = Moment()
-    merged_into = fields.String()
-    flags = fields.List(fields.String())
+    kind = fields.String(attribute="lead.kind")
+    priority = fields.String(attribute="lead.priority")
+    owner = fields.String(attribute="lead.owner")
+    due_at = Time(attribute="lead.due_at")
+    expires_at = Time(attribute="lead.expires_at")
+    merged_into = fields.String(attribute="lead.merged_into")
+    flags = fields.List(fields.String(), attribute="lead.flags")
     account = fields.String()
     traits = fields.Raw()
-    evidence = fields.Raw()
+    evidence = fields.Raw(attribute="lead.evidence")
     via = fields.String()
-    changes = fields.Raw()
+    changes = fields.List(fields.Nested(Change))
 
 
-class Profile(Schema):
-    """What is known of a user or an account; only users have an ``account`` and ``ids``."""
+class Profile(AnswerSchema):
+    """What is known of a user or an account."""
 
-    id = fields.String()
+    id = SubjectId(attribute="key")
     traits = fields.Raw()
-    first_seen = Moment()
-    last_seen = Moment()
+    first_seen = Time()
+    last_seen = Time()
     event_counts = fields.Raw()
+
+
+class UserProfile(Profile):
+    """What is known of a user."""
+
     account = fields.String()
-    ids = fields.Raw()
+    ids = fields.List(SubjectKey())
     leads = fields.List(fields.Nested(Lead))
 
 
-class Status(Schema):
-    """Whether somebody is a PQL, and per definition how far from it."""
+class AccountProfile(Profile):
+    """What is known of an account."""
 
-    subject = fields.Nested(Subject)
+    leads = fields.List(fields.Nested(Lead))
+
+
+class Status(AnswerSchema):
+    """Whether a user or an account is a PQL, and how far it is from each definition."""
+
+    subject = SubjectKey(attribute="key")
     is_pql = fields.Boolean()
     account = fields.String()
     leads = fields.List(fields.Nested(Lead))
     progress = fields.Raw()
 
 
-class Event(Schema):
-    """A stored message, in the words of the tracking API. Facts have traits, events properties."""
+def _anonymous_id(stored: Stored) -> str | None:
+    message = stored.message
+    return message.anonymous_id if message.user_id else id_of(message.subject)
 
-    message_id = fields.String(data_key="messageId", attribute="messageId")
-    type = fields.String()
-    event = fields.String()
-    user_id = fields.String(data_key="userId", attribute="userId")
-    anonymous_id = fields.String(data_key="anonymousId", attribute="anonymousId")
+
+class Event(AnswerSchema):
+    """A stored message, in the words of the tracking API. Events have properties, others traits."""
+
+    message_id = fields.String(data_key="messageId", attribute="message.mid")
+    type = fields.String(attribute="message.type")
+    event = fields.String(attribute="message.name")
+    user_id = fields.String(data_key="userId", attribute="message.user_id")
+    anonymous_id = fields.Function(_anonymous_id, data_key="anonymousId")
     account = fields.String()
-    timestamp = Moment()
-    received_at = Moment()
-    properties = fields.Raw()
-    traits = fields.Raw()
-    context = fields.Raw()
+    timestamp = Time(attribute="message.time")
+    received_at = Time(attribute="message.received")
+    properties = fields.Raw(attribute="message.properties")
+    traits = fields.Raw(attribute="message.traits")
+    context = fields.Raw(attribute="message.context")
+
+    def get_attribute(self, obj: Stored, attr: str, default: Any) -> Any:
+        omitted = "message.traits" if obj.message.is_event else "message.properties"
+        return missing if attr == omitted else super().get_attribute(obj, attr, default)
 
 
-class RejectedEventSchema(Schema):
-    """A refused event and why; ``payload`` is what came."""
+class RejectedEvent(AnswerSchema):
+    """A rejected event and why; ``payload`` is the event as it came."""
 
     id = fields.String()
-    received_at = Moment()
+    received_at = Time()
     key = fields.String()
-    index = fields.Integer()
-    message_id = fields.String(data_key="messageId", attribute="messageId")
-    code = fields.String()
-    message = fields.String()
-    field = fields.String()
-    payload = fields.String()
+    index = fields.Integer(attribute="rejection.index")
+    message_id = fields.String(data_key="messageId", attribute="rejection.mid")
+    code = fields.String(attribute="rejection.code")
+    message = fields.String(attribute="rejection.message")
+    field = fields.String(attribute="rejection.field")
+    payload = fields.String(attribute="rejection.payload")
 
 
-class Version(Schema):
-    """A definition as it once stood."""
+class Version(AnswerSchema):
+    """A version of a definition."""
 
     version = fields.Integer()
     hash = fields.String()
-    created_at = Moment()
+    created_at = Time()
     source = fields.Raw()
     text = fields.String()
 
 
-class NewVersion(Schema):
-    """A version that was recorded just now."""
+class NewVersion(AnswerSchema):
+    """A version that this request made."""
 
     name = fields.String()
     version = fields.Integer()
     hash = fields.String()
 
 
-class Origin(Schema):
-    """Where the definitions in force come from: a ``file``, or ``put`` over HTTP."""
+class Origin(AnswerSchema):
+    """Where the active definitions come from: a ``file``, or ``put`` over HTTP."""
 
-    kind = fields.String()
-    at = Moment()
-    instead_of = Moment()
+    kind = fields.String(attribute="origin")
+    at = Time()
+    instead_of = Time(attribute="replaced_put_at")
 
 
-class Backfill(Schema):
-    """How far history has been replayed under the definitions in force."""
+def _state(backfill: BackfillProgress) -> str:
+    return "done" if backfill.is_finished else "running"
 
-    state = fields.String()
+
+def _total(backfill: BackfillProgress) -> int | None:
+    return None if backfill.total is None else max(backfill.total, backfill.done)
+
+
+class Backfill(AnswerSchema):
+    """How far history has been replayed under the active definitions."""
+
+    state = fields.Function(_state)
     done = fields.Integer()
-    total = fields.Integer()
+    total = fields.Function(_total)
     leads = fields.Integer()
-    started_at = Moment()
-    finished_at = Moment()
+    started_at = Time()
+    finished_at = Time()
 
 
-class Definition(Schema):
-    """A definition in force, with a sentence and its versions."""
+class Definition(AnswerSchema):
+    """An active definition, with a sentence and its versions."""
 
-    name = fields.String()
-    subject = fields.String()
-    title = fields.String()
-    kind = fields.String()
-    priority = fields.String()
-    owner = fields.String()
+    name = fields.String(attribute="definition.name")
+    subject = fields.String(attribute="definition.subject")
+    title = fields.String(attribute="definition.title")
+    kind = fields.String(attribute="definition.kind")
+    priority = fields.String(attribute="definition.priority")
+    owner = fields.String(attribute="definition.owner")
     description = fields.String()
-    on_change = fields.String()
+    on_change = fields.String(attribute="definition.on_change")
     version = fields.Integer()
-    hash = fields.String()
-    in_force_since = Moment()
-    source = fields.Raw()
-    text = fields.String()
+    hash = fields.String(attribute="definition.hash")
+    in_force_since = Time()
+    source = fields.Raw(attribute="definition.source")
+    text = fields.String(attribute="definition.text")
     versions = fields.List(fields.Nested(Version))
 
 
-LEAD, PROFILE, STATUS = Lead(), Profile(), Status()
-EVENT, REFUSED, DEFINITION = Event(), RejectedEventSchema(), Definition()
-NEW_VERSION, ORIGIN, BACKFILL = NewVersion(), Origin(), Backfill()
+class Definitions(AnswerSchema):
+    """The active definitions, where they come from, and how far history has been replayed."""
+
+    data = fields.List(fields.Nested(Definition))
+    next_cursor = fields.Constant(None)
+    origin = fields.Nested(Origin)
+    backfill = fields.Nested(Backfill)
 
 
-def page(schema: Schema, found: dict[str, JSON]) -> dict[str, JSON]:
-    """A list: its data, and where the next page begins."""
-    return {
-        "data": [schema.dump(one) for one in found["data"]],
-        "next_cursor": found["next_cursor"],
-    }
+class Balance(AnswerSchema):
+    """Events that came in: received is stored + duplicates + rejected + suppressed."""
+
+    received = fields.Integer()
+    stored = fields.Integer()
+    duplicates = fields.Integer()
+    rejected = Counts()
+    suppressed = fields.Integer()
+    dropped_by_clients = Counts(attribute="dropped")
+
+
+class Sender(AnswerSchema):
+    """A key and a month. ``key`` is null for events that were imported from a file."""
+
+    key = fields.String()
+    label = fields.String()
+    month = fields.String()
+
+
+class KeyUsage(Balance, Sender):
+    """The events that came in with a key in a month."""
+
+    def get_attribute(self, obj: answers.KeyUsage, attr: str, default: Any) -> Any:
+        source = obj if attr in obj._fields else obj.balance
+        return super().get_attribute(source, attr, default)
+
+
+class Usage(AnswerSchema):
+    """The events that came in, by key and month, and in total."""
+
+    data = fields.List(fields.Nested(KeyUsage))
+    total = fields.Nested(Balance)
+    next_cursor = fields.Constant(None)
+
+
+LEAD, STATUS, EVENT, REJECTED_EVENT = Lead(), Status(), Event(), RejectedEvent()
+PROFILES = {"user": UserProfile(), "account": AccountProfile()}
+DEFINITIONS, NEW_VERSION, USAGE = Definitions(), NewVersion(), Usage()
+
+
+def page(schema: Schema, found: answers.Page[Any]) -> dict[str, JSON]:
+    """A page of a list as JSON."""
+    return {"data": schema.dump(found.data, many=True), "next_cursor": found.next_cursor}

@@ -1,4 +1,4 @@
 """Events in: the routes of the Segment tracking API, and two ways to their handler.
 
-May import: `web`, `wire`, `ingest.receipts`, `model`, `config` and `errors`.
+May import: `web`, `app` and everything below them.
 """

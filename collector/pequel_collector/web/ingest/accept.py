@@ -1,24 +1,24 @@
-"""What every door does with the events that came in by it."""
+"""What every ingestion route does with the events of a request."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ...app.bootstrap import Collector
 from ...ingest.receipts import Receipt
 from ...model import Key, Message, RejectedEvent, Report
-from ..collector import Collector
 
 
-def take(
+def accept(
     collector: Collector,
     messages: Sequence[Message],
     rejected: Sequence[RejectedEvent],
     key: Key,
     report: Report | None = None,
 ) -> Receipt:
-    """Store a batch, what was refused of it, and what its client dropped; durable on return.
+    """Store a batch, its rejected events and the drops that its client reports; durable on return.
 
-    Raises TooMany where the key has sent more than it may, Unavailable where it cannot be stored.
+    Raises TooMany if the key is over its rate or quota, Unavailable if the store takes no writes.
     """
     collector.limits.admit(key, len(messages) + len(rejected))
     return collector.intake.accept(messages, rejected, key.id, report)

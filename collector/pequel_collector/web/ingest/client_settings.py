@@ -1,7 +1,7 @@
-"""What the libraries of browsers and phones fetch before they send: where to, and that they may.
+"""The settings that browser and phone libraries fetch before they send events.
 
-Everybody is answered, whatever their key: what they send is another question, and a library that
-is refused here never sends anything. Caches may keep the answers.
+Every request is answered, with any key: a library without settings never sends anything, and its
+key is checked with its events. Caches may keep the answers.
 """
 
 from __future__ import annotations
@@ -12,32 +12,32 @@ from flask import Blueprint, Response, request
 
 from ...model import JSON
 from .. import credentials
-from ..json import answer
+from ..json import json_response
 from . import routes
 
-FRESH = "public, max-age=300"
+CACHE_CONTROL = "public, max-age=300"
 
-_EVERYTHING = {"track": {"__default": {"enabled": True, "integrations": {}}}}
-_OWN_MACHINE = ("localhost", "127.0.0.1", "::1")
+_PLAN = {"track": {"__default": {"enabled": True, "integrations": {}}}}
+_LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 
 def blueprint() -> Blueprint:
-    """The answers to start-up fetches; they need no collector."""
-    paths = Blueprint("startup", __name__)
+    """The settings; they need no collector."""
+    bp = Blueprint("client_settings", __name__)
 
-    @paths.get(routes.SETTINGS)
+    @bp.get(routes.SETTINGS)
     def settings(key: str) -> Response:
         return _cached(_settings(key))
 
-    @paths.get(routes.SOURCE_CONFIG)
+    @bp.get(routes.SOURCE_CONFIG)
     def source_config() -> Response:
-        return _cached(_source_config(credentials.of_anybody(request) or ""))
+        return _cached(_source_config(credentials.any_token(request) or ""))
 
-    return paths
+    return bp
 
 
 def _settings(key: str) -> JSON:
-    """What the libraries of Segment and Customer.io ask for."""
+    """For the libraries of Segment and Customer.io."""
     here = {"apiKey": key, "apiHost": f"{request.host}/v1", "protocol": _scheme()}
     versions = {"version": "4.4.7", "componentTypes": ["browser"]}
     return {
@@ -45,14 +45,14 @@ def _settings(key: str) -> JSON:
             "Segment.io": here | {"versionSettings": versions},
             "Customer.io Data Pipelines": here,
         },
-        "plan": _EVERYTHING,
+        "plan": _PLAN,
         "analyticsNextEnabled": True,
         "metrics": {"sampleRate": 0},
     }
 
 
 def _source_config(key: str) -> JSON:
-    """What the libraries of RudderStack ask for."""
+    """For the libraries of RudderStack."""
     return {
         "source": {
             "id": "pequel",
@@ -70,17 +70,16 @@ def _source_config(key: str) -> JSON:
 
 
 def _scheme() -> str:
-    """How the client reaches this collector: a secure page can do so by HTTPS only.
+    """The scheme for events: an HTTPS page can send by HTTPS only, except to its own machine.
 
-    Behind a proxy that ends TLS, the request itself does not say so. A secure page may speak
-    plainly to its own machine.
+    Behind a proxy that terminates TLS, the request itself is HTTP.
     """
     is_secure = request.headers.get("Origin", "").startswith("https://")
-    is_near = urlsplit(f"//{request.host}").hostname in _OWN_MACHINE
-    return "https" if is_secure and not is_near else request.scheme
+    is_local = urlsplit(f"//{request.host}").hostname in _LOCAL_HOSTS
+    return "https" if is_secure and not is_local else request.scheme
 
 
 def _cached(data: JSON) -> Response:
-    response = answer(data)
-    response.headers["Cache-Control"] = FRESH
+    response = json_response(data)
+    response.headers["Cache-Control"] = CACHE_CONTROL
     return response

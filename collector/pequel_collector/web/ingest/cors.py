@@ -1,28 +1,29 @@
-"""What a browser must be told before it lets a page of another origin send events here."""
+"""CORS headers: pages of any origin may send events, and read every response to them."""
 
 from __future__ import annotations
 
 from flask import Flask, Response, request
+from werkzeug.datastructures import Headers as FlaskHeaders
 
-from ..request import Named
+from ..request import Headers
 from . import routes
 
-DAY = "86400"
+ONE_DAY = "86400"
 
 
 def install(app: Flask) -> None:
-    """Let pages of any origin use the doors of an application, and read every answer there."""
+    """Add the headers to every response of an ingestion route."""
 
     @app.after_request
-    def allow(response: Response) -> Response:
-        if routes.is_for_one(request):
-            for name, value in allowances(request.headers, request.method):
+    def add_headers(response: Response) -> Response:
+        if routes.is_ingest(request):
+            for name, value in cors_headers(request.headers, request.method):
                 response.headers.add(name, value)
         return response
 
 
-def allowances(headers: Named, method: str) -> list[tuple[str, str]]:
-    """Headers that let the page that asks send what it asks to, and read when to try again."""
+def cors_headers(headers: Headers | FlaskHeaders, method: str) -> list[tuple[str, str]]:
+    """The headers that allow what a request of a page asks for, and show when to retry."""
     allowed = [("Vary", "Origin")]
     origin = headers.get("Origin")
     if origin is None:
@@ -34,8 +35,8 @@ def allowances(headers: Named, method: str) -> list[tuple[str, str]]:
     ]
     if method == "OPTIONS":
         allowed.append(("Access-Control-Allow-Methods", "GET, POST, OPTIONS"))
-        allowed.append(("Access-Control-Max-Age", DAY))
-        wanted = headers.get("Access-Control-Request-Headers")
-        if wanted is not None:
-            allowed.append(("Access-Control-Allow-Headers", wanted))
+        allowed.append(("Access-Control-Max-Age", ONE_DAY))
+        requested = headers.get("Access-Control-Request-Headers")
+        if requested is not None:
+            allowed.append(("Access-Control-Allow-Headers", requested))
     return allowed

@@ -1,4 +1,4 @@
-"""Events in: the paths of the Segment tracking API, and what it is answered."""
+"""Events in: the routes of the Segment tracking API, and their responses."""
 
 from __future__ import annotations
 
@@ -8,135 +8,135 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
+from ...app.bootstrap import Collector
 from ...errors import PequelError
 from ...ingest.receipts import Receipt
 from ...model import Key, Lead, RejectedEvent, id_of, iso, kind_of
+from ...rules.language.quantities import many
 from ...wire import client_reports, decode, headers
 from ...wire.event import Envelope, EventType
 from ...wire.ids import Ids
 from ...wire.normalise import normalise
 from .. import credentials
-from ..collector import Collector
-from ..errors import INGEST, refusal
-from ..json import answer
+from ..errors import ingest_error
+from ..json import json_response
 from ..request import RawRequest
 from . import client_settings, pixel, routes
-from .accept import take
-from .large_bodies import Turns
+from .accept import accept
+from .large_bodies import LargeBodySlots
 
 
 def blueprint(collector: Collector, ingest_handler: IngestHandler) -> Blueprint:
     """The write side of the API, over a collector."""
-    paths = Blueprint(INGEST, __name__)
+    bp = Blueprint("ingest", __name__)
     for path in routes.BATCHES:
-        paths.add_url_rule(path, path, _handler(ingest_handler), methods=["POST"])
+        bp.add_url_rule(path, path, _view(ingest_handler), methods=["POST"])
     for path, type_ in routes.SINGLES.items():
-        paths.add_url_rule(path, path, _handler(ingest_handler, type_), methods=["POST"])
-    paths.add_url_rule(routes.METRICS, routes.METRICS, _drop, methods=["POST"])
-    paths.register_blueprint(pixel.blueprint(collector, ingest_handler.new_id))
-    paths.register_blueprint(client_settings.blueprint())
-    return paths
+        bp.add_url_rule(path, path, _view(ingest_handler, type_), methods=["POST"])
+    bp.add_url_rule(routes.METRICS, routes.METRICS, _discard, methods=["POST"])
+    bp.register_blueprint(pixel.blueprint(collector, ingest_handler.new_id))
+    bp.register_blueprint(client_settings.blueprint())
+    return bp
 
 
 class IngestHandler:
-    """Takes in what requests bring."""
+    """Accepts the events of requests."""
 
     def __init__(self, collector: Collector) -> None:
         self._collector = collector
-        self._turns = Turns()
+        self._large_bodies = LargeBodySlots()
         self.new_id = Ids(collector.clock)
 
-    def receive(
-        self, sent: RawRequest, type_: EventType | None = None
+    def handle(
+        self, request: RawRequest, type_: EventType | None = None
     ) -> tuple[int, dict[str, Any]]:
-        """Take a request in; the status and the data of its answer.
+        """Accept the events of a request; the status and the data of its response.
 
-        ``type_`` is what its path says of its one event; without, it brings several. Raises
+        ``type_`` is the type that the path gives to a single event; None for a batch. Raises
         PequelError for a request that is refused as a whole.
         """
-        with ExitStack() as until:
-            return self._receive(sent, type_, until)
+        with ExitStack() as stack:
+            return self._handle(request, type_, stack)
 
-    def _receive(
-        self, sent: RawRequest, type_: EventType | None, until: ExitStack
+    def _handle(
+        self, request: RawRequest, type_: EventType | None, stack: ExitStack
     ) -> tuple[int, dict[str, Any]]:
         collector = self._collector
         received = collector.clock()
-        key = credentials.of_writer(sent, collector.keys)
-        envelope = self._envelope(sent, type_, key, until)
-        key = key or credentials.of_body(sent, collector.keys, decode.write_key(envelope))
+        key = credentials.writer_key(request, collector.keys)
+        envelope = self._envelope(request, type_, key, stack)
+        key = key or credentials.body_key(request, collector.keys, decode.write_key(envelope))
         messages, rejected = normalise(envelope, collector.settings, received, self.new_id)
-        if rejected and sent.headers.get("X-Strict-Mode") == "1":
-            return 400, _strict(rejected)
+        if rejected and request.headers.get("X-Strict-Mode") == "1":
+            return 400, _strict_refusal(rejected)
         report = client_reports.read(envelope.report)
-        return 200, _receipt(take(collector, messages, rejected, key, report), key)
+        return 200, _receipt(accept(collector, messages, rejected, key, report), key)
 
     def _envelope(
-        self, sent: RawRequest, type_: EventType | None, key: Key | None, until: ExitStack
+        self, request: RawRequest, type_: EventType | None, key: Key | None, stack: ExitStack
     ) -> Envelope:
-        """The events of a request. Where its only key is none of ours, that is what is wrong."""
+        """The events of a request. An unknown key is reported before a body that is broken."""
         try:
-            text = self._text(sent, until)
+            text = self._text(request, stack)
             envelope = decode.single(text, type_) if type_ else decode.batch(text)
         except PequelError:
-            if key is None and sent.headers.get("Authorization") is not None:
-                credentials.of_body(sent, self._collector.keys, None)
+            if key is None and request.headers.get("Authorization") is not None:
+                credentials.body_key(request, self._collector.keys, None)
             raise
-        said = sent.headers
-        return headers.completed(envelope, said.get("SentAt"), said.get("AnonymousId"))
+        sent_at, anonymous_id = request.headers.get("SentAt"), request.headers.get("AnonymousId")
+        return headers.completed(envelope, sent_at, anonymous_id)
 
-    def _text(self, sent: RawRequest, until: ExitStack) -> bytes:
-        # Raw, whatever Content-Type says: clients send JSON as text, and gzip as a form. Of a body
-        # that is too large no more is read than shows it, chunked or not.
+    def _text(self, request: RawRequest, stack: ExitStack) -> bytes:
+        # Clients send JSON as text, and gzip as a form, so Content-Type does not matter. One byte
+        # over the limit is enough to see that a body is too large.
         settings = self._collector.settings
-        encoding = sent.headers.get("Content-Encoding") or ""
-        found = sent.stream.read(settings.max_body + 1)
-        return self._turns.text(found, encoding, settings, until)
+        encoding = request.headers.get("Content-Encoding") or ""
+        raw = request.stream.read(settings.max_body + 1)
+        return self._large_bodies.text(raw, encoding, settings, stack)
 
 
-def _handler(
-    ingest_handler: IngestHandler, type_: EventType | None = None
-) -> Callable[[], Response]:
+def _view(ingest_handler: IngestHandler, type_: EventType | None = None) -> Callable[[], Response]:
     def handle() -> Response:
-        status, data = ingest_handler.receive(RawRequest(request.environ, request.stream), type_)
-        return answer(data, status)
+        status, data = ingest_handler.handle(RawRequest(request.environ, request.stream), type_)
+        return json_response(data, status)
 
     return handle
 
 
-def _drop() -> Response:
-    """What a library tells about itself is not for us; it is content with an answer."""
-    return answer({"success": True})
+def _discard() -> Response:
+    """Libraries send metrics about themselves, and need a response."""
+    return json_response({"success": True})
 
 
 def _receipt(receipt: Receipt, key: Key) -> dict[str, Any]:
-    shown: dict[str, Any] = {
+    data: dict[str, Any] = {
         "success": True,
         "accepted": receipt.accepted,
         "duplicates": receipt.duplicates,
-        "rejected": [_rejection(one) for one in receipt.rejected],
+        "rejected": [_rejected(each) for each in receipt.rejected],
     }
     if key.kind in credentials.READERS:
-        shown["qualified"] = [_mark(lead) for lead in receipt.qualified]
-    return shown
+        data["qualified"] = [_qualified(lead) for lead in receipt.qualified]
+    return data
 
 
-def _strict(rejected: list[RejectedEvent]) -> dict[str, Any]:
-    message = f"nothing is stored: {len(rejected)} refused, and all or nothing was asked for"
-    return refusal("rejected", message) | {"rejected": [_rejection(one) for one in rejected]}
+def _strict_refusal(rejected: list[RejectedEvent]) -> dict[str, Any]:
+    number = many(len(rejected), "rejected event")
+    message = f"nothing was stored: the batch has {number}, and X-Strict-Mode is 1"
+    return ingest_error("rejected", message) | {"rejected": [_rejected(each) for each in rejected]}
 
 
-def _rejection(rejection: RejectedEvent) -> dict[str, Any]:
+def _rejected(event: RejectedEvent) -> dict[str, Any]:
     return {
-        "index": rejection.index,
-        "messageId": rejection.mid,
-        "code": rejection.code,
-        "message": rejection.message,
-        "field": rejection.field,
+        "index": event.index,
+        "messageId": event.mid,
+        "code": event.code,
+        "message": event.message,
+        "field": event.field,
     }
 
 
-def _mark(lead: Lead) -> dict[str, Any]:
+def _qualified(lead: Lead) -> dict[str, Any]:
     return {
         "lead_id": lead.id,
         "definition": lead.definition,

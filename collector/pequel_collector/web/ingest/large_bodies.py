@@ -1,8 +1,8 @@
-"""Large bodies take turns: as events they take many times their bytes, and gzip hides how many.
+"""Only a few large bodies are held at a time, so that together they cannot fill the memory.
 
-A few kilobytes may inflate to many megabytes. So that the requests of a moment cannot fill the
-memory together, only so many of the large ones are inflated and read at a time; a few may wait for
-it, and not so many that they keep all others from being answered.
+As events, a body takes many times its bytes, and a few kilobytes of gzip may inflate to many
+megabytes. A few more requests may wait for a slot; the others are refused at once, so that the
+waiting ones do not take every thread.
 """
 
 from __future__ import annotations
@@ -15,43 +15,43 @@ from ...errors import TooLarge, Unavailable
 from ...wire import body
 
 LARGE = 1_000_000
-"""Bytes of text beyond which a body is large."""
+"""A body with more bytes of text than this is large."""
 
-AT_ONCE = 2
+SLOTS = 2
 """Large bodies that are held at a time, in one process."""
 
-WAITING = 8
-"""Those that may wait for that."""
+MAX_WAITING = 8
+"""Requests that may wait for a slot."""
 
-PATIENCE = 10.0
-"""Seconds that one waits for its turn."""
+TIMEOUT = 10.0
+"""Seconds that a request waits for a slot."""
 
 
-class Turns:
-    """The turns of the large bodies of a process."""
+class LargeBodySlots:
+    """The slots for large bodies of one process."""
 
     def __init__(
-        self, turns: int = AT_ONCE, waiting: int = WAITING, patience: float = PATIENCE
+        self, slots: int = SLOTS, max_waiting: int = MAX_WAITING, timeout: float = TIMEOUT
     ) -> None:
-        self._turns, self._patience = BoundedSemaphore(turns), patience
-        self._places = BoundedSemaphore(turns + waiting)
+        self._slots, self._timeout = BoundedSemaphore(slots), timeout
+        self._waiting_or_held = BoundedSemaphore(slots + max_waiting)
 
-    def text(self, sent: bytes, encoding: str, settings: Settings, until: ExitStack) -> bytes:
-        """The text of a body; a large one keeps its turn until the stack is closed.
+    def text(self, raw: bytes, encoding: str, settings: Settings, stack: ExitStack) -> bytes:
+        """The text of a body; a large one holds a slot until the stack is closed.
 
-        Raises Unavailable where its turn does not come, and whatever ``body.read`` raises.
+        Raises Unavailable if no slot becomes free, and what ``body.read`` raises.
         """
-        if len(sent) <= LARGE:
+        if len(raw) <= LARGE:
             try:
-                return body.read(sent, encoding, settings, min(LARGE, settings.max_inflated))
+                return body.read(raw, encoding, settings, min(LARGE, settings.max_inflated))
             except TooLarge:
                 if settings.max_inflated <= LARGE:
                     raise
-        self._wait(until)
-        return body.read(sent, encoding, settings)
+        self._acquire(stack)
+        return body.read(raw, encoding, settings)
 
-    def _wait(self, until: ExitStack) -> None:
-        for semaphore, patience in ((self._places, 0.0), (self._turns, self._patience)):
-            if not semaphore.acquire(timeout=patience):
-                raise Unavailable("too many large requests are on their way at once")
-            until.callback(semaphore.release)
+    def _acquire(self, stack: ExitStack) -> None:
+        for semaphore, timeout in ((self._waiting_or_held, 0.0), (self._slots, self._timeout)):
+            if not semaphore.acquire(timeout=timeout):
+                raise Unavailable("too many large requests at once")
+            stack.callback(semaphore.release)

@@ -1,7 +1,7 @@
-"""The doors by which events come in: their paths, and which requests are for one of them.
+"""The paths of the ingestion routes, and which requests are for one of them.
 
-Segment and Customer.io use those of ``/v1``, RudderStack these and ``/beacon`` and ``/pixel``,
-Jitsu ``/api/s``, June ``/sdk``.
+Segment and Customer.io use ``/v1``; RudderStack ``/v1``, ``/beacon`` and ``/pixel``; Jitsu
+``/api/s``; June ``/sdk``.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SINGLES: dict[str, EventType] = {
     **{f"{prefix}/{t}": t for prefix in ("/v1", "/sdk", "/api/s", "/api/s/s2s") for t in TYPES},
     **{f"/v1/{t[0]}": t for t in TYPES},
 }
-"""Long names, and the letters of the browser's library: ``s`` is screen."""
+"""Full names, and the letters of the browser library: ``s`` is screen."""
 
 METRICS = "/v1/m"
 PIXEL = "/pixel/v1/<type_>"
@@ -39,8 +39,8 @@ _PATHS = {*BATCHES, *SINGLES, METRICS, SOURCE_CONFIG}
 _ROOTS = ("/sdk/", "/beacon/", "/pixel/", "/api/s/", "/v1/projects/")
 
 
-def is_for_one(request: Request) -> bool:
-    """Whether a request is for a door, or looks for one where there is none."""
+def is_ingest(request: Request) -> bool:
+    """Whether a request is for an ingestion route, or a POST to a path that does not exist."""
     path = request.path
     is_lost = request.method == "POST" and isinstance(request.routing_exception, NotFound)
     return is_lost or path.startswith(_ROOTS) or path.rstrip("/") in _PATHS

@@ -1,4 +1,4 @@
-"""For whoever runs the collector: health, readiness and Prometheus metrics.
+"""For operators: health, readiness and Prometheus metrics.
 
-May import: `web`, `ingest.receipts` and `ports`.
+May import: `web`, `app`, `usage` and `ports`.
 """

@@ -1,27 +1,28 @@
-"""Whether the collector lives, and whether it can do its work. Nobody needs a key to ask."""
+"""Liveness and readiness. They need no key."""
 
 from __future__ import annotations
 
 from flask import Blueprint, Response
 
-from ..collector import Collector
+from ...app.bootstrap import Collector
 from ..errors import RETRY_AFTER
-from ..json import answer
+from ..json import json_response
 
 
 def blueprint(collector: Collector) -> Blueprint:
-    """Liveness and readiness."""
-    paths = Blueprint("health", __name__)
+    """Liveness and readiness of a collector."""
+    bp = Blueprint("health", __name__)
 
-    @paths.get("/healthz")
+    @bp.get("/healthz")
     def healthz() -> Response:
-        return answer({"status": "ok"})
+        return json_response({"status": "ok"})
 
-    @paths.get("/readyz")
+    @bp.get("/readyz")
     def readyz() -> Response:
-        trouble = collector.trouble()
-        if trouble is None:
-            return answer({"status": "ready"})
-        return answer({"status": "not ready", "reason": trouble}, 503, retry_after=RETRY_AFTER)
+        reason = collector.trouble()
+        if reason is None:
+            return json_response({"status": "ready"})
+        not_ready = {"status": "not ready", "reason": reason}
+        return json_response(not_ready, 503, retry_after=RETRY_AFTER)
 
-    return paths
+    return bp

@@ -1,4 +1,4 @@
-"""``GET /metrics``: what Prometheus asks for. Nobody needs a key to ask."""
+"""``GET /metrics`` for Prometheus. It needs no key."""
 
 from __future__ import annotations
 
@@ -10,61 +10,67 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
+from ...app.bootstrap import Collector
 from ...ports import Usage
 from ...usage import balance_of
-from ..collector import Collector
 
 
 def blueprint(collector: Collector) -> Blueprint:
     """The metrics, over a collector."""
-    paths = Blueprint("metrics", __name__)
+    bp = Blueprint("metrics", __name__)
     registry = CollectorRegistry()
-    registry.register(_Measures(collector))
+    registry.register(_StoreMetrics(collector))
 
-    @paths.get("/metrics")
+    @bp.get("/metrics")
     def metrics() -> Response:
         return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
-    return paths
+    return bp
 
 
 _Family = CounterMetricFamily | GaugeMetricFamily
 
 
-class _Measures:
-    """Reads everything from the store when it is asked, so that every process says the same."""
+class _StoreMetrics:
+    """Reads the store at each scrape, so that every process gives the same numbers."""
 
     def __init__(self, collector: Collector) -> None:
         self._collector = collector
 
     def describe(self) -> list[Metric]:
-        """Nothing, so that nothing is read before somebody asks."""
+        """Nothing: at registration, the store is not read."""
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """Every measure there is."""
+        """Every metric."""
         with self._collector.store.reading() as view:
             usages, totals = view.usage(), view.totals()
         yield from _events(usages)
         yield _gauge("messages", "Messages stored.", totals["messages"])
         yield _gauge("leads", "Leads ever opened.", totals["leads"])
         yield _gauge("refused", "Rejected events kept.", totals["refused"])
-        yield _gauge("waiting_events", "Events that wait to be stored.", self._collector.waiting())
+        yield _gauge("waiting_events", "Events that wait for the store.", self._collector.waiting())
         yield _gauge("ready", "Whether events can be stored.", self._collector.trouble() is None)
 
 
 def _events(usages: list[Usage]) -> Iterator[Metric]:
     keys = sorted({usage.key for usage in usages})
-    of = {key: balance_of(usage for usage in usages if usage.key == key) for key in keys}
-    yield _counter("received", "Events that came in.", {k: b.received for k, b in of.items()})
-    yield _counter("stored", "Events stored.", {k: b.stored for k, b in of.items()})
-    yield _counter("duplicate", "Events known before.", {k: b.duplicates for k, b in of.items()})
-    yield _counter("suppressed", "Events of the erased.", {k: b.suppressed for k, b in of.items()})
-    rejected = {key: balance.rejected for key, balance in of.items()}
-    dropped = {key: balance.dropped for key, balance in of.items()}
-    text = "Events refused and not taken in since, for which reason."
+    balances = {key: balance_of(u for u in usages if u.key == key) for key in keys}
+    yield _counter("received", "Events that came in.", {k: b.received for k, b in balances.items()})
+    yield _counter("stored", "Events stored.", {k: b.stored for k, b in balances.items()})
+    yield _counter(
+        "duplicate",
+        "Events that were stored before.",
+        {k: b.duplicates for k, b in balances.items()},
+    )
+    yield _counter(
+        "suppressed", "Events of erased users.", {k: b.suppressed for k, b in balances.items()}
+    )
+    rejected = {key: balance.rejected for key, balance in balances.items()}
+    dropped = {key: balance.dropped for key, balance in balances.items()}
+    text = "Rejected events that are still rejected, by reason."
     yield _by_reason(GaugeMetricFamily, "events_rejected", text, rejected)
-    text = "Events that clients dropped before they came here, and for which reason."
+    text = "Events that clients dropped and reported, by reason."
     yield _by_reason(CounterMetricFamily, "client_dropped", text, dropped)
 
 

@@ -1,4 +1,4 @@
-"""The command and its family: help, version, settings, and what is said when something is wrong."""
+"""The command and its subcommands: help, version, settings and errors."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class TestHelp:
             assert setting.variable in text
             assert (f"--{setting.name.replace('_', '-')}" in text) == (setting.name not in SECRET)
 
-    def test_the_version_is_said(self, runner: CliRunner) -> None:
+    def test_the_version_is_printed(self, runner: CliRunner) -> None:
         assert runner.invoke(pequel, ["--version"]).output == "pequel, version 0.1.0\n"
 
 
@@ -109,7 +109,7 @@ class TestMistakes:
 
 class TestWithoutTheExtra:
     @pytest.mark.parametrize("missing", EXTRA)
-    def test_what_to_install_is_said_in_one_line(self, missing: str, tmp_path: Path) -> None:
+    def test_the_missing_extra_is_named_in_one_line(self, missing: str, tmp_path: Path) -> None:
         script = (
             f"import sys; sys.modules[{missing!r}] = None; "
             "sys.argv = ['pequel', 'serve', '--port=0']; "

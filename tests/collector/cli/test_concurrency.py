@@ -1,4 +1,4 @@
-"""Turns of requests: who waits for a client to send more has none, and memory is bounded."""
+"""Concurrency slots: a request that waits for its client holds none, and memory is bounded."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pequel_collector.errors import Unavailable
-from pequel_collector.server.concurrency import PIECE, Body, Room, Turns
+from pequel_collector.server.concurrency import CHUNK, ByteBudget, ConcurrencySlots, SlotFreeingBody
 
 WITHIN = 10.0
 
@@ -38,17 +38,17 @@ def in_thread(work: Callable[[], Any]) -> Thread:
     return thread
 
 
-def body(content: bytes, room: Room) -> Body:
-    turns = BoundedSemaphore(1)
-    turns.acquire()
-    return Body(io.BytesIO(content), turns, room)
+def body(content: bytes, budget: ByteBudget) -> SlotFreeingBody:
+    slots = BoundedSemaphore(1)
+    slots.acquire()
+    return SlotFreeingBody(io.BytesIO(content), slots, budget)
 
 
-class TestTurns:
-    def test_who_waits_for_a_client_lets_others_go_first(self) -> None:
+class TestSlots:
+    def test_a_request_that_waits_for_its_client_frees_its_slot(self) -> None:
         answers = []
         slow = Slow(b"late")
-        application = Turns(reading, 1, PIECE)
+        application = ConcurrencySlots(reading, 1, CHUNK)
         waiting = in_thread(lambda: answers.extend(application({"wsgi.input": slow}, None)))
         assert slow.asked.wait(WITHIN)
         answers.extend(application({"wsgi.input": io.BytesIO(b"early")}, None))
@@ -56,7 +56,7 @@ class TestTurns:
         waiting.join(WITHIN)
         assert answers == [b"early", b"late"]
 
-    def test_there_are_no_more_than_was_said(self) -> None:
+    def test_only_so_many_requests_run_at_once(self) -> None:
         inside, leave, second = Event(), Event(), Event()
 
         def work(environ: dict[str, Any], _start: Any) -> Iterable[bytes]:
@@ -66,7 +66,7 @@ class TestTurns:
             assert leave.wait(WITHIN)
             return []
 
-        application = Turns(work, 1, PIECE)
+        application = ConcurrencySlots(work, 1, CHUNK)
         threads = [in_thread(lambda: application({"number": 1, "wsgi.input": io.BytesIO()}, None))]
         assert inside.wait(WITHIN)
         threads.append(
@@ -80,28 +80,28 @@ class TestTurns:
 
 
 class TestBodies:
-    @pytest.mark.parametrize("length", [0, 1, PIECE - 1, PIECE, PIECE + 1, 3 * PIECE])
-    @pytest.mark.parametrize("size", [None, -1, 0, 1, PIECE, PIECE + 1, 4 * PIECE])
+    @pytest.mark.parametrize("length", [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK])
+    @pytest.mark.parametrize("size", [None, -1, 0, 1, CHUNK, CHUNK + 1, 4 * CHUNK])
     def test_are_read_as_files_are(self, length: int, size: int | None) -> None:
         content = bytes(n % 251 for n in range(length))
-        read = body(content, Room(4 * PIECE))
+        read = body(content, ByteBudget(4 * CHUNK))
         assert read.read(size) == io.BytesIO(content).read(size)
 
     def test_are_read_in_lines(self) -> None:
-        assert list(body(b"a\nb\nc", Room(0))) == [b"a\n", b"b\n", b"c"]
+        assert list(body(b"a\nb\nc", ByteBudget(0))) == [b"a\n", b"b\n", b"c"]
 
-    def test_small_ones_need_no_room(self) -> None:
-        assert body(b"x" * (PIECE - 1), Room(0)).read() == b"x" * (PIECE - 1)
+    def test_small_ones_need_no_budget(self) -> None:
+        assert body(b"x" * (CHUNK - 1), ByteBudget(0)).read() == b"x" * (CHUNK - 1)
 
-    def test_large_ones_are_put_off_where_there_is_none(self) -> None:
+    def test_large_ones_are_refused_without_budget(self) -> None:
         with pytest.raises(Unavailable):
-            body(b"x" * 3 * PIECE, Room(2 * PIECE)).read()
+            body(b"x" * 3 * CHUNK, ByteBudget(2 * CHUNK)).read()
 
-    @pytest.mark.parametrize("length", [3 * PIECE, 9 * PIECE])
-    def test_the_room_is_given_back(self, length: int) -> None:
-        room = Room(4 * PIECE)
+    @pytest.mark.parametrize("length", [3 * CHUNK, 9 * CHUNK])
+    def test_the_budget_is_given_back(self, length: int) -> None:
+        budget = ByteBudget(4 * CHUNK)
         try:
-            body(b"x" * length, room).read()
+            body(b"x" * length, budget).read()
         except Unavailable:
-            assert length > 4 * PIECE
-        room.take(4 * PIECE)
+            assert length > 4 * CHUNK
+        budget.reserve(4 * CHUNK)

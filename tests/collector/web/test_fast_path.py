@@ -1,4 +1,4 @@
-"""The short way for events answers as the long one, on which a slash at the end leads."""
+"""The fast path answers as Flask does, which a slash at the end takes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from werkzeug.test import TestResponse
 from pequel_collector.errors import TooMany, Unavailable
 from pequel_collector.web.app import create_app
 
-from .conftest import Collector
+from .conftest import new_collector, raising
 
 EVENT = {"type": "track", "event": "e", "userId": "u1", "messageId": "m1"}
 BATCH = {"batch": [EVENT, {**EVENT, "messageId": "m2"}, EVENT]}
@@ -53,14 +53,15 @@ REQUESTS = {
     "a body that is too large": sent(b" " * 50_000),
     "an empty body": sent(b""),
     "a library's telemetry": sent({"series": []}, "/v1/m"),
-    "no door": sent(BATCH, "/v1/nothing"),
+    "no route": sent(BATCH, "/v1/nothing"),
 }
 
 
 def answer(asked: dict[str, Any], slash: str, error: Exception | None = None) -> TestResponse:
     """What a collector of its own answers."""
-    collector = Collector()
-    collector.intake.error = error
+    collector = new_collector()
+    if error is not None:
+        collector.intake.accept = raising(error)
     client = create_app(collector).test_client()
     return client.post(**{**asked, "path": asked["path"] + slash})
 
@@ -75,36 +76,36 @@ def same(one: TestResponse, other: TestResponse) -> bool:
 
 
 @pytest.mark.parametrize("asked", [pytest.param(r, id=name) for name, r in REQUESTS.items()])
-def test_is_answered_as_on_the_long_way(asked: dict[str, Any]) -> None:
+def test_a_request_is_answered_as_by_flask(asked: dict[str, Any]) -> None:
     assert same(answer(asked, ""), answer(asked, "/"))
 
 
 @pytest.mark.parametrize(
     "error", [Unavailable("full"), TooMany("enough", retry_after=7), RuntimeError("a bug")]
 )
-def test_trouble_is_answered_as_on_the_long_way(error: Exception) -> None:
+def test_an_error_is_answered_as_by_flask(error: Exception) -> None:
     short, long = (answer(REQUESTS["one event"], slash, error) for slash in ("", "/"))
     assert short.status_code in {429, 500, 503}
     assert same(short, long)
 
 
-def test_a_body_for_which_there_is_no_room_is_refused_with_a_time_to_come_back() -> None:
+def test_a_body_without_memory_is_refused_with_a_time_to_retry() -> None:
     class Full(io.RawIOBase):
         def readable(self) -> bool:
             return True
 
         def readinto(self, _buffer: object) -> int:
-            raise Unavailable("too many large requests are on their way at once")
+            raise Unavailable("too many large requests at once")
 
     for path in ("/v1/track", "/v1/track/", "/v1/nothing", "/v1/m"):
-        client = create_app(Collector()).test_client()
+        client = create_app(new_collector()).test_client()
         body = {"wsgi.input": Full(), "CONTENT_LENGTH": "9"}
         given = client.post(path, headers=WRITE | PAGE, environ_overrides=body)
         assert given.status_code == {"/v1/nothing": 404, "/v1/m": 200}.get(path, 503)
         assert given.headers["Access-Control-Allow-Origin"] == PAGE["Origin"]
 
 
-def test_what_nobody_expects_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unexpected_error_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     answer(REQUESTS["one event"], "", RuntimeError("a bug"))
     [record] = caplog.records
     assert record.getMessage() == "POST /v1/track failed"

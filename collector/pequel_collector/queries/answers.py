@@ -1,0 +1,105 @@
+"""The records that queries return. ``web.api.schemas`` makes JSON of them. Times are ms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Generic, NamedTuple, TypeVar
+
+from ..marking.active import ActiveDefinitions, BackfillProgress
+from ..model import JSON, Lead, id_of, kind_of
+from ..ports import Change, Version
+from ..rules.language.definition import Definition
+from ..usage import Balance
+
+Item = TypeVar("Item")
+OPEN_STATES = frozenset({"new", "assigned", "contacted", "won"})
+
+
+class Page(NamedTuple, Generic[Item]):
+    """A part of a list. ``next_cursor`` continues it; None at its end."""
+
+    data: Sequence[Item]
+    next_cursor: str | None = None
+
+
+class LeadAnswer(NamedTuple):
+    """A lead at an instant, with the traits of its subject.
+
+    ``holds_now`` says whether its definition is still met. ``via`` is ``account`` for the lead of
+    an account that is shown on one of its users. ``changes`` is its ledger, for a single lead.
+    """
+
+    lead: Lead
+    state: str
+    holds_now: bool
+    traits: Mapping[str, JSON]
+    via: str | None = None
+    changes: Sequence[Change] | None = None
+
+    @property
+    def account(self) -> str | None:
+        """The id of the lead's account: of an account's lead, its own."""
+        subject = self.lead.subject
+        return self.lead.account if kind_of(subject) == "user" else id_of(subject)
+
+
+class Profile(NamedTuple):
+    """A user or an account. ``account`` and ``ids`` are a user's."""
+
+    key: str
+    traits: Mapping[str, JSON]
+    first_seen: int
+    last_seen: int
+    event_counts: Mapping[str, int]
+    leads: Sequence[LeadAnswer]
+    account: str | None = None
+    ids: Sequence[str] = ()
+
+
+class Status(NamedTuple):
+    """The leads of a user or an account, and the progress towards each other definition."""
+
+    key: str
+    account: str | None
+    leads: Sequence[LeadAnswer]
+    progress: Sequence[dict[str, JSON]]
+
+    @property
+    def is_pql(self) -> bool:
+        """Whether one of the leads is open."""
+        return any(lead.state in OPEN_STATES for lead in self.leads)
+
+
+class DefinitionAnswer(NamedTuple):
+    """An active definition, and every version of it."""
+
+    definition: Definition
+    description: str
+    version: int | None
+    in_force_since: int | None
+    versions: Sequence[Version]
+
+
+class Definitions(NamedTuple):
+    """The active definitions, where they came from, and how far history has been replayed."""
+
+    data: Sequence[DefinitionAnswer]
+    origin: ActiveDefinitions | None
+    backfill: BackfillProgress | None
+    next_cursor: str | None = None
+
+
+class KeyUsage(NamedTuple):
+    """The events that came in with a key in a month."""
+
+    key: str | None
+    label: str | None
+    month: str
+    balance: Balance
+
+
+class UsageAnswer(NamedTuple):
+    """The events that came in, by key and month, and in total."""
+
+    data: Sequence[KeyUsage]
+    total: Balance

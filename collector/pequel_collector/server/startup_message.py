@@ -1,0 +1,58 @@
+"""What a collector prints when it starts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from ..access.keys import KeyKind
+from ..app.bootstrap import Collector
+from ..config import Settings
+from ..marking.active import ActiveDefinitions
+from ..model import iso
+
+_PASSWORD = re.compile(r"(?<=:)[^:/@]+(?=@)|(?<=password=)[^&]+")
+
+
+def startup_message(collector: Collector) -> Iterator[str]:
+    """The database, the definitions, the keys of a first start, and the keys that are missing."""
+    yield f"database     {_without_password(collector.settings.database)}"
+    yield definitions_line(collector)
+    new = collector.keys.create_first()
+    if new:
+        yield "keys         created on this first start; they are not shown again:"
+    for key, token in new:
+        yield f"  {key.kind:<10} {token}"
+    if missing := collector.keys.missing():
+        yield f"keys         {_how_to_create(missing, collector.settings)}"
+
+
+def definitions_line(collector: Collector) -> str:
+    """The names of the active definitions, and where they come from."""
+    names = ", ".join(definition.name for definition in collector.catalogue.definitions) or "none"
+    origin = _origin(collector.active_definitions(), collector.settings.config)
+    return f"definitions  {names} ({origin})"
+
+
+def _how_to_create(missing: Sequence[KeyKind], settings: Settings) -> str:
+    """The missing kinds of key, and how to create the one with the most rights."""
+    create = f"pequel keys create --kind {missing[-1]}"
+    if settings.database != Settings().database:
+        create += f" --database {_without_password(settings.database)}"
+    variable = f"PEQUEL_{missing[-1].upper()}_KEY"
+    return f"no {' or '.join(missing)} key: create one with `{create}`, or set {variable}"
+
+
+def _without_password(database: str) -> str:
+    return _PASSWORD.sub("…", database)
+
+
+def _origin(active: ActiveDefinitions | None, config: str) -> str:
+    exists = Path(config).exists()
+    if active is not None and active.origin == "put":
+        file = f"{config} has not changed since" if exists else f"no {config} here"
+        return f"put over HTTP at {iso(active.at)}; {file}"
+    if active is not None and active.replaced_put_at is not None:
+        return f"{config}, which has changed since others were put at {iso(active.replaced_put_at)}"
+    return config if exists else f"no {config} here"
