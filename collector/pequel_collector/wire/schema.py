@@ -1,7 +1,7 @@
-"""The shape of what comes in, in marshmallow's words. Times and names are read elsewhere.
+"""The shape of events and batches as marshmallow schemas. ``normalise`` reads times and names.
 
-Segment-family libraries send more keys than these (``integrations``, ``channel``, ``version``,
-``_metadata``, ``receivedAt``, ``rudderId`` …): keys that are not named here are passed over.
+Libraries that speak Segment's protocol send more keys than these (``integrations``, ``channel``,
+``version``, ``_metadata``, ``receivedAt``, ``rudderId`` …). Other keys are ignored.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load
 
-from ..model import JSON
+from ..model import JSON, is_number
 from .event import Event, describe
 
 
@@ -23,7 +23,7 @@ class Text(fields.Field[str]):
         super().__init__(data_key=data_key, load_default=None)
 
     def fits(self, value: JSON) -> bool:
-        """Whether a value that is not null belongs here."""
+        """Whether a value that is not null has the right type."""
         return isinstance(value, str)
 
     def _deserialize(self, value: JSON, attr: Any, data: Any, **kwargs: Any) -> Any:  # noqa: ARG002
@@ -38,8 +38,7 @@ class Identifier(Text):
     expected = "text or a number"
 
     def fits(self, value: JSON) -> bool:
-        """Booleans are numbers to Python, and not here."""
-        return isinstance(value, (str, int, float)) and not isinstance(value, bool)
+        return isinstance(value, str) or is_number(value)
 
 
 class Object(Text):
@@ -48,25 +47,22 @@ class Object(Text):
     expected = "an object or null"
 
     def fits(self, value: JSON) -> bool:
-        """Whether it is an object."""
         return isinstance(value, dict)
 
 
 class Events(Text):
-    """A list, already cut into its events."""
+    """A list that is already cut into events."""
 
     expected = "a list of events"
 
     def fits(self, value: JSON) -> bool:
-        """Whether it is a list."""
         return isinstance(value, list)
 
 
 class Anything(Text):
-    """Any value: who uses it looks at it."""
+    """Any value; ``normalise`` checks it."""
 
     def fits(self, value: JSON) -> bool:  # noqa: ARG002
-        """It does."""
         return True
 
 
@@ -74,8 +70,6 @@ class EventSchema(Schema):
     """One event, alone in a body or in a batch."""
 
     class Meta:
-        """Clients send more than this."""
-
         unknown = EXCLUDE
 
     type = Text()
@@ -100,11 +94,9 @@ class EventSchema(Schema):
 
 
 class BatchSchema(Schema):
-    """A body with several events. What events share is used where it can be, else passed over."""
+    """A body with several events. Invalid shared values are ignored."""
 
     class Meta:
-        """Clients send more than this."""
-
         unknown = EXCLUDE
 
     batch = Events()

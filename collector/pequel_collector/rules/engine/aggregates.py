@@ -6,7 +6,7 @@ added in order of (time, messageId); from a rolling window they are dropped in t
 aggregate changes only when an event is added or dropped; the others are evaluated at every moment.
 """
 
-# ruff: noqa: ARG002, D102 - `Aggregate` and `Measured` say what each method promises
+# ruff: noqa: ARG002 - `Aggregate` and `Measured` say what each method promises
 
 from __future__ import annotations
 

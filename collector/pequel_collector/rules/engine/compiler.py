@@ -1,6 +1,6 @@
 """From the leaves of a definition to what keeps them up to date: a window and an aggregate each."""
 
-# ruff: noqa: ARG002, D102 - `Aggregate` says what each method promises
+# ruff: noqa: ARG002 - `Aggregate` says what each method promises
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ begun, and the cells that have changed since the others were put away under ``si
 that is gone is None there.
 """
 
-# ruff: noqa: ARG002, D102 - `Aggregate` says what each method promises
+# ruff: noqa: ARG002 - `Aggregate` says what each method promises
 
 from __future__ import annotations
 

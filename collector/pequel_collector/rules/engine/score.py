@@ -6,7 +6,7 @@ where the bound leaves the rounding open, which hardly ever happens, the points 
 from the events, in decimals of sixty digits.
 """
 
-# ruff: noqa: ARG002, D102 - `Aggregate` says what each method promises
+# ruff: noqa: ARG002 - `Aggregate` says what each method promises
 
 from __future__ import annotations
 

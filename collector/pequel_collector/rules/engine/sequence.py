@@ -6,7 +6,7 @@ one instant may follow each other in any order; so the chains from before the ne
 beside its events until it is over.
 """
 
-# ruff: noqa: ARG002, D102 - `Aggregate` says what each method promises
+# ruff: noqa: ARG002 - `Aggregate` says what each method promises
 
 from __future__ import annotations
 

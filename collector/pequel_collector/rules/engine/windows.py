@@ -4,7 +4,7 @@ Everything that a leaf remembers stands in the state under its number: ``[cell, 
 of its aggregate and what its window needs. A leaf of ``when`` sees only the open cycle's events.
 """
 
-# ruff: noqa: ARG002, D102 - `Aggregate` says what each method promises
+# ruff: noqa: ARG002 - `Aggregate` says what each method promises
 
 from __future__ import annotations
 

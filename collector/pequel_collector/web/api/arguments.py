@@ -8,7 +8,7 @@ from flask import Request
 from marshmallow import RAISE, Schema, ValidationError, fields
 
 from ...errors import BadRequest
-from ...wire import iso8601
+from ...model import parse_iso
 
 LIMIT = 100
 LARGEST_LIMIT = 1000
@@ -54,7 +54,7 @@ class Time(Text):
     def parse(self, text: str) -> int | None:
         """The instant in milliseconds."""
         # A plus sign that nobody escaped has become a space on the way.
-        return iso8601.parse(text) or iso8601.parse("+".join(text.rsplit(" ", 1)))
+        return parse_iso(text) or parse_iso("+".join(text.rsplit(" ", 1)))
 
 
 class Limit(Text):

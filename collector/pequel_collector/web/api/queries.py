@@ -7,7 +7,7 @@ from flask import Blueprint, Response, request
 from ...errors import NotFound
 from ...model import Kind
 from ...ports import LeadFilter, RejectedFilter
-from ...wire.normalise import LONGEST
+from ...wire.normalise import MAX_LENGTH
 from ..collector import Collector
 from ..json import answer
 from ..paths import subject_and_view
@@ -86,6 +86,6 @@ def _subject(collector: Collector, kind: Kind, prefix: str, rest: str) -> Respon
 
 def _seen(kind: str, identifier: str) -> str:
     """An id that may have been stored: others are refused on the way in. Raises NotFound."""
-    if not identifier.strip() or "\0" in identifier or len(identifier) > LONGEST:
+    if not identifier.strip() or "\0" in identifier or len(identifier) > MAX_LENGTH:
         raise NotFound(f"there is no {kind} {identifier!a}", kind=kind)
     return identifier
