@@ -11,7 +11,7 @@ from threading import Event
 from ..access.keys import Keys
 from ..config import SETTINGS, Settings
 from ..errors import BadRequest, NotFound, PequelError
-from ..ingest.accept import Clock, Ingest
+from ..ingest.accept import Ingest
 from ..ingest.group_commit import GroupCommit
 from ..ingest.health import Health
 from ..ingest.limits import Limits
@@ -19,7 +19,7 @@ from ..marking import backfill
 from ..marking.active import ActiveDefinitions, BackfillProgress, active_definitions, digest
 from ..marking.backfill import Progress, Proposal
 from ..marking.derive import Derivation, settle
-from ..model import Lead
+from ..model import Clock, Lead
 from ..ports import Store, Version, WriteTransaction
 from ..queries.queries import Queries
 from ..rules.language.definition import Catalogue
@@ -54,11 +54,11 @@ class Collector:
 
     def waiting(self) -> int:
         """How many events wait to be stored."""
-        return self.intake.events
+        return self.intake.waiting_events
 
     def trouble(self) -> str | None:
         """Why events cannot be stored now, or questions not answered; None where all is well."""
-        return self.health.tried(self.intake.waited())
+        return self.health.probe(self.intake.oldest_wait())
 
     def tick(self) -> list[Lead]:
         """Let the clock run to now for whom it is due; the leads that this opened."""
@@ -68,7 +68,7 @@ class Collector:
             if not view.due(self.clock(), 1):
                 return []
         with self.store.writing() as tx:
-            derivation = Derivation(tx, self.ingest.keep_up(tx), self.clock())
+            derivation = Derivation(tx, self.ingest.current_evaluators(tx), self.clock())
             derivation.tick()
             return derivation.finish()
 
@@ -96,7 +96,7 @@ class Collector:
     def keep_up(self) -> bool:
         """Follow the definitions that another process has put in force; whether there were any."""
         with self.store.reading() as view:
-            evaluators = self.ingest.keep_up(view)
+            evaluators = self.ingest.current_evaluators(view)
         if evaluators is self.queries.evaluators:
             return False
         self._follow()
@@ -114,7 +114,7 @@ class Collector:
     def _adopt(self, proposal: Proposal) -> list[Version]:
         with self.store.writing() as tx:
             adoption = backfill.adopt(tx, proposal, self.clock())
-            self.ingest.mark_by(
+            self.ingest.use_evaluators(
                 tx, adoption.evaluators
             )  # the next batch waits for this transaction
         self._follow()

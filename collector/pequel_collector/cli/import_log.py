@@ -12,7 +12,7 @@ import click
 from ..app.bootstrap import now, open_collector
 from ..app.progress import reading, replaying
 from ..errors import BadRequest
-from ..ingest.event_log import Import, Log, Summary
+from ..ingest.event_log import Import, ImportSummary, Log
 from ..server.garbage import collect_seldom
 from .options import example, settings_from, settings_options
 
@@ -52,7 +52,7 @@ def import_(file: BinaryIO, **given: Any) -> None:
         raise BadRequest("the log has no event that could be read")
 
 
-def _told(summary: Summary, seconds: float) -> list[str]:
+def _told(summary: ImportSummary, seconds: float) -> list[str]:
     rejected = [f"  {code:<16} {n:>9,}" for code, n in summary.rejected.most_common()]
     marked = [f"  {name:<16} {n:>9,}" for name, n in summary.marked.most_common()]
     return [
@@ -68,7 +68,7 @@ def _told(summary: Summary, seconds: float) -> list[str]:
     ]
 
 
-def _doubtful(summary: Summary) -> Iterator[str]:
+def _doubtful(summary: ImportSummary) -> Iterator[str]:
     """What was taken in, and may not have been meant so."""
     if summary.of_nobody:
         yield f"of nobody          {summary.of_nobody:>9,}"

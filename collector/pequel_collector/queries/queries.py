@@ -174,7 +174,7 @@ class Queries:
         """What was refused, latest first, as it came."""
         after = None if cursor is None else RejectedCursor(*_read_place(cursor))
         with self.store.reading() as tx:
-            found = tx.refused(limit + 1, wanted, after)
+            found = tx.rejected(limit + 1, wanted, after)
         shown, more = found[:limit], len(found) > limit
         last = (shown[-1].received_at, shown[-1].id) if more else None
         return {
@@ -340,7 +340,7 @@ def _version(version: Version) -> Answer:
 
 def refused_answer(refused: StoredRejectedEvent) -> Answer:
     """A refused event and why."""
-    rejection = refused.rejection
+    rejection = refused.event
     return {
         "id": refused.id,
         "received_at": iso(refused.received_at),
