@@ -1,4 +1,4 @@
-"""The records that the floors above pass to each other.
+"""The records that the layers above pass to each other, and times as text.
 
 Times are integer milliseconds since 1970-01-01T00:00:00Z. A *subject key* names one stream
 of facts: ``u:`` + user id, ``a:`` + anonymous id, or ``g:`` + account id.
@@ -6,12 +6,14 @@ of facts: ``u:`` + user id, ``a:`` + anonymous id, or ``g:`` + account id.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeGuard
 
 import msgspec
 from msgspec import Struct
@@ -25,12 +27,27 @@ OPEN_STATES: tuple[LeadState, ...] = ("new", "assigned", "contacted", "won")
 """The states of a lead that makes its subject a PQL."""
 
 JSON = Any
+Clock = Callable[[], int]
+"""Gives the time now."""
 
 BUCKETS = 4096
-_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - in UTC, as every instant of ours
-_FIRST, _LAST = -62_135_596_800_000, 253_402_300_799_999
 _PREFIX = {"user": "u:", "account": "g:"}
 _KIND: dict[str, Kind] = {"u:": "user", "g:": "account"}
+
+_NUMBERS = (int, float, Decimal)
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - in UTC, like every time here
+_EPOCH_DAY = _EPOCH.toordinal()
+_FIRST, _LAST = -62_135_596_800_000, 253_402_300_799_999
+_MINUTE = 60_000
+_SECONDS = {f"{n:02}": n * 1000 for n in range(60)}
+_MILLISECONDS = {f"{n:03}": n for n in range(1000)}
+_ISO_8601 = re.compile(
+    r"(?P<date>\d{4}-\d\d-\d\d)"
+    r"(?:[Tt ](?P<hour>[01]\d|2[0-3]):(?P<minute>[0-5]\d)"
+    r"(?::(?P<second>[0-5]\d)(?:[.,](?P<fraction>\d{1,30}))?)?"
+    r"(?P<offset>[Zz]|(?P<sign>[+-])(?P<hours>[01]\d|2[0-3])(?::?(?P<minutes>[0-5]\d))?)?)?",
+    re.ASCII,
+)
 
 
 def user_key(user_id: str) -> str:
@@ -54,7 +71,7 @@ def subject_key(kind: Kind, identifier: str) -> str:
 
 
 def kind_of(key: str) -> Kind | None:
-    """``user`` or ``account``; None for an anonymous visitor, who is no subject."""
+    """``user`` or ``account``; None for an anonymous visitor, who is not a subject."""
     return _KIND.get(key[:2])
 
 
@@ -71,10 +88,11 @@ def bucket_of(key: str) -> int:
 
 
 class Message(Struct, frozen=True):
-    """One accepted call, as it is stored: a fact of its person and of the account it falls to.
+    """One accepted call, as it is stored.
 
-    ``account`` is the account *named* on the message; ``time`` is the corrected event time.
-    ``properties`` holds the properties of an event or the traits of an identify or group call.
+    ``account`` is the account that the message names. ``time`` is the event time, corrected by the
+    clocks; ``original`` is the time that the client gave. ``traits`` are those of an identify or
+    group call.
     """
 
     mid: str
@@ -94,21 +112,21 @@ class Message(Struct, frozen=True):
 
     @property
     def user_id(self) -> str | None:
-        """The user id, or None for an anonymous message."""
+        """The user id; None for an anonymous message."""
         return self.subject[2:] if self.subject.startswith("u:") else None
 
     @property
     def is_event(self) -> bool:
-        """Whether counting sees it: track, page and screen are events, the others only facts."""
+        """Whether it counts as an event: track, page and screen do."""
         return self.name is not None
 
 
 class Stored(NamedTuple):
-    """A message, the account it is attributed to, and whose it is.
+    """A message, the account it is attributed to, and its person.
 
-    ``person`` is a user's subject key: that of the user at the end of the identity links, or None
-    for a visitor whom no link leads to a user. The store itself gives back None, for it keeps the
-    ids that a message came with.
+    ``person`` is the subject key of the user that the message belongs to after identity links; None
+    for a visitor who is not linked to a user. Messages read from the store have None, because the
+    store keeps only the ids that a message came with.
     """
 
     message: Message
@@ -117,9 +135,9 @@ class Stored(NamedTuple):
 
 
 class Report(NamedTuple):
-    """How many events a client dropped since its report before, by reason.
+    """How many events a client dropped since its previous report, by reason.
 
-    ``client`` names one process of a client, ``number`` counts its reports.
+    ``client`` names one process of a client. ``number`` counts its reports.
     """
 
     client: str
@@ -129,11 +147,12 @@ class Report(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RejectedEvent:
-    """One refused message of a batch: where it stood, why, and what it was.
+    """An event of a batch that was rejected.
 
-    ``payload`` is the text of the event as it came, without its write key. ``around`` is what it
-    was read with besides: the ``type`` of its path, the ``context``, ``sentAt`` and ``anonymousId``
-    of its request, as far as there were any; ``received`` is when that was (ms).
+    ``index`` is its position in the batch. ``payload`` is the text of the event as it came, without
+    its write key. ``envelope`` holds what its request said beside the event: the ``type`` of the
+    path, ``context``, ``sentAt`` and ``anonymousId``, each only if given. ``received`` is the time
+    of the request.
     """
 
     index: int
@@ -142,17 +161,17 @@ class RejectedEvent:
     field: str | None = None
     mid: str | None = None
     payload: str = ""
-    around: Mapping[str, JSON] | None = None
+    envelope: Mapping[str, JSON] | None = None
     received: int | None = None
 
 
 @dataclass(slots=True)
 class Lead:
-    """One definition, one subject, one cycle: the ledger entry that a qualification opens.
+    """A qualification of one subject by one definition in one cycle.
 
-    ``account`` is the account that a user had at ``qualified_at``; None for an account's lead.
-    A lead that nobody has worked by ``expires_at`` is expired. ``merged_into`` is the id of the
-    lead that took the place of this one when two users turned out to be one person.
+    ``account`` is the account that a user had at ``qualified_at``; None for an account's lead. A
+    lead that is still ``new`` at ``expires_at`` is expired. ``merged_into`` is the id of the lead
+    that replaced this one when two users turned out to be one person.
     """
 
     id: str
@@ -176,10 +195,10 @@ class Lead:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """An API key: only its hash is stored.
+    """An API key. Only its hash is stored.
 
-    ``rate`` is how many events it may send in a second, ``quota`` in a month; None is what the
-    settings say.
+    ``rate`` is how many events it may send in a second, ``quota`` in a month. None means the value
+    of the settings.
     """
 
     id: str
@@ -193,12 +212,55 @@ class Key:
 
 
 def iso(time: int) -> str:
-    """An instant as text: UTC, milliseconds, ``Z``; one beyond the years 1 to 9999 as their end."""
+    """A time as ISO 8601: ``2026-03-01T10:00:00.000Z``. Limited to the years 1 to 9999."""
     within = min(max(time, _FIRST), _LAST)
     return (_EPOCH + timedelta(milliseconds=within)).isoformat(timespec="milliseconds") + "Z"
 
 
+def parse_iso(text: str) -> int | None:
+    """The time of an ISO 8601 text; None if it is not one.
+
+    Accepts a date, or a date and a time: ``2026-03-01``, ``2026-03-01T10:00Z``,
+    ``2026-03-01 10:00:00.123456789+02:00``. Without an offset the time is UTC. Digits after the
+    millisecond are cut off.
+    """
+    # Nearly every client sends 2026-03-01T10:00:00.000Z, and minutes repeat within a batch.
+    if len(text) == 24 and text[16] == ":" and text[19] == "." and text[23] == "Z":
+        minute = _minute(text[:16])
+        second = _SECONDS.get(text[17:19])
+        millisecond = _MILLISECONDS.get(text[20:23])
+        if minute is not None and second is not None and millisecond is not None:
+            return minute + second + millisecond
+    return _parse_iso(text)
+
+
+@lru_cache(maxsize=4096)
+def _minute(text: str) -> int | None:
+    return _parse_iso(text) if text[10] == "T" else None
+
+
+def _parse_iso(text: str) -> int | None:
+    found = _ISO_8601.fullmatch(text)
+    if found is None:
+        return None
+    try:
+        days = date.fromisoformat(found["date"]).toordinal() - _EPOCH_DAY
+    except ValueError:
+        return None
+    minutes = (days * 24 + int(found["hour"] or 0)) * 60 + int(found["minute"] or 0)
+    milliseconds = int((found["fraction"] or "")[:3].ljust(3, "0"))
+    offset = int(found["hours"] or 0) * 60 + int(found["minutes"] or 0)
+    if found["sign"] == "-":
+        offset = -offset
+    return (minutes - offset) * _MINUTE + int(found["second"] or 0) * 1000 + milliseconds
+
+
+def is_number(value: JSON) -> TypeGuard[int | float | Decimal]:
+    """Whether a value is a number. Booleans are not."""
+    return isinstance(value, _NUMBERS) and not isinstance(value, bool)
+
+
 def lead_id(definition: str, subject: str, cycle: int) -> str:
-    """The id of a lead: the same for the same definition, subject and cycle, everywhere."""
+    """The id of a lead: a hash of its definition, subject and cycle."""
     text = "\0".join((definition, subject, str(cycle)))
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()

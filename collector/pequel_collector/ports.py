@@ -1,16 +1,16 @@
-"""What the use cases need from a store, on one page, in the words of the domain.
+"""What a store does: one page of methods, in the words of the domain.
 
-A store holds *facts* (messages, traits, memberships), what is *derived* from them (histories
-and leads) and the few things people decide (keys, definition versions). Two implementations
-pass one test suite; nothing above this module knows which is in use.
+A store holds *facts* (messages, traits, memberships), data *derived* from them (histories and
+leads), and what people decide (keys, definition versions). One test suite checks both
+implementations; no code above this module knows which one is in use.
 
-A *history* is what the definitions look at, per subject, in order of time, cut into pages: one
-open page that grows, and sealed pages numbered from 1. *Cells* are the parts of a history's state
-that are too many to stand in a page; each version of a cell carries the number of the page at whose
-end it held. All of it can be rebuilt from the messages.
+A *history* is what the definitions read of one subject, in order of time, in pages: one open page
+that grows, and sealed pages numbered from 1. A *cell* is a part of a history's state that is stored
+apart, because there are too many to fit in a page. Each version of a cell has the number of the
+page at whose end it held. Histories can be rebuilt from the messages.
 
-Messages keep the ids that they came with. *Links* say which ids belong to one *person*; whoever
-reads the messages of a person names all of that person's ids.
+Messages keep the ids that they came with. *Links* say which ids belong to one *person*. To read the
+messages of a person, pass all ids of that person.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .model import JSON, Key, Lead, LeadState, RejectedEvent, Stored
 
 
 class Trait(NamedTuple):
-    """One value of one trait of a user or an account, from ``time`` on; None unsets it."""
+    """A value of a trait of a user or an account from ``time`` on; None unsets it."""
 
     subject: str
     name: str
@@ -34,7 +34,7 @@ class Trait(NamedTuple):
 
 
 class Membership(NamedTuple):
-    """A group call of a user: from ``time`` on the user's account is ``account``."""
+    """A group call of a user: the user's account from ``time`` on."""
 
     subject: str
     time: int
@@ -43,9 +43,9 @@ class Membership(NamedTuple):
 
 
 class Link(NamedTuple):
-    """A message that names an id together with a user: the id is that user's.
+    """A message that names an id together with a user, which makes it an id of that user.
 
-    Of several for one pair the first in the order of facts is kept.
+    Only the first link of a pair, by (time, messageId), is stored.
     """
 
     id: str
@@ -55,9 +55,9 @@ class Link(NamedTuple):
 
 
 class Version(NamedTuple):
-    """A definition as it once stood: immutable, named by the hash of its content.
+    """A version of a definition. It never changes; ``hash`` is that of its content.
 
-    ``source`` is its table as plain data, ``text`` the table as it was written.
+    ``source`` is its TOML table as plain data, ``text`` the table as it was written.
     """
 
     name: str
@@ -69,7 +69,7 @@ class Version(NamedTuple):
 
 
 class Cell(NamedTuple):
-    """A part of a history's state that is kept apart: ``body`` None says that it is gone."""
+    """A part of a history's state that is stored apart; ``body`` is None if it was removed."""
 
     slot: int
     key: str
@@ -77,7 +77,7 @@ class Cell(NamedTuple):
 
 
 class Change(NamedTuple):
-    """An entry of the ledger of leads, which is only ever appended to.
+    """An entry of the ledger of leads. Entries are never changed or removed.
 
     ``what`` is what happened: ``opened``, ``restated``, ``voided``, ``reopened``, ``merged``, …;
     ``before`` and ``after`` are the values that changed, by name.
@@ -93,16 +93,16 @@ class Change(NamedTuple):
 
 
 class StoredRejectedEvent(NamedTuple):
-    """A refused message, kept as it came."""
+    """A rejected event in the store. ``key`` is the id of the API key that sent it."""
 
     id: str
     received_at: int
     key: str | None
-    rejection: RejectedEvent
+    event: RejectedEvent
 
 
 class RejectedFilter(NamedTuple):
-    """Which refused messages to list. None means any."""
+    """Which rejected events to list. None means any."""
 
     code: str | None = None
     key: str | None = None
@@ -112,17 +112,17 @@ ANY_REJECTED = RejectedFilter()
 
 
 class RejectedCursor(NamedTuple):
-    """The last refused message of a page."""
+    """The last rejected event of a page."""
 
     received_at: int
     id: str
 
 
 class Usage(NamedTuple):
-    """How many events that came in with a key in a month (``2026-11``) came to an outcome.
+    """How many events of a key in a month (``2026-11``) had an outcome.
 
-    Outcomes are ``stored``, ``duplicate``, ``suppressed`` and ``rejected:`` with the code; and for
-    those that did not come in, ``dropped:`` with the client's reason.
+    Outcomes are ``stored``, ``duplicate``, ``suppressed`` and ``rejected:`` with the code. Events
+    that a client dropped have the outcome ``dropped:`` with the client's reason.
     """
 
     key: str
@@ -136,7 +136,7 @@ class LeadFilter:
     """Which leads to list. None means any; of states, any but ``voided``.
 
     Times are ms; ``from`` is included, ``to`` is not. A lead that is ``new`` with its
-    ``expires_at`` at or before ``now`` is listed, and given back, as ``expired``.
+    ``expires_at`` at or before ``now`` counts as ``expired``, and is returned as such.
     """
 
     definition: str | None = None
@@ -163,21 +163,21 @@ class LeadCursor(NamedTuple):
 
 
 class ReadTransaction(Protocol):
-    """A consistent view of the store; what was committed before it began is in it."""
+    """A consistent view of the store: it sees what was committed before it began."""
 
     # -- messages --------------------------------------------------------------------------
 
     def events(
         self, subjects: Collection[str], since: int | None = None, until: int | None = None
     ) -> Iterator[Stored]:
-        """The messages of all these users, visitors or accounts, in (time, messageId) order.
+        """The messages of these users, visitors or accounts, in (time, messageId) order.
 
-        ``since`` and ``until`` are both included. An account's are those attributed to it. A
-        message that is of several of the subjects comes once.
+        ``since`` and ``until`` are both included. The messages of an account are those attributed
+        to it. A message of several of the subjects is returned once.
         """
 
     def latest(self, limit: int) -> list[Stored]:
-        """The messages that arrived last, latest first."""
+        """The messages that were received last, latest first."""
 
     def known(self, mids: Collection[str]) -> set[str]:
         """Which of these message ids are stored."""
@@ -186,75 +186,75 @@ class ReadTransaction(Protocol):
         """The latest event time of any stored message; None in an empty store."""
 
     def counts(self, subjects: Collection[str]) -> dict[str, int]:
-        """How many events these subjects have together, by event name."""
+        """How many events these subjects have in total, by event name."""
 
     def span(self, subjects: Collection[str]) -> tuple[int, int] | None:
-        """Times of the first and last message of these subjects; None where there is none."""
+        """The times of the first and last message of these subjects; None if they have none."""
 
     def subjects(self, after: str = "", limit: int | None = None) -> list[str]:
-        """User and account keys that have a message, in key order, those behind ``after``."""
+        """The users and accounts with a message whose key is greater than ``after``, in order."""
 
     def visitors(self, after: str = "", limit: int | None = None) -> list[str]:
-        """Visitor keys that have a message, linked or not, in key order, those behind ``after``."""
+        """The same for visitors, linked or not."""
 
     # -- who is who ------------------------------------------------------------------------
 
     def persons(self, ids: Collection[str]) -> dict[str, str]:
-        """The person of each id that is linked to one; an id without a link is not in it."""
+        """The person of each id that is linked to one; other ids are left out."""
 
     def ids_of(self, persons: Collection[str]) -> dict[str, list[str]]:
-        """All ids of each person, its own first, then the linked ones in key order."""
+        """All ids of each person: first its own, then the linked ones in key order."""
 
     def links(self, ids: Collection[str]) -> list[Link]:
-        """Every link that has one of these ids on either side, in (time, messageId) order."""
+        """The links with one of these ids on either side, in (time, messageId) order."""
 
     def links_between(self, pairs: Collection[tuple[str, str]]) -> list[Link]:
-        """The links of these pairs of an id and a user, as far as there are any."""
+        """The links of these pairs of an id and a user."""
 
     # -- what is known of subjects ---------------------------------------------------------
 
     def traits(self, subjects: Mapping[str, Collection[str]]) -> dict[str, dict[str, JSON]]:
-        """The current traits of each subject, from those of all its ids; unset ones are absent."""
+        """The current traits of each subject, over all its ids, without those that are unset."""
 
     def trait_history(self, ids: Collection[str]) -> list[Trait]:
-        """Every value that was set on any of these ids, in order of id, name, time, messageId."""
+        """The trait values ever set on these ids, in order of id, name, time, messageId."""
 
     def memberships(self, ids: Collection[str]) -> dict[str, list[Membership]]:
-        """The group calls made with each id, in (time, messageId) order."""
+        """The group calls of each id, in (time, messageId) order."""
 
     def histories(self, subjects: Collection[str]) -> dict[str, bytes]:
-        """The open page of each subject that has one, as it was written last."""
+        """The open page of each subject that has one."""
 
     def stale(self, subjects: Collection[str]) -> set[str]:
-        """The subjects whose open page lags: their messages later than it are to be folded yet."""
+        """Those of the subjects whose open page is stale: it lacks messages that are stored."""
 
     def page(self, subject: str, number: int) -> bytes:
-        """A sealed page of a subject, which must exist."""
+        """A sealed page of a subject. Raises LookupError if there is none."""
 
     def cell(self, subject: str, slot: int, key: str) -> bytes | None:
-        """The latest version of a cell; None if there is none or it is gone."""
+        """The latest version of a cell; None if there is none or it was removed."""
 
     def cells(self, subject: str, slot: int) -> dict[str, bytes]:
-        """The latest version of every cell of a slot, by key, without those that are gone."""
+        """The latest version of every cell of a slot, by key, without removed ones."""
 
     def cell_versions(self, subject: str, slot: int) -> list[tuple[int, Cell]]:
-        """Every version of every cell of a slot, with its page, in order of page and key."""
+        """All versions of all cells of a slot, with their pages, in order of page and key."""
 
     def due(self, until: int, limit: int) -> list[str]:
-        """Subjects for which a moment of the clock has come by then, earliest first."""
+        """The subjects that are due by then: a definition must be checked without an event."""
 
     # -- leads -----------------------------------------------------------------------------
 
     def lead(self, lead_id: str) -> Lead | None:
-        """One lead, or None."""
+        """One lead; None if there is none."""
 
     def leads(
         self, wanted: LeadFilter, limit: int, after: LeadCursor | None = None
     ) -> list[tuple[Lead, LeadCursor]]:
-        """Leads by priority, then latest mark first; ``after`` continues behind a cursor."""
+        """Leads by priority, then by ``marked_at``, latest first; those after a cursor."""
 
     def leads_of(self, subjects: Collection[str]) -> dict[str, list[Lead]]:
-        """All leads of each subject, earliest qualification first."""
+        """All leads of each subject, by ``qualified_at``."""
 
     def changes(self, lead_id: str) -> list[Change]:
         """The ledger of one lead, oldest first."""
@@ -262,79 +262,80 @@ class ReadTransaction(Protocol):
     # -- what people decide, and the rest --------------------------------------------------
 
     def versions(self) -> list[Version]:
-        """Every version of every definition, oldest first."""
+        """All versions of all definitions, oldest first."""
 
     def keys(self) -> list[Key]:
-        """Every key, revoked ones too, oldest first."""
+        """All keys, revoked ones too, oldest first."""
 
-    def refused(
+    def rejected(
         self, limit: int, wanted: RejectedFilter = ANY_REJECTED, after: RejectedCursor | None = None
     ) -> list[StoredRejectedEvent]:
-        """What was refused, latest first; ``after`` continues behind a cursor."""
+        """Rejected events, latest first; those after a cursor."""
 
     def usage(self) -> list[Usage]:
-        """What became of the events that came in, by key, month and outcome."""
+        """The number of events by key, month and outcome."""
 
     def meta(self, name: str) -> str | None:
-        """A remembered text, such as which catalogue the leads follow; None if there is none."""
+        """A text stored with ``set_meta``; None if there is none."""
 
     def totals(self) -> dict[str, int]:
-        """Number of stored messages, leads and refused messages, and every tally."""
+        """The numbers of ``messages``, ``leads`` and ``rejected``, and every tally."""
 
 
 class WriteTransaction(ReadTransaction, Protocol):
-    """One write transaction. Writers come one at a time; it sees its own writes."""
+    """The only write transaction at a time. It sees its own writes."""
 
-    def try_out(self) -> None:
-        """Write something that changes nothing. Raises Unavailable where that cannot be."""
+    def try_write(self) -> None:
+        """Write without a change. Raises Unavailable if the database does not accept writes."""
 
     def swap_writer_token(self, token: int) -> int:
-        """Leave a token for whoever changes histories next; the one that was left before.
+        """Store the token of this writer of histories; returns the one stored before.
 
-        A transaction that is undone leaves none: so who finds its own token was the last.
+        A transaction that is undone stores no token. A writer that gets its own token back knows
+        that no other writer has changed a history since.
         """
 
     def append(self, messages: Sequence[Stored]) -> set[str]:
-        """Store messages, each with the account it is attributed to; the ids that were new.
+        """Store messages, each with the account it is attributed to; returns the new ids.
 
-        The ids within one call are different. An id stored before changes nothing.
+        The ids within one call must be different. A message whose id is stored is ignored.
         """
 
     def attribute(self, accounts: Mapping[str, str | None], subject: str) -> None:
-        """Set the account, by message id, of stored messages that came with one user or visitor."""
+        """Set the account of stored messages of one user or visitor, by message id."""
 
     def add_traits(self, traits: Sequence[Trait]) -> None:
-        """Append to the trait histories."""
+        """Store trait values."""
 
     def add_memberships(self, memberships: Sequence[Membership]) -> None:
-        """Append to the group-call histories."""
+        """Store group calls."""
 
     def add_links(self, links: Sequence[Link]) -> None:
-        """Remember links. Of one that is known the earlier, by (time, messageId), stays."""
+        """Store links. Of two for one pair, the earlier by (time, messageId) is kept."""
 
     def set_persons(self, persons: Mapping[str, str]) -> None:
-        """Say whose each id is from now on; an id that is its own person has no link any more."""
+        """Set the person of each id. An id that is its own person becomes unlinked."""
 
     def count(self, tallies: Mapping[str, int]) -> None:
-        """Add to tallies by name, such as ``unattributed``; none of them begins anew."""
+        """Add to running totals by name, such as ``unattributed``."""
 
     def save_histories(self, pages: Mapping[str, bytes]) -> None:
-        """Write the open page of each subject, which lags no longer."""
+        """Write the open page of each subject, which is no longer stale."""
 
     def mark_stale(self, subjects: Collection[str]) -> None:
-        """Say that the open pages of these subjects lag."""
+        """Mark the open pages of these subjects as stale."""
 
     def seal(self, subject: str, number: int, page: bytes, cells: Sequence[Cell]) -> None:
-        """Write a sealed page of a subject, and the cells as they are at its end."""
+        """Write a sealed page of a subject, and the versions of cells at its end."""
 
     def unseal(self, subject: str, number: int) -> None:
-        """Remove the sealed pages from a number on, and every version of cells they made."""
+        """Remove the sealed pages from a number on, and the versions of cells at their ends."""
 
     def forget_history(self, subject: str) -> None:
-        """Remove every page and cell of a subject: it will be rebuilt from the messages."""
+        """Remove all pages and cells of a subject, to rebuild them from the messages."""
 
     def set_due(self, times: Mapping[str, int | None]) -> None:
-        """Set when the clock next has a moment for each subject; None for never."""
+        """Set the time at which each subject is next due; None for never."""
 
     def save_leads(self, leads: Sequence[Lead]) -> None:
         """Write leads, new or changed."""
@@ -343,30 +344,30 @@ class WriteTransaction(ReadTransaction, Protocol):
         """Append to the ledger of leads."""
 
     def add_version(self, version: Version) -> None:
-        """Record a definition version."""
+        """Store a version of a definition."""
 
     def set_meta(self, name: str, text: str) -> None:
-        """Remember a text under a name."""
+        """Store a text under a name."""
 
     def add_key(self, key: Key) -> None:
-        """Record a key."""
+        """Store a key."""
 
     def revoke_key(self, key_id: str, at: int) -> bool:
-        """Revoke a key; whether there was one to revoke."""
+        """Revoke a key. False if there is no such key, or it is revoked already."""
 
-    def refuse(self, refused: Sequence[StoredRejectedEvent]) -> None:
-        """Keep refused messages."""
+    def add_rejected(self, rejected: Sequence[StoredRejectedEvent]) -> None:
+        """Store rejected events. One whose id is stored is ignored."""
 
-    def forget_rejected(self, ids: Collection[str]) -> set[str]:
-        """Let go of refused messages, which were taken in after all; those that there were."""
+    def delete_rejected(self, ids: Collection[str]) -> set[str]:
+        """Delete rejected events; returns the ids of those that were there."""
 
     def add_usage(self, usages: Sequence[Usage]) -> None:
-        """Add to what became of events."""
+        """Add to the numbers of events by key, month and outcome."""
 
     def record_client_report(self, key: str, client: str, number: int) -> bool:
-        """Note that a client of this key sent its report of this number; whether it is news.
+        """Record the number of a client's report; whether the report is new.
 
-        It is not where one of this number or a higher one was noted before.
+        It is not new if this number, or a higher one of the same client, was recorded before.
         """
 
 
@@ -376,16 +377,16 @@ class Store(Protocol):
     url: str
 
     def free(self) -> int | None:
-        """How many bytes are free where it is stored; None where that is not known."""
+        """Free bytes on the disk of the database; None if that is not known."""
 
     def reading(self) -> AbstractContextManager[ReadTransaction]:
-        """A consistent view, for as long as the context lasts."""
+        """A read transaction, which ends with the context."""
 
     def writing(self) -> AbstractContextManager[WriteTransaction]:
-        """A write transaction: committed and on disk when the context ends well, else undone.
+        """A write transaction: committed to disk at the end of the context, undone on an error.
 
-        Raises Unavailable when the database cannot take writes.
+        Raises Unavailable if the database does not accept writes.
         """
 
     def close(self) -> None:
-        """Release every connection. Using the store afterwards is an error."""
+        """Close all connections. The store cannot be used afterwards."""

@@ -370,7 +370,7 @@ class TestDerivation:
             '[[pql]]\nname = "silent"\nclock = true\n'
             'when = { event = "clicked", eq = 0, within = "7d" }'
         )
-        told.collector.ingest.follow(silent)
+        told.collector.ingest.use_catalogue(silent)
         Watched.calls.clear()
         told(track(2, "ada"))
         assert Watched.calls[0] == ("run_clock", None)

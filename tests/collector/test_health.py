@@ -85,6 +85,6 @@ class TestItIsNotReadyAndTakesNothingIn:
 
     def test_when_batches_wait_too_long(self, collector: Collector) -> None:
         watch = Health(collector.store, collector.settings)
-        assert watch.tried(health.LAG) is None
-        found = watch.tried(health.LAG + 2)
+        assert watch.probe(health.MAX_WAIT) is None
+        found = watch.probe(health.MAX_WAIT + 2)
         assert found == "the store does not keep up: events have waited for 12 seconds"

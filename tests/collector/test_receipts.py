@@ -1,4 +1,4 @@
-"""What became of batches that were stored together: a receipt each, and counts that balance."""
+"""Batches that were stored together: each has a receipt, and the counts add up."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ class TestALead:
 class TestCounts:
     def test_are_by_key_month_and_outcome(self) -> None:
         new, known = message("a"), message("b")
-        refused = [RejectedEvent(1, "bad_value", "no"), RejectedEvent(2, "bad_value", "no")]
-        batches = [Batch([new, known], refused, "k1"), Batch([known])]
+        rejected = [RejectedEvent(1, "bad_value", "no"), RejectedEvent(2, "bad_value", "no")]
+        batches = [Batch([new, known], rejected, "k1"), Batch([known])]
         usage = Outcome(batches, stored(new), ()).usage(FEBRUARY)
         assert sorted(usage) == [
             Usage("", "2026-02", "duplicate", 1),
@@ -70,13 +70,13 @@ class TestCounts:
             Usage("k1", "2026-02", "stored", 1),
         ]
 
-    def test_move_from_refused_to_stored_in_the_month_in_which_it_came(self) -> None:
+    def test_move_from_rejected_to_stored_in_the_month_in_which_it_came(self) -> None:
         one, other = message("a"), message("b")
-        refused = [
+        rejected = [
             StoredRejectedEvent(id_, JANUARY, "k1", RejectedEvent(0, "too_large", "no"))
             for id_ in ("r1", "r2")
         ]
-        outcome = Outcome([Batch([one, other], again=refused)], stored(one, other), ())
+        outcome = Outcome([Batch([one, other], replayed=rejected)], stored(one, other), ())
         assert sorted(outcome.usage(FEBRUARY, {"r1"})) == [
             Usage("k1", "2026-01", "rejected:too_large", -1),
             Usage("k1", "2026-01", "stored", 1),
@@ -107,10 +107,10 @@ class TestTheLaw:
         batches = [
             Batch(
                 [message(f"m{n}", f"u{n % 2}") for n in numbers],
-                [RejectedEvent(0, "bad_value", "no")] * refused,
+                [RejectedEvent(0, "bad_value", "no")] * number_rejected,
                 key,
             )
-            for numbers, refused, key in sent
+            for numbers, number_rejected, key in sent
         ]
         receipts = [
             receipt
@@ -122,7 +122,7 @@ class TestTheLaw:
         assert balance.received == sum(len(b.messages) + len(b.rejected) for b in batches)
         assert balance.stored == totals["messages"] == sum(r.accepted for r in receipts)
         assert balance.duplicates == sum(r.duplicates for r in receipts)
-        assert balance.rejected.total() == totals["refused"]
+        assert balance.rejected.total() == totals["rejected"]
         told = [each.id for receipt in receipts for each in receipt.qualified]
         assert len(told) == len(set(told)) == totals["leads"]
         collector.close()

@@ -11,7 +11,7 @@ from threading import Event
 from ..access.keys import Keys
 from ..config import SETTINGS, Settings
 from ..errors import BadRequest, NotFound, PequelError
-from ..ingest.accept import Clock, Ingest
+from ..ingest.accept import Ingest
 from ..ingest.group_commit import GroupCommit
 from ..ingest.health import Health
 from ..ingest.limits import Limits
@@ -25,7 +25,7 @@ from ..marking.active import (
 )
 from ..marking.backfill import NewDefinitions, OnProgress
 from ..marking.derive import Derivation, save_cache
-from ..model import Lead
+from ..model import Clock, Lead
 from ..ports import Store, Version, WriteTransaction
 from ..queries.queries import Queries
 from ..rules.language.definition import Catalogue
@@ -58,11 +58,11 @@ class Collector:
 
     def waiting(self) -> int:
         """How many events wait to be stored."""
-        return self.intake.events
+        return self.intake.waiting_events
 
     def trouble(self) -> str | None:
         """Why events cannot be stored or queries not answered now; None if they can."""
-        return self.health.tried(self.intake.waited())
+        return self.health.probe(self.intake.oldest_wait())
 
     def run_clock(self) -> list[Lead]:
         """Run the clock up to now for every subject that is due; the leads that this opened."""
@@ -72,7 +72,7 @@ class Collector:
             if not view.due(self.clock(), 1):
                 return []
         with self.store.writing() as tx:
-            derivation = Derivation(tx, self.ingest.keep_up(tx), self.clock())
+            derivation = Derivation(tx, self.ingest.current_evaluators(tx), self.clock())
             derivation.run_clock()
             return derivation.finish()
 
@@ -102,7 +102,7 @@ class Collector:
     def refresh_definitions(self) -> bool:
         """Use the definitions in force if another process has changed them; whether it has."""
         with self.store.reading() as view:
-            evaluators = self.ingest.keep_up(view)
+            evaluators = self.ingest.current_evaluators(view)
         if evaluators is self.queries.evaluators:
             return False
         self._use_current_evaluators()
@@ -120,7 +120,9 @@ class Collector:
     def _activate(self, new: NewDefinitions) -> list[Version]:
         with self.store.writing() as tx:
             activation = backfill.activate(tx, new, self.clock())
-            self.ingest.mark_by(tx, activation.evaluators)  # before another batch gets the lock
+            self.ingest.use_evaluators(
+                tx, activation.evaluators
+            )  # before another batch gets the lock
         self._use_current_evaluators()
         return activation.versions
 

@@ -12,7 +12,7 @@ import click
 from ..app.bootstrap import now, open_collector
 from ..app.progress import reading, replaying
 from ..errors import BadRequest
-from ..ingest.event_log import Import, Log, Summary
+from ..ingest.event_log import Import, ImportSummary, Log
 from ..server.garbage import collect_rarely
 from .options import example, settings_from, settings_options
 
@@ -53,7 +53,7 @@ def import_(file: BinaryIO, **given: Any) -> None:
         raise BadRequest("the log has no valid event")
 
 
-def _summary_lines(summary: Summary, seconds: float) -> list[str]:
+def _summary_lines(summary: ImportSummary, seconds: float) -> list[str]:
     rejected = [f"  {code:<16} {n:>9,}" for code, n in summary.rejected.most_common()]
     marked = [f"  {name:<16} {n:>9,}" for name, n in summary.marked.most_common()]
     return [
@@ -69,7 +69,7 @@ def _summary_lines(summary: Summary, seconds: float) -> list[str]:
     ]
 
 
-def _assumptions(summary: Summary) -> Iterator[str]:
+def _assumptions(summary: ImportSummary) -> Iterator[str]:
     """Stored events that may be a mistake of the log."""
     if summary.of_nobody:
         yield f"without a user     {summary.of_nobody:>9,}"

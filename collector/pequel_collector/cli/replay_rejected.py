@@ -10,7 +10,7 @@ import click
 
 from ..app.bootstrap import open_collector
 from ..app.progress import replaying
-from ..ingest.replay_rejected import ReplayRejected, Summary
+from ..ingest.replay_rejected import ReplayRejected, ReplaySummary
 from ..ports import RejectedFilter
 from .options import example, settings_from, settings_options
 
@@ -34,7 +34,7 @@ def replay_rejected(code: str | None, key: str | None, **given: Any) -> None:
         collector = open_collector(settings, on_progress=replayed, make=False)
     with closing(collector):
         replay = ReplayRejected(collector.store, collector.ingest, settings)
-        summary = replay.take_in(RejectedFilter(code, key), _progress())
+        summary = replay.run(RejectedFilter(code, key), _progress())
     for line in _summary_lines(summary):
         click.echo(line)
 
@@ -45,12 +45,12 @@ def _progress() -> Any:
     return lambda read: click.echo(f"\r{read:,} read", nl=False, err=True)
 
 
-def _summary_lines(summary: Summary) -> list[str]:
-    rejected = [f"  {code:<16} {n:>9,}" for code, n in summary.refused.most_common()]
+def _summary_lines(summary: ReplaySummary) -> list[str]:
+    rejected = [f"  {code:<16} {n:>9,}" for code, n in summary.rejected.most_common()]
     return [
         f"read               {summary.read:>9,}",
         f"stored             {summary.stored:>9,}",
         f"duplicates         {summary.duplicates:>9,}",
-        f"still rejected     {summary.refused.total():>9,}",
+        f"still rejected     {summary.rejected.total():>9,}",
         *rejected,
     ]

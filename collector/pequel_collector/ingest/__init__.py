@@ -1,4 +1,4 @@
-"""The write path: limits, one commit for many requests, receipts, event logs.
+"""The write path: limits, group commit, receipts, event logs, replay of rejected events.
 
-May import: `marking`, `identity`, `wire`, `rules`, `ports`, `model` and `errors`.
+May import: `marking`, `identity`, `usage`, `wire`, `rules` and what lies below them.
 """

@@ -1,15 +1,15 @@
-"""The write path: messages in, facts and exact marks out, in one transaction.
+"""Stores batches of messages and marks leads, in one transaction.
 
-The steps, in the order of ``accept``: keep what was refused; drop what is stored already; see who
-is who now; find the person and the account of each message, and those stored before that have got
-others; store; derive. The answer is given when all of it is on disk, so the acknowledgement is
-the mark.
+``Ingest.accept_all`` stores the rejected events, drops the messages that are stored already, finds
+the person and the account of each new message, moves earlier messages whose person or account
+changes, stores everything, and marks leads. It returns after the commit, so leads are marked when a
+request is answered.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from secrets import token_hex
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ from ..identity.people import Move, link, moves, people_of
 from ..marking.active import CATALOGUE
 from ..marking.derive import Derivation
 from ..marking.evaluators import Evaluators, active_evaluators, evaluators_of
-from ..model import Lead, Message, RejectedEvent, Stored, account_key, kind_of
+from ..model import Clock, Lead, Message, RejectedEvent, Stored, account_key, kind_of
 from ..ports import (
     Membership,
     ReadTransaction,
@@ -31,13 +31,11 @@ from ..rules.language.definition import Catalogue
 from ..usage import NO_KEY, dropped
 from .receipts import Batch, Outcome, Receipt
 
-Clock = Callable[[], int]
 
+class NewFacts(NamedTuple):
+    """What changed in the store: new messages, moved messages, and merged users.
 
-class Arrivals(NamedTuple):
-    """What a batch brought: new messages, messages that are attributed anew, and merged users.
-
-    ``merged`` gives the new person of each user who was a person of its own.
+    ``merged`` has the new person of each user who was a person before.
     """
 
     stored: list[Stored]
@@ -46,34 +44,34 @@ class Arrivals(NamedTuple):
 
 
 class Ingest:
-    """Accepts messages into a store under a catalogue of definitions."""
+    """Stores messages and marks leads by a catalogue of definitions."""
 
     def __init__(self, store: Store, catalogue: Catalogue, clock: Clock) -> None:
         self.store = store
         self.clock = clock
-        self.follow(catalogue)
+        self.use_catalogue(catalogue)
 
-    def follow(self, catalogue: Catalogue) -> None:
-        """Mark by this catalogue from the next batch on, until another one comes in force."""
+    def use_catalogue(self, catalogue: Catalogue) -> None:
+        """Mark by this catalogue, until the active definitions change."""
         with self.store.reading() as tx:
-            self.mark_by(tx, evaluators_of(tx, catalogue))
+            self.use_evaluators(tx, evaluators_of(tx, catalogue))
 
     @property
     def evaluators(self) -> Evaluators:
-        """The evaluators that the next batch is marked by, unless others have come in force."""
-        return self._marking[0]
+        """The evaluators in use. ``current_evaluators`` may replace them."""
+        return self._active[0]
 
-    def mark_by(self, tx: ReadTransaction, evaluators: Evaluators) -> None:
-        """Mark by these evaluators from now on, which are those in force in a transaction."""
-        self._marking = evaluators, tx.meta(CATALOGUE)
+    def use_evaluators(self, tx: ReadTransaction, evaluators: Evaluators) -> None:
+        """Mark by these evaluators, which are those of the active definitions in a transaction."""
+        self._active = evaluators, tx.meta(CATALOGUE)
 
-    def keep_up(self, tx: ReadTransaction) -> Evaluators:
-        """The evaluators of the definitions in force in a transaction, whoever put them there."""
-        evaluators, note = self._marking
+    def current_evaluators(self, tx: ReadTransaction) -> Evaluators:
+        """The evaluators of the active definitions, which another process may have changed."""
+        evaluators, version = self._active
         found = tx.meta(CATALOGUE)
-        if found != note:
+        if found != version:
             evaluators = active_evaluators(tx)
-            self._marking = evaluators, found
+            self._active = evaluators, found  # one assignment, because other threads read it
         return evaluators
 
     def accept(
@@ -82,55 +80,56 @@ class Ingest:
         rejected: Sequence[RejectedEvent] = (),
         key: str | None = None,
     ) -> Receipt:
-        """Store a batch, mark who qualifies, keep what was refused; durable on return.
+        """Store a batch and mark leads; on disk when it returns.
 
-        ``key`` is the id of the key that sent it. Raises Unavailable when it cannot be stored;
-        then nothing is.
+        ``key`` is the id of the key that sent it. Raises Unavailable if it cannot be stored; then
+        nothing of it is stored.
         """
         [receipt] = self.accept_all([Batch(messages, rejected, key)])
         return receipt
 
     def accept_all(self, batches: Sequence[Batch]) -> list[Receipt]:
-        """Store several batches in one transaction, as if they were one; a receipt for each.
+        """Store several batches in one transaction; returns a receipt for each.
 
-        Each lead that was opened is on one of the receipts. Raises as ``accept`` does.
+        Each opened lead is on one of the receipts. Raises the same errors as ``accept``.
         """
         if not any(batch.messages or batch.rejected or batch.report for batch in batches):
             return [Receipt() for _ in batches]
         with self.store.writing() as tx:
             now = self.clock()
-            tx.refuse(_refused(batches, now))
-            fresh = _fresh(tx, [m for batch in batches for m in batch.messages])
-            arrivals = _arrive(tx, fresh) if fresh else None
-            opened = self._derive(tx, arrivals, now)
-            gone = tx.forget_rejected([refused.id for batch in batches for refused in batch.again])
-            outcome = Outcome(batches, arrivals.stored if arrivals else (), opened)
-            tx.add_usage([*outcome.usage(now, gone), *_dropped(tx, batches, now)])
+            tx.add_rejected(_rejected(batches, now))
+            new = _new_messages(tx, [m for batch in batches for m in batch.messages])
+            facts = _store_facts(tx, new) if new else None
+            opened = self._mark(tx, facts, now)
+            replayed = [rejected.id for batch in batches for rejected in batch.replayed]
+            deleted = tx.delete_rejected(replayed)
+            outcome = Outcome(batches, facts.stored if facts else (), opened)
+            tx.add_usage([*outcome.usage(now, deleted), *_dropped(tx, batches, now)])
         return outcome.receipts()
 
-    def _derive(self, tx: WriteTransaction, arrivals: Arrivals | None, now: int) -> list[Lead]:
-        evaluators = self.keep_up(tx)
-        fresh = [each.message.mid for each in arrivals.stored] if arrivals else ()
-        derivation = Derivation(tx, evaluators, now, fresh)
+    def _mark(self, tx: WriteTransaction, facts: NewFacts | None, now: int) -> list[Lead]:
+        evaluators = self.current_evaluators(tx)
+        new = [each.message.mid for each in facts.stored] if facts else ()
+        derivation = Derivation(tx, evaluators, now, new)
         if evaluators.has_clock:
             derivation.run_clock()
-        if arrivals is not None:
-            for old, person in arrivals.merged.items():
+        if facts is not None:
+            for old, person in facts.merged.items():
                 derivation.merge(old, person)
-            derivation.move(arrivals.moved)
-            derivation.take(arrivals.stored)
+            derivation.move(facts.moved)
+            derivation.take(facts.stored)
         return derivation.finish()
 
 
 def _dropped(tx: WriteTransaction, batches: Sequence[Batch], now: int) -> Iterator[Usage]:
-    """What clients dropped, of the reports that are news."""
+    """The events that clients dropped, by the reports that are new."""
     for key, report in [(batch.key or NO_KEY, batch.report) for batch in batches]:
         if report is not None and tx.record_client_report(key, report.client, report.number):
             yield from dropped(key, report, now)
 
 
-def _fresh(tx: WriteTransaction, messages: Sequence[Message]) -> list[Message]:
-    """The messages whose id is new: the first copy of each."""
+def _new_messages(tx: WriteTransaction, messages: Sequence[Message]) -> list[Message]:
+    """The messages whose id is not stored yet; the first of several with one id."""
     first: dict[str, Message] = {}
     for message in messages:
         first.setdefault(message.mid, message)
@@ -138,24 +137,24 @@ def _fresh(tx: WriteTransaction, messages: Sequence[Message]) -> list[Message]:
     return [message for mid, message in first.items() if mid not in known]
 
 
-def _arrive(tx: WriteTransaction, messages: Sequence[Message]) -> Arrivals:
-    """Store messages that are new, and attribute anew what they concern of those stored before."""
+def _store_facts(tx: WriteTransaction, messages: Sequence[Message]) -> NewFacts:
+    """Store new messages, and move earlier ones whose person or account changes by them."""
     changed = link(tx, messages)
     before = after = people_of(tx, messages, changed)
     moved: list[Move] = []
-    joined = _joined(messages)
-    if changed or joined:
-        after = before.after(changed, joined)
+    group_calls = _group_calls(messages)
+    if changed or group_calls:
+        after = before.after(changed, group_calls)
         moved = moves(tx, before, after)
         tx.set_persons(changed)
-        tx.add_memberships(joined)
+        tx.add_memberships(group_calls)
     stored = after.attribute(messages)
     _store(tx, stored, moved)
-    own = [id_ for id_ in changed if kind_of(id_) == "user" and before.person(id_) == id_]
-    return Arrivals(stored, moved, {id_: changed[id_] for id_ in own})
+    were_persons = [id_ for id_ in changed if kind_of(id_) == "user" and before.person(id_) == id_]
+    return NewFacts(stored, moved, {id_: changed[id_] for id_ in were_persons})
 
 
-def _joined(messages: Sequence[Message]) -> list[Membership]:
+def _group_calls(messages: Sequence[Message]) -> list[Membership]:
     groups = [message for message in messages if message.type == "group"]
     return [
         Membership(m.subject, m.time, m.mid, m.account) for m in groups if m.account is not None
@@ -176,7 +175,7 @@ def _store(tx: WriteTransaction, stored: Sequence[Stored], moved: Sequence[Move]
 
 
 def _unattributed(stored: Sequence[Stored], moved: Sequence[Move]) -> int:
-    """How many more events fall to no account now."""
+    """How many more events have no account now."""
     now = [*stored, *(new for _, new in moved)]
     more = sum(s.account is None and s.message.is_event for s in now)
     return more - sum(s.account is None and s.message.is_event for s, _ in moved)
@@ -193,10 +192,10 @@ def _traits(message: Message) -> list[Trait]:
     ]
 
 
-def _refused(batches: Sequence[Batch], now: int) -> list[StoredRejectedEvent]:
-    """What was refused as it is kept, under ids that say when it came."""
-    found = ((rejection, batch.key) for batch in batches for rejection in batch.rejected)
+def _rejected(batches: Sequence[Batch], now: int) -> list[StoredRejectedEvent]:
+    """The rejected events, with ids that sort by the time of storing."""
     return [
-        StoredRejectedEvent(f"{now:013d}-{token_hex(8)}", rejection.received or now, key, rejection)
-        for rejection, key in found
+        StoredRejectedEvent(f"{now:013d}-{token_hex(8)}", event.received or now, batch.key, event)
+        for batch in batches
+        for event in batch.rejected
     ]

@@ -1,6 +1,6 @@
-"""Event logs: a file of one JSON object a line, taken in through the same door as HTTP.
+"""Event logs: files of one JSON object a line, stored in the same way as requests.
 
-Two forms are read, line by line: Segment's, which has a ``type``, and the common form::
+A line has one of two forms: Segment's, which has a ``type``, or the common form::
 
     {
         "event_id": "e1",
@@ -11,12 +11,12 @@ Two forms are read, line by line: Segment's, which has a ``type``, and the commo
         "properties": {"project_id": "p9"},
     }
 
-A line without a ``type`` that has a name of the wire, such as ``userId``, is a track call. Names of
-the two forms may stand side by side; where both name one thing, that of the wire counts.
+A line without a ``type`` but with a name of Segment's form, such as ``userId``, is a track call. A
+line may mix names of both forms; for one value under two names, Segment's name counts.
 
-Times count as they stand: there is no clock of a client to correct, so ``sentAt`` is passed over.
-An event of nobody gets its own id as anonymous id, and one without an id gets a digest of its
-content as id: nothing is lost, and importing a file again changes nothing.
+Times are not corrected, because there is no client whose clock could be wrong: ``sentAt`` is
+ignored. An event without a user gets its message id as anonymous id. An event without a message id
+gets a hash of its content as message id, so importing a file again stores nothing twice.
 """
 
 from __future__ import annotations
@@ -30,26 +30,28 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from itertools import islice
-from typing import BinaryIO, NamedTuple, Protocol
+from typing import BinaryIO, NamedTuple
 
 import msgspec
-from msgspec import MsgspecError, Struct
+from msgspec import Struct
 from msgspec.json import Decoder
 
 from ..config import Settings
-from ..model import JSON, Lead, Message, RejectedEvent, anonymous_key
+from ..model import JSON, Clock, Message, RejectedEvent, anonymous_key
 from ..wire import rejected_events
+from ..wire.decode import UNREADABLE
 from ..wire.event import Envelope
 from ..wire.ids import Ids
-from ..wire.junk_ids import names_nobody
+from ..wire.junk_ids import is_junk
 from ..wire.normalise import normalise
+from .receipts import Receipt
 
 BATCH = 1_000
-KEY = "import"  # what stands for the API key beside the events that are refused
+KEY = "import"  # in place of the id of an API key
 
 _GZIP = b"\x1f\x8b"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_COMMON = {
+_SEGMENT_NAMES = {
     "event_id": "messageId",
     "user_id": "userId",
     "anonymous_id": "anonymousId",
@@ -58,38 +60,22 @@ _COMMON = {
     "timestamp": "timestamp",
     "properties": "properties",
 }
-_SYNONYMS = {ours: theirs for ours, theirs in _COMMON.items() if ours != theirs}
-
-
-class Receipt(Protocol):
-    """What is to be known of a batch that was taken in."""
-
-    @property
-    def accepted(self) -> int:
-        """How many messages were stored."""
-
-    @property
-    def duplicates(self) -> int:
-        """How many were stored before."""
-
-    @property
-    def qualified(self) -> Sequence[Lead]:
-        """The leads that they opened."""
+_SYNONYMS = {own: segment for own, segment in _SEGMENT_NAMES.items() if own != segment}
 
 
 Accept = Callable[[Sequence[Message], Sequence[RejectedEvent], str], Receipt]
 
 
 class Line(NamedTuple):
-    """A line of a log: its number, from 1, and its bytes; ``whole`` unless it was too long."""
+    """A line of a log. Numbers begin at 1. If it is too long, ``text`` is only its start."""
 
     number: int
     text: bytes
-    whole: bool = True
+    is_whole: bool = True
 
 
 class BadLine(Exception):
-    """A line that holds no event."""
+    """Why a line is not an event."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -97,11 +83,11 @@ class BadLine(Exception):
 
 
 @dataclass(slots=True)
-class Summary:
-    """What became of a log: ``read`` is stored + duplicates + rejected.
+class ImportSummary:
+    """Numbers of lines and leads: ``read`` is stored + duplicates + rejected, by code.
 
-    Of those that are not rejected, ``of_nobody`` name nobody, and ``undated`` happened when they
-    were imported: they say no time, or one in the future.
+    Of the events that are not rejected, ``of_nobody`` have no user, and ``undated`` happened when
+    they were imported: they have no time, or one in the future.
     """
 
     read: int = 0
@@ -114,25 +100,27 @@ class Summary:
 
 
 class Import:
-    """Reads lines and hands them on in batches, each stored before the next one is read."""
+    """Stores lines in batches, each before the next one is read."""
 
-    def __init__(self, accept: Accept, settings: Settings, clock: Callable[[], int]) -> None:
-        self.summary = Summary()
+    def __init__(self, accept: Accept, settings: Settings, clock: Clock) -> None:
+        self.summary = ImportSummary()
         self._accept = accept
         self._settings = replace(settings, max_batch=BATCH)
         self._clock = clock
         self._new_id = Ids(clock)
 
-    def run(self, lines: Iterable[Line], progress: Callable[[], None] | None = None) -> Summary:
-        """Take in all lines; ``progress`` is called after each batch."""
+    def run(
+        self, lines: Iterable[Line], on_batch: Callable[[], None] | None = None
+    ) -> ImportSummary:
+        """Store all lines; ``on_batch`` is called after each batch."""
         iterator = iter(lines)
         while batch := list(islice(iterator, BATCH)):
-            self._take(batch)
-            if progress:
-                progress()
+            self._store(batch)
+            if on_batch:
+                on_batch()
         return self.summary
 
-    def _take(self, batch: Sequence[Line]) -> None:
+    def _store(self, batch: Sequence[Line]) -> None:
         events, numbers, rejected = [], [], []
         for line in batch:
             try:
@@ -141,8 +129,8 @@ class Import:
             except BadLine as bad:
                 payload = rejected_events.payload(line.text[: self._settings.max_event])
                 rejected.append(RejectedEvent(line.number, bad.code, str(bad), payload=payload))
-        messages, refused = normalise(Envelope(events), self._settings, self._clock(), self._new_id)
-        rejected += [replace(r, index=numbers[r.index]) for r in refused]
+        messages, invalid = normalise(Envelope(events), self._settings, self._clock(), self._new_id)
+        rejected += [replace(r, index=numbers[r.index]) for r in invalid]
         rejected = [replace(r, message=f"line {r.index}: {r.message}") for r in rejected]
         receipt = self._accept(messages, rejected, KEY)
         self._count(len(batch), receipt, rejected)
@@ -158,32 +146,32 @@ class Import:
 
 
 class Log:
-    """The lines of a log that are not blank, inflated where its first bytes say that it is gzip.
+    """The lines of a log that are not blank. A gzip file is inflated.
 
-    Of a line over ``longest`` bytes only the start is kept. ``broken`` says why the log could not
-    be read to its end; what stood before that is given all the same.
+    Of a line over ``max_line`` bytes only the start is read. ``broken`` says why the log could not
+    be read to its end; the lines before that are returned.
     """
 
-    def __init__(self, stream: BinaryIO, longest: int) -> None:
+    def __init__(self, stream: BinaryIO, max_line: int) -> None:
         self.broken: str | None = None
-        self._longest = longest
+        self._max_line = max_line
         self._stream = _inflated(stream)
 
     def __iter__(self) -> Iterator[Line]:
         number = 0
         while text := self._next():
             number += 1
-            whole = len(text) <= self._longest or text.endswith(b"\n")
-            if not whole:
+            is_whole = len(text) <= self._max_line or text.endswith(b"\n")
+            if not is_whole:
                 self._skip()
             if number == 1:
                 text = text.removeprefix(_BYTE_ORDER_MARK)
             if text.strip():
-                yield Line(number, text.strip(), whole)
+                yield Line(number, text.strip(), is_whole)
 
     def _next(self) -> bytes:
         try:
-            return self._stream.readline(self._longest + 1)
+            return self._stream.readline(self._max_line + 1)
         except (OSError, EOFError, zlib.error) as error:
             self.broken = str(error)
             return b""
@@ -194,8 +182,8 @@ class Log:
 
 
 def event_of(line: Line) -> bytes:
-    """The event on a line, as it would come over the wire. Raises BadLine."""
-    if not line.whole:
+    """The event on a line, in Segment's form. Raises BadLine."""
+    if not line.is_whole:
         raise BadLine("too_large", f"is over {len(line.text) - 1} bytes")
     try:
         text = line.text.decode()
@@ -203,14 +191,14 @@ def event_of(line: Line) -> bytes:
             return line.text
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise BadLine("bad_json", f"no JSON: {error}") from None
+        raise BadLine("bad_json", f"not JSON: {error}") from None
     if not isinstance(value, dict):
         raise BadLine("not_an_object", "expected an object")
-    return _encoded(_named(_wire(value) if _is_wire(value) else _common(value)))
+    return _encoded(_with_ids(_from_segment(value) if _is_segment(value) else _from_common(value)))
 
 
 class _Complete(Struct, rename="camel"):
-    """What a line says that is taken as it stands: nothing of it is in the other form."""
+    """The required and forbidden members of a line that is stored unchanged."""
 
     type: str
     message_id: str
@@ -224,12 +212,12 @@ _complete = Decoder(_Complete).decode
 
 
 def _is_complete(text: bytes) -> bool:
-    """Whether a line is a message to which nothing is added, and from which nothing is taken."""
+    """Whether a line is a message in Segment's form that needs no change."""
     try:
         found = _complete(text)
-    except (MsgspecError, ValueError, RecursionError):
+    except UNREADABLE:
         return False
-    return not (_is_nobody(found.message_id) or _is_nobody(found.user_id))
+    return not (_is_missing(found.message_id) or _is_missing(found.user_id))
 
 
 def _inflated(stream: BinaryIO) -> io.BufferedIOBase:
@@ -237,37 +225,37 @@ def _inflated(stream: BinaryIO) -> io.BufferedIOBase:
     return gzip.GzipFile(fileobj=buffered) if buffered.peek(2).startswith(_GZIP) else buffered
 
 
-def _is_wire(line: Mapping[str, JSON]) -> bool:
+def _is_segment(line: Mapping[str, JSON]) -> bool:
     return any(line.get(name) is not None for name in ("type", *_SYNONYMS.values()))
 
 
-def _wire(line: Mapping[str, JSON]) -> dict[str, JSON]:
+def _from_segment(line: Mapping[str, JSON]) -> dict[str, JSON]:
     event = {name: line[name] for name in line if name not in _SYNONYMS}
     if event.get("type") is None:
         event["type"] = "track"
-    for ours, theirs in _SYNONYMS.items():
-        if ours in line and _is_blank(event.get(theirs)):
-            event[theirs] = line[ours]
+    for own, segment in _SYNONYMS.items():
+        if own in line and _is_blank(event.get(segment)):
+            event[segment] = line[own]
     return event
 
 
-def _common(line: Mapping[str, JSON]) -> dict[str, JSON]:
+def _from_common(line: Mapping[str, JSON]) -> dict[str, JSON]:
     event = {"type": "track"}
-    return event | {theirs: line[ours] for ours, theirs in _COMMON.items() if ours in line}
+    return event | {segment: line[own] for own, segment in _SEGMENT_NAMES.items() if own in line}
 
 
-def _named(event: dict[str, JSON]) -> dict[str, JSON]:
-    """The event without its time of sending, with an id, and with somebody who did it."""
+def _with_ids(event: dict[str, JSON]) -> dict[str, JSON]:
+    """The event with a message id and a user or anonymous id, and without ``sentAt``."""
     event.pop("sentAt", None)
-    if _is_nobody(event.get("messageId")):
+    if _is_missing(event.get("messageId")):
         event["messageId"] = _digest(event)
-    if _is_nobody(event.get("userId")) and _is_nobody(event.get("anonymousId")):
+    if _is_missing(event.get("userId")) and _is_missing(event.get("anonymousId")):
         event["anonymousId"] = event["messageId"]
     return event
 
 
-def _is_nobody(identifier: JSON) -> bool:
-    return _is_blank(identifier) or (isinstance(identifier, str) and names_nobody(identifier))
+def _is_missing(identifier: JSON) -> bool:
+    return _is_blank(identifier) or (isinstance(identifier, str) and is_junk(identifier))
 
 
 def _is_blank(identifier: JSON) -> bool:
@@ -282,5 +270,5 @@ def _digest(event: Mapping[str, JSON]) -> str:
 def _encoded(event: Mapping[str, JSON]) -> bytes:
     try:
         return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
-    except UnicodeEncodeError:  # half a character, which only an escape can hold
+    except UnicodeEncodeError:  # a lone surrogate, which JSON can hold only as an escape
         return json.dumps(event, separators=(",", ":")).encode()

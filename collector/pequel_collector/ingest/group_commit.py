@@ -1,8 +1,16 @@
-"""One commit for many requests: who waits for the store is stored together.
+"""Group commit: batches that wait for the store are stored in one transaction.
 
-A request whose batch finds nobody at work leads: it stores what waits, in one transaction, and
-hands over to the first that has come meanwhile. Alone, a request commits at once; the more come,
-the more share a commit. There is no thread for it, so it forks and stops with its process.
+A request thread whose batch finds no leader becomes the leader: it stores what waits, then makes
+the oldest waiting thread the leader. An example with three requests A, B and C:
+
+    A arrives   there is no leader: A leads, and commits [A]
+    B, C arrive during that commit, and wait
+    A is stored, and returns; B becomes the leader
+    B commits   [B, C] in one transaction
+    B returns, C wakes up and returns; there is no leader
+
+A request alone commits at once; the more requests there are, the more share a commit. There is no
+thread for it, so it works after a fork, and stops with its process.
 """
 
 from __future__ import annotations
@@ -12,45 +20,32 @@ from collections import deque
 from collections.abc import Sequence
 from threading import Lock
 from time import monotonic
-from typing import Protocol
 
 from ..config import Settings
 from ..errors import PequelError, Unavailable
 from ..model import Message, RejectedEvent, Report
+from .accept import Ingest
+from .health import Health
 from .receipts import Batch, Receipt
 
-TOGETHER = 5_000
-"""Events that are stored in one transaction, at most, unless a single batch has more."""
+MAX_EVENTS_PER_COMMIT = 5_000
+"""Events that are stored in one transaction. A single larger batch is stored alone."""
 
-PATIENCE = 30.0
-"""Seconds that a request waits for others to be stored before it gives up."""
+WAIT_TIMEOUT = 30.0
+"""Seconds that a request waits to be stored."""
 
 _log = logging.getLogger(__name__)
-
-
-class Stores(Protocol):
-    """Where batches go."""
-
-    def accept_all(self, batches: Sequence[Batch], /) -> list[Receipt]:
-        """Store several batches in one transaction; durable on return."""
-
-
-class Watches(Protocol):
-    """Who knows whether the store can be used."""
-
-    def trouble(self, waited: float, /) -> str | None:
-        """Why nothing can be taken in, if the oldest batch has waited for so many seconds."""
 
 
 class GroupCommit:
     """The queue in front of a store, for the requests of one process."""
 
-    def __init__(self, ingest: Stores, settings: Settings, health: Watches) -> None:
-        self._ingest, self._most, self._health = ingest, settings.max_waiting, health
-        self._guard = Lock()
-        self._waiting: deque[_Pending] = deque()
+    def __init__(self, ingest: Ingest, settings: Settings, health: Health) -> None:
+        self._ingest, self._max_waiting, self._health = ingest, settings.max_waiting, health
+        self._lock = Lock()
+        self._queue: deque[_Pending] = deque()
         self._events = 0
-        self._is_led = False
+        self._has_leader = False
 
     def accept(
         self,
@@ -59,135 +54,128 @@ class GroupCommit:
         key: str | None = None,
         report: Report | None = None,
     ) -> Receipt:
-        """Store what a request brings, together with others; durable on return.
+        """Store the events of a request, together with others; on disk when it returns.
 
-        Raises Unavailable where it cannot be stored now, or too much waits already.
+        Raises Unavailable if they cannot be stored now, or too many events wait.
         """
-        return self.take(Batch(messages, rejected, key, report=report))
-
-    def take(self, batch: Batch) -> Receipt:
-        """Store a batch, together with others; durable on return. Raises as ``accept`` does."""
-        if (trouble := self._health.trouble(self.waited())) is not None:
+        if (trouble := self._health.trouble(self.oldest_wait())) is not None:
             raise Unavailable(trouble)
-        ticket = _Pending(batch)
-        if self._queue(ticket) or self._wait(ticket):
-            self._lead(ticket)
-        return ticket.receipt()
+        pending = _Pending(Batch(messages, rejected, key, report=report))
+        if self._enqueue(pending) or self._wait(pending):
+            self._commit_as_leader(pending)
+        return pending.receipt()
 
     @property
-    def events(self) -> int:
+    def waiting_events(self) -> int:
         """How many events wait to be stored."""
         return self._events
 
-    def waited(self) -> float:
-        """For how many seconds the oldest of those that wait has done so."""
-        with self._guard:
-            oldest = self._waiting[0].since if self._waiting else None
+    def oldest_wait(self) -> float:
+        """The seconds that the oldest batch in the queue has waited."""
+        with self._lock:
+            oldest = self._queue[0].since if self._queue else None
         return 0.0 if oldest is None else monotonic() - oldest
 
-    # -- who leads -------------------------------------------------------------------------
+    # -- the leader ------------------------------------------------------------------------
 
-    def _queue(self, ticket: _Pending) -> bool:
-        """Put a ticket into the queue; whether it is to lead, for nobody does."""
-        with self._guard:
-            if self._waiting and self._events + ticket.events > self._most:
+    def _enqueue(self, pending: _Pending) -> bool:
+        """Add to the queue; whether this thread becomes the leader, because there is none."""
+        with self._lock:
+            if self._queue and self._events + pending.events > self._max_waiting:
                 raise Unavailable(f"{self._events} events wait to be stored already")
-            self._waiting.append(ticket)
-            self._events += ticket.events
-            leads, self._is_led = not self._is_led, True
-            return leads
+            self._queue.append(pending)
+            self._events += pending.events
+            becomes_leader, self._has_leader = not self._has_leader, True
+            return becomes_leader
 
-    def _wait(self, ticket: _Pending) -> bool:
-        """Wait until a ticket is done, or its turn to lead has come; whether it has."""
-        if not ticket.turn.acquire(timeout=PATIENCE):
-            with self._guard:
-                if ticket in self._waiting and not ticket.leads:
-                    self._waiting.remove(ticket)
-                    self._events -= ticket.events
+    def _wait(self, pending: _Pending) -> bool:
+        """Wait until the batch is done, or this thread becomes the leader; whether it does."""
+        if not pending.wakeup.acquire(timeout=WAIT_TIMEOUT):
+            with self._lock:
+                if pending in self._queue and not pending.is_leader:
+                    self._queue.remove(pending)
+                    self._events -= pending.events
                     raise Unavailable("the store takes too long")
-            ticket.turn.acquire()
-        return ticket.leads
+            pending.wakeup.acquire()
+        return pending.is_leader
 
-    def _lead(self, own: _Pending) -> None:
-        """Store what waits until one's own batch is done; then let another one lead."""
+    def _commit_as_leader(self, own: _Pending) -> None:
+        """Store what waits until the leader's own batch is done, then choose the next leader."""
         try:
             while not own.is_done:
-                self._store(self._next())
+                self._store(self._next_group())
         finally:
-            self._hand_over()
+            self._choose_leader()
 
-    def _next(self) -> list[_Pending]:
-        """Tickets that are stored together, the oldest first."""
-        with self._guard:
-            taken = [self._waiting.popleft()]
-            events = taken[0].events
-            while self._waiting and events + self._waiting[0].events <= TOGETHER:
-                taken.append(self._waiting.popleft())
-                events += taken[-1].events
-            return taken
+    def _next_group(self) -> list[_Pending]:
+        """The batches of the next transaction, the oldest first."""
+        with self._lock:
+            group = [self._queue.popleft()]
+            events = group[0].events
+            while self._queue and events + self._queue[0].events <= MAX_EVENTS_PER_COMMIT:
+                group.append(self._queue.popleft())
+                events += group[-1].events
+            return group
 
-    def _hand_over(self) -> None:
-        with self._guard:
-            self._is_led = bool(self._waiting)
-            if self._is_led:
-                self._waiting[0].leads = True
-                self._waiting[0].turn.release()
+    def _choose_leader(self) -> None:
+        with self._lock:
+            self._has_leader = bool(self._queue)
+            if self._has_leader:
+                self._queue[0].is_leader = True
+                self._queue[0].wakeup.release()
 
     # -- storing ---------------------------------------------------------------------------
 
-    def _store(self, tickets: list[_Pending]) -> None:
+    def _store(self, group: list[_Pending]) -> None:
         try:
-            receipts = self._ingest.accept_all([ticket.batch for ticket in tickets])
-        except Exception as error:  # noqa: BLE001 - it is raised again, to whom it concerns
-            self._failed(tickets, error)
+            receipts = self._ingest.accept_all([pending.batch for pending in group])
+        except Exception as error:  # noqa: BLE001 - the threads of its batches raise it
+            self._failed(group, error)
         except BaseException:
-            self._give_up(tickets)
+            for pending in group:
+                self._done(pending, Unavailable("the collector is being stopped"))
             raise
         else:
-            for ticket, receipt in zip(tickets, receipts, strict=True):
-                self._done(ticket, receipt)
+            for pending, receipt in zip(group, receipts, strict=True):
+                self._done(pending, receipt)
 
-    def _failed(self, tickets: list[_Pending], error: Exception) -> None:
-        """Where one batch may be the reason, each is tried by itself: others are not to suffer."""
-        if isinstance(error, Unavailable) or len(tickets) == 1:
-            for ticket in tickets:
-                self._done(ticket, error)
+    def _failed(self, group: list[_Pending], error: Exception) -> None:
+        """Store each batch alone, because one of them may be the reason for the error."""
+        if isinstance(error, Unavailable) or len(group) == 1:
+            for pending in group:
+                self._done(pending, error)
             return
         if not isinstance(error, PequelError):
-            _log.warning("a commit of %d batches failed, each is tried alone", len(tickets))
-        for ticket in tickets:
-            self._store([ticket])
+            _log.warning("A commit of %d batches failed. Each is tried alone.", len(group))
+        for pending in group:
+            self._store([pending])
 
-    def _give_up(self, tickets: list[_Pending]) -> None:
-        for ticket in tickets:
-            self._done(ticket, Unavailable("the collector is being stopped"))
-
-    def _done(self, ticket: _Pending, result: Receipt | Exception) -> None:
-        with self._guard:
-            self._events -= ticket.events
-        ticket.result = result
-        ticket.turn.release()
+    def _done(self, pending: _Pending, result: Receipt | Exception) -> None:
+        with self._lock:
+            self._events -= pending.events
+        pending.result = result
+        pending.wakeup.release()
 
 
 class _Pending:
-    """A batch that waits. Its turn is held until it is stored, or is to lead."""
+    """A batch that waits. ``wakeup`` is released when it is done, or its thread must lead."""
 
     def __init__(self, batch: Batch) -> None:
         self.batch = batch
         self.events = len(batch.messages) + len(batch.rejected)
         self.since = monotonic()
         self.result: Receipt | Exception | None = None
-        self.leads = False
-        self.turn = Lock()
-        self.turn.acquire()
+        self.is_leader = False
+        self.wakeup = Lock()
+        self.wakeup.acquire()
 
     @property
     def is_done(self) -> bool:
-        """Whether it is stored, or could not be."""
+        """Whether it is stored, or could not be stored."""
         return self.result is not None
 
     def receipt(self) -> Receipt:
-        """What became of the batch. Raises what stood in its way."""
+        """The receipt of the batch. Raises the error if it could not be stored."""
         if isinstance(self.result, Receipt):
             return self.result
-        raise self.result or RuntimeError("a batch was let go before it was stored")
+        raise self.result or RuntimeError("a batch was not stored, and no error was recorded")

@@ -1,4 +1,4 @@
-"""Whether the store takes writes: there is room, it may be written, and it keeps up."""
+"""Whether events can be stored: free disk space, a database that accepts writes, no backlog."""
 
 from __future__ import annotations
 
@@ -9,50 +9,50 @@ from ..config import Settings
 from ..errors import PequelError
 from ..ports import Store
 
-FRESH_FOR = 1.0
-"""Seconds for which what was found out of the disk holds."""
+DISK_CHECK_INTERVAL = 1.0
+"""Seconds between two looks at the free space of the disk."""
 
-LAG = 10.0
-"""Seconds that a batch may wait before the collector takes no more."""
+MAX_WAIT = 10.0
+"""Seconds that a batch may wait before new events are refused."""
 
 
 class Health:
-    """What stands in the way of storing events."""
+    """Looks for reasons why events cannot be stored."""
 
     def __init__(self, store: Store, settings: Settings) -> None:
-        self._store, self._least = store, settings.min_free
-        self._guard = Lock()
-        self._looked_at = float("-inf")
+        self._store, self._min_free = store, settings.min_free
+        self._lock = Lock()
+        self._checked_at = float("-inf")
         self._free: int | None = None
 
-    def trouble(self, waited: float) -> str | None:
-        """Why nothing can be taken in, as far as that is known without trying.
+    def trouble(self, oldest_wait: float) -> str | None:
+        """Why events cannot be stored, without trying it; None if they can.
 
-        ``waited`` is for how many seconds the oldest batch has waited.
+        ``oldest_wait`` is how many seconds the oldest batch has waited.
         """
-        free = self._space()
-        if free is not None and free < self._least:
-            return f"the disk is full: {free} bytes are free, {self._least} are needed"
-        if waited > LAG:
-            return f"the store does not keep up: events have waited for {waited:.0f} seconds"
+        free = self._free_space()
+        if free is not None and free < self._min_free:
+            return f"the disk is full: {free} bytes are free, {self._min_free} are needed"
+        if oldest_wait > MAX_WAIT:
+            return f"the store does not keep up: events have waited for {oldest_wait:.0f} seconds"
         return None
 
-    def tried(self, waited: float) -> str | None:
-        """The same, with a question that is asked and a write that changes nothing."""
-        return self.trouble(waited) or self._try()
+    def probe(self, oldest_wait: float) -> str | None:
+        """The same as ``trouble``, with a test read and a test write."""
+        return self.trouble(oldest_wait) or self._try_store()
 
-    def _space(self) -> int | None:
-        if monotonic() - self._looked_at > FRESH_FOR:
-            with self._guard:
-                self._free, self._looked_at = self._store.free(), monotonic()
+    def _free_space(self) -> int | None:
+        if monotonic() - self._checked_at > DISK_CHECK_INTERVAL:
+            with self._lock:
+                self._free, self._checked_at = self._store.free(), monotonic()
         return self._free
 
-    def _try(self) -> str | None:
+    def _try_store(self) -> str | None:
         try:
-            with self._store.reading() as view:
-                view.versions()
+            with self._store.reading() as tx:
+                tx.versions()
             with self._store.writing() as tx:
-                tx.try_out()
+                tx.try_write()
         except PequelError as error:
             return error.message
         return None

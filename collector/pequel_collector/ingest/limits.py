@@ -1,33 +1,32 @@
 """How many events a key may send: in a second on average, and in a month.
 
-Rates are kept by each process for itself, in memory; months are counted in the store. A batch is
-let in whole or not at all. It may go over what is left, which the next ones then make up for: so
-a batch of any size gets through, and over time nobody gets more than their rate.
+Each process counts the rate of a key by itself, in memory. The events of a month are counted in the
+store. A batch is accepted or refused as a whole. It may exceed what is left, and then the next
+batches wait for it: a batch of any size is accepted, but no key exceeds its rate over time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
 from threading import Lock
 
 from ..config import Settings
 from ..errors import TooMany
-from ..model import Key
+from ..model import Clock, Key
 from ..ports import Store
 from ..usage import balance_of, month_of
 
-FRESH_FOR = 5_000
-"""Milliseconds for which the count of a month is not asked for again."""
+COUNT_INTERVAL = 5_000
+"""Milliseconds between two counts of the events of a month in the store."""
 
-LATER = 300
-"""Seconds after which to try again where a month is used up: clients wait no longer than this."""
+QUOTA_RETRY_AFTER = 300
+"""Seconds after which to try again when a quota is used up. Clients wait no longer than this."""
 
 
 @dataclass(slots=True)
 class _Bucket:
-    """How many events more may come now; less than nothing where too many came."""
+    """How many more events a key may send now; negative if it has sent too many."""
 
     level: float
     filled_at: int
@@ -35,7 +34,7 @@ class _Bucket:
 
 @dataclass(slots=True)
 class _Month:
-    """How many events came in a month, as it was counted, and more since."""
+    """The events of a key in a month: those counted in the store, and those accepted since."""
 
     name: str
     number: int
@@ -43,21 +42,21 @@ class _Month:
 
 
 class Limits:
-    """The rates and quotas of all keys."""
+    """The rates and quotas of all keys, in one process."""
 
-    def __init__(self, store: Store, settings: Settings, clock: Callable[[], int]) -> None:
+    def __init__(self, store: Store, settings: Settings, clock: Clock) -> None:
         self._store, self._settings, self._clock = store, settings, clock
-        self._guard = Lock()
+        self._lock = Lock()
         self._buckets: dict[str, _Bucket] = {}
         self._months: dict[str, _Month] = {}
 
     def admit(self, key: Key, events: int) -> None:
-        """Let a batch of so many events in. Raises TooMany, with when to come again."""
+        """Accept a batch of so many events. Raises TooMany with ``retry_after`` seconds."""
         rate = self._settings.rate_limit if key.rate is None else key.rate
         quota = self._settings.monthly_quota if key.quota is None else key.quota
         if not rate and not quota:
             return
-        with self._guard:
+        with self._lock:
             if quota:
                 self._check_month(key, quota)
             if rate:
@@ -79,10 +78,12 @@ class Limits:
         now = self._clock()
         month = self._months.get(key.id)
         is_known = month is not None and month.name == month_of(now)
-        if month is None or not is_known or now - month.counted_at > FRESH_FOR:
+        if month is None or not is_known or now - month.counted_at > COUNT_INTERVAL:
             month = self._months[key.id] = self._counted(key.id, now)
         if month.number >= quota:
-            raise TooMany(f"more than {quota} events in {month.name}", retry_after=LATER)
+            raise TooMany(
+                f"more than {quota} events in {month.name}", retry_after=QUOTA_RETRY_AFTER
+            )
 
     def _counted(self, key: str, now: int) -> _Month:
         name = month_of(now)

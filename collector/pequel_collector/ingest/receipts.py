@@ -1,4 +1,4 @@
-"""Batches that come in, and what became of each of their events."""
+"""Batches of events, and the outcome of each of their events."""
 
 from __future__ import annotations
 
@@ -6,37 +6,29 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from ..model import (
-    Lead,
-    Message,
-    RejectedEvent,
-    Report,
-    Stored,
-    account_key,
-)
+from ..model import Lead, Message, RejectedEvent, Report, Stored, account_key
 from ..ports import StoredRejectedEvent, Usage
 from ..usage import NO_KEY, month_of
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one request brings: messages, and what was refused of it.
+    """The messages and the rejected events of one request.
 
-    ``key`` is the id of the key that sent it. ``again`` has, for each message, the refusal that it
-    was kept as until now; it is empty where the messages have just come. ``report`` says what the
-    client dropped.
+    ``key`` is the id of the key that sent it. ``report`` is its client report. In a replay of
+    rejected events, ``replayed`` has the stored rejected event of each message; else it is empty.
     """
 
     messages: Sequence[Message]
     rejected: Sequence[RejectedEvent] = ()
     key: str | None = None
-    again: Sequence[StoredRejectedEvent] = ()
+    replayed: Sequence[StoredRejectedEvent] = ()
     report: Report | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What became of a batch: accepted + duplicates + len(rejected) is what came in."""
+    """The outcome of a batch: accepted + duplicates + len(rejected) is the number of its events."""
 
     accepted: int = 0
     duplicates: int = 0
@@ -45,88 +37,89 @@ class Receipt:
 
 
 class Outcome:
-    """What became of the batches of one transaction.
+    """The outcome of the batches of one transaction.
 
-    ``fresh`` are the messages that were new, as they are stored; ``opened`` the leads of it.
+    ``new`` are the messages that were stored; ``opened`` are the leads that they opened.
     """
 
     def __init__(
-        self, batches: Sequence[Batch], fresh: Sequence[Stored], opened: Sequence[Lead]
+        self, batches: Sequence[Batch], new: Sequence[Stored], opened: Sequence[Lead]
     ) -> None:
-        self._batches, self._fresh, self._opened = batches, fresh, opened
-        new = {id(stored.message) for stored in fresh}
-        self._is_new = [[id(message) in new for message in batch.messages] for batch in batches]
+        self._batches, self._new, self._opened = batches, new, opened
+        # By identity: of two messages with one id, only one is new.
+        stored = {id(each.message) for each in new}
+        self._is_new = [[id(message) in stored for message in batch.messages] for batch in batches]
 
     def receipts(self) -> list[Receipt]:
-        """A receipt for each batch; each lead is on that of the batch that opened it."""
+        """A receipt for each batch. Each lead is on the receipt of the batch that opened it."""
         opened: list[list[Lead]] = [[] for _ in self._batches]
-        for lead, place in zip(self._opened, self._openers(), strict=True):
-            opened[place].append(lead)
+        for lead, index in zip(self._opened, self._openers(), strict=True):
+            opened[index].append(lead)
         return [
             Receipt(sum(is_new), len(is_new) - sum(is_new), tuple(batch.rejected), tuple(leads))
             for batch, is_new, leads in zip(self._batches, self._is_new, opened, strict=True)
         ]
 
-    def usage(self, now: int, gone: Collection[str] = ()) -> list[Usage]:
-        """What is to be counted.
+    def usage(self, now: int, deleted: Collection[str] = ()) -> list[Usage]:
+        """The numbers to add to the usage.
 
-        What comes again was counted as refused before, in the month in which it came; that is
-        taken back for those refusals that are ``gone`` now.
+        A replayed event was counted as rejected in the month in which it came. It moves to its new
+        outcome in that month if its rejected event is among those ``deleted`` now.
         """
-        counted: Counter[tuple[str, str, str]] = Counter()
+        counts: Counter[tuple[str, str, str]] = Counter()
         for batch, is_new in zip(self._batches, self._is_new, strict=True):
-            sender = batch.key or NO_KEY, month_of(now)
-            for rejection in batch.rejected:
-                month = month_of(rejection.received or now)
-                counted[sender[0], month, f"rejected:{rejection.code}"] += 1
-            if batch.again:
-                _recount(batch.again, is_new, gone, counted)
+            key, month = batch.key or NO_KEY, month_of(now)
+            for rejected in batch.rejected:
+                code = f"rejected:{rejected.code}"
+                counts[key, month_of(rejected.received or now), code] += 1
+            if batch.replayed:
+                _count_replayed(batch.replayed, is_new, deleted, counts)
             else:
-                counted[(*sender, "stored")] += sum(is_new)
-                counted[(*sender, "duplicate")] += len(is_new) - sum(is_new)
-        return [Usage(*place, number) for place, number in counted.items() if number]
+                counts[key, month, "stored"] += sum(is_new)
+                counts[key, month, "duplicate"] += len(is_new) - sum(is_new)
+        return [Usage(*counted, number) for counted, number in counts.items() if number]
 
     def _openers(self) -> Iterator[int]:
-        """Which batch opened each lead.
+        """The index of the batch that opened each lead.
 
-        It is the last one with a new message of the lead's subject at the moment of qualification;
-        else the last with any new message of that subject; else the last.
+        It is the last batch with a new message of the lead's subject at the time of qualification;
+        else the last with any new message of the subject; else the last.
         """
         if not self._opened or len(self._batches) == 1:
             yield from (0 for _ in self._opened)
             return
-        latest, at = self._latest({lead.subject for lead in self._opened})
+        latest, latest_at = self._latest({lead.subject for lead in self._opened})
         for lead in self._opened:
             last = latest.get(lead.subject, len(self._batches) - 1)
-            yield at.get((lead.subject, lead.qualified_at), last)
+            yield latest_at.get((lead.subject, lead.qualified_at), last)
 
     def _latest(
         self, subjects: Collection[str]
     ) -> tuple[dict[str, int], dict[tuple[str, int], int]]:
         """The last batch with a new message of each of these subjects, and of it at each time."""
-        fresh = {id(stored.message): stored for stored in self._fresh}
+        new = {id(stored.message): stored for stored in self._new}
         latest: dict[str, int] = {}
-        at: dict[tuple[str, int], int] = {}
-        for place, batch in enumerate(self._batches):
-            for stored in filter(None, map(fresh.get, map(id, batch.messages))):
+        latest_at: dict[tuple[str, int], int] = {}
+        for index, batch in enumerate(self._batches):
+            for stored in filter(None, map(new.get, map(id, batch.messages))):
                 for subject in _subjects(stored):
                     if subject in subjects:
-                        latest[subject] = at[subject, stored.message.time] = place
-        return latest, at
+                        latest[subject] = latest_at[subject, stored.message.time] = index
+        return latest, latest_at
 
 
-def _recount(
-    again: Sequence[StoredRejectedEvent],
+def _count_replayed(
+    replayed: Sequence[StoredRejectedEvent],
     is_new: Sequence[bool],
-    gone: Collection[str],
-    counted: Counter[tuple[str, str, str]],
+    deleted: Collection[str],
+    counts: Counter[tuple[str, str, str]],
 ) -> None:
-    for refused, new in zip(again, is_new, strict=True):
-        if refused.id not in gone:
+    for rejected, new in zip(replayed, is_new, strict=True):
+        if rejected.id not in deleted:
             continue
-        sender = refused.key or NO_KEY, month_of(refused.received_at)
-        counted[(*sender, f"rejected:{refused.rejection.code}")] -= 1
-        counted[(*sender, "stored" if new else "duplicate")] += 1
+        key, month = rejected.key or NO_KEY, month_of(rejected.received_at)
+        counts[key, month, f"rejected:{rejected.event.code}"] -= 1
+        counts[key, month, "stored" if new else "duplicate"] += 1
 
 
 def _subjects(stored: Stored) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Rejected events, taken in after all: what was wrong with them has been put right here."""
+"""Replays rejected events: reads them again, with the settings and the version that run now."""
 
 from __future__ import annotations
 
@@ -11,66 +11,65 @@ from ..model import Message
 from ..ports import RejectedCursor, RejectedFilter, Store, StoredRejectedEvent
 from ..wire.event import EventError
 from ..wire.normalise import normalise_again
-from .group_commit import Stores
+from .accept import Ingest
 from .receipts import Batch
 
-AT_A_TIME = 500
-
-Progress = Callable[[int], None]
+PAGE_SIZE = 500
 
 
 @dataclass(slots=True)
-class Summary:
-    """What became of them: ``read`` is stored + duplicates + those refused again, by code."""
+class ReplaySummary:
+    """Numbers of events: ``read`` is stored + duplicates + those rejected again, by code."""
 
     read: int = 0
     stored: int = 0
     duplicates: int = 0
-    refused: Counter[str] = field(default_factory=Counter)
+    rejected: Counter[str] = field(default_factory=Counter)
 
 
 class ReplayRejected:
-    """The refused events of a store, read again as if they had just come."""
+    """The rejected events of a store, to be read again."""
 
-    def __init__(self, store: Store, ingest: Stores, settings: Settings) -> None:
+    def __init__(self, store: Store, ingest: Ingest, settings: Settings) -> None:
         self._store, self._ingest, self._settings = store, ingest, settings
 
-    def take_in(self, wanted: RejectedFilter, progress: Progress | None = None) -> Summary:
-        """Store those that can be read now, at the time at which they came; the others stay.
+    def run(
+        self, wanted: RejectedFilter, on_progress: Callable[[int], None] | None = None
+    ) -> ReplaySummary:
+        """Store the events that are no longer rejected, at the time at which they came.
 
-        ``progress`` is called with how many were read. It may be ended and begun again at any
-        time: each is taken in once.
+        ``on_progress`` is called with the number of events read. You can stop the replay and start
+        it again at any time: each event is stored once.
         """
-        summary, after = Summary(), None
-        while found := self._page(wanted, after):
-            after = RejectedCursor(found[-1].received_at, found[-1].id)
-            self._take(found, summary)
-            if progress:
-                progress(summary.read)
+        summary, after = ReplaySummary(), None
+        while page := self._page(wanted, after):
+            after = RejectedCursor(page[-1].received_at, page[-1].id)
+            self._replay(page, summary)
+            if on_progress:
+                on_progress(summary.read)
         return summary
 
     def _page(
         self, wanted: RejectedFilter, after: RejectedCursor | None
     ) -> list[StoredRejectedEvent]:
-        with self._store.reading() as view:
-            return view.refused(AT_A_TIME, wanted, after)
+        with self._store.reading() as tx:
+            return tx.rejected(PAGE_SIZE, wanted, after)
 
-    def _take(self, found: Sequence[StoredRejectedEvent], summary: Summary) -> None:
-        again: list[StoredRejectedEvent] = []
+    def _replay(self, page: Sequence[StoredRejectedEvent], summary: ReplaySummary) -> None:
+        replayed: list[StoredRejectedEvent] = []
         messages: list[Message] = []
-        for refused in found:
+        for rejected in page:
             try:
-                messages.append(self._message(refused))
-                again.append(refused)
-            except EventError as fault:
-                summary.refused[fault.code] += 1
-        summary.read += len(found)
-        [receipt] = self._ingest.accept_all([Batch(messages, again=again)])
+                messages.append(self._message(rejected))
+                replayed.append(rejected)
+            except EventError as error:
+                summary.rejected[error.code] += 1
+        summary.read += len(page)
+        [receipt] = self._ingest.accept_all([Batch(messages, replayed=replayed)])
         summary.stored += receipt.accepted
         summary.duplicates += receipt.duplicates
 
-    def _message(self, refused: StoredRejectedEvent) -> Message:
-        rejection, received = refused.rejection, refused.received_at
-        around = rejection.around or {}
-        new_id = f"rejected-{refused.id}"
-        return normalise_again(rejection.payload, around, received, self._settings, lambda: new_id)
+    def _message(self, rejected: StoredRejectedEvent) -> Message:
+        new_id = f"rejected-{rejected.id}"
+        received = rejected.received_at
+        return normalise_again(rejected.event, received, self._settings, lambda: new_id)

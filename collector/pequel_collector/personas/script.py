@@ -8,7 +8,7 @@ from datetime import date
 from typing import Any
 
 from ..errors import DefinitionError
-from ..model import JSON, Kind
+from ..model import JSON, Kind, parse_iso
 from ..rules.language import quantities
 from ..rules.language.definition import Catalogue, Definition
 from ..rules.language.quantities import QuantityError
@@ -33,7 +33,6 @@ from ..rules.parser.items import (
 )
 from ..rules.parser.project import check_names
 from ..rules.parser.toml import parse
-from ..wire import iso8601
 
 START = "2026-01-01T00:00:00Z"
 MOST = 10_000
@@ -104,7 +103,7 @@ def _persona(item: Item, catalogue: Catalogue) -> Persona:
     acts = fields.get("facts", ())
     fields.refine("expect", lambda expect: _expect(expect, _whole(cast, acts)))
     _, expected = required_all(item, fields, "facts", "expect")
-    start = fields.get("start", iso8601.parse(START))
+    start = fields.get("start", parse_iso(START))
     return Persona(name, start, acts, expected, _as_of(item, fields, acts))
 
 
@@ -267,7 +266,7 @@ def _moment(item: Item) -> int:
 
 def _instant(item: Item) -> int:
     written = item.value.isoformat() if isinstance(item.value, date) else item.value
-    found = iso8601.parse(written) if isinstance(written, str) else None
+    found = parse_iso(written) if isinstance(written, str) else None
     if found is None:
         raise item.wrong(f"a time such as {quoted(START)}")
     return found

@@ -144,7 +144,7 @@ class Queries:
         """Rejected events, latest first."""
         after = decode_time_cursor(cursor)
         with self.store.reading() as tx:
-            found = tx.refused(limit + 1, wanted, after and RejectedCursor(*after))
+            found = tx.rejected(limit + 1, wanted, after and RejectedCursor(*after))
         last = found[limit - 1] if len(found) > limit else None
         return Page(found[:limit], last and encode(last.received_at, last.id))
 

@@ -1,18 +1,18 @@
-"""Where everything is kept: a database, chosen by its URL.
+"""The stores: SQLite and PostgreSQL, chosen by URL. May import: `ports`, `model` and `errors`.
 
-``session`` is what the shared statements need from a database; ``sqlite`` and ``postgres`` give
-it. ``reading`` and ``writing`` do what ``ports`` promises, with the SQL in ``statements`` over the
-tables in ``schema``.
+``session`` is what the shared SQL needs from a database; ``sqlite`` and ``postgres`` implement it.
+``read_transaction`` and ``write_transaction`` implement ``ports`` with the SQL of ``statements``
+and ``lead_list``, over the tables in ``schema``.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 from ..errors import Unsupported
+from ..model import Clock
 from ..ports import Store
-from .blocks import SIZE
+from .blocks import BLOCK_SIZE
 from .database import Database, SqlStore
 
 __all__ = ["open_store"]
@@ -23,14 +23,14 @@ def _now() -> int:
 
 
 def open_store(
-    url: str, *, clock: Callable[[], int] = _now, block_size: int = SIZE, make: bool = True
+    url: str, *, clock: Clock = _now, block_size: int = BLOCK_SIZE, make: bool = True
 ) -> Store:
-    """Open the store at a URL, and make or update its tables.
+    """Open the store at a URL, and create or update its tables.
 
-    ``sqlite:///path`` is a file, ``sqlite://`` a store in memory that is gone when it is closed,
-    ``postgresql://user@host/name`` a database on a server. ``block_size`` is the number of
-    messages after which their postings are written. Raises Unsupported or Unavailable; without
-    ``make``, NotFound where the file is missing, which is otherwise made.
+    ``sqlite:///path`` is a file, ``sqlite://`` a store in memory that ends with ``close``,
+    ``postgresql://user@host/name`` a database on a server. ``block_size`` is how many messages a
+    block has. A missing file is created; without ``make``, NotFound is raised instead. Raises
+    Unsupported or Unavailable.
     """
     database = _database(url, clock, make)
     try:
@@ -41,7 +41,7 @@ def open_store(
     return SqlStore(url, database, block_size)
 
 
-def _database(url: str, clock: Callable[[], int], make: bool) -> Database:
+def _database(url: str, clock: Clock, make: bool) -> Database:
     scheme, _, rest = url.partition("://")
     try:
         match scheme:

@@ -1,7 +1,15 @@
-"""The block that is open: how full it is, and how it is closed.
+"""Blocks of messages: one that is open, and sealed ones before it.
 
-Messages are found by subject through postings. Those are written a block at a time, sorted, so
-that they too grow at their end; the messages of the open block are looked through.
+Every message belongs to a block. A full block is sealed: then a *posting* is written for each of
+its messages under the subject, and one under the account, sorted by subject. An example with blocks
+of 4 messages:
+
+    block 1, sealed    m1 ada, m2 bob, m3 ada, m4 eve
+             postings  (1, ada, m1) (1, ada, m3) (1, bob, m2) (1, eve, m4)
+    block 2, open      m5 bob, m6 ada            no postings yet
+
+The messages of ada are found by postings in block 1, and by reading block 2. Because postings are
+written a block at a time, the table of postings grows at its end, like that of messages.
 """
 
 from __future__ import annotations
@@ -9,63 +17,63 @@ from __future__ import annotations
 from . import statements as sql
 from .session import Session
 
-SIZE = 16_384
+BLOCK_SIZE = 16_384
 
 
-class Fill:
+class BlockFill:
     """How full the open block is, remembered from one transaction to the next.
 
-    Other processes fill the block too. Therefore it is counted anew now and then; until that
-    happens the block may grow over its size, which costs time when it is looked through, no more.
+    Other processes add to the block too, so its messages are counted again now and then. Until then
+    the block may grow over its size, which only makes reading it slower.
     """
 
-    def __init__(self, size: int = SIZE) -> None:
+    def __init__(self, size: int = BLOCK_SIZE) -> None:
         self.size = size
         self.forget()
 
     def forget(self) -> None:
-        """Count anew the next time: what was remembered has been undone."""
-        self.block, self.messages, self.unchecked = 0, 0, 0
+        """Count again in the next transaction, because this one was undone."""
+        self.block, self.messages, self.since_count = 0, 0, 0
 
 
 class OpenBlock:
     """The open block in one write transaction."""
 
-    def __init__(self, session: Session, fill: Fill) -> None:
+    def __init__(self, session: Session, fill: BlockFill) -> None:
         self._session = session
         self._fill = fill
         self._size = fill.size
         [(self.number,)] = session.run(sql.OPEN_BLOCK)
-        self._messages, self._unchecked = fill.messages, fill.unchecked
-        if fill.block != self.number or fill.unchecked >= fill.size // 4:
+        self._messages, self._since_count = fill.messages, fill.since_count
+        if fill.block != self.number or fill.since_count >= fill.size // 4:
             self._count()
 
     @property
     def room(self) -> int:
-        """How many messages it takes before it is to be sealed; at least one."""
+        """How many messages to add before it is full; at least one."""
         return max(1, self._size - self._messages)
 
-    def took(self, messages: int) -> None:
-        """Note that messages were added; a full block is sealed, and the next one begun."""
+    def added(self, messages: int) -> None:
+        """Note that messages were added. A full block is sealed, and the next one is opened."""
         self._messages += messages
-        self._unchecked += messages
+        self._since_count += messages
         if self._messages >= self._size:
             self._seal()
 
     def remember(self) -> None:
-        """Leave what is known to the next transaction."""
+        """Remember its fill for the next transaction."""
         self._fill.block = self.number
-        self._fill.messages, self._fill.unchecked = self._messages, self._unchecked
+        self._fill.messages, self._fill.since_count = self._messages, self._since_count
 
     def _count(self) -> None:
-        [(self._messages,)] = self._session.run(sql.BLOCK_SIZE, block=self.number)
-        self._unchecked = 0
+        [(self._messages,)] = self._session.run(sql.MESSAGES_IN_BLOCK, block=self.number)
+        self._since_count = 0
 
     def _seal(self) -> None:
         [(newest,)] = self._session.run(sql.NEWEST, block=self.number)
-        for statement in sql.POST:
+        for statement in sql.ADD_POSTINGS_OF_BLOCK:
             self._session.run(statement, block=self.number)
         self._session.run(sql.SEAL_BLOCK, block=self.number)
         self.number += 1
-        self._session.run(sql.NEXT_BLOCK, block=self.number, newest=newest)
-        self._messages = self._unchecked = 0
+        self._session.run(sql.ADD_BLOCK, block=self.number, newest=newest)
+        self._messages = self._since_count = 0

@@ -1,4 +1,4 @@
-"""Connections and transactions, as far as they are the same on every database."""
+"""Connections and transactions, as far as they are the same on both databases."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import Any
 
 from ..errors import Unavailable
 from ..ports import ReadTransaction, WriteTransaction
-from .blocks import Fill
-from .reading import SqlReadTransaction
+from .blocks import BlockFill
+from .read_transaction import SqlReadTransaction
 from .session import Session
-from .writing import SqlWriteTransaction
+from .write_transaction import SqlWriteTransaction
 
 _inherited: list[Any] = []
-"""Connections of the process that this one was forked from: neither to be used nor to be closed."""
+"""Connections of the process that this one was forked from. Never use or close them."""
 
 
 class Pool:
-    """Connections that nobody uses at the moment.
+    """Idle connections.
 
     Each is used by one thread at a time, and only in the process that opened it.
     """
@@ -31,7 +31,7 @@ class Pool:
         self._process = os.getpid()
 
     def take(self) -> tuple[Any, bool]:
-        """A connection, and whether it has just been opened."""
+        """A connection, and whether it is newly opened."""
         if self._process != os.getpid():
             _inherited.append(self._idle)
             self._idle, self._process = [], os.getpid()
@@ -41,77 +41,71 @@ class Pool:
             return self._connect(), True
 
     def give_back(self, connection: Any) -> None:
-        """Keep a connection for the next one who needs it."""
         self._idle.append(connection)
 
     def close(self) -> None:
-        """Close what is idle."""
+        """Close the idle connections."""
         while self._idle:
             self._idle.pop().close()
 
 
 class Database(ABC):
-    """What is done differently on each database."""
+    """What differs between the databases."""
 
     @abstractmethod
     def migrate(self) -> None:
-        """Bring the schema up to date."""
+        """Bring the schema up to date, in one process at a time."""
 
     def free(self) -> int | None:
-        """How many bytes are free where it is stored; None where that is not known."""
         return None
 
     @abstractmethod
     def reading(self) -> AbstractContextManager[Session]:
-        """A transaction that sees one state of everything."""
+        """A transaction that sees the state of the database at its first statement."""
 
     @abstractmethod
     def writing(self) -> AbstractContextManager[Session]:
-        """A transaction of the only writer."""
+        """The only write transaction at a time."""
 
     @abstractmethod
     def close(self) -> None:
-        """Release every connection."""
+        """Close all connections."""
 
 
 class SqlStore:
-    """A store on a database. ``ports.Store`` says what each method promises."""
+    """The ``ports.Store`` on a database."""
 
     def __init__(self, url: str, database: Database, block_size: int) -> None:
         self.url = url
         self._database = database
-        self._fill = Fill(block_size)
+        self._fill = BlockFill(block_size)
 
     def free(self) -> int | None:
-        """How many bytes are free where it is stored; None where that is not known."""
         return self._database.free()
 
     @contextmanager
     def reading(self) -> Iterator[ReadTransaction]:
-        """A consistent view, for as long as the context lasts."""
         with self._database.reading() as session:
             yield SqlReadTransaction(session)
 
     @contextmanager
     def writing(self) -> Iterator[WriteTransaction]:
-        """A write transaction: committed when the context ends well, else undone."""
         try:
             with self._database.writing() as session:
-                writing = SqlWriteTransaction(session, self._fill)
-                yield writing
-                writing.finish()
+                tx = SqlWriteTransaction(session, self._fill)
+                yield tx
+                tx.finish()
         except BaseException:
             self._fill.forget()
             raise
 
     def close(self) -> None:
-        """Release every connection."""
         self._database.close()
 
 
 @contextmanager
 def transaction(pool: Pool, session_of: Callable[[Any], Session], begin: str) -> Iterator[Session]:
-    """A transaction on a connection of its own: committed when the context ends well."""
+    """A transaction on a connection of the pool: committed at the end, undone on an error."""
     connection, session = _begun(pool, session_of, begin)
     try:
         yield session
@@ -124,7 +118,7 @@ def transaction(pool: Pool, session_of: Callable[[Any], Session], begin: str) ->
 
 
 def _begun(pool: Pool, session_of: Callable[[Any], Session], begin: str) -> tuple[Any, Session]:
-    """A connection on which a transaction has begun; one that broke while idle is replaced."""
+    """A connection with a transaction. A connection that broke while idle is replaced."""
     while True:
         connection, is_new = pool.take()
         session = session_of(connection)
@@ -132,9 +126,9 @@ def _begun(pool: Pool, session_of: Callable[[Any], Session], begin: str) -> tupl
             session.run(begin)
             return connection, session
         except Unavailable:
-            is_stale = not session.alive and not is_new
+            broke_while_idle = not session.alive and not is_new
             _release(pool, connection, session)
-            if not is_stale:
+            if not broke_while_idle:
                 raise
 
 

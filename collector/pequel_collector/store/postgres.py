@@ -1,13 +1,13 @@
 """PostgreSQL: one server, many collectors, one writer at a time.
 
-Writers take their turn by locking the row of the first block, before they look at anything.
+A writer locks the row of the first block before it reads anything.
 """
 
 from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from typing import Any, ClassVar
@@ -17,6 +17,7 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from ..errors import Unavailable, Unsupported
+from ..model import Clock
 from .database import Database, Pool, transaction
 from .schema import Dialect, Migration, migrations
 from .session import Insertion, Row, Session
@@ -34,11 +35,11 @@ DIALECT = Dialect(
 
 READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 WRITE = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
-TAKE_TURN = "SELECT number FROM block WHERE number = 1 FOR UPDATE"
+LOCK_WRITERS = "SELECT number FROM block WHERE number = 1 FOR UPDATE"
 
-# Every statement has its index, and is planned for the lists that it is given: a plan made while
-# the tables were small would read them whole, one made for any list would try all pairs of two,
-# and starting a second process or a compiler takes longer than what it is to do.
+# Every statement has an index, and is planned for the lists that it gets. A plan made while the
+# tables were small would read them whole; a plan for any list would try all pairs of two lists.
+# Starting a parallel worker or the JIT compiler takes longer than a statement.
 _SETTINGS = """
 SET enable_seqscan = off;
 SET plan_cache_mode = force_custom_plan;
@@ -48,8 +49,8 @@ SET lock_timeout = '10s'
 """
 _DEFAULTS = {"application_name": "pequel", "connect_timeout": 10}
 
-_AT_ONCE = 5_000
-"""Rows sent as one value."""
+_ROWS_AT_ONCE = 5_000
+"""Rows that are sent as one value."""
 
 
 class PostgresSession(Session):
@@ -67,21 +68,20 @@ class PostgresSession(Session):
 
     @property
     def alive(self) -> bool:
-        """Whether the connection can be used again."""
         return not self._connection.closed
 
     def _run(self, statement: str, values: dict[str, Any]) -> list[Row]:
-        cursor = self._connection.execute(_said(statement), values, binary=True)
+        cursor = self._connection.execute(_translated(statement), values, binary=True)
         return cursor.fetchall() if cursor.description else []
 
     def _stream(self, statement: str, values: dict[str, Any]) -> Iterator[Row]:
         with self._connection.cursor(f"stream_{next(self._names)}") as cursor:
             cursor.itersize = 2_000
-            yield from cursor.execute(_said(statement), values)
+            yield from cursor.execute(_translated(statement), values)
 
     def _insert(self, into: Insertion, rows: Sequence[Row]) -> None:
-        for start in range(0, len(rows), _AT_ONCE):
-            some = rows[start : start + _AT_ONCE]
+        for start in range(0, len(rows), _ROWS_AT_ONCE):
+            some = rows[start : start + _ROWS_AT_ONCE]
             plain = map(_without_bytes, some) if into.has_bytes else some
             objects = [dict(zip(into.columns, row, strict=True)) for row in plain]
             text = msgspec.json.encode(objects).decode()
@@ -94,31 +94,28 @@ class PostgresSession(Session):
 class Postgres(Database):
     """A database on a server."""
 
-    def __init__(self, url: str, clock: Callable[[], int]) -> None:
+    def __init__(self, url: str, clock: Clock) -> None:
         self._options = _options(url)
         self._clock = clock
         self._pool = Pool(self._connect)
 
     def migrate(self) -> None:
-        """Bring the schema up to date, one process at a time."""
         with _temporary(), self._connect() as connection:
             _migrate(connection, self._clock)
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """A transaction that sees the state of the database at its first statement."""
         with transaction(self._pool, PostgresSession, READ) as session:
             yield session
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
-        """The only transaction that writes: what it reads is what was committed last."""
+        """It reads what was committed before it got the lock."""
         with transaction(self._pool, PostgresSession, WRITE) as session:
-            session.run(TAKE_TURN)
+            session.run(LOCK_WRITERS)
             yield session
 
     def close(self) -> None:
-        """Release every connection."""
         self._pool.close()
 
     def _connect(self) -> psycopg.Connection[Row]:
@@ -137,18 +134,18 @@ CREATE TABLE IF NOT EXISTS migration (
   name TEXT NOT NULL PRIMARY KEY, applied_at BIGINT NOT NULL
 )
 """
-_MADE_MEANWHILE = (  # what a table that another process makes at the same time looks like
+_CREATED_MEANWHILE = (  # errors if another process creates the table at the same time
     psycopg.errors.UniqueViolation,
     psycopg.errors.DuplicateObject,
     psycopg.errors.DuplicateTable,
 )
 _APPLIED = "SELECT name FROM migration"
 _ONE_AT_A_TIME = "LOCK TABLE migration IN EXCLUSIVE MODE"
-_NOTE_MIGRATION = "INSERT INTO migration (name, applied_at) VALUES (%s, %s)"
+_ADD_MIGRATION = "INSERT INTO migration (name, applied_at) VALUES (%s, %s)"
 
 
-def _migrate(connection: psycopg.Connection[Row], clock: Callable[[], int]) -> None:
-    with suppress(*_MADE_MEANWHILE):
+def _migrate(connection: psycopg.Connection[Row], clock: Clock) -> None:
+    with suppress(*_CREATED_MEANWHILE):
         connection.execute(_MIGRATIONS)
     applied = {name for (name,) in connection.execute(_APPLIED)}
     for step in migrations(DIALECT):
@@ -163,7 +160,7 @@ def _apply(step: Migration, connection: psycopg.Connection[Row], now: int) -> No
         return
     for statement in step.statements:
         connection.execute(statement.encode())
-    connection.execute(_NOTE_MIGRATION, (step.name, now))
+    connection.execute(_ADD_MIGRATION, (step.name, now))
 
 
 def _options(url: str) -> dict[str, Any]:
@@ -182,18 +179,18 @@ def _temporary() -> Iterator[None]:
 
 
 def _without_bytes(row: Row) -> Row:
-    """A row that JSON can hold: bytes are written as the database reads them."""
+    """A row for JSON, with bytes as the hex text that PostgreSQL reads."""
     return tuple(f"\\x{value.hex()}" if isinstance(value, bytes) else value for value in row)
 
 
 @lru_cache(maxsize=512)
-def _said(statement: str) -> bytes:
+def _translated(statement: str) -> bytes:
     return re.sub(r":([a-z]\w*)", r"%(\1)s", statement.replace("%", "%%")).encode()
 
 
 @lru_cache(maxsize=64)
 def _insertion(into: Insertion) -> bytes:
-    """Rows come as one JSON text: the driver takes far longer over a value for each column."""
+    """An INSERT of rows from one JSON text, which is far faster than a parameter for each value."""
     columns = ", ".join(into.columns)
     return f"""
     INSERT INTO {into.table} ({columns})

@@ -1,6 +1,6 @@
-"""From the records of the domain to the rows of the tables, and back.
+"""Records of the domain to rows of the tables (``from_…``), and back (``to_…``).
 
-The columns of each row are those of its statement, in that order.
+The values of a row are in the order of the columns of its statement.
 """
 
 from __future__ import annotations
@@ -8,16 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..model import (
-    JSON,
-    Key,
-    Lead,
-    Message,
-    RejectedEvent,
-    Stored,
-    account_key,
-    bucket_of,
-)
+from ..model import JSON, Key, Lead, Message, RejectedEvent, Stored, account_key, bucket_of
 from ..ports import (
     Cell,
     Change,
@@ -29,14 +20,13 @@ from ..ports import (
     Usage,
     Version,
 )
+from .encoding import decode, encode, escape, unescape
 from .session import Row
-from .texts import decode, encode, escape, unescape
 
 RANKS = {"high": 0, "normal": 1, "low": 2}
 
 
 def from_message(stored: Stored, block: int) -> Row:
-    """A message of the open block."""
     message, account, _ = stored
     return (
         escape(message.mid),
@@ -61,7 +51,6 @@ def from_message(stored: Stored, block: int) -> Row:
 
 
 def to_message(row: Row) -> Stored:
-    """A message, and the account it is attributed to."""
     (
         mid, type_, subject, time, received, name, anonymous_id, previous_id, named_account,
         properties, traits, context, original, sent, account,
@@ -86,75 +75,66 @@ def to_message(row: Row) -> Stored:
 
 
 def account_bucket(account: str | None) -> int | None:
-    """The bucket of an account's subject."""
     return None if account is None else bucket_of(account_key(account))
 
 
 def posting(block: int, account: str, time: int, mid: str) -> Row:
-    """The posting of a message of a sealed block under its account."""
+    """The posting of a message under its account."""
     subject = account_key(account)
     return block, escape(subject), time, escape(mid), bucket_of(subject)
 
 
 def from_trait(trait: Trait) -> Row:
-    """A value of a trait."""
     subject, name, time, mid, value = trait
     return escape(subject), escape(name), time, escape(mid), bucket_of(subject), encode(value)
 
 
 def to_trait(row: Row) -> Trait:
-    """A value of a trait."""
     subject, name, time, mid, value = row
     return Trait(unescape(subject), unescape(name), time, unescape(mid), decode(value))
 
 
 def from_membership(membership: Membership) -> Row:
-    """A group call."""
     subject, time, mid, account = membership
     return escape(subject), time, escape(mid), bucket_of(subject), escape(account)
 
 
 def to_membership(row: Row) -> Membership:
-    """A group call."""
     subject, time, mid, account = row
     return Membership(unescape(subject), time, unescape(mid), unescape(account))
 
 
 def from_link(link: Link) -> Row:
-    """A link."""
     id_, user, time, mid = link
     return escape(id_), escape(user), bucket_of(id_), time, escape(mid)
 
 
 def to_link(row: Row) -> Link:
-    """A link."""
     id_, user, time, mid = row
     return Link(unescape(id_), unescape(user), time, unescape(mid))
 
 
 def of_subject(subject: str, value: Any) -> Row:
-    """A row of a table that has one for each subject: key, bucket and value."""
+    """A row of a table with one value for each subject."""
     return escape(subject), bucket_of(subject), value
 
 
 def of_key(subject: str) -> Row:
-    """A row that says no more than that a subject is among them."""
+    """A row of a table that is a set of subjects."""
     return escape(subject), bucket_of(subject)
 
 
 def from_page(subject: str, number: int, body: bytes) -> Row:
-    """A sealed page of a history."""
     return escape(subject), number, bucket_of(subject), body
 
 
 def from_cell(subject: str, page: int, cell: Cell) -> Row:
-    """A cell as it was at the end of a page."""
+    """A version of a cell, at the end of a page."""
     slot, key, body = cell
     return escape(subject), slot, escape(key), page, bucket_of(subject), body
 
 
 def from_lead(lead: Lead) -> Row:
-    """A lead."""
     return (
         lead.id,
         escape(lead.definition),
@@ -179,7 +159,6 @@ def from_lead(lead: Lead) -> Row:
 
 
 def to_lead(row: Row) -> Lead:
-    """A lead."""
     (
         id_, definition, version, subject, cycle, qualified_at, marked_at, state, kind, priority,
         owner, due_at, account, expires_at, merged_into, flags, evidence, _,
@@ -206,20 +185,17 @@ def to_lead(row: Row) -> Lead:
 
 
 def to_listed_lead(row: Row) -> tuple[Lead, LeadCursor]:
-    """A lead, and its place in the list."""
     lead = to_lead(row)
     return lead, LeadCursor(row[-1], lead.marked_at, lead.id)
 
 
 def from_change(number: int, change: Change) -> Row:
-    """The entry of the ledger that has this number."""
     lead, at, what, before, after, reason, actor = change
     texts = escape(what), encode(before), encode(after), escape(reason), escape(actor)
     return number, bucket_of(lead), escape(lead), at, *texts
 
 
 def to_change(row: Row) -> Change:
-    """An entry of the ledger."""
     lead, at, what, before, after, reason, actor = row
     return Change(
         unescape(lead),
@@ -233,69 +209,61 @@ def to_change(row: Row) -> Change:
 
 
 def from_version(version: Version) -> Row:
-    """A version of a definition."""
     name, number, hash_, created_at, source, text = version
     return escape(name), number, hash_, created_at, encode(source), escape(text)
 
 
 def to_version(row: Row) -> Version:
-    """A version of a definition."""
     name, number, hash_, created_at, source, text = row
     return Version(unescape(name), number, hash_, created_at, decode(source), unescape(text))
 
 
 def from_key(key: Key) -> Row:
-    """An API key."""
     text = key.id, key.kind, escape(key.label), key.digest
     return *text, key.created_at, key.revoked_at, key.rate, key.quota
 
 
 def to_key(row: Row) -> Key:
-    """An API key."""
     id_, kind, label, digest, created_at, revoked_at, rate, quota = row
     return Key(id_, kind, unescape(label), digest, created_at, revoked_at, rate, quota)
 
 
-def from_refused(refused: StoredRejectedEvent) -> Row:
-    """A refused message."""
-    id_, received_at, key, rejection = refused
+def from_rejected(rejected: StoredRejectedEvent) -> Row:
+    id_, received_at, key, event = rejected
     return (
         escape(id_),
         received_at,
         escape(key),
-        rejection.index,
-        rejection.code,
-        escape(rejection.message),
-        escape(rejection.field),
-        escape(rejection.mid),
-        escape(rejection.payload),
-        None if rejection.around is None else encode(rejection.around),
+        event.index,
+        event.code,
+        escape(event.message),
+        escape(event.field),
+        escape(event.mid),
+        escape(event.payload),
+        None if event.envelope is None else encode(event.envelope),
         bucket_of(id_),
     )
 
 
-def to_refused(row: Row) -> StoredRejectedEvent:
-    """A refused message."""
-    id_, received_at, key, index, code, message, field, mid, payload, around = row
-    rejection = RejectedEvent(
+def to_rejected(row: Row) -> StoredRejectedEvent:
+    id_, received_at, key, index, code, message, field, mid, payload, envelope = row
+    event = RejectedEvent(
         index,
         code,
         unescape(message),
         unescape(field),
         unescape(mid),
         unescape(payload),
-        None if around is None else decode(around),
+        None if envelope is None else decode(envelope),
     )
-    return StoredRejectedEvent(unescape(id_), received_at, unescape(key), rejection)
+    return StoredRejectedEvent(unescape(id_), received_at, unescape(key), event)
 
 
 def from_usage(usage: Usage) -> Row:
-    """A count of events."""
     return escape(usage.key), usage.month, escape(usage.outcome), usage.number
 
 
 def to_usage(row: Row) -> Usage:
-    """A count of events."""
     key, month, outcome, number = row
     return Usage(unescape(key), month, unescape(outcome), int(number))
 

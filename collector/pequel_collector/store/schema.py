@@ -1,14 +1,14 @@
-"""The tables, the same on every database, and the views for people.
+"""The tables and views, the same on both databases.
 
-Rules that hold for every table and cannot be changed later without moving all rows:
+These rules hold for every table. Breaking one of them later would mean moving all rows:
 
-* ``bucket`` stands last in every primary and unique key of a table that grows with the number of
-  subjects, and is never null, so that such tables can be spread over machines by it;
-* there is no foreign key, trigger or sequence: they do not work across machines;
-* the event table grows at its end. Only its message ids come in any order; the other index begins
-  with the block, so that what is inserted out of order stays within the block that is open.
+* ``bucket`` is the last column of every primary and unique key of a table that grows with the
+  number of subjects, and is never null. So such tables can be spread over machines by it.
+* There are no foreign keys, triggers or sequences: they do not work across machines.
+* The event table grows at its end. Only the index of message ids is filled in any order. The other
+  index begins with the block, so that rows out of order stay within the open block.
 
-A migration, once released, is never edited: the next one changes what it did.
+A released migration is never edited. The next migration changes what it did.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ from typing import NamedTuple
 
 
 class Migration(NamedTuple):
-    """A numbered step of the schema, applied whole or not at all."""
+    """A numbered step of the schema, applied in one transaction."""
 
     name: str
     statements: tuple[str, ...]
 
 
 class Dialect(NamedTuple):
-    """How a database says the few things that are said differently."""
+    """The SQL that differs between the databases."""
 
     text: str
-    """The type of a text that is compared and ordered by its bytes."""
+    """The type of text that is compared and sorted by its bytes."""
     bytes: str
-    """The type of bytes that mean nothing to the database."""
+    """The type of bytes."""
     clustered: str
-    """What makes a table one tree in the order of its key, where that can be had."""
+    """The option that stores a table as one tree in the order of its key, if there is one."""
     iso: str
-    """An instant ``{}``, in milliseconds, as text: UTC, with a ``Z``."""
+    """The expression for a time ``{}`` in milliseconds as ISO 8601 in UTC."""
     json_object: str
-    """An object as text, made of the rows' ``name`` and ``value``."""
+    """The expression for an object as text, of the columns ``name`` and ``value`` of rows."""
 
 
 _FACTS = (
@@ -115,8 +115,8 @@ _FACTS = (
     """,
 )
 
-# Histories are long enough, and come in no order, for a table of rows with an index on it to take
-# half the room of one tree, and a third of the time.
+# Histories are long and written in any order. A table with an index takes half the space of one
+# tree, and a third of the time.
 _DERIVED = (
     """
     CREATE TABLE history (
@@ -193,7 +193,7 @@ _DECIDED = (
     "CREATE INDEX refused_arrival ON refused (received_at, id)",
 )
 
-# The views for people read whole tables: they are for looking around, not for programs.
+# The views are for people who look around. They read whole tables, so programs should not use them.
 _VIEWS = (
     """
     CREATE VIEW users AS
@@ -239,9 +239,8 @@ _VIEWS = (
 )
 _TRAITS_OF = "(SELECT coalesce({}, '{{}}') FROM current_trait t WHERE t.subject = \\1)"
 
-# The open pages have a table of their own: it stays as small as it can be, for it is read and
-# written all the time. Of cells there may be very many of one subject; the index finds those of a
-# page among them.
+# Open pages have a table of their own, to keep it small: it is read and written all the time. One
+# subject may have very many cells; the index finds those of a page.
 _HISTORIES = (
     "DROP TABLE history",
     """
@@ -413,7 +412,7 @@ _VIEWS_OF_PERSONS = (
     """,
 )
 
-# Of a subject that is here the open page lags: its messages since then are to be folded yet.
+# The subjects whose open page is stale: it lacks messages that are stored.
 _LAGGING = (
     """
     CREATE TABLE lagging (
@@ -464,11 +463,13 @@ _MIGRATIONS = (
 
 
 def migrations(dialect: Dialect) -> list[Migration]:
-    """Every step, oldest first, in the words of one database."""
-    return [Migration(m.name, tuple(_said(s, dialect) for s in m.statements)) for m in _MIGRATIONS]
+    """All migrations for a database, oldest first."""
+    return [
+        Migration(m.name, tuple(_in_dialect(s, dialect) for s in m.statements)) for m in _MIGRATIONS
+    ]
 
 
-def _said(statement: str, dialect: Dialect) -> str:
+def _in_dialect(statement: str, dialect: Dialect) -> str:
     traits_of = _TRAITS_OF.format(dialect.json_object)
     traits_of_person = _TRAITS_OF_PERSON.format(dialect.json_object)
     statement = re.sub(r"traits_of\((.+?)\)", traits_of, statement)

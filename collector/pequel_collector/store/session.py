@@ -1,7 +1,7 @@
-"""What the shared statements need from a database: one transaction, and three ways to use it.
+"""A transaction on a database, as far as the shared statements need it.
 
-Statements are written once. A value is ``:name``; ``= ANY(:names)`` is any of a list. Each
-database says these in its own way, and whatever else differs is in its own module.
+Statements are written once, for both databases. ``:name`` is a value; ``= ANY(:names)`` matches any
+value of a list. Each database translates them, and has all other differences in its own module.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from contextlib import contextmanager, suppress
 from typing import Any, ClassVar, NamedTuple
 
 from ..errors import TooLarge, Unavailable
-from .texts import escape, escape_all
+from .encoding import escape, escape_all
 
 Row = tuple[Any, ...]
 
 
 class Insertion(NamedTuple):
-    """Where rows go: a table, its columns, and what to do about a key that is there already.
+    """An INSERT: a table, its columns, and the ON CONFLICT clause for a key that is there already.
 
     ``has_bytes`` says that a column holds bytes.
     """
@@ -30,13 +30,13 @@ class Insertion(NamedTuple):
 
 
 class Session(ABC):
-    """A transaction that has begun. After a statement failed it can only be undone."""
+    """A transaction that has begun. After a statement fails, it can only be undone."""
 
     temporary: ClassVar[tuple[type[Exception], ...]]
-    """The driver's errors that mean: not now."""
+    """Errors of the driver after which trying again may work. They become Unavailable."""
 
     too_long: ClassVar[tuple[type[Exception], ...]] = ()
-    """Its errors that mean: never, for a text does not fit into an index."""
+    """Errors of the driver for a text that does not fit into an index. They become TooLarge."""
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection
@@ -44,28 +44,27 @@ class Session(ABC):
         self._over = self._failed = False
 
     def run(self, statement: str, **values: Any) -> list[Row]:
-        """The rows of a statement; none for one that has none."""
+        """The rows of a statement."""
         with self._guarded():
             return self._run(statement, {name: _plain(value) for name, value in values.items()})
 
     def run_for(self, statement: str, subjects: Collection[str]) -> list[Row]:
-        """The rows of a statement about several subjects."""
+        """The rows of a statement about several subjects; none for no subjects."""
         return self.run(statement, subjects=sorted(subjects)) if subjects else []
 
     def stream(self, statement: str, **values: Any) -> Iterator[Row]:
-        """The rows of a statement that may have more than should be in memory."""
+        """The rows of a statement that may have too many rows for the memory."""
         rows = self._guarded_stream(statement, values)
         self._streams.append(rows)
         return rows
 
     def insert(self, into: Insertion, rows: Sequence[Row]) -> None:
-        """Insert rows, in the order of their columns. They have been sorted by key."""
+        """Insert rows that are sorted by key. Their values are in the order of the columns."""
         if rows:
             with self._guarded():
                 self._insert(into, rows)
 
     def commit(self, statement: str = "COMMIT") -> None:
-        """Make everything durable."""
         self._close_streams()
         if self._failed:
             raise Unavailable("a statement of this transaction failed, so it was undone")
@@ -73,7 +72,7 @@ class Session(ABC):
         self._over = True
 
     def undo(self, statement: str = "ROLLBACK") -> None:
-        """Make nothing of it. Where even that cannot be said, the connection is not alive."""
+        """Undo the transaction. If that fails, the connection is no longer alive."""
         if not self._over:
             with suppress(*self.temporary):
                 self._close_streams()
@@ -83,7 +82,7 @@ class Session(ABC):
     @property
     @abstractmethod
     def alive(self) -> bool:
-        """Whether the connection can be used again."""
+        """Whether another transaction can use the connection."""
 
     @abstractmethod
     def _run(self, statement: str, values: dict[str, Any]) -> list[Row]: ...
@@ -123,7 +122,7 @@ class Session(ABC):
 
 
 def _plain(value: Any) -> Any:
-    """A value as it is looked for: a text as it is stored."""
+    """A value for a statement: text in its stored form."""
     if isinstance(value, str):
         return escape(value)
     if isinstance(value, list) and value and isinstance(value[0], str):

@@ -1,6 +1,6 @@
-"""SQLite: one file, one writer, readers that never wait.
+"""SQLite: one file, one writer at a time, readers that never wait.
 
-Whatever is written goes to the log of the file first, and is on disk when the commit returns.
+Writes go to the write-ahead log first, and are on disk when the commit returns.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ from sqlite_utils import Migrations
 
 from ..errors import NotFound, Unavailable, Unsupported
 from .database import Database, Pool, transaction
+from .encoding import encode
 from .schema import Dialect, Migration, migrations
 from .session import Insertion, Row, Session
-from .texts import encode
 
 if sys.platform != "win32":
     import fcntl
 
-PATIENCE = 10.0
+LOCK_TIMEOUT = 10.0
 """Seconds to wait for another writer."""
 
-GLANCE = 0.0002
-"""Seconds between two looks whether another process has written."""
+LOCK_POLL = 0.0002
+"""Seconds between two attempts to lock the file of the writers."""
 
 MEMORY = ":memory:"
 
-OLDEST = (3, 35)
-"""The first version that says which rows an update changed."""
+MIN_VERSION = (3, 35)
+"""The first version with RETURNING."""
 
 DIALECT = Dialect(
     text="TEXT",
@@ -56,7 +56,7 @@ _PRAGMAS = (
     "temp_store = memory",
     "wal_autocheckpoint = 20000",  # pages: 80 MB of log, so that a page is copied back less often
 )
-# In KiB. There may be a reader for each request, and the system caches the file too.
+# In KiB. Each request may have a reader, and the operating system caches the file too.
 _WRITER, _READER = "cache_size = -65536", "cache_size = -4096"
 
 
@@ -67,7 +67,7 @@ class SqliteSession(Session):
 
     @property
     def alive(self) -> bool:
-        """Whether the connection can be used again: nothing breaks a file's."""
+        """Always: a connection to a file does not break."""
         return True
 
     def _run(self, statement: str, values: dict[str, Any]) -> list[Row]:
@@ -90,16 +90,16 @@ class SqliteSession(Session):
 
     def _execute(self, statement: str, values: dict[str, Any]) -> sqlite3.Cursor:
         lists = {name: encode(v) for name, v in values.items() if isinstance(v, list)}
-        cursor: sqlite3.Cursor = self._connection.execute(_said(statement), values | lists)
+        cursor: sqlite3.Cursor = self._connection.execute(_translated(statement), values | lists)
         return cursor
 
 
-class Queue:
-    """The processes that want to write a file, one after the other.
+class WriterLock:
+    """A lock on an empty file beside the database, which one writing process holds at a time.
 
-    SQLite lets them look again less and less often, so that who has just written mostly writes
-    again. Here they look at an empty file beside it, all of them often. Where there can be none,
-    and on Windows, there is no queue.
+    Without it, SQLite makes waiting processes retry less and less often, so that the process that
+    has just written mostly writes again. Here all processes retry equally often. If the file cannot
+    be created, and on Windows, there is no lock, and SQLite alone decides.
     """
 
     def __init__(self, path: str) -> None:
@@ -107,8 +107,8 @@ class Queue:
         self._files: dict[int, int | None] = {}
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Wait for this process's turn, and keep it. Raises Unavailable where it does not come."""
+    def held(self) -> Iterator[None]:
+        """Hold the lock. Raises Unavailable if it is not free in time."""
         file = self._file()
         if file is None or sys.platform == "win32":
             yield
@@ -120,20 +120,20 @@ class Queue:
             fcntl.flock(file, fcntl.LOCK_UN)
 
     def close(self) -> None:
-        """Leave the queue."""
+        """Close the file."""
         file = self._files.pop(os.getpid(), None)
         if file is not None:
             os.close(file)
 
     def _wait(self, file: int) -> None:
-        until = monotonic() + PATIENCE
-        while not _is_locked(file):
+        until = monotonic() + LOCK_TIMEOUT
+        while not _try_lock(file):
             if monotonic() > until:
                 raise Unavailable("another writer takes too long")
-            sleep(GLANCE)
+            sleep(LOCK_POLL)
 
     def _file(self) -> int | None:
-        """The file, opened by this process: a lock belongs to who opened it."""
+        """The file, opened by this process; None if it cannot be. A lock belongs to its opener."""
         process = os.getpid()
         if process not in self._files:
             try:
@@ -143,8 +143,8 @@ class Queue:
         return self._files[process]
 
 
-def _is_locked(file: int) -> bool:
-    """Lock a file, if nobody else has; whether that is so."""
+def _try_lock(file: int) -> bool:
+    """Lock a file if it is free; whether it was."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -159,11 +159,10 @@ class SqliteFile(Database):
         self._path = path
         self._readers = Pool(lambda: self._connect(_READER))
         self._writer = Pool(lambda: self._connect(_WRITER))
-        self._turns: dict[int, threading.Lock] = {}
-        self._queue = Queue(f"{path}-turn")
+        self._write_locks: dict[int, threading.Lock] = {}
+        self._writer_lock = WriterLock(f"{path}-turn")
 
     def migrate(self) -> None:
-        """Bring the schema up to date, one process at a time."""
         connection, _ = self._writer.take()
         try:
             with _temporary():
@@ -172,7 +171,6 @@ class SqliteFile(Database):
             self._writer.give_back(connection)
 
     def free(self) -> int | None:
-        """How many bytes are free on the disk of the file."""
         try:
             return shutil.disk_usage(Path(self._path).resolve().parent).free
         except OSError:
@@ -180,30 +178,28 @@ class SqliteFile(Database):
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """A transaction that sees the state of the file at its first statement."""
         with transaction(self._readers, SqliteSession, "BEGIN") as session:
             yield session
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
-        """The only transaction that writes, in this process by a lock, beyond it by the file's."""
-        turn = self._turns.setdefault(os.getpid(), threading.Lock())
-        if not turn.acquire(timeout=PATIENCE):
+        """Locks out the other threads of the process, then other processes."""
+        lock = self._write_locks.setdefault(os.getpid(), threading.Lock())
+        if not lock.acquire(timeout=LOCK_TIMEOUT):
             raise Unavailable("another writer takes too long")
         try:
             with (
-                self._queue.turn(),
+                self._writer_lock.held(),
                 transaction(self._writer, SqliteSession, "BEGIN IMMEDIATE") as session,
             ):
                 yield session
         finally:
-            turn.release()
+            lock.release()
 
     def close(self) -> None:
-        """Release every connection."""
         self._readers.close()
         self._writer.close()
-        self._queue.close()
+        self._writer_lock.close()
 
     def _connect(self, *pragmas: str) -> sqlite3.Connection:
         with _temporary():
@@ -211,23 +207,22 @@ class SqliteFile(Database):
 
 
 class SqliteMemory(Database):
-    """A database in memory: one connection, for one thread at a time, and gone when closed.
+    """A database in memory. It has one connection, for one thread at a time.
 
-    A transaction within another one of the same thread is a part of it.
+    A transaction inside another one of the same thread is a savepoint of it.
     """
 
     def __init__(self) -> None:
         self._connection = _connected(MEMORY, *_PRAGMAS)
-        self._turn = threading.RLock()
+        self._lock = threading.RLock()
 
     def migrate(self) -> None:
-        """Make the schema."""
         _migrate(self._connection)
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """The same as writing: whoever comes first goes first."""
-        with self._turn:
+        """The same as ``writing``."""
+        with self._lock:
             is_inner = self._connection.in_transaction
             session = SqliteSession(self._connection)
             session.run("SAVEPOINT part" if is_inner else "BEGIN")
@@ -241,16 +236,16 @@ class SqliteMemory(Database):
     writing = reading
 
     def close(self) -> None:
-        """Forget everything."""
+        """Delete the database."""
         self._connection.close()
 
 
 def open_database(path: str, make: bool = True) -> Database:
-    """The database at a path, or one in memory; its file is made where it is missing.
+    """The database at a path, or one in memory.
 
-    Unless ``make`` is false: then that raises NotFound.
+    A missing file is created; without ``make``, NotFound is raised instead.
     """
-    if sqlite3.sqlite_version_info < OLDEST:
+    if sqlite3.sqlite_version_info < MIN_VERSION:
         raise Unsupported(
             f"this Python has SQLite {sqlite3.sqlite_version}, expected 3.35 or newer"
         )
@@ -263,7 +258,11 @@ def open_database(path: str, make: bool = True) -> Database:
 
 def _connected(path: str, *pragmas: str) -> sqlite3.Connection:
     connection = sqlite3.connect(
-        path, timeout=PATIENCE, isolation_level=None, check_same_thread=False, cached_statements=512
+        path,
+        timeout=LOCK_TIMEOUT,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=512,
     )
     try:
         for pragma in pragmas:
@@ -307,12 +306,12 @@ def _temporary() -> Iterator[None]:
 
 
 @lru_cache(maxsize=512)
-def _said(statement: str) -> str:
+def _translated(statement: str) -> str:
     return re.sub(r"= ANY\((:\w+)\)", r"IN (SELECT value FROM json_each(\1))", statement)
 
 
 @lru_cache(maxsize=64)
 def _insertion(into: Insertion) -> str:
-    places = ", ".join("?" * len(into.columns))
+    values = ", ".join("?" * len(into.columns))
     columns = ", ".join(into.columns)
-    return f"INSERT INTO {into.table} ({columns}) VALUES ({places}) {into.conflict}"
+    return f"INSERT INTO {into.table} ({columns}) VALUES ({values}) {into.conflict}"

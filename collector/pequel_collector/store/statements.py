@@ -1,8 +1,9 @@
-"""Every statement, by name, in the SQL that the databases share.
+"""The SQL statements that both databases share, by name.
 
-``:name`` is a value, ``= ANY(:names)`` any of a list. ``AND bucket …`` never changes what is
-found: it says where to look when tables are spread over machines. Statements about a list of
-subjects do without: those are everywhere, and a server tries every pair of two lists.
+``:name`` is a value, ``= ANY(:names)`` matches any value of a list. ``AND bucket …`` does not
+change the result: it says on which machine to look if tables are spread over machines. Statements
+about a list of subjects leave it out, because the subjects are on all machines, and because a
+server would try every pair of two lists. The SQL of the list of leads is in ``lead_list``.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ NAMES = "SELECT name, count(*) FROM event WHERE mid = ANY(:mids) AND name IS NOT
 
 OPEN_BLOCK = "SELECT max(number) FROM block"
 
-BLOCK_SIZE = "SELECT count(*) FROM event WHERE block = :block"
+MESSAGES_IN_BLOCK = "SELECT count(*) FROM event WHERE block = :block"
 
 NEWEST = """
 SELECT max(time) FROM (
@@ -50,17 +51,17 @@ SELECT max(time) FROM (
 ) newest
 """
 
-_POST = """
+_ADD_POSTINGS = """
 INSERT INTO posting (block, subject, time, mid, bucket)
 SELECT block, {subject}, time, mid, {bucket} FROM event
 WHERE block = :block AND {subject} IS NOT NULL
 ORDER BY 2, 3, 4
 """
 
-# Accounts stand before users: in this order, hardly any row goes between others.
-POST = (
-    _POST.format(subject="'g:' || account", bucket="account_bucket"),
-    _POST.format(subject="subject", bucket="bucket"),
+# Account keys sort before user keys: in this order nearly every row is added at the end.
+ADD_POSTINGS_OF_BLOCK = (
+    _ADD_POSTINGS.format(subject="'g:' || account", bucket="account_bucket"),
+    _ADD_POSTINGS.format(subject="subject", bucket="bucket"),
 )
 
 SEAL_BLOCK = """
@@ -69,11 +70,11 @@ SET sealed = 1, messages = (SELECT count(*) FROM event WHERE event.block = block
 WHERE number = :block
 """
 
-NEXT_BLOCK = "INSERT INTO block (number, sealed, newest_before) VALUES (:block, 0, :newest)"
+ADD_BLOCK = "INSERT INTO block (number, sealed, newest_before) VALUES (:block, 0, :newest)"
 
-# -- messages by subject: those in sealed blocks through their postings, the others by looking -----
+# -- messages by subject: by postings in sealed blocks, by reading the open block -------------
 
-SEALED_PLACES = """
+SEALED_MESSAGES = """
 SELECT time, mid FROM posting
 WHERE block = ANY(:blocks) AND subject = ANY(:subjects)
   AND time >= :since AND time <= :until
@@ -85,18 +86,20 @@ SELECT min(time), max(time) FROM posting
 WHERE block = ANY(:blocks) AND subject = ANY(:subjects)
 """
 
-OPEN_PLACES = """
+OPEN_MESSAGES = """
 SELECT time, mid, subject, account FROM event WHERE block = :block ORDER BY time, mid
 """
 
-OPEN_PLACES_OF = """
+OPEN_MESSAGES_OF = """
 SELECT time, mid FROM event
 WHERE block = :block AND (subject = ANY(:subjects) OR account = ANY(:accounts))
   AND time >= :since AND time <= :until
 ORDER BY time, mid
 """
 
-# -- subjects, a page at a time: as far as no block holds more than a few of them ---------------
+# -- pages of subjects -------------------------------------------------------------------------
+
+# A subject key such that no sealed block has more than :share subjects between :after and it.
 
 REACH = """
 SELECT min((
@@ -130,12 +133,12 @@ UPDATE event SET account = :account, account_bucket = :account_bucket
 WHERE mid = ANY(:mids) AND bucket = :bucket
 """
 
-WITHDRAW = """
+DELETE_POSTINGS = """
 DELETE FROM posting
 WHERE block = ANY(:blocks) AND subject = :subject AND bucket = :bucket AND mid = ANY(:mids)
 """
 
-POSTINGS = Insertion("posting", ("block", "subject", "time", "mid", "bucket"))
+ADD_POSTINGS = Insertion("posting", ("block", "subject", "time", "mid", "bucket"))
 
 # -- traits and group calls --------------------------------------------------------------------
 
@@ -204,11 +207,11 @@ ADD_LINKS = Insertion(
 
 # -- histories ---------------------------------------------------------------------------------
 
-LAST_TURN = "SELECT token FROM turn"
+LAST_WRITER = "SELECT token FROM turn"
 
-TRY_OUT = "UPDATE turn SET token = token"
+TRY_WRITE = "UPDATE turn SET token = token"
 
-TAKE_TURN = "UPDATE turn SET token = :token"
+SET_LAST_WRITER = "UPDATE turn SET token = :token"
 
 HISTORIES = """
 SELECT subject, body FROM history
@@ -266,15 +269,13 @@ FORGET_HISTORY = tuple(
     for table in ("history", "sealed_page", "cell", "lagging")
 )
 
-LAGGING = "SELECT subject FROM lagging WHERE subject = ANY(:subjects)"
+STALE = "SELECT subject FROM lagging WHERE subject = ANY(:subjects)"
 
-LEAVE_BEHIND = Insertion(
-    "lagging", ("subject", "bucket"), "ON CONFLICT (subject, bucket) DO NOTHING"
-)
+MARK_STALE = Insertion("lagging", ("subject", "bucket"), "ON CONFLICT (subject, bucket) DO NOTHING")
 
-CAUGHT_UP = "DELETE FROM lagging WHERE subject = ANY(:subjects)"
+UNMARK_STALE = "DELETE FROM lagging WHERE subject = ANY(:subjects)"
 
-# -- moments of the clock ----------------------------------------------------------------------
+# -- due subjects ------------------------------------------------------------------------------
 
 DUE = "SELECT subject FROM due WHERE time <= :until ORDER BY time, subject LIMIT :limit"
 
@@ -293,17 +294,12 @@ _LEAD = (
     "priority", "owner", "due_at", "account", "expires_at", "merged_into", "flags", "evidence",
 )  # fmt: skip
 
-_LEADS = f"SELECT {', '.join(_LEAD)}, rank FROM lead"
+SELECT_LEADS = f"SELECT {', '.join(_LEAD)}, rank FROM lead"
 
-LEAD = f"{_LEADS} WHERE id = :id"
+LEAD = f"{SELECT_LEADS} WHERE id = :id"
 
 LEADS_OF = f"""
-{_LEADS} WHERE subject = ANY(:subjects) ORDER BY qualified_at, id
-"""
-
-LISTED_LEADS = f"""
-{_LEADS} WHERE {{conditions}}
-ORDER BY rank, marked_at DESC, id LIMIT :limit
+{SELECT_LEADS} WHERE subject = ANY(:subjects) ORDER BY qualified_at, id
 """
 
 SAVE_LEADS = Insertion(
@@ -328,7 +324,7 @@ LOG = Insertion(
     ("number", "bucket", "lead", "at", "what", "before", "after", "reason", "actor"),
 )
 
-# -- what people decide, and what was refused --------------------------------------------------
+# -- what people decide, rejected events, numbers ----------------------------------------------
 
 VERSIONS = """
 SELECT name, version, hash, created_at, source, text FROM definition_version
@@ -352,13 +348,13 @@ REVOKE_KEY = """
 UPDATE api_key SET revoked_at = :at WHERE id = :id AND revoked_at IS NULL RETURNING id
 """
 
-NOTE = "SELECT body FROM note WHERE name = :name"
+META = "SELECT body FROM note WHERE name = :name"
 
-SET_NOTE = Insertion(
+SET_META = Insertion(
     "note", ("name", "body"), "ON CONFLICT (name) DO UPDATE SET body = excluded.body"
 )
 
-REFUSE = Insertion(
+ADD_REJECTED = Insertion(
     "refused",
     (
         "id", "received_at", "key_id", "position", "code", "message", "field", "mid", "payload",
@@ -367,22 +363,21 @@ REFUSE = Insertion(
     "ON CONFLICT DO NOTHING",
 )  # fmt: skip
 
-_REFUSED = """
+_REJECTED = """
 SELECT id, received_at, key_id, position, code, message, field, mid, payload, around FROM refused
-WHERE (received_at, id) < (:before, :id)
+WHERE (received_at, id) < (:before, :id) {conditions}
+ORDER BY received_at DESC, id DESC LIMIT :limit
 """
 
-_LATEST_REFUSED = "ORDER BY received_at DESC, id DESC LIMIT :limit"
+# By whether a code and a key are wanted.
+REJECTED = {
+    (False, False): _REJECTED.format(conditions=""),
+    (True, False): _REJECTED.format(conditions="AND code = :code"),
+    (False, True): _REJECTED.format(conditions="AND key_id = :key"),
+    (True, True): _REJECTED.format(conditions="AND code = :code AND key_id = :key"),
+}
 
-REFUSED = f"{_REFUSED} {_LATEST_REFUSED}"
-
-REFUSED_OF_KEY = f"{_REFUSED} AND key_id = :key {_LATEST_REFUSED}"
-
-REFUSED_FOR = f"{_REFUSED} AND code = :code {_LATEST_REFUSED}"
-
-REFUSED_OF_KEY_FOR = f"{_REFUSED} AND code = :code AND key_id = :key {_LATEST_REFUSED}"
-
-FORGET_REFUSED = "DELETE FROM refused WHERE id = ANY(:subjects) RETURNING id"
+DELETE_REJECTED = "DELETE FROM refused WHERE id = ANY(:subjects) RETURNING id"
 
 USAGE = "SELECT key_id, month, outcome, number FROM usage ORDER BY key_id, month, outcome"
 
@@ -392,7 +387,7 @@ ADD_USAGE = Insertion(
     "ON CONFLICT (key_id, month, outcome) DO UPDATE SET number = usage.number + excluded.number",
 )
 
-HEAR = """
+RECORD_CLIENT_REPORT = """
 INSERT INTO client_report (key_id, client, number) VALUES (:key, :client, :number)
 ON CONFLICT (key_id, client) DO UPDATE SET number = excluded.number
 WHERE client_report.number < excluded.number
@@ -409,7 +404,7 @@ SELECT
 
 TALLIES = "SELECT name, number FROM tally"
 
-COUNT = Insertion(
+ADD_TALLIES = Insertion(
     "tally",
     ("name", "number"),
     "ON CONFLICT (name) DO UPDATE SET number = tally.number + excluded.number",

@@ -1,6 +1,6 @@
-"""What comes in over the wire: bytes in, messages and refusals out. No HTTP, no store.
+"""Bytes of a request to messages and rejected events. No HTTP, no store.
 
-``body`` inflates, ``decode`` finds the events and checks their shape, ``normalise`` reads what
-they mean. ``schema`` is the one description of what an event may look like. ``headers`` and
-``pixel`` read what clients say outside of a body; ``refusals`` keeps what was refused.
+``body`` inflates, ``decode`` finds the events and checks their shape, ``normalise`` makes messages
+of them; ``schema`` describes an event. ``headers`` and ``pixel`` read what comes outside a body.
+``rejected_events`` makes the text of a rejected event that is kept. May import: `model`, `config`.
 """

@@ -1,4 +1,4 @@
-"""How much there may be of an event, and of what the events of a request share."""
+"""Limits on the size and depth of an event, and of the context that a request's events share."""
 
 from __future__ import annotations
 
@@ -11,18 +11,20 @@ import msgspec
 from ..config import Settings
 from ..errors import BadRequest, TooLarge
 from ..model import JSON
+from . import decode
 from .event import Envelope, Event, EventError
 
-# Each event over the limit is refused by itself, so that the others are kept; but not without end.
-_GROSSLY = 10
+# Events over the limit of a batch are rejected one by one, so that the others are stored. A batch
+# of more than so many times the limit is refused as a whole.
+_MAX_TIMES_OVER = 10
 
 
 def check_shared(envelope: Envelope, settings: Settings) -> None:
-    """Raises TooLarge for far too many events; that and BadRequest for the context they share.
+    """Raises TooLarge for far too many events, TooLarge or BadRequest for the shared context.
 
-    That context is stored with each of them: without a limit, a small body would fill a disk.
+    The shared context is stored with each event: without a limit, a small body could fill a disk.
     """
-    most = _GROSSLY * settings.max_batch
+    most = _MAX_TIMES_OVER * settings.max_batch
     if len(envelope.events) > most:
         raise TooLarge(f"{len(envelope.events)} events in a batch, more than {most}", limit=most)
     if not envelope.context:
@@ -40,20 +42,21 @@ def check_shared(envelope: Envelope, settings: Settings) -> None:
             raise TooLarge(message, field="context", limit=most)
 
 
-def check_size(raw: bytes, most: int) -> None:
-    """Raises EventError for an event of more bytes."""
-    if len(raw) > most:
-        raise EventError("too_large", f"{len(raw)} bytes, expected at most {most}")
-
-
-def check_depth(event: Event, raw: bytes, most: int) -> None:
-    """Raises EventError for an event of more levels, of which it is the first."""
-    # An event that opens no more brackets than this cannot nest deeper: nearly all are done here.
-    if raw.count(b"{") + raw.count(b"[") <= most:
-        return
-    parts = (event.properties, event.traits, event.context, event.name, event.category)
-    if _deeper_than(most - 1, parts):
+def read_event(raw: bytes, settings: Settings) -> Event:
+    """An event whose size, shape and depth are checked. Raises EventError."""
+    if len(raw) > settings.max_event:
+        found = f"{len(raw)} bytes, expected at most {settings.max_event}"
+        raise EventError("too_large", found)
+    event = decode.event(raw)
+    # An event with no more brackets than levels cannot nest deeper: that is nearly every event.
+    most = settings.max_depth
+    if raw.count(b"{") + raw.count(b"[") > most and _deeper_than(most - 1, _parts(event)):
         raise EventError("too_deep", f"nests deeper than {most} levels")
+    return event
+
+
+def _parts(event: Event) -> tuple[Any, ...]:
+    return event.properties, event.traits, event.context, event.name, event.category
 
 
 def _deeper_than(levels: int, parts: Iterable[Any]) -> bool:
@@ -66,7 +69,7 @@ def _deeper_than(levels: int, parts: Iterable[Any]) -> bool:
 
 
 def _size(value: JSON) -> int:
-    """Bytes of JSON; half characters count as the escapes that they are written as."""
+    """Bytes of JSON. A lone surrogate counts as the escape that it is written as."""
     try:
         return len(msgspec.json.encode(value))
     except UnicodeEncodeError:

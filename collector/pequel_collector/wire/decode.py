@@ -1,11 +1,11 @@
-"""JSON to events: quickly where the bytes are as they should be, else with care.
+"""JSON to events: first with msgspec, which is fast, then with a lenient parser.
 
-The quick road is msgspec's; the careful one is the standard library's parser and the schema of
-``schema``. Both find the same: whatever the quick one cannot read, the careful one decides on.
+If msgspec cannot read the bytes, the lenient parser decides: the parser of the standard library
+with the schema of ``schema``. It accepts everything that msgspec accepts, with the same result.
 
-What clients send beyond JSON is read as follows. ``NaN``, ``Infinity`` and numbers past the
-range of a double are null, and so are whole numbers of more than 4,300 digits; other whole
-numbers are kept exactly. Of a repeated key the last counts.
+The lenient parser reads ``NaN``, ``Infinity``, numbers outside the range of a double, and whole
+numbers of more than 4,300 digits as null. It keeps other whole numbers exactly. The last of several
+equal keys counts.
 """
 
 from __future__ import annotations
@@ -26,12 +26,15 @@ from ..model import JSON
 from .event import Envelope, Event, EventError, EventType, describe
 from .schema import BatchSchema, EventSchema
 
-_DIGITS = 4300
+UNREADABLE = (MsgspecError, ValueError, RecursionError)
+"""What a parser raises for text that it cannot read."""
+
+_MAX_DIGITS = 4300
 _MASK = ":***"
 
 
 class _Batch(Struct, rename="camel"):
-    """What ``BatchSchema`` says, compiled."""
+    """The same as ``BatchSchema``, for msgspec."""
 
     batch: list[Raw]
     context: Any = None
@@ -40,9 +43,6 @@ class _Batch(Struct, rename="camel"):
     report: Any = None
 
 
-# The quick road gives up with one of these; the careful one then says why.
-_UNREADABLE = (MsgspecError, ValueError, RecursionError)
-
 _batch = Decoder(_Batch).decode
 _event = Decoder(Event).decode
 _any = Decoder().decode
@@ -50,55 +50,55 @@ _checked = Decoder(Raw).decode
 
 
 def batch(body: bytes) -> Envelope:
-    """The events of a body with several."""
+    """The events of a body with a batch. Raises BadRequest."""
     try:
         found = _batch(body)
-    except _UNREADABLE:
-        return careful_batch(body)
+    except UNREADABLE:
+        return lenient_batch(body)
     events = [bytes(event) for event in found.batch]
     return _envelope(events, found.context, found.sent_at, found.write_key, found.report)
 
 
 def single(body: bytes, type_: EventType) -> Envelope:
-    """The one event that a body is, of the type that its path says."""
+    """The event of a body with one event, of the type of the path. Raises BadRequest."""
     try:
         _checked(body)
-    except _UNREADABLE:
-        with _reading():
+    except UNREADABLE:
+        with _bad_json_as_bad_request():
             _Scanner(body.decode()).check()
     if not body.lstrip().startswith(b"{"):
-        raise BadRequest("the body is no object, expected an event", "bad_body")
+        raise BadRequest("the body is not an object, expected an event", "bad_body")
     return Envelope([body], type_)
 
 
 def event(raw: bytes) -> Event:
-    """One event, its shape checked. Raises EventError."""
+    """One event whose shape is checked. Raises EventError."""
     try:
         return _event(raw)
-    except _UNREADABLE:
-        return careful_event(raw)
+    except UNREADABLE:
+        return lenient_event(raw)
 
 
 def anything(raw: bytes) -> JSON:
-    """Any JSON, read leniently. Raises ValueError, and RecursionError where it nests too deeply."""
+    """Any JSON, read leniently. Raises ValueError, and RecursionError if it nests too deeply."""
     return _JSON.decode(raw.decode())
 
 
 def message_id(raw: bytes) -> JSON:
-    """The ``messageId`` of an event, whatever else is wrong with it."""
+    """The ``messageId`` of an event, which may be invalid otherwise."""
     return _member(raw, "messageId")
 
 
 def write_key(envelope: Envelope) -> str | None:
-    """The write key in a body, or in the first of its events."""
+    """The write key of a body, or of its first event."""
     if envelope.write_key is not None or not envelope.events:
         return envelope.write_key
     return _key(_member(envelope.events[0], "writeKey"))
 
 
-def careful_batch(body: bytes) -> Envelope:
-    """As ``batch``, by the schema."""
-    with _reading():
+def lenient_batch(body: bytes) -> Envelope:
+    """The same as ``batch``, with the lenient parser."""
+    with _bad_json_as_bad_request():
         members = _members(body.decode())
     try:
         found = BatchSchema().load(members)
@@ -111,15 +111,15 @@ def careful_batch(body: bytes) -> Envelope:
 
 
 def _members(text: str) -> dict[str, Any]:
-    """What stands in the object that a body is. Raises BadRequest where it is other JSON."""
+    """The members of the object in a body. Raises BadRequest for other JSON."""
     if text.lstrip().startswith("{"):
         return _Scanner(text).members()
     _Scanner(text).check()
-    raise BadRequest("the body is no object, expected one with a list batch", "bad_body")
+    raise BadRequest("the body is not an object, expected one with a list batch", "bad_body")
 
 
-def careful_event(raw: bytes) -> Event:
-    """As ``event``, by the schema."""
+def lenient_event(raw: bytes) -> Event:
+    """The same as ``event``, with the lenient parser."""
     try:
         value = anything(raw)
     except RecursionError:
@@ -142,7 +142,7 @@ def _envelope(
 
 
 def _key(value: JSON) -> str | None:
-    """A key; blanks are none, nor is what Jitsu's library leaves of one: ``id:***``."""
+    """A key; None for blank text, and for the masked key that Jitsu's library sends: ``id:***``."""
     is_key = isinstance(value, str) and value.strip() and not value.endswith(_MASK)
     return value if is_key else None
 
@@ -150,12 +150,12 @@ def _key(value: JSON) -> str | None:
 def _member(raw: bytes, name: str) -> JSON:
     try:
         value = _any(raw)
-    except _UNREADABLE:
-        value = _careful_any(raw)
+    except UNREADABLE:
+        value = _lenient_any(raw)
     return value.get(name) if isinstance(value, dict) else None
 
 
-def _careful_any(raw: bytes) -> JSON:
+def _lenient_any(raw: bytes) -> JSON:
     try:
         return anything(raw)
     except RecursionError:
@@ -163,26 +163,25 @@ def _careful_any(raw: bytes) -> JSON:
 
 
 def _first(error: ValidationError) -> tuple[str, str]:
-    """The first field that a schema found wrong, and what it said about it."""
+    """The first invalid field of a schema error, and its message."""
     field, messages = next(iter(error.messages_dict.items()))
     return field, messages[0]
 
 
 @contextmanager
-def _reading() -> Iterator[None]:
-    """Turn what the standard library's parser raises into an error of the caller's."""
+def _bad_json_as_bad_request() -> Iterator[None]:
     try:
         yield
     except json.JSONDecodeError as error:
         raise BadRequest(
-            f"the body is no JSON: {error}", "bad_json", line=error.lineno, column=error.colno
+            f"the body is not JSON: {error}", "bad_json", line=error.lineno, column=error.colno
         ) from None
     except RecursionError:
         raise BadRequest("the body nests too deeply to be read", "bad_json") from None
 
 
 def _whole(text: str) -> int | None:
-    return int(text) if len(text.lstrip("-")) <= _DIGITS else None
+    return int(text) if len(text.lstrip("-")) <= _MAX_DIGITS else None
 
 
 def _decimal(text: str) -> float | None:
@@ -201,14 +200,14 @@ _EVENT = EventSchema()
 
 
 class _Scanner:
-    """Walks over the members of an object, and cuts its ``batch`` into the events as they stand."""
+    """Reads the members of an object, and cuts its ``batch`` into the bytes of each event."""
 
     def __init__(self, text: str) -> None:
         self._text = text
         self._at = 0
 
     def members(self) -> dict[str, Any]:
-        """The whole text as one object; of a key given twice, the last."""
+        """The members of the text, which is one object. The last of several equal keys counts."""
         members = {}
         for _ in self._parts("{", "}"):
             name = self._name()
@@ -233,16 +232,16 @@ class _Scanner:
         start = self._at
         try:
             self._value()
-        except RecursionError:  # an event is refused for that by itself
+        except RecursionError:  # only this event is rejected for it, later
             self._skip()
         return self._text[start : self._at].encode()
 
     def _skip(self) -> None:
-        """Go behind a list or an object that nests too deeply to be read."""
-        open_ = 0
+        """Move behind a list or an object that nests too deeply to be read."""
+        depth = 0
         for found in _STRING_OR_BRACKET.finditer(self._text, self._at):
-            open_ += {"{": 1, "[": 1, "}": -1, "]": -1}.get(found[0], 0)
-            if open_ == 0:
+            depth += {"{": 1, "[": 1, "}": -1, "]": -1}.get(found[0], 0)
+            if depth == 0:
                 self._at = found.end()
                 return
         raise self._error("Expecting the end of a list or an object")
@@ -258,7 +257,7 @@ class _Scanner:
         return value
 
     def _parts(self, opening: str, closing: str) -> Iterator[None]:
-        """Stop at each part of a list or an object."""
+        """Yield at each part of a list or an object."""
         self._take(opening)
         if self._next() == closing:
             self._take(closing)

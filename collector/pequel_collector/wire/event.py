@@ -28,9 +28,9 @@ Code = Literal[
 
 
 class Event(Struct, rename="camel"):
-    """One event. Absent and null are the same; keys that are not here are passed over.
+    """One event. Absent and null are the same. Other keys are ignored.
 
-    The field types are those of ``schema.EventSchema``, which says it in words.
+    The field types are those of ``schema.EventSchema``, which writes the error texts.
     """
 
     type: str | None = None
@@ -51,10 +51,10 @@ class Event(Struct, rename="camel"):
 
 
 class Envelope(NamedTuple):
-    """The events of one request, each as the bytes it came in, and what they have in common.
+    """The events of one request, each as its bytes, and what they share.
 
-    ``type`` is that of the path. ``anonymous_id`` is for events that name nobody themselves.
-    ``report`` is what the client dropped, as it came.
+    ``type`` is that of the path. ``anonymous_id`` is for events without an id of their own.
+    ``report`` is the client report, not read yet.
     """
 
     events: Sequence[bytes]
@@ -67,7 +67,7 @@ class Envelope(NamedTuple):
 
 
 class EventError(Exception):
-    """What is wrong with one event; its neighbours are none the worse for it."""
+    """Why one event is rejected. The other events of its request are stored."""
 
     def __init__(self, code: Code, message: str, field: str | None = None) -> None:
         super().__init__(message)
@@ -76,8 +76,18 @@ class EventError(Exception):
         self.field = field
 
 
+def mismatch(code: Code, field: str, value: JSON, expected: str) -> EventError:
+    """The error for a field with a wrong value."""
+    return EventError(code, f"{field}: found {describe(value)}, expected {expected}", field)
+
+
+def missing(field: str, expected: str) -> EventError:
+    """The error for a field that is absent or blank."""
+    return EventError("missing_field", f"{field}: not there, expected {expected}", field)
+
+
 def describe(value: JSON) -> str:
-    """A JSON value in words for an error message: short, and printable whatever it holds."""
+    """A JSON value for an error message: short and printable."""
     if isinstance(value, dict):
         return "an object"
     if isinstance(value, list):

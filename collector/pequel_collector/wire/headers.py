@@ -1,4 +1,4 @@
-"""What clients say about their events in the headers of a request."""
+"""What clients say about their events in request headers."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from .event import Envelope
 
 
 def completed(envelope: Envelope, sent_at: str | None, anonymous_id: str | None) -> Envelope:
-    """An envelope with what only the headers say: ``SentAt``, and ``AnonymousId`` in base64.
+    """An envelope with the headers ``SentAt``, and ``AnonymousId``, which is base64.
 
-    What the body says goes before it.
+    A ``sentAt`` in the body counts before the header.
     """
     return envelope._replace(
         sent_at=sent_at if envelope.sent_at in (None, "") else envelope.sent_at,
@@ -20,7 +20,7 @@ def completed(envelope: Envelope, sent_at: str | None, anonymous_id: str | None)
 
 
 def _text(encoded: str) -> str | None:
-    """The text behind base64, padded or not; None where it is none."""
+    """The text of base64, padded or not; None if it is not printable text."""
     try:
         padded = encoded + "=" * (-len(encoded) % 4)
         found = base64.b64decode(padded, validate=True).decode()

@@ -1,4 +1,4 @@
-"""Message ids for events that came without one: UUIDv7, in the order in which they are given."""
+"""New message ids for events without one: UUIDv7."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ from secrets import randbits
 from threading import Lock
 from uuid import UUID
 
+from ..model import Clock
+
 
 class Ids:
-    """Gives UUIDs whose text sorts by time, and within a millisecond by when it was asked for."""
+    """Makes UUIDs whose text sorts in the order in which they were made."""
 
-    def __init__(self, clock: Callable[[], int], bits: Callable[[int], int] = randbits) -> None:
+    def __init__(self, clock: Clock, bits: Callable[[int], int] = randbits) -> None:
         self._clock = clock
         self._bits = bits
         self._lock = Lock()
         self._last = 0
 
     def __call__(self) -> str:
-        """A new id."""
         with self._lock:
-            # 48 bits of milliseconds and 12 that count within one: together they only grow.
+            # 48 bits of milliseconds and 12 bits of a counter within one: together they only grow.
             self._last = max(self._last + 1, self._clock() << 12)
             time, count = self._last >> 12, self._last & 0xFFF
         return str(UUID(int=time << 80 | 7 << 76 | count << 64 | 2 << 62 | self._bits(62)))

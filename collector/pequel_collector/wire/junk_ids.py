@@ -1,11 +1,11 @@
-"""Ids that name nobody: what a program writes where it has no id.
+"""Junk ids: text that a program sends when it has no id, such as ``null``.
 
-One such id on the events of many people would make one person of them all, for good.
+A junk id on the events of many people would merge them into one person, permanently.
 """
 
 from __future__ import annotations
 
-NOBODY = frozenset(
+JUNK = frozenset(
     {
         "null",
         "(null)",
@@ -26,19 +26,19 @@ NOBODY = frozenset(
         "distinctid",
     }
 )
-"""In small letters. They count as no id at all."""
+"""In lower case. They count as no id."""
 
 DOUBTFUL = frozenset({"0", "-1"})
-"""Mostly the number of nobody, now and then somebody's. They are ids, and link nothing."""
+"""Usually junk, sometimes a real id. They are accepted as ids, but link nothing."""
 
-_LONGEST = max(map(len, NOBODY))
+_MAX_LENGTH = max(map(len, JUNK))
 
 
-def names_nobody(text: str) -> bool:
-    """Whether an id is none, whatever its letters and the spaces around it."""
-    return text.strip().lower() in NOBODY if len(text) <= 2 * _LONGEST else False
+def is_junk(text: str) -> bool:
+    """Whether an id is junk, in any case and with any space around it."""
+    return text.strip().lower() in JUNK if len(text) <= 2 * _MAX_LENGTH else False
 
 
 def may_link(text: str) -> bool:
-    """Whether an id may make one person of two."""
+    """Whether an id may link two ids to one person."""
     return text not in DOUBTFUL

@@ -1,4 +1,4 @@
-"""What is kept of a refused event, so that it can be read again as if it had just come."""
+"""What is kept of a rejected event, so that it can be read again later."""
 
 from __future__ import annotations
 
@@ -8,75 +8,71 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 import msgspec
-from msgspec import MsgspecError
 from msgspec.json import format as reformat
 
-from ..model import JSON
-from . import decode, iso8601
+from ..model import JSON, RejectedEvent
+from . import decode
+from .decode import UNREADABLE
 from .event import Envelope
+from .event_time import time_sent
 
-LONGEST = 262_144
-"""Bytes that are kept of a refused event: a few kB of gzip may hold one of many MB."""
+MAX_PAYLOAD = 262_144
+"""Bytes that are kept of a rejected event. A few kB of gzip can hold an event of many MB."""
 
 _KEY = re.compile(rb'"writeKey"\s*:\s*"(?:[^"\\]|\\.)*"')
-_UNREADABLE = (MsgspecError, ValueError, RecursionError)
 
 
-def surroundings(envelope: Envelope) -> Mapping[str, JSON] | None:
-    """What the events of a request were read with besides; None where that is nothing."""
-    stated = {
+def kept_of_envelope(envelope: Envelope) -> Mapping[str, JSON] | None:
+    """What is kept of the request of a rejected event; None if there is nothing to keep."""
+    given = {
         "type": envelope.type,
         "context": envelope.context or None,
-        "sentAt": envelope.sent_at if _is_time(envelope.sent_at) else None,
+        "sentAt": None if time_sent(envelope.sent_at) is None else envelope.sent_at,
         "anonymousId": envelope.anonymous_id,
     }
-    return {name: value for name, value in stated.items() if value is not None} or None
+    return {name: value for name, value in given.items() if value is not None} or None
 
 
-def as_it_came(payload: str, around: Mapping[str, JSON] | None) -> Envelope:
-    """A refused event as it came."""
-    given = around or {}
+def envelope_of(rejected: RejectedEvent) -> Envelope:
+    """A rejected event as a request with this event only."""
+    kept = rejected.envelope or {}
     return Envelope(
-        [payload.encode("utf-8", "surrogatepass")],
-        given.get("type"),
-        given.get("context"),
-        given.get("sentAt"),
-        anonymous_id=given.get("anonymousId"),
+        [rejected.payload.encode("utf-8", "surrogatepass")],
+        kept.get("type"),
+        kept.get("context"),
+        kept.get("sentAt"),
+        anonymous_id=kept.get("anonymousId"),
     )
 
 
 def payload(raw: bytes) -> str:
-    """A refused event as it came, without its write key and the white space around its parts.
+    """The text of a rejected event as it came, without its write key and without extra space.
 
-    Who may read what was refused may not learn to write. Of a very long one the start is kept.
+    People who may read rejected events must not learn a write key. Of a very long event the start
+    is kept.
     """
     if b"writeKey" in raw or b"\\u" in raw:
         raw = _without_key(raw)
-    with suppress(*_UNREADABLE):  # what is no JSON stays as it is
+    with suppress(*UNREADABLE):  # text that is not JSON stays unchanged
         raw = reformat(raw, indent=-1)
-    return raw[:LONGEST].decode(errors="replace")
-
-
-def _is_time(value: JSON) -> bool:
-    """Whether it is a time that can be read: any other would correct nothing."""
-    return isinstance(value, str) and iso8601.parse(value) is not None
+    return raw[:MAX_PAYLOAD].decode(errors="replace")
 
 
 def _without_key(raw: bytes) -> bytes:
     try:
         fields = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
-    except _UNREADABLE:
-        return _carefully_without_key(raw)
+    except UNREADABLE:
+        return _leniently_without_key(raw)
     if fields.pop("writeKey", None) is None:
         return raw
     return msgspec.json.encode(fields)
 
 
-def _carefully_without_key(raw: bytes) -> bytes:
-    """The same for what only the lenient parser reads, or none at all: that will not be read."""
+def _leniently_without_key(raw: bytes) -> bytes:
+    """The same for text that only the lenient parser can read, or that is not JSON."""
     try:
         value = decode.anything(raw)
-    except _UNREADABLE:
+    except UNREADABLE:
         return _KEY.sub(b'"writeKey":null', raw)
     if not isinstance(value, dict) or value.pop("writeKey", None) is None:
         return raw

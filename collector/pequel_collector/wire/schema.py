@@ -1,98 +1,75 @@
-"""The shape of what comes in, in marshmallow's words. Times and names are read elsewhere.
+"""The shape of events and batches as marshmallow schemas. ``normalise`` reads times and names.
 
-Segment-family libraries send more keys than these (``integrations``, ``channel``, ``version``,
-``_metadata``, ``receivedAt``, ``rudderId`` …): keys that are not named here are passed over.
+Libraries that speak Segment's protocol send more keys than these (``integrations``, ``channel``,
+``version``, ``_metadata``, ``receivedAt``, ``rudderId`` …). Other keys are ignored.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load
 
-from ..model import JSON
+from ..model import JSON, is_number
 from .event import Event, describe
 
 
-class Text(fields.Field[str]):
-    """Text or null."""
+class Checked(fields.Field[Any]):
+    """A value that is null or passes a check."""
 
-    expected = "text"
-
-    def __init__(self, data_key: str | None = None) -> None:
+    def __init__(
+        self, expected: str, is_valid: Callable[[JSON], bool], data_key: str | None = None
+    ) -> None:
         super().__init__(data_key=data_key, load_default=None)
-
-    def fits(self, value: JSON) -> bool:
-        """Whether a value that is not null belongs here."""
-        return isinstance(value, str)
+        self._expected, self._is_valid = expected, is_valid
 
     def _deserialize(self, value: JSON, attr: Any, data: Any, **kwargs: Any) -> Any:  # noqa: ARG002
-        if not self.fits(value):
-            raise ValidationError(f"found {describe(value)}, expected {self.expected}")
+        if not self._is_valid(value):
+            raise ValidationError(f"found {describe(value)}, expected {self._expected}")
         return value
 
 
-class Identifier(Text):
-    """Text, a number or null."""
-
-    expected = "text or a number"
-
-    def fits(self, value: JSON) -> bool:
-        """Booleans are numbers to Python, and not here."""
-        return isinstance(value, (str, int, float)) and not isinstance(value, bool)
+def _text() -> Checked:
+    return Checked("text", lambda value: isinstance(value, str))
 
 
-class Object(Text):
-    """An object or null."""
-
-    expected = "an object or null"
-
-    def fits(self, value: JSON) -> bool:
-        """Whether it is an object."""
-        return isinstance(value, dict)
+def _identifier(data_key: str) -> Checked:
+    return Checked(
+        "text or a number", lambda value: isinstance(value, str) or is_number(value), data_key
+    )
 
 
-class Events(Text):
-    """A list, already cut into its events."""
-
-    expected = "a list of events"
-
-    def fits(self, value: JSON) -> bool:
-        """Whether it is a list."""
-        return isinstance(value, list)
+def _object() -> Checked:
+    return Checked("an object or null", lambda value: isinstance(value, dict))
 
 
-class Anything(Text):
-    """Any value: who uses it looks at it."""
-
-    def fits(self, value: JSON) -> bool:  # noqa: ARG002
-        """It does."""
-        return True
+def _anything(data_key: str | None = None) -> fields.Raw:
+    """Any value; ``normalise`` checks it."""
+    return fields.Raw(data_key=data_key, load_default=None)
 
 
 class EventSchema(Schema):
     """One event, alone in a body or in a batch."""
 
     class Meta:
-        """Clients send more than this."""
-
         unknown = EXCLUDE
 
-    type = Text()
-    event = Text()
-    user_id = Identifier("userId")
-    anonymous_id = Identifier("anonymousId")
-    group_id = Identifier("groupId")
-    previous_id = Identifier("previousId")
-    message_id = Identifier("messageId")
-    name = Anything()
-    category = Anything()
-    properties = Object()
-    traits = Object()
-    context = Object()
-    timestamp = Anything()
-    original_timestamp = Anything("originalTimestamp")
-    sent_at = Anything("sentAt")
+    type = _text()
+    event = _text()
+    user_id = _identifier("userId")
+    anonymous_id = _identifier("anonymousId")
+    group_id = _identifier("groupId")
+    previous_id = _identifier("previousId")
+    message_id = _identifier("messageId")
+    name = _anything()
+    category = _anything()
+    properties = _object()
+    traits = _object()
+    context = _object()
+    timestamp = _anything()
+    original_timestamp = _anything("originalTimestamp")
+    sent_at = _anything("sentAt")
 
     @post_load
     def _event(self, data: dict[str, Any], **_: Any) -> Event:
@@ -100,15 +77,13 @@ class EventSchema(Schema):
 
 
 class BatchSchema(Schema):
-    """A body with several events. What events share is used where it can be, else passed over."""
+    """A body with several events. Invalid shared values are ignored."""
 
     class Meta:
-        """Clients send more than this."""
-
         unknown = EXCLUDE
 
-    batch = Events()
-    context = Anything()
-    sent_at = Anything("sentAt")
-    write_key = Anything("writeKey")
-    report = Anything()
+    batch = Checked("a list of events", lambda value: isinstance(value, list))
+    context = _anything()
+    sent_at = _anything("sentAt")
+    write_key = _anything("writeKey")
+    report = _anything()

@@ -10,9 +10,9 @@ from click.testing import CliRunner
 
 from pequel_collector.cli.commands import pequel
 from pequel_collector.lint.linter import RULES, lint
+from pequel_collector.model import parse_iso
 from pequel_collector.rules.parser.catalogue import RULES as ACCEPTABLE
 from pequel_collector.rules.parser.catalogue import read_catalogue
-from pequel_collector.wire.iso8601 import parse
 from support.samples import CAPACITY, STORIES, codes, linted
 from support.streams import collector_of, messages_of, plain_event
 
@@ -97,7 +97,7 @@ def test_the_coverage_that_the_page_shows_is_the_coverage(
     example = PAGE.partition("\n## Coverage\n")[2]
     Path("pequel.toml").write_text(BLOCK.findall(example)[0])
     told = [
-        plain_event(user, name, f"m{n}", parse(time) or 0)
+        plain_event(user, name, f"m{n}", parse_iso(time) or 0)
         for n, (time, user, name) in enumerate(COVERED)
     ]
     joined = plain_event("u1", "", "g", 0, type="group", groupId="acme")

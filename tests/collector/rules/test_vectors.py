@@ -18,13 +18,13 @@ import tomllib
 from oracle import observed, qualifications
 from pequel_collector.app.bootstrap import Collector, open_collector
 from pequel_collector.config import Settings
-from pequel_collector.model import Stored, iso
+from pequel_collector.model import Stored, iso, parse_iso
 from pequel_collector.ports import LeadFilter
 from pequel_collector.rules.engine.evaluator import Evaluator
 from pequel_collector.rules.engine.state import Alone, Fact, Sheet, State
 from pequel_collector.rules.engine.view import FIRST
 from pequel_collector.rules.parser.catalogue import read_catalogue
-from pequel_collector.wire import decode, iso8601
+from pequel_collector.wire import decode
 from pequel_collector.wire.normalise import normalise
 from support.api import Api
 from support.streams import message_of
@@ -59,7 +59,7 @@ def repeated(written: Plain) -> Iterator[Plain]:
 
 
 def time_of(text: str) -> int:
-    time = iso8601.parse(text)
+    time = parse_iso(text)
     assert time is not None
     return time
 

@@ -370,7 +370,7 @@ def test_tallies_are_added_up_and_told_with_the_totals(store: Store) -> None:
         tx.count({"unattributed": 2**40})
         assert {type(number) for number in tx.totals().values()} == {int}
         assert tx.totals() == {
-            "messages": 0, "leads": 0, "refused": 0, "unattributed": 2 + 2**40, "conflicts\0": 1,
+            "messages": 0, "leads": 0, "rejected": 0, "unattributed": 2 + 2**40, "conflicts\0": 1,
         }  # fmt: skip
 
 
@@ -424,26 +424,26 @@ class TestWhatPeopleDecide:
             assert view.meta("") is None
 
 
-class TestTheRefused:
+class TestRejectedEvents:
     def test_are_kept_as_they_came_latest_first(self, store: Store) -> None:
-        refused = [
+        rejected = [
             StoredRejectedEvent(
                 "r3", 2, "k1", RejectedEvent(0, "bad", "no", "userId", "m\0", '{"a":"\ud800\\u0000')
             )
         ] + [StoredRejectedEvent(f"r{i}", 1, None, RejectedEvent(i, "bad", "no")) for i in (2, 1)]
         with store.writing() as tx:
-            tx.refuse(refused[::-1])
+            tx.add_rejected(rejected[::-1])
         with store.reading() as view:
-            assert view.refused(9) == refused
-            assert view.refused(1) == refused[:1]
-            assert view.totals()["refused"] == 3
+            assert view.rejected(9) == rejected
+            assert view.rejected(1) == rejected[:1]
+            assert view.totals()["rejected"] == 3
 
     def test_are_kept_once(self, store: Store) -> None:
         first = StoredRejectedEvent("r1", 1, None, RejectedEvent(0, "bad", "first"))
         other = StoredRejectedEvent("r1", 2, None, RejectedEvent(0, "bad", "other"))
         with store.writing() as tx:
-            tx.refuse([first, other])
-            tx.refuse([other])
-            tx.refuse([])
+            tx.add_rejected([first, other])
+            tx.add_rejected([other])
+            tx.add_rejected([])
         with store.reading() as view:
-            assert view.refused(9) == [first]
+            assert view.rejected(9) == [first]

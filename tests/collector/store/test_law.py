@@ -397,7 +397,7 @@ def compare_leads(view: ReadTransaction, model: Model) -> None:
     for lead_id in model.leads:
         entries = [entry for entry in model.ledger if entry.lead == lead_id]
         assert view.changes(lead_id) == entries
-    totals = {"messages": len(model.messages), "leads": len(model.leads), "refused": 0}
+    totals = {"messages": len(model.messages), "leads": len(model.leads), "rejected": 0}
     assert view.totals() == totals | dict(model.tallies)
 
 

@@ -228,7 +228,7 @@ class TestSummaries:
             assert view.subjects() == []
             assert view.span(["u:ada"]) is None
             assert view.counts(["u:ada"]) == {}
-            assert view.totals() == {"messages": 0, "leads": 0, "refused": 0}
+            assert view.totals() == {"messages": 0, "leads": 0, "rejected": 0}
 
     def test_counts_are_of_events_and_by_name(self, store: Store, message: MakeMessage) -> None:
         names = ["a", "b", "a", None, "c", "a"]

@@ -319,7 +319,7 @@ class TestSqlite:
     def test_a_turn_that_does_not_come_is_unavailable(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(sqlite, "PATIENCE", 0.02)
+        monkeypatch.setattr(sqlite, "LOCK_TIMEOUT", 0.02)
         store, other = (open_store(f"sqlite:///{tmp_path}/pequel.db") for _ in range(2))
         for writer in (store, other):
             with writer.writing(), pytest.raises(Unavailable), store.writing():

@@ -114,7 +114,7 @@ def test_facts_and_leads_are_there_as_before(upgraded: Store) -> None:
         lead = Lead("l1", "active", 1, "u:ada", 1, 1, 2)
         assert [found for found, _ in view.leads(LeadFilter(now=10), 9)] == [lead]
         assert view.versions() == [Version("active", 1, "h", 1, {}, "")]
-        assert view.totals() == {"messages": 3, "leads": 1, "refused": 0}
+        assert view.totals() == {"messages": 3, "leads": 1, "rejected": 0}
 
 
 def test_histories_are_to_be_made_anew(upgraded: Store) -> None:

@@ -13,14 +13,13 @@ from werkzeug.test import TestResponse
 
 from pequel_collector.app.bootstrap import Collector, open_collector
 from pequel_collector.config import Settings
-from pequel_collector.model import Message
+from pequel_collector.model import Message, parse_iso
 from pequel_collector.rules.language.definition import Catalogue
 from pequel_collector.web.app import create_app
-from pequel_collector.wire import iso8601
 from support.recorded import Recorded, received, requests, shown
 
 ALL = [pytest.param(one, id=one.name) for one in requests()]
-NOW = iso8601.parse(received()) or 0
+NOW = parse_iso(received()) or 0
 ORIGIN = "https://app.example"
 
 
@@ -63,7 +62,7 @@ def stored(collector: Collector) -> list[Message]:
 def refused(collector: Collector) -> list[dict[str, str | None]]:
     """Why events were refused, in the order in which they came."""
     with collector.store.reading() as view:
-        found = sorted((each.rejection for each in view.refused(100)), key=lambda r: r.index)
+        found = sorted((each.event for each in view.rejected(100)), key=lambda r: r.index)
     return [{"code": rejection.code, "field": rejection.field} for rejection in found]
 
 

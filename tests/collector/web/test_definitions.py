@@ -151,7 +151,7 @@ class TestPutting:
         error = answer.json["error"]
         assert (answer.status_code, error["code"]) == (400, "bad_definition")
         assert error["message"] == (
-            "body:1:1: toml: found a mistake: the body is no UTF-8: byte 2 is 0xff, "
+            "body:1:1: toml: found a mistake: the body is not UTF-8: byte 2 is 0xff, "
             "expected valid TOML"
         )
         [problem] = error["details"]["problems"]

@@ -49,6 +49,6 @@ def test_a_batch_of_100_events() -> None:
     assert (len(messages), rejected) == (EVENTS, [])
     whole = best(lambda: normalise(decode.batch(body), settings, NOW, ids))
     shapes = best(lambda: [decode.event(raw) for raw in decode.batch(body).events])
-    careful = best(lambda: [decode.careful_event(raw) for raw in envelope.events])
+    lenient = best(lambda: [decode.lenient_event(raw) for raw in envelope.events])
     print(f"\n{EVENTS} events, {len(body)} bytes: {whole:.0f} µs to messages")
-    print(f"of which {shapes:.0f} µs to events; the careful road takes {careful:.0f} µs for that")
+    print(f"of which {shapes:.0f} µs to events; the lenient parser takes {lenient:.0f} µs for that")

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from pequel_collector.config import Settings
-from pequel_collector.model import Message, RejectedEvent, iso
-from pequel_collector.wire import decode, iso8601
+from pequel_collector.model import Message, RejectedEvent, iso, parse_iso
+from pequel_collector.wire import decode
 from pequel_collector.wire.normalise import normalise
 
 VECTORS = Path(__file__).resolve().parents[2] / "vectors" / "wire"
@@ -37,7 +37,7 @@ def answer(case: Case) -> Message | RejectedEvent:
         shared = {name: case[name] for name in ("sentAt", "context") if name in case}
         body = json.dumps(shared)[:-1] + (", " if shared else "") + f'"batch": [{raw}]}}'
         envelope = decode.batch(body.encode())
-    received = iso8601.parse(case["received"])
+    received = parse_iso(case["received"])
     assert received is not None
     given = count(1)
     messages, rejected = normalise(envelope, Settings(), received, lambda: f"given-{next(given)}")

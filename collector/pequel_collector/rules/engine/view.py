@@ -5,14 +5,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
-from ...model import Kind
+from ...model import Kind, parse_iso
 from ..language.definition import TraitPath, trait_path
-from ..language.quantities import HOUR, MINUTE
 from .state import NEVER, Fact, Memory, Position, State, Value, World
 
 BEYOND: Position = (2**62, 0)
@@ -23,12 +20,6 @@ FIRST: Position = (1, 0)
 
 MEMBERS = -1
 """The slot in which an account keeps its members: when each was first seen, and acted, there."""
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_ISO = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)"
-    r"(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](?P<fraction>\d+))?)?(?P<zone>Z|[+-]\d\d:?\d\d)?)?"
-)
 
 
 class View(Protocol):
@@ -233,21 +224,5 @@ def anchor(of: str, knows_account: bool) -> Anchor:
 
 
 def instant(value: Any) -> int | None:
-    """An ISO 8601 text as milliseconds; without a zone it is UTC, a bare date is 00:00."""
-    found = _ISO.fullmatch(value) if isinstance(value, str) else None
-    if found is None:
-        return None
-    year, month, day, hour, minute, second = (int(part or 0) for part in found.groups()[:6])
-    try:
-        read = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
-    except ValueError:
-        return None
-    milliseconds = int((found["fraction"] or "").ljust(3, "0")[:3])
-    return (read - _EPOCH) // timedelta(milliseconds=1) + milliseconds - _offset(found["zone"])
-
-
-def _offset(zone: str | None) -> int:
-    if zone is None or zone == "Z":
-        return 0
-    length = int(zone[1:3]) * HOUR + int(zone[-2:]) * MINUTE
-    return -length if zone[0] == "-" else length
+    """The time of an ISO 8601 text in milliseconds; None if it is not one."""
+    return parse_iso(value) if isinstance(value, str) else None

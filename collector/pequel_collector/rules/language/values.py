@@ -10,8 +10,9 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from decimal import Context, Decimal, Inexact
-from typing import Any, TypeGuard
+from typing import Any
 
+from ...model import is_number as is_number  # noqa: PLC0414 - other modules import it from here
 from .definition import Comparison, Condition, Share, TraitPath
 
 EXACT = Context(prec=2_000, traps=[Inexact])
@@ -20,15 +21,8 @@ EXACT = Context(prec=2_000, traps=[Inexact])
 _MARK = "\ufdd1"  # a character that stands for nothing, in any text
 _HALF = re.compile("[\ud800-\udfff]")
 
-_NUMBERS = (int, float, Decimal)
-
 Look = Callable[[TraitPath], Any]
 """Gives the value of a trait; None where it is missing."""
-
-
-def is_number(value: Any) -> TypeGuard[float | Decimal]:
-    """Whether a value is a number: true and false are not."""
-    return isinstance(value, _NUMBERS) and not isinstance(value, bool)
 
 
 def key(value: Any) -> str:

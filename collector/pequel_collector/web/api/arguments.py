@@ -8,8 +8,7 @@ from flask import Request
 from marshmallow import Schema, ValidationError, fields
 
 from ...errors import BadRequest
-from ...model import LeadState
-from ...wire import iso8601
+from ...model import LeadState, parse_iso
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1000
@@ -52,7 +51,7 @@ class Time(Text):
 
     def parse(self, text: str) -> int | None:
         # A plus sign that was not escaped arrives as a space.
-        return iso8601.parse(text) or iso8601.parse("+".join(text.rsplit(" ", 1)))
+        return parse_iso(text) or parse_iso("+".join(text.rsplit(" ", 1)))
 
 
 class Limit(Text):

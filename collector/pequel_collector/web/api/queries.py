@@ -8,7 +8,7 @@ from ...app.bootstrap import Collector
 from ...errors import NotFound
 from ...model import Kind
 from ...ports import LeadFilter, RejectedFilter
-from ...wire.normalise import LONGEST
+from ...wire.normalise import MAX_LENGTH
 from ..json import json_response
 from ..paths import subject_and_view
 from . import arguments, schemas
@@ -84,6 +84,6 @@ def _subject(collector: Collector, kind: Kind, prefix: str, rest: str) -> Respon
 
 def _storable(kind: str, identifier: str) -> str:
     """An id that can have been stored. Raises NotFound for one that ingestion rejects."""
-    if not identifier.strip() or "\0" in identifier or len(identifier) > LONGEST:
+    if not identifier.strip() or "\0" in identifier or len(identifier) > MAX_LENGTH:
         raise NotFound(f"there is no {kind} {identifier!a}", kind=kind)
     return identifier

@@ -48,7 +48,7 @@ class _StoreMetrics:
         yield from _events(usages)
         yield _gauge("messages", "Messages stored.", totals["messages"])
         yield _gauge("leads", "Leads ever opened.", totals["leads"])
-        yield _gauge("refused", "Rejected events kept.", totals["refused"])
+        yield _gauge("refused", "Rejected events kept.", totals["rejected"])
         yield _gauge("waiting_events", "Events that wait for the store.", self._collector.waiting())
         yield _gauge("ready", "Whether events can be stored.", self._collector.trouble() is None)
 

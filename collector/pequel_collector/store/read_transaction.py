@@ -1,10 +1,9 @@
-"""The answers of a store, on whichever database."""
+"""The read transaction of ``ports``, in shared SQL."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from heapq import merge
 from itertools import islice
 from operator import itemgetter
 
@@ -27,34 +26,27 @@ from ..ports import (
 )
 from . import rows
 from . import statements as sql
-from .listing import as_of, listings, place_of
-from .places import Places
+from .encoding import decode, unescape
+from .lead_list import lead_page
+from .message_index import MessageIndex
 from .session import Session
-from .texts import decode, unescape
 
-AT_ONCE = 500
-"""Messages fetched by one statement."""
+MESSAGES_AT_ONCE = 500
+"""Messages that one statement reads."""
 
 PAIRS_AT_ONCE = 8
-"""Links looked up by one statement, which tries each id with each user."""
+"""Links that one statement looks up. It tries each id with each user."""
 
-BEYOND = 2**62
-"""Later than every time."""
-
-_REFUSED = {
-    (): sql.REFUSED,
-    ("code",): sql.REFUSED_FOR,
-    ("key",): sql.REFUSED_OF_KEY,
-    ("code", "key"): sql.REFUSED_OF_KEY_FOR,
-}
+AFTER_ALL = 2**62
+"""Later than any time."""
 
 
 class SqlReadTransaction(ReadTransaction):
-    """A consistent view of a database."""
+    """A consistent view of a database. ``ports`` documents the methods."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._places = Places(session)
+        self._index = MessageIndex(session)
         self._has_persons: bool | None = None
 
     # -- messages --------------------------------------------------------------------------
@@ -62,15 +54,15 @@ class SqlReadTransaction(ReadTransaction):
     def events(
         self, subjects: Collection[str], since: int | None = None, until: int | None = None
     ) -> Iterator[Stored]:
-        places = self._places.of(subjects, since, until)
-        while mids := [mid for _, mid in islice(places, AT_ONCE)]:
+        refs = self._index.of(subjects, since, until)
+        while mids := [mid for _, mid in islice(refs, MESSAGES_AT_ONCE)]:
             found = map(rows.to_message, self._session.run(sql.MESSAGES, mids=mids))
             by_id = {stored.message.mid: stored for stored in found}
             yield from (by_id[mid] for mid in mids)
 
     def latest(self, limit: int) -> list[Stored]:
         found: list[Stored] = []
-        block = self._places.open_block
+        block = self._index.open_block
         while len(found) < limit and block > 0:
             arrivals = self._session.run(sql.ARRIVALS, block=block, limit=limit - len(found))
             found += map(rows.to_message, arrivals)
@@ -83,32 +75,32 @@ class SqlReadTransaction(ReadTransaction):
         return {unescape(mid) for (mid,) in self._session.run(sql.KNOWN, mids=list(mids))}
 
     def newest(self) -> int | None:
-        [(time,)] = self._session.run(sql.NEWEST, block=self._places.open_block)
+        [(time,)] = self._session.run(sql.NEWEST, block=self._index.open_block)
         newest: int | None = time
         return newest
 
     def counts(self, subjects: Collection[str]) -> dict[str, int]:
         counts: Counter[str] = Counter()
-        places = self._places.of(subjects)
-        while mids := [mid for _, mid in islice(places, AT_ONCE)]:
+        refs = self._index.of(subjects)
+        while mids := [mid for _, mid in islice(refs, MESSAGES_AT_ONCE)]:
             counts.update(
                 {unescape(n): count for n, count in self._session.run(sql.NAMES, mids=mids)}
             )
         return dict(counts)
 
     def span(self, subjects: Collection[str]) -> tuple[int, int] | None:
-        return self._places.span(subjects)
+        return self._index.span(subjects)
 
     def subjects(self, after: str = "", limit: int | None = None) -> list[str]:
-        return self._places.subjects(after, limit)
+        return self._index.subjects(after, limit)
 
     def visitors(self, after: str = "", limit: int | None = None) -> list[str]:
-        return self._places.visitors(after, limit)
+        return self._index.visitors(after, limit)
 
     # -- who is who ------------------------------------------------------------------------
 
     def persons(self, ids: Collection[str]) -> dict[str, str]:
-        if not self._anybody_is_linked():
+        if not self._any_is_linked():
             return {}
         return {
             unescape(id_): unescape(person)
@@ -117,13 +109,13 @@ class SqlReadTransaction(ReadTransaction):
 
     def ids_of(self, persons: Collection[str]) -> dict[str, list[str]]:
         linked: dict[str, list[str]] = {person: [] for person in persons}
-        found = self._session.run_for(sql.IDS_OF, linked) if self._anybody_is_linked() else ()
+        found = self._session.run_for(sql.IDS_OF, linked) if self._any_is_linked() else ()
         for person, id_ in found:
             linked[unescape(person)].append(unescape(id_))
         return {person: [person, *sorted(ids)] for person, ids in linked.items()}
 
-    def _anybody_is_linked(self) -> bool:
-        """Whether any id is another person's: where none is, nobody need be looked for."""
+    def _any_is_linked(self) -> bool:
+        """Whether any id is linked. If none is, no other query is needed."""
         if self._has_persons is None:
             [(found,)] = self._session.run(sql.ANY_PERSON)
             self._has_persons = bool(found)
@@ -170,7 +162,7 @@ class SqlReadTransaction(ReadTransaction):
         return {unescape(key): body for key, body in self._session.run_for(sql.HISTORIES, subjects)}
 
     def stale(self, subjects: Collection[str]) -> set[str]:
-        return {unescape(subject) for (subject,) in self._session.run_for(sql.LAGGING, subjects)}
+        return {unescape(subject) for (subject,) in self._session.run_for(sql.STALE, subjects)}
 
     def page(self, subject: str, number: int) -> bytes:
         found = self._session.run(
@@ -210,12 +202,7 @@ class SqlReadTransaction(ReadTransaction):
     def leads(
         self, wanted: LeadFilter, limit: int, after: LeadCursor | None = None
     ) -> list[tuple[Lead, LeadCursor]]:
-        found: list[tuple[Lead, LeadCursor]] = []
-        for statements, values in listings(wanted, after):
-            values["limit"] = limit - len(found)
-            lists = [map(rows.to_listed_lead, self._session.run(s, **values)) for s in statements]
-            found += islice(merge(*lists, key=place_of), values["limit"])
-        return [as_of(wanted.now, lead) for lead in found]
+        return lead_page(self._session, wanted, limit, after)
 
     def leads_of(self, subjects: Collection[str]) -> dict[str, list[Lead]]:
         found: dict[str, list[Lead]] = {subject: [] for subject in subjects}
@@ -227,7 +214,7 @@ class SqlReadTransaction(ReadTransaction):
     def changes(self, lead_id: str) -> list[Change]:
         return [rows.to_change(row) for row in self._session.run(sql.CHANGES, lead=lead_id)]
 
-    # -- what people decided, and the rest -------------------------------------------------
+    # -- what people decide, and the rest --------------------------------------------------
 
     def versions(self) -> list[Version]:
         return [rows.to_version(row) for row in self._session.run(sql.VERSIONS)]
@@ -235,26 +222,25 @@ class SqlReadTransaction(ReadTransaction):
     def keys(self) -> list[Key]:
         return [rows.to_key(row) for row in self._session.run(sql.KEYS)]
 
-    def refused(
+    def rejected(
         self, limit: int, wanted: RejectedFilter = ANY_REJECTED, after: RejectedCursor | None = None
     ) -> list[StoredRejectedEvent]:
-        before, id_ = after or (BEYOND, "")
-        given = {"code": wanted.code, "key": wanted.key}
-        statement = _REFUSED[tuple(name for name, value in given.items() if value is not None)]
-        values = {name: value for name, value in given.items() if value is not None}
+        before, id_ = after or (AFTER_ALL, "")
+        values = {name: value for name, value in wanted._asdict().items() if value is not None}
+        statement = sql.REJECTED["code" in values, "key" in values]
         found = self._session.run(statement, limit=limit, before=before, id=id_, **values)
-        return [rows.to_refused(row) for row in found]
+        return [rows.to_rejected(row) for row in found]
 
     def usage(self) -> list[Usage]:
         return [rows.to_usage(row) for row in self._session.run(sql.USAGE)]
 
     def meta(self, name: str) -> str | None:
-        return next((unescape(text) for (text,) in self._session.run(sql.NOTE, name=name)), None)
+        return next((unescape(text) for (text,) in self._session.run(sql.META, name=name)), None)
 
     def totals(self) -> dict[str, int]:
-        [(messages, leads, refused)] = self._session.run(sql.TOTALS, block=self._places.open_block)
+        [(messages, leads, rejected)] = self._session.run(sql.TOTALS, block=self._index.open_block)
         tallies = {unescape(name): number for name, number in self._session.run(sql.TALLIES)}
-        return tallies | {"messages": int(messages), "leads": leads, "refused": refused}
+        return tallies | {"messages": int(messages), "leads": leads, "rejected": rejected}
 
 
 def _current(values: Iterable[Mapping[str, tuple[int, str, str]]]) -> dict[str, JSON]:

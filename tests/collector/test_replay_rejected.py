@@ -1,4 +1,4 @@
-"""Rejected events that are taken in after all: once, at their own time, and the counts follow."""
+"""Rejected events that are replayed: each is stored once, at its own time, and counted once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from pequel_collector.app.bootstrap import Collector, open_collector
 from pequel_collector.config import Settings
 from pequel_collector.ingest.event_log import Import, Line
-from pequel_collector.ingest.replay_rejected import ReplayRejected, Summary
+from pequel_collector.ingest.replay_rejected import ReplayRejected, ReplaySummary
 from pequel_collector.ports import RejectedFilter
 from pequel_collector.rules.parser.catalogue import read_catalogue
 from pequel_collector.web.app import create_app
@@ -23,7 +23,7 @@ SMALL, LARGE = Settings(max_event=300, **KEYS), Settings(**KEYS)
 NOON = 1_772_366_400_000
 
 
-class Clock:
+class FakeClock:
     def __init__(self) -> None:
         self.now = NOON
 
@@ -32,12 +32,12 @@ class Clock:
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> FakeClock:
+    return FakeClock()
 
 
 @pytest.fixture
-def collector(store_url: str, clock: Clock) -> Iterator[Collector]:
+def collector(store_url: str, clock: FakeClock) -> Iterator[Collector]:
     """A collector that takes small events only."""
     settings = Settings(database=store_url, max_event=300, **KEYS)
     collector = open_collector(settings, read_catalogue(TOML), clock=clock)
@@ -65,9 +65,8 @@ def send(collector: Collector, *events: Any, path: str = "/v1/batch", **around: 
     return answer.json
 
 
-def take_in(collector: Collector, settings: Settings = LARGE, **wanted: str) -> Summary:
-    letters = ReplayRejected(collector.store, collector.ingest, settings)
-    return letters.take_in(RejectedFilter(**wanted))
+def replay(collector: Collector, settings: Settings = LARGE, **wanted: str) -> ReplaySummary:
+    return ReplayRejected(collector.store, collector.ingest, settings).run(RejectedFilter(**wanted))
 
 
 def rejected(collector: Collector, **wanted: str) -> list[dict[str, Any]]:
@@ -79,12 +78,12 @@ def total(collector: Collector) -> Any:
     return Api(collector).usage(())["total"]
 
 
-class TestARefusedEvent:
+class TestARejectedEvent:
     def test_is_stored_and_marked_once_it_can_be_read(self, collector: Collector) -> None:
         send(collector, event("m1", "x" * 400), event("m2"))
         assert total(collector)["rejected"] == {"too_large": 1}
-        summary = take_in(collector)
-        assert (summary.read, summary.stored, summary.refused) == (1, 1, {})
+        summary = replay(collector)
+        assert (summary.read, summary.stored, summary.rejected) == (1, 1, {})
         assert rejected(collector) == []
         assert total(collector) == {
             "received": 2,
@@ -98,13 +97,13 @@ class TestARefusedEvent:
         assert Api(collector).user("ada")["event_counts"] == {"used": 2}
 
     def test_has_the_time_and_the_context_that_it_came_with(
-        self, collector: Collector, clock: Clock
+        self, collector: Collector, clock: FakeClock
     ) -> None:
         sent = {"sentAt": "2026-03-01T11:50:00.000Z", "context": {"groupId": "acme"}}
         large = event("m1", "x" * 400, timestamp="2026-03-01T11:40:00.000Z")
         send(collector, large, **sent)
         clock.now += 86_400_000
-        take_in(collector)
+        replay(collector)
         with collector.store.reading() as view:
             [stored] = view.latest(9)
         message = stored.message
@@ -115,28 +114,28 @@ class TestARefusedEvent:
 
     def test_of_a_single_call_is_of_the_type_of_its_path(self, collector: Collector) -> None:
         send(collector, {"userId": "ada", "traits": {"bio": "x" * 400}}, path="/v1/identify")
-        take_in(collector)
+        replay(collector)
         assert Api(collector).user("ada")["traits"] == {"bio": "x" * 400}
 
-    def test_without_an_id_is_taken_in_once(self, collector: Collector) -> None:
+    def test_without_an_id_is_stored_once(self, collector: Collector) -> None:
         send(collector, event(None, "x" * 400))
         again = rejected(collector)
-        assert take_in(collector).stored == 1
-        assert take_in(collector).read == 0
+        assert replay(collector).stored == 1
+        assert replay(collector).read == 0
         assert len(again) == 1
 
     def test_that_was_stored_meanwhile_is_a_duplicate(self, collector: Collector) -> None:
         send(collector, event("m1", "x" * 400))
         send(collector, event("m1"))
-        assert take_in(collector).duplicates == 1
+        assert replay(collector).duplicates == 1
         assert total(collector)["duplicates"] == 1
         assert total(collector)["received"] == 2
 
     def test_stays_where_nothing_has_changed(self, collector: Collector) -> None:
         send(collector, event("m1", "x" * 400), event("m2", timestamp="when?"), 17)
         before = rejected(collector)
-        summary = take_in(collector, SMALL)
-        assert summary.refused == {"too_large": 1, "bad_timestamp": 1, "not_an_object": 1}
+        summary = replay(collector, SMALL)
+        assert summary.rejected == {"too_large": 1, "bad_timestamp": 1, "not_an_object": 1}
         assert rejected(collector) == before
 
     @pytest.mark.parametrize("line", [b"junk", b"\xff\xfe", b'{"a":', b"\0", b"5", b"[" * 3000])
@@ -146,36 +145,36 @@ class TestARefusedEvent:
         imported = Import(collector.ingest.accept, collector.settings, collector.clock)
         imported.run([Line(1, line)])
         send(collector, event("m1", "x" * 400))
-        summary = take_in(collector)
-        assert (summary.read, summary.stored, summary.refused.total()) == (2, 1, 1)
+        summary = replay(collector)
+        assert (summary.read, summary.stored, summary.rejected.total()) == (2, 1, 1)
 
     def test_is_chosen_by_its_reason(self, collector: Collector) -> None:
         send(collector, event("m1", "x" * 400), event("m2", timestamp="when?"))
         assert [each["code"] for each in rejected(collector, code="too_large")] == ["too_large"]
-        assert take_in(collector, code="bad_timestamp").read == 1
-        assert take_in(collector, key="another").read == 0
-        assert take_in(collector, code="too_large", key="settings-write").stored == 1
+        assert replay(collector, code="bad_timestamp").read == 1
+        assert replay(collector, key="another").read == 0
+        assert replay(collector, code="too_large", key="settings-write").stored == 1
 
     def test_is_counted_in_the_month_in_which_it_came(
-        self, collector: Collector, clock: Clock
+        self, collector: Collector, clock: FakeClock
     ) -> None:
         send(collector, event("m1", "x" * 400))
         clock.now += 40 * 86_400_000
-        take_in(collector)
+        replay(collector)
         [month] = Api(collector).usage(())["data"]
         assert (month["month"], month["received"], month["stored"]) == ("2026-03", 1, 1)
 
 
 class TestManyOfThem:
-    def test_are_taken_in_page_by_page(
+    def test_are_replayed_page_by_page(
         self, collector: Collector, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("pequel_collector.ingest.replay_rejected.AT_A_TIME", 3)
+        monkeypatch.setattr("pequel_collector.ingest.replay_rejected.PAGE_SIZE", 3)
         for start in range(0, 20, 5):
             large = [event(f"m{n}", "x" * 400) for n in range(start, start + 4)]
             send(collector, *large, event(f"bad{start}", timestamp="when?"))
-        summary = take_in(collector)
-        assert (summary.read, summary.stored, summary.refused.total()) == (20, 16, 4)
+        summary = replay(collector)
+        assert (summary.read, summary.stored, summary.rejected.total()) == (20, 16, 4)
         assert len(rejected(collector)) == 4
         assert total(collector)["received"] == 20
 

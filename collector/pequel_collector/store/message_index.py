@@ -1,7 +1,7 @@
-"""Where the messages of subjects are: their places in the order of facts.
+"""Finds the messages of subjects, by postings in sealed blocks and by reading the open block.
 
-In sealed blocks they are found through the postings; the open block is looked through, and after
-a few times it is read whole.
+See ``blocks`` for an example. After a few searches of the open block in one transaction, the whole
+block is read into memory.
 """
 
 from __future__ import annotations
@@ -14,32 +14,32 @@ from operator import itemgetter
 
 from ..model import account_key, id_of, kind_of
 from . import statements as sql
+from .encoding import unescape
 from .session import Session
-from .texts import unescape
 
-Place = tuple[int, str]
-"""Where a message stands in the order of facts: its time and its id."""
+MessageRef = tuple[int, str]
+"""The time and the id of a message. Messages are in this order."""
 
 ALWAYS = -(2**62), 2**62
-"""From before any time until after every time."""
+"""Before any time, and after any time."""
 
-A_FEW = 8
-"""How often the open block is looked through, before it is read whole."""
+MAX_SEARCHES = 8
+"""Searches of the open block before it is read whole."""
 
-LEAST_SHARE = 16
-"""Subjects that a block may have in a page of them; fewer make it slow."""
+MIN_SHARE = 16
+"""The least number of subjects read from a block for one page of subjects."""
 
-VISITORS, LAST = "g", "\U0010ffff"
-"""After every visitor and before every account or user; after every subject."""
+VISITORS_END, SUBJECTS_END = "g", "\U0010ffff"
+"""After every visitor and before every account and user; after every subject."""
 
 
-class Places:
-    """The messages of one transaction, by subject."""
+class MessageIndex:
+    """The messages in one transaction, by subject."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._open_block: int | None = None
-        self.forget()
+        self.refresh()
 
     @property
     def open_block(self) -> int:
@@ -53,25 +53,24 @@ class Places:
         """The numbers of the blocks that have postings."""
         return list(range(1, self.open_block))
 
-    def forget(self, open_block: int | None = None) -> None:
-        """Look through the open block anew: it has changed."""
+    def refresh(self, open_block: int | None = None) -> None:
+        """Read the open block again at the next search, because it has changed."""
         self._open_block = open_block or self._open_block
-        self._looked_up = 0
-        self._by_subject: defaultdict[str, list[Place]] | None = None
+        self._searches = 0
+        self._by_subject: defaultdict[str, list[MessageRef]] | None = None
 
     def of(
         self, subjects: Collection[str], since: int | None = None, until: int | None = None
-    ) -> Iterator[Place]:
-        """The places of the messages of any of these subjects, in order, each once."""
+    ) -> Iterator[MessageRef]:
+        """The messages of any of these subjects, in order, each once."""
         first = ALWAYS[0] if since is None else since
         last = ALWAYS[1] if until is None else until
-        sealed = self._sealed(subjects, first, last)
-        places = merge(sealed, self._open(subjects, first, last))
-        for _, of_one_instant in groupby(places, key=itemgetter(0)):
-            yield from sorted(set(of_one_instant))
+        found = merge(self._sealed(subjects, first, last), self._open(subjects, first, last))
+        for _, at_one_time in groupby(found, key=itemgetter(0)):
+            yield from sorted(set(at_one_time))
 
     def span(self, subjects: Collection[str]) -> tuple[int, int] | None:
-        """The first and the last time at which one of these subjects has a message."""
+        """The times of the first and the last message of these subjects."""
         times = [time for time, _ in self._open(subjects, *ALWAYS)]
         if blocks := self.sealed_blocks:
             [ends] = self._session.run(sql.SEALED_SPAN, blocks=blocks, subjects=sorted(subjects))
@@ -79,16 +78,16 @@ class Places:
         return (min(times), max(times)) if times else None
 
     def subjects(self, after: str, limit: int | None) -> list[str]:
-        """Users and accounts behind a key, in order of their keys."""
-        return self._listed(max(after, VISITORS), LAST, limit)
+        """The users and accounts after a key, in order."""
+        return self._page(max(after, VISITORS_END), SUBJECTS_END, limit)
 
     def visitors(self, after: str, limit: int | None) -> list[str]:
-        """Visitors behind a key, in order of their keys."""
-        return self._listed(after, VISITORS, limit)
+        """The visitors after a key, in order."""
+        return self._page(after, VISITORS_END, limit)
 
-    def _listed(self, after: str, last: str, limit: int | None) -> list[str]:
+    def _page(self, after: str, last: str, limit: int | None) -> list[str]:
         found: list[str] = []
-        share = LEAST_SHARE if limit is None else max(LEAST_SHARE, limit // self.open_block)
+        share = MIN_SHARE if limit is None else max(MIN_SHARE, limit // self.open_block)
         while limit is None or len(found) < limit:
             until = last if limit is None else min(self._reach(after, share), last)
             found += self._subjects_within(after, until)
@@ -98,9 +97,9 @@ class Places:
         return found[:limit]
 
     def _reach(self, after: str, share: int) -> str:
-        """A subject up to which no block has many more than a share of them."""
+        """A subject key such that no block has many more than ``share`` subjects up to it."""
         [(reach,)] = self._session.run(sql.REACH, after=after, share=share)
-        return LAST if reach is None else unescape(reach)
+        return SUBJECTS_END if reach is None else unescape(reach)
 
     def _subjects_within(self, after: str, until: str) -> list[str]:
         found = self._session.run(
@@ -112,10 +111,10 @@ class Places:
         )
         return [unescape(subject) for (subject,) in found]
 
-    def _sealed(self, subjects: Collection[str], since: int, until: int) -> Iterator[Place]:
+    def _sealed(self, subjects: Collection[str], since: int, until: int) -> Iterator[MessageRef]:
         if blocks := self.sealed_blocks:
             found = self._session.stream(
-                sql.SEALED_PLACES,
+                sql.SEALED_MESSAGES,
                 blocks=blocks,
                 since=since,
                 until=until,
@@ -123,14 +122,14 @@ class Places:
             )
             yield from ((time, unescape(mid)) for time, mid in found)
 
-    def _open(self, subjects: Collection[str], since: int, until: int) -> list[Place]:
-        self._looked_up += 1
-        if self._looked_up > A_FEW:
+    def _open(self, subjects: Collection[str], since: int, until: int) -> list[MessageRef]:
+        self._searches += 1
+        if self._searches > MAX_SEARCHES:
             by_subject = self._open_by_subject()
-            found = {place for subject in subjects for place in by_subject.get(subject, ())}
-            return sorted(place for place in found if since <= place[0] <= until)
+            found = {ref for subject in subjects for ref in by_subject.get(subject, ())}
+            return sorted(ref for ref in found if since <= ref[0] <= until)
         rows = self._session.run(
-            sql.OPEN_PLACES_OF,
+            sql.OPEN_MESSAGES_OF,
             block=self.open_block,
             subjects=[key for key in subjects if kind_of(key) != "account"],
             accounts=[id_of(key) for key in subjects if kind_of(key) == "account"],
@@ -139,13 +138,13 @@ class Places:
         )
         return [(time, unescape(mid)) for time, mid in rows]
 
-    def _open_by_subject(self) -> dict[str, list[Place]]:
+    def _open_by_subject(self) -> dict[str, list[MessageRef]]:
         if self._by_subject is None:
             self._by_subject = defaultdict(list)
-            found = self._session.run(sql.OPEN_PLACES, block=self.open_block)
+            found = self._session.run(sql.OPEN_MESSAGES, block=self.open_block)
             for time, mid, subject, account in found:
-                place = time, unescape(mid)
-                self._by_subject[unescape(subject)].append(place)
+                ref = time, unescape(mid)
+                self._by_subject[unescape(subject)].append(ref)
                 if account is not None:
-                    self._by_subject[account_key(unescape(account))].append(place)
+                    self._by_subject[account_key(unescape(account))].append(ref)
         return self._by_subject

@@ -1,4 +1,4 @@
-"""What is kept of a refused event, and that it can be read again as if it had just come."""
+"""What is kept of a rejected event, and that it gives the same message when it is read again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pequel_collector.model import Message, RejectedEvent
 from pequel_collector.wire import decode, headers
 from pequel_collector.wire.event import Envelope, EventError
 from pequel_collector.wire.normalise import normalise, normalise_again
-from pequel_collector.wire.rejected_events import LONGEST
+from pequel_collector.wire.rejected_events import MAX_PAYLOAD
 
 NOW = 1_772_366_400_000
 TRACK = {"type": "track", "event": "e", "userId": "u1"}
@@ -47,26 +47,26 @@ envelopes = st.builds(
 
 
 def taken(envelope: Envelope, settings: Settings) -> Message | RejectedEvent:
-    """What becomes of an envelope's only event."""
+    """The message or the rejected event of an envelope with one event."""
     messages, rejected = normalise(envelope, settings, NOW, ids())
     (only,) = [*messages, *rejected]
     return only
 
 
-def put_off(envelope: Envelope) -> RejectedEvent:
-    """The refusal of an envelope's only event, as the one too many of a batch."""
+def reject_for_now(envelope: Envelope) -> RejectedEvent:
+    """An envelope's only event, rejected as the one too many of a batch."""
     behind = envelope._replace(events=[b"0", *envelope.events])
-    _, (_, refused) = normalise(behind, Settings(max_batch=1), NOW, ids())
-    assert refused.code == "batch_full"
-    return refused
+    _, (_, rejected) = normalise(behind, Settings(max_batch=1), NOW, ids())
+    assert rejected.code == "batch_full"
+    return rejected
 
 
-def again(refused: RejectedEvent, settings: Settings) -> Message | str:
-    """What becomes of a refused event when it is read again: a message, or the code of a fault."""
+def again(rejected: RejectedEvent, settings: Settings) -> Message | str:
+    """A rejected event, read again: its message, or the code of the error."""
     try:
-        return normalise_again(refused.payload, refused.around, NOW, settings, ids())
-    except EventError as fault:
-        return fault.code
+        return normalise_again(rejected, NOW, settings, ids())
+    except EventError as error:
+        return error.code
 
 
 def ids() -> Any:
@@ -75,34 +75,34 @@ def ids() -> Any:
 
 
 @given(envelopes)
-def test_a_refused_event_is_the_same_message_later(envelope: Envelope) -> None:
-    """Rejected by a limit that is raised afterwards, it is what it would have been at once."""
-    refused = put_off(envelope)
+def test_a_rejected_event_is_the_same_message_later(envelope: Envelope) -> None:
+    """It was rejected by a limit that is higher later."""
+    rejected = reject_for_now(envelope)
     at_once = taken(envelope, Settings())
     expected = at_once.code if isinstance(at_once, RejectedEvent) else at_once
-    assert repr(again(refused, Settings())) == repr(expected)
+    assert repr(again(rejected, Settings())) == repr(expected)
 
 
-def test_a_refused_event_of_a_batch_keeps_what_stood_around_it() -> None:
+def test_a_rejected_event_of_a_batch_keeps_what_its_request_said() -> None:
     body = {"batch": [TRACK], "context": {"ip": "::1"}, "sentAt": "2026-03-01T11:59:00Z"}
     envelope = decode.batch(json.dumps(body).encode())
-    refused = put_off(headers.completed(envelope, "x", "YTE="))
-    assert refused.around == {
+    rejected = reject_for_now(headers.completed(envelope, "x", "YTE="))
+    assert rejected.envelope == {
         "context": {"ip": "::1"},
         "sentAt": "2026-03-01T11:59:00Z",
         "anonymousId": "a1",
     }
 
 
-def test_a_refused_event_keeps_the_type_of_its_path() -> None:
-    refused = put_off(decode.single(json.dumps(TRACK).encode(), "page"))
-    assert refused.around == {"type": "page"}
+def test_a_rejected_event_keeps_the_type_of_its_path() -> None:
+    rejected = reject_for_now(decode.single(json.dumps(TRACK).encode(), "page"))
+    assert rejected.envelope == {"type": "page"}
 
 
-def test_nothing_around_is_none() -> None:
-    refused = taken(Envelope([b"5"]), Settings())
-    assert isinstance(refused, RejectedEvent)
-    assert refused.around is None
+def test_an_empty_envelope_is_none() -> None:
+    rejected = taken(Envelope([b"5"]), Settings())
+    assert isinstance(rejected, RejectedEvent)
+    assert rejected.envelope is None
 
 
 @pytest.mark.parametrize(
@@ -117,23 +117,23 @@ def test_nothing_around_is_none() -> None:
     ],
 )
 def test_a_write_key_is_not_kept(text: str) -> None:
-    refused = taken(Envelope([text.encode()]), Settings())
-    assert isinstance(refused, RejectedEvent)
-    assert "secret" not in refused.payload
-    assert refused.payload
+    rejected = taken(Envelope([text.encode()]), Settings())
+    assert isinstance(rejected, RejectedEvent)
+    assert "secret" not in rejected.payload
+    assert rejected.payload
 
 
 def test_a_property_that_is_called_like_the_key_is_kept() -> None:
     text = '{"type":"x","properties":{"writeKey":"mine","n":NaN}}'
-    refused = taken(Envelope([text.encode()]), Settings())
-    assert isinstance(refused, RejectedEvent)
-    assert "mine" in refused.payload
+    rejected = taken(Envelope([text.encode()]), Settings())
+    assert isinstance(rejected, RejectedEvent)
+    assert "mine" in rejected.payload
 
 
 def test_of_a_very_long_event_the_start_is_kept() -> None:
     """A few kB of gzip hold one of many MB, and anybody has a write key of a page."""
     text = json.dumps({"writeKey": "secret", "type": "x", "properties": {"a": "é" * 1_000_000}})
-    refused = taken(Envelope([text.encode()]), Settings())
-    assert isinstance(refused, RejectedEvent)
-    assert refused.payload.startswith('{"type":"x"')
-    assert len(refused.payload.encode()) <= LONGEST
+    rejected = taken(Envelope([text.encode()]), Settings())
+    assert isinstance(rejected, RejectedEvent)
+    assert rejected.payload.startswith('{"type":"x"')
+    assert len(rejected.payload.encode()) <= MAX_PAYLOAD

@@ -1,4 +1,4 @@
-"""The changes that a store takes, on whichever database."""
+"""The write transaction of ``ports``, in shared SQL."""
 
 from __future__ import annotations
 
@@ -21,28 +21,25 @@ from ..ports import (
 )
 from . import rows
 from . import statements as sql
-from .blocks import Fill, OpenBlock
-from .reading import SqlReadTransaction
+from .blocks import BlockFill, OpenBlock
+from .encoding import escape, unescape
+from .read_transaction import SqlReadTransaction
 from .session import Session
-from .texts import escape, unescape
 
 
 class SqlWriteTransaction(SqlReadTransaction, WriteTransaction):
-    """A write transaction.
+    """The only write transaction at a time: an id that is new stays new until it ends."""
 
-    Nobody else writes meanwhile: what was found to be new stays new.
-    """
-
-    def __init__(self, session: Session, fill: Fill) -> None:
+    def __init__(self, session: Session, fill: BlockFill) -> None:
         super().__init__(session)
         self._fill = fill
-        self._filling: OpenBlock | None = None
+        self._open_block: OpenBlock | None = None
         self._is_known: dict[str, bool] = {}
 
     def finish(self) -> None:
-        """Remember what the next transaction need not find out; the last call before the end."""
-        if self._filling is not None:
-            self._filling.remember()
+        """Remember the fill of the open block. Must be the last call before the commit."""
+        if self._open_block is not None:
+            self._open_block.remember()
 
     def known(self, mids: Collection[str]) -> set[str]:
         asked = [mid for mid in mids if mid not in self._is_known]
@@ -61,13 +58,13 @@ class SqlWriteTransaction(SqlReadTransaction, WriteTransaction):
         return set(new)
 
     def _append(self, messages: list[Stored]) -> None:
-        filling = self._filling = self._filling or OpenBlock(self._session, self._fill)
+        block = self._open_block = self._open_block or OpenBlock(self._session, self._fill)
         while messages:
-            taken, messages = messages[: filling.room], messages[filling.room :]
-            added = [rows.from_message(stored, filling.number) for stored in taken]
+            taken, messages = messages[: block.room], messages[block.room :]
+            added = [rows.from_message(stored, block.number) for stored in taken]
             self._session.insert(sql.APPEND, added)
-            filling.took(len(taken))
-        self._places.forget(filling.number)
+            block.added(len(taken))
+        self._index.refresh(block.number)
 
     def attribute(self, accounts: Mapping[str, str | None], subject: str) -> None:
         moves = self._moves(accounts, subject)
@@ -79,8 +76,8 @@ class SqlWriteTransaction(SqlReadTransaction, WriteTransaction):
                 mids=[move.mid for move in moved],
                 bucket=bucket_of(subject),
             )
-        self._post_anew([move for move in moves if move.block < self._places.open_block])
-        self._places.forget()
+        self._move_postings([move for move in moves if move.block < self._index.open_block])
+        self._index.refresh()
 
     def _moves(self, accounts: Mapping[str, str | None], subject: str) -> list[_Move]:
         found = self._session.run(
@@ -94,18 +91,18 @@ class SqlWriteTransaction(SqlReadTransaction, WriteTransaction):
         ]
         return [move for move in moves if move.account != move.to]
 
-    def _post_anew(self, moves: list[_Move]) -> None:
+    def _move_postings(self, moves: list[_Move]) -> None:
         for account, moved in _grouped(moves, attrgetter("account")):
             if account is not None:
                 self._session.run(
-                    sql.WITHDRAW,
+                    sql.DELETE_POSTINGS,
                     blocks=sorted({move.block for move in moved}),
                     mids=[move.mid for move in moved],
                     subject=account_key(account),
                     bucket=rows.account_bucket(account),
                 )
-        posted = [rows.posting(m.block, m.to, m.time, m.mid) for m in moves if m.to is not None]
-        self._session.insert(sql.POSTINGS, sorted(posted))
+        added = [rows.posting(m.block, m.to, m.time, m.mid) for m in moves if m.to is not None]
+        self._session.insert(sql.ADD_POSTINGS, sorted(added))
 
     # -- what is known of subjects ---------------------------------------------------------
 
@@ -130,27 +127,27 @@ class SqlWriteTransaction(SqlReadTransaction, WriteTransaction):
         self._session.insert(sql.SET_PERSONS, sorted(made))
         self._has_persons = None
 
-    # -- histories and moments of the clock ------------------------------------------------
+    # -- histories and due subjects --------------------------------------------------------
 
-    def try_out(self) -> None:
-        self._session.run(sql.TRY_OUT)
+    def try_write(self) -> None:
+        self._session.run(sql.TRY_WRITE)
 
     def swap_writer_token(self, token: int) -> int:
-        [(last,)] = self._session.run(sql.LAST_TURN)
-        self._session.run(sql.TAKE_TURN, token=token)
+        [(last,)] = self._session.run(sql.LAST_WRITER)
+        self._session.run(sql.SET_LAST_WRITER, token=token)
         return int(last)
 
     def save_histories(self, pages: Mapping[str, bytes]) -> None:
         written = [rows.of_subject(subject, body) for subject, body in sorted(pages.items())]
         self._session.insert(sql.SAVE_HISTORIES, written)
-        self._session.run_for(sql.CAUGHT_UP, pages.keys())
+        self._session.run_for(sql.UNMARK_STALE, pages.keys())
 
     def mark_stale(self, subjects: Collection[str]) -> None:
-        self._session.insert(sql.LEAVE_BEHIND, sorted(map(rows.of_key, subjects)))
+        self._session.insert(sql.MARK_STALE, sorted(map(rows.of_key, subjects)))
 
     def seal(self, subject: str, number: int, page: bytes, cells: Sequence[Cell]) -> None:
         latest = {(cell.slot, cell.key): cell for cell in cells}
-        written = [rows.from_cell(subject, number, latest[place]) for place in sorted(latest)]
+        written = [rows.from_cell(subject, number, latest[key]) for key in sorted(latest)]
         self._session.insert(sql.SEAL_PAGE, [rows.from_page(subject, number, page)])
         self._session.insert(sql.SAVE_CELLS, written)
 
@@ -169,7 +166,7 @@ class SqlWriteTransaction(SqlReadTransaction, WriteTransaction):
         set_ = [rows.of_subject(s, time) for s, time in sorted(times.items()) if time is not None]
         self._session.insert(sql.SET_DUE, set_)
 
-    # -- leads, what people decide, what was refused ---------------------------------------
+    # -- leads, what people decide, rejected events, numbers -------------------------------
 
     def save_leads(self, leads: Sequence[Lead]) -> None:
         latest = {(lead.subject, lead.definition, lead.cycle): lead for lead in leads}
@@ -183,13 +180,13 @@ class SqlWriteTransaction(SqlReadTransaction, WriteTransaction):
 
     def count(self, tallies: Mapping[str, int]) -> None:
         added = [(escape(name), number) for name, number in sorted(tallies.items())]
-        self._session.insert(sql.COUNT, added)
+        self._session.insert(sql.ADD_TALLIES, added)
 
     def add_version(self, version: Version) -> None:
         self._session.insert(sql.ADD_VERSION, [rows.from_version(version)])
 
     def set_meta(self, name: str, text: str) -> None:
-        self._session.insert(sql.SET_NOTE, [(escape(name), escape(text))])
+        self._session.insert(sql.SET_META, [(escape(name), escape(text))])
 
     def add_key(self, key: Key) -> None:
         self._session.insert(sql.ADD_KEY, [rows.from_key(key)])
@@ -197,27 +194,28 @@ class SqlWriteTransaction(SqlReadTransaction, WriteTransaction):
     def revoke_key(self, key_id: str, at: int) -> bool:
         return bool(self._session.run(sql.REVOKE_KEY, id=key_id, at=at))
 
-    def refuse(self, refused: Sequence[StoredRejectedEvent]) -> None:
-        by_id = {each.id: each for each in reversed(refused)}
-        self._session.insert(sql.REFUSE, [rows.from_refused(by_id[id_]) for id_ in sorted(by_id)])
+    def add_rejected(self, rejected: Sequence[StoredRejectedEvent]) -> None:
+        by_id = {each.id: each for each in reversed(rejected)}
+        added = [rows.from_rejected(by_id[id_]) for id_ in sorted(by_id)]
+        self._session.insert(sql.ADD_REJECTED, added)
 
-    def forget_rejected(self, ids: Collection[str]) -> set[str]:
-        return {unescape(id_) for (id_,) in self._session.run_for(sql.FORGET_REFUSED, ids)}
+    def delete_rejected(self, ids: Collection[str]) -> set[str]:
+        return {unescape(id_) for (id_,) in self._session.run_for(sql.DELETE_REJECTED, ids)}
 
     def add_usage(self, usages: Sequence[Usage]) -> None:
         added: Counter[tuple[str, str, str]] = Counter()
         for key, month, outcome, number in usages:
             added[key, month, outcome] += number
-        summed = [Usage(*place, number) for place, number in sorted(added.items()) if number]
+        summed = [Usage(*counted, number) for counted, number in sorted(added.items()) if number]
         self._session.insert(sql.ADD_USAGE, [rows.from_usage(usage) for usage in summed])
 
     def record_client_report(self, key: str, client: str, number: int) -> bool:
-        noted = self._session.run(sql.HEAR, key=escape(key), client=escape(client), number=number)
-        return bool(noted)
+        values = {"key": key, "client": client, "number": number}
+        return bool(self._session.run(sql.RECORD_CLIENT_REPORT, **values))
 
 
 class _Move(NamedTuple):
-    """A stored message that is to be attributed to another account."""
+    """A stored message whose account changes."""
 
     mid: str
     block: int

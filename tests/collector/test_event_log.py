@@ -24,7 +24,8 @@ from pequel_collector.ingest.event_log import (
     Log,
     event_of,
 )
-from pequel_collector.model import Lead, Message, RejectedEvent
+from pequel_collector.ingest.receipts import Receipt
+from pequel_collector.model import Message, RejectedEvent
 from pequel_collector.ports import Store
 from pequel_collector.rules.language.definition import Catalogue
 from pequel_collector.store import open_store
@@ -71,9 +72,9 @@ class Recorder:
 
     def accept(
         self, messages: Sequence[Message], rejected: Sequence[RejectedEvent], key: str
-    ) -> Taken:
+    ) -> Receipt:
         self.batches.append((list(messages), list(rejected)))
-        return Taken(len(messages))
+        return Receipt(len(messages))
 
     @property
     def messages(self) -> list[Message]:
@@ -81,14 +82,7 @@ class Recorder:
 
     @property
     def rejected(self) -> list[RejectedEvent]:
-        return [rejection for _, rejected in self.batches for rejection in rejected]
-
-
-@dataclass
-class Taken:
-    accepted: int
-    duplicates: int = 0
-    qualified: Sequence[Lead] = ()
+        return [each for _, rejected in self.batches for each in rejected]
 
 
 @pytest.fixture
@@ -108,8 +102,8 @@ def store(tmp_path: Path) -> Iterator[Store]:
     store.close()
 
 
-def log_of(data: bytes, longest: int = 10_000) -> Log:
-    return Log(io.BytesIO(data), longest)
+def log_of(data: bytes, max_line: int = 10_000) -> Log:
+    return Log(io.BytesIO(data), max_line)
 
 
 class TestTheCommonForm:
@@ -170,7 +164,7 @@ class TestNamesOfTheWire:
     def test_are_read_wherever_there_is_one(self, name: str) -> None:
         assert read({name: "x1", "event": "used"})[name] == "x1"
 
-    def test_without_a_type_and_an_event_are_refused(self, job: Import, recorder: Recorder) -> None:
+    def test_without_a_type_or_an_event_are_rejected(self, job: Import, recorder: Recorder) -> None:
         job.run(log_of(ndjson({"userId": "w1", "traits": {"plan": "free"}})))
         assert [(r.code, r.field) for r in recorder.rejected] == [("missing_field", "event")]
 
@@ -298,14 +292,14 @@ class TestTheLog:
     def test_nothing_has_no_lines(self) -> None:
         assert list(log_of(b"")) == []
 
-    def test_an_endless_line_is_refused_alone(self) -> None:
-        lines = list(log_of(b"{}\n" + b"x" * 95 + b"\n{}\n", longest=10))
-        assert [line.whole for line in lines] == [True, False, True]
+    def test_an_endless_line_is_rejected_alone(self) -> None:
+        lines = list(log_of(b"{}\n" + b"x" * 95 + b"\n{}\n", max_line=10))
+        assert [line.is_whole for line in lines] == [True, False, True]
         with pytest.raises(BadLine, match="over 10 bytes"):
             event_of(lines[1])
 
     def test_a_line_of_exactly_the_limit_is_whole(self) -> None:
-        assert [line.whole for line in log_of(b"x" * 10 + b"\n" + b"x" * 10, longest=10)] == [
+        assert [line.is_whole for line in log_of(b"x" * 10 + b"\n" + b"x" * 10, max_line=10)] == [
             True
         ] * 2
 
@@ -341,11 +335,11 @@ class TestIntoAStore:
     def ingest(self, store: Store) -> Ingest:
         return Ingest(store, Catalogue(), clock)
 
-    def test_what_was_refused_can_be_looked_up(self, store: Store, ingest: Ingest) -> None:
+    def test_what_was_rejected_can_be_looked_up(self, store: Store, ingest: Ingest) -> None:
         Import(ingest.accept, Settings(), clock).run(log_of(ndjson(COMMON, b"{")))
         with store.reading() as view:
-            (refused,) = view.refused(10)
-        assert (refused.key, refused.rejection.index) == ("import", 2)
+            (rejected,) = view.rejected(10)
+        assert (rejected.key, rejected.event.index) == ("import", 2)
 
     def test_importing_again_changes_nothing(self, store: Store, ingest: Ingest) -> None:
         nameless = COMMON | {"event_id": None}

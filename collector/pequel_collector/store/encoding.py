@@ -1,8 +1,8 @@
-"""Texts and JSON as every database can keep them.
+r"""Text and JSON in a form that both databases can store.
 
-Two characters that a text may hold cannot be stored everywhere: NUL, and one half of a pair of
-surrogates. In their place stands a mark with the number of the character; the mark itself is
-written so too, and therefore every text comes back as it was.
+PostgreSQL cannot store NUL, and neither database can store a lone surrogate. Each is replaced by a
+mark, U+FDD0, with the four hex digits of the character: ``a\0`` becomes ``a`` + mark + ``0000``.
+The mark itself is replaced in the same way, so every text is read back unchanged.
 """
 
 from __future__ import annotations
@@ -17,39 +17,39 @@ from ..model import JSON
 
 Text = TypeVar("Text", str, str | None)
 
-_MARK = "\ufdd0"  # no character at all, by the definition of Unicode
+_MARK = "\ufdd0"  # Unicode guarantees that it is never a character
 _UNSAFE = re.compile(f"[\0\ud800-\udfff{_MARK}]")
-_ARMOURED = re.compile(_MARK + "([0-9a-f]{4})")
+_ESCAPED = re.compile(_MARK + "([0-9a-f]{4})")
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
 _decoder = msgspec.json.Decoder()
 
 
 def escape(text: Text) -> Text:
-    """A text, or none, as it is stored."""
+    """A text, or None, as it is stored."""
     if not text or (text.isascii() and "\0" not in text):
         return text
     return _UNSAFE.sub(lambda found: f"{_MARK}{ord(found[0]):04x}", text)
 
 
 def escape_all(texts: list[str]) -> list[str]:
-    """Texts as they are stored: looked at together, for hardly any of them needs a change."""
-    together = "".join(texts)
-    return texts if together == escape(together) else [escape(text) for text in texts]
+    """Texts as they are stored. They are first checked all at once: most need no change."""
+    joined = "".join(texts)
+    return texts if joined == escape(joined) else [escape(text) for text in texts]
 
 
 def unescape(text: Text) -> Text:
-    """A text, or none, as it was before it was stored."""
+    """A text, or None, from its stored form."""
     if not text or _MARK not in text:
         return text
-    return _ARMOURED.sub(lambda found: chr(int(found[1], 16)), text)
+    return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
 
 
 def encode(value: JSON) -> str:
-    """A value as JSON. Numbers that JSON does not know, the infinite ones, are null."""
+    """A value as JSON. Infinite numbers and NaN become null."""
     try:
         text = _encoder.encode(value).decode()
-    except UnicodeEncodeError:  # half a pair of surrogates: only an escape can hold it
+    except UnicodeEncodeError:  # a lone surrogate, which JSON can hold only as an escape
         return json.dumps(value)
     return json.dumps(value) if _MARK in text else text
 
