@@ -41,7 +41,7 @@ class Case:
 
     def run(self) -> Rehearsal:
         """Tell it, in pages and states as small as the case says. Raises what goes wrong."""
-        history.FULL, keyed.ROOM, backfill.SUBJECTS = self.full, self.room, 2
+        history.FULL, keyed.MAX_IN_STATE, backfill.SUBJECTS = self.full, self.room, 2
         return rehearse(self.catalogue, self.messages, self.course)
 
 

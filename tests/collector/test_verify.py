@@ -95,7 +95,7 @@ def _verified(collector: Collector) -> tuple[list[str], Summary]:
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages of a few facts, few cells in a state, few subjects in a view and few kept in mind."""
     monkeypatch.setattr(history, "FULL", 3)
-    monkeypatch.setattr(keyed, "ROOM", 2)
+    monkeypatch.setattr(keyed, "MAX_IN_STATE", 2)
     monkeypatch.setattr("pequel_collector.audit.verify.AT_A_TIME", 2)
     monkeypatch.setattr("pequel_collector.audit.verify.PATIENCE", 0.0)
     monkeypatch.setattr("pequel_collector.marking.replay.ROOM", 2)

@@ -20,11 +20,12 @@ from ..marking.replay import ReplayMemory, SubjectReplay
 from ..model import JSON, id_of, iso, kind_of
 from ..ports import Cell as StoredCell
 from ..ports import ReadTransaction
-from ..rules.engine.aggregates import Aggregate, Cell, Distinct
-from ..rules.engine.keyed import REGISTER, Keyed, Members, Parts, Values
-from ..rules.engine.state import Fact, Memory, Position, State, World
-from ..rules.engine.view import MEMBERS, EvalContext, View
-from ..rules.engine.windows import AllTimeWindow, MemberWindow, MinimumAge
+from ..rules.engine.aggregates import Aggregate, Distinct
+from ..rules.engine.keyed import MEMBER_REGISTRY, KeyedAggregate, Members, Parts, Values
+from ..rules.engine.slots import MEMBERS, KeyedAccumulator, keys_in, members_accumulator
+from ..rules.engine.state import Fact, HistoryReader, Position, State, World
+from ..rules.engine.view import EvalContext, View
+from ..rules.engine.windows import AllTimeWindow, MemberWindow, MinimumAge, bare
 from ..rules.explain.leaves import plain
 from ..rules.language.definition import Leaf, leaves_of
 from ..rules.language.sentence import describe_leaf
@@ -192,7 +193,7 @@ class Versions:
                 self.changed.add(cell.key)
 
 
-class AsOf(Memory):
+class AsOf(HistoryReader):
     """A stored history as it was at the end of a page, and then of the next one."""
 
     def __init__(self, tx: ReadTransaction, key: str, pages: Pages) -> None:
@@ -218,13 +219,13 @@ class AsOf(Memory):
         """A position at or before that of the first fact at or after a time."""
         return self._pages.since(time)
 
-    def cell(self, slot: int, key: str) -> Any:
-        """A cell that had been put away by then; None if there is none."""
+    def accumulator(self, slot: int, key: str) -> Any:
+        """The accumulator that was stored under a key by then; None if there is none."""
         body = self._versions(slot).bodies.get(key)
         return None if body is None else _anything.decode(body)
 
-    def cells(self, slot: int) -> dict[str, Any]:
-        """All cells of a slot that had been put away by then."""
+    def accumulators(self, slot: int) -> dict[str, Any]:
+        """All accumulators of a slot that were stored apart by then, by key."""
         found = self._versions(slot).bodies.items()
         return {key: _anything.decode(body) for key, body in found}
 
@@ -242,7 +243,7 @@ class Side(NamedTuple):
     """A state, and the memory that goes with it."""
 
     state: State
-    memory: Memory
+    memory: HistoryReader
 
 
 class Observed(NamedTuple):
@@ -358,7 +359,7 @@ class HistoryComparison:
             for part in (rule.definition.when, *rule.definition.unless):
                 for leaf in leaves_of(part):
                     what = f"{where}definition {rule.name}, leaf “{describe_leaf(leaf)}”"
-                    keys = _changed(self._machine.leaf(leaf).number, stored, told)
+                    keys = _changed(self._machine.window(leaf).number, stored, told)
                     yield from self._leaf(what, leaf, contexts, keys)
         keys = _changed(MEMBERS, stored, told)
         members = [_members(side, keys) for side in (stored, told)]
@@ -367,7 +368,7 @@ class HistoryComparison:
     def _leaf(
         self, what: str, leaf: Leaf, contexts: tuple[EvalContext, EvalContext], keys: Keys
     ) -> Found:
-        compiled = self._machine.leaf(leaf)
+        compiled = self._machine.window(leaf)
         was, now = (observed(compiled, ctx, keys) for ctx in contexts)
         yield from differ(self._key, what, was.value, now.value)
         if same(was.value, now.value):
@@ -381,61 +382,76 @@ class HistoryComparison:
 
 
 def observed(compiled: AllTimeWindow, ctx: EvalContext, keys: Keys) -> Observed:
-    """What a leaf says at the moment that is seen, as far as its cell can be read."""
+    """What a leaf says at the moment that is seen, as far as its accumulator can be read.
+
+    Where only some keys are looked at, what takes a look at all of them is left out: it follows
+    from those that changed, and all are looked at in the end.
+    """
     try:
+        acc = compiled.accumulator(ctx)
+        kept = {} if acc is None else _kept(compiled.aggregate, acc, ctx, keys)
+        if keys is not None and _looks_at_all_keys(compiled):
+            return Observed(None, None, kept)
         value, holds = plain(compiled.observed(ctx)), compiled.holds(ctx)
-        cell = compiled.cell(ctx)
-        kept = {} if cell is None else _kept(compiled.aggregate, cell, ctx, keys)
     except BROKEN as error:
         return Observed(f"unreadable ({error!r})", None, {})
     return Observed(value, holds, kept if isinstance(kept, dict) else {})
 
 
-def _kept(aggregate: Aggregate, cell: Cell, view: View, keys: Keys = None) -> Any:
-    """What the cell of an aggregate says, by key where it has one for each of several."""
+def _looks_at_all_keys(compiled: AllTimeWindow) -> bool:
+    aggregate = bare(compiled.aggregate)
+    return isinstance(aggregate, Parts) or (
+        isinstance(aggregate, Members) and not aggregate.independent
+    )
+
+
+def _kept(aggregate: Aggregate, acc: Any, view: View, keys: Keys = None) -> Any:
+    """What an accumulator says, by key where there is one for each of several."""
     match aggregate:
         case MinimumAge():
-            return _kept(aggregate.inner, cell, view, keys)
+            return _kept(aggregate.inner, acc, view, keys)
         case MemberWindow():
-            value = plain(aggregate.observed(cell, view))
-            return _kept(aggregate.inner, cell[0], view) if cell[1] is not None else value
+            value = plain(aggregate.observed(acc, view))
+            return _kept(aggregate.inner, acc.acc, view) if acc.anchor is not None else value
         case Distinct():
-            return dict(cell[0])
+            return dict(acc.by_value)
         case Values():
-            return _cells(aggregate, cell, view.memory, keys)
+            return _entries(aggregate, acc, view.history, keys)
         case Parts():
-            parts = _cells(aggregate, cell, view.memory, keys).items()
-            return {key: [n, _kept(aggregate.inner, part, view)] for key, (n, part) in parts}
+            parts = _entries(aggregate, acc, view.history, keys).items()
+            return {
+                key: [part.events, _kept(aggregate.inner, part.acc, view)] for key, part in parts
+            }
         case Members():
-            return _of_members(aggregate, _cells(aggregate, cell, view.memory, keys), view)
+            return _of_members(aggregate, _entries(aggregate, acc, view.history, keys), view)
         case _:
-            return plain(aggregate.observed(cell, view))
+            return plain(aggregate.observed(acc, view))
 
 
-def _of_members(aggregate: Members, cells: Mapping[str, Cell], view: View) -> dict[str, Any]:
+def _of_members(aggregate: Members, entries: Mapping[str, Any], view: View) -> dict[str, Any]:
     found = {}
-    for user, own in cells.items():
+    for user, own in entries.items():
         seen = view.member(user) if aggregate.personal and isinstance(view, EvalContext) else view
         found[user] = _kept(aggregate.inner, own, seen)
     return found
 
 
 def _members(side: Side, keys: Keys) -> dict[str, Any]:
-    cells = side.state.slots.get(MEMBERS)
-    if cells is None:
-        return {}
     try:
-        return _cells(REGISTER, cells, side.memory, keys)
+        acc = members_accumulator(side.state)
+        return {} if acc is None else _entries(MEMBER_REGISTRY, acc, side.memory, keys)
     except BROKEN as error:
         return {"": f"unreadable ({error!r})"}
 
 
-def _cells(aggregate: Keyed, cells: Cell, memory: Memory, keys: Keys) -> dict[str, Any]:
-    """The cells of some keys, or all there are."""
+def _entries(
+    aggregate: KeyedAggregate, acc: KeyedAccumulator, history: HistoryReader, keys: Keys
+) -> dict[str, Any]:
+    """The accumulators of some keys, or all there are."""
     if keys is None:
-        return aggregate.all(cells, memory)
-    found = {key: aggregate.get(cells, key, memory) for key in keys}
-    return {key: cell for key, cell in found.items() if cell is not None}
+        return aggregate.all(acc, history)
+    found = {key: aggregate.get(acc, key, history) for key in keys}
+    return {key: entry for key, entry in found.items() if entry is not None}
 
 
 def _changed(slot: int, stored: Side, told: Side) -> Keys:
@@ -445,9 +461,7 @@ def _changed(slot: int, stored: Side, told: Side) -> Keys:
     put_away = {*stored.memory.changed(slot), *told.memory.changed(slot)}
     keys = {key.partition("|")[2] for key in put_away}
     for side in (stored, told):
-        match side.state.slots.get(slot):
-            case [[_, _, _, dict() as standing], *_] | [_, _, _, dict() as standing]:
-                keys |= standing.keys()
+        keys |= keys_in(side.state.slots.get(slot))
     return keys
 
 

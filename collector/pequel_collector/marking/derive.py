@@ -15,7 +15,8 @@ from typing import Any
 from ..leads.ledger import Ledger, Verdict
 from ..model import Lead, Stored, account_key, kind_of, user_key
 from ..ports import WriteTransaction
-from ..rules.engine.evaluator import Evaluator, OnQualified, Rule
+from ..rules.engine.evaluator import Evaluator, OnQualified
+from ..rules.engine.rules import Rule
 from ..rules.engine.state import NEVER, Fact, Mark, State
 from ..rules.engine.view import EvalContext
 from ..rules.explain.evidence import Explainer

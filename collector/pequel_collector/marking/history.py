@@ -200,7 +200,7 @@ class History:
         number = self.sealed + 1
         put_away = [
             Cell(slot, key, None if cell is None else _encoder.encode(cell))
-            for slot, key, cell in evaluator.surplus(self.head)
+            for slot, key, cell in evaluator.spill(self.head)
         ]
         page = _Sealed(Raw(self._base), Raw(_joined(self._written, self._fresh)))
         self._shelf.seal(number, _encoder.encode(page), put_away)
@@ -230,13 +230,13 @@ class History:
             number -= 1
         return number, 0
 
-    def cell(self, slot: int, key: str) -> Any:
-        """A cell that was put away; None if there is none."""
+    def accumulator(self, slot: int, key: str) -> Any:
+        """The accumulator stored under a key; None if there is none."""
         body = self._shelf.cell(slot, key)
         return None if body is None else _anything.decode(body)
 
-    def cells(self, slot: int) -> dict[str, Any]:
-        """All cells of a slot that were put away."""
+    def accumulators(self, slot: int) -> dict[str, Any]:
+        """All accumulators of a slot that are stored apart, by key."""
         found = self._shelf.cells(slot)
         return {key: _anything.decode(body) for key, body in found.items()}
 

@@ -22,8 +22,9 @@ from ..identity.resolver import Identities
 from ..leads.ledger import Verdict
 from ..model import Message, Stored, account_key, kind_of, user_key
 from ..ports import Membership, ReadTransaction
-from ..rules.engine.evaluator import Evaluator, Rule
-from ..rules.engine.state import Alone, Fact, Memory, Position, State, World
+from ..rules.engine.evaluator import Evaluator
+from ..rules.engine.rules import Rule
+from ..rules.engine.state import EmptyWorld, Fact, HistoryReader, Position, State, World
 from ..rules.engine.view import FIRST, EvalContext
 from ..rules.explain.evidence import Explainer
 from ..rules.language.analysis import in_order as dependencies_first
@@ -39,7 +40,7 @@ _encoder = msgspec.json.Encoder()
 _anything = msgspec.json.Decoder()
 
 
-class ReplayMemory(Memory):
+class ReplayMemory(HistoryReader):
     """The facts of a subject, one after the other, and the cells that were put away."""
 
     def __init__(self) -> None:
@@ -79,13 +80,13 @@ class ReplayMemory(Memory):
         """The position of the first fact at or after a time."""
         return 1, bisect_left(self._facts, time, key=attrgetter("time"))
 
-    def cell(self, slot: int, key: str) -> Any:
-        """A cell that was put away; None if there is none."""
+    def accumulator(self, slot: int, key: str) -> Any:
+        """The accumulator stored under a key; None if there is none."""
         body = self._cells.get(slot, {}).get(key)
         return None if body is None else _anything.decode(body)
 
-    def cells(self, slot: int) -> dict[str, Any]:
-        """All cells of a slot that were put away."""
+    def accumulators(self, slot: int) -> dict[str, Any]:
+        """All accumulators of a slot that are stored apart, by key."""
         found = self._cells.get(slot, {}).items()
         return {key: _anything.decode(body) for key, body in found}
 
@@ -107,7 +108,7 @@ class SubjectReplay:
     def put_away(self) -> None:
         """Take out of the state what has no room in it."""
         self.book.turn()
-        for slot, key, cell in self.evaluator.surplus(self.state):
+        for slot, key, cell in self.evaluator.spill(self.state):
             self.book.put_away(slot, key, cell)
 
     def advance(self, time: int) -> None:
@@ -196,7 +197,7 @@ class Replay:
         return state
 
     def _world(self, deep: int) -> World:
-        return _Others(self, deep - 1) if deep else Alone()
+        return _Others(self, deep - 1) if deep else EmptyWorld()
 
 
 class _Others:

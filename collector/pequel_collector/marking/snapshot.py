@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from ..model import account_key, user_key
 from ..ports import ReadTransaction
-from ..rules.engine.state import Memory, Sheet, State
+from ..rules.engine.state import FactList, HistoryReader, State
 from ..rules.engine.view import EvalContext
 from .active import walked
 from .evaluators import Evaluators
@@ -23,7 +23,7 @@ class Snapshot:
 
     def __init__(self, tx: ReadTransaction, evaluators: Evaluators, now: int) -> None:
         self._tx, self._machines, self._now = tx, evaluators, now
-        self._known: dict[str, tuple[State, Memory] | None] = {}
+        self._known: dict[str, tuple[State, HistoryReader] | None] = {}
         self._walked = walked(tx, evaluators.version)
         self._recount: Replay | None = None
 
@@ -44,7 +44,7 @@ class Snapshot:
 
     def context_of_anyone(self, key: str) -> EvalContext:
         """A subject now, even if no definition has seen anything of it."""
-        return self.ctx(key) or self._context(key, State(), Sheet([]))
+        return self.ctx(key) or self._context(key, State(), FactList([]))
 
     def user(self, user_id: str) -> State | None:
         """The state of a user."""
@@ -59,7 +59,7 @@ class Snapshot:
         found = self._known[key]
         return None if found is None else found[0]
 
-    def _context(self, key: str, state: State, memory: Memory) -> EvalContext:
+    def _context(self, key: str, state: State, memory: HistoryReader) -> EvalContext:
         time = max(self._now, state.time)
         return EvalContext(self._machines.of(key).kind, state, self, memory, time)
 
@@ -67,7 +67,7 @@ class Snapshot:
         """Whether a replay of history has not come to a subject, so that it has no history yet."""
         return key > self._walked
 
-    def _read(self, key: str, body: bytes | None) -> tuple[State, Memory] | None:
+    def _read(self, key: str, body: bytes | None) -> tuple[State, HistoryReader] | None:
         evaluator = self._machines.of(key)
         if body is None:
             return self._replayed(key) if self._is_ahead(key) else None
@@ -84,7 +84,7 @@ class Snapshot:
         for key, facts in behind.items():
             lagging[key].catch_up(facts, self._machines.of(key), self)
 
-    def _replayed(self, key: str) -> tuple[State, Memory]:
+    def _replayed(self, key: str) -> tuple[State, HistoryReader]:
         """A subject folded from its messages, and those whom it asks from theirs."""
         if self._recount is None:
             self._recount = Replay(self._tx, self._machines, self._now)

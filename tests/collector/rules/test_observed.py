@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from oracle import Key, ReadTransaction, blocking_guards, observed, qualifications
+from oracle import Key, Reading, blocking_guards, observed, qualifications
 from oracle.streams import GRID, START, STEPS, WHOLE, catalogues, streams
 from oracle.toml import to_toml
 from oracle.values import canonical
@@ -48,7 +48,7 @@ moments = st.integers(START + GRID, START + STEPS * GRID * 2)
 def _little_room(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages of a few facts, and cells put away from the first."""
     monkeypatch.setattr(history, "FULL", 3)
-    monkeypatch.setattr(keyed, "ROOM", 1)
+    monkeypatch.setattr(keyed, "MAX_IN_STATE", 1)
 
 
 @pytest.mark.parametrize("measure", MEASURES)
@@ -116,7 +116,7 @@ def assert_evidence(catalogue: Plain, messages: list[Plain]) -> None:
         assert_same(lead.evidence["leaves"], wanted)
 
 
-def assert_same(leaves: list[Plain], wanted: list[ReadTransaction]) -> None:
+def assert_same(leaves: list[Plain], wanted: list[Reading]) -> None:
     """Equal readings; which part is shown is open where their values have no order."""
     for leaf, reading in zip(leaves, wanted, strict=True):
         if "per" not in reading.leaf or not {"max", "last"} & reading.leaf.keys():

@@ -38,7 +38,7 @@ def events(draw: st.DrawFn) -> list[Event]:
 @pytest.fixture(autouse=True)
 def _little_room(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(history, "FULL", 2)
-    monkeypatch.setattr(keyed, "ROOM", 1)
+    monkeypatch.setattr(keyed, "MAX_IN_STATE", 1)
 
 
 def is_number(value: Any) -> bool:

@@ -25,7 +25,7 @@ Made = list[tuple[int, int]]
 @pytest.fixture(autouse=True)
 def _no_room(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(history, "FULL", 2)
-    monkeypatch.setattr(keyed, "ROOM", 1)
+    monkeypatch.setattr(keyed, "MAX_IN_STATE", 1)
 
 
 def events_of(made: Made) -> list[Event]:

@@ -15,7 +15,7 @@ from oracle.streams import GRID, START, STEPS, WHOLE, catalogues, streams
 from oracle.toml import to_toml
 from pequel_collector.model import Stored
 from pequel_collector.rules.engine.evaluator import Evaluator, qualify
-from pequel_collector.rules.engine.state import Alone, Fact, Sheet, State
+from pequel_collector.rules.engine.state import EmptyWorld, Fact, FactList, State
 from pequel_collector.rules.engine.view import FIRST
 from pequel_collector.rules.language.definition import Catalogue
 from pequel_collector.rules.parser.catalogue import read_catalogue
@@ -48,7 +48,7 @@ def _facts(evaluator: Evaluator, messages: list[Plain]) -> dict[str, list[Fact]]
 
 def _folded(evaluator: Evaluator, facts: list[Fact]) -> State:
     state = State()
-    evaluator.fold(state, Sheet(facts), facts, FIRST, Alone())
+    evaluator.fold(state, FactList(facts), facts, FIRST, EmptyWorld())
     return state
 
 
@@ -83,7 +83,7 @@ def test_folding_in_steps_is_folding_at_once(
         rest = facts[len(first) :]
         written = msgspec.json.encode(_folded(evaluator, first))
         in_steps = msgspec.json.decode(written, type=State)
-        evaluator.fold(in_steps, Sheet(facts), rest, (1, len(first)), Alone())
+        evaluator.fold(in_steps, FactList(facts), rest, (1, len(first)), EmptyWorld())
         at_once = msgspec.json.encode(_folded(evaluator, facts))
         assert msgspec.json.decode(msgspec.json.encode(in_steps)) == msgspec.json.decode(at_once)
 
