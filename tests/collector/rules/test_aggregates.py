@@ -7,15 +7,19 @@ The thresholds are out of reach, so that nothing is over.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from decimal import Decimal
+from decimal import Context, Decimal, localcontext
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pequel_collector.marking import history
 from pequel_collector.rules.engine import keyed
+from pequel_collector.rules.engine.aggregates import MAX_INT, Aggregate
+from pequel_collector.rules.engine.state import EmptyWorld, Fact, FactList, State
+from pequel_collector.rules.engine.view import EvalContext
 from support.leaves import DAY, HOUR, MINUTE, Event, OneLeaf
 
 WITHIN = 3 * HOUR
@@ -139,3 +143,75 @@ def test_days_are_dates_in_the_zone_of_the_project(hours: list[int], back: int) 
 def _date(at: int) -> int:
     """The date in Berlin, where it is UTC + 1 until 73 hours after the start, then UTC + 2."""
     return (at + (HOUR if at < 73 * HOUR else 2 * HOUR)) // DAY
+
+
+# -- numbers of very many digits ---------------------------------------------------------------
+
+LARGEST = 10**4_300 - 1
+"""The largest whole number that an event can have."""
+numbers_of_any_size = st.sampled_from(
+    [1, -1, 0.1, 5e-324, 1.7976931348623157e308, 10**40 + 1, MAX_INT - 1, LARGEST, -(LARGEST // 10)]
+)
+
+
+def exact_sum(values: list[Any]) -> Decimal:
+    with localcontext(Context(prec=20_000)):
+        return sum((Decimal(str(v) if isinstance(v, float) else v) for v in values), Decimal(0))
+
+
+@pytest.mark.parametrize("window", ["", ', within = "3h"', ', within = "3h", of = "first:used"'])
+@settings(deadline=None, max_examples=25)
+@given(values=st.lists(numbers_of_any_size, min_size=1, max_size=8))
+def test_a_sum_is_exact_at_any_size(window: str, values: list[Any]) -> None:
+    """Also when it is written down between, and is longer than any number in JSON."""
+    leaf = OneLeaf(f'{{ event = "used", sum = "v", eq = 999{window} }}')
+    made: list[Event] = [(n * MINUTE, "used", {"v": value}) for n, value in enumerate(values)]
+    found = leaf.observed(made, made[-1][0]), leaf.observed_in_pages(made, made[-1][0])
+    assert [Decimal(each) for each in found] == [exact_sum(values)] * 2
+    if window == ', within = "3h"':
+        late = made[-1][0] + WITHIN
+        assert Decimal(leaf.observed_in_pages(made, late)) == 0
+
+
+def test_what_leaves_a_sum_of_large_numbers_leaves_nothing_behind() -> None:
+    leaf = OneLeaf('{ event = "used", sum = "v", gte = 999, within = "3h" }')
+    made: list[Event] = [(0, "used", {"v": LARGEST}), (HOUR, "used", {"v": 0.1})]
+    assert leaf.marked_at(made) == 0
+    assert leaf.observed_in_pages(made, WITHIN) == Decimal("0.1")
+
+
+@pytest.mark.parametrize("compared", ["eq = 5", "ne = 0", "between = [1, 2]", "gt = 1"])
+def test_a_sum_longer_than_any_number_in_json_can_be_compared(compared: str) -> None:
+    leaf = OneLeaf(f'{{ event = "used", sum = "v", {compared} }}')
+    made: list[Event] = [(0, "used", {"v": LARGEST}), (0, "used", {"v": LARGEST})]
+    expected = 0 if compared in {"ne = 0", "gt = 1"} else None
+    assert leaf.marked_at(made) == expected
+
+
+@pytest.mark.parametrize("seats", [10**2_101 + 1, LARGEST])
+def test_a_share_of_a_trait_of_many_digits_is_a_threshold(seats: int) -> None:
+    leaf = OneLeaf('{ event = "used", gte = { ratio = 0.5, of_trait = "seats" } }')
+    facts = [Fact(1, "m1", traits={"seats": seats}), Fact(2, "m2", "used")]
+    state = State()
+    leaf.evaluator.fold(state, FactList(facts), facts, (1, 0), EmptyWorld())
+    assert not state.marks
+
+
+# -- reading -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("measure", REFERENCES)
+@settings(deadline=None, max_examples=15)
+@given(made=events(), age=st.sampled_from(AGES))
+def test_to_observe_changes_nothing(measure: str, made: list[Event], age: int) -> None:
+    leaf = OneLeaf(f'{{ event = "used", {REFERENCES[measure][0]}, within = "3h" }}')
+    state, facts = State(), leaf.facts(made)
+    history = FactList(facts)
+    leaf.evaluator.fold(state, history, facts, (1, 0), EmptyWorld())
+    aggregate: Aggregate = leaf.leaf.aggregate
+    ctx = EvalContext("user", state, EmptyWorld(), history, state.time + age)
+    acc = leaf.leaf.accumulator(ctx)
+    before = msgspec.json.encode(state)
+    aggregate.observed(acc, ctx)
+    aggregate.holds(acc, ctx)
+    assert msgspec.json.encode(state) == before

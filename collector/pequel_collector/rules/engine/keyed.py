@@ -133,8 +133,8 @@ class Part(Struct, array_like=True):
     acc: Any
 
 
-class PartsAccumulator(KeyedAccumulator):
-    """``number`` is how many parts held at ``basis``; None if they were never counted."""
+class CountedAccumulator(KeyedAccumulator):
+    """``number`` is how many keys the comparison held for at ``basis``, None if never counted."""
 
     basis: Any = None
 
@@ -164,13 +164,13 @@ class Parts(KeyedAggregate):
             raise TypeError(f"per does not know when {type(inner).__name__} changes")
         self.steady = inner.steady and self._shared is None
         self.advances = not self.steady
-        self.layout = KeyedAccumulator if self.steady else PartsAccumulator
+        self.layout = KeyedAccumulator if self.steady else CountedAccumulator
         if within is not None:
             # A day of the calendar may have begun earlier than a window of its length.
             self.spans = (within + DAY if self._calendar else within,)
 
     def empty(self) -> KeyedAccumulator:
-        return KeyedAccumulator() if self.steady else PartsAccumulator()
+        return KeyedAccumulator() if self.steady else CountedAccumulator()
 
     def restored_entry(self, plain: Any) -> Part:
         events, acc = plain
@@ -275,9 +275,9 @@ class Members(KeyedAggregate, ComparedAggregate):
     """How many members of an account a leaf holds for.
 
     With ``independent``, what holds for a member changes only with the member's events in the
-    account, so the number is kept; without it each member is looked at, at every moment. With
-    ``idle`` the leaf may hold for a member without any event that counts. With ``personal`` the
-    leaf reads more of a member than the events.
+    account, so the number is kept. If members' days or hours are counted, it is kept for τ's day or
+    hour. Otherwise each member is looked at, at every moment. With ``idle`` the leaf may hold for a
+    member without any event that counts. With ``personal`` it reads more of them than events.
     """
 
     def __init__(
@@ -297,6 +297,13 @@ class Members(KeyedAggregate, ComparedAggregate):
         self.spans = inner.spans
         self.steady = independent
         self.looks_back = inner.looks_back
+        alone = isinstance(inner, Calendar) and not (personal or idle)
+        self._calendar = inner if alone and isinstance(inner, Calendar) else None
+        self.advances = self._calendar is not None
+        self.layout = CountedAccumulator if self.advances else KeyedAccumulator
+
+    def empty(self) -> KeyedAccumulator:
+        return CountedAccumulator() if self.advances else KeyedAccumulator()
 
     def restored_entry(self, plain: Any) -> Any:
         return self.inner.restored(plain)
@@ -309,8 +316,18 @@ class Members(KeyedAggregate, ComparedAggregate):
         if fact.user is not None:
             self._change(acc, fact, fact.user, view, span)
 
-    def observed(self, acc: KeyedAccumulator, view: View) -> Any:
-        return acc.number if self.independent else sum(1 for _ in self.holding(acc, view))
+    def advance(self, acc: Any, view: View) -> None:
+        """Count the members again, if another day or hour has begun."""
+        if self._calendar is not None and acc.basis != self._calendar.unit(view.time):
+            acc.number = sum(1 for _ in self.holding(acc, view))
+            acc.basis = self._calendar.unit(view.time)
+
+    def observed(self, acc: Any, view: View) -> Any:
+        if self.independent:
+            return acc.number
+        if self._calendar is not None and acc.basis == self._calendar.unit(view.time):
+            return acc.number
+        return sum(1 for _ in self.holding(acc, view))
 
     def holding(self, acc: KeyedAccumulator, view: View) -> Iterator[str]:
         """The members for whom the leaf holds."""
@@ -322,16 +339,19 @@ class Members(KeyedAggregate, ComparedAggregate):
     def _change(
         self, acc: KeyedAccumulator, fact: Fact, user: str, view: View, span: int | None
     ) -> None:
+        if self.advances:
+            self.advance(acc, view)
         own, member = self.get(acc, user, view.history), self._member(user, view)
+        is_counted = self.independent or self.advances
+        if is_counted:
+            acc.number -= own is not None and self.inner.holds(own, member)
         if own is None:
             own = self.inner.empty()
-        if self.independent:
-            acc.number -= self.inner.holds(own, member)
         if span is None:
             self.inner.add(own, fact, member)
         else:
             self.inner.drop(own, fact, member, span)
-        if self.independent:
+        if is_counted:
             acc.number += self.inner.holds(own, member)
         self.put(acc, user, own)
 

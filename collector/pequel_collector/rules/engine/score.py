@@ -21,6 +21,7 @@ from typing import Any
 
 from msgspec import Struct, convert
 
+from ..language.analysis import is_least
 from ..language.definition import (
     EventPoints,
     GrowthLeaf,
@@ -28,7 +29,7 @@ from ..language.definition import (
     TraitPath,
     TraitPoints,
 )
-from ..language.values import EXACT, satisfies, settled
+from ..language.values import EXACT, satisfies, settled, shares_in
 from .aggregates import Aggregate, ComparedAggregate, EventCount, Test
 from .state import NEVER, Fact
 from .view import View
@@ -144,11 +145,12 @@ class Decayed(Struct, array_like=True):
 class Decaying:
     """The points of an event that halve."""
 
+    layout = Decayed
+
     def __init__(self, points: EventPoints, half_life: int) -> None:
         self.points, self.half_life = points, half_life
         self._add = int(_DEEP.multiply(Decimal(points.add), UNIT))
-
-    layout = Decayed
+        self._cap = None if points.cap is None else _units(points.cap) + 1
 
     def empty(self) -> Decayed:
         return Decayed()
@@ -168,6 +170,11 @@ class Decaying:
             return acc.points, acc.error
         decay = Decay(time - acc.time, self.half_life)
         return decay.of(acc.points), decay.of(acc.error) + (abs(acc.points) >> 93) + 2
+
+    def most(self, acc: Decayed) -> int:
+        """The most that the points can be from now on without another event, in units."""
+        most = max(0, acc.points + acc.error)
+        return most if self._cap is None else min(most, self._cap)
 
     def ends(self, acc: Decayed, view: View) -> tuple[Decimal, Decimal]:
         """The least and the most that the points may be at τ."""
@@ -230,6 +237,8 @@ class Score(ComparedAggregate):
         self.components = [_component(p, leaf) for p in leaf.points if isinstance(p, EventPoints)]
         self.traits = [_trait_points(p) for p in leaf.points if isinstance(p, TraitPoints)]
         self.steady = leaf.half_life is None and not self.traits
+        self._decaying = [c for c in self.components if isinstance(c, Decaying)]
+        self._needed = _least_of(leaf) if self._decaying else None
 
     def empty(self) -> list[Any]:
         return [component.empty() for component in self.components]
@@ -252,6 +261,14 @@ class Score(ComparedAggregate):
             low, high = _WIDE.add(low, least), _WIDE.add(high, most)
         total = rounded(low)
         return total if total == rounded(high) else self._exactly(acc, view)
+
+    def holds(self, acc: list[Any], view: View) -> bool:
+        if self._needed is not None:
+            # Most moments are far from the threshold, and points only shrink.
+            pairs = zip(self._decaying, acc, strict=True)
+            if sum(component.most(part) for component, part in pairs) < self._needed:
+                return False
+        return super().holds(acc, view)
 
     def parts(self, acc: list[Any], view: View) -> list[Decimal]:
         """The points of each component of events, rounded, as evidence lists them."""
@@ -279,6 +296,22 @@ class Score(ComparedAggregate):
 
 def _component(points: EventPoints, leaf: ScoreLeaf) -> Component:
     return Permanent(points) if leaf.half_life is None else Decaying(points, leaf.half_life)
+
+
+def _least_of(leaf: ScoreLeaf) -> int | None:
+    """How many units of 2**-128 events have to bring before a minimum can be reached.
+
+    None if the comparison is not a minimum. Rounding may add half a millionth.
+    """
+    comparison = leaf.comparison
+    if not is_least(comparison) or shares_in(comparison):
+        return None
+    of_traits = sum(max(0, p.add) for p in leaf.points if isinstance(p, TraitPoints))
+    return _units(_WIDE.subtract(Decimal(comparison.operand), Decimal(of_traits) + DECIMALS))
+
+
+def _units(number: int | Decimal) -> int:
+    return int(_WIDE.multiply(Decimal(number), UNIT))
 
 
 def _trait_points(points: TraitPoints) -> Callable[[View], Decimal]:

@@ -355,9 +355,10 @@ class MemberWindow(Aggregate):
         if found == acc.anchor:
             return
         acc.acc, acc.anchor = self.inner.empty(), found
-        if found is None:
+        acted = view.acted()
+        if found is None or acted is None:
             return
-        for fact in view.events(found + self._window.start):
+        for fact in view.events(max(acted, found + self._window.start)):
             if before is not None and (fact.time, fact.mid) >= (before.time, before.mid):
                 return
             if self._counts(fact) and is_inside(fact.time, found, self._window):

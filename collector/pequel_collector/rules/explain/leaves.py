@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from functools import cached_property
 from itertools import islice
-from math import ceil
+from math import ceil, floor, isinf
 from typing import Any
 
 from ...model import JSON, iso
@@ -36,6 +36,8 @@ from ..language.sentence import amount, describe_leaf, events, length
 from ..language.values import is_number, settle
 
 SHOWN = 10
+MAX_DIGITS = 4_300
+"""A number of more digits is shown as text: it cannot be read back as a number."""
 UNITS = {"@day": "day", "@hour": "hour", "@minute": "minute", "@user": "user", "@event": "event"}
 
 
@@ -443,7 +445,7 @@ def needed(comparison: Comparison, whole: bool) -> JSON:
         case "gte" if whole:
             return ceil(operand)
         case "gt" if whole:
-            return int(operand // 1) + 1
+            return floor(operand) + 1
         case "gte":
             return plain(operand)
         case operator:
@@ -455,8 +457,11 @@ def plain(value: Any) -> JSON:
     match value:
         case tuple() | list() | frozenset():
             return [plain(item) for item in value]
+        case Decimal() if value.adjusted() >= MAX_DIGITS:
+            return str(value)
         case Decimal():
-            return int(value) if value == int(value) else float(value)
+            whole = int(value)
+            return whole if value == whole or isinf(float(value)) else float(value)
         case _:
             return value
 
