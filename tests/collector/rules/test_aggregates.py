@@ -1,7 +1,7 @@
-"""What a leaf keeps gives the number that counting all events anew would give.
+"""What an accumulator gives is what counting all events from the start gives.
 
-At every edge: as an event comes, a millisecond before it leaves the window, and as it leaves.
-The thresholds are out of reach, so that nothing is over.
+At every edge: when an event comes, a millisecond before it leaves the window, and when it leaves.
+The thresholds are out of reach, so the leaves go on counting.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def events(draw: st.DrawFn) -> list[Event]:
 
 
 @pytest.fixture(autouse=True)
-def _little_room(monkeypatch: pytest.MonkeyPatch) -> None:
+def _spill_early(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(history, "FULL", 2)
     monkeypatch.setattr(keyed, "MAX_IN_STATE", 1)
 
@@ -63,7 +63,7 @@ def same(value: Any) -> str:
 
 
 def exactly(value: Any) -> Any:
-    """A number as it was written, in decimals; anything else as it is, true not being 1."""
+    """A number as a decimal; the text of anything else, so that true is not 1."""
     return Decimal(str(value)) if is_number(value) or isinstance(value, Decimal) else repr(value)
 
 
@@ -105,8 +105,8 @@ def edges(made: list[Event]) -> Iterator[tuple[list[Event], int]]:
 
 @pytest.mark.parametrize("window", WINDOWS)
 @pytest.mark.parametrize("measure", REFERENCES)
-def test_what_is_kept_is_what_counting_anew_gives(measure: str, window: str) -> None:
-    """Folded at once, and over pages of two facts with every value put away."""
+def test_an_accumulator_gives_what_counting_from_the_start_gives(measure: str, window: str) -> None:
+    """Folded at once, and over pages of two facts with every value stored apart."""
     compared, reference = REFERENCES[measure]
     written, is_inside = WINDOWS[window]
     leaf = OneLeaf(f'{{ event = "used", {compared}{written} }}')
@@ -127,7 +127,7 @@ def test_what_is_kept_is_what_counting_anew_gives(measure: str, window: str) -> 
 @settings(deadline=None, max_examples=40)
 @given(hours=st.lists(st.integers(0, 80), min_size=1, max_size=12), back=st.integers(1, 3))
 def test_days_are_dates_in_the_zone_of_the_project(hours: list[int], back: int) -> None:
-    """Of the date of the moment and those before it; the clocks change on the fourth day."""
+    """The date of the moment and those before it; the clocks change on the fourth day."""
     leaf = OneLeaf(
         f'{{ event = "used", distinct = "@day", gte = 99, within = "{back}d" }}',
         'timezone = "Europe/Berlin"',
@@ -163,7 +163,7 @@ def exact_sum(values: list[Any]) -> Decimal:
 @settings(deadline=None, max_examples=25)
 @given(values=st.lists(numbers_of_any_size, min_size=1, max_size=8))
 def test_a_sum_is_exact_at_any_size(window: str, values: list[Any]) -> None:
-    """Also when it is written down between, and is longer than any number in JSON."""
+    """Also when the state is stored between, and the sum is longer than any number in JSON."""
     leaf = OneLeaf(f'{{ event = "used", sum = "v", eq = 999{window} }}')
     made: list[Event] = [(n * MINUTE, "used", {"v": value}) for n, value in enumerate(values)]
     found = leaf.observed(made, made[-1][0]), leaf.observed_in_pages(made, made[-1][0])
@@ -173,7 +173,7 @@ def test_a_sum_is_exact_at_any_size(window: str, values: list[Any]) -> None:
         assert Decimal(leaf.observed_in_pages(made, late)) == 0
 
 
-def test_what_leaves_a_sum_of_large_numbers_leaves_nothing_behind() -> None:
+def test_a_large_number_that_leaves_the_window_leaves_the_sum_exact() -> None:
     leaf = OneLeaf('{ event = "used", sum = "v", gte = 999, within = "3h" }')
     made: list[Event] = [(0, "used", {"v": LARGEST}), (HOUR, "used", {"v": 0.1})]
     assert leaf.marked_at(made) == 0
@@ -203,7 +203,7 @@ def test_a_share_of_a_trait_of_many_digits_is_a_threshold(seats: int) -> None:
 @pytest.mark.parametrize("measure", REFERENCES)
 @settings(deadline=None, max_examples=15)
 @given(made=events(), age=st.sampled_from(AGES))
-def test_to_observe_changes_nothing(measure: str, made: list[Event], age: int) -> None:
+def test_observing_changes_nothing(measure: str, made: list[Event], age: int) -> None:
     leaf = OneLeaf(f'{{ event = "used", {REFERENCES[measure][0]}, within = "3h" }}')
     state, facts = State(), leaf.facts(made)
     history = FactList(facts)

@@ -1,4 +1,4 @@
-"""Values, parts and members by the thousand: put away, they count as if they were at hand."""
+"""Values, parts and members count the same in the state as stored apart from it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Made = list[tuple[int, int]]
 
 
 @pytest.fixture(autouse=True)
-def _no_room(monkeypatch: pytest.MonkeyPatch) -> None:
+def _spill_early(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(history, "FULL", 2)
     monkeypatch.setattr(keyed, "MAX_IN_STATE", 1)
 
@@ -41,8 +41,8 @@ def events_of(made: Made) -> list[Event]:
 
 @pytest.mark.parametrize("of", ['distinct = "v"', 'per = "v"', 'per = "v", distinct = "@day"'])
 @pytest.mark.parametrize("window", ["", ', within = "2d"', ', within = "3d", of = "first:used"'])
-def test_put_away_or_at_hand_a_number_is_the_same(of: str, window: str) -> None:
-    """At the last event and a day later, when some of it is over."""
+def test_a_number_is_the_same_in_the_state_and_stored_apart(of: str, window: str) -> None:
+    """At the last event, and a day later when some events have left the window."""
     leaf = OneLeaf(f'{{ event = "used", {of}, gte = 99{window} }}')
 
     @settings(deadline=None, max_examples=25)
@@ -62,7 +62,7 @@ def test_put_away_or_at_hand_a_number_is_the_same(of: str, window: str) -> None:
     made=st.lists(st.tuples(steps, keys), min_size=1, max_size=14),
     order=st.randoms(use_true_random=False),
 )
-def test_rewinding_takes_what_was_put_away_along(made: Made, order: Any) -> None:
+def test_rewinding_takes_back_what_was_stored_apart(made: Made, order: Any) -> None:
     """Values, parts and members of an account, in any order of arrival, one message at a time."""
     tables = [
         {"event": "used", "distinct": "v", "gte": 3, "within": "2d"},
@@ -121,7 +121,7 @@ def sized_events(made: list[tuple[int, int, int]]) -> list[Event]:
 
 
 def first_time(events: list[Event], kind: str) -> int | None:
-    """The first instant at which it holds within one part, every instant counted anew."""
+    """The first instant at which it holds within one part, counted from the start each time."""
     for now in sorted({at for at, _, _ in events}):
         parts: dict[int, Part] = {}
         for at, _, p in events:
@@ -134,7 +134,7 @@ def first_time(events: list[Event], kind: str) -> int | None:
 
 
 @pytest.mark.parametrize("kind", PARTS)
-def test_a_part_holds_at_the_first_moment_at_which_counting_anew_says_so(kind: str) -> None:
+def test_a_part_holds_from_the_instant_that_counting_from_the_start_gives(kind: str) -> None:
     leaf = OneLeaf(f'{{ event = "used", per = "v", {PARTS[kind][0]} }}')
 
     @settings(deadline=None, max_examples=80)

@@ -64,7 +64,7 @@ def test_within_a_span_the_mark_is_the_first_moment_at_which_it_can_be_made(
 
 @settings(deadline=None, max_examples=120)
 @given(made=events())
-def test_without_a_span_there_is_all_the_time_in_the_world(made: list[Event]) -> None:
+def test_without_a_span_there_is_no_time_limit(made: list[Event]) -> None:
     leaf = OneLeaf(f"{{ sequence = {WRITTEN} }}")
     assert leaf.marked_at(made) == first_time(made, None)
 

@@ -107,7 +107,7 @@ class Aggregate:
 
     def restored(self, plain: Any) -> Any:
         """An accumulator that was read from JSON, as records."""
-        return plain if self.layout is None else convert(plain, self.layout)
+        return plain if self.layout is None or plain is None else convert(plain, self.layout)
 
     def add(self, acc: Any, fact: Fact, view: View) -> None:
         """Take in an event that counts."""
