@@ -1,12 +1,12 @@
-"""What marking costs: the same stream stored with no definitions and with twelve, side by side.
+"""The cost of marking: the same stream stored with no definitions and with twelve, side by side.
 
 Batches of 100 events as the SDK sends them, from the bytes of the request's body to the commit,
 with one fsync each, on SQLite. Half of the events touch a definition; most kinds of measure are
-among the twelve. With two more, a rolling sum and growth, which may turn true at any fact, every
+among the twelve. With two more, a rolling sum and growth, which can become true at any fact, every
 event touches one. Rounds alternate on fresh stores. Prints events per second and ratios; no time
 is asserted.
 
-``PEQUEL_BENCH_EVENTS=5000000`` also fills a store with so many events, of a tenth as many users,
+``PEQUEL_BENCH_EVENTS=5000000`` also fills a store with that many events, of a tenth as many users,
 and compares its rate with that of an empty store, and the memory of the process.
 """
 

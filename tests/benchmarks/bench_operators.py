@@ -1,10 +1,9 @@
-"""What marking costs one subject with much history, beside one with little, for every operator.
+"""The cost of an event for a subject with much history, compared with little, for each operator.
 
-Two accounts get the same kind of events: one has 100 that its definition looks at, the
-other 100,000. Then both get further events in turn, in batches of 100, in order of time. Prints
-microseconds of CPU per further event for each, storing it included, and the ratio; no definition
-ever qualifies, so that all of its work goes on. ``PEQUEL_BENCH_MANY`` sets another number than
-100,000.
+Two accounts get the same kind of events: one has 100 that its definition counts, the other 100,000.
+Then both get more events in turn, in batches of 100, in order of time. Prints microseconds of CPU
+per event for each, storing included, and the ratio. No definition ever qualifies, so none stops
+working. ``PEQUEL_BENCH_MANY`` sets another number than 100,000.
 """
 
 from __future__ import annotations
@@ -71,7 +70,7 @@ def _event(chance: random.Random, number: int, account: str, time_: int) -> Mess
 
 
 def _grow(collector: Collector, account: str, count: int) -> int:
-    """Give an account so many events, the last of them at about the same time for all."""
+    """Give an account some number of events; the last is at about the same time for all."""
     chance = random.Random(1)
     begin = START + (MANY - count) * STEP
     for first in range(0, count, 2_000):
@@ -94,7 +93,7 @@ def _cost(collector: Collector, account: str, done: int) -> float:
 
 
 def test_operators(tmp_path: Path) -> None:
-    """Each operator on a store of its own."""
+    """Each operator has its own store."""
     print()
     for number, (name, text) in enumerate(OPERATORS.items()):
         toml = f'[[pql]]\nname = "x"\nsubject = "account"\n{text}\n'

@@ -41,7 +41,11 @@ class Case:
 
     def run(self) -> Rehearsal:
         """Tell it, in pages and states as small as the case says. Raises what goes wrong."""
-        history.FACTS_PER_PAGE, keyed.ROOM, backfill.SUBJECTS_PER_STEP = self.full, self.room, 2
+        history.FACTS_PER_PAGE, keyed.MAX_IN_STATE, backfill.SUBJECTS_PER_STEP = (
+            self.full,
+            self.room,
+            2,
+        )
         return rehearse(self.catalogue, self.messages, self.course)
 
 

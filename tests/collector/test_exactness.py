@@ -163,7 +163,7 @@ def test_one_and_true_are_different_answers(
 def test_long_values_are_told_apart_and_kept_apart(
     store_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pequel_collector.rules.engine.keyed.ROOM", 1)
+    monkeypatch.setattr("pequel_collector.rules.engine.keyed.MAX_IN_STATE", 1)
     monkeypatch.setattr("pequel_collector.marking.history.FACTS_PER_PAGE", 2)
     toml = '[[pql]]\nname = "p"\nwhen = { event = "x", distinct = "v", gte = 3 }\n'
     texts = ["a" * 9_000 + "1", "a" * 9_000 + "2", "a" * 9_000 + "1", "b"]

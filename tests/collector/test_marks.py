@@ -38,7 +38,7 @@ chances = st.randoms(use_true_random=False)
 def _little_room(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages of a few facts, and cells put away from the first, so that rewinding crosses both."""
     monkeypatch.setattr(history, "FACTS_PER_PAGE", 3)
-    monkeypatch.setattr(keyed, "ROOM", 1)
+    monkeypatch.setattr(keyed, "MAX_IN_STATE", 1)
     monkeypatch.setattr(backfill, "SUBJECTS_PER_STEP", 2)
 
 

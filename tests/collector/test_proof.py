@@ -70,7 +70,7 @@ Open = Callable[[str], Collector]
 def _small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Histories have pages of a few facts, and few cells have room in a state."""
     monkeypatch.setattr(history, "FACTS_PER_PAGE", 3)
-    monkeypatch.setattr(keyed, "ROOM", 2)
+    monkeypatch.setattr(keyed, "MAX_IN_STATE", 2)
 
 
 @pytest.fixture

@@ -96,7 +96,7 @@ def _verified(collector: Collector) -> tuple[list[str], Summary]:
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages of a few facts, few cells in a state, few subjects in a view and few kept in mind."""
     monkeypatch.setattr(history, "FACTS_PER_PAGE", 3)
-    monkeypatch.setattr(keyed, "ROOM", 2)
+    monkeypatch.setattr(keyed, "MAX_IN_STATE", 2)
     monkeypatch.setattr("pequel_collector.audit.verify.AT_ONCE", 2)
     monkeypatch.setattr("pequel_collector.audit.verify.SECONDS_PER_VIEW", 0.0)
     monkeypatch.setattr("pequel_collector.marking.replay.CACHED_STATES", 2)

@@ -10,7 +10,7 @@ import msgspec
 from pequel_collector.marking.history import History
 from pequel_collector.model import Stored
 from pequel_collector.rules.engine.evaluator import Evaluator
-from pequel_collector.rules.engine.state import Alone, Fact, Memory, Sheet, State
+from pequel_collector.rules.engine.state import EmptyWorld, Fact, FactList, HistoryReader, State
 from pequel_collector.rules.engine.view import FIRST, EvalContext
 from pequel_collector.rules.language.definition import leaves_of
 from pequel_collector.rules.parser.catalogue import read_catalogue
@@ -60,7 +60,7 @@ class OneLeaf:
         toml = f'[project]\n{project}\n[[pql]]\nname = "one"\nwhen = {when}\n'
         self.evaluator = Evaluator("user", read_catalogue(toml))
         leaf = next(iter(leaves_of(self.evaluator.definitions[0].when)))
-        self.leaf = self.evaluator.leaf(leaf)
+        self.leaf = self.evaluator.window(leaf)
 
     def facts(self, events: Sequence[Event]) -> list[Fact]:
         """Events as the evaluator sees them, in order of time, then of the list."""
@@ -75,8 +75,8 @@ class OneLeaf:
     def observed(self, events: Sequence[Event], time: int) -> Any:
         """What it observes at an instant after the start, of events none of which is later."""
         facts = self.facts(events)
-        state, sheet = State(), Sheet(facts)
-        self.evaluator.fold(state, sheet, facts, FIRST, Alone())
+        state, sheet = State(), FactList(facts)
+        self.evaluator.fold(state, sheet, facts, FIRST, EmptyWorld())
         return self._look(state, sheet, START + time)
 
     def observed_in_pages(self, events: Sequence[Event], time: int) -> Any:
@@ -85,16 +85,16 @@ class OneLeaf:
         facts = self.facts(events)
         for instant in sorted({fact.time for fact in facts}):
             now = [fact for fact in facts if fact.time == instant]
-            history.extend(now, self.evaluator, Alone(), None)
+            history.extend(now, self.evaluator, EmptyWorld(), None)
             history = History(history._store, "", history.write())
         return self._look(history.head, history, START + time)
 
     def marked_at(self, events: Sequence[Event]) -> int | None:
         """When the definition qualified, after the start."""
         state, facts = State(), self.facts(events)
-        self.evaluator.fold(state, Sheet(facts), facts, FIRST, Alone())
+        self.evaluator.fold(state, FactList(facts), facts, FIRST, EmptyWorld())
         return state.marks[0][0].time - START if 0 in state.marks else None
 
-    def _look(self, state: State, memory: Memory, time: int) -> Any:
+    def _look(self, state: State, memory: HistoryReader, time: int) -> Any:
         looked_at = msgspec.json.decode(msgspec.json.encode(state), type=State)
-        return self.leaf.observed(EvalContext("user", looked_at, Alone(), memory, time))
+        return self.leaf.observed(EvalContext("user", looked_at, EmptyWorld(), memory, time))

@@ -29,11 +29,12 @@ from ..marking.replay import SubjectReplay
 from ..model import JSON, id_of, iso, kind_of
 from ..ports import Cell as StoredCell
 from ..ports import ReadTransaction
-from ..rules.engine.aggregates import Aggregate, Cell, Distinct
-from ..rules.engine.keyed import REGISTER, Keyed, Members, Parts, Values
-from ..rules.engine.state import Fact, Memory, Position, State, World
-from ..rules.engine.view import MEMBERS, EvalContext, View
-from ..rules.engine.windows import AllTimeWindow, MemberWindow, MinimumAge
+from ..rules.engine.aggregates import Aggregate, Distinct
+from ..rules.engine.keyed import MEMBER_REGISTRY, KeyedAggregate, Members, Parts, Values
+from ..rules.engine.slots import MEMBERS, KeyedAccumulator, keys_in, members_accumulator
+from ..rules.engine.state import Fact, HistoryReader, Position, State, World
+from ..rules.engine.view import EvalContext, View
+from ..rules.engine.windows import AllTimeWindow, MemberWindow, MinimumAge, bare
 from ..rules.explain.leaves import plain
 from ..rules.language.definition import Leaf, leaves_of
 from ..rules.language.sentence import describe_leaf
@@ -208,7 +209,7 @@ class CellVersions:
                 self.changed.add(cell.key)
 
 
-class PastMemory(Memory):
+class PastMemory(HistoryReader):
     """The memory of a stored history as it was at the end of a page, going forward."""
 
     def __init__(self, tx: ReadTransaction, key: str, pages: Pages) -> None:
@@ -232,11 +233,11 @@ class PastMemory(Memory):
     def since(self, time: int) -> Position:
         return self._pages.since(time)
 
-    def cell(self, slot: int, key: str) -> Any:
+    def accumulator(self, slot: int, key: str) -> Any:
         body = self._versions(slot).bodies.get(key)
         return None if body is None else _decode(body)
 
-    def cells(self, slot: int) -> dict[str, Any]:
+    def accumulators(self, slot: int) -> dict[str, Any]:
         return {key: _decode(body) for key, body in self._versions(slot).bodies.items()}
 
     def _versions(self, slot: int) -> CellVersions:
@@ -253,7 +254,7 @@ class Side(NamedTuple):
     """One side of the comparison: a state, and the memory that goes with it."""
 
     state: State
-    memory: Memory
+    memory: HistoryReader
 
 
 class Observed(NamedTuple):
@@ -372,7 +373,7 @@ class HistoryComparison:
             for part in (rule.definition.when, *rule.definition.unless):
                 for leaf in leaves_of(part):
                     what = f"{where}definition {rule.name}, leaf “{describe_leaf(leaf)}”"
-                    keys = _changed(self._evaluator.leaf(leaf).number, stored, replayed)
+                    keys = _changed(self._evaluator.window(leaf).number, stored, replayed)
                     yield from self._leaf(what, leaf, contexts, keys)
         keys = _changed(MEMBERS, stored, replayed)
         members = [_members(side, keys) for side in (stored, replayed)]
@@ -381,7 +382,7 @@ class HistoryComparison:
     def _leaf(
         self, what: str, leaf: Leaf, contexts: tuple[EvalContext, EvalContext], keys: Keys
     ) -> Found:
-        compiled = self._evaluator.leaf(leaf)
+        compiled = self._evaluator.window(leaf)
         stored, replayed = (observed(compiled, ctx, keys) for ctx in contexts)
         yield from differ(self._key, what, stored.value, replayed.value)
         if same(stored.value, replayed.value):
@@ -395,61 +396,76 @@ class HistoryComparison:
 
 
 def observed(compiled: AllTimeWindow, ctx: EvalContext, keys: Keys) -> Observed:
-    """What a leaf observes in a context, if its cell can be read."""
+    """What a leaf observes in a context, if its accumulator can be read.
+
+    With ``keys``, an aggregate that reads all of its keys is not evaluated: its value follows from
+    the keys that changed, and the head is compared with all keys.
+    """
     try:
+        acc = compiled.accumulator(ctx)
+        found = {} if acc is None else _content(compiled.aggregate, acc, ctx, keys)
+        if keys is not None and _reads_all_keys(compiled):
+            return Observed(None, None, found)
         value, holds = plain(compiled.observed(ctx)), compiled.holds(ctx)
-        cell = compiled.cell(ctx)
-        found = {} if cell is None else _content(compiled.aggregate, cell, ctx, keys)
     except BROKEN as error:
         return Observed(f"unreadable ({error!r})", None, {})
     return Observed(value, holds, found if isinstance(found, dict) else {})
 
 
-def _content(aggregate: Aggregate, cell: Cell, view: View, keys: Keys = None) -> Any:
-    """What the cell of an aggregate says; by key, if it counts by key."""
+def _reads_all_keys(compiled: AllTimeWindow) -> bool:
+    aggregate = bare(compiled.aggregate)
+    return isinstance(aggregate, Parts) or (
+        isinstance(aggregate, Members) and not aggregate.independent
+    )
+
+
+def _content(aggregate: Aggregate, acc: Any, view: View, keys: Keys = None) -> Any:
+    """What an accumulator says; by key, if the aggregate counts by key."""
     match aggregate:
         case MinimumAge():
-            return _content(aggregate.inner, cell, view, keys)
+            return _content(aggregate.inner, acc, view, keys)
         case MemberWindow():
-            value = plain(aggregate.observed(cell, view))
-            return _content(aggregate.inner, cell[0], view) if cell[1] is not None else value
+            value = plain(aggregate.observed(acc, view))
+            return _content(aggregate.inner, acc.acc, view) if acc.anchor is not None else value
         case Distinct():
-            return dict(cell[0])
+            return dict(acc.by_value)
         case Values():
-            return _cells(aggregate, cell, view.memory, keys)
+            return _entries(aggregate, acc, view.history, keys)
         case Parts():
-            parts = _cells(aggregate, cell, view.memory, keys).items()
-            return {key: [n, _content(aggregate.inner, part, view)] for key, (n, part) in parts}
+            parts = _entries(aggregate, acc, view.history, keys).items()
+            return {
+                key: [part.events, _content(aggregate.inner, part.acc, view)] for key, part in parts
+            }
         case Members():
-            return _of_members(aggregate, _cells(aggregate, cell, view.memory, keys), view)
+            return _of_members(aggregate, _entries(aggregate, acc, view.history, keys), view)
         case _:
-            return plain(aggregate.observed(cell, view))
+            return plain(aggregate.observed(acc, view))
 
 
-def _of_members(aggregate: Members, cells: Mapping[str, Cell], view: View) -> dict[str, Any]:
+def _of_members(aggregate: Members, entries: Mapping[str, Any], view: View) -> dict[str, Any]:
     found = {}
-    for user, own in cells.items():
+    for user, own in entries.items():
         seen = view.member(user) if aggregate.personal and isinstance(view, EvalContext) else view
         found[user] = _content(aggregate.inner, own, seen)
     return found
 
 
 def _members(side: Side, keys: Keys) -> dict[str, Any]:
-    cells = side.state.slots.get(MEMBERS)
-    if cells is None:
-        return {}
     try:
-        return _cells(REGISTER, cells, side.memory, keys)
+        acc = members_accumulator(side.state)
+        return {} if acc is None else _entries(MEMBER_REGISTRY, acc, side.memory, keys)
     except BROKEN as error:
         return {"": f"unreadable ({error!r})"}
 
 
-def _cells(aggregate: Keyed, cells: Cell, memory: Memory, keys: Keys) -> dict[str, Any]:
-    """The cells of some keys, or of all."""
+def _entries(
+    aggregate: KeyedAggregate, acc: KeyedAccumulator, history: HistoryReader, keys: Keys
+) -> dict[str, Any]:
+    """The accumulators of some keys, or of all."""
     if keys is None:
-        return aggregate.all(cells, memory)
-    found = {key: aggregate.get(cells, key, memory) for key in keys}
-    return {key: cell for key, cell in found.items() if cell is not None}
+        return aggregate.all(acc, history)
+    found = {key: aggregate.get(acc, key, history) for key in keys}
+    return {key: entry for key, entry in found.items() if entry is not None}
 
 
 def _changed(slot: int, stored: Side, replayed: Side) -> Keys:
@@ -459,9 +475,7 @@ def _changed(slot: int, stored: Side, replayed: Side) -> Keys:
     moved_out = {*stored.memory.changed(slot), *replayed.memory.changed(slot)}
     keys = {key.partition("|")[2] for key in moved_out}
     for side in (stored, replayed):
-        match side.state.slots.get(slot):
-            case [[_, _, _, dict() as in_state], *_] | [_, _, _, dict() as in_state]:
-                keys |= in_state.keys()
+        keys |= keys_in(side.state.slots.get(slot))
     return keys
 
 

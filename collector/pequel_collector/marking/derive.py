@@ -24,7 +24,8 @@ from ..identity.people import Move
 from ..leads.ledger import ExplainedQualification, LeadKey, Ledger
 from ..model import Lead, Stored, account_key, kind_of
 from ..ports import WriteTransaction
-from ..rules.engine.evaluator import Evaluator, OnQualified, Rule
+from ..rules.engine.evaluator import Evaluator, OnQualified
+from ..rules.engine.rules import Rule
 from ..rules.engine.state import NEVER, Fact, Qualification, State
 from ..rules.engine.view import EvalContext
 from ..rules.explain.evidence import Explainer

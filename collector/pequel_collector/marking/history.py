@@ -212,7 +212,7 @@ class History:
         number = self.sealed + 1
         cells = [
             Cell(slot, key, None if cell is None else _encoder.encode(cell))
-            for slot, key, cell in evaluator.surplus(self.head)
+            for slot, key, cell in evaluator.spill(self.head)
         ]
         page = _SealedPage(Raw(self._base), Raw(_joined(self._encoded, self._decoded)))
         self._store.seal(number, _encoder.encode(page), cells)
@@ -221,7 +221,7 @@ class History:
         self._encoded, self._count, self._decoded = _NO_FACTS, 0, []
         self.may_go_stale = False
 
-    # -- the engine's Memory ---------------------------------------------------------------
+    # -- the engine's HistoryReader ---------------------------------------------------------------
 
     def facts(self, start: Position) -> Iterator[tuple[Position, Fact]]:
         index = start[1]
@@ -240,11 +240,11 @@ class History:
             number -= 1
         return number, 0
 
-    def cell(self, slot: int, key: str) -> Any:
+    def accumulator(self, slot: int, key: str) -> Any:
         body = self._store.cell(slot, key)
         return None if body is None else _decode_any(body)
 
-    def cells(self, slot: int) -> dict[str, Any]:
+    def accumulators(self, slot: int) -> dict[str, Any]:
         return {key: _decode_any(body) for key, body in self._store.cells(slot).items()}
 
     def _page(self, number: int) -> list[Fact]:

@@ -22,8 +22,9 @@ from ..identity.resolver import Identities
 from ..leads.ledger import ExplainedQualification, LeadKey
 from ..model import Message, Stored, account_key, kind_of, user_key
 from ..ports import ReadTransaction
-from ..rules.engine.evaluator import Evaluator, Rule
-from ..rules.engine.state import Alone, Fact, Memory, Position, State, World
+from ..rules.engine.evaluator import Evaluator
+from ..rules.engine.rules import Rule
+from ..rules.engine.state import EmptyWorld, Fact, HistoryReader, Position, State, World
 from ..rules.engine.view import EvalContext
 from ..rules.explain.evidence import Explainer
 from ..rules.language.analysis import in_order as dependencies_first
@@ -39,7 +40,7 @@ _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder().decode
 
 
-class SubjectReplay(Memory):
+class SubjectReplay(HistoryReader):
     """The history of one subject in memory, folded fact by fact. ``head`` is its state.
 
     ``qualifications`` has each qualification with its evidence, unless ``explains`` is false.
@@ -66,7 +67,7 @@ class SubjectReplay(Memory):
     def end_page(self) -> None:
         """Move cells out of the state, as ``History`` does when it seals a page."""
         self._changed.clear()
-        for slot, key, cell in self.evaluator.surplus(self.head):
+        for slot, key, cell in self.evaluator.spill(self.head):
             self._changed.setdefault(slot, set()).add(key)
             if cell is None:
                 self._cells.get(slot, {}).pop(key, None)
@@ -88,11 +89,11 @@ class SubjectReplay(Memory):
     def since(self, time: int) -> Position:
         return 1, bisect_left(self._facts, time, key=attrgetter("time"))
 
-    def cell(self, slot: int, key: str) -> Any:
+    def accumulator(self, slot: int, key: str) -> Any:
         body = self._cells.get(slot, {}).get(key)
         return None if body is None else _decode(body)
 
-    def cells(self, slot: int) -> dict[str, Any]:
+    def accumulators(self, slot: int) -> dict[str, Any]:
         return {key: _decode(body) for key, body in self._cells.get(slot, {}).items()}
 
     def _explain(self, ctx: EvalContext, rule: Rule, cycle: int) -> None:
@@ -187,7 +188,7 @@ class Replay:
         return subject.head
 
     def _world(self, deep: int) -> World:
-        return _Others(self, deep - 1) if deep else Alone()
+        return _Others(self, deep - 1) if deep else EmptyWorld()
 
 
 class _Others:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..ports import ReadTransaction
-from ..rules.engine.state import Memory, Sheet, State
+from ..rules.engine.state import FactList, HistoryReader, State
 from ..rules.engine.view import EvalContext
 from .evaluators import Evaluators
 from .history import History
@@ -27,7 +27,7 @@ class Snapshot(HistoryLoader):
 
     def context_of_anyone(self, key: str) -> EvalContext:
         """What definitions see of a subject now, even of one without facts."""
-        return self.ctx(key) or self._context(key, State(), Sheet([]))
+        return self.ctx(key) or self._context(key, State(), FactList([]))
 
     def state(self, key: str) -> State | None:
         """The state of a subject; None for one without facts."""
@@ -38,7 +38,7 @@ class Snapshot(HistoryLoader):
         history = self._history(key)
         return self._replayed.get(key, history)
 
-    def _context(self, key: str, state: State, memory: Memory) -> EvalContext:
+    def _context(self, key: str, state: State, memory: HistoryReader) -> EvalContext:
         time = max(self._now, state.time)
         return EvalContext(self.evaluators.of(key).kind, state, self, memory, time)
 

@@ -51,7 +51,7 @@ moments = st.integers(START + GRID, START + STEPS * GRID * 2)
 def _little_room(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages of a few facts, and cells put away from the first."""
     monkeypatch.setattr(history, "FACTS_PER_PAGE", 3)
-    monkeypatch.setattr(keyed, "ROOM", 1)
+    monkeypatch.setattr(keyed, "MAX_IN_STATE", 1)
 
 
 @pytest.mark.parametrize("measure", MEASURES)
@@ -95,7 +95,7 @@ def assert_progress(catalogue: Plain, messages: list[Plain], now: int) -> None:
 
 def waiting(catalogue: Plain, messages: list[Plain], now: int) -> Iterator[tuple[Key, Explainer]]:
     """Each subject and definition that has not qualified, as it stands at a moment."""
-    rehearsal = told(catalogue, messages, now)
+    rehearsal = rehearsed(catalogue, messages, now)
     marked = qualifications(catalogue, messages, now)
     evaluators = rehearsal.collector.ingest.evaluators
     with rehearsal.store.reading() as view:
@@ -109,7 +109,7 @@ def waiting(catalogue: Plain, messages: list[Plain], now: int) -> Iterator[tuple
 
 
 def assert_evidence(catalogue: Plain, messages: list[Plain]) -> None:
-    rehearsal = told(catalogue, messages, NOW)
+    rehearsal = rehearsed(catalogue, messages, NOW)
     with rehearsal.store.reading() as view:
         leads = view.leads_of(view.subjects())
     for lead in (lead for each in leads.values() for lead in each if lead.state != "voided"):
@@ -126,7 +126,7 @@ def assert_same(leaves: list[Plain], wanted: list[Reading]) -> None:
             assert comparable(leaf["observed"]) == as_shown(reading.observed, reading.leaf), leaf
 
 
-def told(catalogue: Plain, messages: list[Plain], now: int) -> Rehearsal:
+def rehearsed(catalogue: Plain, messages: list[Plain], now: int) -> Rehearsal:
     rehearsal = Rehearsal()
     rehearsal.follow(read_catalogue(to_toml(catalogue)))
     half = len(messages) // 2

@@ -1,4 +1,4 @@
-"""Scores and growth: what is brought forward event by event is what summing anew gives.
+"""Scores and growth, brought forward event by event, are what summing all events gives.
 
 The reference sums in decimals of fifty digits and rounds once.
 """
@@ -77,7 +77,7 @@ def test_points_that_stay_are_summed_exactly(made: list[Event], age: int) -> Non
 def test_in_a_window_only_what_is_in_it_has_points(
     half_life: int | None, made: list[Event], age: int
 ) -> None:
-    """Also long after, when what went in has been taken out again."""
+    """Also long after, when all points have been taken out again."""
     halving = "" if half_life is None else 'half_life = "1d", '
     leaf = OneLeaf(f'{{ score = {{ gte = 9999 }}, {halving}within = "2d", {POINTS} }}')
     now = made[-1][0] + age
@@ -86,7 +86,7 @@ def test_in_a_window_only_what_is_in_it_has_points(
     assert leaf.observed_in_pages(made, now) == summed(inside, now, half_life)
 
 
-def test_where_the_rounding_is_open_the_points_are_summed_anew() -> None:
+def test_points_are_summed_again_where_the_rounding_is_open() -> None:
     """Half a millionth, exactly: to even, and not as the last bit of a float would have it."""
     halves = "{ score = { gte = 9999 }, half_life = '1d', points = [{ event = 'made', add = %s }] }"
     for add, wanted in (("0.000005", "0.000002"), ("0.000007", "0.000004")):

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from itertools import permutations
+from typing import Any
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pequel_collector.rules.engine.state import EmptyWorld, FactList, State
+from pequel_collector.rules.engine.view import FIRST
 from support.leaves import Event, OneLeaf
 
 SPAN = 3_600_000
@@ -60,7 +64,7 @@ def test_within_a_span_the_mark_is_the_first_moment_at_which_it_can_be_made(
 
 @settings(deadline=None, max_examples=120)
 @given(made=events())
-def test_without_a_span_there_is_all_the_time_in_the_world(made: list[Event]) -> None:
+def test_without_a_span_there_is_no_time_limit(made: list[Event]) -> None:
     leaf = OneLeaf(f"{{ sequence = {WRITTEN} }}")
     assert leaf.marked_at(made) == first_time(made, None)
 
@@ -87,3 +91,35 @@ def test_the_chain_that_began_last_has_the_most_time_left() -> None:
     leaf = OneLeaf('{ sequence = ["a", "b", "c"], within = "1h" }')
     made: list[Event] = [(0, "a", {}), (SPAN - 2, "a", {}), (SPAN - 1, "b", {}), (SPAN, "c", {})]
     assert leaf.marked_at(made) == SPAN
+
+
+def folded(leaf: OneLeaf, made: list[Event]) -> State:
+    state, facts = State(), leaf.facts(made)
+    leaf.evaluator.fold(state, FactList(facts), facts, FIRST, EmptyWorld())
+    return state
+
+
+def test_of_many_events_of_one_instant_only_a_few_are_kept() -> None:
+    """As many for each step as there are steps, whatever comes first."""
+    leaf = OneLeaf('{ sequence = ["a", "*", "b", "never"] }')
+    state = folded(leaf, [(0, name, {}) for name in ["a", "b", "other"] * 200])
+    kept: Any = leaf.leaf.slot(state).acc
+    assert len(kept.candidates) <= 4 * 4
+    assert leaf.leaf.aggregate.observed(kept, None) == 3
+
+
+def test_an_event_that_is_needed_may_be_the_last_of_many_of_its_instant() -> None:
+    leaf = OneLeaf('{ sequence = ["a", "*", "b"] }')
+    made: list[Event] = [(0, "other", {})] * 50 + [(0, "a", {})] * 50
+    assert leaf.marked_at(made) is None
+    assert leaf.marked_at([*made, (0, "b", {})]) == 0
+
+
+def test_a_stored_state_that_kept_every_event_of_an_instant_goes_on() -> None:
+    leaf = OneLeaf('{ sequence = ["a", "a", "b"] }')
+    made: list[Event] = [(0, "a", {})] * 9
+    plain: Any = msgspec.json.decode(msgspec.json.encode(folded(leaf, made).slots[0]))
+    plain[0][1] += [[f"n{n}", 0, 1] for n in range(100)]
+    state, facts = State(time=0, slots={0: plain}), leaf.facts([*made, (0, "b", {})])
+    leaf.evaluator.fold(state, FactList(facts), facts[-1:], (1, 9), EmptyWorld())
+    assert 0 in state.marks

@@ -21,7 +21,7 @@ from pequel_collector.config import Settings
 from pequel_collector.model import Stored, iso, parse_iso
 from pequel_collector.ports import LeadFilter
 from pequel_collector.rules.engine.evaluator import Evaluator
-from pequel_collector.rules.engine.state import Alone, Fact, Sheet, State
+from pequel_collector.rules.engine.state import EmptyWorld, Fact, FactList, State
 from pequel_collector.rules.engine.view import FIRST
 from pequel_collector.rules.parser.catalogue import read_catalogue
 from pequel_collector.wire import decode
@@ -199,7 +199,7 @@ def test_the_engine_waits_while_a_lead_cools_down(case: Plain) -> None:
     ends = [Fact(time_of(e["at"]), "", ended=e["definition"]) for e in case["endings"]]
     facts = sorted([*filter(None, found), *ends], key=lambda fact: (fact.time, fact.mid))
     state = State()
-    evaluator.fold(state, Sheet(facts), facts, FIRST, Alone())
+    evaluator.fold(state, FactList(facts), facts, FIRST, EmptyWorld())
     marks = [
         (rule.name, "u1", cycle, iso(mark.time))
         for rule in evaluator.rules

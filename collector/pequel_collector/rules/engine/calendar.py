@@ -15,8 +15,8 @@ _QUARTER = 15 * MINUTE
 def unit(name: str, timezone: str) -> Callable[[int], int]:
     """The function from an instant (ms) to its calendar day, hour or minute, as a number.
 
-    A day is its number, a minute too. An hour is the instant (ms) at which it began: an hour that
-    the clocks repeat is two hours, and the hours before one are hours that have passed.
+    A day is the number of days since 1970, a minute likewise. An hour is the instant (ms) at which
+    it began, so an hour that the clocks repeat is two hours.
     """
     match name:
         case "@minute":

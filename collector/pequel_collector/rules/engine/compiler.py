@@ -1,10 +1,11 @@
-"""From the leaves of a definition to what keeps them up to date: a window and an aggregate each."""
+"""Compiles the leaves of a definition, each to a window with an aggregate."""
 
-# ruff: noqa: ARG002 - `Aggregate` says what each method promises
+# ruff: noqa: ARG002 - methods ignore arguments that other aggregates need
 
 from __future__ import annotations
 
-from ...model import Kind
+from typing import Any
+
 from ..language.absence import is_absence, window_of_absence
 from ..language.analysis import holds_of_nothing, of_leaf, traits_of
 from ..language.definition import (
@@ -24,7 +25,6 @@ from ..language.definition import (
 from ..language.values import satisfies, settled
 from .aggregates import (
     Aggregate,
-    Cell,
     Distinct,
     aggregate_of,
     test_of,
@@ -40,68 +40,47 @@ from .windows import (
     AllTimeWindow,
     AnchoredWindow,
     EventFilter,
+    LeafContext,
     MemberWindow,
     MinimumAge,
     RollingWindow,
     SlidingWindow,
+    bare,
 )
 
 
-class Place:
-    """Where a leaf stands: the number of its slot, its definition, and on which side of it.
-
-    ``since`` is where a leaf of ``when`` begins to count; None for a leaf of ``unless``.
-    """
-
-    def __init__(
-        self, kind: Kind, number: int, rule: int, catalogue: Catalogue, since: int | None
-    ) -> None:
-        self.kind, self.number, self.rule = kind, number, rule
-        self.catalogue, self.since = catalogue, since
-
-    @property
-    def has_clock(self) -> bool:
-        """Whether its definition is also looked at when there is no fact."""
-        return self.catalogue.of_kind(self.kind)[self.rule].clock
-
-    @property
-    def is_guard(self) -> bool:
-        """Whether the leaf stands in ``unless``."""
-        return self.since is None
-
-
-def compiled(leaf: Leaf, place: Place) -> AllTimeWindow:
-    """A leaf of a definition, ready to take events in."""
+def compiled(leaf: Leaf, context: LeafContext) -> AllTimeWindow:
+    """The window of a leaf."""
     if isinstance(leaf, UsersLeaf):
-        feed = event_filter_of(leaf.inner)
-        aggregate: Aggregate = _members(leaf, place, feed)
-        return _windowed(place, feed, _aged(aggregate, leaf, place), Window())
-    feed = event_filter_of(leaf)
+        events = event_filter_of(leaf.inner)
+        aggregate: Aggregate = _members(leaf, context, events)
+        return _windowed(context, events, _aged(aggregate, leaf, context), Window())
+    events = event_filter_of(leaf)
     window = _window_of(leaf)
-    aggregate = _aged(_aggregate(leaf, place, place.number), leaf, place)
+    aggregate = _aged(_aggregate(leaf, context, context.number), leaf, context)
     if window.of is None:
-        return _windowed(place, feed, aggregate, window)
-    find = anchor(window.of, knows_account=place.kind == "user")
-    found = AnchoredWindow(place.number, place.rule, feed, aggregate, place.since, window, find)
+        return _windowed(context, events, aggregate, window)
+    find = anchor(window.of, knows_account=context.kind == "user")
+    found = AnchoredWindow(context, events, aggregate, window, find)
     _bind(aggregate, found.bounds)
     return found
 
 
 def _windowed(
-    place: Place, feed: EventFilter, aggregate: Aggregate, window: Window
+    context: LeafContext, events: EventFilter, aggregate: Aggregate, window: Window
 ) -> AllTimeWindow:
     if aggregate.spans:
-        found: AllTimeWindow = RollingWindow(place.number, place.rule, feed, aggregate, place.since)
+        found: AllTimeWindow = RollingWindow(context, events, aggregate)
     elif window.within is not None and not isinstance(aggregate, Sequence):
-        found = SlidingWindow(place.number, place.rule, feed, aggregate, place.since, window.within)
+        found = SlidingWindow(context, events, aggregate, window.within)
     else:
-        found = AllTimeWindow(place.number, place.rule, feed, aggregate, place.since)
+        found = AllTimeWindow(context, events, aggregate)
     _bind(aggregate, found.bounds)
     return found
 
 
 def event_filter_of(leaf: Leaf) -> EventFilter:
-    """Which events a leaf counts; none for a trait or a definition."""
+    """Which events a leaf counts: none if it tests a trait or another definition."""
     match leaf:
         case EventLeaf() | GrowthLeaf():
             return EventFilter((leaf.events,), leaf.where)
@@ -137,19 +116,19 @@ def _window_of(leaf: Leaf) -> Window:
     return leaf.window if isinstance(leaf, EventLeaf | SequenceLeaf | ScoreLeaf) else Window()
 
 
-def _aged(aggregate: Aggregate, leaf: Leaf, place: Place) -> Aggregate:
-    """The aggregate, with the subject's age or a fact of its own as a further condition."""
-    if place.is_guard:
+def _aged(aggregate: Aggregate, leaf: Leaf, context: LeafContext) -> Aggregate:
+    """The aggregate, which may also need a subject of some age, or a fact at τ."""
+    if context.is_guard:
         return aggregate
     age = window_of_absence(leaf) if is_absence(leaf) else None
-    own_facts = place.has_clock and isinstance(leaf, GrowthLeaf | ScoreLeaf)
+    own_facts = context.has_clock and isinstance(leaf, GrowthLeaf | ScoreLeaf)
     return MinimumAge(aggregate, age, own_facts) if age is not None or own_facts else aggregate
 
 
-def _aggregate(leaf: Leaf, place: Place, slot: int | None) -> Aggregate:
+def _aggregate(leaf: Leaf, context: LeafContext, slot: int | None) -> Aggregate:
     match leaf:
         case EventLeaf():
-            return _event_aggregate(leaf, place, slot)
+            return _event_aggregate(leaf, context, slot)
         case SequenceLeaf():
             return Sequence(leaf)
         case GrowthLeaf():
@@ -157,45 +136,44 @@ def _aggregate(leaf: Leaf, place: Place, slot: int | None) -> Aggregate:
         case ScoreLeaf():
             return Score(leaf, test_of(leaf.comparison, or_missing=False))
         case TraitLeaf():
-            return Trait(leaf)
+            return TraitTest(leaf)
         case PqlLeaf():
-            return Marked(leaf, place.catalogue)
+            return QualifiedTest(leaf, context.catalogue)
         case UsersLeaf():
             raise TypeError("users inside users")
 
 
-def _event_aggregate(leaf: EventLeaf, place: Place, slot: int | None) -> Aggregate:
-    timezone = place.catalogue.project.timezone
+def _event_aggregate(leaf: EventLeaf, context: LeafContext, slot: int | None) -> Aggregate:
+    timezone = context.catalogue.project.timezone
     aggregate = aggregate_of(leaf, timezone)
     within = leaf.window.within if leaf.window.of is None else None
     if leaf.per is not None:
-        shared = bool(traits_of(leaf.comparison))
-        return Parts(aggregate, within, value_of(leaf.per), slot, shared)
+        return Parts(aggregate, within, value_of(leaf.per), slot, leaf.comparison)
     if isinstance(aggregate, Distinct) and slot is not None:
         return Values(aggregate.test, within, aggregate.value, slot)
     return aggregate
 
 
-def _members(leaf: UsersLeaf, place: Place, feed: EventFilter) -> Members:
-    inner = _aggregate(leaf.inner, place, None)
+def _members(leaf: UsersLeaf, context: LeafContext, events: EventFilter) -> Members:
+    inner = _aggregate(leaf.inner, context, None)
     window = _window_of(leaf.inner)
     if window.of is not None:
-        inner = MemberWindow(inner, window, feed.counts)
+        inner = MemberWindow(inner, window, events.counts)
         _bind(inner.inner, inner.bounds)
     elif isinstance(inner, Score):
         _bind(inner, _rolling_bounds(window))
-    inner = _aged(inner, leaf.inner, place)
+    inner = _aged(inner, leaf.inner, context)
     needs = of_leaf(leaf.inner, knows_account=True)
     personal = bool(needs.traits or needs.anchor or needs.mark) or (
-        window.of is not None or (is_absence(leaf.inner) and not place.is_guard)
+        window.of is not None or (is_absence(leaf.inner) and not context.is_guard)
     )
     idle = holds_of_nothing(leaf.inner) or isinstance(leaf.inner, TraitLeaf | PqlLeaf)
     idle = idle or (isinstance(leaf.inner, ScoreLeaf) and bool(needs.traits))
     return Members(
         inner,
         whole_test(leaf.comparison),
-        place.number,
-        alone=inner.steady and not personal and not idle,
+        context.number,
+        independent=inner.steady and not personal and not idle,
         idle=idle,
         personal=personal or inner.looks_back,
     )
@@ -207,39 +185,39 @@ def _rolling_bounds(window: Window) -> Bounds:
 
 
 def _bind(aggregate: Aggregate, bounds: Bounds) -> None:
-    """Tell a score which instants its window has."""
-    inner = aggregate.inner if isinstance(aggregate, MinimumAge) else aggregate
-    if isinstance(inner, Score):
-        inner.bounds = bounds
+    """Give a score the bounds of its window."""
+    score = bare(aggregate)
+    if isinstance(score, Score):
+        score.bounds = bounds
 
 
-class Asking(Aggregate):
-    """An aggregate that no event feeds: it asks about the subject at τ."""
+class EventlessAggregate(Aggregate):
+    """An aggregate that takes in no events: it reads the subject at τ."""
 
     steady = False
 
-    def empty(self) -> Cell:
+    def empty(self) -> list[Any]:
         return []
 
-    def add(self, cell: Cell, fact: Fact, view: View) -> None:
-        """No event counts."""
+    def add(self, acc: list[Any], fact: Fact, view: View) -> None:
+        """Not called: no event counts."""
 
-    def drop(self, cell: Cell, fact: Fact, view: View, span: int) -> None:
-        """No event counts."""
+    def drop(self, acc: list[Any], fact: Fact, view: View, span: int) -> None:
+        """Not called: no event counts."""
 
 
-class Trait(Asking):
-    """A trait of the subject."""
+class TraitTest(EventlessAggregate):
+    """The value of a trait."""
 
     def __init__(self, leaf: TraitLeaf) -> None:
         self.path = TraitPath(leaf.condition.path, leaf.account)
         self.condition = leaf.condition
         self._shared = any(map(traits_of, leaf.condition.comparisons))
 
-    def observed(self, cell: Cell, view: View) -> object:
+    def observed(self, acc: list[Any], view: View) -> object:
         return view.trait(self.path)
 
-    def holds(self, cell: Cell, view: View) -> bool:
+    def holds(self, acc: list[Any], view: View) -> bool:
         found = view.trait(self.path)
         if not self._shared:
             return satisfies(found, self.condition)
@@ -249,8 +227,8 @@ class Trait(Asking):
         return satisfies(found, condition)
 
 
-class Marked(Asking):
-    """Another definition, of the subject or of the user's account."""
+class QualifiedTest(EventlessAggregate):
+    """Whether the subject, or the user's account, has qualified for another definition."""
 
     def __init__(self, leaf: PqlLeaf, catalogue: Catalogue) -> None:
         named = catalogue.named(leaf.name)
@@ -259,8 +237,8 @@ class Marked(Asking):
         self.kind = named.subject
         self.rule = catalogue.of_kind(named.subject).index(named)
 
-    def observed(self, cell: Cell, view: View) -> object:
+    def observed(self, acc: list[Any], view: View) -> object:
         return view.is_marked(self.kind, self.rule)
 
-    def holds(self, cell: Cell, view: View) -> bool:
+    def holds(self, acc: list[Any], view: View) -> bool:
         return view.is_marked(self.kind, self.rule)

@@ -1,12 +1,16 @@
-"""Aggregates that part the events by a key and keep one cell for each: values, parts, members.
+"""Aggregates that keep one accumulator for each of many keys: values, parts, members.
 
-There may be many keys, so their cells need not all stand in the state. The cell of such an
-aggregate is ``[number, since, put away, cells by key]``: the number of keys that count, when it was
-begun, and the cells that have changed since the others were put away under ``since|key``. A key
-that is gone is None there.
+There may be many keys, so a state holds at most `MAX_IN_STATE` of their accumulators. When there
+are more, they are *spilled*: stored apart from the state, one by one (see `KeyedAccumulator`).
+
+For example, ``{ event = "used", per = "project", gte = 3 }``: after two events in project p1 and
+one in p2 there are two parts, ``{"sp1": 2 events, "sp2": 1 event}``, and none holds. The third
+event in p1 makes that part hold, so ``number`` is 1, and the leaf holds without looking at the
+other parts. With 65 projects all parts are stored under ``1767225600000|sp1`` and so on; an event
+then reads one of them and keeps it in ``changed`` until the next page of the history is full.
 """
 
-# ruff: noqa: ARG002 - `Aggregate` says what each method promises
+# ruff: noqa: ARG002 - methods ignore arguments that other aggregates need
 
 from __future__ import annotations
 
@@ -14,100 +18,133 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
+from msgspec import Struct, convert
+
+from ..language.definition import Comparison
 from ..language.quantities import DAY
-from ..language.values import exact, is_number
-from .aggregates import Aggregate, Calendar, Cell, Measured, Test
-from .state import Fact, Memory
-from .view import MEMBERS, EvalContext, Member, View, keyed
+from ..language.values import exact, is_number, key, settle, shares_in
+from .aggregates import Aggregate, Calendar, ComparedAggregate, Last, Max, Test
+from .slots import MEMBERS, KeyedAccumulator, MemberTimes, members_accumulator
+from .state import Fact, HistoryReader
+from .view import EvalContext, MemberView, View
 
-ROOM = 64
-"""How many cells may stand in the state."""
+MAX_IN_STATE = 64
+"""How many accumulators of one leaf a state holds."""
 
 
-class Keyed(Aggregate):
-    """Cells by key. ``slot`` is where they are put away; None where they always stay."""
+class KeyedAggregate(Aggregate):
+    """One accumulator for each key. ``slot`` is where they are spilled; None if they never are."""
+
+    layout = KeyedAccumulator
 
     def __init__(self, slot: int | None) -> None:
         self.slot = slot
 
-    def empty(self) -> Cell:
-        return [0, None, False, {}]
+    def empty(self) -> KeyedAccumulator:
+        return KeyedAccumulator()
 
-    def get(self, cells: Cell, key: str, memory: Memory) -> Any:
-        """The cell of a key, or None."""
-        return keyed(cells, key, self.slot, memory)
+    def restored(self, plain: Any) -> KeyedAccumulator:
+        found: KeyedAccumulator = convert(plain, self.layout)
+        changed = found.changed.items()
+        found.changed = {k: v if v is None else self.restored_entry(v) for k, v in changed}
+        return found
 
-    def put(self, cells: Cell, key: str, cell: Any) -> None:
-        """Set the cell of a key; None where the key is gone."""
-        if cell is None and not cells[2]:
-            cells[3].pop(key, None)
+    def restored_entry(self, plain: Any) -> Any:
+        """The accumulator of one key that was read from JSON."""
+        return plain
+
+    def get(self, acc: KeyedAccumulator, key: str, history: HistoryReader) -> Any:
+        """The accumulator of a key, or None. To change it, ``put`` it back."""
+        found, is_plain = acc.find(key, self.slot, history)
+        return self.restored_entry(found) if is_plain and found is not None else found
+
+    def put(self, acc: KeyedAccumulator, key: str, entry: Any) -> None:
+        """Set the accumulator of a key; None if the key is gone."""
+        if entry is None and not acc.spilled:
+            acc.changed.pop(key, None)
         else:
-            cells[3][key] = cell
+            acc.changed[key] = entry
 
-    def all(self, cells: Cell, memory: Memory) -> dict[str, Any]:
-        """Every key that is there, with its cell."""
-        found = put_away(cells, self.slot, memory) if cells[2] else {}
-        found |= cells[3]
-        return {key: cell for key, cell in found.items() if cell is not None}
+    def all(self, acc: KeyedAccumulator, history: HistoryReader) -> dict[str, Any]:
+        """Every key that is there, with its accumulator."""
+        spilled = self._spilled(acc, history) if acc.spilled else {}
+        found = spilled | acc.changed
+        return {key: entry for key, entry in found.items() if entry is not None}
+
+    def _spilled(self, acc: KeyedAccumulator, history: HistoryReader) -> dict[str, Any]:
+        if self.slot is None:
+            return {}
+        start = f"{acc.since}|"
+        return {
+            key.removeprefix(start): self.restored_entry(plain)
+            for key, plain in history.accumulators(self.slot).items()
+            if key.startswith(start)
+        }
 
 
-def put_away(cells: Cell, slot: int | None, memory: Memory) -> dict[str, Any]:
-    """The cells that do not stand in the state, by key."""
-    if slot is None:
-        return {}
-    begun = f"{cells[1]}|"
-    found = memory.cells(slot).items()
-    return {key.removeprefix(begun): cell for key, cell in found if key.startswith(begun)}
-
-
-def surplus(cells: Cell, time: int) -> Iterator[tuple[str, Any]]:
-    """The cells that have no room in the state any more, which are then to be put away."""
-    if not cells[2] and len(cells[3]) <= ROOM:
+def spill(acc: KeyedAccumulator, time: int) -> Iterator[tuple[str, Any]]:
+    """Take out of a state the accumulators that it has no room for, with the keys to store by."""
+    if not acc.spilled and len(acc.changed) <= MAX_IN_STATE:
         return
-    if not cells[2]:
-        cells[1], cells[2] = time, True
-    changed, cells[3] = cells[3], {}
-    for key, cell in changed.items():
-        yield f"{cells[1]}|{key}", cell
+    if not acc.spilled:
+        acc.since, acc.spilled = time, True
+    changed, acc.changed = acc.changed, {}
+    for name, entry in changed.items():
+        yield f"{acc.since}|{name}", entry
 
 
-class Values(Keyed, Measured):
-    """How many different values the events in the window have."""
+class Values(KeyedAggregate, ComparedAggregate):
+    """How many different values the events in the window have. An entry is a number of events."""
 
     def __init__(
         self, test: Test, within: int | None, value: Callable[[Fact], str | None], slot: int
     ) -> None:
-        Keyed.__init__(self, slot)
-        Measured.__init__(self, test, within)
+        KeyedAggregate.__init__(self, slot)
+        ComparedAggregate.__init__(self, test, within)
         self.value = value
 
-    def add(self, cell: Cell, fact: Fact, view: View) -> None:
+    def add(self, acc: KeyedAccumulator, fact: Fact, view: View) -> None:
         value = self.value(fact)
         if value is None:
             return
-        had = self.get(cell, value, view.memory)
-        if had is None:
-            cell[0] += 1
-            had = 0
-        cell[3][value] = had + 1
+        events = self.get(acc, value, view.history)
+        if events is None:
+            acc.number += 1
+            events = 0
+        acc.changed[value] = events + 1
 
-    def drop(self, cell: Cell, fact: Fact, view: View, span: int) -> None:
+    def drop(self, acc: KeyedAccumulator, fact: Fact, view: View, span: int) -> None:
         value = self.value(fact)
         if value is None:
             return
-        left = self.get(cell, value, view.memory) - 1
+        left = self.get(acc, value, view.history) - 1
         if not left:
-            cell[0] -= 1
-        self.put(cell, value, left or None)
+            acc.number -= 1
+        self.put(acc, value, left or None)
 
-    def observed(self, cell: Cell, view: View) -> Any:
-        return cell[0]
+    def observed(self, acc: KeyedAccumulator, view: View) -> Any:
+        return acc.number
 
 
-class Parts(Keyed):
-    """The events parted by a property: for some value of it the comparison holds.
+class Part(Struct, array_like=True):
+    """The events with one value of the property: their number, and their accumulator."""
 
-    The cell of a part is ``[number of events, the cell of its aggregate]``.
+    events: int
+    acc: Any
+
+
+class CountedAccumulator(KeyedAccumulator):
+    """``number`` is how many keys the comparison held for at ``basis``, None if never counted."""
+
+    basis: Any = None
+
+
+class Parts(KeyedAggregate):
+    """The events split by a property: the comparison has to hold within one part.
+
+    The number of parts that hold is kept, and changes with each event that is added or dropped.
+    What else can change it is the *basis*: the threshold, if it is a share of a trait, and τ's day
+    or hour, if the parts count days or hours. The parts are all looked at only when it changes.
     """
 
     def __init__(
@@ -116,164 +153,245 @@ class Parts(Keyed):
         within: int | None,
         value: Callable[[Fact], str | None],
         slot: int | None,
-        shared: bool,
+        comparison: Comparison,
     ) -> None:
         super().__init__(slot)
         self.inner, self.value = inner, value
-        self.steady = inner.steady and not shared
+        self._shared = comparison if shares_in(comparison) else None
+        self._calendar = inner if isinstance(inner, Calendar) else None
+        self._latest = inner if isinstance(inner, Max | Last) and not inner.steady else None
+        if not (inner.steady or self._calendar or self._latest):
+            raise TypeError(f"per does not know when {type(inner).__name__} changes")
+        self.steady = inner.steady and self._shared is None
+        self.advances = not self.steady
+        self.layout = KeyedAccumulator if self.steady else CountedAccumulator
         if within is not None:
             # A day of the calendar may have begun earlier than a window of its length.
-            self.spans = (within + DAY if isinstance(inner, Calendar) else within,)
+            self.spans = (within + DAY if self._calendar else within,)
 
-    def add(self, cell: Cell, fact: Fact, view: View) -> None:
-        key = self.value(fact)
-        if key is None:
+    def empty(self) -> KeyedAccumulator:
+        return KeyedAccumulator() if self.steady else CountedAccumulator()
+
+    def restored_entry(self, plain: Any) -> Part:
+        events, acc = plain
+        return Part(events, self.inner.restored(acc))
+
+    def add(self, acc: KeyedAccumulator, fact: Fact, view: View) -> None:
+        name = self.value(fact)
+        if name is None:
             return
-        part = self.get(cell, key, view.memory)
+        if self.advances:
+            self.advance(acc, view)
+        part = self.get(acc, name, view.history)
         if part is None:
-            part = [0, self.inner.empty()]
-        elif self.steady:
-            cell[0] -= self.inner.holds(part[1], view)
-        part[0] += 1
-        self.inner.add(part[1], fact, view)
-        self._keep(cell, key, part, view)
+            part = Part(0, self.inner.empty())
+        else:
+            acc.number -= self._is_counted(part, view)
+        part.events += 1
+        self.inner.add(part.acc, fact, view)
+        acc.number += self._is_counted(part, view)
+        self.put(acc, name, part)
 
-    def drop(self, cell: Cell, fact: Fact, view: View, span: int) -> None:
-        key = self.value(fact)
-        if key is None:
+    def drop(self, acc: KeyedAccumulator, fact: Fact, view: View, span: int) -> None:
+        name = self.value(fact)
+        if name is None:
             return
-        part = self.get(cell, key, view.memory)
-        if self.steady:
-            cell[0] -= self.inner.holds(part[1], view)
-        part[0] -= 1
-        if self.inner.spans:
-            self.inner.drop(part[1], fact, view, span)
-        self._keep(cell, key, part if part[0] else None, view)
+        if self.advances:
+            self.advance(acc, view)
+        part = self.get(acc, name, view.history)
+        acc.number -= self._is_counted(part, view)
+        part.events -= 1
+        if self._latest is not None:
+            self._latest.forget(part.acc, fact.time)
+        elif self.inner.spans:
+            self.inner.drop(part.acc, fact, view, span)
+        if part.events:
+            acc.number += self._is_counted(part, view)
+        self.put(acc, name, part if part.events else None)
 
-    def _keep(self, cell: Cell, key: str, part: Any, view: View) -> None:
-        if part is not None and self.steady:
-            cell[0] += self.inner.holds(part[1], view)
-        self.put(cell, key, part)
+    def advance(self, acc: Any, view: View) -> None:
+        """Count the parts that hold again, if what they are counted by has changed."""
+        basis = self._basis(view)
+        if acc.basis == basis:
+            return
+        acc.number, acc.basis = 0, basis
+        for name, part in self.all(acc, view.history).items():
+            # A state of an earlier version may still have values of dropped events.
+            if self._latest is not None and self._latest.forget_left(part.acc, view.time):
+                self.put(acc, name, part)
+            acc.number += self._is_counted(part, view)
 
-    def best(self, cell: Cell, view: View) -> tuple[str, Any] | None:
-        """The part nearest to what is asked: one for which it holds, then the largest, by key."""
-        parts = self._there(cell, view)
-        ranked = [(self._rank(part[1], view), key) for key, part in parts.items()]
+    def best(self, acc: KeyedAccumulator, view: View) -> tuple[str, Any] | None:
+        """The part nearest to what is needed: one that holds, then the largest, then by key."""
+        parts = self._there(acc, view)
+        ranked = [(self._rank(part.acc, view), name) for name, part in parts.items()]
         if not ranked:
             return None
-        _, key = min(ranked)
-        return key, parts[key][1]
+        _, name = min(ranked)
+        return name, parts[name].acc
 
-    def observed(self, cell: Cell, view: View) -> Any:
-        best = self.best(cell, view)
+    def observed(self, acc: KeyedAccumulator, view: View) -> Any:
+        best = self.best(acc, view)
         return None if best is None else self.inner.observed(best[1], view)
 
-    def holds(self, cell: Cell, view: View) -> bool:
-        if self.steady:
-            return bool(cell[0])
-        parts = self._there(cell, view).values()
-        return any(self.inner.holds(part[1], view) for part in parts)
+    def holds(self, acc: Any, view: View) -> bool:
+        if self.steady or acc.basis == self._basis(view):
+            return bool(acc.number)
+        parts = self._there(acc, view).values()
+        return any(self.inner.holds(part.acc, view) for part in parts)
 
-    def _there(self, cell: Cell, view: View) -> dict[str, Any]:
-        """The parts that have an event in the window; days and hours leave it by themselves."""
-        parts = self.all(cell, view.memory)
-        if not isinstance(self.inner, Calendar):
+    def _basis(self, view: View) -> list[Any]:
+        threshold = None
+        if self._shared is not None:
+            settled = settle(self._shared, view.trait)
+            threshold = None if settled is None else key(settled.operand)
+        return [threshold, None if self._calendar is None else self._calendar.unit(view.time)]
+
+    def _is_counted(self, part: Part, view: View) -> bool:
+        """Whether a part holds, as of the events that were not dropped yet.
+
+        Between two events of the part that depends on the basis, and on nothing else.
+        """
+        if self._latest is not None:
+            return self._latest.test(self._latest.current(part.acc), view)
+        if self._calendar is not None and not self._calendar.observed(part.acc, view):
+            return False
+        return self.inner.holds(part.acc, view)
+
+    def _there(self, acc: KeyedAccumulator, view: View) -> dict[str, Part]:
+        """The parts that have an event in the window; days and hours leave it without a drop."""
+        parts = self.all(acc, view.history)
+        if self._calendar is None:
             return parts
-        return {key: part for key, part in parts.items() if self.inner.observed(part[1], view)}
+        return {name: part for name, part in parts.items() if self.inner.observed(part.acc, view)}
 
-    def _rank(self, cell: Cell, view: View) -> tuple[bool, bool, int | Decimal]:
-        found = self.inner.observed(cell, view)
-        size = exact(found) if is_number(found) else None
-        return not self.inner.holds(cell, view), size is None, 0 if size is None else -size
+    def _rank(self, acc: Any, view: View) -> tuple[bool, bool, int | Decimal]:
+        found = self.inner.observed(acc, view)
+        size = Decimal(exact(found)).copy_negate() if is_number(found) else None
+        return not self.inner.holds(acc, view), size is None, 0 if size is None else size
 
 
-class Members(Keyed, Measured):
+class Members(KeyedAggregate, ComparedAggregate):
     """How many members of an account a leaf holds for.
 
-    ``alone`` says that what holds for a member follows from their events in the account, one by
-    one; else all members are asked at every moment. ``idle`` says that it may hold for a member
-    without any event that counts.
+    With ``independent``, what holds for a member changes only with the member's events in the
+    account, so the number is kept. If members' days or hours are counted, it is kept for τ's day or
+    hour. Otherwise each member is looked at, at every moment. With ``idle`` the leaf may hold for a
+    member without any event that counts. With ``personal`` it reads more of them than events.
     """
 
     def __init__(
-        self, inner: Aggregate, test: Test, slot: int, *, alone: bool, idle: bool, personal: bool
+        self,
+        inner: Aggregate,
+        test: Test,
+        slot: int,
+        *,
+        independent: bool,
+        idle: bool,
+        personal: bool,
     ) -> None:
-        Keyed.__init__(self, slot)
-        Measured.__init__(self, test)
-        self.inner, self.alone, self.idle, self.personal = inner, alone, idle, personal
+        KeyedAggregate.__init__(self, slot)
+        ComparedAggregate.__init__(self, test)
+        self.inner, self.independent = inner, independent
+        self.idle, self.personal = idle, personal
         self.spans = inner.spans
-        self.steady = alone
+        self.steady = independent
         self.looks_back = inner.looks_back
+        alone = isinstance(inner, Calendar) and not (personal or idle)
+        self._calendar = inner if alone and isinstance(inner, Calendar) else None
+        self.advances = self._calendar is not None
+        self.layout = CountedAccumulator if self.advances else KeyedAccumulator
 
-    def add(self, cell: Cell, fact: Fact, view: View) -> None:
+    def empty(self) -> KeyedAccumulator:
+        return CountedAccumulator() if self.advances else KeyedAccumulator()
+
+    def restored_entry(self, plain: Any) -> Any:
+        return self.inner.restored(plain)
+
+    def add(self, acc: KeyedAccumulator, fact: Fact, view: View) -> None:
         if fact.user is not None:
-            self._change(cell, fact, fact.user, view, None)
+            self._change(acc, fact, fact.user, view, None)
 
-    def drop(self, cell: Cell, fact: Fact, view: View, span: int) -> None:
+    def drop(self, acc: KeyedAccumulator, fact: Fact, view: View, span: int) -> None:
         if fact.user is not None:
-            self._change(cell, fact, fact.user, view, span)
+            self._change(acc, fact, fact.user, view, span)
 
-    def observed(self, cell: Cell, view: View) -> Any:
-        return cell[0] if self.alone else sum(1 for _ in self.holding(cell, view))
+    def advance(self, acc: Any, view: View) -> None:
+        """Count the members again, if another day or hour has begun."""
+        if self._calendar is not None and acc.basis != self._calendar.unit(view.time):
+            acc.number = sum(1 for _ in self.holding(acc, view))
+            acc.basis = self._calendar.unit(view.time)
 
-    def holding(self, cell: Cell, view: View) -> Iterator[str]:
-        """The members for whom it holds."""
-        own = self.all(cell, view.memory)
+    def observed(self, acc: Any, view: View) -> Any:
+        if self.independent:
+            return acc.number
+        if self._calendar is not None and acc.basis == self._calendar.unit(view.time):
+            return acc.number
+        return sum(1 for _ in self.holding(acc, view))
+
+    def holding(self, acc: KeyedAccumulator, view: View) -> Iterator[str]:
+        """The members for whom the leaf holds."""
+        own = self.all(acc, view.history)
         for user in members(view) if self.idle else own:
             if self.inner.holds(own.get(user) or self.inner.empty(), self._member(user, view)):
                 yield user
 
-    def cell_of(self, cell: Cell, user: str, view: View) -> Cell:
-        """The cell of one member."""
-        found: Cell = self.get(cell, user, view.memory) or self.inner.empty()
-        return found
-
-    def _change(self, cell: Cell, fact: Fact, user: str, view: View, span: int | None) -> None:
-        own, member = self.cell_of(cell, user, view), self._member(user, view)
-        if self.alone:
-            cell[0] -= self.inner.holds(own, member)
+    def _change(
+        self, acc: KeyedAccumulator, fact: Fact, user: str, view: View, span: int | None
+    ) -> None:
+        if self.advances:
+            self.advance(acc, view)
+        own, member = self.get(acc, user, view.history), self._member(user, view)
+        is_counted = self.independent or self.advances
+        if is_counted:
+            acc.number -= own is not None and self.inner.holds(own, member)
+        if own is None:
+            own = self.inner.empty()
         if span is None:
             self.inner.add(own, fact, member)
         else:
             self.inner.drop(own, fact, member, span)
-        if self.alone:
-            cell[0] += self.inner.holds(own, member)
-        self.put(cell, user, own)
+        if is_counted:
+            acc.number += self.inner.holds(own, member)
+        self.put(acc, user, own)
 
     def _member(self, user: str, view: View) -> View:
-        return Member(view, user) if self.personal and isinstance(view, EvalContext) else view
+        return MemberView(view, user) if self.personal and isinstance(view, EvalContext) else view
 
 
-class Register(Keyed):
-    """The members of an account: when each was first seen in it, and when they first acted."""
+class MemberRegistry(KeyedAggregate):
+    """The members of an account: when each was first seen in it, and first had an event there."""
 
     def __init__(self) -> None:
         super().__init__(MEMBERS)
 
-    def note(self, ctx: EvalContext, fact: Fact) -> None:
-        """Take in a fact of an account."""
+    def restored_entry(self, plain: Any) -> MemberTimes:
+        return convert(plain, MemberTimes)
+
+    def record(self, ctx: EvalContext, fact: Fact) -> None:
+        """Record whose fact of the account this is."""
         if fact.user is None:
             return
-        cells = ctx.state.slots.get(MEMBERS)
-        if cells is None:
-            cells = ctx.state.slots[MEMBERS] = self.empty()
-        seen = self.get(cells, fact.user, ctx.memory)
-        acted = fact.time if fact.name is not None else None
-        if seen is None:
-            cells[0] += 1
-            self.put(cells, fact.user, [fact.time, acted])
-        elif seen[1] is None and acted is not None:
-            self.put(cells, fact.user, [seen[0], acted])
+        acc = members_accumulator(ctx.state)
+        if acc is None:
+            acc = ctx.state.slots[MEMBERS] = self.empty()
+        times = self.get(acc, fact.user, ctx.history)
+        first_event = fact.time if fact.name is not None else None
+        if times is None:
+            acc.number += 1
+            self.put(acc, fact.user, MemberTimes(fact.time, first_event))
+        elif times.first_event is None and first_event is not None:
+            self.put(acc, fact.user, MemberTimes(times.first_seen, first_event))
 
 
-REGISTER = Register()
+MEMBER_REGISTRY = MemberRegistry()
 
 
 def members(view: View) -> list[str]:
-    """The members of the account that is looked at, the one seen first first."""
+    """The members of the account, in the order in which they were first seen."""
     assert isinstance(view, EvalContext)  # noqa: S101 - only accounts have members
-    cells = view.state.slots.get(MEMBERS)
-    if cells is None:
+    acc = members_accumulator(view.state)
+    if acc is None:
         return []
-    seen = REGISTER.all(cells, view.memory)
-    return sorted(seen, key=lambda user: (seen[user][0], user))
+    seen = MEMBER_REGISTRY.all(acc, view.history)
+    return sorted(seen, key=lambda user: (seen[user].first_seen, user))

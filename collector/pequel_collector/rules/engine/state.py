@@ -1,6 +1,6 @@
-"""Facts as the engine sees them, the state that it folds them into, and what it may ask for."""
+"""Facts as the engine sees them, the state that it folds them into, and what it may look up."""
 
-# ruff: noqa: ARG002 - a memory of one page has no use for what others need to know
+# ruff: noqa: ARG002 - `FactList` and `EmptyWorld` ignore most arguments of their protocols
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ NEVER = -(2**62)
 """Before every time."""
 
 Position = tuple[int, int]
-"""Where a fact stands in its history: the number of its page, and its index there."""
+"""Where a fact is in the history of its subject: the number of the page, the index in it."""
 
 
 class Fact(Struct, frozen=True, array_like=True, gc=False):
-    """One fact of one subject, cut down to what definitions look at.
+    """One message of one subject, reduced to what the definitions read.
 
-    ``name`` is None for a fact that is no event. ``data`` holds the named properties of an event
-    by path; ``traits`` what an identify or group call sets on this subject. ``late`` says that
-    it was received more than an hour after ``time``. ``ended`` is the definition whose lead came
-    to its end at ``time``, dismissed or lost; such a fact is no moment of the subject.
+    ``name`` is None if the message is not an event. ``data`` holds the properties that definitions
+    read, by path. ``traits`` holds what an identify or group call sets on this subject. ``late``
+    means that the message was received more than an hour after ``time``. ``ended`` names the
+    definition whose lead was dismissed or lost at ``time``; nothing is evaluated at such a fact.
     """
 
     time: int
@@ -37,14 +37,14 @@ class Fact(Struct, frozen=True, array_like=True, gc=False):
 
 
 class Qualification(NamedTuple):
-    """That a definition qualified: when, and the account that a user had then."""
+    """When a subject qualified for a definition, and the account that a user had then."""
 
     time: int
     account: str | None
 
 
-class Value(NamedTuple):
-    """What a trait is, since when, and the message that said so."""
+class TraitValue(NamedTuple):
+    """The value of a trait, since when, and the id of the message that set it."""
 
     value: Any
     time: int
@@ -52,13 +52,14 @@ class Value(NamedTuple):
 
 
 class State(Struct, array_like=True):
-    """What has been learnt of one subject from its facts up to and including ``time``.
+    """What the facts of one subject, up to and including ``time``, add up to.
 
-    ``first`` and ``last`` are the times of its first and last event, ``firsts`` those of the first
-    event of each anchor. ``slots`` holds the progress of each leaf by its number, ``marks`` when
-    each definition qualified, one for each cycle, and ``cycles`` where the open cycle of one began.
-    ``cooling`` are the ends of leads, by definition. ``known`` are the histories of the traits that
-    other subjects may ask about, ``accounts`` the accounts in which a user was seen.
+    ``first`` and ``last`` are the times of the first and the last event, ``firsts`` the time of
+    the first event of each anchor. ``slots`` holds what each leaf keeps, by the number of the leaf
+    (see ``slots.py``). ``marks`` lists when each definition qualified, once per cycle; ``cycles``
+    holds when the open cycle of a definition began. ``cooling`` lists the ends of leads by
+    definition. ``known`` is the history of each trait that other subjects' definitions read.
+    ``accounts`` lists the accounts in which a user was seen.
     """
 
     time: int = NEVER
@@ -69,7 +70,7 @@ class State(Struct, array_like=True):
     account: str | None = None
     first_member: str | None = None
     accounts: list[str] = field(default_factory=list)
-    traits: dict[str, Value] = field(default_factory=dict)
+    traits: dict[str, TraitValue] = field(default_factory=dict)
     known: dict[str, list[tuple[int, Any]]] = field(default_factory=dict)
     slots: dict[int, Any] = field(default_factory=dict)
     marks: dict[int, list[Qualification]] = field(default_factory=dict)
@@ -77,52 +78,52 @@ class State(Struct, array_like=True):
     cooling: dict[str, list[int]] = field(default_factory=dict)
 
     def known_at(self, name: str, time: int) -> Any:
-        """A remembered trait as it was at a time; None where it was not set."""
+        """The value that a trait in ``known`` had at a time; None if it was not set."""
         for since, value in reversed(self.known.get(name, ())):
             if since <= time:
                 return value
         return None
 
     def first_at(self, anchor: str, time: int) -> int | None:
-        """The first event of an anchor, if it was at or before a time."""
+        """The time of the first event of an anchor, if it is not later than ``time``."""
         found = self.firsts.get(anchor)
         return found if found is not None and found <= time else None
 
     def is_marked_at(self, rule: int, time: int) -> bool:
-        """Whether a definition was qualified at or before a time."""
+        """Whether the subject had qualified for a definition by a time."""
         marks = self.marks.get(rule)
         return marks is not None and marks[0].time <= time
 
     def has_converted_at(self, time: int) -> bool:
-        """Whether there was a conversion at or before a time."""
+        """Whether the subject had converted by a time."""
         return self.converted is not None and self.converted <= time
 
 
 class World(Protocol):
-    """What a definition may ask about other subjects than its own."""
+    """The other subjects that a definition may read. A state may be later than τ."""
 
     def user(self, user_id: str) -> State | None:
-        """The state of a user, however much later it is; None for one without facts."""
+        """The state of a user; None for one without facts."""
 
     def account(self, account_id: str) -> State | None:
-        """The state of an account, however much later it is; None for one without facts."""
+        """The state of an account; None for one without facts."""
 
 
-class Alone:
-    """A world with nobody else in it."""
+class EmptyWorld:
+    """No other subjects."""
 
     def user(self, user_id: str) -> State | None:
-        """Nobody."""
+        return None
 
     def account(self, account_id: str) -> State | None:
-        """Nobody."""
+        return None
 
 
-class Memory(Protocol):
-    """The facts of a subject, and the cells of its state that do not stand in the state itself.
+class HistoryReader(Protocol):
+    """The facts of a subject, and the accumulators that were moved out of its state.
 
-    A state of few facts holds all of its cells. What is kept here was put here by whoever keeps
-    the state; ``cell`` gives back each as it was left.
+    A leaf with one accumulator per value or per member may have too many of them for the state.
+    Those that the state has no room for are stored apart, by the number of the slot and a key.
     """
 
     def facts(self, start: Position) -> Iterator[tuple[Position, Fact]]:
@@ -131,31 +132,28 @@ class Memory(Protocol):
     def since(self, time: int) -> Position:
         """A position at or before that of the first fact at or after a time."""
 
-    def cell(self, slot: int, key: str) -> Any:
-        """A cell that was put away; None if there is none."""
+    def accumulator(self, slot: int, key: str) -> Any:
+        """The accumulator stored under a key; None if there is none."""
 
-    def cells(self, slot: int) -> dict[str, Any]:
-        """All cells of a slot that were put away."""
+    def accumulators(self, slot: int) -> dict[str, Any]:
+        """All accumulators of a slot that are stored apart, by key."""
 
 
-class Sheet:
-    """A memory of one page, with nothing put away."""
+class FactList:
+    """A history that is one list of facts, with no accumulators stored apart."""
 
     def __init__(self, facts: list[Fact]) -> None:
         self._facts = facts
 
     def facts(self, start: Position) -> Iterator[tuple[Position, Fact]]:
-        """The facts from a position on, with the position of each."""
         for index in range(start[1], len(self._facts)):
             yield (1, index), self._facts[index]
 
     def since(self, time: int) -> Position:
-        """The beginning."""
         return 1, 0
 
-    def cell(self, slot: int, key: str) -> Any:
-        """Nothing."""
+    def accumulator(self, slot: int, key: str) -> Any:
+        return None
 
-    def cells(self, slot: int) -> dict[str, Any]:
-        """Nothing."""
+    def accumulators(self, slot: int) -> dict[str, Any]:
         return {}

@@ -1,6 +1,6 @@
-"""What a definition can see at one moment: its subject's facts and traits, and those it asks for.
+"""What a definition can read at one moment: its own subject, and the other subjects it names.
 
-τ is ``time``. Nothing later than τ shows, of whichever subject.
+τ is ``time``. Nothing later than τ can be read, of any subject.
 """
 
 from __future__ import annotations
@@ -10,28 +10,27 @@ from typing import Any, Protocol
 
 from ...model import Kind, parse_iso
 from ..language.definition import TraitPath, trait_path
-from .state import NEVER, Fact, Memory, Position, State, Value, World
+from .slots import times_of_member
+from .state import NEVER, Fact, HistoryReader, Position, State, TraitValue, World
 
 BEYOND: Position = (2**62, 0)
-"""Behind every fact."""
+"""A position after every fact."""
 
 FIRST: Position = (1, 0)
-"""Where a history begins."""
-
-MEMBERS = -1
-"""The slot in which an account keeps its members: when each was first seen, and acted, there."""
+"""The position of the first fact."""
 
 
 class View(Protocol):
-    """A subject, or a member of an account, as a leaf looks at it.
+    """What a leaf can read of a subject, or of a member of an account.
 
-    ``since`` is where the events begin that count; with ``clock_only``, τ is no fact's time.
+    ``since`` is when the events begin that count. With ``clock_only``, no fact is at τ: the clock
+    alone has reached it.
     """
 
     time: int
     since: int
     clock_only: bool
-    memory: Memory
+    history: HistoryReader
 
     def trait(self, path: TraitPath) -> Any:
         """The value of a trait; None where it is missing."""
@@ -40,30 +39,30 @@ class View(Protocol):
         """The first event of an anchor: ``signup``, ``trial`` or ``first:EVENT``."""
 
     def is_marked(self, kind: Kind, rule: int) -> bool:
-        """Whether a definition was qualified: the subject's, or the user's account's."""
+        """Whether the subject, or the user's account, has qualified for a definition."""
 
     def acted(self) -> int | None:
-        """When the subject's first event was; of a member, the first in the account."""
+        """The time of the first event; of a member, of the first one in the account."""
 
     def events(self, since: int) -> Iterator[Fact]:
         """The events from an instant on; of a member, those in the account."""
 
 
 class EvalContext:
-    """The subject itself at one moment. ``limit`` is where the facts end that may be seen."""
+    """The subject itself at one moment. Facts from ``limit`` on cannot be read."""
 
-    __slots__ = ("clock_only", "kind", "limit", "memory", "since", "state", "time", "world")
+    __slots__ = ("clock_only", "history", "kind", "limit", "since", "state", "time", "world")
 
     def __init__(
         self,
         kind: Kind,
         state: State,
         world: World,
-        memory: Memory,
+        history: HistoryReader,
         time: int,
         limit: Position = BEYOND,
     ) -> None:
-        self.kind, self.state, self.world, self.memory = kind, state, world, memory
+        self.kind, self.state, self.world, self.history = kind, state, world, history
         self.time, self.limit = time, limit
         self.since, self.clock_only = NEVER, False
 
@@ -82,62 +81,62 @@ class EvalContext:
         return None if member is None else member.first_at(anchor, self.time)
 
     def is_marked(self, kind: Kind, rule: int) -> bool:
-        """Whether a definition was qualified: the subject's own, or the user's account's."""
+        """Whether the subject, or the user's account, has qualified for a definition."""
         if kind == self.kind:
             return self.state.is_marked_at(rule, self.time)
         account = self._account()
         return account is not None and account.is_marked_at(rule, self.time)
 
     def acted(self) -> int | None:
-        """When the subject's first event was."""
+        """The time of the subject's first event."""
         return self.state.first
 
     def events(self, since: int) -> Iterator[Fact]:
-        """The events from an instant on, up to what may be seen."""
+        """The events from an instant up to τ."""
         since = max(since, self.since)
-        start = FIRST if since == NEVER else self.memory.since(since)
+        start = FIRST if since == NEVER else self.history.since(since)
         found = (fact for _, fact in self.facts(start))
         return (fact for fact in found if fact.name is not None and fact.time >= since)
 
     def facts(self, start: Position = FIRST) -> Iterator[tuple[Position, Fact]]:
-        """The facts from a position on, up to what may be seen."""
+        """The facts from a position up to τ."""
         limit, time = self.limit, self.time
-        for position, fact in self.memory.facts(start):
+        for position, fact in self.history.facts(start):
             if fact.time > time or position >= limit:
                 return
             yield position, fact
 
     def has_converted(self) -> bool:
-        """Whether there was a conversion of the subject's own, or of the user's account."""
+        """Whether the subject, or the user's account, has converted."""
         if self.state.has_converted_at(self.time):
             return True
         account = self._account() if self.kind == "user" else None
         return account is not None and account.has_converted_at(self.time)
 
     def first_member(self) -> State | None:
-        """The member of an account who was seen in it first."""
+        """The state of the member of an account who was seen in it first."""
         member = self.state.first_member
         return None if member is None else self.world.user(member)
 
-    def member(self, user: str) -> Member:
+    def member(self, user: str) -> MemberView:
         """A member of this account, at this moment."""
-        return Member(self, user)
+        return MemberView(self, user)
 
     def _account(self) -> State | None:
         account = self.state.account
         return None if account is None else self.world.account(account)
 
 
-class Member:
+class MemberView:
     """A member of an account at one moment: their own traits, and their events in the account."""
 
-    __slots__ = ("_of", "_state", "clock_only", "memory", "since", "time", "user")
+    __slots__ = ("_of", "_state", "clock_only", "history", "since", "time", "user")
 
     def __init__(self, of: EvalContext, user: str) -> None:
         self._of, self.user = of, user
         self._state: State | None = None
         self.time, self.since, self.clock_only = of.time, of.since, of.clock_only
-        self.memory = of.memory
+        self.history = of.history
 
     def trait(self, path: TraitPath) -> Any:
         """The value of a trait of the member's own, or of this account."""
@@ -146,20 +145,18 @@ class Member:
         return _known(self._own(), path.path, self.time)
 
     def first(self, anchor: str) -> int | None:
-        """The first event of an anchor, wherever it happened."""
+        """The first event of an anchor, inside or outside the account."""
         return self._own().first_at(anchor, self.time)
 
     def is_marked(self, kind: Kind, rule: int) -> bool:
-        """Whether the member was qualified, or this account."""
+        """Whether the member, or this account, has qualified for a definition."""
         of = self._own() if kind == "user" else self._of.state
         return of.is_marked_at(rule, self.time)
 
     def acted(self) -> int | None:
-        """When the member's first event in the account was."""
-        cells = self._of.state.slots.get(MEMBERS)
-        seen = None if cells is None else keyed(cells, self.user, MEMBERS, self._of.memory)
-        found: int | None = None if seen is None else seen[1]
-        return found
+        """The time of the member's first event in the account."""
+        times = times_of_member(self._of.state, self.user, self._of.history)
+        return None if times is None else times.first_event
 
     def events(self, since: int) -> Iterator[Fact]:
         """The member's events in the account from an instant on."""
@@ -171,18 +168,7 @@ class Member:
         return self._state
 
 
-def keyed(cells: list[Any], key: str, slot: int | None, memory: Memory) -> Any:
-    """One of the cells of a slot: from the state, or from where it was put away; None if none.
-
-    A slot of cells is ``[number, since, put away, cells by key]``.
-    """
-    found = cells[3].get(key, cells)
-    if found is not cells:
-        return found
-    return memory.cell(slot, f"{cells[1]}|{key}") if cells[2] and slot is not None else None
-
-
-def _held(traits: Mapping[str, Value], path: str) -> Any:
+def _held(traits: Mapping[str, TraitValue], path: str) -> Any:
     literal = traits.get(path)
     if literal is not None:
         return literal.value
@@ -201,7 +187,7 @@ def _known(state: State, path: str, time: int) -> Any:
 
 
 def _inside(value: Any, rest: str) -> Any:
-    """What stands at the steps of a path below a value."""
+    """The value at a path below a value."""
     for step in rest.split("."):
         if not isinstance(value, Mapping):
             return None
@@ -213,9 +199,10 @@ Anchor = Callable[[View], int | None]
 
 
 def anchor(of: str, knows_account: bool) -> Anchor:
-    """The function that finds the instant at which an anchored window begins, as known at τ.
+    """The function that finds the anchor of a window, as known at τ.
 
-    ``knows_account`` says whether ``account.x`` is a trait of an account, rather than so named.
+    With ``knows_account``, ``account.x`` is the trait x of the account; without it, ``account.x``
+    is itself the name of a trait.
     """
     if of.startswith("trait:"):
         path = trait_path(of.removeprefix("trait:"), knows_account)

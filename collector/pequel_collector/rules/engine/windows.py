@@ -1,41 +1,53 @@
-"""Leaves: which events come into the aggregate of a leaf, and which fall out of it again.
+"""Windows: which events the aggregate of a leaf takes in, and which it drops again.
 
-Everything that a leaf remembers stands in the state under its number: ``[cell, window]``, the cell
-of its aggregate and what its window needs. A leaf of ``when`` sees only the open cycle's events.
+For each leaf there is one window. It keeps a `Slot` in the state under the number of the leaf: the
+accumulator of its aggregate, and what the window itself needs. A leaf of ``when`` counts only the
+events of the open cycle.
+
+For example, ``{ event = "used", gte = 3, within = "7d" }`` has a `RollingWindow`. An event on March
+1st makes the count 1, and becomes the window's oldest event; one on March 5th makes the count 2. On
+March 9th the oldest event is more than seven days old: the window drops it, reads on from its
+position to the event of March 5th, which is now the oldest, and the count is 1. With
+``of = "signup"`` an `AnchoredWindow` takes in the events of the first seven days after sign-up.
 """
 
-# ruff: noqa: ARG002 - `Aggregate` says what each method promises
+# ruff: noqa: ARG002 - methods ignore arguments that other aggregates need
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from ..language.definition import Condition, EventPattern, Window
+from msgspec import Struct
+
+from ...model import Kind
+from ..language.definition import Catalogue, Condition, EventPattern, Window
 from ..language.quantities import DAY
 from ..language.values import satisfies
-from .aggregates import Aggregate, Cell
+from .aggregates import Aggregate
+from .slots import EventPosition, Slot
 from .state import NEVER, Fact, Position, State
 from .view import FIRST, Anchor, EvalContext, View, anchor
 
-Slot = list[Any]
+NO_EVENT: tuple[()] = ()
+"""In place of the oldest event of a span that has none; an empty list in JSON."""
 
 
 class EventFilter:
-    """Which events a leaf counts: those of a name, with the properties that ``where`` asks for."""
+    """Which events a leaf counts: those with a name, and the properties that ``where`` names."""
 
     def __init__(self, events: tuple[EventPattern, ...], where: tuple[Condition, ...] = ()) -> None:
         self.where = where
-        self._exactly = frozenset(name for pattern in events for name in pattern.names)
+        self._exact_names = frozenset(name for pattern in events for name in pattern.names)
         prefixes = tuple(prefix for pattern in events for prefix in pattern.prefixes)
-        self._unlike = EventPattern(frozenset(), prefixes, any(pattern.any for pattern in events))
+        self._rest = EventPattern(frozenset(), prefixes, any(pattern.any for pattern in events))
 
     def names(self, name: str) -> bool:
         """Whether events of this name may count."""
-        return name in self._exactly or self._unlike.matches(name)
+        return name in self._exact_names or self._rest.matches(name)
 
     def accepts(self, fact: Fact) -> bool:
-        """Whether an event whose name may count does."""
+        """Whether an event counts, given that its name may."""
         data = fact.data
         return all(satisfies(data.get(c.path), c) for c in self.where)
 
@@ -44,152 +56,175 @@ class EventFilter:
         return fact.name is not None and self.names(fact.name) and self.accepts(fact)
 
 
-class AllTimeWindow:
-    """A leaf that never lets go of an event."""
+class LeafContext:
+    """What compiling a leaf needs to know: its number, and the definition that it belongs to.
+
+    ``rule`` is the index of the definition. ``since`` is when a leaf of ``when`` begins to count;
+    None for a leaf of ``unless``.
+    """
 
     def __init__(
-        self, number: int, rule: int, feed: EventFilter, aggregate: Aggregate, since: int | None
+        self, kind: Kind, number: int, rule: int, catalogue: Catalogue, since: int | None
     ) -> None:
-        self.number, self.rule, self.aggregate = number, rule, aggregate
-        self._since = since
-        self.begins = NEVER
-        """From when on its definition counts."""
-        self.ends = False
-        """Whether nobody asks what it says once its definition has qualified."""
-        self._feed = feed
-        self._chosen = bool(feed.where)
+        self.kind, self.number, self.rule = kind, number, rule
+        self.catalogue, self.since = catalogue, since
+
+    @property
+    def has_clock(self) -> bool:
+        """Whether the definition is also evaluated when time passes without a fact."""
+        return self.catalogue.of_kind(self.kind)[self.rule].clock
+
+    @property
+    def is_guard(self) -> bool:
+        """Whether the leaf is in ``unless``."""
+        return self.since is None
+
+
+class AllTimeWindow:
+    """The window of a leaf that counts all events, and the base of the other windows.
+
+    ``number`` is the number of the leaf, ``rule`` the index of its definition. ``counts_from`` is
+    when the definition begins to count. ``stops_when_qualified`` is true if the leaf is not needed
+    any more once its definition has qualified. ``description`` caches the leaf in words.
+    """
+
+    def __init__(
+        self, context: LeafContext, event_filter: EventFilter, aggregate: Aggregate
+    ) -> None:
+        self.number, self.rule, self.aggregate = context.number, context.rule, aggregate
+        self._since = context.since
+        self.counts_from = NEVER
+        self.stops_when_qualified = False
+        self.description = ""
+        self._filter = event_filter
+        self._has_conditions = bool(event_filter.where)
         self._looks_back = aggregate.looks_back
-        self.said = ""
-        """The leaf in words, once somebody has asked for them."""
-        self.names, self.counts = feed.names, feed.counts
+        self._advances = aggregate.advances
+        self.names, self.counts = event_filter.names, event_filter.counts
 
     def since(self, state: State) -> int:
-        """Where the events begin that a leaf of ``when`` counts; guards count all of them."""
+        """When the events begin that a leaf of ``when`` counts; guards count all events."""
         return NEVER if self._since is None else state.cycles.get(self.rule, self._since)
 
-    def feed(self, ctx: EvalContext, fact: Fact, position: Position) -> None:
+    def take(self, ctx: EvalContext, fact: Fact, position: Position) -> None:
         """Take in an event whose name may count; events come in order."""
-        if self._chosen and not self._feed.accepts(fact):
+        if self._has_conditions and not self._filter.accepts(fact):
             return
         if self._looks_back:
             ctx.since = self.since(ctx.state)
-        self.aggregate.add(self.slot(ctx.state)[0], fact, ctx)
+        self.aggregate.add(self.slot(ctx.state).acc, fact, ctx)
 
-    def cell(self, ctx: EvalContext) -> Cell | None:
-        """The aggregate's cell as it is at τ; None where there is no window to look at."""
-        slot: Slot | None = ctx.state.slots.get(self.number)
-        cell: Cell = self._begun(ctx.state)[0] if slot is None else slot[0]
-        return cell
+    def accumulator(self, ctx: EvalContext) -> Any:
+        """The aggregate's accumulator, brought to τ; None if there is no window at τ.
+
+        This changes the state: a rolling window drops events. It is exact to do so while facts are
+        folded, since τ never goes back. Readers decode a state of their own before they look.
+        """
+        acc = self.slot(ctx.state).acc
+        if self._advances:
+            self.aggregate.advance(acc, ctx)
+        return acc
 
     def holds(self, ctx: EvalContext) -> bool:
         """Whether the comparison holds at τ."""
         if self._looks_back:
             ctx.since = self.since(ctx.state)
-        cell = self.cell(ctx)
-        return cell is not None and self.aggregate.holds(cell, ctx)
+        acc = self.accumulator(ctx)
+        return acc is not None and self.aggregate.holds(acc, ctx)
 
     def observed(self, ctx: EvalContext) -> Any:
-        """What there is to compare at τ; None where it is missing."""
+        """What there is to compare at τ; None if it is missing."""
         if self._looks_back:
             ctx.since = self.since(ctx.state)
-        cell = self.cell(ctx)
-        return None if cell is None else self.aggregate.observed(cell, ctx)
+        acc = self.accumulator(ctx)
+        return None if acc is None else self.aggregate.observed(acc, ctx)
 
     def bounds(self, view: View) -> tuple[int, int]:
-        """The first instant of the window at τ, and the one behind its last."""
+        """The first instant of the window at τ, and the first instant after it."""
         return NEVER, view.time + 1
 
     def slot(self, state: State) -> Slot:
-        """What the leaf remembers."""
-        found: Slot | None = state.slots.get(self.number)
-        return self._begun(state) if found is None else found
-
-    def _begun(self, state: State) -> Slot:
-        slot = state.slots[self.number] = [self.aggregate.empty(), None]
+        """What the leaf keeps."""
+        found = state.slots.get(self.number)
+        if found.__class__ is Slot:
+            return found  # faster than isinstance
+        slot = self._empty_slot() if found is None else self._restored(*found)
+        state.slots[self.number] = slot
         return slot
 
     def counted(self, ctx: EvalContext) -> Iterator[Fact]:
         """The events in the window at τ, earliest first."""
         first, behind = self.bounds(ctx)
         first = max(first, self.since(ctx.state))
-        for _, fact in ctx.facts(self._start(ctx, first)):
+        for _, fact in ctx.facts(FIRST if first == NEVER else ctx.history.since(first)):
             if first <= fact.time < behind and self.counts(fact):
                 yield fact
 
-    def _start(self, ctx: EvalContext, first: int) -> Position:
-        return FIRST if first == NEVER else ctx.memory.since(first)
+    def _empty_slot(self) -> Slot:
+        return Slot(self.aggregate.empty(), None)
+
+    def _restored(self, acc: Any, window: Any) -> Slot:
+        """The slot that was read from JSON."""
+        return Slot(self.aggregate.restored(acc), window)
 
 
 class RollingWindow(AllTimeWindow):
-    """A leaf over (τ − within, τ]. Its window is the oldest event of each span.
+    """The window (τ − within, τ]. It keeps the oldest event of each span of the aggregate."""
 
-    That is ``[page, index, time]``, or None where the span has no event.
-    """
-
-    def feed(self, ctx: EvalContext, fact: Fact, position: Position) -> None:
-        """Take in an event whose name may count; events come in order."""
-        if self._chosen and not self._feed.accepts(fact):
+    def take(self, ctx: EvalContext, fact: Fact, position: Position) -> None:
+        if self._has_conditions and not self._filter.accepts(fact):
             return
         slot = self.slot(ctx.state)
-        self.aggregate.add(slot[0], fact, ctx)
-        for oldest in slot[1]:
+        self.aggregate.add(slot.acc, fact, ctx)
+        for span, oldest in enumerate(slot.window):
             if not oldest:
-                oldest[:] = *position, fact.time
+                slot.window[span] = EventPosition(*position, fact.time)
 
-    def cell(self, ctx: EvalContext) -> Cell | None:
-        """The aggregate's cell as it is at τ."""
+    def accumulator(self, ctx: EvalContext) -> Any:
         slot = self.slot(ctx.state)
         for span, length in enumerate(self.aggregate.spans):
             edge = ctx.time - length
-            oldest = slot[1][span]
-            if oldest and oldest[2] <= edge:
-                self._let_go(slot, span, edge, ctx)
-        cell: Cell = slot[0]
-        return cell
+            oldest = slot.window[span]
+            if oldest and oldest.time <= edge:
+                slot.window[span] = self._drop(slot.acc, span, edge, oldest, ctx)
+        if self._advances:
+            self.aggregate.advance(slot.acc, ctx)
+        return slot.acc
 
     def bounds(self, view: View) -> tuple[int, int]:
-        """The first instant of the window at τ, and the one behind its last."""
         return view.time - max(self.aggregate.spans, default=0) + 1, view.time + 1
 
-    def _begun(self, state: State) -> Slot:
-        slot = state.slots[self.number] = [
-            self.aggregate.empty(),
-            [[] for _ in self.aggregate.spans],
-        ]
-        return slot
+    def _empty_slot(self) -> Slot:
+        return Slot(self.aggregate.empty(), [NO_EVENT for _ in self.aggregate.spans])
 
-    def _let_go(self, slot: Slot, span: int, edge: int, ctx: EvalContext) -> None:
-        oldest = slot[1][span]
-        for position, fact in ctx.facts((oldest[0], oldest[1])):
+    def _restored(self, acc: Any, window: Any) -> Slot:
+        oldest = [EventPosition(*found) if found else NO_EVENT for found in window]
+        return Slot(self.aggregate.restored(acc), oldest)
+
+    def _drop(
+        self, acc: Any, span: int, edge: int, oldest: EventPosition, ctx: EvalContext
+    ) -> EventPosition | tuple[()]:
+        """Drop the events of a span up to an instant; the oldest event that is left."""
+        for position, fact in ctx.facts(oldest.position):
             if not self.counts(fact):
                 continue
             if fact.time > edge:
-                oldest[:] = *position, fact.time
-                return
-            self.aggregate.drop(slot[0], fact, ctx, span)
-        oldest.clear()
+                return EventPosition(*position, fact.time)
+            self.aggregate.drop(acc, fact, ctx, span)
+        return NO_EVENT
 
 
 class SlidingWindow(AllTimeWindow):
-    """A leaf over a window that rolls by the calendar, or of which only the latest counts.
-
-    Its aggregate looks at the time of τ itself and needs nothing dropped.
-    """
+    """A rolling window whose aggregate looks at τ itself, so that no event has to be dropped."""
 
     def __init__(
-        self,
-        number: int,
-        rule: int,
-        feed: EventFilter,
-        aggregate: Aggregate,
-        since: int | None,
-        within: int,
+        self, context: LeafContext, event_filter: EventFilter, aggregate: Aggregate, within: int
     ) -> None:
-        super().__init__(number, rule, feed, aggregate, since)
+        super().__init__(context, event_filter, aggregate)
         self._within = within
 
     def bounds(self, view: View) -> tuple[int, int]:
-        """The first instant of the window at τ, and the one behind its last.
+        """The first instant of the window at τ, and the first instant after it.
 
         A day of the calendar may have begun earlier than a window of its length.
         """
@@ -197,66 +232,65 @@ class SlidingWindow(AllTimeWindow):
 
 
 class AnchoredWindow(AllTimeWindow):
-    """A leaf over [anchor + start, anchor + within). Its window is the anchor that it counted by.
+    """The window [anchor + start, anchor + within). It keeps the anchor that it counted by.
 
-    Where the anchor is found late or moves, the events are counted anew.
+    When the anchor appears late or moves, the events are counted again.
     """
 
     def __init__(
         self,
-        number: int,
-        rule: int,
-        feed: EventFilter,
+        context: LeafContext,
+        event_filter: EventFilter,
         aggregate: Aggregate,
-        since: int | None,
         window: Window,
         find: Anchor,
     ) -> None:
-        super().__init__(number, rule, feed, aggregate, since)
+        super().__init__(context, event_filter, aggregate)
         self._window, self._anchor = window, find
 
-    def feed(self, ctx: EvalContext, fact: Fact, position: Position) -> None:
-        """Take in an event whose name may count; events come in order."""
+    def take(self, ctx: EvalContext, fact: Fact, position: Position) -> None:
         found = self._anchor(ctx)
         slot = self.slot(ctx.state)
-        if found != slot[1]:
-            self._count_anew(slot, found, ctx, fact)
+        if found != slot.window:
+            self._recount(slot, found, ctx, fact)
         if found is None or not is_inside(fact.time, found, self._window):
             return
-        if not self._chosen or self._feed.accepts(fact):
-            self.aggregate.add(slot[0], fact, ctx)
+        if not self._has_conditions or self._filter.accepts(fact):
+            self.aggregate.add(slot.acc, fact, ctx)
 
-    def cell(self, ctx: EvalContext) -> Cell | None:
-        """The aggregate's cell as it is at τ; None without an anchor."""
+    def accumulator(self, ctx: EvalContext) -> Any:
         found = self._anchor(ctx)
         slot = self.slot(ctx.state)
-        if found != slot[1]:
-            self._count_anew(slot, found, ctx, None)
-        return None if found is None else slot[0]
+        if found != slot.window:
+            self._recount(slot, found, ctx, None)
+        if found is None:
+            return None
+        if self._advances:
+            self.aggregate.advance(slot.acc, ctx)
+        return slot.acc
 
     def anchored_at(self, view: View) -> int | None:
         """The anchor as known at τ."""
         return self._anchor(view)
 
     def bounds(self, view: View) -> tuple[int, int]:
-        """The first instant of the window at τ, and the one behind its last."""
         return window_at(self._anchor(view), self._window, view.time)
 
-    def _count_anew(
+    def _recount(
         self, slot: Slot, found: int | None, ctx: EvalContext, before: Fact | None
     ) -> None:
-        """Count the events in the window, up to one that is just being taken in."""
-        slot[0], slot[1] = self.aggregate.empty(), found
+        """Count the events in the window, or only those before an event that is being taken in."""
+        slot.acc, slot.window = self.aggregate.empty(), found
         if found is None or found + self._window.start >= ctx.time:
             return
         for fact in self.counted(ctx):
             if before is not None and (fact.time, fact.mid) >= (before.time, before.mid):
                 return
-            self.aggregate.add(slot[0], fact, ctx)
+            self.aggregate.add(slot.acc, fact, ctx)
 
 
 def window_at(anchor: int | None, window: Window, time: int) -> tuple[int, int]:
-    """The first instant of an anchored window at τ, and the one behind its last."""
+    """The first instant of an anchored window at τ, and the first instant after it."""
     if anchor is None:
         return time + 1, time + 1
     end = time + 1 if window.within is None else min(anchor + window.within, time + 1)
@@ -264,14 +298,21 @@ def window_at(anchor: int | None, window: Window, time: int) -> tuple[int, int]:
 
 
 def is_inside(time: int, anchor: int, window: Window) -> bool:
-    """Whether an instant lies in an anchored window."""
+    """Whether an instant is in an anchored window."""
     return anchor + window.start <= time and (
         window.within is None or time < anchor + window.within
     )
 
 
+class AnchoredAccumulator(Struct, array_like=True):
+    """The accumulator of a member, and the anchor that its events were counted by."""
+
+    acc: Any
+    anchor: int | None
+
+
 class MemberWindow(Aggregate):
-    """An anchored window of a member: the anchor is theirs. The cell is ``[cell, anchor]``."""
+    """An aggregate over an anchored window of a member, whose anchor is the member's own."""
 
     steady = False
     looks_back = True
@@ -280,42 +321,48 @@ class MemberWindow(Aggregate):
         self.inner, self._window, self._counts = inner, window, counts
         self._anchor = anchor(window.of or "", knows_account=True)
 
-    def empty(self) -> Cell:
-        return [self.inner.empty(), None]
+    def empty(self) -> AnchoredAccumulator:
+        return AnchoredAccumulator(self.inner.empty(), None)
 
-    def add(self, cell: Cell, fact: Fact, view: View) -> None:
-        found = self._anchor(view)
-        if found != cell[1]:
-            self._count_anew(cell, found, view, fact)
-        if found is not None and is_inside(fact.time, found, self._window):
-            self.inner.add(cell[0], fact, view)
+    def restored(self, plain: Any) -> AnchoredAccumulator:
+        acc, anchored = plain
+        return AnchoredAccumulator(self.inner.restored(acc), anchored)
+
+    def add(self, acc: AnchoredAccumulator, fact: Fact, view: View) -> None:
+        self._follow_anchor(acc, view, fact)
+        if acc.anchor is not None and is_inside(fact.time, acc.anchor, self._window):
+            self.inner.add(acc.acc, fact, view)
 
     def bounds(self, view: View) -> tuple[int, int]:
-        """The first instant of the window at τ, and the one behind its last."""
+        """The first instant of the window at τ, and the first instant after it."""
         return window_at(self._anchor(view), self._window, view.time)
 
-    def observed(self, cell: Cell, view: View) -> Any:
-        self._look(cell, view)
-        return self.inner.observed(cell[0], view)
+    def observed(self, acc: AnchoredAccumulator, view: View) -> Any:
+        self._follow_anchor(acc, view, None)
+        return self.inner.observed(acc.acc, view)
 
-    def holds(self, cell: Cell, view: View) -> bool:
-        return self._look(cell, view) is not None and self.inner.holds(cell[0], view)
+    def holds(self, acc: AnchoredAccumulator, view: View) -> bool:
+        self._follow_anchor(acc, view, None)
+        return acc.anchor is not None and self.inner.holds(acc.acc, view)
 
-    def _look(self, cell: Cell, view: View) -> int | None:
+    def _follow_anchor(self, acc: AnchoredAccumulator, view: View, before: Fact | None) -> None:
+        """Count the events again if the anchor is another than they were counted by.
+
+        An event that is being taken in is not among them. To keep the new count is a cache: the
+        anchor is compared each time, so it makes no difference to what is observed later.
+        """
         found = self._anchor(view)
-        if found != cell[1]:
-            self._count_anew(cell, found, view, None)
-        return found
-
-    def _count_anew(self, cell: Cell, found: int | None, view: View, before: Fact | None) -> None:
-        cell[0], cell[1] = self.inner.empty(), found
-        if found is None:
+        if found == acc.anchor:
             return
-        for fact in view.events(found + self._window.start):
+        acc.acc, acc.anchor = self.inner.empty(), found
+        acted = view.acted()
+        if found is None or acted is None:
+            return
+        for fact in view.events(max(acted, found + self._window.start)):
             if before is not None and (fact.time, fact.mid) >= (before.time, before.mid):
                 return
             if self._counts(fact) and is_inside(fact.time, found, self._window):
-                self.inner.add(cell[0], fact, view)
+                self.inner.add(acc.acc, fact, view)
 
 
 class MinimumAge(Aggregate):
@@ -326,29 +373,40 @@ class MinimumAge(Aggregate):
 
     def __init__(self, inner: Aggregate, age: int | None, own_facts: bool) -> None:
         self.inner, self._age, self._own_facts = inner, age, own_facts
-        self.spans = inner.spans
+        self.spans, self.looks_back = inner.spans, inner.looks_back
         self.steady = inner.steady and age is None and not own_facts
-        self.looks_back = inner.looks_back
+        self.advances = inner.advances
 
-    def empty(self) -> Cell:
+    def empty(self) -> Any:
         return self.inner.empty()
 
-    def add(self, cell: Cell, fact: Fact, view: View) -> None:
-        self.inner.add(cell, fact, view)
+    def restored(self, plain: Any) -> Any:
+        return self.inner.restored(plain)
 
-    def drop(self, cell: Cell, fact: Fact, view: View, span: int) -> None:
-        self.inner.drop(cell, fact, view, span)
+    def add(self, acc: Any, fact: Fact, view: View) -> None:
+        self.inner.add(acc, fact, view)
 
-    def observed(self, cell: Cell, view: View) -> Any:
-        return self.inner.observed(cell, view)
+    def drop(self, acc: Any, fact: Fact, view: View, span: int) -> None:
+        self.inner.drop(acc, fact, view, span)
 
-    def holds(self, cell: Cell, view: View) -> bool:
+    def advance(self, acc: Any, view: View) -> None:
+        self.inner.advance(acc, view)
+
+    def observed(self, acc: Any, view: View) -> Any:
+        return self.inner.observed(acc, view)
+
+    def holds(self, acc: Any, view: View) -> bool:
         if self._own_facts and view.clock_only:
             return False
-        return self._is_old_enough(view) and self.inner.holds(cell, view)
+        return self._is_old_enough(view) and self.inner.holds(acc, view)
 
     def _is_old_enough(self, view: View) -> bool:
         if self._age is None:
             return True
         acted = view.acted()
         return acted is not None and view.time - acted >= self._age
+
+
+def bare(aggregate: Aggregate) -> Aggregate:
+    """An aggregate without the minimum age that it may need."""
+    return aggregate.inner if isinstance(aggregate, MinimumAge) else aggregate

@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import cached_property
 
 from ...model import JSON
-from ..engine.evaluator import Evaluator, Rule
+from ..engine.evaluator import Evaluator
+from ..engine.rules import Rule
 from ..engine.state import Fact
 from ..engine.view import EvalContext
 from ..language.definition import (
@@ -58,7 +59,7 @@ class Explainer:
     def deciding(self) -> list[Fact]:
         """The facts of the moment itself."""
         ctx = self.ctx
-        found = ctx.facts(ctx.memory.since(ctx.time))
+        found = ctx.facts(ctx.history.since(ctx.time))
         return [fact for _, fact in found if fact.time == ctx.time]
 
     @cached_property
@@ -66,7 +67,7 @@ class Explainer:
         return {id(leaf): self._read(leaf) for leaf in leaves_of(self.rule.definition.when)}
 
     def _read(self, leaf: Leaf) -> LeafExplanation:
-        return explain_leaf(leaf, self.evaluator.leaf(leaf), self.ctx)
+        return explain_leaf(leaf, self.evaluator.window(leaf), self.ctx)
 
     def _share(self, node: Guard) -> float:
         match node:

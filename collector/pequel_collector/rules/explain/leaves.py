@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from functools import cached_property
 from itertools import islice
-from math import ceil
+from math import ceil, floor, isinf
 from typing import Any
 
 from ...model import JSON, iso
-from ..engine.aggregates import Calendar, Cell, Distinct, Units, value_of
+from ..engine.aggregates import Calendar, Distinct, Units, value_of
 from ..engine.keyed import Members, Parts, Values
 from ..engine.score import Growth, Score
 from ..engine.sequence import Sequence as Steps
@@ -37,6 +37,8 @@ from ..language.sentence import amount, clause, describe_leaf, events, length
 from ..language.values import is_number, settle
 
 SHOWN = 10
+MAX_DIGITS = 4_300
+"""A number of more digits is shown as text: it cannot be read back as a number."""
 UNITS = {"@day": "day", "@hour": "hour", "@minute": "minute", "@user": "user", "@event": "event"}
 
 
@@ -46,8 +48,7 @@ class LeafExplanation:
     def __init__(self, leaf: Leaf, compiled: AllTimeWindow, ctx: EvalContext) -> None:
         self.leaf, self.compiled, self.ctx = leaf, compiled, ctx
         self.holds = compiled.holds(ctx)
-        cell = compiled.cell(ctx)
-        self.cell: Cell | None = cell
+        self.acc = compiled.accumulator(ctx)
         self.observed = plain(compiled.observed(ctx))
 
     @property
@@ -75,7 +76,7 @@ class LeafExplanation:
     @cached_property
     def counted(self) -> list[Fact]:
         """The events that it counts."""
-        return [] if self.cell is None else list(self.compiled.counted(self.ctx))
+        return [] if self.acc is None else list(self.compiled.counted(self.ctx))
 
     def more(self) -> dict[str, JSON]:
         """What only this sort of leaf has to show."""
@@ -118,9 +119,9 @@ class LeafExplanation:
 
     def _said(self) -> str:
         """The leaf in words, which are the same at every moment."""
-        if not self.compiled.said:
-            self.compiled.said = describe_leaf(self.leaf)
-        return self.compiled.said
+        if not self.compiled.description:
+            self.compiled.description = describe_leaf(self.leaf)
+        return self.compiled.description
 
     def _window_bounds(self, window: Window) -> tuple[str | None, str | None]:
         time = self.ctx.time
@@ -133,7 +134,7 @@ class LeafExplanation:
         return iso(anchor + window.start), end
 
     def _window_ends(self, window: Window) -> int | None:
-        if window.within is None or self.cell is None:
+        if window.within is None or self.acc is None:
             return None
         if window.of is not None:
             anchor = self._anchor()
@@ -167,7 +168,7 @@ class EventExplanation(LeafExplanation):
     @cached_property
     def counted(self) -> list[Fact]:
         """The events that it counts: of distinct values the first of each, of parts the best."""
-        if self.cell is None:
+        if self.acc is None:
             return []
         found = [f for f in self.compiled.counted(self.ctx) if self._is_inside(f)]
         part = self._part()
@@ -214,9 +215,9 @@ class EventExplanation(LeafExplanation):
 
     def _part(self) -> str | None:
         aggregate = bare(self.compiled)
-        if not isinstance(aggregate, Parts) or self.cell is None:
+        if not isinstance(aggregate, Parts) or self.acc is None:
             return None
-        best = aggregate.best(self.cell, self.ctx)
+        best = aggregate.best(self.acc, self.ctx)
         return "" if best is None else best[0]
 
     def _counted(self) -> str:
@@ -276,9 +277,9 @@ class UsersExplanation(LeafExplanation):
     def more(self) -> dict[str, JSON]:
         """The members for whom it holds, at most ten."""
         aggregate = bare(self.compiled)
-        if not isinstance(aggregate, Members) or self.cell is None:
+        if not isinstance(aggregate, Members) or self.acc is None:
             return {"users": []}
-        return {"users": sorted(aggregate.holding(self.cell, self.ctx))[:SHOWN]}
+        return {"users": sorted(aggregate.holding(self.acc, self.ctx))[:SHOWN]}
 
     def phrase(self) -> str:
         """The reading in words."""
@@ -301,9 +302,9 @@ class SequenceExplanation(LeafExplanation):
     def events(self) -> Sequence[str]:
         """The messages of the chain."""
         aggregate = bare(self.compiled)
-        if not isinstance(aggregate, Steps) or self.cell is None:
+        if not isinstance(aggregate, Steps) or self.acc is None:
             return []
-        return aggregate.chain(self.cell)
+        return aggregate.chain(self.acc)
 
     def phrase(self) -> str:
         """The reading in words."""
@@ -327,14 +328,14 @@ class GrowthExplanation(LeafExplanation):
 
     def __init__(self, leaf: Leaf, compiled: AllTimeWindow, ctx: EvalContext) -> None:
         super().__init__(leaf, compiled, ctx)
-        self.latest, self.before = self.cell or [0, 0]
+        self.latest, self.before = compiled.observed(ctx) or [0, 0]
         self.observed = {"latest": self.latest, "before": self.before}
 
     @property
     def needed(self) -> JSON:
         """What the latest period needs, and what the one before it."""
         aggregate = bare(self.compiled)
-        latest = aggregate.needed(self.cell) if isinstance(aggregate, Growth) and self.cell else 0
+        latest = aggregate.needed(self.acc) if isinstance(aggregate, Growth) and self.acc else 0
         return {"latest": plain(latest), "before": plain(self.leaf.base)}
 
     @property
@@ -378,9 +379,9 @@ class ScoreExplanation(LeafExplanation):
 
     def _points(self) -> list[JSON]:
         aggregate = bare(self.compiled)
-        if not isinstance(aggregate, Score) or self.cell is None:
+        if not isinstance(aggregate, Score) or self.acc is None:
             return []
-        of_events = iter(aggregate.parts(self.cell, self.ctx))
+        of_events = iter(aggregate.parts(self.acc, self.ctx))
         of_traits = iter(points(self.ctx) for points in aggregate.traits)
         return [
             {"of": events(p.events), "points": plain(next(of_events))}
@@ -436,7 +437,7 @@ def needed(comparison: Comparison, whole: bool) -> JSON:
         case "gte" if whole:
             return ceil(operand)
         case "gt" if whole:
-            return int(operand // 1) + 1
+            return floor(operand) + 1
         case "gte":
             return plain(operand)
         case operator:
@@ -448,8 +449,11 @@ def plain(value: Any) -> JSON:
     match value:
         case tuple() | list() | frozenset():
             return [plain(item) for item in value]
+        case Decimal() if value.adjusted() >= MAX_DIGITS:
+            return str(value)
         case Decimal():
-            return int(value) if value == int(value) else float(value)
+            whole = int(value)
+            return whole if value == whole or isinf(float(value)) else float(value)
         case _:
             return value
 

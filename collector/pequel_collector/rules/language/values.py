@@ -15,8 +15,14 @@ from typing import Any
 from ...model import is_number as is_number  # noqa: PLC0414 - other modules import it from here
 from .definition import Comparison, Condition, Share, TraitPath
 
-EXACT = Context(prec=2_000, traps=[Inexact])
-"""Room for the sum, or the product, of any numbers that JSON can hold."""
+EXACT = Context(prec=10_000, traps=[Inexact])
+"""Digits for the sum, or the product, of any numbers that are stored.
+
+A whole number has at most 4,300 digits, and a fraction is a double: at most 324 decimals.
+"""
+
+_MAX_DIGITS = 4_300
+"""Python turns no whole number of more digits into text."""
 
 _MARK = "\ufdd1"  # a character that stands for nothing, in any text
 _HALF = re.compile("[\ud800-\udfff]")
@@ -44,6 +50,9 @@ def key(value: Any) -> str:
 
 
 def _number(value: float | Decimal) -> str:
+    if isinstance(value, Decimal) and value.adjusted() >= _MAX_DIGITS:
+        text = format(value, "f")
+        return text.rstrip("0").rstrip(".") if "." in text else text
     if value == int(value):
         return str(int(value))
     if isinstance(value, Decimal) and Decimal(repr(float(value))) != value:

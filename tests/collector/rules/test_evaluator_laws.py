@@ -1,4 +1,4 @@
-"""The laws of the engine alone: no store, no clock, users who have no accounts."""
+"""Laws of the engine alone: no store, no clock, users without accounts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from oracle.streams import GRID, START, STEPS, WHOLE, catalogues, streams
 from oracle.toml import to_toml
 from pequel_collector.model import Stored
 from pequel_collector.rules.engine.evaluator import Evaluator, qualify
-from pequel_collector.rules.engine.state import Alone, Fact, Sheet, State
+from pequel_collector.rules.engine.state import EmptyWorld, Fact, FactList, State
 from pequel_collector.rules.engine.view import FIRST
 from pequel_collector.rules.language.definition import Catalogue
 from pequel_collector.rules.parser.catalogue import read_catalogue
@@ -37,7 +37,7 @@ def _read(catalogue: Plain) -> Catalogue:
 
 
 def _facts(evaluator: Evaluator, messages: list[Plain]) -> dict[str, list[Fact]]:
-    """What the evaluator sees of each user, in order."""
+    """The facts of each user, in order."""
     seen: dict[str, list[Fact]] = {}
     for message in messages_of(messages):
         fact = evaluator.fact(Stored(message, None, message.subject))
@@ -48,16 +48,16 @@ def _facts(evaluator: Evaluator, messages: list[Plain]) -> dict[str, list[Fact]]
 
 def _folded(evaluator: Evaluator, facts: list[Fact]) -> State:
     state = State()
-    evaluator.fold(state, Sheet(facts), facts, FIRST, Alone())
+    evaluator.fold(state, FactList(facts), facts, FIRST, EmptyWorld())
     return state
 
 
 @many
 @given(catalogue=catalogues(USERS_ONLY), messages=stories)
-def test_to_qualify_is_a_function_of_a_definition_and_facts(
+def test_qualifying_depends_on_the_definition_and_the_facts_alone(
     catalogue: Plain, messages: list[Plain]
 ) -> None:
-    """In whatever order they are given; it is what the oracle decides from scratch."""
+    """Not on their order; and the oracle agrees."""
     read = _read(catalogue)
     facts = _facts(Evaluator("user", read), messages)
     found = {
@@ -75,7 +75,7 @@ def test_to_qualify_is_a_function_of_a_definition_and_facts(
 def test_folding_in_steps_is_folding_at_once(
     catalogue: Plain, messages: list[Plain], cut: int
 ) -> None:
-    """Wherever the facts are parted, as long as no instant is; also when written down between."""
+    """Wherever the facts are cut between two instants, and with the state stored between."""
     evaluator = Evaluator("user", _read(catalogue))
     for facts in _facts(evaluator, messages).values():
         edge = facts[min(cut, len(facts) - 1)].time
@@ -83,7 +83,7 @@ def test_folding_in_steps_is_folding_at_once(
         rest = facts[len(first) :]
         written = msgspec.json.encode(_folded(evaluator, first))
         in_steps = msgspec.json.decode(written, type=State)
-        evaluator.fold(in_steps, Sheet(facts), rest, (1, len(first)), Alone())
+        evaluator.fold(in_steps, FactList(facts), rest, (1, len(first)), EmptyWorld())
         at_once = msgspec.json.encode(_folded(evaluator, facts))
         assert msgspec.json.decode(msgspec.json.encode(in_steps)) == msgspec.json.decode(at_once)
 
@@ -94,10 +94,10 @@ def test_folding_in_steps_is_folding_at_once(
     messages=stories,
     ends=st.lists(instants, min_size=1, max_size=3),
 )
-def test_a_lead_that_came_to_its_end_cools_down(
+def test_nothing_qualifies_during_the_cooldown_after_a_lead_ended(
     catalogue: Plain, messages: list[Plain], ends: list[int]
 ) -> None:
-    """Ends of leads stand among the facts; nothing qualifies until the cooldown is over."""
+    """The ends of leads are facts too."""
     evaluator = Evaluator("user", _read(catalogue))
     seen = _facts(evaluator, messages)
     assume(seen)
@@ -115,10 +115,10 @@ def test_a_lead_that_came_to_its_end_cools_down(
 
 @many
 @given(catalogue=catalogues(USERS_ONLY), messages=stories, instant=instants)
-def test_what_comes_later_changes_no_earlier_mark(
+def test_later_facts_change_no_earlier_mark(
     catalogue: Plain, messages: list[Plain], instant: int
 ) -> None:
-    """The marks of the facts until an instant are the marks until then of all facts."""
+    """Folding the facts up to an instant gives the same marks up to then as folding all."""
     evaluator = Evaluator("user", _read(catalogue))
     for facts in _facts(evaluator, messages).values():
         earlier = _folded(evaluator, [fact for fact in facts if fact.time <= instant])
