@@ -33,6 +33,9 @@ class Settings:
     max_event: int = _setting(32_768, "Maximum bytes of one event.")
     max_batch: int = _setting(2_500, "Maximum number of events in one batch.")
     max_depth: int = _setting(64, "Maximum levels of nesting in one event.")
+    clock_tolerance: int = _setting(
+        3_300, "Seconds between sentAt and receipt up to which a client's clock is not corrected."
+    )
     max_waiting: int = _setting(
         50_000, "Maximum number of events that wait for the store; others are asked to retry."
     )

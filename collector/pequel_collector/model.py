@@ -13,6 +13,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from hashlib import blake2b
+from operator import attrgetter
 from typing import Any, Literal, NamedTuple, TypeGuard
 
 import msgspec
@@ -92,7 +93,8 @@ class Message(Struct, frozen=True):
 
     ``account`` is the account that the message names. ``time`` is the event time, corrected by the
     clocks; ``original`` is the time that the client gave. ``traits`` are those of an identify or
-    group call.
+    group call. ``position`` is its place, from 0, among the messages of the same ``time`` that were
+    stored from its request or file.
     """
 
     mid: str
@@ -109,6 +111,7 @@ class Message(Struct, frozen=True):
     context: Mapping[str, JSON] = msgspec.field(default_factory=dict)
     original: str | None = None
     sent: int | None = None
+    position: int = 0
 
     @property
     def user_id(self) -> str | None:
@@ -119,6 +122,10 @@ class Message(Struct, frozen=True):
     def is_event(self) -> bool:
         """Whether it counts as an event: track, page and screen do."""
         return self.name is not None
+
+
+fact_order = attrgetter("time", "position", "mid")
+"""The place of a message, or of what was made from it, in the order of facts."""
 
 
 class Stored(NamedTuple):

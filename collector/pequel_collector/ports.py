@@ -9,6 +9,9 @@ that grows, and sealed pages numbered from 1. A *cell* is a part of a history's 
 apart, because there are too many to fit in a page. Each version of a cell has the number of the
 page at whose end it held. Histories can be rebuilt from the messages.
 
+The *order of facts* is (time, position, messageId). A trait value, a group call and a link have the
+time, the position and the id of their message.
+
 Messages keep the ids that they came with. *Links* say which ids belong to one *person*. To read the
 messages of a person, pass all ids of that person.
 """
@@ -31,6 +34,7 @@ class Trait(NamedTuple):
     time: int
     mid: str
     value: JSON
+    position: int = 0
 
 
 class Membership(NamedTuple):
@@ -40,18 +44,20 @@ class Membership(NamedTuple):
     time: int
     mid: str
     account: str
+    position: int = 0
 
 
 class Link(NamedTuple):
     """A message that names an id together with a user, which makes it an id of that user.
 
-    Only the first link of a pair, by (time, messageId), is stored.
+    Only the first link of a pair, in the order of facts, is stored.
     """
 
     id: str
     user: str
     time: int
     mid: str
+    position: int = 0
 
 
 class Version(NamedTuple):
@@ -170,7 +176,7 @@ class ReadTransaction(Protocol):
     def events(
         self, subjects: Collection[str], since: int | None = None, until: int | None = None
     ) -> Iterator[Stored]:
-        """The messages of these users, visitors or accounts, in (time, messageId) order.
+        """The messages of these users, visitors or accounts, in the order of facts.
 
         ``since`` and ``until`` are both included. The messages of an account are those attributed
         to it. A message of several of the subjects is returned once.
@@ -206,7 +212,7 @@ class ReadTransaction(Protocol):
         """All ids of each person: first its own, then the linked ones in key order."""
 
     def links(self, ids: Collection[str]) -> list[Link]:
-        """The links with one of these ids on either side, in (time, messageId) order."""
+        """The links with one of these ids on either side, in the order of facts."""
 
     def links_between(self, pairs: Collection[tuple[str, str]]) -> list[Link]:
         """The links of these pairs of an id and a user."""
@@ -217,10 +223,10 @@ class ReadTransaction(Protocol):
         """The current traits of each subject, over all its ids, without those that are unset."""
 
     def trait_history(self, ids: Collection[str]) -> list[Trait]:
-        """The trait values ever set on these ids, in order of id, name, time, messageId."""
+        """The trait values ever set on these ids, by id and name, in the order of facts."""
 
     def memberships(self, ids: Collection[str]) -> dict[str, list[Membership]]:
-        """The group calls of each id, in (time, messageId) order."""
+        """The group calls of each id, in the order of facts."""
 
     def histories(self, subjects: Collection[str]) -> dict[str, bytes]:
         """The open page of each subject that has one."""
@@ -311,7 +317,7 @@ class WriteTransaction(ReadTransaction, Protocol):
         """Store group calls."""
 
     def add_links(self, links: Sequence[Link]) -> None:
-        """Store links. Of two for one pair, the earlier by (time, messageId) is kept."""
+        """Store links. Of two for one pair, the earlier in the order of facts is kept."""
 
     def set_persons(self, persons: Mapping[str, str]) -> None:
         """Set the person of each id. An id that is its own person becomes unlinked."""

@@ -17,7 +17,7 @@ from ..leads.ledger import ExplainedQualification, LeadKey, expiry
 from ..marking.active import CATALOGUE, backfill_progress
 from ..marking.evaluators import Evaluators, active_evaluators, evaluators_of
 from ..marking.replay import Replay
-from ..model import Lead, Message, Stored, kind_of, lead_id
+from ..model import Lead, Message, Stored, fact_order, kind_of, lead_id
 from ..ports import LeadCursor, LeadFilter, Link, Membership, ReadTransaction, Store, Trait
 from ..rules.engine.state import Fact
 from ..rules.language.definition import Catalogue
@@ -246,7 +246,7 @@ class _Subject:
         made = {ids.id: place for ids, place in links_in(messages).items()}
         around = self._tx.links([self._key])
         links = [link for link in around if link.user == self._key]
-        stored = {link.id: FactOrder(link.time, link.mid) for link in links}
+        stored = {link.id: FactOrder(*fact_order(link)) for link in links}
         yield from entries(self._key, "link of", stored, made)
         self.conflicts = sum(map(self._identities.is_conflict, links))
         yield from self._links_to_nobody(around)
@@ -293,7 +293,7 @@ class _Subject:
         """Traits that messages set: a group call on its account, others on their user."""
         account = ids[0] if kind_of(ids[0]) == "account" else None
         made = [
-            Trait(account or m.subject, name, m.time, m.mid, value)
+            Trait(account or m.subject, name, m.time, m.mid, value, m.position)
             for m in messages
             for name, value in m.traits.items()
         ]

@@ -16,6 +16,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 SECRET = ("write_key", "read_key", "admin_key")
 RANGES = {
     "port": (0, 65_535),
+    "clock_tolerance": (0, None),
     "min_free": (0, None),
     "rate_limit": (0, None),
     "monthly_quota": (0, None),

@@ -1,16 +1,16 @@
 """Who is who: the links between ids that messages name, and the person at the end of them.
 
 An id is the subject key of a user or a visitor. A link says that an id is a user's. It has a place
-in the order of facts (time, then messageId): that of the first message that names it. Links are
-taken in that order. The first link of an id counts, each later one is a conflict, and a link that
-would close a circle is skipped. So who is who depends on the set of links only, not on the order
-in which they arrive:
+in the order of facts (time, position, messageId): that of the first message that names it. Links
+are taken in that order. The first link of an id counts, each later one is a conflict, and a link
+that would close a circle is skipped. So who is who depends on the set of links only, not on the
+order in which they arrive:
 
-    (10, "m1")   a:v1  -> u:ada     v1 is ada
-    (20, "m2")   u:ada -> u:adele   ada is adele, and so is v1
-    (30, "m3")   a:v1  -> u:bob     a conflict: v1 has a link already
-    (40, "m4")   u:adele -> u:ada   skipped: it would close a circle
-    persons      a:v1, u:ada -> u:adele
+    (10, 0, "m1")   a:v1  -> u:ada     v1 is ada
+    (20, 0, "m2")   u:ada -> u:adele   ada is adele, and so is v1
+    (30, 0, "m3")   a:v1  -> u:bob     a conflict: v1 has a link already
+    (30, 1, "a4")   u:adele -> u:ada   skipped: it would close a circle
+    persons         a:v1, u:ada -> u:adele
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ..model import Message, anonymous_key, kind_of, user_key
+from ..model import Message, anonymous_key, fact_order, kind_of, user_key
 from ..ports import Link, ReadTransaction
 
 
@@ -34,6 +34,7 @@ class FactOrder(NamedTuple):
     """A place in the order of facts."""
 
     time: int
+    position: int
     mid: str
 
 
@@ -55,7 +56,7 @@ def links_in(messages: Sequence[Message]) -> dict[LinkedIds, FactOrder]:
     for id_, message in named:
         user = message.subject
         if user.startswith(_USER) and id_ != user:
-            ids, place = LinkedIds(id_, user), FactOrder(message.time, message.mid)
+            ids, place = LinkedIds(id_, user), FactOrder(*fact_order(message))
             links[ids] = min(place, links.get(ids, place))
     return links
 
@@ -107,7 +108,7 @@ def resolve(links: Links) -> Resolution:
 
 def places(links: Iterable[Link]) -> dict[LinkedIds, FactOrder]:
     """Stored links by their ids."""
-    return {LinkedIds(link.id, link.user): FactOrder(link.time, link.mid) for link in links}
+    return {LinkedIds(link.id, link.user): FactOrder(*fact_order(link)) for link in links}
 
 
 def connected(tx: ReadTransaction, users: set[str]) -> tuple[set[str], set[Link]]:

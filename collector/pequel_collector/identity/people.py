@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import NamedTuple
 
-from ..model import Message, Stored, user_key
+from ..model import Message, Stored, fact_order, user_key
 from ..ports import Link, Membership, ReadTransaction, WriteTransaction
 from .links import FactOrder, LinkedIds, Links, connected, links_in, news, places, resolve
 
@@ -21,7 +21,6 @@ START = -(2**62)
 """Before every time."""
 
 _USER = user_key("")
-_order = attrgetter("time", "mid")
 
 
 class Move(NamedTuple):
@@ -48,7 +47,7 @@ class People:
             if made:
                 person = persons.get(id_, id_)
                 others = self._calls.get(person)
-                self._calls[person] = sorted([*others, *made], key=_order) if others else made
+                self._calls[person] = sorted([*others, *made], key=fact_order) if others else made
 
     def person(self, id_: str) -> str:
         """The person of an id; an id without a link is a person of its own."""
@@ -89,14 +88,14 @@ class People:
         for membership in joined:
             memberships[membership.subject].append(membership)
         for calls in memberships.values():
-            calls.sort(key=_order)
+            calls.sort(key=fact_order)
         return People({**self.persons, **changed}, memberships)
 
 
 def group_calls(messages: Iterable[Message]) -> list[Membership]:
     """The group calls among messages."""
     return [
-        Membership(m.subject, m.time, m.mid, m.account)
+        Membership(m.subject, m.time, m.mid, m.account, m.position)
         for m in messages
         if m.type == "group" and m.account is not None
     ]
@@ -125,7 +124,7 @@ def link(tx: WriteTransaction, messages: Sequence[Message]) -> dict[str, str]:
         return {}
     around = _around(tx, new)
     before, after = resolve(around), resolve(around | new)
-    tx.add_links([Link(*ids, *place) for ids, place in new.items()])
+    tx.add_links([Link(*ids, p.time, p.mid, p.position) for ids, p in new.items()])
     if conflicts := len(after.conflicts) - len(before.conflicts):
         tx.count({"link_conflicts": conflicts})
     ids = {*before.users, *after.users}
@@ -140,7 +139,7 @@ def moves(tx: ReadTransaction, before: People, after: People) -> list[Move]:
     newest = tx.newest() if changes else None
     late = [(t, ids) for t, ids in changes.items() if newest is not None and t <= newest]
     found = [stored for since, ids in late for stored in tx.events(ids, since)]
-    found.sort(key=lambda stored: _order(stored.message))
+    found.sort(key=lambda stored: fact_order(stored.message))
     was = [each._replace(person=before.user(each.message.subject)) for each in found]
     now = after.attribute([each.message for each in found])
     return [Move(old, new) for old, new in zip(was, now, strict=True) if old[1:] != new[1:]]
@@ -191,7 +190,7 @@ def _around(tx: ReadTransaction, new: Links) -> dict[LinkedIds, FactOrder]:
     ids = {id_ for pair in new for id_ in pair}
     persons = tx.persons(ids)
     if not any(pair.id in persons or pair.id.startswith(_USER) for pair in new):
-        return {LinkedIds(*each): FactOrder(START, "") for each in persons.items()}
+        return {LinkedIds(*each): FactOrder(START, 0, "") for each in persons.items()}
     owned = tx.ids_of({persons.get(id_, id_) for id_ in ids})
     users = {id_ for each in owned.values() for id_ in each if id_.startswith(_USER)}
     links = places(connected(tx, users)[1])

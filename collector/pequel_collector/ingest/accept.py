@@ -13,13 +13,12 @@ from collections.abc import Iterator, Sequence
 from secrets import token_hex
 from typing import NamedTuple
 
-from ..identity.people import Move, link, moves, people_of
+from ..identity.people import Move, group_calls, link, moves, people_of
 from ..marking.active import CATALOGUE
 from ..marking.derive import Derivation
 from ..marking.evaluators import Evaluators, active_evaluators, evaluators_of
 from ..model import Clock, Lead, Message, RejectedEvent, Stored, account_key, kind_of
 from ..ports import (
-    Membership,
     ReadTransaction,
     Store,
     StoredRejectedEvent,
@@ -29,6 +28,7 @@ from ..ports import (
 )
 from ..rules.language.definition import Catalogue
 from ..usage import NO_KEY, dropped
+from .positions import FileInstants, with_positions
 from .receipts import Batch, Outcome, Receipt
 
 
@@ -79,13 +79,14 @@ class Ingest:
         messages: Sequence[Message],
         rejected: Sequence[RejectedEvent] = (),
         key: str | None = None,
+        instants: FileInstants | None = None,
     ) -> Receipt:
         """Store a batch and mark leads; on disk when it returns.
 
-        ``key`` is the id of the key that sent it. Raises Unavailable if it cannot be stored; then
-        nothing of it is stored.
+        ``key`` is the id of the key that sent it. The batches of one file share ``instants``.
+        Raises Unavailable if it cannot be stored; then nothing of it is stored.
         """
-        [receipt] = self.accept_all([Batch(messages, rejected, key)])
+        [receipt] = self.accept_all([Batch(messages, rejected, key, instants=instants)])
         return receipt
 
     def accept_all(self, batches: Sequence[Batch]) -> list[Receipt]:
@@ -98,13 +99,16 @@ class Ingest:
         with self.store.writing() as tx:
             now = self.clock()
             tx.add_rejected(_rejected(batches, now))
-            new = _new_messages(tx, [m for batch in batches for m in batch.messages])
-            facts = _store_facts(tx, new) if new else None
+            new = _new_messages(tx, batches)
+            facts = _store_facts(tx, [m for each in new for m in each]) if any(new) else None
             opened = self._mark(tx, facts, now)
             replayed = [rejected.id for batch in batches for rejected in batch.replayed]
             deleted = tx.delete_rejected(replayed)
             outcome = Outcome(batches, facts.stored if facts else (), opened)
             tx.add_usage([*outcome.usage(now, deleted), *_dropped(tx, batches, now)])
+        for batch, messages in zip(batches, new, strict=True):
+            if batch.instants is not None:
+                batch.instants.add(messages)
         return outcome.receipts()
 
     def _mark(self, tx: WriteTransaction, facts: NewFacts | None, now: int) -> list[Lead]:
@@ -128,13 +132,23 @@ def _dropped(tx: WriteTransaction, batches: Sequence[Batch], now: int) -> Iterat
             yield from dropped(key, report, now)
 
 
-def _new_messages(tx: WriteTransaction, messages: Sequence[Message]) -> list[Message]:
-    """The messages whose id is not stored yet; the first of several with one id."""
-    first: dict[str, Message] = {}
-    for message in messages:
-        first.setdefault(message.mid, message)
-    known = tx.known(first.keys())
-    return [message for mid, message in first.items() if mid not in known]
+def _new_messages(tx: WriteTransaction, batches: Sequence[Batch]) -> list[Sequence[Message]]:
+    """The messages of each batch whose id is not stored yet; the first of several with one id.
+
+    Each has its position.
+    """
+    known = tx.known(dict.fromkeys([m.mid for batch in batches for m in batch.messages]))
+    found: list[Sequence[Message]] = []
+    for batch in batches:
+        new = []
+        for message in batch.messages:
+            if message.mid not in known:
+                known.add(message.mid)
+                new.append(message)
+        # Each replayed event came in a request of its own.
+        earlier = batch.instants.stored(new) if batch.instants is not None else {}
+        found.append(new if batch.replayed else with_positions(new, earlier))
+    return found
 
 
 def _store_facts(tx: WriteTransaction, messages: Sequence[Message]) -> NewFacts:
@@ -142,23 +156,16 @@ def _store_facts(tx: WriteTransaction, messages: Sequence[Message]) -> NewFacts:
     changed = link(tx, messages)
     before = after = people_of(tx, messages, changed)
     moved: list[Move] = []
-    group_calls = _group_calls(messages)
-    if changed or group_calls:
-        after = before.after(changed, group_calls)
+    joined = group_calls(messages)
+    if changed or joined:
+        after = before.after(changed, joined)
         moved = moves(tx, before, after)
         tx.set_persons(changed)
-        tx.add_memberships(group_calls)
+        tx.add_memberships(joined)
     stored = after.attribute(messages)
     _store(tx, stored, moved)
     were_persons = [id_ for id_ in changed if kind_of(id_) == "user" and before.person(id_) == id_]
     return NewFacts(stored, moved, {id_: changed[id_] for id_ in were_persons})
-
-
-def _group_calls(messages: Sequence[Message]) -> list[Membership]:
-    groups = [message for message in messages if message.type == "group"]
-    return [
-        Membership(m.subject, m.time, m.mid, m.account) for m in groups if m.account is not None
-    ]
 
 
 def _store(tx: WriteTransaction, stored: Sequence[Stored], moved: Sequence[Move]) -> None:
@@ -187,7 +194,7 @@ def _traits(message: Message) -> list[Trait]:
     if message.type == "group" and message.account is not None:
         subject = account_key(message.account)
     return [
-        Trait(subject, name, message.time, message.mid, value)
+        Trait(subject, name, message.time, message.mid, value, message.position)
         for name, value in message.traits.items()
     ]
 

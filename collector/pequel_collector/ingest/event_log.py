@@ -27,6 +27,7 @@ import json
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from itertools import islice
@@ -44,6 +45,7 @@ from ..wire.event import Envelope
 from ..wire.ids import Ids
 from ..wire.junk_ids import is_junk
 from ..wire.normalise import normalise
+from .positions import FileInstants
 from .receipts import Receipt
 
 BATCH = 1_000
@@ -63,7 +65,7 @@ _SEGMENT_NAMES = {
 _SYNONYMS = {own: segment for own, segment in _SEGMENT_NAMES.items() if own != segment}
 
 
-Accept = Callable[[Sequence[Message], Sequence[RejectedEvent], str], Receipt]
+Accept = Callable[[Sequence[Message], Sequence[RejectedEvent], str, FileInstants], Receipt]
 
 
 class Line(NamedTuple):
@@ -114,13 +116,14 @@ class Import:
     ) -> ImportSummary:
         """Store all lines; ``on_batch`` is called after each batch."""
         iterator = iter(lines)
-        while batch := list(islice(iterator, BATCH)):
-            self._store(batch)
-            if on_batch:
-                on_batch()
+        with closing(FileInstants()) as instants:
+            while batch := list(islice(iterator, BATCH)):
+                self._store(batch, instants)
+                if on_batch:
+                    on_batch()
         return self.summary
 
-    def _store(self, batch: Sequence[Line]) -> None:
+    def _store(self, batch: Sequence[Line], instants: FileInstants) -> None:
         events, numbers, rejected = [], [], []
         for line in batch:
             try:
@@ -132,7 +135,7 @@ class Import:
         messages, invalid = normalise(Envelope(events), self._settings, self._clock(), self._new_id)
         rejected += [replace(r, index=numbers[r.index]) for r in invalid]
         rejected = [replace(r, message=f"line {r.index}: {r.message}") for r in rejected]
-        receipt = self._accept(messages, rejected, KEY)
+        receipt = self._accept(messages, rejected, KEY, instants)
         self._count(len(batch), receipt, rejected)
         self.summary.of_nobody += sum(m.subject == anonymous_key(m.mid) for m in messages)
         self.summary.undated += sum(m.time == m.received for m in messages)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 from ..model import Lead, Message, RejectedEvent, Report, Stored, account_key
 from ..ports import StoredRejectedEvent, Usage
 from ..usage import NO_KEY, month_of
+from .positions import FileInstants
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +19,7 @@ class Batch:
 
     ``key`` is the id of the key that sent it. ``report`` is its client report. In a replay of
     rejected events, ``replayed`` has the stored rejected event of each message; else it is empty.
+    ``instants`` counts the messages of the file of which the batch is a part; None for a request.
     """
 
     messages: Sequence[Message]
@@ -24,6 +27,7 @@ class Batch:
     key: str | None = None
     replayed: Sequence[StoredRejectedEvent] = ()
     report: Report | None = None
+    instants: FileInstants | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +50,7 @@ class Outcome:
         self, batches: Sequence[Batch], new: Sequence[Stored], opened: Sequence[Lead]
     ) -> None:
         self._batches, self._new, self._opened = batches, new, opened
-        # By identity: of two messages with one id, only one is new.
-        stored = {id(each.message) for each in new}
-        self._is_new = [[id(message) in stored for message in batch.messages] for batch in batches]
+        self._is_new = _first_of(batches, {each.message.mid for each in new})
 
     def receipts(self) -> list[Receipt]:
         """A receipt for each batch. Each lead is on the receipt of the batch that opened it."""
@@ -97,15 +99,28 @@ class Outcome:
         self, subjects: Collection[str]
     ) -> tuple[dict[str, int], dict[tuple[str, int], int]]:
         """The last batch with a new message of each of these subjects, and of it at each time."""
-        new = {id(stored.message): stored for stored in self._new}
+        new = {stored.message.mid: stored for stored in self._new}
         latest: dict[str, int] = {}
         latest_at: dict[tuple[str, int], int] = {}
-        for index, batch in enumerate(self._batches):
-            for stored in filter(None, map(new.get, map(id, batch.messages))):
+        for index, (batch, flags) in enumerate(zip(self._batches, self._is_new, strict=True)):
+            for message in compress(batch.messages, flags):
+                stored = new[message.mid]
                 for subject in _subjects(stored):
                     if subject in subjects:
                         latest[subject] = latest_at[subject, stored.message.time] = index
         return latest, latest_at
+
+
+def _first_of(batches: Sequence[Batch], new: set[str]) -> list[list[bool]]:
+    """For each message of each batch, whether it is the first with its id, and the id is new."""
+    found = []
+    for batch in batches:
+        flags = []
+        for message in batch.messages:
+            flags.append(message.mid in new)
+            new.discard(message.mid)
+        found.append(flags)
+    return found
 
 
 def _count_replayed(

@@ -22,7 +22,7 @@ from typing import Any
 
 from ..identity.people import Move
 from ..leads.ledger import ExplainedQualification, LeadKey, Ledger
-from ..model import Lead, Stored, account_key, kind_of
+from ..model import Lead, Stored, account_key, fact_order, kind_of
 from ..ports import WriteTransaction
 from ..rules.engine.evaluator import Evaluator, OnQualified
 from ..rules.engine.rules import Rule
@@ -32,7 +32,7 @@ from ..rules.explain.evidence import Explainer
 from ..rules.language.values import key as key_of
 from .evaluators import Evaluators
 from .facts import facts_of
-from .history import History, StoredPages, in_order
+from .history import History, StoredPages
 from .loader import HistoryLoader
 
 START = NEVER + 1
@@ -99,7 +99,7 @@ class Derivation(HistoryLoader):
         for key in sorted(arrivals, reverse=True):
             if key not in self._rebuilt:
                 facts = arrivals[key]
-                self._add(key, facts if len(facts) == 1 else sorted(facts, key=in_order))
+                self._add(key, facts if len(facts) == 1 else sorted(facts, key=fact_order))
         self._refold_dependents()
 
     def prefetch(self, keys: Collection[str]) -> None:

@@ -26,12 +26,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
-from operator import attrgetter
 from typing import Any, Protocol
 
 import msgspec
 from msgspec import Raw, Struct
 
+from ..model import fact_order
 from ..ports import Cell, ReadTransaction, WriteTransaction
 from ..rules.engine.evaluator import Evaluator, OnQualified
 from ..rules.engine.state import Fact, Position, State, World
@@ -39,8 +39,6 @@ from ..rules.engine.state import Fact, Position, State, World
 FACTS_PER_PAGE = 32
 DECODED_FACTS = 8
 """How many facts a cached history keeps decoded. Encoded, they take a fifth of the memory."""
-
-in_order = attrgetter("time", "mid")
 
 
 class PageStore(Protocol):
@@ -173,7 +171,7 @@ class History:
         self._encoded, self._count, self._decoded = _NO_FACTS, 0, []
         self._pages.clear()
         self.may_go_stale = False
-        self.extend(sorted((*stay, *facts), key=in_order), evaluator, world, on_qualified)
+        self.extend(sorted((*stay, *facts), key=fact_order), evaluator, world, on_qualified)
 
     def _fold(
         self,

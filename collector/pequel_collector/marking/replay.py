@@ -20,7 +20,7 @@ import msgspec
 from ..identity.people import People, group_calls
 from ..identity.resolver import Identities
 from ..leads.ledger import ExplainedQualification, LeadKey
-from ..model import Message, Stored, account_key, kind_of, user_key
+from ..model import Message, Stored, account_key, fact_order, kind_of, user_key
 from ..ports import ReadTransaction
 from ..rules.engine.evaluator import Evaluator
 from ..rules.engine.rules import Rule
@@ -31,7 +31,6 @@ from ..rules.language.analysis import in_order as dependencies_first
 from ..rules.language.analysis import names_in
 from ..rules.language.definition import Catalogue
 from .evaluators import Evaluators
-from .history import in_order
 
 CACHED_STATES = 50_000
 """States of other subjects that are kept from one subject to the next."""
@@ -149,7 +148,7 @@ class Replay:
         """The messages of a subject as facts, where a definition looks at them, in order."""
         evaluator = self._evaluators.of(key)
         found = (evaluator.fact(each) for each in messages)
-        return sorted((fact for fact in found if fact is not None), key=in_order)
+        return sorted((fact for fact in found if fact is not None), key=fact_order)
 
     def begin(self, key: str) -> SubjectReplay:
         """A subject without facts yet."""

@@ -40,6 +40,22 @@ def decode_time_cursor(cursor: str | None) -> tuple[int, str] | None:
             raise _bad_cursor()
 
 
+def decode_fact_cursor(cursor: str | None) -> tuple[int, int, str] | None:
+    """The place of the last message of the page before, in the order of facts. Raises BadRequest.
+
+    A cursor of a version before 0.1 has no position. It means position 0, as all messages had.
+    """
+    match None if cursor is None else _decode(cursor):
+        case None:
+            return None
+        case [int(time), int(position), str(identifier)] if _in_range(time, position):
+            return time, position, identifier
+        case [int(time), str(identifier)] if _in_range(time):
+            return time, 0, identifier
+        case _:
+            raise _bad_cursor()
+
+
 def _decode(cursor: str) -> list[Any]:
     try:
         parts = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))

@@ -10,7 +10,7 @@ from ..identity.subject import Subject
 from ..marking.active import active_definitions, backfill_progress
 from ..marking.evaluators import Evaluators, evaluators_of
 from ..marking.snapshot import Snapshot
-from ..model import JSON, Key, Kind, Lead, Stored, account_key, kind_of
+from ..model import JSON, Key, Kind, Lead, Stored, account_key, fact_order, kind_of
 from ..ports import (
     LeadFilter,
     ReadTransaction,
@@ -33,7 +33,7 @@ from .answers import (
     Status,
     UsageAnswer,
 )
-from .cursors import decode_lead_cursor, decode_time_cursor, encode
+from .cursors import decode_fact_cursor, decode_lead_cursor, decode_time_cursor, encode
 
 Clock = Callable[[], int]
 
@@ -103,7 +103,7 @@ class Queries:
         with self.store.reading() as tx:
             subject = Subject.of(tx, kind, identifier)
             subject.span()
-            before = decode_time_cursor(cursor)
+            before = decode_fact_cursor(cursor)
             found = list(tx.events(subject.ids, until=before and before[0]))
         found.sort(key=_place, reverse=True)
         if before is not None:
@@ -201,5 +201,6 @@ def _state(lead: Lead, now: int) -> str:
     return "expired" if expired else lead.state
 
 
-def _place(stored: Stored) -> tuple[int, str]:
-    return stored.message.time, stored.message.mid
+def _place(stored: Stored) -> tuple[int, int, str]:
+    time, position, mid = fact_order(stored.message)
+    return time, position, mid

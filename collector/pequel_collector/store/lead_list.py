@@ -37,7 +37,7 @@ _TRAIT = """:{0} = (
   WHERE trait.name = '{0}' AND trait.subject IN (
     SELECT lead.subject UNION ALL SELECT subject FROM person WHERE person = lead.subject
   )
-  ORDER BY time DESC, mid DESC LIMIT 1
+  ORDER BY time DESC, position DESC, mid DESC LIMIT 1
 )"""
 
 _CONDITIONS = {

@@ -17,8 +17,8 @@ from . import statements as sql
 from .encoding import unescape
 from .session import Session
 
-MessageRef = tuple[int, str]
-"""The time and the id of a message. Messages are in this order."""
+MessageRef = tuple[int, int, str]
+"""The time, the position and the id of a message: its place in the order of facts."""
 
 ALWAYS = -(2**62), 2**62
 """Before any time, and after any time."""
@@ -71,7 +71,7 @@ class MessageIndex:
 
     def span(self, subjects: Collection[str]) -> tuple[int, int] | None:
         """The times of the first and the last message of these subjects."""
-        times = [time for time, _ in self._open(subjects, *ALWAYS)]
+        times = [time for time, *_ in self._open(subjects, *ALWAYS)]
         if blocks := self.sealed_blocks:
             [ends] = self._session.run(sql.SEALED_SPAN, blocks=blocks, subjects=sorted(subjects))
             times += [time for time in ends if time is not None]
@@ -120,7 +120,7 @@ class MessageIndex:
                 until=until,
                 subjects=sorted(subjects),
             )
-            yield from ((time, unescape(mid)) for time, mid in found)
+            yield from ((time, position, unescape(mid)) for time, position, mid in found)
 
     def _open(self, subjects: Collection[str], since: int, until: int) -> list[MessageRef]:
         self._searches += 1
@@ -136,14 +136,14 @@ class MessageIndex:
             since=since,
             until=until,
         )
-        return [(time, unescape(mid)) for time, mid in rows]
+        return [(time, position, unescape(mid)) for time, position, mid in rows]
 
     def _open_by_subject(self) -> dict[str, list[MessageRef]]:
         if self._by_subject is None:
             self._by_subject = defaultdict(list)
             found = self._session.run(sql.OPEN_MESSAGES, block=self.open_block)
-            for time, mid, subject, account in found:
-                ref = time, unescape(mid)
+            for time, position, mid, subject, account in found:
+                ref = time, position, unescape(mid)
                 self._by_subject[unescape(subject)].append(ref)
                 if account is not None:
                     self._by_subject[account_key(unescape(account))].append(ref)

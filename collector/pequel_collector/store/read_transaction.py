@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import islice
-from operator import itemgetter
 
-from ..model import JSON, Key, Lead, Stored, bucket_of
+from ..model import JSON, Key, Lead, Stored, bucket_of, fact_order
 from ..ports import (
     ANY_REJECTED,
     Cell,
@@ -40,6 +39,9 @@ PAIRS_AT_ONCE = 8
 AFTER_ALL = 2**62
 """Later than any time."""
 
+_Value = tuple[int, int, str, str]
+"""A place in the order of facts, and the value of a trait that was set there, as JSON."""
+
 
 class SqlReadTransaction(ReadTransaction):
     """A consistent view of a database. ``ports`` documents the methods."""
@@ -55,7 +57,7 @@ class SqlReadTransaction(ReadTransaction):
         self, subjects: Collection[str], since: int | None = None, until: int | None = None
     ) -> Iterator[Stored]:
         refs = self._index.of(subjects, since, until)
-        while mids := [mid for _, mid in islice(refs, MESSAGES_AT_ONCE)]:
+        while mids := [mid for _, _, mid in islice(refs, MESSAGES_AT_ONCE)]:
             found = map(rows.to_message, self._session.run(sql.MESSAGES, mids=mids))
             by_id = {stored.message.mid: stored for stored in found}
             yield from (by_id[mid] for mid in mids)
@@ -82,7 +84,7 @@ class SqlReadTransaction(ReadTransaction):
     def counts(self, subjects: Collection[str]) -> dict[str, int]:
         counts: Counter[str] = Counter()
         refs = self._index.of(subjects)
-        while mids := [mid for _, mid in islice(refs, MESSAGES_AT_ONCE)]:
+        while mids := [mid for _, _, mid in islice(refs, MESSAGES_AT_ONCE)]:
             counts.update(
                 {unescape(n): count for n, count in self._session.run(sql.NAMES, mids=mids)}
             )
@@ -123,7 +125,7 @@ class SqlReadTransaction(ReadTransaction):
 
     def links(self, ids: Collection[str]) -> list[Link]:
         found = map(rows.to_link, self._session.run_for(sql.LINKS, ids))
-        return sorted(found, key=lambda link: (link.time, link.mid, link.id, link.user))
+        return sorted(found, key=lambda link: (*fact_order(link), link.id, link.user))
 
     def links_between(self, pairs: Collection[tuple[str, str]]) -> list[Link]:
         wanted = sorted(pairs)
@@ -138,10 +140,11 @@ class SqlReadTransaction(ReadTransaction):
     # -- what is known of subjects ---------------------------------------------------------
 
     def traits(self, subjects: Mapping[str, Collection[str]]) -> dict[str, dict[str, JSON]]:
-        latest: dict[str, dict[str, tuple[int, str, str]]] = {}
+        latest: dict[str, dict[str, _Value]] = {}
         every_id = {id_ for ids in subjects.values() for id_ in ids}
-        for id_, name, time, mid, value in self._session.run_for(sql.TRAITS, every_id):
-            latest.setdefault(unescape(id_), {})[unescape(name)] = time, unescape(mid), value
+        for id_, name, *place, mid, value in self._session.run_for(sql.TRAITS, every_id):
+            of_id = latest.setdefault(unescape(id_), {})
+            of_id[unescape(name)] = *place, unescape(mid), value
         return {
             subject: _current(latest[id_] for id_ in ids if id_ in latest)
             for subject, ids in subjects.items()
@@ -149,14 +152,14 @@ class SqlReadTransaction(ReadTransaction):
 
     def trait_history(self, ids: Collection[str]) -> list[Trait]:
         found = map(rows.to_trait, self._session.run_for(sql.TRAIT_HISTORY, ids))
-        return sorted(found, key=itemgetter(0, 1, 2, 3))
+        return sorted(found, key=lambda trait: (trait.subject, trait.name, *fact_order(trait)))
 
     def memberships(self, ids: Collection[str]) -> dict[str, list[Membership]]:
         found: dict[str, list[Membership]] = {id_: [] for id_ in ids}
         for row in self._session.run_for(sql.MEMBERSHIPS, found):
             membership = rows.to_membership(row)
             found[membership.subject].append(membership)
-        return {id_: sorted(memberships) for id_, memberships in found.items()}
+        return {id_: sorted(calls, key=fact_order) for id_, calls in found.items()}
 
     def histories(self, subjects: Collection[str]) -> dict[str, bytes]:
         return {unescape(key): body for key, body in self._session.run_for(sql.HISTORIES, subjects)}
@@ -243,10 +246,10 @@ class SqlReadTransaction(ReadTransaction):
         return tallies | {"messages": int(messages), "leads": leads, "rejected": rejected}
 
 
-def _current(values: Iterable[Mapping[str, tuple[int, str, str]]]) -> dict[str, JSON]:
+def _current(values: Iterable[Mapping[str, _Value]]) -> dict[str, JSON]:
     """The latest value of each trait of several ids, without those that are unset."""
-    latest: dict[str, tuple[int, str, str]] = {}
+    latest: dict[str, _Value] = {}
     for of_one_id in values:
         for name, value in of_one_id.items():
             latest[name] = max(value, latest.get(name, value))
-    return {name: decode(value) for name, (_, _, value) in latest.items() if value != "null"}
+    return {name: decode(value) for name, (*_, value) in latest.items() if value != "null"}

@@ -47,13 +47,14 @@ def from_message(stored: Stored, block: int) -> Row:
         _object(message.traits),
         _object(message.context),
         escape(message.original),
+        message.position,
     )
 
 
 def to_message(row: Row) -> Stored:
     (
         mid, type_, subject, time, received, name, anonymous_id, previous_id, named_account,
-        properties, traits, context, original, sent, account,
+        properties, traits, context, original, sent, position, account,
     ) = row  # fmt: skip
     message = Message(
         unescape(mid),
@@ -70,6 +71,7 @@ def to_message(row: Row) -> Stored:
         decode(context) if context else {},
         unescape(original),
         sent,
+        position,
     )
     return Stored(message, unescape(account))
 
@@ -78,40 +80,41 @@ def account_bucket(account: str | None) -> int | None:
     return None if account is None else bucket_of(account_key(account))
 
 
-def posting(block: int, account: str, time: int, mid: str) -> Row:
+def posting(block: int, account: str, time: int, position: int, mid: str) -> Row:
     """The posting of a message under its account."""
     subject = account_key(account)
-    return block, escape(subject), time, escape(mid), bucket_of(subject)
+    return block, escape(subject), time, escape(mid), bucket_of(subject), position
 
 
 def from_trait(trait: Trait) -> Row:
-    subject, name, time, mid, value = trait
-    return escape(subject), escape(name), time, escape(mid), bucket_of(subject), encode(value)
+    subject, name, time, mid, value, position = trait
+    place = escape(subject), escape(name), time, escape(mid)
+    return *place, bucket_of(subject), encode(value), position
 
 
 def to_trait(row: Row) -> Trait:
-    subject, name, time, mid, value = row
-    return Trait(unescape(subject), unescape(name), time, unescape(mid), decode(value))
+    subject, name, time, mid, value, position = row
+    return Trait(unescape(subject), unescape(name), time, unescape(mid), decode(value), position)
 
 
 def from_membership(membership: Membership) -> Row:
-    subject, time, mid, account = membership
-    return escape(subject), time, escape(mid), bucket_of(subject), escape(account)
+    subject, time, mid, account, position = membership
+    return escape(subject), time, escape(mid), bucket_of(subject), escape(account), position
 
 
 def to_membership(row: Row) -> Membership:
-    subject, time, mid, account = row
-    return Membership(unescape(subject), time, unescape(mid), unescape(account))
+    subject, time, mid, account, position = row
+    return Membership(unescape(subject), time, unescape(mid), unescape(account), position)
 
 
 def from_link(link: Link) -> Row:
-    id_, user, time, mid = link
-    return escape(id_), escape(user), bucket_of(id_), time, escape(mid)
+    id_, user, time, mid, position = link
+    return escape(id_), escape(user), bucket_of(id_), time, escape(mid), position
 
 
 def to_link(row: Row) -> Link:
-    id_, user, time, mid = row
-    return Link(unescape(id_), unescape(user), time, unescape(mid))
+    id_, user, time, mid, position = row
+    return Link(unescape(id_), unescape(user), time, unescape(mid), position)
 
 
 def of_subject(subject: str, value: Any) -> Row:

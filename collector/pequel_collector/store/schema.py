@@ -450,6 +450,26 @@ _REPORTS = (
     """,
 )
 
+# The order of facts is (time, position, mid). In a store from before this, every position is 0.
+_LATEST_FIRST = "position DESC, mid DESC"
+_TRAITS_NOW = _TRAITS_OF_PERSON.replace("mid DESC", _LATEST_FIRST)
+_POSITIONS = (
+    *(
+        f"ALTER TABLE {table} ADD COLUMN position INTEGER NOT NULL DEFAULT 0"
+        for table in ("event", "posting", "trait", "membership", "link")
+    ),
+    *(f"DROP VIEW {view}" for view in ("users", "accounts", "pqls", "current_trait")),
+    _FACTS[-1].replace(
+        "(later.time, later.mid) > (trait.time, trait.mid)",
+        "(later.time, later.position, later.mid) > (trait.time, trait.position, trait.mid)",
+    ),
+    *(
+        view.replace("mid DESC", _LATEST_FIRST).replace("traits_of_person", "traits_now")
+        for view in _VIEWS_OF_PERSONS
+        if re.search("CREATE VIEW (users|accounts|pqls)", view)
+    ),
+)
+
 _MIGRATIONS = (
     Migration("0001_facts", _FACTS),
     Migration("0002_derived", _DERIVED),
@@ -459,6 +479,7 @@ _MIGRATIONS = (
     Migration("0006_lagging", _LAGGING),
     Migration("0007_accounting", _ACCOUNTING),
     Migration("0008_reports", _REPORTS),
+    Migration("0009_positions", _POSITIONS),
 )
 
 
@@ -474,6 +495,7 @@ def _in_dialect(statement: str, dialect: Dialect) -> str:
     traits_of_person = _TRAITS_OF_PERSON.format(dialect.json_object)
     statement = re.sub(r"traits_of\((.+?)\)", traits_of, statement)
     statement = re.sub(r"traits_of_person\((.+?)\)", traits_of_person, statement)
+    statement = re.sub(r"traits_now\((.+?)\)", _TRAITS_NOW.format(dialect.json_object), statement)
     statement = re.sub(r"ids_of\((.+?)\)", _IDS_OF, statement)
     statement = re.sub(r"iso\((\w+)\)", dialect.iso.format(r"\1"), statement)
     statement = statement.replace("CLUSTERED", dialect.clustered)

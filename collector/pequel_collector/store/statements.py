@@ -19,13 +19,13 @@ APPEND = Insertion(
     (
         "mid", "bucket", "block", "subject", "account", "account_bucket", "time", "received",
         "type", "name", "named_account", "anonymous_id", "previous_id", "sent", "properties",
-        "traits", "context", "original",
+        "traits", "context", "original", "position",
     ),
 )  # fmt: skip
 
 _MESSAGE = """
 SELECT mid, type, subject, time, received, name, anonymous_id, previous_id, named_account,
-  properties, traits, context, original, sent, account
+  properties, traits, context, original, sent, position, account
 FROM event
 """
 
@@ -52,8 +52,8 @@ SELECT max(time) FROM (
 """
 
 _ADD_POSTINGS = """
-INSERT INTO posting (block, subject, time, mid, bucket)
-SELECT block, {subject}, time, mid, {bucket} FROM event
+INSERT INTO posting (block, subject, time, mid, bucket, position)
+SELECT block, {subject}, time, mid, {bucket}, position FROM event
 WHERE block = :block AND {subject} IS NOT NULL
 ORDER BY 2, 3, 4
 """
@@ -75,10 +75,10 @@ ADD_BLOCK = "INSERT INTO block (number, sealed, newest_before) VALUES (:block, 0
 # -- messages by subject: by postings in sealed blocks, by reading the open block -------------
 
 SEALED_MESSAGES = """
-SELECT time, mid FROM posting
+SELECT time, position, mid FROM posting
 WHERE block = ANY(:blocks) AND subject = ANY(:subjects)
   AND time >= :since AND time <= :until
-ORDER BY time, mid
+ORDER BY time, position, mid
 """
 
 SEALED_SPAN = """
@@ -87,14 +87,15 @@ WHERE block = ANY(:blocks) AND subject = ANY(:subjects)
 """
 
 OPEN_MESSAGES = """
-SELECT time, mid, subject, account FROM event WHERE block = :block ORDER BY time, mid
+SELECT time, position, mid, subject, account FROM event WHERE block = :block
+ORDER BY time, position, mid
 """
 
 OPEN_MESSAGES_OF = """
-SELECT time, mid FROM event
+SELECT time, position, mid FROM event
 WHERE block = :block AND (subject = ANY(:subjects) OR account = ANY(:accounts))
   AND time >= :since AND time <= :until
-ORDER BY time, mid
+ORDER BY time, position, mid
 """
 
 # -- pages of subjects -------------------------------------------------------------------------
@@ -124,7 +125,7 @@ ORDER BY subject
 # -- attribution -------------------------------------------------------------------------------
 
 ATTRIBUTION = """
-SELECT mid, block, time, account FROM event
+SELECT mid, block, time, position, account FROM event
 WHERE mid = ANY(:mids) AND bucket = :bucket AND subject = :subject
 """
 
@@ -138,33 +139,39 @@ DELETE FROM posting
 WHERE block = ANY(:blocks) AND subject = :subject AND bucket = :bucket AND mid = ANY(:mids)
 """
 
-ADD_POSTINGS = Insertion("posting", ("block", "subject", "time", "mid", "bucket"))
+ADD_POSTINGS = Insertion("posting", ("block", "subject", "time", "mid", "bucket", "position"))
 
 # -- traits and group calls --------------------------------------------------------------------
 
 ADD_TRAITS = Insertion(
-    "trait", ("subject", "name", "time", "mid", "bucket", "value"), "ON CONFLICT DO NOTHING"
+    "trait",
+    ("subject", "name", "time", "mid", "bucket", "value", "position"),
+    "ON CONFLICT DO NOTHING",
 )
 
 TRAITS = """
-SELECT subject, name, time, mid, value FROM (
-  SELECT subject, name, time, mid, value,
-    row_number() OVER (PARTITION BY subject, name ORDER BY time DESC, mid DESC) AS place
+SELECT subject, name, time, position, mid, value FROM (
+  SELECT subject, name, time, position, mid, value,
+    row_number() OVER (
+      PARTITION BY subject, name ORDER BY time DESC, position DESC, mid DESC
+    ) AS place
   FROM trait WHERE subject = ANY(:subjects)
 ) latest
 WHERE place = 1
 """
 
 TRAIT_HISTORY = """
-SELECT subject, name, time, mid, value FROM trait WHERE subject = ANY(:subjects)
+SELECT subject, name, time, mid, value, position FROM trait WHERE subject = ANY(:subjects)
 """
 
 ADD_MEMBERSHIPS = Insertion(
-    "membership", ("subject", "time", "mid", "bucket", "account"), "ON CONFLICT DO NOTHING"
+    "membership",
+    ("subject", "time", "mid", "bucket", "account", "position"),
+    "ON CONFLICT DO NOTHING",
 )
 
 MEMBERSHIPS = """
-SELECT subject, time, mid, account FROM membership WHERE subject = ANY(:subjects)
+SELECT subject, time, mid, account, position FROM membership WHERE subject = ANY(:subjects)
 """
 
 # -- who is who --------------------------------------------------------------------------------
@@ -186,23 +193,24 @@ SET_PERSONS = Insertion(
 UNLINK = "DELETE FROM person WHERE subject = ANY(:subjects)"
 
 LINKS = """
-SELECT subject, linked_to, time, mid FROM link
+SELECT subject, linked_to, time, mid, position FROM link
 WHERE subject = ANY(:subjects)
 UNION
-SELECT subject, linked_to, time, mid FROM link WHERE linked_to = ANY(:subjects)
+SELECT subject, linked_to, time, mid, position FROM link WHERE linked_to = ANY(:subjects)
 """
 
 LINKS_BETWEEN = """
-SELECT subject, linked_to, time, mid FROM link
+SELECT subject, linked_to, time, mid, position FROM link
 WHERE subject = ANY(:ids) AND linked_to = ANY(:users)
 """
 
 ADD_LINKS = Insertion(
     "link",
-    ("subject", "linked_to", "bucket", "time", "mid"),
+    ("subject", "linked_to", "bucket", "time", "mid", "position"),
     "ON CONFLICT (subject, linked_to, bucket) DO UPDATE"
-    " SET time = excluded.time, mid = excluded.mid"
-    " WHERE (excluded.time, excluded.mid) < (link.time, link.mid)",
+    " SET time = excluded.time, position = excluded.position, mid = excluded.mid"
+    " WHERE (excluded.time, excluded.position, excluded.mid)"
+    " < (link.time, link.position, link.mid)",
 )
 
 # -- histories ---------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import NamedTuple
 
-from ..model import Key, Lead, Stored, account_key, bucket_of
+from ..model import Key, Lead, Stored, account_key, bucket_of, fact_order
 from ..ports import (
     Cell,
     Change,
@@ -86,8 +86,8 @@ class SqlWriteTransaction(SqlReadTransaction, WriteTransaction):
         if len(found) < len(accounts):
             raise LookupError(f"not all of {len(accounts)} messages are stored under {subject!r}")
         moves = [
-            _Move(unescape(mid), block, time, unescape(account), accounts[unescape(mid)])
-            for mid, block, time, account in found
+            _Move(unescape(mid), block, time, position, unescape(account), accounts[unescape(mid)])
+            for mid, block, time, position, account in found
         ]
         return [move for move in moves if move.account != move.to]
 
@@ -101,7 +101,7 @@ class SqlWriteTransaction(SqlReadTransaction, WriteTransaction):
                     subject=account_key(account),
                     bucket=rows.account_bucket(account),
                 )
-        added = [rows.posting(m.block, m.to, m.time, m.mid) for m in moves if m.to is not None]
+        added = [rows.posting(m.block, m.to, *fact_order(m)) for m in moves if m.to is not None]
         self._session.insert(sql.ADD_POSTINGS, sorted(added))
 
     # -- what is known of subjects ---------------------------------------------------------
@@ -116,7 +116,7 @@ class SqlWriteTransaction(SqlReadTransaction, WriteTransaction):
 
     def add_links(self, links: Sequence[Link]) -> None:
         earliest: dict[tuple[str, str], Link] = {}
-        for link in sorted(links, key=attrgetter("time", "mid")):
+        for link in sorted(links, key=fact_order):
             earliest.setdefault((link.id, link.user), link)
         self._session.insert(sql.ADD_LINKS, sorted(map(rows.from_link, earliest.values())))
 
@@ -220,6 +220,7 @@ class _Move(NamedTuple):
     mid: str
     block: int
     time: int
+    position: int
     account: str | None
     to: str | None
 

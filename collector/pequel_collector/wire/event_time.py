@@ -2,9 +2,10 @@
 
 * Neither ``timestamp`` nor ``originalTimestamp``: when it was received.
 * One of them, without a time of sending: at that time.
-* One of them, with a time of sending: at that time + (received - sent), which corrects the client's
-  clock. For example, an event of 10:00 that was sent at 10:05 and received at 10:02 happened at
-  09:57: the client's clock is three minutes fast.
+* One of them, with a time of sending: at that time, if the times of sending and receiving differ by
+  at most a tolerance, because delivery takes time. If they differ by more, the client's clock is
+  wrong, and the event happened at that time + (received - sent). For example, an event of 10:00
+  that was sent at 10:05 and received at 08:05 happened at 08:00: the clock is two hours fast.
 * Both: at ``timestamp``, unchanged.
 
 A later time than that of receiving counts as the time of receiving.
@@ -18,10 +19,12 @@ from .event import Event, EventError, mismatch
 _EXPECTED = "a time in ISO 8601 from 1970 on, such as 2026-03-01T10:00:00.000Z"
 
 
-def event_time(event: Event, sent: int | None, received: int) -> tuple[int, str | None]:
+def event_time(
+    event: Event, sent: int | None, received: int, tolerance: int
+) -> tuple[int, str | None]:
     """The time of an event in milliseconds, and the text that it was read from.
 
-    ``sent`` is the client's time of sending. Raises EventError.
+    ``sent`` is the client's time of sending, ``tolerance`` is in milliseconds. Raises EventError.
     """
     timestamp, original = _given(event.timestamp), _given(event.original_timestamp)
     if timestamp is None and original is None:
@@ -30,7 +33,8 @@ def event_time(event: Event, sent: int | None, received: int) -> tuple[int, str 
     time = parse_iso(text) if isinstance(text, str) else None
     if time is None:
         raise _bad_time(field, text)
-    if sent is not None and (timestamp is None or original is None):
+    is_alone = timestamp is None or original is None
+    if sent is not None and is_alone and abs(received - sent) > tolerance:
         time += received - sent
     if time < 0:
         raise _bad_time(field, text)

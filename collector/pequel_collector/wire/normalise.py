@@ -91,7 +91,7 @@ def message(raw: bytes, request: EventRequest) -> Message:
     name, account, previous, properties, traits = _CONTENT[type_](event, context)
     if event.sent_at is not None:
         sent = time_sent(event.sent_at) or sent
-    time, original = event_time(event, sent, received)
+    time, original = event_time(event, sent, received, settings.clock_tolerance * 1000)
     return Message(
         _real(event.message_id, "messageId") or new_id(),
         type_,

@@ -1,7 +1,7 @@
 """Aggregates: the number or value that a leaf takes from the events in its window.
 
 An aggregate works on an *accumulator*, a small piece of plain data that belongs to a state. Events
-are added in order of (time, messageId), and dropped in the same order when they leave a rolling
+are added in the order of facts, and dropped in the same order when they leave a rolling
 window. ``observed`` is exact at every moment, and ``holds`` says whether the comparison does.
 Neither changes the accumulator.
 

@@ -1,6 +1,6 @@
 """The evaluator: folds the facts of one subject, and marks when each definition qualified.
 
-``fold`` takes facts in order of (time, messageId), one instant at a time. Folding them at once or
+``fold`` takes facts in the order of facts, one instant at a time. Folding them at once or
 in steps gives the same state, as long as each step has only later instants than the one before.
 
 For example, with ``when = { event = "used", gte = 2 }`` as definition 0: a fact *used* at 12:00
@@ -14,10 +14,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
-from operator import attrgetter
 from typing import Any
 
-from ...model import Kind
+from ...model import Kind, fact_order
 from ..language.analysis import in_order
 from ..language.content_hash import canonical
 from ..language.definition import Catalogue, Definition, Leaf
@@ -301,7 +300,7 @@ def qualify(
     """
     state = State()
     evaluator = Evaluator(definition.subject, catalogue)
-    ordered = sorted(facts, key=attrgetter("time", "mid"))
+    ordered = sorted(facts, key=fact_order)
     evaluator.fold(state, FactList(ordered), ordered, FIRST, world or EmptyWorld())
     found = state.marks.get(evaluator.by_name[definition.name].index)
     return found[0].time if found else None

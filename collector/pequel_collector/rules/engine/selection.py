@@ -100,6 +100,7 @@ class FactSelection:
             account,
             traits,
             message.received - message.time > LATE,
+            position=message.position,
         )
 
     def route(self, name: str) -> EventRoute | None:

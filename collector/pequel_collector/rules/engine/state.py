@@ -34,6 +34,7 @@ class Fact(Struct, frozen=True, array_like=True, gc=False):
     traits: dict[str, Any] = {}
     late: bool = False
     ended: str | None = None
+    position: int = 0
 
 
 class Qualification(NamedTuple):

@@ -20,7 +20,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from ...model import Kind
+from ...model import Kind, fact_order
 from ..language.definition import Catalogue, Condition, EventPattern, Window
 from ..language.quantities import DAY
 from ..language.values import satisfies
@@ -284,7 +284,7 @@ class AnchoredWindow(AllTimeWindow):
         if found is None or found + self._window.start >= ctx.time:
             return
         for fact in self.counted(ctx):
-            if before is not None and (fact.time, fact.mid) >= (before.time, before.mid):
+            if before is not None and fact_order(fact) >= fact_order(before):
                 return
             self.aggregate.add(slot.acc, fact, ctx)
 
@@ -359,7 +359,7 @@ class MemberWindow(Aggregate):
         if found is None or acted is None:
             return
         for fact in view.events(max(acted, found + self._window.start)):
-            if before is not None and (fact.time, fact.mid) >= (before.time, before.mid):
+            if before is not None and fact_order(fact) >= fact_order(before):
                 return
             if self._counts(fact) and is_inside(fact.time, found, self._window):
                 self.inner.add(acc.acc, fact, view)
