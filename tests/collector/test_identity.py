@@ -24,6 +24,7 @@ def call(
     *,
     at: int = 0,
     mid: str = "m",
+    position: int = 0,
 ) -> Message:
     """A call with these ids; with a previous one it is an alias."""
     return Message(
@@ -34,6 +35,7 @@ def call(
         received=at,
         anonymous_id=visitor,
         previous_id=previous,
+        position=position,
     )
 
 
@@ -137,6 +139,7 @@ def calls(draw: st.DrawFn) -> list[Plain]:
             "previousId": previous,
             "messageId": f"m{draw(st.integers(0, 9))}-{index}",
             "time": time,
+            "position": draw(st.integers(0, 2)),
         }
         for index, ((user, visitor, previous), time) in enumerate(drawn)
     ]
@@ -145,7 +148,7 @@ def calls(draw: st.DrawFn) -> list[Plain]:
 def of_oracle(plain: Plain) -> Message:
     """The oracle's message as the collector has it."""
     ids = plain["userId"], plain["anonymousId"], plain["previousId"]
-    return call(*ids, at=plain["time"], mid=plain["messageId"])
+    return call(*ids, at=plain["time"], mid=plain["messageId"], position=plain["position"])
 
 
 def key(id_: oracle.Id) -> str:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from benchmarks.long_oracle import case_of
 from oracle import qualifications
+from oracle.identity import placed
 from oracle.streams import catalogues, streams
 from oracle.toml import to_toml
 from pequel_collector.app.bootstrap import Collector
@@ -25,7 +26,7 @@ from pequel_collector.rules.engine import keyed
 from pequel_collector.rules.parser.catalogue import read_catalogue
 from pequel_collector.store import open_store
 from support.rehearsal import Rehearsal, batches, course_of, rehearse
-from support.streams import NOW, answers, collector_of, marks, messages_of
+from support.streams import NOW, answers, by_instant, collector_of, marks, messages_of
 
 Plain = dict[str, Any]
 many = settings(
@@ -78,16 +79,21 @@ def test_after_a_change_of_definitions_marks_are_those_of_the_new_ones(
 def test_the_order_of_arrival_does_not_show(
     catalogue: Plain, messages: list[Plain], chance: random.Random
 ) -> None:
-    """In another order, in other batches and sent twice: every answer of the API is the same."""
+    """In another order, in other batches and sent twice: every answer of the API is the same.
+
+    Messages of one instant stay in one batch and in order, because that order is part of them.
+    """
     copies = _first_copies(messages)
-    shuffled = [*copies, *copies]
+    instants = by_instant(copies)
+    shuffled = [*instants, *instants]
     chance.shuffle(shuffled)
     at_once, in_pieces = Rehearsal(), Rehearsal()
     for rehearsal in (at_once, in_pieces):
         rehearsal.now = NOW
         rehearsal.follow(read_catalogue(to_toml(catalogue)))
     at_once.collector.ingest.accept(messages_of(copies))
-    _deliver(in_pieces.collector, batches(shuffled, chance, 4))
+    parts = batches(shuffled, chance, 4)
+    _deliver(in_pieces.collector, ([m for each in part for m in each] for part in parts))
     assert answers(in_pieces.collector) == answers(at_once.collector)
 
 
@@ -102,7 +108,7 @@ def test_definitions_that_come_after_the_facts_find_the_same_leads(
     rehearsal.tell(messages)
     wanted = read_catalogue(to_toml(catalogue))
     rehearsal.follow(wanted)
-    assert rehearsal.marks() == qualifications(catalogue, messages)
+    assert rehearsal.marks() == qualifications(catalogue, placed([messages]))
     assert rehearsal.collector.ingest.accept(messages_of(messages)).qualified == ()
 
 
@@ -125,7 +131,7 @@ def test_on_postgres_marks_and_answers_are_the_same(
     on_sqlite = _deliver(collector_of(toml), iter(parts))
     with postgres_server.database() as url:
         on_postgres = _deliver(collector_of(toml, url), iter(parts))
-        assert marks(on_postgres) == qualifications(catalogue, messages)
+        assert marks(on_postgres) == qualifications(catalogue, placed(parts))
         assert answers(on_postgres) == answers(on_sqlite)
         on_postgres.close()
 

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from oracle import qualifications
+from oracle.identity import placed
 from oracle.streams import GRID, START, STEPS, WHOLE, catalogues, streams
 from oracle.toml import to_toml
 from pequel_collector.app.bootstrap import Collector, open_collector
@@ -301,7 +302,8 @@ class TestForward:
             pass
         collector.run_clock()
         activated = dict.fromkeys((table["name"] for table in chosen), START + step * GRID)
-        assert marks(collector) == qualifications(catalogue, messages, activated=activated)
+        told = placed([messages[:turn], messages[turn:]])
+        assert marks(collector) == qualifications(catalogue, told, activated=activated)
 
 
 class TestWhichAreInForce:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 Message = Mapping[str, Any]
@@ -11,8 +12,25 @@ Links = dict[Id, Id]
 
 
 def in_order(messages: Sequence[Message]) -> list[Message]:
-    """The order of facts: event time, then messageId."""
-    return sorted(messages, key=lambda message: (message["time"], message["messageId"]))
+    """The order of facts: event time, position, then messageId."""
+    return sorted(messages, key=lambda m: (m["time"], m.get("position", 0), m["messageId"]))
+
+
+def placed(requests: Iterable[Sequence[Message]]) -> list[dict[str, Any]]:
+    """The messages of requests in their order of arrival, each with its position.
+
+    It is the message's place among those of one instant that were stored from its request.
+    """
+    stored: set[str] = set()
+    found = []
+    for request in requests:
+        numbers: Counter[int] = Counter()
+        for message in request:
+            found.append({**message, "position": numbers[message["time"]]})
+            if message["messageId"] not in stored:
+                stored.add(message["messageId"])
+                numbers[message["time"]] += 1
+    return found
 
 
 def links_of(messages: Sequence[Message]) -> Links:

@@ -12,6 +12,7 @@ from random import Random
 from typing import Any
 
 from oracle import qualifications
+from oracle.identity import placed
 from oracle.toml import to_toml
 from oracle.values import DAY
 from pequel_collector.app.bootstrap import Collector, assemble
@@ -183,7 +184,7 @@ def rehearse(
     rehearsal = Rehearsal(store)
     active_definitions = catalogue if course.first is None else course.first
     rehearsal.follow(read_catalogue(to_toml(active_definitions)))
-    told: list[Plain] = []
+    sent: list[list[Plain]] = []
     for number, batch in enumerate(course.batches):
         if course.first is not None and number == course.turn:
             active_definitions = catalogue
@@ -191,17 +192,17 @@ def rehearse(
         if number in course.restarts:
             rehearsal.restart()
         rehearsal.tell(batch)
-        told += batch
+        sent.append(batch)
         if number in course.waits:
             rehearsal.wait_until(rehearsal.now + course.waits[number])
         if number in course.halts and not rehearsal.is_replaying:
-            compare(rehearsal, active_definitions, told, rehearsal.now)
+            compare(rehearsal, active_definitions, placed(sent), rehearsal.now)
     if active_definitions is not catalogue:
         rehearsal.follow(read_catalogue(to_toml(catalogue)), slowly=course.slowly)
     while rehearsal.is_replaying:
         rehearsal.replay_some()
     rehearsal.wait_until(NOW)
-    compare(rehearsal, catalogue, told)
+    compare(rehearsal, catalogue, placed(sent))
     return rehearsal
 
 

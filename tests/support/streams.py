@@ -22,6 +22,7 @@ from pequel_collector.rules.parser.catalogue import read_catalogue
 from .api import Api
 
 NOW = 1_800_000_000_000
+Plain = dict[str, Any]
 
 
 def collector_of(toml: str, url: str = "sqlite://") -> Collector:
@@ -63,12 +64,21 @@ def message_of(plain: Mapping[str, Any]) -> Message:
         properties=plain["properties"],
         traits=context.get("traits", {}) | traits if kind == "identify" else traits,
         context=context,
+        position=plain.get("position", 0),
     )
 
 
 def messages_of(plain: Iterable[Mapping[str, Any]]) -> list[Message]:
-    """Messages as the wire would make them."""
-    return [message_of(each) for each in plain]
+    """Messages as the wire would make them: it leaves positions to the store."""
+    return [message_of({**each, "position": 0}) for each in plain]
+
+
+def by_instant(messages: Iterable[Plain]) -> list[list[Plain]]:
+    """Messages by their time, in their order: one request or one batch must have all of each."""
+    found: dict[int, list[Plain]] = {}
+    for each in messages:
+        found.setdefault(each["time"], []).append(each)
+    return list(found.values())
 
 
 def marks(collector: Collector) -> dict[tuple[str, str, str], list[int]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -13,7 +12,7 @@ from hypothesis import strategies as st
 from oracle import qualifications
 from oracle.streams import GRID, START, STEPS, WHOLE, catalogues, streams
 from oracle.toml import to_toml
-from pequel_collector.model import Stored
+from pequel_collector.model import Stored, fact_order
 from pequel_collector.rules.engine.evaluator import Evaluator, qualify
 from pequel_collector.rules.engine.state import EmptyWorld, Fact, FactList, State
 from pequel_collector.rules.engine.view import FIRST
@@ -43,7 +42,7 @@ def _facts(evaluator: Evaluator, messages: list[Plain]) -> dict[str, list[Fact]]
         fact = evaluator.fact(Stored(message, None, message.subject))
         if fact is not None and message.user_id is not None:
             seen.setdefault(message.user_id, []).append(fact)
-    return {user: sorted(facts, key=attrgetter("time", "mid")) for user, facts in seen.items()}
+    return {user: sorted(facts, key=fact_order) for user, facts in seen.items()}
 
 
 def _folded(evaluator: Evaluator, facts: list[Fact]) -> State:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from oracle import Key, Reading, blocking_guards, observed, qualifications
 from oracle.definitions import is_missing_without_events
+from oracle.identity import placed
 from oracle.streams import GRID, START, STEPS, WHOLE, catalogues, streams
 from oracle.toml import to_toml
 from oracle.values import canonical
@@ -64,8 +65,8 @@ def test_what_is_observed_is_what_the_oracle_counts(measure: str) -> None:
     def agrees(catalogue: Plain, messages: list[Plain], now: int) -> None:
         known = [message for message in messages if message["time"] <= now]
         if known:
-            assert_progress(catalogue, known, now)
-        assert_evidence(catalogue, messages)
+            assert_progress(catalogue, placed(halves(known)), now)
+        assert_evidence(catalogue, placed(halves(messages)))
 
     agrees()
 
@@ -79,6 +80,7 @@ def test_the_guards_that_block_are_those_of_the_oracle(
     known = [message for message in messages if message["time"] <= now]
     if not known:
         return
+    known = placed(halves(known))
     for key, explained in waiting(catalogue, known, now):
         guards = explained.guards()
         found = [place for place, guard in enumerate(guards) if guard["blocks"]]
@@ -126,11 +128,16 @@ def assert_same(leaves: list[Plain], wanted: list[Reading]) -> None:
             assert comparable(leaf["observed"]) == as_shown(reading.observed, reading.leaf), leaf
 
 
+def halves(messages: list[Plain]) -> list[list[Plain]]:
+    """The messages in two batches, or in one if there is one message."""
+    half = len(messages) // 2
+    return [batch for batch in (messages[:half], messages[half:]) if batch]
+
+
 def rehearsed(catalogue: Plain, messages: list[Plain], now: int) -> Rehearsal:
     rehearsal = Rehearsal()
     rehearsal.follow(read_catalogue(to_toml(catalogue)))
-    half = len(messages) // 2
-    for batch in filter(None, (messages[:half], messages[half:])):
+    for batch in halves(messages):
         rehearsal.tell(batch)
     rehearsal.wait_until(now)
     return rehearsal

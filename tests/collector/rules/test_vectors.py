@@ -16,9 +16,10 @@ import pytest
 import tomllib
 
 from oracle import observed, qualifications
+from oracle.identity import placed
 from pequel_collector.app.bootstrap import Collector, open_collector
 from pequel_collector.config import Settings
-from pequel_collector.model import Stored, iso, parse_iso
+from pequel_collector.model import Stored, fact_order, iso, parse_iso
 from pequel_collector.ports import LeadFilter
 from pequel_collector.rules.engine.evaluator import Evaluator
 from pequel_collector.rules.engine.state import EmptyWorld, Fact, FactList, State
@@ -65,17 +66,27 @@ def time_of(text: str) -> int:
 
 
 def in_order_of(order: str, facts: list[Plain]) -> list[list[Plain]]:
-    """The facts in the batches in which they are sent."""
+    """The facts in the batches in which they are sent.
+
+    Facts of one instant are in one batch, in their order: it says which of them is the latest.
+    """
+    instants: dict[str, list[Plain]] = {}
+    for fact in facts:
+        instants.setdefault(fact["timestamp"], []).append(fact)
+    parts = list(instants.values())
+    backwards = [fact for part in parts[::-1] for fact in part]
     match order:
         case "one by one" if len(facts) < 60:
-            return [[fact] for fact in facts]
+            return parts
         case "backwards":
-            return [facts[::-1]]
+            return [backwards]
         case "shuffled":
-            shuffled = Random(len(facts)).sample(facts, len(facts))
-            return [shuffled[::2], shuffled[1::2]]
+            shuffled = Random(len(parts)).sample(parts, len(parts))
+            return [
+                [fact for part in half for fact in part] for half in (shuffled[::2], shuffled[1::2])
+            ]
         case "twice":
-            return [facts[::-1], facts] if len(facts) < 60 else [facts, facts[:9]]
+            return [backwards, facts] if len(facts) < 60 else [facts, facts[:9]]
         case _:
             return [facts]
 
@@ -159,7 +170,7 @@ def oracles_message(fact: Plain) -> Plain:
 def test_the_oracle_says_what_the_case_says(case: Plain) -> None:
     """Who qualified when, and what each leaf observed."""
     catalogue = tomllib.loads(case["definitions"])
-    messages = [oracles_message(fact) for fact in facts_of(case)]
+    messages = placed([[oracles_message(fact) for fact in facts_of(case)]])
     subjects = {table["name"]: table.get("subject", "user") for table in catalogue["pql"]}
     endings: dict[tuple[str, str, str], list[int]] = {}
     for end in case.get("endings", ()):
@@ -195,9 +206,12 @@ def as_shown(found: Any, leaf: Plain) -> Any:
 def test_the_engine_waits_while_a_lead_cools_down(case: Plain) -> None:
     """The ends of leads are facts of the subject among the others."""
     evaluator = Evaluator("user", read_catalogue(case["definitions"]))
-    found = [evaluator.fact(stored) for stored in map(stored_of, facts_of(case))]
+    found = [
+        evaluator.fact(stored)
+        for stored in map(stored_of, placed([map(oracles_message, facts_of(case))]))
+    ]
     ends = [Fact(time_of(e["at"]), "", ended=e["definition"]) for e in case["endings"]]
-    facts = sorted([*filter(None, found), *ends], key=lambda fact: (fact.time, fact.mid))
+    facts = sorted([*filter(None, found), *ends], key=fact_order)
     state = State()
     evaluator.fold(state, FactList(facts), facts, FIRST, EmptyWorld())
     marks = [
@@ -209,5 +223,5 @@ def test_the_engine_waits_while_a_lead_cools_down(case: Plain) -> None:
 
 
 def stored_of(fact: Plain) -> Stored:
-    message = message_of(oracles_message(fact))
+    message = message_of(fact)
     return Stored(message, None, message.subject)

@@ -17,6 +17,7 @@ from pequel_collector.model import (
     Message,
     Stored,
     account_key,
+    fact_order,
     kind_of,
 )
 from pequel_collector.ports import (
@@ -44,6 +45,7 @@ IDS = st.sampled_from(["a", "B", "é", "\uffff", "😀", *(f"m{i}" for i in rang
 SUBJECTS = st.sampled_from(SENDERS)
 ACCOUNTS = st.sampled_from([None, "acme", "globex"])
 TIMES = st.integers(0, 4)
+POSITIONS = st.integers(0, 2)
 PAGES = st.integers(1, 4)
 BODIES = st.sampled_from([b"", b"x", bytes(range(256))])
 
@@ -53,7 +55,7 @@ class Model:
     """What a store should hold."""
 
     messages: dict[str, Stored] = field(default_factory=dict)
-    traits: dict[tuple[str, str, int, str], JSON] = field(default_factory=dict)
+    traits: dict[tuple[str, str, int, str], tuple[int, JSON]] = field(default_factory=dict)
     links: dict[tuple[str, str], Link] = field(default_factory=dict)
     persons: dict[str, str] = field(default_factory=dict)
     histories: dict[str, bytes] = field(default_factory=dict)
@@ -68,7 +70,7 @@ class Model:
     def of(self, *keys: str) -> list[Stored]:
         """The messages of subjects, in order."""
         found = [s for s in self.messages.values() if not _keys(s).isdisjoint(keys)]
-        return sorted(found, key=lambda s: (s.message.time, s.message.mid))
+        return sorted(found, key=lambda s: fact_order(s.message))
 
     def ids_of(self, person: str) -> list[str]:
         return [person, *sorted(id_ for id_, whose in self.persons.items() if whose == person)]
@@ -76,7 +78,8 @@ class Model:
     def traits_of(self, ids: list[str]) -> dict[str, JSON]:
         """The latest values of all these ids, without those that are unset."""
         found = [key for key in self.traits if key[0] in ids]
-        latest = {key[1]: self.traits[key] for key in sorted(found, key=lambda key: key[2:])}
+        found.sort(key=lambda key: (key[2], self.traits[key][0], key[3]))
+        latest = {key[1]: self.traits[key][1] for key in found}
         return {name: value for name, value in latest.items() if value is not None}
 
     def cells_of(self, subject: str, slot: int) -> dict[str, bytes]:
@@ -104,12 +107,12 @@ def _keys(stored: Stored) -> set[str]:
 
 
 class Append(NamedTuple):
-    messages: list[tuple[str, str, int, str | None, str | None]]
+    messages: list[tuple[str, str, int, str | None, str | None, int]]
 
     def apply(self, tx: WriteTransaction, model: Model) -> None:
         made = [
-            Stored(Message(mid, "track", subject, time, 0, name), account)
-            for mid, subject, time, account, name in self.messages
+            Stored(Message(mid, "track", subject, time, 0, name, position=position), account)
+            for mid, subject, time, account, name, position in self.messages
         ]
         new = {s.message.mid for s in made} - model.messages.keys()
         assert tx.append(made) == new
@@ -133,7 +136,7 @@ class Set(NamedTuple):
 
     def apply(self, tx: WriteTransaction, model: Model) -> None:
         tx.add_traits([self.trait])
-        model.traits.setdefault(self.trait[:4], self.trait.value)
+        model.traits.setdefault(self.trait[:4], (self.trait.position, self.trait.value))
 
 
 class AddLinks(NamedTuple):
@@ -143,7 +146,7 @@ class AddLinks(NamedTuple):
         tx.add_links(self.links)
         for link in self.links:
             known = model.links.get((link.id, link.user), link)
-            model.links[link.id, link.user] = min(known, link, key=lambda k: (k.time, k.mid))
+            model.links[link.id, link.user] = min(known, link, key=fact_order)
 
 
 class SetPersons(NamedTuple):
@@ -252,7 +255,7 @@ Step = (
     | Count | Qualify | Look
 )  # fmt: skip
 MESSAGES = st.lists(
-    st.tuples(IDS, SUBJECTS, TIMES, ACCOUNTS, st.sampled_from([None, "x", "y"])),
+    st.tuples(IDS, SUBJECTS, TIMES, ACCOUNTS, st.sampled_from([None, "x", "y"]), POSITIONS),
     max_size=8,
     unique_by=lambda message: message[0],
 )
@@ -270,12 +273,20 @@ FACTS = st.one_of(
     st.builds(
         Set,
         st.builds(
-            Trait, SUBJECTS, st.sampled_from("pq"), TIMES, IDS, st.sampled_from([None, 1, 2])
+            Trait,
+            SUBJECTS,
+            st.sampled_from("pq"),
+            TIMES,
+            IDS,
+            st.sampled_from([None, 1, 2]),
+            POSITIONS,
         ),
     ),
 )
 IDENTITY = st.one_of(
-    st.builds(AddLinks, st.lists(st.builds(Link, SUBJECTS, SUBJECTS, TIMES, IDS), max_size=4)),
+    st.builds(
+        AddLinks, st.lists(st.builds(Link, SUBJECTS, SUBJECTS, TIMES, IDS, POSITIONS), max_size=4)
+    ),
     st.builds(SetPersons, st.dictionaries(SUBJECTS, SUBJECTS, max_size=3)),
 )
 HISTORIES = st.one_of(
@@ -368,7 +379,7 @@ def compare_persons(view: ReadTransaction, model: Model) -> None:
     for keys in ([key] for key in EVERYONE):
         linked = {link for pair, link in model.links.items() if not set(pair).isdisjoint(keys)}
         found = view.links(keys)
-        assert found == sorted(found, key=lambda link: (link.time, link.mid))
+        assert found == sorted(found, key=fact_order)
         assert len(found) == len(linked)
         assert set(found) == linked
 
