@@ -24,6 +24,7 @@ from pequel_collector.ingest.event_log import (
     Log,
     event_of,
 )
+from pequel_collector.ingest.positions import FileInstants
 from pequel_collector.ingest.receipts import Receipt
 from pequel_collector.model import Message, RejectedEvent
 from pequel_collector.ports import Store
@@ -71,7 +72,11 @@ class Recorder:
     batches: list[tuple[list[Message], list[RejectedEvent]]] = field(default_factory=list)
 
     def accept(
-        self, messages: Sequence[Message], rejected: Sequence[RejectedEvent], key: str
+        self,
+        messages: Sequence[Message],
+        rejected: Sequence[RejectedEvent],
+        _key: str,
+        _instants: FileInstants,
     ) -> Receipt:
         self.batches.append((list(messages), list(rejected)))
         return Receipt(len(messages))

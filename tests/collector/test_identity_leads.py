@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from oracle.streams import START, Ids, message
 from pequel_collector.app.bootstrap import Collector
-from pequel_collector.model import Lead
+from pequel_collector.audit.verify import verify
+from pequel_collector.model import Lead, LeadState, iso
+from support.api import Api
 from support.streams import collector_of, messages_of
 
 DEFINITIONS = """
@@ -104,6 +107,97 @@ def test_after_an_alias_the_lead_is_the_persons_and_only_one_stands(told: Told) 
         told("track", at, ADA)
     told("alias", 7, ADA, previousId="old")
     assert told.standing("u:ada", "u:old") == [("clicked_thrice", "u:ada", 3)]
+
+
+def two_with_leads(told: Told) -> None:
+    """``old`` qualifies at 3, ``ada`` at 6."""
+    for at in (1, 2, 3):
+        told("track", at, Ids("old", None))
+    for at in (4, 5, 6):
+        told("track", at, ADA)
+
+
+def work(told: Told, subject: str, state: LeadState, owner: str | None) -> None:
+    """What a person does with the only lead of a subject."""
+    [lead] = told.leads(subject)
+    with told.collector.store.writing() as tx:
+        tx.save_leads([replace(lead, state=state, owner=owner)])
+
+
+def test_of_two_leads_that_under_the_persons_own_id_stays_with_the_earlier_time(told: Told) -> None:
+    two_with_leads(told)
+    [own] = told.leads("u:ada")
+    told("alias", 7, ADA, previousId="old")
+    [lead], [voided] = told.leads("u:ada"), told.leads("u:old")
+    assert (lead.id, lead.marked_at) == (own.id, own.marked_at)
+    assert lead.qualified_at == START + 3
+    assert "restated" in lead.flags
+    assert (voided.state, voided.merged_into) == ("voided", lead.id)
+    with told.collector.store.reading() as view:
+        changes = [(change.what, change.before) for change in view.changes(lead.id)]
+    assert [what for what, _ in changes][:3] == ["opened", "merged", "restated"]
+    assert changes[2][1]["qualified_at"] == iso(START + 6)
+
+
+def test_of_two_leads_a_later_one_does_not_move_the_persons_own(told: Told) -> None:
+    for at in (4, 5, 6):
+        told("track", at, Ids("old", None))
+    for at in (1, 2, 3):
+        told("track", at, ADA)
+    told("alias", 7, ADA, previousId="old")
+    [lead] = told.leads("u:ada")
+    assert (lead.qualified_at, lead.flags) == (START + 3, [])
+
+
+@pytest.mark.parametrize(
+    ("of_old", "of_ada", "stays"),
+    [
+        (("assigned", "eve"), ("new", None), ("assigned", "eve")),
+        (("won", "eve"), ("contacted", "bob"), ("won", "eve")),
+        (("new", None), ("assigned", "bob"), ("assigned", "bob")),
+        (("assigned", "eve"), ("assigned", "bob"), ("assigned", "bob")),
+        (("dismissed", None), ("won", "bob"), ("won", "bob")),
+    ],
+)
+def test_of_two_leads_the_one_that_stays_keeps_what_people_did_with_either(
+    told: Told, of_old: Any, of_ada: Any, stays: Any
+) -> None:
+    two_with_leads(told)
+    work(told, "u:old", *of_old)
+    work(told, "u:ada", *of_ada)
+    told("alias", 7, ADA, previousId="old")
+    [lead], [voided] = told.leads("u:ada"), told.leads("u:old")
+    assert (lead.state, lead.owner) == stays
+    assert voided.state == "voided"
+
+
+def test_the_only_lead_passes_on_with_what_people_did(told: Told) -> None:
+    for at in (1, 2, 3):
+        told("track", at, Ids("old", None))
+    work(told, "u:old", "contacted", "eve")
+    told("alias", 7, ADA, previousId="old")
+    [lead] = told.leads("u:ada")
+    assert (lead.state, lead.owner, lead.qualified_at) == ("contacted", "eve", START + 3)
+
+
+def test_a_merged_lead_names_the_lead_that_lives_after_further_merges(told: Told) -> None:
+    two_with_leads(told)
+    [first] = told.leads("u:old")
+    told("alias", 7, ADA, previousId="old")
+    told("alias", 8, Ids("eve", None), previousId="ada")
+    [lead] = told.leads("u:eve")
+    answer = told.collector.queries.pql(first.id)
+    assert (answer.state, answer.lead.merged_into) == ("voided", lead.id)
+    assert Api(told.collector).user("old")["leads"][0]["id"] == lead.id
+    assert told.collector.queries.pql(lead.id).lead.merged_into is None
+
+
+def test_merged_leads_verify(told: Told) -> None:
+    two_with_leads(told)
+    told("alias", 7, ADA, previousId="old")
+    found: list[Any] = []
+    verify(told.collector.store, told.collector.clock, found.append)
+    assert found == []
 
 
 def test_people_who_turn_out_to_be_one_are_one_member(told: Told) -> None:

@@ -12,13 +12,16 @@ from operator import attrgetter
 from types import MappingProxyType
 from typing import NamedTuple
 
-from ..model import JSON, Lead, iso, lead_id
+from ..model import JSON, Lead, LeadState, iso, lead_id
 from ..ports import Change, WriteTransaction
 from ..rules.engine.state import Qualification
 from ..rules.language.definition import Definition
 
 NO_BASIS = "what it rested on is gone"
 """The reason for withdrawing a lead, as the change log shows it."""
+
+_PROGRESS: list[LeadState] = ["new", "assigned", "contacted", "dismissed", "lost", "won"]
+"""The states of leads by how far people took them."""
 
 
 class LeadKey(NamedTuple):
@@ -173,8 +176,8 @@ class Ledger:
     def merge(self, merged: Mapping[str, str]) -> None:
         """Pass the leads of users on to the person that each turned out to be.
 
-        If both have a lead for one definition and cycle, the one that qualified earlier stays, with
-        what people did with it.
+        If both have a lead for one definition and cycle, the person's own lead stays. It gets the
+        earlier ``qualified_at``, and what people did with either. The other one is voided.
         """
         for old, person in merged.items():
             for lead in list(self._of(old).values()):
@@ -182,17 +185,34 @@ class Ledger:
                     self._pass_on(lead, person)
 
     def _pass_on(self, lead: Lead, person: str) -> None:
-        other = self._of(person).get(LeadKey(lead.definition, lead.cycle))
         heir = lead_id(lead.definition, person, lead.cycle)
-        if other is None or other.state == "voided" or lead.qualified_at < other.qualified_at:
-            passed = replace(lead, id=heir, subject=person, flags=list(lead.flags))
-            self._log(passed, "merged", {"from": lead.id}, _basis(passed))
-            self._save(passed)
+        own = self._of(person).get(LeadKey(lead.definition, lead.cycle))
+        if own is None or own.state == "voided":
+            own = replace(lead, id=heir, subject=person, flags=list(lead.flags))
+            self._log(own, "merged", {"from": lead.id}, _basis(own))
+        else:
+            self._join(own, lead)
+        self._save(own)
         before = {"state": lead.state}
         lead.state, lead.merged_into = "voided", heir
         after = {"state": "voided", "merged_into": heir}
         self._log(lead, "voided", before, after, "two users are one person")
         self._save(lead)
+
+    def _join(self, own: Lead, other: Lead) -> None:
+        """Give a lead what people did with another one, and its basis if that is earlier."""
+        before = {"state": own.state, "owner": own.owner}
+        if _PROGRESS.index(other.state) > _PROGRESS.index(own.state):
+            own.state, own.owner = other.state, other.owner or own.owner
+        after = {"state": own.state, "owner": own.owner}
+        self._log(own, "merged", {"from": other.id, **before}, after)
+        if other.qualified_at < own.qualified_at:
+            basis = _basis(own)
+            own.version, own.qualified_at = other.version, other.qualified_at
+            own.account, own.expires_at = other.account, other.expires_at
+            own.evidence = other.evidence
+            _flag(own, "restated")
+            self._log(own, "restated", basis, _basis(own))
 
     # -- reading and writing ---------------------------------------------------------------
 

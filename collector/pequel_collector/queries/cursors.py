@@ -43,7 +43,7 @@ def decode_time_cursor(cursor: str | None) -> tuple[int, str] | None:
 def decode_fact_cursor(cursor: str | None) -> tuple[int, int, str] | None:
     """The place of the last message of the page before, in the order of facts. Raises BadRequest.
 
-    A cursor of a version before 0.1 has no position. It means position 0, as all messages had.
+    A cursor without a position comes from before messages had one. It means position 0.
     """
     match None if cursor is None else _decode(cursor):
         case None:

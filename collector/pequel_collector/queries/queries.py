@@ -10,7 +10,7 @@ from ..identity.subject import Subject
 from ..marking.active import active_definitions, backfill_progress
 from ..marking.evaluators import Evaluators, evaluators_of
 from ..marking.snapshot import Snapshot
-from ..model import JSON, Key, Kind, Lead, Stored, account_key, fact_order, kind_of
+from ..model import JSON, Key, Kind, Lead, Stored, account_key, fact_order, kind_of, lead_id
 from ..ports import (
     LeadFilter,
     ReadTransaction,
@@ -172,7 +172,12 @@ class Queries:
         snapshot = Snapshot(tx, self.evaluators, now)
         snapshot.load(keys)
         return [
-            LeadAnswer(lead, _state(lead, now), self._holds(lead, snapshot), traits[lead.subject])
+            LeadAnswer(
+                _with_heir(tx, lead),
+                _state(lead, now),
+                self._holds(lead, snapshot),
+                traits[lead.subject],
+            )
             for lead in leads
         ]
 
@@ -193,6 +198,16 @@ class Queries:
             for rule in evaluator.rules
             if rule.name not in qualified
         ]
+
+
+def _with_heir(tx: ReadTransaction, lead: Lead) -> Lead:
+    """A merged lead names the lead of the person who has it now, after further merges too."""
+    if lead.merged_into is None:
+        return lead
+    person = tx.persons([lead.subject]).get(lead.subject, lead.subject)
+    heir = lead_id(lead.definition, person, lead.cycle)
+    is_other = heir != lead.id and tx.lead(heir) is not None
+    return replace(lead, merged_into=heir) if is_other else lead
 
 
 def _state(lead: Lead, now: int) -> str:

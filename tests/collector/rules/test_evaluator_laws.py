@@ -105,7 +105,7 @@ def test_nothing_qualifies_during_the_cooldown_after_a_lead_ended(
     found: dict[tuple[str, str, str], list[int]] = {}
     for user, facts in seen.items():
         ended = [Fact(end, "", ended=rule.name) for rule in evaluator.rules for end in ends]
-        state = _folded(evaluator, sorted((*facts, *ended), key=attrgetter("time", "mid")))
+        state = _folded(evaluator, sorted((*facts, *ended), key=fact_order))
         for rule, marks in state.marks.items():
             key = evaluator.rules[rule].name, "user", user
             found[key] = [mark.time for mark in marks]
