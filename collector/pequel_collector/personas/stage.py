@@ -85,14 +85,14 @@ class _Stage:
         for arrives, acts in groupby(sorted(self.persona.acts, key=_arrival), key=_arrival):
             self.now = self.persona.start + arrives
             self.collector.run_clock()
-            for act in acts:
-                self._send(act)
+            self._send(acts)
         self.now = self.persona.start + self.persona.as_of
         self.collector.run_clock()
 
-    def _send(self, act: Act) -> None:
-        dated = {**act.message, "timestamp": iso(self.persona.start + act.at)}
-        envelope = decode.batch(_encode({"batch": [dated]}))
+    def _send(self, acts: Iterable[Act]) -> None:
+        """Send what arrives at one time as one request, in the order of the file."""
+        dated = [{**a.message, "timestamp": iso(self.persona.start + a.at)} for a in acts]
+        envelope = decode.batch(_encode({"batch": dated}))
         messages, rejected = normalise(envelope, self.collector.settings, self.now, self.new_id)
         if rejected:
             raise BadRequest(f'persona "{self.persona.name}": {rejected[0].message}')
