@@ -108,7 +108,7 @@ class TestInOneRequest:
     def test_duplicates_and_rejected_events_have_no_place(self, collector: Collector) -> None:
         collector.ingest.accept_all([batch_of(track("m2"))])
         bad = track("m0", event=None)
-        events = [bad, track("m2"), track("m3"), track("m3"), track("m1")]
+        events = [bad, track("m2"), track("m3"), track("m1"), track("m3")]
         collector.ingest.accept_all([batch_of(*events)])
         assert positions(collector, "u:u1") == [("m2", 0), ("m3", 0), ("m1", 1)]
 

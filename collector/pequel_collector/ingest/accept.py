@@ -140,11 +140,14 @@ def _new_messages(tx: WriteTransaction, batches: Sequence[Batch]) -> list[Sequen
     known = tx.known(dict.fromkeys([m.mid for batch in batches for m in batch.messages]))
     found: list[Sequence[Message]] = []
     for batch in batches:
-        new = []
-        for message in batch.messages:
-            if message.mid not in known:
-                known.add(message.mid)
-                new.append(message)
+        new = [message for message in batch.messages if message.mid not in known]
+        mids = {message.mid for message in new}
+        if len(mids) < len(new):
+            first: dict[str, Message] = {}
+            for message in new:
+                first.setdefault(message.mid, message)
+            new = list(first.values())
+        known |= mids
         # Each replayed event came in a request of its own.
         earlier = batch.instants.stored(new) if batch.instants is not None else {}
         found.append(new if batch.replayed else with_positions(new, earlier))

@@ -115,10 +115,14 @@ def _first_of(batches: Sequence[Batch], new: set[str]) -> list[list[bool]]:
     """For each message of each batch, whether it is the first with its id, and the id is new."""
     found = []
     for batch in batches:
-        flags = []
-        for message in batch.messages:
-            flags.append(message.mid in new)
-            new.discard(message.mid)
+        flags = [message.mid in new for message in batch.messages]
+        mids = {message.mid for message in compress(batch.messages, flags)}
+        new -= mids
+        if len(mids) < sum(flags):
+            flags = []
+            for message in batch.messages:
+                flags.append(message.mid in mids)
+                mids.discard(message.mid)
         found.append(flags)
     return found
 

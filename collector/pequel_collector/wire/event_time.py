@@ -34,7 +34,7 @@ def event_time(
     if time is None:
         raise _bad_time(field, text)
     is_alone = timestamp is None or original is None
-    if sent is not None and is_alone and abs(received - sent) > tolerance:
+    if sent is not None and is_alone and not -tolerance <= received - sent <= tolerance:
         time += received - sent
     if time < 0:
         raise _bad_time(field, text)
