@@ -186,7 +186,7 @@ class TestRequests:
         start: Started,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        monkeypatch.setattr(module, "WAIT_TIMEOUT", 0.01)
+        monkeypatch.setattr(group_commit, "_timeout", 0.01)
         first = start("a")
         assert ingest.entered.wait(10)
         with pytest.raises(Unavailable, match="the store takes too long"):

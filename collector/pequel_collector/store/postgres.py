@@ -61,8 +61,8 @@ SET lock_timeout = {lock}
 ANSWER_TIME = 0.5
 """Seconds for the server's own message about a timeout to arrive."""
 
-MAX_IDLE = 30.0
-"""Seconds after which a connection that is not used is closed."""
+MAX_IDLE = 5.0
+"""Seconds after which the pool closes one of the connections that were not used meanwhile."""
 
 
 class NoAnswer(psycopg.OperationalError):
