@@ -198,7 +198,7 @@ class TestATransactionThatTheServerEnds:
                 select.select([session._connection.fileno()], [], [], 20)
                 tx.set_meta("n", "lost")
 
-        with pytest.raises(Unavailable, match="the server ended a transaction"):
+        with pytest.raises(Unavailable):
             be_idle()
         write(store)
 
