@@ -15,7 +15,7 @@ import pytest
 import requests
 
 from support.processes import free_port
-from support.scripts import SOURCE
+from support.scripts import SLOW_IMPORT, SOURCE
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 
@@ -109,6 +109,21 @@ def test_gunicorn_with_the_application_loaded_before_the_fork(
     assert process.returncode == 0
     assert viewed(collector)[-40:] == list(range(1, 41))
     assert [event["event"] for event in collector.events].count("started") == 1
+    assert_once(collector)
+
+
+def test_gunicorn_that_forks_while_the_sender_imports(collector, environ, tmp_path):
+    loaded = "slow_import('requests')\npequel.track('u1', 'started')\nassert began.wait(10)"
+    application = APPLICATION.replace('pequel.track("u1", "started")', loaded)
+    (tmp_path / "shop.py").write_text(SLOW_IMPORT + application.replace("=60", "=0"))
+    url = f"http://127.0.0.1:{free_port()}"
+    command = [sys.executable, "-m", "gunicorn", "--preload", "-w", "2", "--no-control-socket"]
+    command += ["-b", url.removeprefix("http://"), "shop:app"]
+    with running(command, environ, tmp_path) as process:
+        until(lambda: answers(f"{url}/0"))
+        visit(url, 20)
+    assert process.returncode == 0
+    assert viewed(collector)[-20:] == list(range(1, 21))
     assert_once(collector)
 
 

@@ -9,6 +9,7 @@ import random
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+from pequel import fork_guard
 from pequel.backoff import backoff, retry_after
 from pequel.clock import Clock
 from pequel.errors import NotFoundError, ReaderError, UnauthorizedError, UnavailableError
@@ -75,6 +76,7 @@ class ApiClient:
         return max(asked or 0.0, chosen)
 
     def _try(self, target: str) -> dict[str, Any]:
+        fork_guard.import_for_sending()
         import requests  # here, so that only those who read pay for it
 
         no_connection = (

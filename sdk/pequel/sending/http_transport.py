@@ -6,7 +6,7 @@ import binascii
 import os
 from typing import TYPE_CHECKING
 
-from pequel import backoff
+from pequel import backoff, fork_guard
 from pequel.messages import iso8601
 from pequel.sending import verdicts
 from pequel.sending.transport import Delivery, Outcome, Verdict
@@ -66,6 +66,7 @@ class HttpTransport:
 
     def deliver(self, delivery: Delivery, /) -> Outcome:
         """Post the events and the report once, within the time that is left."""
+        fork_guard.import_for_sending()
         import requests  # here, so that only the sending thread pays for it
 
         timeout = self._timeout
@@ -146,7 +147,8 @@ class HttpTransport:
         if self._session_argument is None:
             return _new_session(self._url, self._proxies)
         if callable(self._session_argument):
-            return self._session_argument()
+            with fork_guard.no_fork():  # it may import
+                return self._session_argument()
         if pid != self._pid:
             self._session_argument.close()
         return self._session_argument

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -277,6 +278,4 @@ def _checked(outcome: object, count: int) -> Outcome:
 
 def _random_fraction() -> float:
     """A number from 0 to 1 that differs between processes, even if the application seeds."""
-    import random  # rarely needed, and slow to import
-
-    return random.SystemRandom().random()
+    return int.from_bytes(os.urandom(7), "big") / 2**56
