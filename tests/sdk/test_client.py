@@ -361,7 +361,7 @@ def test_without_a_write_key_everything_is_dropped_and_that_is_said_once(caplog)
     client = pequel.Client("", on_error=lambda error, message: errors.append((error, message)))
     client.track("u1", "e")
     client.track("u1", "e")
-    assert client.flush() is True
+    assert client.flush() is False
     assert client.stats().dropped_by_reason == {"unauthorized": 2}
     assert [(error.reason, message) for error, message in errors] == [("unauthorized", None)]
     assert len(caplog.records) == 1

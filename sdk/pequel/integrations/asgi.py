@@ -9,10 +9,12 @@ The functions take the ASGI scope of a request, which is a dict.
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pequel.integrations.request_scope import RequestScope, request_facts
+from pequel.sending import at_exit
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
@@ -48,7 +50,8 @@ def logged_in(connection: Connection) -> Id | None:
 class PequelMiddleware:
     """Sets the scope of each request and each websocket of an application.
 
-    It lasts until the application is done: streamed bodies and background tasks are inside.
+    It lasts until the application is done: streamed bodies and background tasks are inside. When
+    the server shuts down, events that wait are sent, for up to `exit_timeout` seconds.
     """
 
     def __init__(
@@ -85,13 +88,52 @@ class PequelMiddleware:
         self._ip = ip
 
     async def __call__(self, scope: Connection, receive: Receive, send: Send) -> None:
-        """Handle a request in its scope."""
+        """Handle a request in its scope; send what waits when the server shuts down."""
+        if scope["type"] == "lifespan":
+            return await _lifespan(self.app, scope, receive, send)
         if scope["type"] not in {"http", "websocket"}:
             return await self.app(scope, receive, send)
         path = scope.get("path", "")  # which older routers shorten
         facts = partial(facts_of, scope, path, ip=self._ip)
         with await self._request_scope.scope_async(scope, facts):
             return await self.app(scope, receive, send)
+
+
+async def _lifespan(app: App, scope: Connection, receive: Receive, send: Send) -> None:
+    """Run the lifespan of an application, also of one that supports none, and flush at its end.
+
+    Servers such as uvicorn end their process by a signal, so that exit handlers do not run.
+    """
+    supported = False
+
+    async def receive_for_app() -> MutableMapping[str, Any]:
+        nonlocal supported
+        supported = True
+        return await receive()
+
+    async def flush_then_send(message: MutableMapping[str, Any]) -> None:
+        if message["type"].startswith("lifespan.shutdown."):
+            await _flush()
+        await send(message)
+
+    try:
+        await app(scope, receive_for_app, flush_then_send)
+    except Exception:
+        if supported:
+            raise
+    if not supported:
+        for _ in ("startup", "shutdown"):
+            message = await receive()
+            await flush_then_send({"type": f"{message['type']}.complete"})
+
+
+async def _flush() -> None:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:  # a loop of another library
+        at_exit.flush_running()
+    else:
+        await asyncio.to_thread(at_exit.flush_running)
 
 
 def facts_of(connection: Connection, path: str, *, ip: bool) -> dict[str, Any]:

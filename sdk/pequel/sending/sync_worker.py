@@ -34,10 +34,10 @@ class SyncWorker(Worker):
         """Send what is queued."""
         at_exit.register(self)
         deadline = self._clock.monotonic() + self._timeout
-        self.flush(self._timeout, recovered=False)
+        self._flush(self._timeout, recovered=False)
         while self._interrupted and not self._stepping and self._left(deadline) != 0:
             self._interrupted = False
-            self.flush(self._left(deadline), recovered=False)
+            self._flush(self._left(deadline), recovered=False)
 
     def shutdown(self, timeout: float | None) -> bool:
         """Flush, and drop what could not be sent; whether all was delivered."""
@@ -87,16 +87,14 @@ class SyncWorker(Worker):
 
     def _pause(self, wait: float | None, deadline: float | None) -> None:
         seconds = _IDLE_POLL if wait is None else wait
-        left = self._left(deadline)
         if seconds:
-            self._clock.wait(self._wake, seconds if left is None else min(seconds, left))
+            self._clock.wait(self._wake, self._left(deadline, seconds))
 
-    def _step_if_free(self, timeout: float | None) -> None:
+    def _step_if_free(self, timeout: float | None) -> float | None:
         if not self._sending.acquire(timeout=_lock_timeout(timeout)):
-            return
+            return None
         try:
-            if not self._stepping:
-                self._step_before(self._clock.monotonic())
+            return None if self._stepping else self._step_before(self._clock.monotonic())
         finally:
             self._sending.release()
 

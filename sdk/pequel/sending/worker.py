@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     _Lock: TypeAlias = "threading.Lock | threading.RLock"
 
 _WAIT_AFTER_ERROR = 1.0
-_DRAIN_POLL = 0.001
+_POLL = 0.001
 _LONGEST_LOCK_WAIT = 1.0
 
 
@@ -107,12 +107,20 @@ class Worker:
             return
         self._started = True
 
-    def flush(self, timeout: float | None, recovered: bool = True) -> bool:
-        """Send everything that waits now; whether all of it was delivered in time.
+    def flush(self, timeout: float | None) -> bool:
+        """Send everything that waits now, at once; whether all of it was delivered in time.
 
-        Includes what other processes left in the spool, unless `recovered` is False. Also False
-        if an event that came meanwhile was dropped.
+        Also False if an event that came meanwhile was dropped, or if the key is unknown and any
+        event was dropped.
         """
+        self._sender.stop_backing_off()
+        delivered = self._flush(timeout)
+        return delivered and not (
+            self.queue.closed == "unauthorized" and self.queue.stats().dropped
+        )
+
+    def _flush(self, timeout: float | None, recovered: bool = True) -> bool:
+        """Send what waits; with `recovered`, also what other processes left in the spool."""
         deadline = None if timeout is None else self._clock.monotonic() + timeout
         self._await_draining(deadline)
         dropped = self.queue.dropped_from_queue
@@ -126,7 +134,6 @@ class Worker:
         """Flush, drop what could not be sent, and end the thread; whether all was delivered."""
         deadline = None if timeout is None else self._clock.monotonic() + timeout
         self.queue.closed = self.queue.closed or "shutdown"
-        self._sender.stop_backing_off()
         self._sender.closing = True
         delivered = self.flush(timeout)
         self._sender.abandoned = True
@@ -149,7 +156,6 @@ class Worker:
 
     def flush_at_exit(self, seconds: float) -> None:
         """Send what is left as the process ends, within so many seconds."""
-        self._sender.stop_backing_off()
         self._sender.closing = True
         if self.flush(seconds):
             self._release_if_free()
@@ -174,14 +180,15 @@ class Worker:
                 self._thread, self._started = None, False
                 self._starting.release()
 
-    def _step_if_free(self, timeout: float | None) -> None:
+    def _step_if_free(self, timeout: float | None) -> float | None:
         """Do a step in this thread, unless the sending thread is in the middle of one."""
         longest = _LONGEST_LOCK_WAIT if timeout is None else min(timeout, _LONGEST_LOCK_WAIT)
         if threading.get_ident() != self._thread and self._sending.acquire(timeout=longest):
             try:
-                self._step()
+                return self._step()
             finally:
                 self._sending.release()
+        return None
 
     def _release_if_free(self) -> None:
         """Delete the files whose events are all delivered."""
@@ -216,7 +223,7 @@ class Worker:
         """Wait until another thread has queued what is in the inbox, which takes microseconds."""
         self.queue.drain()
         while self.queue.draining_elsewhere and self._left(deadline) != 0:
-            self._clock.sleep(_DRAIN_POLL)
+            self._clock.sleep(_POLL)
             self.queue.drain()
 
     def _await(self, flush: Flush, deadline: float | None) -> None:
@@ -225,13 +232,29 @@ class Worker:
         self._flushes.append(flush)
         self._start_thread()
         self._wake.set()
-        while not flush.done and self._left(deadline) != 0:
-            self._clock.wait(flush.wake, self._left(deadline))
-        if not flush.done and flush in self._flushes:
-            self._flushes.remove(flush)
+        try:
+            while not flush.done and self._left(deadline) != 0:
+                wait = None if self._started else self._send_here(deadline)
+                self._clock.wait(flush.wake, self._left(deadline, wait))
+        finally:
+            if flush in self._flushes:
+                self._flushes.remove(flush)
 
-    def _left(self, deadline: float | None) -> float | None:
-        return None if deadline is None else max(0.0, deadline - self._clock.monotonic())
+    def _send_here(self, deadline: float | None) -> float:
+        """Do a step in this thread, as no other can be started, such as late in an exit.
+
+        Returns the seconds until the next step.
+        """
+        self._sender.deadline = deadline
+        try:
+            return self._step_if_free(self._left(deadline)) or _POLL
+        finally:
+            self._sender.deadline = None
+
+    def _left(self, deadline: float | None, most: float | None = None) -> float | None:
+        """Seconds until the deadline, at most `most`; None for both means no limit."""
+        left = None if deadline is None else max(0.0, deadline - self._clock.monotonic())
+        return min((limit for limit in (left, most) if limit is not None), default=None)
 
 
 class Flush:
