@@ -6,12 +6,9 @@ import time
 
 def monotonic() -> float:
     """Seconds on a clock that nobody can set, and that freezegun does not freeze."""
-    if _read_clock is None:
-        return time.monotonic()
-    return _read_clock(time.CLOCK_MONOTONIC)
-
-
-_read_clock = getattr(time, "clock_gettime", None)  # not on Windows
+    if hasattr(time, "clock_gettime"):  # not on Windows
+        return time.clock_gettime(time.CLOCK_MONOTONIC)
+    return time.monotonic()
 
 
 class WakeEvent:

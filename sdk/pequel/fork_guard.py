@@ -13,12 +13,14 @@ from __future__ import annotations
 import os
 import threading
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _LONGEST_WAIT = 5.0
+_NEEDED = ("requests", "gzip", "email.utils", "signal", "encodings.idna", "encodings.punycode")
 
 _importing = threading.RLock()
 
@@ -33,14 +35,8 @@ def no_fork() -> Iterator[None]:
 def import_for_sending() -> None:
     """Import everything that a request needs, so that sending imports nothing later."""
     with no_fork():
-        import email.utils  # for Retry-After
-        import encodings.idna  # for looking up a host
-        import encodings.punycode
-        import gzip
-        import random
-        import signal
-
-        import requests  # noqa: F401
+        for name in _NEEDED:
+            import_module(name)
 
 
 def _hold_fork() -> None:

@@ -14,12 +14,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pequel.integrations.request_scope import RequestScope, request_facts
+from pequel.integrations.visitor import in_header, set_cookie
 from pequel.sending import at_exit
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
     from typing import TypeAlias
 
+    from pequel.integrations.visitor import Visitor
     from pequel.messages.compose import Data, Id
 
     Connection: TypeAlias = MutableMapping[str, Any]
@@ -60,6 +62,7 @@ class PequelMiddleware:
         *,
         user: Function | None = logged_in,
         anonymous: Function | None = None,
+        cookie: str | None = None,
         group: Function | None = None,
         context: Context | None = None,
         ip: bool = False,
@@ -74,6 +77,8 @@ class PequelMiddleware:
             user: returns the user id for an ASGI scope, or None. The default reads
                 `scope["user"]`.
             anonymous: the same for the anonymous id.
+            cookie: the name of a cookie that keeps the anonymous id. A visitor without one gets it
+                with the response, if anything was tracked.
             group: the same for the account.
             context: returns further members for the context of each event.
             ip: add the address of the client to the context.
@@ -83,7 +88,7 @@ class PequelMiddleware:
         """
         self.app = app
         self._request_scope = RequestScope(
-            user=user, anonymous=anonymous, group=group, context=context
+            cookie=cookie, user=user, anonymous=anonymous, group=group, context=context
         )
         self._ip = ip
 
@@ -95,7 +100,11 @@ class PequelMiddleware:
             return await self.app(scope, receive, send)
         path = scope.get("path", "")  # which older routers shorten
         facts = partial(facts_of, scope, path, ip=self._ip)
-        with await self._request_scope.scope_async(scope, facts):
+        cookie, visitor = self._request_scope.cookie, None
+        if cookie is not None:
+            visitor = in_header(cookie, _header(scope, b"cookie") or "")
+            send = _with_cookie(cookie, visitor, scope, send)
+        with await self._request_scope.scope_async(scope, facts, visitor):
             return await self.app(scope, receive, send)
 
 
@@ -138,9 +147,23 @@ async def _flush() -> None:
 
 def facts_of(connection: Connection, path: str, *, ip: bool) -> dict[str, Any]:
     """Path, user agent and address, read when needed: middleware may correct the address."""
-    headers = connection.get("headers", ())
-    agent = next(
-        (value.decode("latin-1") for name, value in headers if name == b"user-agent"), None
-    )
     address = (connection.get("client") or [None])[0] if ip else None
-    return request_facts(path, agent, address)
+    return request_facts(path, _header(connection, b"user-agent"), address)
+
+
+def _header(connection: Connection, name: bytes) -> str | None:
+    headers = connection.get("headers", ())
+    return next((value.decode("latin-1") for found, value in headers if found == name), None)
+
+
+def _with_cookie(name: str, visitor: Visitor, connection: Connection, send: Send) -> Send:
+    secure = connection.get("scheme") in {"https", "wss"}
+
+    async def send_with_cookie(message: MutableMapping[str, Any]) -> None:
+        if message["type"] in {"http.response.start", "websocket.accept"}:
+            added = set_cookie(name, visitor, secure=secure)
+            encoded = [(n.lower().encode(), value.encode()) for n, value in added]
+            message = {**message, "headers": [*message.get("headers", ()), *encoded]}
+        await send(message)
+
+    return send_with_cookie

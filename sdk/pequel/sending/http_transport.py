@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pequel import backoff, fork_guard
 from pequel.messages import iso8601
+from pequel.messages.library import with_library
 from pequel.sending import verdicts
 from pequel.sending.transport import Delivery, Outcome, Verdict
 from pequel.version import __version__
@@ -49,6 +50,7 @@ class HttpTransport:
                 closed first, as they are the parent's.
             proxies: as `requests` takes them; they win over those of the environment.
         """
+        self._host = options.host
         self._url = f"{options.host}/v1/batch"
         key = f"{options.write_key}:".encode()
         self._basic = "Basic " + binascii.b2a_base64(key, newline=False).decode()
@@ -69,6 +71,8 @@ class HttpTransport:
         fork_guard.import_for_sending()
         import requests  # here, so that only the sending thread pays for it
 
+        from pequel import network_errors
+
         timeout = self._timeout
         if delivery.timeout is not None:
             timeout = min(timeout, max(delivery.timeout, _LEAST_TIMEOUT))
@@ -76,9 +80,16 @@ class HttpTransport:
             answer = self._post(self._body(delivery), timeout)
             body = self._read_body(answer, timeout)
         except requests.RequestException as error:
-            return Outcome(Verdict.RETRY, f"{type(error).__name__}: {error}")
+            return Outcome(Verdict.RETRY, network_errors.describe(self._host, error))
         wait = backoff.retry_after(answer.headers.get("Retry-After"), self._clock.now_ms())
-        return verdicts.read(answer.status_code, body, len(delivery.events), wait)
+        outcome = verdicts.read(answer.status_code, body, len(delivery.events), wait)
+        if outcome.verdict is not Verdict.RETRY:
+            return outcome
+        target = answer.headers.get("Location")
+        detail = f"{self._host} answered {outcome.detail}" + (
+            f", a redirect to {target}" if target else ""
+        )
+        return outcome._replace(detail=detail)
 
     def close(self) -> None:
         """Close the connection of this process, unless the session is the application's."""
@@ -133,7 +144,7 @@ class HttpTransport:
     def _body(self, delivery: Delivery) -> bytes:
         sent_at = iso8601.from_ms(self._clock.now_ms()).encode()
         report = b',"report":' + delivery.report if delivery.report else b""
-        batch = b",".join(delivery.events)
+        batch = b",".join(map(with_library, delivery.events))
         return b'{"batch":[' + batch + b'],"sentAt":"' + sent_at + b'"' + report + b"}"
 
     def _session(self) -> requests.Session:

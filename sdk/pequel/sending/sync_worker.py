@@ -22,10 +22,8 @@ class SyncWorker(Worker):
     thread, such as one in a signal handler, leaves its event for that thread to send.
     """
 
-    def __init__(self, *args: Any, timeout: float) -> None:
-        """As for `Worker`; a call waits for at most `timeout` seconds."""
+    def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self._timeout = timeout
         self._sending = threading.RLock()
         self._stepping = False  # during a step of the sender
         self._interrupted = False  # a call interrupted that step, and left its event

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from pequel.clock import Clock
+    from pequel.config import Options
+    from pequel.errors import Reason
     from pequel.sending.queue import EventQueue, FlushTarget
     from pequel.sending.sender import Sender
 
@@ -45,15 +47,18 @@ class Worker:
         pid: the process; a fork does not copy the thread.
         ended: the thread has run and will not start again.
         exit_timeout: seconds that sending may delay the end of the process.
+        put: queues an event; returns what had to be dropped instead, and why.
     """
 
     def __init__(
-        self, queue: EventQueue, sender: Sender, wake: WakeEvent, clock: Clock, exit_timeout: float
+        self, queue: EventQueue, sender: Sender, wake: WakeEvent, clock: Clock, options: Options
     ) -> None:
         self.pid = os.getpid()
         self.ended = False
-        self.exit_timeout = exit_timeout
+        self.exit_timeout = options.exit_timeout
         self.queue = queue
+        self.put = queue.put if options.full == "drop" else self._put_once_there_is_room
+        self._timeout = options.timeout
         self._sender = sender
         self._wake = wake
         self._clock = clock
@@ -61,6 +66,8 @@ class Worker:
         self._starting = threading.Lock()  # held by the call that starts the thread
         self._sending: _Lock = threading.Lock()  # held during a step of the sender
         self._flushes: deque[Flush] = deque()
+        self._putting = threading.RLock()  # held by the call that waits for room
+        self._waits_for_room = False
         self._closing = False
         self._thread: int | None = None
 
@@ -85,6 +92,25 @@ class Worker:
         at_exit.register(self)
         if not at_exit.will_fork():
             self._start_thread()
+
+    def _put_once_there_is_room(self, event: bytes) -> list[tuple[bytes, Reason]]:
+        """Queue an event, once there is room for it or `timeout` seconds have passed.
+
+        One call waits at a time. The sending thread never waits, as only it makes room.
+        """
+        waits = self._started and threading.get_ident() != self._thread
+        if not (waits and self._putting.acquire(timeout=self._timeout)):
+            return self.queue.put(event)
+        try:
+            deadline = self._clock.monotonic() + self._timeout
+            while not self.queue.has_room(len(event)) and self._left(deadline) != 0:
+                self._waits_for_room = True
+                self._wake.set()
+                self._clock.sleep(_POLL)
+            return self.queue.put(event)
+        finally:
+            self._waits_for_room = False
+            self._putting.release()
 
     def _send_during_exit(self) -> None:
         """Send what an exit handler tracks that was registered before ours, so runs after it."""
@@ -200,7 +226,7 @@ class Worker:
                 self._sending.release()
 
     def _step(self) -> float | None:
-        self._sender.urgent = bool(self._flushes)
+        self._sender.urgent = bool(self._flushes) or self._waits_for_room
         try:
             wait = self._sender.step()
         except BaseException as error:  # one error must not end all sending
