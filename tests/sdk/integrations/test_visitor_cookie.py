@@ -1,10 +1,10 @@
-"""The cookie that keeps a visitor's anonymous id, in every framework."""
+"""The cookie that keeps a visitor's anonymous id, where the response is one of ASGI or WSGI.
+
+The tests of Django have their own.
+"""
 
 import flask
 import pytest
-from django.conf import settings
-from django.http import HttpResponse
-from django.test import RequestFactory, override_settings
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
@@ -13,11 +13,7 @@ from werkzeug.test import Client
 
 import pequel
 from pequel.integrations import asgi, wsgi
-from pequel.integrations.django import middleware
 from pequel.integrations.flask import init_app
-
-if not settings.configured:
-    settings.configure(ALLOWED_HOSTS=["*"])
 
 
 def act(path):
@@ -69,23 +65,7 @@ class Asgi:
         return client.get(path, headers=headers).headers.get("Set-Cookie")
 
 
-class Django:
-    def __init__(self, **options):
-        self._options = options
-
-    def get(self, path, cookie=None, scheme="http"):
-        def view(request):
-            act(request.path)
-            return HttpResponse("ok")
-
-        more = {"HTTP_COOKIE": f"other=1; {cookie}"} if cookie else {}
-        request = RequestFactory().get(path, secure=scheme == "https", **more)
-        with override_settings(PEQUEL=self._options):
-            response = middleware(view)(request)
-        return response.cookies.output(header="").strip() or None
-
-
-@pytest.fixture(params=[Wsgi, Flask, Asgi, Django])
+@pytest.fixture(params=[Wsgi, Flask, Asgi])
 def framework(request):
     return request.param
 
