@@ -114,6 +114,7 @@ class Client:
         self._properties = dict(properties or {})
         self._context = dict(context or {})
         self._has_defaults = bool(properties or context)
+        self._longest = self.options.max_event_bytes - LIBRARY_BYTES
         self._new_id = new_id
         self._jitter = jitter
         self._workers: dict[int, Worker] = {}
@@ -338,7 +339,7 @@ class Client:
             return
         try:
             worker = self._worker()  # before the id is made, which depends on the process
-            fields: Iterable[tuple[str, object]] = zip(names, values, strict=True)
+            fields: Iterable[tuple[str, object]] = zip(names, values)  # noqa: B905 - strict is slow
             if self._has_defaults or in_scope():
                 fields = self._filled_in(kind, dict(fields)).items()
             event = encode(compose(kind, fields, self._clock.now_ms(), self._new_id))
@@ -368,8 +369,8 @@ class Client:
                     worker.queue.count_drop("before_send")
                     return worker.start()  # to report the drop to the collector
                 event = kept
-            size, limit = len(event) + LIBRARY_BYTES, self.options.max_event_bytes
-            if size > limit:
+            if len(event) > self._longest:
+                size, limit = len(event) + LIBRARY_BYTES, self.options.max_event_bytes
                 detail = f"the event has {size} bytes, and max_event_bytes is {limit}"
                 return self._drop_event(event, DroppedError("too_large", detail))
             for dropped, reason in worker.put(event):
