@@ -47,8 +47,7 @@ def compose(
     """
     message: dict[str, object] = {"type": kind}
     for field, value in fields:
-        converted = None if value is None else CONVERTERS[field](field, value)
-        if converted is not None:
+        if value is not None and (converted := CONVERTERS[field](field, value)) is not None:
             message[field] = converted
     # The collector corrects our own time by the error of this machine's clock. It does not
     # correct a time that the caller gave, which it knows by `originalTimestamp` beside it.
