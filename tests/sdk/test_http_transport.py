@@ -301,7 +301,15 @@ def test_a_session_that_comes_along_with_a_fork_is_closed_first(clock, recorder,
 
 def test_a_session_that_cannot_be_made_is_tried_again(clock):
     """The call that tracks does not notice."""
-    client = pequel.Client("key", clock=clock, session=lambda: 1 / 0, max_retries=2)
+    flushing = threading.Event()
+    wait = clock.wait
+    clock.wait = lambda event, seconds: (seconds is None and flushing.set(), wait(event, seconds))
+
+    def session():
+        assert flushing.wait(10)
+        raise ZeroDivisionError
+
+    client = pequel.Client("key", clock=clock, session=session, max_retries=2)
     client.track("u1", "e")
     assert client.flush(None) is False
     assert client.stats().dropped_by_reason == {"retries_exhausted": 1}

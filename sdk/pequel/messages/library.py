@@ -8,7 +8,12 @@ They are added as an event is sent, so that it takes no more memory while it wai
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pequel.version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _LIBRARY = b'"library":{"name":"pequel","version":"%b"}' % __version__.encode()
 _BEGIN = b'{"context":{'
@@ -22,6 +27,13 @@ def context_first(message: dict[str, object]) -> dict[str, object]:
     if isinstance(context, dict) and "library" in context:
         context = {"library": context["library"], **context}
     return {"context": context, **{k: v for k, v in message.items() if k != "context"}}
+
+
+def joined_with_library(events: Sequence[bytes]) -> bytes:
+    """The encoded events, joined by commas, each with the library in its context."""
+    return b",".join(
+        [with_library(one) if one.startswith(_BEGIN) else _ALONE + one[1:] for one in events]
+    )
 
 
 def with_library(event: bytes) -> bytes:

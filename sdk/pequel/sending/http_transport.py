@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pequel import backoff, fork_guard
 from pequel.messages import iso8601
-from pequel.messages.library import with_library
+from pequel.messages.library import joined_with_library
 from pequel.sending import verdicts
 from pequel.sending.transport import Delivery, Outcome, Verdict
 from pequel.version import __version__
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Sessions: TypeAlias = "requests.Session | Callable[[], requests.Session]"
 
-_GZIP_LEVEL = 6
+_GZIP_LEVEL = 5
 _LEAST_TIMEOUT = 0.001
 _CHUNK = 4_096  # small, as some versions of urllib3 decompress a whole chunk of any size
 _LARGEST_RECEIPT = 1_048_576
@@ -144,7 +144,7 @@ class HttpTransport:
     def _body(self, delivery: Delivery) -> bytes:
         sent_at = iso8601.from_ms(self._clock.now_ms()).encode()
         report = b',"report":' + delivery.report if delivery.report else b""
-        batch = b",".join(map(with_library, delivery.events))
+        batch = joined_with_library(delivery.events)
         return b'{"batch":[' + batch + b'],"sentAt":"' + sent_at + b'"' + report + b"}"
 
     def _session(self) -> requests.Session:
