@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -17,15 +17,13 @@ from ..rules.language.definition import (
     EventPattern,
     EventPoints,
     GrowthLeaf,
-    Guard,
     Leaf,
     Node,
     PqlLeaf,
     ScoreLeaf,
     SequenceLeaf,
     TraitPath,
-    UsersLeaf,
-    leaves_of,
+    all_leaves,
 )
 from .finding import Level
 
@@ -63,13 +61,12 @@ class Case:
     @property
     def leaves(self) -> list[Leaf]:
         """Every leaf of ``when``; of ``users`` the leaf inside as well."""
-        return list(opened(self.when))
+        return list(all_leaves(self.when))
 
     @property
     def all_leaves(self) -> list[Leaf]:
         """Every leaf of ``when`` and ``unless``."""
-        guards = [leaf for guard in self.definition.unless for leaf in opened(guard)]
-        return [*self.leaves, *guards]
+        return list(all_leaves(self.when, *self.definition.unless))
 
     @property
     def counted(self) -> list[EventLeaf]:
@@ -88,14 +85,6 @@ class Case:
     def calls(self, leaf: PqlLeaf) -> Definition | None:
         """The definition that a leaf names."""
         return self.catalogue.named(leaf.name)
-
-
-def opened(node: Guard) -> Iterator[Leaf]:
-    """Every leaf below a node, those inside of ``users`` too."""
-    for leaf in leaves_of(node):
-        yield leaf
-        if isinstance(leaf, UsersLeaf):
-            yield from opened(leaf.inner)
 
 
 def patterns(leaf: Leaf) -> list[EventPattern]:

@@ -14,17 +14,18 @@ from ..rules.language.definition import (
     AllOf,
     AnyOf,
     AtLeast,
+    Combinator,
     Comparison,
     Condition,
     EventLeaf,
     EventPoints,
     Node,
     ScoreLeaf,
-    SequenceLeaf,
     TraitLeaf,
     TraitPoints,
     UsersLeaf,
     Window,
+    window_of,
 )
 from ..rules.language.measures import MEASURES
 from ..rules.language.quantities import MINUTE, UNITS
@@ -32,7 +33,6 @@ from ..rules.language.sentence import describe_leaf, length
 from ..rules.language.values import compare, is_number, shares_in
 from .case import Case, Found, shown, where_of
 
-WINDOWED = EventLeaf | SequenceLeaf | ScoreLeaf
 FREQUENT = 0.5
 MOST_COMPONENTS = 10
 
@@ -58,7 +58,7 @@ def _unbounded(node: Node) -> Iterator[EventLeaf]:
             yield node
         case UsersLeaf(inner):
             yield from _unbounded(inner)
-        case AllOf(parts) if any(map(_has_window, parts)):
+        case AllOf(parts) if any(_has_window(part) for part in parts):
             return
         case AllOf(parts) | AnyOf(parts) | AtLeast(_, parts):
             for part in parts:
@@ -66,7 +66,7 @@ def _unbounded(node: Node) -> Iterator[EventLeaf]:
 
 
 def _has_window(node: Node) -> bool:
-    return isinstance(node, WINDOWED) and node.window.within is not None
+    return not isinstance(node, Combinator) and window_of(node).within is not None
 
 
 def _grows_for_ever(leaf: EventLeaf) -> bool:
@@ -135,7 +135,7 @@ def _most_units(window: Window, unit: int) -> int:
 
 def _closed_windows(case: Case) -> Iterator[Found]:
     for leaf in case.leaves:
-        window = leaf.window if isinstance(leaf, WINDOWED) else Window()
+        window = window_of(leaf)
         if window.within is not None and window.start >= window.within:
             yield Found(
                 f"never true: the window ends {length(window.within)} after its anchor, "

@@ -21,6 +21,7 @@ from ..language.definition import (
     TraitPath,
     UsersLeaf,
     Window,
+    window_of,
 )
 from ..language.values import satisfies, settled
 from .aggregates import (
@@ -56,7 +57,7 @@ def compiled(leaf: Leaf, context: LeafContext) -> AllTimeWindow:
         aggregate: Aggregate = _members(leaf, context, events)
         return _windowed(context, events, _aged(aggregate, leaf, context), Window())
     events = event_filter_of(leaf)
-    window = _window_of(leaf)
+    window = window_of(leaf)
     aggregate = _aged(_aggregate(leaf, context, context.number), leaf, context)
     if window.of is None:
         return _windowed(context, events, aggregate, window)
@@ -112,10 +113,6 @@ def paths_of(leaf: Leaf, name: str) -> list[str]:
             return []
 
 
-def _window_of(leaf: Leaf) -> Window:
-    return leaf.window if isinstance(leaf, EventLeaf | SequenceLeaf | ScoreLeaf) else Window()
-
-
 def _aged(aggregate: Aggregate, leaf: Leaf, context: LeafContext) -> Aggregate:
     """The aggregate, which may also need a subject of some age, or a fact at τ."""
     if context.is_guard:
@@ -156,7 +153,7 @@ def _event_aggregate(leaf: EventLeaf, context: LeafContext, slot: int | None) ->
 
 def _members(leaf: UsersLeaf, context: LeafContext, events: EventFilter) -> Members:
     inner = _aggregate(leaf.inner, context, None)
-    window = _window_of(leaf.inner)
+    window = window_of(leaf.inner)
     if window.of is not None:
         inner = MemberWindow(inner, window, events.counts)
         _bind(inner.inner, inner.bounds)

@@ -13,6 +13,7 @@ from ..language.definition import (
     AllOf,
     AnyOf,
     AtLeast,
+    Combinator,
     Customer,
     Guard,
     Internal,
@@ -70,15 +71,9 @@ class Explainer:
         return explain_leaf(leaf, self.evaluator.window(leaf), self.ctx)
 
     def _share(self, node: Guard) -> float:
-        match node:
-            case AllOf(parts):
-                return min(self._share(part) for part in parts)
-            case AnyOf(parts):
-                return max(self._share(part) for part in parts)
-            case AtLeast(needed, parts):
-                return sorted((self._share(part) for part in parts), reverse=True)[needed - 1]
-            case leaf:
-                return self._explanations[id(leaf)].share
+        if isinstance(node, Combinator):
+            return sorted(map(self._share, node.parts), reverse=True)[node.needed - 1]
+        return self._explanations[id(node)].share
 
 
 def name_of(guard: Guard) -> str:

@@ -14,7 +14,8 @@ from .definition import (
     SequenceLeaf,
     Share,
     UsersLeaf,
-    leaves_of,
+    all_leaves,
+    window_of,
 )
 from .measures import MEASURES
 from .values import satisfies
@@ -64,18 +65,12 @@ def window_of_absence(leaf: Leaf) -> int:
     match leaf:
         case UsersLeaf(inner):
             return window_of_absence(inner)
-        case EventLeaf() | ScoreLeaf():
-            return leaf.window.within or 0
-        case SequenceLeaf():
-            return 0 if leaf.window.of is None else leaf.window.within or 0
-        case _:
+        case SequenceLeaf() if leaf.window.of is None:
             return 0
+        case _:
+            return window_of(leaf).within or 0
 
 
 def absences(node: Guard) -> Iterator[Leaf]:
     """Every leaf of absence below a node, those inside ``users`` too."""
-    for leaf in leaves_of(node):
-        if is_absence(leaf):
-            yield leaf
-        if isinstance(leaf, UsersLeaf):
-            yield from absences(leaf.inner)
+    return filter(is_absence, all_leaves(node))

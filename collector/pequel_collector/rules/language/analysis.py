@@ -29,8 +29,11 @@ from .definition import (
     TraitPath,
     TraitPoints,
     UsersLeaf,
+    Window,
+    all_leaves,
     leaves_of,
     trait_path,
+    window_of,
 )
 from .measures import MEASURES
 from .values import satisfies, shares_in
@@ -80,9 +83,8 @@ def asked(catalogue: Catalogue) -> Asked:
     """Everything that the definitions of a catalogue ask for."""
     found = Asked()
     for definition in catalogue.definitions:
-        for part in (definition.when, *definition.unless):
-            for leaf in leaves_of(part):
-                _ask(leaf, definition.subject, catalogue, found)
+        for leaf in leaves_of(definition.when, *definition.unless):
+            _ask(leaf, definition.subject, catalogue, found)
         _ask_guards(definition, catalogue.project, found)
     return found
 
@@ -152,16 +154,12 @@ def of_leaf(leaf: Leaf, knows_account: bool) -> LeafNeeds:
             needs.traits.update(traits_of(leaf.comparison))
         case _:
             pass
-    if isinstance(leaf, EventLeaf | SequenceLeaf | ScoreLeaf) and leaf.window.of is not None:
-        _add_anchor(leaf.window.of, needs, knows_account)
-    return needs
-
-
-def _add_anchor(of: str, needs: LeafNeeds, knows_account: bool) -> None:
-    if of.startswith("trait:"):
+    of = window_of(leaf).of
+    if of is not None and of.startswith("trait:"):
         needs.traits.add(trait_path(of.removeprefix("trait:"), knows_account))
     else:
         needs.anchor = of
+    return needs
 
 
 def traits_of(comparison: Comparison) -> set[TraitPath]:
@@ -190,7 +188,7 @@ def turns_unseen(definition: Definition, catalogue: Catalogue) -> bool:
         return True
     if kind == "account" and Internal() in definition.unless:
         return True
-    ends = any(_may_end(leaf, kind, catalogue) for g in definition.unless for leaf in leaves_of(g))
+    ends = any(_may_end(leaf, kind, catalogue) for leaf in leaves_of(*definition.unless))
     rises = any(_may_rise(leaf, kind, catalogue) for leaf in leaves_of(definition.when))
     return ends or rises or holds_of_nothing(definition.when)
 
@@ -256,10 +254,11 @@ def opens_with(leaf: Leaf, anchors: Collection[str]) -> bool:
 
     It does so where what came before it counts, or nothing at all is enough.
     """
-    if not isinstance(leaf, EventLeaf | SequenceLeaf | ScoreLeaf) or leaf.window.of not in anchors:
+    window = window_of(leaf)
+    if window.of not in anchors:
         return False
     by_traits = isinstance(leaf, ScoreLeaf) and any(isinstance(p, TraitPoints) for p in leaf.points)
-    return leaf.window.start < 0 or by_traits or holds_of_nothing(leaf)
+    return window.start < 0 or by_traits or holds_of_nothing(leaf)
 
 
 def is_least(comparison: Comparison) -> bool:
@@ -270,12 +269,8 @@ def is_least(comparison: Comparison) -> bool:
 def holds_of_nothing(node: Guard) -> bool:
     """Whether a condition can hold for a subject of which nothing that it names was seen."""
     match node:
-        case AllOf(parts):
-            return all(map(holds_of_nothing, parts))
-        case AnyOf(parts):
-            return any(map(holds_of_nothing, parts))
-        case AtLeast(needed, parts):
-            return sum(map(holds_of_nothing, parts)) >= needed
+        case AllOf(parts) | AnyOf(parts) | AtLeast(_, parts):
+            return sum(map(holds_of_nothing, parts)) >= node.needed
         case TraitLeaf(condition):
             return satisfies(None, condition)
         case EventLeaf():
@@ -296,23 +291,21 @@ def is_permanent(node: Guard) -> bool:
     match node:
         case AllOf(parts) | AnyOf(parts) | AtLeast(_, parts):
             return all(map(is_permanent, parts))
-        case PqlLeaf() | SequenceLeaf():
-            return not _moves(node)
-        case EventLeaf():
-            kept = node.comparison.operator in MEASURES[node.measure].kept_by
-            kept = kept and not node.or_missing and not traits_of(node.comparison)
-            return kept and not _moves(node) and _only_grows(node)
+        case PqlLeaf():
+            return True
+        case SequenceLeaf():
+            return not _moves(node.window)
+        case EventLeaf(comparison=comparison, window=window):
+            rolls = window.within is not None and window.of is None
+            kept = comparison.operator in MEASURES[node.measure].kept_by and not node.or_missing
+            return kept and not rolls and not _moves(window) and not shares_in(comparison)
         case _:
             return False
 
 
-def _only_grows(leaf: EventLeaf) -> bool:
-    return leaf.window.within is None or leaf.window.of is not None
-
-
-def _moves(leaf: PqlLeaf | SequenceLeaf | EventLeaf) -> bool:
-    """Whether the anchor of a leaf's window can change with a trait."""
-    return not isinstance(leaf, PqlLeaf) and (leaf.window.of or "").startswith("trait:")
+def _moves(window: Window) -> bool:
+    """Whether the anchor of a window can change with a trait."""
+    return (window.of or "").startswith("trait:")
 
 
 def in_order(definitions: Iterable[Definition]) -> Iterator[int]:
@@ -338,8 +331,6 @@ def in_order(definitions: Iterable[Definition]) -> Iterator[int]:
 
 def names_in(definition: Definition) -> Iterator[str]:
     """The definitions that a definition names."""
-    for part in (definition.when, *definition.unless):
-        for leaf in leaves_of(part):
-            inner = leaf.inner if isinstance(leaf, UsersLeaf) else leaf
-            if isinstance(inner, PqlLeaf):
-                yield inner.name
+    for leaf in all_leaves(definition.when, *definition.unless):
+        if isinstance(leaf, PqlLeaf):
+            yield leaf.name
