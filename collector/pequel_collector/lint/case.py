@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ..insights.sample import Sample
 from ..rules.language.absence import is_absence
-from ..rules.language.analysis import of_leaf
+from ..rules.language.analysis import needs_of
 from ..rules.language.definition import (
     Catalogue,
     Condition,
@@ -80,7 +80,7 @@ class Case:
 
     def traits_of(self, leaf: Leaf) -> set[TraitPath]:
         """The traits that a leaf, other than ``users``, looks at."""
-        return of_leaf(leaf, knows_account=self.definition.subject == "user").traits
+        return needs_of(leaf, knows_account=self.definition.subject == "user").traits
 
     def calls(self, leaf: PqlLeaf) -> Definition | None:
         """The definition that a leaf names."""

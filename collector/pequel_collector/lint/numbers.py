@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from ..insights.lift import HORIZON, LANDMARK, table
 from ..insights.sample import ENOUGH, Sample, SampledSubject
+from ..model import is_number
 from ..rules.language.definition import (
     Definition,
     EventLeaf,
@@ -20,7 +21,7 @@ from ..rules.language.definition import (
 from ..rules.language.measures import MEASURES
 from ..rules.language.quantities import DAY, WEEK
 from ..rules.language.sentence import describe_leaf
-from ..rules.language.values import is_number, key, lookup
+from ..rules.language.values import key, lookup
 from .case import Case, Found, names_in, patterns, shown
 from .shape import FREQUENT, least
 from .vocabulary import is_id

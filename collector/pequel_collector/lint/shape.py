@@ -8,6 +8,7 @@ from dataclasses import replace
 from math import ceil
 from typing import Any
 
+from ..model import is_number
 from ..rules.language.absence import absences, window_of_absence
 from ..rules.language.analysis import is_least
 from ..rules.language.definition import (
@@ -30,7 +31,7 @@ from ..rules.language.definition import (
 from ..rules.language.measures import MEASURES
 from ..rules.language.quantities import MINUTE, UNITS
 from ..rules.language.sentence import describe_leaf, length
-from ..rules.language.values import compare, is_number, shares_in
+from ..rules.language.values import compare, shares_in
 from .case import Case, Found, shown, where_of
 
 FREQUENT = 0.5

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from ...model import Kind
-from .absence import is_absence, met_by_missing
+from .absence import is_absence, met_by_missing, window_of_absence
 from .definition import (
     AllOf,
     AnyOf,
@@ -96,7 +96,7 @@ def _ask(leaf: Leaf, kind: Kind, catalogue: Catalogue, found: Asked) -> None:
         for path in traits_of(leaf.comparison):
             found.own[kind].traits.add(path.path)
         return
-    of = of_leaf(leaf, knows_account=kind == "user")
+    of = needs_of(leaf, knows_account=kind == "user")
     for path in of.traits:
         (found.of_account if path.account else found.own[kind]).traits.add(path.path)
     if of.mark is not None:
@@ -110,7 +110,7 @@ def _ask(leaf: Leaf, kind: Kind, catalogue: Catalogue, found: Asked) -> None:
 
 
 def _ask_members(leaf: UsersLeaf, found: Asked) -> None:
-    of = of_leaf(leaf.inner, knows_account=True)
+    of = needs_of(leaf.inner, knows_account=True)
     for path in of.traits:
         (found.own["account"] if path.account else found.of_members).traits.add(path.path)
     if of.anchor is not None:
@@ -132,16 +132,29 @@ def _ask_guards(definition: Definition, project: Project, found: Asked) -> None:
 
 @dataclass(slots=True)
 class LeafNeeds:
-    """What a leaf needs to know besides events."""
+    """What a leaf needs to know besides events.
+
+    ``age`` is how old (ms) a subject must be before its absence counts; None for a leaf that asks
+    for no absence. ``nothing`` says that the leaf can hold for a subject without any of its facts.
+    """
 
     traits: set[TraitPath] = field(default_factory=set)
     anchor: str | None = None
     mark: str | None = None
+    age: int | None = None
+    nothing: bool = False
+
+    @property
+    def any_fact(self) -> bool:
+        """Whether it needs to know a trait, an anchor or a mark."""
+        return bool(self.traits or self.anchor or self.mark)
 
 
-def of_leaf(leaf: Leaf, knows_account: bool) -> LeafNeeds:
-    """What a leaf, other than ``users``, needs to know besides events."""
-    needs = LeafNeeds()
+def needs_of(leaf: Leaf, knows_account: bool) -> LeafNeeds:
+    """What a leaf needs to know besides events; for ``users``, ask about the leaf inside too."""
+    needs = LeafNeeds(
+        age=window_of_absence(leaf) if is_absence(leaf) else None, nothing=holds_of_nothing(leaf)
+    )
     match leaf:
         case TraitLeaf(condition, account):
             needs.traits.add(TraitPath(condition.path, account))
@@ -207,10 +220,9 @@ def _may_rise(leaf: Leaf, kind: Kind, catalogue: Catalogue) -> bool:
         case ScoreLeaf():
             return not _only_decays(leaf) or asks_others(leaf, kind, catalogue)
         case UsersLeaf(inner):
-            own = of_leaf(inner, knows_account=True)
-            others = own.anchor or own.mark or own.traits
+            own = needs_of(inner, knows_account=True)
             calm = is_least(leaf.comparison) and not _may_rise(inner, "user", catalogue)
-            return bool(others) or not calm or is_absence(leaf) or holds_of_nothing(inner)
+            return own.any_fact or own.nothing or not calm or is_absence(leaf)
         case GrowthLeaf():
             return True
 
@@ -229,7 +241,7 @@ def _may_end(leaf: Leaf, kind: Kind, catalogue: Catalogue) -> bool:
 
 def asks_others(leaf: Leaf, kind: Kind, catalogue: Catalogue) -> bool:
     """Whether what a leaf says depends on another subject than its own."""
-    of = of_leaf(leaf, knows_account=kind == "user")
+    of = needs_of(leaf, knows_account=kind == "user")
     if any(path.account for path in of.traits) or (of.anchor == "signup" and kind == "account"):
         return True
     named = catalogue.named(of.mark) if of.mark is not None else None

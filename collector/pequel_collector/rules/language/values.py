@@ -12,7 +12,7 @@ from dataclasses import replace
 from decimal import Context, Decimal, Inexact
 from typing import Any
 
-from ...model import is_number as is_number  # noqa: PLC0414 - other modules import it from here
+from ...model import is_number
 from .definition import Comparison, Condition, Share, TraitPath
 
 EXACT = Context(prec=10_000, traps=[Inexact])

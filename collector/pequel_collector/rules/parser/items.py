@@ -16,9 +16,9 @@ from difflib import get_close_matches
 from typing import Any, TypeVar
 
 from ...errors import Problem
+from ...model import is_number
 from ..language import quantities
 from ..language.quantities import Number, QuantityError
-from ..language.values import is_number
 from .toml import Document, Path, SourceSpan
 
 S = TypeVar("S")

@@ -8,8 +8,8 @@ from itertools import chain
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
+from ...model import is_number
 from ..language.definition import InternalRule, Project
-from ..language.values import is_number
 from .comparisons import spread, values
 from .items import (
     Item,
