@@ -17,7 +17,6 @@ from ..rules.language.definition import (
     AtLeast,
     Combinator,
     Comparison,
-    Condition,
     EventLeaf,
     EventPoints,
     Node,
@@ -147,34 +146,22 @@ def _closed_windows(case: Case) -> Iterator[Found]:
 
 def _contradictions(case: Case) -> Iterator[Found]:
     for leaf in case.leaves:
-        for path, comparisons in _by_path(where_of(leaf)).items():
-            if is_impossible(comparisons):
-                yield Found(
-                    f"never true: no value of {path} meets all of its conditions", leaf.path
-                )
+        yield from _impossible(TraitLeaf(condition, path=leaf.path) for condition in where_of(leaf))
     for parts in _joined(case.when):
-        tests = [part for part in parts if isinstance(part, TraitLeaf)]
-        yield from _impossible_traits(tests)
+        yield from _impossible(part for part in parts if isinstance(part, TraitLeaf))
 
 
-def _impossible_traits(tests: Sequence[TraitLeaf]) -> Iterator[Found]:
-    for account in (False, True):
-        same = [test for test in tests if test.account is account]
-        for path, comparisons in _by_path(test.condition for test in same).items():
-            if is_impossible(comparisons):
-                last = [test for test in same if test.condition.path == path][-1]
-                yield Found(
-                    f"never true: no value of {path} meets all of its conditions", last.path
-                )
-
-
-def _by_path(conditions: Iterable[Condition]) -> dict[str, list[Comparison]]:
-    """The comparisons that a value must meet; what may be missing is left out."""
-    found: defaultdict[str, list[Comparison]] = defaultdict(list)
-    for condition in conditions:
-        if not condition.or_missing:
-            found[condition.path] += condition.comparisons
-    return found
+def _impossible(tests: Iterable[TraitLeaf]) -> Iterator[Found]:
+    """Tests of one value that cannot all hold; one that a missing value meets is left out."""
+    found: defaultdict[tuple[str, bool], list[TraitLeaf]] = defaultdict(list)
+    for test in tests:
+        if not test.condition.or_missing:
+            found[test.condition.path, test.account].append(test)
+    for (path, _), same in found.items():
+        if is_impossible([c for test in same for c in test.condition.comparisons]):
+            yield Found(
+                f"never true: no value of {path} meets all of its conditions", same[-1].path
+            )
 
 
 def _joined(node: Node) -> Iterator[Sequence[Node]]:

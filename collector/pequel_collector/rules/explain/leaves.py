@@ -97,9 +97,7 @@ class LeafExplanation:
         """The leaf as progress: also what is missing, and the seconds left in the window."""
         needed, observed = self.needed, self.observed
         known = is_number(needed) and is_number(observed)
-        missing = (
-            plain(max(0, Decimal(exact(needed)) - Decimal(exact(observed)))) if known else None
-        )
+        missing = plain(max(0, _decimal(needed) - _decimal(observed))) if known else None
         ends = self.ends()
         left = None if ends is None else max(0, ends - self.ctx.time) // 1000
         return self.evidence() | {"missing": missing, "time_left": left}
@@ -222,10 +220,10 @@ class EventExplanation(WindowedExplanation):
         return "" if best is None else best[0]
 
     def _counted(self) -> str:
-        names, value, found = events(self.leaf.events), self.leaf.value, self.observed
+        names, value, found = events(self.leaf.events), self.leaf.value or "", self.observed
         if self.leaf.measure == "distinct":
             plural = "s" if found != 1 else ""
-            is_unit = value is not None and value.startswith("@")
+            is_unit = value.startswith("@")
             what = f"{value.removeprefix('@')}{plural}" if is_unit else f"different {value}"
             return f"{_shown(found)} {what} of {names}"
         phrase = MEASURES[self.leaf.measure].found
@@ -498,7 +496,11 @@ def _since(of: str) -> str:
 def _share(observed: JSON, asked: JSON) -> float:
     if not is_number(observed) or not is_number(asked) or asked <= 0:
         return 0.0
-    return max(0.0, min(float(Decimal(exact(observed)) / exact(asked)), 1.0))
+    return max(0.0, min(float(_decimal(observed) / _decimal(asked)), 1.0))
+
+
+def _decimal(number: float | Decimal) -> Decimal:
+    return Decimal(exact(number))
 
 
 def _shown(value: JSON) -> str:
