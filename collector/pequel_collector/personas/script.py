@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -117,13 +117,8 @@ def _as_of(item: Item, fields: Fields, acts: tuple[Act, ...]) -> int:
 
 def _whole(cast: _Cast, acts: tuple[Act, ...]) -> _Cast:
     """The same with the account, where the facts name just one."""
-    named = {name for act in acts if (name := _account_of(act)) is not None}
+    named = {act.message["groupId"] for act in acts if "groupId" in act.message}
     return cast if cast.account or len(named) != 1 else replace(cast, account=named.pop())
-
-
-def _account_of(act: Act) -> str | None:
-    found: str | None = act.message.get("groupId")
-    return found
 
 
 # -- facts ---------------------------------------------------------------------------------
@@ -165,15 +160,17 @@ def _fact(item: Item, user: str, before: int) -> list[Act]:
 
 
 def _message(item: Item, fields: Fields) -> dict[str, JSON]:
-    sorts = [key for key in SORTS if key in fields.values]
+    sorts = [key for key in MESSAGES if key in fields.values]
     if len(sorts) != 1:
         found = " and ".join(map(quoted, sorts)) or "none of them"
-        raise item.wrong(f"exactly {one_of(SORTS)}", found)
-    sort = sorts[0]
-    for key, owner in OWNERS.items():
-        if key in fields.values and sort != owner:
-            raise item.child(key).wrong_key(f"it beside {quoted(owner)}", quoted(key))
-    return _CONTENT[sort](fields)
+        raise item.wrong(f"exactly {one_of(MESSAGES)}", found)
+    type_, parts = MESSAGES[sorts[0]]
+    for owner, (_, others) in MESSAGES.items():
+        for key in others:
+            if key in fields.values and key not in parts:
+                raise item.child(key).wrong_key(f"it beside {quoted(owner)}", quoted(key))
+    content = {name: fields.values[key] for key, name in parts.items() if key in fields.values}
+    return {"type": type_, **content}
 
 
 def _who(fields: Fields, user: str) -> dict[str, JSON]:
@@ -182,31 +179,6 @@ def _who(fields: Fields, user: str) -> dict[str, JSON]:
         return {"userId": fields.get("user", user)}
     named = {"userId": fields.get("user")} if "user" in fields.values else {}
     return {"anonymousId": anonymous, **named}
-
-
-def _event(fields: Fields) -> dict[str, JSON]:
-    found = {
-        "type": "track",
-        "event": fields.get("event"),
-        "properties": fields.get("properties", {}),
-    }
-    return found | ({"groupId": fields.get("account")} if "account" in fields.values else {})
-
-
-def _identify(fields: Fields) -> dict[str, JSON]:
-    return {"type": "identify", "traits": fields.get("identify")}
-
-
-def _group(fields: Fields) -> dict[str, JSON]:
-    return {
-        "type": "group",
-        "groupId": fields.get("group"),
-        "traits": fields.get("traits", {}),
-    }
-
-
-def _alias(fields: Fields) -> dict[str, JSON]:
-    return {"type": "alias", "previousId": fields.get("alias")}
 
 
 # -- what is expected ----------------------------------------------------------------------
@@ -309,13 +281,12 @@ FACT: dict[str, ItemParser] = {
     "late": _moment,
 }
 
-SORTS = ("event", "identify", "group", "alias")
-OWNERS = {"properties": "event", "account": "event", "traits": "group"}
-_CONTENT: dict[str, Callable[[Fields], dict[str, JSON]]] = {
-    "event": _event,
-    "identify": _identify,
-    "group": _group,
-    "alias": _alias,
+MESSAGES = {
+    "event": ("track", {"event": "event", "properties": "properties", "account": "groupId"}),
+    "identify": ("identify", {"identify": "traits"}),
+    "group": ("group", {"group": "groupId", "traits": "traits"}),
+    "alias": ("alias", {"alias": "previousId"}),
 }
+"""The key that makes a fact a message: its type, and the fields that the fact's keys fill."""
 
 EXPECTED: dict[str, ItemParser] = {"pql": keep, "subject": text, "at": _moment}

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import groupby
+from operator import attrgetter
 from typing import NamedTuple
 
 from msgspec.json import Encoder
@@ -82,7 +83,8 @@ class _Stage:
 
     def play(self) -> None:
         """Send every fact at the time of its arrival, then let the clock run on."""
-        for arrives, acts in groupby(sorted(self.persona.acts, key=_arrival), key=_arrival):
+        arrival = attrgetter("arrives")
+        for arrives, acts in groupby(sorted(self.persona.acts, key=arrival), arrival):
             self.now = self.persona.start + arrives
             self.collector.run_clock()
             for act in acts:
@@ -136,10 +138,6 @@ class _Stage:
             return error.message
         found = next((each for each in progress if each["definition"] == one.definition), None)
         return "it is marked already" if found is None else _told(found)
-
-
-def _arrival(act: Act) -> int:
-    return act.arrives
 
 
 def _strictest(expected: Iterable[Expected]) -> list[Expected]:

@@ -2,7 +2,7 @@
 
 Tables map each key of the language to its parser: ``FILE`` and ``DEFINITION`` here, ``PROJECT``
 and ``METRIC`` in ``project``, ``CONDITIONS`` and ``GUARDS`` in ``conditions``, and the keys of each
-leaf next to its parser. ``items.LATER`` has the keys that only a later release knows.
+leaf next to its parser. ``LATER`` has the keys that only a later release knows.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ RULES = tuple(f"L{number:02}" for number in range(1, 23))
 
 
 def read_catalogue(text: str, file: str = "pequel.toml") -> Catalogue:
-    """What a definitions file says; raises ``DefinitionError`` with every problem found in it."""
+    """Read the text of a definitions file. Raises ``DefinitionError`` with every problem in it."""
     try:
         document = parse(text)
     except TomlError as error:
@@ -72,7 +72,7 @@ def read_catalogue(text: str, file: str = "pequel.toml") -> Catalogue:
 
 
 def _catalogue(item: Item, scope: Scope) -> Catalogue:
-    fields = read_table(item, FILE, later="file")
+    fields = read_table(item, FILE, later=LATER)
     scope = replace(scope, settings=_settings(item), features=_stated(fields, "features"))
     fields.refine("metric", lambda listed: metrics(listed, scope))
     scope = replace(scope, metrics=_stated(fields, "metric"))
@@ -87,13 +87,13 @@ def _catalogue(item: Item, scope: Scope) -> Catalogue:
 
 
 def _settings(item: Item) -> Collection[str]:
-    """The keys that [project] states; of something that is no table any may be meant."""
+    """The keys in [project]; all keys that it may have if it is not a table."""
     stated = item.value.get("project", {})
     return stated.keys() if isinstance(stated, dict) else PROJECT.keys()
 
 
 def _stated(fields: Fields, key: str) -> Mapping[str, Any] | None:
-    """What a table of names holds, or None where it could not be read."""
+    """The values of a table by name; None if the table could not be read."""
     return None if key in fields.failed else fields.get(key, {})
 
 
@@ -109,7 +109,7 @@ def _definitions(item: Item, scope: Scope) -> tuple[Definition, ...]:
 
 
 def _subject(item: Item) -> Kind | None:
-    """Whom a definition is about; None where that cannot be read."""
+    """The kind of subject of a definition; None if that cannot be read."""
     stated = item.value.get("subject", "user")
     return stated if stated in ("user", "account") else None
 
@@ -139,7 +139,7 @@ def _silence(item: Item) -> int:
 
 
 def _accepted(item: Item) -> tuple[tuple[str, str], ...]:
-    """The rules of the linter that need not hold, each with the reason why."""
+    """The lint rules whose findings are accepted, each with the reason."""
     return tuple(read_all(table(item).children(), _reason))
 
 
@@ -151,7 +151,7 @@ def _reason(item: Item) -> tuple[str, str]:
 
 
 def _hashed(catalogue: Catalogue) -> tuple[Definition, ...]:
-    """The definitions with their hashes, which depend on those of the ones that they name."""
+    """The definitions with their hashes. A hash depends on the hashes of named definitions."""
     definitions = catalogue.definitions
     hashes: dict[str, str] = {}
     for place in in_order(definitions):
@@ -190,3 +190,5 @@ FILE: dict[str, ItemParser] = {
     "persona": personas,
     "pql": keep,
 }
+
+LATER = frozenset({"route", "alert"})

@@ -1,8 +1,9 @@
 """Items of a definitions file: values that know where they stand, and parsers of the plain ones.
 
-A parser takes an item and gives back what it means. On a mistake it notes a problem and raises
-``UnreadableError``, so that whoever reads a table or a list can go on with the rest of it. One
-noted problem refuses the file, so what is made after it only has to let the reading go on.
+A parser takes an item and returns what it means. On a mistake it notes a problem and raises
+``UnreadableError``. The reader of a table or a list catches that and goes on with the rest, so
+that one reading finds every problem. A file with a problem is refused, so what is read after the
+first problem is not used.
 """
 
 from __future__ import annotations
@@ -25,10 +26,6 @@ S = TypeVar("S")
 T = TypeVar("T")
 ItemParser = Callable[["Item"], Any]
 
-LATER: dict[str, frozenset[str]] = {"file": frozenset({"route", "alert"})}
-"""The keys that only a later release knows, by the table that they may stand in."""
-
-NOT_YET = "which is not in this release"
 LONGEST_NAME = 128
 _LARGEST_EXPONENT = 308  # of a double, which is what most JSON numbers end up as
 _MEANT = {
@@ -41,7 +38,7 @@ _SHOWN = 60
 
 
 class UnreadableError(Exception):
-    """Its problem has been noted; nothing can be made of this item."""
+    """An item cannot be read. Its problem is noted already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +52,7 @@ class SourceFile:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A value of the file, and its path there."""
+    """A value of the file, and its path in the file."""
 
     value: Any
     path: Path
@@ -86,11 +83,11 @@ class Item:
         return (self.child(key) for key in keys)
 
     def wrong(self, expected: str, found: str | None = None) -> UnreadableError:
-        """Note that something else was expected than this value; the answer is for ``raise``."""
+        """Note that something else was expected than this value. Returns the error to raise."""
         return self._note(expected, found or self.shown(), self.span.value)
 
     def wrong_key(self, expected: str, found: str) -> UnreadableError:
-        """The same of the key."""
+        """Note that the key is wrong. Returns the error to raise."""
         return self._note(expected, found, self.span.key)
 
     def _note(self, expected: str, found: str, at: tuple[int, int]) -> UnreadableError:
@@ -130,7 +127,7 @@ def one_of(words: Iterable[str]) -> str:
 
 
 def near(word: str, known: Collection[str]) -> str:
-    """The known word that was probably meant, by its sense or its letters, or else all of them."""
+    """The known word that was probably meant, by meaning or by spelling; else all known words."""
     if _MEANT.get(word) in known:
         return quoted(_MEANT[word])
     return one_of(get_close_matches(word, known, n=1) or known)
@@ -141,17 +138,17 @@ def near(word: str, known: Collection[str]) -> str:
 
 @dataclass(slots=True)
 class Fields:
-    """What could be read of a table, by key, and the keys of what could not."""
+    """The values of a table that could be read, by key, and the keys that could not."""
 
     values: dict[str, Any] = field(default_factory=dict)
     failed: set[str] = field(default_factory=set)
 
     def get(self, key: str, default: Any = None) -> Any:
-        """What was read under a key, or the default."""
+        """The value that was read under a key, or the default."""
         return self.values.get(key, default)
 
     def refine(self, key: str, parser: ItemParser) -> None:
-        """Read a kept item further, now that what it depends on is known."""
+        """Read an item that was kept for later, once what it depends on is known."""
         if key not in self.values:
             return
         try:
@@ -162,37 +159,27 @@ class Fields:
 
 
 def read_table(
-    item: Item, parsers: Mapping[str, ItemParser], later: str = "", of: str = "key"
+    item: Item, parsers: Mapping[str, ItemParser], later: Collection[str] = (), of: str = "key"
 ) -> Fields:
-    """Each key of a table by its own parser; ``later`` names the words not in this release."""
+    """Read each key of a table with its own parser; ``later`` has the keys of a later release."""
     fields = Fields()
     for child in table(item).children():
         key = str(child.key)
         try:
-            fields.values[key] = _parser_of(child, parsers, LATER.get(later, ()), of)(child)
+            if key in later:
+                raise child.wrong_key(
+                    one_of(parsers), f"{quoted(key)}, which is not in this release"
+                )
+            if key not in parsers:
+                raise child.wrong_key(near(key, parsers), f"the unknown {of} {quoted(key)}")
+            fields.values[key] = parsers[key](child)
         except UnreadableError:
             fields.failed.add(key)
     return fields
 
 
-def _parser_of(
-    child: Item, parsers: Mapping[str, ItemParser], later: Collection[str], of: str
-) -> ItemParser:
-    key = str(child.key)
-    if key in parsers:
-        return parsers[key]
-    if key in later:
-        raise not_yet(child, parsers)
-    raise child.wrong_key(near(key, parsers), f"the unknown {of} {quoted(key)}")
-
-
-def not_yet(child: Item, known: Iterable[str]) -> UnreadableError:
-    """Note a key that only a later release of the language has."""
-    return child.wrong_key(one_of(known), f"{quoted(str(child.key))}, {NOT_YET}")
-
-
 def required_all(item: Item, fields: Fields, *keys: str) -> list[Any]:
-    """What was read under several keys that must be there; every one that is not is noted."""
+    """The values under several required keys. Notes each key that is missing."""
     found = read_all(keys, lambda key: required(item, fields, key))
     if len(found) < len(keys):
         raise UnreadableError
@@ -200,7 +187,7 @@ def required_all(item: Item, fields: Fields, *keys: str) -> list[Any]:
 
 
 def required(item: Item, fields: Fields, key: str) -> Any:
-    """What was read under a key that must be there."""
+    """The value under a required key."""
     if key in fields.failed:
         raise UnreadableError
     if key not in fields.values:
@@ -209,7 +196,7 @@ def required(item: Item, fields: Fields, key: str) -> Any:
 
 
 def read_all(things: Iterable[S], parser: Callable[[S], T]) -> list[T]:
-    """Each of several things by one parser; what cannot be read was noted and is left out."""
+    """Read several things with one parser. Things that cannot be read are noted and left out."""
     read = []
     for thing in things:
         try:
@@ -220,7 +207,7 @@ def read_all(things: Iterable[S], parser: Callable[[S], T]) -> list[T]:
 
 
 def list_of(parser: Callable[[Item], T], expected: str) -> Callable[[Item], tuple[T, ...]]:
-    """A parser of lists of what another parser reads, never empty."""
+    """A parser of lists that are not empty, whose parts another parser reads."""
 
     def read(item: Item) -> tuple[T, ...]:
         if not isinstance(item.value, list) or not item.value:
@@ -244,12 +231,12 @@ def table(item: Item) -> Item:
 
 
 def keep(item: Item) -> Item:
-    """The item itself, to be read once more is known."""
+    """The item itself. It is read later, once what it depends on is known."""
     return item
 
 
 def text(item: Item) -> str:
-    """A text with something in it."""
+    """A text that is not blank."""
     if not isinstance(item.value, str) or not item.value.strip():
         raise item.wrong("a text that is not empty")
     return item.value
@@ -276,7 +263,7 @@ def choice(*words: str) -> Callable[[Item], str]:
 
 
 def name_of(item: Item) -> str:
-    """What something is called: printable, and not too long to be shown."""
+    """A name: printable, and short enough to show."""
     name = text(item)
     if len(name) > LONGEST_NAME or not name.isprintable():
         raise item.wrong(f"a name of at most {LONGEST_NAME} printable characters")
