@@ -18,17 +18,10 @@ from ..rules.parser.items import (
     ItemParser,
     SourceFile,
     UnreadableError,
-    keep,
-    name_of,
     near,
     one_of,
     quoted,
     read_all,
-    read_table,
-    required,
-    required_all,
-    table,
-    text,
     value,
 )
 from ..rules.parser.project import check_names
@@ -96,13 +89,13 @@ def read_personas(catalogue: Catalogue, file: str) -> list[Persona]:
 
 
 def _persona(item: Item, catalogue: Catalogue) -> Persona:
-    fields = read_table(item, PERSONA)
-    name = required(item, fields, "name")
+    fields = item.read(PERSONA)
+    name = fields.required("name")
     cast = _Cast(fields.get("user", name), fields.get("account"), catalogue)
     fields.refine("facts", lambda facts: _facts(facts, cast))
     acts = fields.get("facts", ())
     fields.refine("expect", lambda expect: _expect(expect, _whole(cast, acts)))
-    _, expected = required_all(item, fields, "facts", "expect")
+    _, expected = fields.required_all("facts", "expect")
     start = fields.get("start", parse_iso(START))
     return Persona(name, start, acts, expected, _as_of(item, fields, acts))
 
@@ -148,7 +141,7 @@ def _listed(item: Item, expected: str) -> Iterator[Item]:
 
 
 def _fact(item: Item, user: str, before: int) -> list[Act]:
-    fields = read_table(item, FACT)
+    fields = item.read(FACT)
     if fields.failed:
         raise UnreadableError
     message = _message(item, fields) | _who(fields, user)
@@ -196,15 +189,15 @@ def _expected(item: Item, cast: _Cast) -> Expected:
     if isinstance(item.value, str):
         definition = _definition(item, cast.catalogue)
         return Expected(definition.name, definition.subject, _subject(item, definition, cast))
-    fields = read_table(item, EXPECTED)
+    fields = item.read(EXPECTED)
     fields.refine("pql", lambda pql: _definition(pql, cast.catalogue))
-    definition = required(item, fields, "pql")
+    definition = fields.required("pql")
     subject = fields.get("subject") or _subject(item, definition, cast)
     return Expected(definition.name, definition.subject, subject, fields.get("at"))
 
 
 def _definition(item: Item, catalogue: Catalogue) -> Definition:
-    found = catalogue.named(text(item))
+    found = catalogue.named(item.text())
     if found is None:
         names = [definition.name for definition in catalogue.definitions]
         raise item.wrong(near(item.value, names) or "a definition, of which there is none")
@@ -226,7 +219,7 @@ def _subject(item: Item, definition: Definition, cast: _Cast) -> str:
 
 def _moment(item: Item) -> int:
     """A time after the start, such as ``1d 3h``, in ms."""
-    parts = text(item).split()
+    parts = item.text().split()
     try:
         lengths = [quantities.offset(part) for part in parts]
     except QuantityError as error:
@@ -251,31 +244,31 @@ def _times(item: Item) -> int:
 
 
 def _values(item: Item) -> dict[str, Any]:
-    found: dict[str, Any] = value(table(item))
+    found: dict[str, Any] = value(item.table())
     return found
 
 
 PERSONA: dict[str, ItemParser] = {
-    "name": name_of,
+    "name": Item.name,
     "start": _instant,
-    "user": text,
-    "account": text,
-    "facts": keep,
-    "expect": keep,
+    "user": Item.text,
+    "account": Item.text,
+    "facts": Item.keep,
+    "expect": Item.keep,
     "as_of": _moment,
 }
 
 FACT: dict[str, ItemParser] = {
-    "event": text,
+    "event": Item.text,
     "identify": _values,
-    "group": text,
-    "alias": text,
+    "group": Item.text,
+    "alias": Item.text,
     "at": _moment,
     "properties": _values,
     "traits": _values,
-    "user": text,
-    "anonymous": text,
-    "account": text,
+    "user": Item.text,
+    "anonymous": Item.text,
+    "account": Item.text,
     "times": _times,
     "every": _moment,
     "late": _moment,
@@ -289,4 +282,4 @@ MESSAGES = {
 }
 """The key that makes a fact a message: its type, and the fields that the fact's keys fill."""
 
-EXPECTED: dict[str, ItemParser] = {"pql": keep, "subject": text, "at": _moment}
+EXPECTED: dict[str, ItemParser] = {"pql": Item.keep, "subject": Item.text, "at": _moment}

@@ -22,19 +22,10 @@ from .items import (
     Item,
     ItemParser,
     SourceFile,
-    boolean,
     choice,
-    duration,
-    keep,
-    name_of,
     near,
     quoted,
     read_all,
-    read_table,
-    required,
-    required_all,
-    table,
-    text,
 )
 from .printer import plain
 from .project import (
@@ -72,7 +63,7 @@ def read_catalogue(text: str, file: str = "pequel.toml") -> Catalogue:
 
 
 def _catalogue(item: Item, scope: Scope) -> Catalogue:
-    fields = read_table(item, FILE, later=LATER)
+    fields = item.read(FILE, later=LATER)
     scope = replace(scope, settings=_settings(item), features=_stated(fields, "features"))
     fields.refine("metric", lambda listed: metrics(listed, scope))
     scope = replace(scope, metrics=_stated(fields, "metric"))
@@ -116,7 +107,7 @@ def _subject(item: Item) -> Kind | None:
 
 def _definition(item: Item, scope: Scope) -> Definition:
     scope = replace(scope, name=stated_name(item), subject=_subject(item))
-    fields = read_table(item, DEFINITION)
+    fields = item.read(DEFINITION)
     inside = replace(
         scope,
         window=inherited(fields, scope),
@@ -124,7 +115,7 @@ def _definition(item: Item, scope: Scope) -> Definition:
     )
     fields.refine("when", lambda when: node(when, inside))
     fields.refine("unless", lambda unless: guards(unless, inside))
-    required_all(item, fields, "name", "when")
+    fields.required_all("name", "when")
     return Definition(
         **{_FIELDS.get(key, key): found for key, found in fields.values.items()},
         source=plain(item.value),
@@ -134,20 +125,20 @@ def _definition(item: Item, scope: Scope) -> Definition:
 
 def _silence(item: Item) -> int:
     """The silence after which a subject may qualify again, in milliseconds."""
-    silence: int = required(item, read_table(item, {"after_silence": duration}), "after_silence")
+    silence: int = item.read({"after_silence": Item.duration}).required("after_silence")
     return silence
 
 
 def _accepted(item: Item) -> tuple[tuple[str, str], ...]:
     """The lint rules whose findings are accepted, each with the reason."""
-    return tuple(read_all(table(item).children(), _reason))
+    return tuple(read_all(item.table().children(), _reason))
 
 
 def _reason(item: Item) -> tuple[str, str]:
     rule = str(item.key)
     if rule not in RULES:
         raise item.wrong_key(near(rule, RULES), f"the unknown rule {quoted(rule)}")
-    return rule, text(item)
+    return rule, item.text()
 
 
 def _hashed(catalogue: Catalogue) -> tuple[Definition, ...]:
@@ -161,22 +152,22 @@ def _hashed(catalogue: Catalogue) -> tuple[Definition, ...]:
 
 
 DEFINITION: dict[str, ItemParser] = {
-    "name": name_of,
+    "name": Item.name,
     "subject": choice("user", "account"),
-    "when": keep,
-    "unless": keep,
-    "within": duration,
-    "of": keep,
+    "when": Item.keep,
+    "unless": Item.keep,
+    "within": Item.duration,
+    "of": Item.keep,
     "requalify": _silence,
-    "cooldown": duration,
-    "expires": duration,
-    "clock": boolean,
-    "title": text,
+    "cooldown": Item.duration,
+    "expires": Item.duration,
+    "clock": Item.boolean,
+    "title": Item.text,
     "kind": choice("new", "upgrade", "cross_sell", "expansion", "nudge"),
     "priority": choice("high", "normal", "low"),
-    "sla": duration,
-    "play": text,
-    "owner": text,
+    "sla": Item.duration,
+    "play": Item.text,
+    "owner": Item.text,
     "on_change": choice("retroactive", "forward"),
     "accept": _accepted,
 }
@@ -186,9 +177,9 @@ _FIELDS = {"requalify": "after_silence", "accept": "accepted"}
 FILE: dict[str, ItemParser] = {
     "project": project,
     "features": features,
-    "metric": keep,
+    "metric": Item.keep,
     "persona": personas,
-    "pql": keep,
+    "pql": Item.keep,
 }
 
 LATER = frozenset({"route", "alert"})

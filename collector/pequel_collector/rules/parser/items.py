@@ -1,4 +1,4 @@
-"""Items of a definitions file: values that know where they stand, and parsers of the plain ones.
+"""Items of a definitions file: values that know where they are, and that parse themselves.
 
 A parser takes an item and returns what it means. On a mistake it notes a problem and raises
 ``UnreadableError``. The reader of a table or a list catches that and goes on with the rest, so
@@ -99,6 +99,106 @@ class Item:
         """The value as it was written, cut to a reasonable length."""
         return _cut(" ".join(self.span.text.split()) or "a table")
 
+    # -- what it means ---------------------------------------------------------------------
+
+    def read(
+        self, parsers: Mapping[str, ItemParser], later: Collection[str] = (), of: str = "key"
+    ) -> Fields:
+        """Read each key of a table with its own parser; ``later`` has keys of a later release."""
+        fields = Fields(self)
+        for child in self.table().children():
+            key = str(child.key)
+            try:
+                if key in later:
+                    found = f"{quoted(key)}, which is not in this release"
+                    raise child.wrong_key(one_of(parsers), found)
+                if key not in parsers:
+                    raise child.wrong_key(near(key, parsers), f"the unknown {of} {quoted(key)}")
+                fields.values[key] = parsers[key](child)
+            except UnreadableError:
+                fields.failed.add(key)
+        return fields
+
+    def table(self) -> Item:
+        """The item itself, which must be a table."""
+        if not isinstance(self.value, dict):
+            raise self.wrong("a table")
+        return self
+
+    def keep(self) -> Item:
+        """The item itself. It is read later, once what it depends on is known."""
+        return self
+
+    def text(self) -> str:
+        """A text that is not blank."""
+        if not isinstance(self.value, str) or not self.value.strip():
+            raise self.wrong("a text that is not empty")
+        return self.value
+
+    def boolean(self) -> bool:
+        """``true`` or ``false``."""
+        if not isinstance(self.value, bool):
+            raise self.wrong("true or false")
+        return self.value
+
+    def name(self) -> str:
+        """A name: printable, and short enough to show."""
+        name = self.text()
+        if len(name) > LONGEST_NAME or not name.isprintable():
+            raise self.wrong(f"a name of at most {LONGEST_NAME} printable characters")
+        return name
+
+    def property_path(self) -> str:
+        """A property, by its dotted path."""
+        meant = _MEANT.get(str(self.key))
+        if meant is not None and is_number(self.value):
+            raise self.wrong(f"a property (did you mean {quoted(meant)}?)")
+        path = self.text()
+        if path.startswith("@"):
+            raise self.wrong("a property")
+        return path
+
+    def duration(self) -> int:
+        """A duration such as ``7d``, in milliseconds."""
+        return self._time(quantities.milliseconds)
+
+    def offset(self) -> int:
+        """A distance in time such as ``7d`` or ``-7d``, in milliseconds."""
+        return self._time(quantities.offset)
+
+    def _time(self, meaning: Callable[[str], int]) -> int:
+        if not isinstance(self.value, str):
+            raise self.wrong('a duration such as "7d"')
+        try:
+            return meaning(self.value)
+        except QuantityError as error:
+            raise self.wrong(str(error)) from None
+
+    def quantity(self) -> Number:
+        """A number, or a text such as ``10GB`` that stands for one."""
+        if not isinstance(self.value, str):
+            return self.number()
+        try:
+            return quantities.amount(self.value)
+        except QuantityError as error:
+            raise self.wrong(str(error)) from None
+
+    def above_zero(self) -> Number:
+        """A number or a quantity above zero."""
+        found = self.quantity()
+        if found <= 0:
+            raise self.wrong("a number above 0")
+        return found
+
+    def number(self) -> Number:
+        """A finite number, exactly."""
+        if not is_number(self.value):
+            raise self.wrong("a number")
+        as_decimal = Decimal(self.value)
+        if not as_decimal.is_finite() or abs(as_decimal.adjusted()) > _LARGEST_EXPONENT:
+            raise self.wrong("a finite number")
+        return quantities.exact(as_decimal)
+
 
 def human(path: Path) -> str:
     """A path as people write it: ``pql[0].when.all[1].gte``."""
@@ -140,12 +240,28 @@ def near(word: str, known: Collection[str]) -> str:
 class Fields:
     """The values of a table that could be read, by key, and the keys that could not."""
 
+    item: Item
     values: dict[str, Any] = field(default_factory=dict)
     failed: set[str] = field(default_factory=set)
 
     def get(self, key: str, default: Any = None) -> Any:
         """The value that was read under a key, or the default."""
         return self.values.get(key, default)
+
+    def required(self, key: str) -> Any:
+        """The value under a required key."""
+        if key in self.failed:
+            raise UnreadableError
+        if key not in self.values:
+            raise self.item.wrong(f"the key {quoted(key)}", f"no {quoted(key)}")
+        return self.values[key]
+
+    def required_all(self, *keys: str) -> list[Any]:
+        """The values under several required keys. Notes each key that is missing."""
+        found = read_all(keys, self.required)
+        if len(found) < len(keys):
+            raise UnreadableError
+        return found
 
     def refine(self, key: str, parser: ItemParser) -> None:
         """Read an item that was kept for later, once what it depends on is known."""
@@ -156,43 +272,6 @@ class Fields:
         except UnreadableError:
             del self.values[key]
             self.failed.add(key)
-
-
-def read_table(
-    item: Item, parsers: Mapping[str, ItemParser], later: Collection[str] = (), of: str = "key"
-) -> Fields:
-    """Read each key of a table with its own parser; ``later`` has the keys of a later release."""
-    fields = Fields()
-    for child in table(item).children():
-        key = str(child.key)
-        try:
-            if key in later:
-                raise child.wrong_key(
-                    one_of(parsers), f"{quoted(key)}, which is not in this release"
-                )
-            if key not in parsers:
-                raise child.wrong_key(near(key, parsers), f"the unknown {of} {quoted(key)}")
-            fields.values[key] = parsers[key](child)
-        except UnreadableError:
-            fields.failed.add(key)
-    return fields
-
-
-def required_all(item: Item, fields: Fields, *keys: str) -> list[Any]:
-    """The values under several required keys. Notes each key that is missing."""
-    found = read_all(keys, lambda key: required(item, fields, key))
-    if len(found) < len(keys):
-        raise UnreadableError
-    return found
-
-
-def required(item: Item, fields: Fields, key: str) -> Any:
-    """The value under a required key."""
-    if key in fields.failed:
-        raise UnreadableError
-    if key not in fields.values:
-        raise item.wrong(f"the key {quoted(key)}", f"no {quoted(key)}")
-    return fields.values[key]
 
 
 def read_all(things: Iterable[S], parser: Callable[[S], T]) -> list[T]:
@@ -220,33 +299,7 @@ def list_of(parser: Callable[[Item], T], expected: str) -> Callable[[Item], tupl
     return read
 
 
-def table(item: Item) -> Item:
-    """The item itself, which must be a table."""
-    if not isinstance(item.value, dict):
-        raise item.wrong("a table")
-    return item
-
-
 # -- plain values --------------------------------------------------------------------------
-
-
-def keep(item: Item) -> Item:
-    """The item itself. It is read later, once what it depends on is known."""
-    return item
-
-
-def text(item: Item) -> str:
-    """A text that is not blank."""
-    if not isinstance(item.value, str) or not item.value.strip():
-        raise item.wrong("a text that is not empty")
-    return item.value
-
-
-def boolean(item: Item) -> bool:
-    """``true`` or ``false``."""
-    if not isinstance(item.value, bool):
-        raise item.wrong("true or false")
-    return item.value
 
 
 def choice(*words: str) -> Callable[[Item], str]:
@@ -262,72 +315,6 @@ def choice(*words: str) -> Callable[[Item], str]:
     return read
 
 
-def name_of(item: Item) -> str:
-    """A name: printable, and short enough to show."""
-    name = text(item)
-    if len(name) > LONGEST_NAME or not name.isprintable():
-        raise item.wrong(f"a name of at most {LONGEST_NAME} printable characters")
-    return name
-
-
-def property_path(item: Item) -> str:
-    """A property, by its dotted path."""
-    meant = _MEANT.get(str(item.key))
-    if meant is not None and is_number(item.value):
-        raise item.wrong(f"a property (did you mean {quoted(meant)}?)")
-    path = text(item)
-    if path.startswith("@"):
-        raise item.wrong("a property")
-    return path
-
-
-def duration(item: Item) -> int:
-    """A duration such as ``7d``, in milliseconds."""
-    return _time(item, quantities.milliseconds)
-
-
-def offset(item: Item) -> int:
-    """A distance in time such as ``7d`` or ``-7d``, in milliseconds."""
-    return _time(item, quantities.offset)
-
-
-def _time(item: Item, meaning: Callable[[str], int]) -> int:
-    if not isinstance(item.value, str):
-        raise item.wrong('a duration such as "7d"')
-    try:
-        return meaning(item.value)
-    except QuantityError as error:
-        raise item.wrong(str(error)) from None
-
-
-def quantity(item: Item) -> Number:
-    """A number, or a text such as ``10GB`` that stands for one."""
-    if not isinstance(item.value, str):
-        return number(item)
-    try:
-        return quantities.amount(item.value)
-    except QuantityError as error:
-        raise item.wrong(str(error)) from None
-
-
-def above_zero(item: Item) -> Number:
-    """A number or a quantity above zero."""
-    found = quantity(item)
-    if found <= 0:
-        raise item.wrong("a number above 0")
-    return found
-
-
-def number(item: Item) -> Number:
-    """A finite number, exactly."""
-    if not is_number(item.value):
-        raise item.wrong("a number")
-    as_decimal = Decimal(item.value)
-    if not as_decimal.is_finite() or abs(as_decimal.adjusted()) > _LARGEST_EXPONENT:
-        raise item.wrong("a finite number")
-    return quantities.exact(as_decimal)
-
-
 def value(item: Item) -> Any:
     """Any value that a property or a trait may have: what JSON has, without null."""
     if isinstance(item.value, dict):
@@ -335,7 +322,7 @@ def value(item: Item) -> Any:
     if isinstance(item.value, list):
         return read_all(item.children(), value)
     if is_number(item.value):
-        return number(item)
+        return item.number()
     if not isinstance(item.value, str | bool):
         raise item.wrong("a text, a number, true or false", f"the date {item.shown()}")
     return item.value

@@ -8,25 +8,21 @@ from .items import (
     Fields,
     Item,
     ItemParser,
-    duration,
-    keep,
     near,
-    offset,
     quoted,
-    text,
 )
 from .scope import Scope
 
 CALENDAR = ("@day", "@hour")
 ANCHORS = ("signup", "trial", "first:EVENT", "trait:NAME")
-WINDOW: dict[str, ItemParser] = {"within": duration, "of": keep, "from": offset}
+WINDOW: dict[str, ItemParser] = {"within": Item.duration, "of": Item.keep, "from": Item.offset}
 
 _UNREAD = "signup"  # stands for an anchor that could not be read
 
 
 def anchor(item: Item, scope: Scope) -> str:
     """The anchor of a window: ``signup``, ``trial``, or a word with a name after a colon."""
-    word = text(item)
+    word = item.text()
     sort, colon, name = word.partition(":")
     match sort + colon:
         case "signup":
