@@ -120,7 +120,7 @@ def _sign_ups(case: Case) -> list[str]:
 
 
 def met_by_one(node: Node, name: str, case: Case) -> bool:
-    """Whether a subject of whom one event of a name, without properties, is known meets it."""
+    """Whether a subject with nothing but one event of a name, without properties, meets it."""
     match node:
         case AllOf(parts) | AnyOf(parts) | AtLeast(_, parts):
             return sum(met_by_one(part, name, case) for part in parts) >= node.needed

@@ -1,4 +1,4 @@
-"""What a rule looks at: one definition, where its parts stand, and what is known besides it."""
+"""What a rule looks at: one definition, the text of its parts, and a sample of the data."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from .finding import Level
 
 
 class Found(NamedTuple):
-    """What a rule says, and of which leaf: its ``path``, or "" for the definition as a whole.
+    """The message of a rule, and its leaf: the ``path``, or "" for the whole definition.
 
     ``level`` where it differs from the rule's own.
     """

@@ -99,7 +99,7 @@ def least(comparison: Comparison) -> Any:
 
 
 def never_or_always(case: Case) -> Iterator[Found]:
-    """L07: nobody can meet it, or nobody can fail to."""
+    """L07: a condition that no subject can meet, or that every subject meets."""
     yield from _too_many(case)
     yield from _closed_windows(case)
     yield from _contradictions(case)

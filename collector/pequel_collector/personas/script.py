@@ -70,7 +70,7 @@ class Persona:
 
 @dataclass(frozen=True, slots=True)
 class _Cast:
-    """Who a persona is when nothing else is said, and the definitions that may mark them."""
+    """The user and account of a persona by default, and the definitions that may mark them."""
 
     user: str
     account: str | None
@@ -109,7 +109,7 @@ def _as_of(item: Item, fields: Fields, acts: tuple[Act, ...]) -> int:
 
 
 def _whole(cast: _Cast, acts: tuple[Act, ...]) -> _Cast:
-    """The same with the account, where the facts name just one."""
+    """The same cast with the account, if the facts name exactly one."""
     named = {act.message["groupId"] for act in acts if "groupId" in act.message}
     return cast if cast.account or len(named) != 1 else replace(cast, account=named.pop())
 

@@ -1,4 +1,4 @@
-"""What can be said of definitions before any fact is seen: what they ask for, and of whom."""
+"""Analysis of definitions without facts: what they read of which subject, what can change."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def asked(catalogue: Catalogue) -> Asked:
 
 
 def _ask(leaf: Leaf, kind: Kind, catalogue: Catalogue, found: Asked) -> None:
-    """What one leaf of a definition asks of its subject, and of others."""
+    """Add what one leaf of a definition asks of its subject, and of others."""
     if isinstance(leaf, UsersLeaf):
         _ask_members(leaf, found)
         for path in traits_of(leaf.comparison):
@@ -187,11 +187,11 @@ def _traits_of_points(points: EventPoints | TraitPoints) -> set[TraitPath]:
     return {TraitPath(points.condition.path, points.account), *shares}
 
 
-# -- what can change unseen ----------------------------------------------------------------
+# -- what can change without a fact ----------------------------------------------------------------
 
 
 def turns_unseen(definition: Definition, catalogue: Catalogue) -> bool:
-    """Whether a definition can come to hold at a fact that it does not name.
+    """Whether a definition can start to hold at a fact that it does not name.
 
     Its guard may end, a value may fall into its bounds, as time or others go on; or its condition
     may ask for nothing but absence.
@@ -240,7 +240,7 @@ def _may_end(leaf: Leaf, kind: Kind, catalogue: Catalogue) -> bool:
 
 
 def asks_others(leaf: Leaf, kind: Kind, catalogue: Catalogue) -> bool:
-    """Whether what a leaf says depends on another subject than its own."""
+    """Whether a leaf depends on another subject than its own."""
     of = needs_of(leaf, knows_account=kind == "user")
     if any(path.account for path in of.traits) or (of.anchor == "signup" and kind == "account"):
         return True
@@ -279,7 +279,7 @@ def is_least(comparison: Comparison) -> bool:
 
 
 def holds_of_nothing(node: Guard) -> bool:
-    """Whether a condition can hold for a subject of which nothing that it names was seen."""
+    """Whether a condition can hold for a subject without any fact that the condition names."""
     match node:
         case AllOf(parts) | AnyOf(parts) | AtLeast(_, parts):
             return sum(map(holds_of_nothing, parts)) >= node.needed
@@ -299,7 +299,7 @@ def holds_of_nothing(node: Guard) -> bool:
 
 
 def is_permanent(node: Guard) -> bool:
-    """Whether a condition, once it holds, always will, whatever facts come later in time."""
+    """Whether a condition that holds once holds forever, whatever facts come later."""
     match node:
         case AllOf(parts) | AnyOf(parts) | AtLeast(_, parts):
             return all(map(is_permanent, parts))

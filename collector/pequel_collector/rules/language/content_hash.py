@@ -25,8 +25,8 @@ from .definition import (
     all_leaves,
     window_of,
 )
+from .quantities import CALENDAR
 
-_CALENDAR = ("@day", "@hour")
 _OPTIONS = ("after_silence", "cooldown", "clock")
 _UNORDERED = ("where", "comparisons", "traits")  # all of them count, whichever comes first
 
@@ -59,7 +59,7 @@ def _used(definition: Definition, leaves: list[Leaf], project: Project) -> dict[
         used["signup"] = project.signup
     if "trial" in anchors:
         used["trial"] = project.trial
-    if any(isinstance(leaf, EventLeaf) and leaf.value in _CALENDAR for leaf in leaves):
+    if any(isinstance(leaf, EventLeaf) and leaf.value in CALENDAR for leaf in leaves):
         used["timezone"] = project.timezone
     if Customer() in definition.unless:
         used["conversion"] = project.conversion

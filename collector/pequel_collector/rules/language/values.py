@@ -1,4 +1,4 @@
-"""Values of properties and traits: which are equal, and what a comparison says of them.
+"""Values of properties and traits: which are equal, and which meet a comparison.
 
 Values come from JSON. 1 equals 1.0; a number, a text and true are never equal; lists and
 objects are equal when their parts are. A missing value is None, as is ``null``.

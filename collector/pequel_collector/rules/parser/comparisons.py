@@ -39,7 +39,7 @@ def pair(parser: Callable[[Item], Threshold]) -> Callable[[Item], tuple[Threshol
 
 
 def _falls(low: Threshold, high: Threshold) -> bool:
-    """Whether two ends are certainly the wrong way round; shares of two traits may be either."""
+    """Whether the first end is above the second; False if that depends on two traits."""
     if isinstance(low, Share) and isinstance(high, Share):
         return low.trait == high.trait and low.ratio > high.ratio
     return not isinstance(low, Share) and not isinstance(high, Share) and low > high
@@ -70,7 +70,7 @@ def where(item: Item) -> tuple[Condition, ...]:
 
 
 def spread(item: Item, above: str = "") -> Iterator[tuple[str, Item]]:
-    """What a table says of each property; a table made by dotted keys continues the path."""
+    """Each property of a table with its item; a table made by dotted keys continues the path."""
     for child in item.children():
         path = above + str(child.key)
         if child.is_dotted and child.value and not CONDITION.keys() & child.value.keys():

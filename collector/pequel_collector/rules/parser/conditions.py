@@ -52,7 +52,7 @@ _ALONE = (TraitLeaf, GrowthLeaf, PqlLeaf)  # the leaves that look at no window o
 
 
 def node(item: Item, scope: Scope) -> Node:
-    """A condition: the one key among ``CONDITIONS`` says of which sort."""
+    """A condition. Its one key among ``CONDITIONS`` gives the sort."""
     if isinstance(item.value, list):
         name = f"{item.key}.all" if isinstance(item.key, str) else "{ all = […] }"
         raise item.wrong(f"a table (did you mean {name}?)")
@@ -60,7 +60,7 @@ def node(item: Item, scope: Scope) -> Node:
 
 
 def leaf(item: Item, scope: Scope) -> Leaf:
-    """A condition that is no combinator."""
+    """A condition that is not a combinator."""
     for child in item.table().children():
         if child.key in COMBINATORS:
             raise child.wrong_key(
@@ -70,7 +70,7 @@ def leaf(item: Item, scope: Scope) -> Leaf:
 
 
 def _sort(item: Item) -> str:
-    """The key that says of which sort a condition is."""
+    """The key that gives the sort of a condition."""
     stated = [key for key in item.table().value if key in CONDITIONS]
     if {*stated} == {"event", "growth"}:
         return "growth"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..language.definition import Metric, Window
-from ..language.quantities import MINUTE, UNITS
+from ..language.quantities import CALENDAR, MINUTE, UNITS
 from .items import (
     Fields,
     Item,
@@ -13,7 +13,6 @@ from .items import (
 )
 from .scope import Scope
 
-CALENDAR = ("@day", "@hour")
 ANCHORS = ("signup", "trial", "first:EVENT", "trait:NAME")
 WINDOW: dict[str, ItemParser] = {"within": Item.duration, "of": Item.keep, "from": Item.offset}
 
