@@ -142,7 +142,7 @@ class TestItNeverFails:
 
 @settings(max_examples=60)
 @given(catalogues(WHOLE), st.sampled_from(["signed_up", "trial_started"]))
-def test_what_is_said_to_mark_at_sign_up_does_and_nothing_else(
+def test_a_finding_of_marks_at_sign_up_agrees_with_the_evaluator(
     catalogue: dict[str, Any], name: str
 ) -> None:
     """L02 without data, held against the engine: a subject of which one event is all there is."""

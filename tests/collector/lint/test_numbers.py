@@ -28,7 +28,7 @@ class TestNearlyEverybody:
         sample = Sample(users=users(10) + doing(0, 100, ""), marks={"it": marked(range(count))})
         assert fires("L02", asks(), sample) is expected
 
-    def test_of_too_few_nothing_is_said(self) -> None:
+    def test_too_few_subjects_give_no_finding(self) -> None:
         sample = Sample(users=doing(0, 19, ""), marks={"it": marked(range(19))})
         assert not fires("L02", asks(), sample)
 
@@ -101,12 +101,12 @@ class TestNotReceived:
         assert "report_exported never had a size" in told
         assert "report_deleted was never received" in told
 
-    def test_the_same_is_said_of_a_leaf_once(self) -> None:
+    def test_a_finding_about_a_leaf_is_reported_once(self) -> None:
         points = '{ event = "gone", add = 5 }, { event = "gone", add = 1, where = { a = 1 } }'
         toml = f'[[pql]]\nname = "it"\nwhen = {{ score = {{ gte = 5 }}, points = [{points}] }}'
         assert self.told(toml, self.SEEN).count("gone was never received") == 1
 
-    def test_of_an_empty_store_nothing_is_said(self) -> None:
+    def test_an_empty_store_gives_no_finding(self) -> None:
         assert not fires("L04", asks(), Sample())
 
     @staticmethod
@@ -175,12 +175,12 @@ class TestNoWindow:
 
 class TestBeyondAllData:
     @pytest.mark.parametrize(("wanted", "expected"), [(7, False), (8, True)])
-    def test_a_number_that_nobody_has(self, wanted: int, expected: bool) -> None:
+    def test_a_number_that_no_subject_has(self, wanted: int, expected: bool) -> None:
         sample = Sample(users=doing(5, 50, "report_exported", 7))
         assert fires("L07", asks(f", gte = {wanted}"), sample) is expected
 
     @pytest.mark.parametrize(("wanted", "expected"), [(500, False), (501, True)])
-    def test_a_trait_that_nobody_has(self, wanted: int, expected: bool) -> None:
+    def test_a_trait_value_that_no_subject_has(self, wanted: int, expected: bool) -> None:
         sample = Sample(users=users(30, traits={"employees": 500}))
         when = f'[[pql]]\nname = "it"\nwhen = {{ trait = "employees", gte = {wanted} }}'
         assert fires("L07", when, sample) is expected
@@ -264,7 +264,7 @@ class TestTooManyOrTooFew:
         assert fires("L16", asks(), self.sample(50, at=END - 4 * WEEK), capacity=10)
         assert not fires("L16", asks(), self.sample(1, at=END - 4 * WEEK + 1), capacity=10)
 
-    def test_nobody_has_said_how_many_can_be(self) -> None:
+    def test_without_a_capacity_there_is_no_finding(self) -> None:
         assert not fires("L16", asks(), self.sample(200))
 
 
@@ -301,7 +301,7 @@ class TestForetellsNothing:
     def test_the_buyers_say_something(self) -> None:
         assert not fires("L19", asks(), self.sample(100, range(80)))
 
-    def test_of_fewer_than_100_buyers_nothing_is_said(self) -> None:
+    def test_fewer_than_100_buyers_give_no_finding(self) -> None:
         assert not fires("L19", asks(), self.sample(99, range(0, 400, 2)))
 
     def test_it_is_about_new_business(self) -> None:

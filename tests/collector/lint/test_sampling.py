@@ -149,7 +149,7 @@ class TestTheDryRun:
 
 
 class TestBounds:
-    def test_a_whole_store_is_said_to_be_whole(self) -> None:
+    def test_a_sample_of_a_whole_store_is_whole(self) -> None:
         sample = sampled()
         assert sample.is_whole
         assert str(sample) == "2 users, 1 account of theirs and the latest 10 messages"
