@@ -96,13 +96,13 @@ def test_the_coverage_that_the_page_shows_is_the_coverage(
     monkeypatch.chdir(tmp_path)
     example = PAGE.partition("\n## Coverage\n")[2]
     Path("pequel.toml").write_text(BLOCK.findall(example)[0])
-    printed = [
+    events = [
         plain_event(user, name, f"m{n}", parse_iso(time) or 0)
         for n, (time, user, name) in enumerate(COVERED)
     ]
     joined = plain_event("u1", "", "g", 0, type="group", groupId="acme")
     collector = collector_of("", "sqlite:///pequel.db")
-    collector.ingest.accept(messages_of([joined | {"traits": {"employees": 80}}, *told]))
+    collector.ingest.accept(messages_of([joined | {"traits": {"employees": 80}}, *events]))
     collector.close()
     command = "lint --coverage --database sqlite:///pequel.db"
     output = CliRunner().invoke(pequel, command.split()).output

@@ -71,7 +71,7 @@ class TestFindings:
             f["level"] == "warning" and f["accepted"] is None for f in found["findings"]
         )
 
-    def test_of_a_file_without_definitions_there_are_none(self) -> None:
+    def test_a_file_without_definitions_has_no_findings(self) -> None:
         assert lint(Catalogue()).summary() == "0 definitions: 0 errors, 0 warnings, 0 notes"
 
 

@@ -52,7 +52,7 @@ class TestNotReceived:
             'subject = "account"\nwhen = { users = { trait = "plan", eq = "pro" } }',
         ],
     )
-    def test_what_was_seen_is_fine(self, when: str) -> None:
+    def test_received_names_give_no_finding(self, when: str) -> None:
         assert not fires("L04", f'[[pql]]\nname = "it"\n{when}', self.SEEN)
 
     @pytest.mark.parametrize(
@@ -69,10 +69,10 @@ class TestNotReceived:
             ('{ trait = "account.plan", eq = 1 }', "nobody has the trait plan"),
         ],
     )
-    def test_what_was_not_is_named(self, when: str, message: str) -> None:
+    def test_names_that_were_never_received_are_reported(self, when: str, message: str) -> None:
         assert message in self.told(f'[[pql]]\nname = "it"\nwhen = {when}', self.SEEN)
 
-    def test_what_some_user_did_long_ago_was_received(self) -> None:
+    def test_an_event_of_a_sampled_user_long_ago_counts_as_received(self) -> None:
         sample = replace(self.SEEN, lasts={"old": 0})
         assert not fires("L04", '[[pql]]\nname = "it"\nwhen = { event = "old" }', sample)
 
@@ -86,7 +86,7 @@ class TestNotReceived:
     def test_an_event_that_a_window_begins_with_is_named(self, more: str, message: str) -> None:
         assert message in self.told(asks(more), self.SEEN)
 
-    def test_what_takes_points_off_and_its_properties_are_named(self) -> None:
+    def test_events_that_take_points_off_and_their_properties_are_reported(self) -> None:
         toml = """
             [[pql]]
             name = "it"
@@ -168,7 +168,9 @@ class TestOnceIsNotEnough:
 
 class TestNoWindow:
     @pytest.mark.parametrize(("count", "expected"), [(50, False), (51, True)])
-    def test_of_what_few_do_is_fine(self, count: int, expected: bool) -> None:
+    def test_an_event_that_few_subjects_have_gives_no_finding(
+        self, count: int, expected: bool
+    ) -> None:
         sample = Sample(users=doing(count, 100, "report_exported"))
         assert fires("L06", asks(", gte = 9"), sample) is expected
 
@@ -189,7 +191,7 @@ class TestBeyondAllData:
         when = '[[pql]]\nname = "it"\nwhen = { event = "a", last = "x", eq = "full" }'
         assert not fires("L07", when, Sample(users=doing(9, 30, "a")))
 
-    def test_it_is_a_warning_for_tomorrow_somebody_may(self) -> None:
+    def test_it_is_a_warning_because_later_data_may_meet_it(self) -> None:
         report = linted(asks(", gte = 8"), Sample(users=doing(5, 50, "report_exported", 7)))
         assert [f.level for f in report.findings if f.code == "L07"] == ["warning"]
 

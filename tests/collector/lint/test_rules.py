@@ -51,7 +51,7 @@ class TestActivityOnly:
             'when = { score = { gte = 9 }, points = [{ trait = "size", gte = 5, add = 10 }] }',
         ],
     )
-    def test_what_was_done_is(self, when: str) -> None:
+    def test_an_action_is_enough(self, when: str) -> None:
         assert not fires("L01", when)
 
 
@@ -321,7 +321,7 @@ class TestRevocable:
             ('{ score = { gte = 5 }, points = [{ event = "a", add = 1 }] }', False),
         ],
     )
-    def test_what_can_fall_again(self, when: str, expected: bool) -> None:
+    def test_a_number_that_can_fall_again(self, when: str, expected: bool) -> None:
         assert fires("L20", f"when = {when}") is expected
         assert not fires("L20", f'when = {when}\nexpires = "7d"')
 

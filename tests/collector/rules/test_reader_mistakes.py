@@ -617,7 +617,7 @@ def test_every_mistake_is_found_at_once_in_the_order_of_the_text() -> None:
     assert [(problem.line, problem.column) for problem in problems(text)] == expected
 
 
-def test_what_depends_on_a_mistake_is_not_held_against_the_file() -> None:
+def test_a_part_that_depends_on_a_mistake_is_not_reported_too() -> None:
     """A broken feature is known, and a threshold of nobody knows what is not judged."""
     text = """
     project = { trial = 5, conversion = 6 }
