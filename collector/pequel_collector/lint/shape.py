@@ -200,16 +200,21 @@ def is_impossible(comparisons: Sequence[Comparison]) -> bool:
 
 
 def _is_empty(comparisons: Sequence[Comparison]) -> bool:
-    lows = [(c.operand, c.operator == "gt") for c in comparisons if c.operator in {"gt", "gte"}]
-    highs = [(c.operand, c.operator == "lt") for c in comparisons if c.operator in {"lt", "lte"}]
-    ranges = [c.operand for c in comparisons if c.operator == "between"]
-    lows += [(low, False) for low, _ in ranges]
-    highs += [(high, False) for _, high in ranges]
+    lows = [bound for c in comparisons for bound in _bounds(c, "gt", "gte", 0)]
+    highs = [bound for c in comparisons for bound in _bounds(c, "lt", "lte", 1)]
     return any(
         low > high or (low == high and (above or below))
         for low, above in lows
         for high, below in highs
     )
+
+
+def _bounds(comparison: Comparison, strict: str, loose: str, end: int) -> list[tuple[Any, bool]]:
+    """The lower or the upper bound of a comparison, and whether a value must not be equal to it."""
+    operator, operand = comparison.operator, comparison.operand
+    if operator == "between":
+        return [(operand[end], False)]
+    return [(operand, operator == strict)] if operator in {strict, loose} else []
 
 
 def _guarded_away(case: Case) -> Iterator[Found]:

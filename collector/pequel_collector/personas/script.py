@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -158,12 +158,17 @@ def _message(item: Item, fields: Fields) -> dict[str, JSON]:
         found = " and ".join(map(quoted, sorts)) or "none of them"
         raise item.wrong(f"exactly {one_of(MESSAGES)}", found)
     type_, parts = MESSAGES[sorts[0]]
+    _check_keys(item, fields, parts)
+    content = {name: fields.values[key] for key, name in parts.items() if key in fields.values}
+    return {"type": type_, **content}
+
+
+def _check_keys(item: Item, fields: Fields, parts: Collection[str]) -> None:
+    """Note the first key that belongs to another kind of message."""
     for owner, (_, others) in MESSAGES.items():
         for key in others:
             if key in fields.values and key not in parts:
                 raise item.child(key).wrong_key(f"it beside {quoted(owner)}", quoted(key))
-    content = {name: fields.values[key] for key, name in parts.items() if key in fields.values}
-    return {"type": type_, **content}
 
 
 def _who(fields: Fields, user: str) -> dict[str, JSON]:

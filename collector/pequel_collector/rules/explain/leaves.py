@@ -448,16 +448,19 @@ def _deciding(
         case "all":
             return found
         case "first of each":
-            value = _value_of(compiled)
-            first: dict[Any, Fact] = {}
-            for fact in found:
-                if (of := value(fact)) is not None:
-                    first.setdefault(of, fact)
-            return list(first.values())
+            return _first_of_each(found, _value_of(compiled))
         case "latest":
             return [fact for fact in found if fact.data.get(path) is not None][-1:]
         case "latest observed":
             return [fact for fact in found if _is_observed(fact.data.get(path), observed)][-1:]
+
+
+def _first_of_each(found: list[Fact], value_of_fact: Callable[[Fact], Any]) -> list[Fact]:
+    first: dict[Any, Fact] = {}
+    for fact in found:
+        if (value := value_of_fact(fact)) is not None:
+            first.setdefault(value, fact)
+    return list(first.values())
 
 
 def _is_observed(value: Any, observed: JSON) -> bool:
