@@ -65,7 +65,7 @@ PAGES = [
     *(file for section in SECTIONS for file in sorted((DOCS / section).glob("*.md"))),
 ]
 NOTES = sorted((DOCS / "design").glob("*.md"))
-TEXTS = [*PAGES, REPOSITORY / "CHANGELOG.md", *NOTES]
+TEXTS = [*PAGES, REPOSITORY / "CHANGELOG.md", REPOSITORY / "CONTRIBUTING.md", *NOTES]
 WIDTH = 100
 
 FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
