@@ -30,6 +30,8 @@ LATER: dict[str, frozenset[str]] = {"file": frozenset({"route", "alert"})}
 
 NOT_YET = "which is not in this release"
 LONGEST_NAME = 128
+MAX_DIGITS = 308
+"""Digits of a number, as in an event."""
 _LARGEST_EXPONENT = 308  # of a double, which is what most JSON numbers end up as
 _MEANT = {
     "count": "gte", "times": "gte", "min": "gte", "minimum": "gte", "at_least": "gte",
@@ -338,6 +340,8 @@ def number(item: Item) -> Number:
     as_decimal = Decimal(item.value)
     if not as_decimal.is_finite() or abs(as_decimal.adjusted()) > _LARGEST_EXPONENT:
         raise item.wrong("a finite number")
+    if len(as_decimal.as_tuple().digits) > MAX_DIGITS:
+        raise item.wrong(f"a number of at most {MAX_DIGITS} digits")
     return quantities.exact(as_decimal)
 
 
