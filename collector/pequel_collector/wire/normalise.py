@@ -60,7 +60,7 @@ def normalise(
     """
     check_shared(envelope, settings)
     request = EventRequest(received, settings, new_id, envelope, time_sent(envelope.sent_at))
-    kept = rejected_events.kept_of_envelope(envelope)
+    kept = rejected_events.Kept(envelope, settings.max_body)
     messages, rejected = [], []
     for index, raw in enumerate(envelope.events):
         try:
@@ -302,11 +302,14 @@ def _batch_full(most: int) -> EventError:
 
 
 def _rejected(
-    index: int, raw: bytes, error: EventError, kept: Mapping[str, JSON] | None, received: int
+    index: int, raw: bytes, error: EventError, kept: rejected_events.Kept, received: int
 ) -> RejectedEvent:
     try:
         mid = identifier(decode.message_id(raw), "messageId")
     except EventError:
         mid = None
-    text = rejected_events.payload(raw)
-    return RejectedEvent(index, error.code, error.message, error.field, mid, text, kept, received)
+    what = index, error.code, error.message, error.field, mid
+    text = kept.payload(raw)
+    if text is None:
+        return RejectedEvent(*what, received=received, is_kept=False)
+    return RejectedEvent(*what, text, kept.envelope, received)
