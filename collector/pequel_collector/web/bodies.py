@@ -41,9 +41,7 @@ def read(environ: dict[str, Any], stream: IO[bytes], max_bytes: int) -> bytes:
         chunks.append(chunk)
         left -= len(chunk)
     if length is not None and left > 0:
-        raise BadRequest(
-            f"the body ends after {wanted - left} of {length} bytes", "truncated_body"
-        )
+        raise BadRequest(f"the body ends after {wanted - left} of {length} bytes", "truncated_body")
     return b"".join(chunks)
 
 

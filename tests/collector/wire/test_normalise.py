@@ -143,9 +143,7 @@ class TestLimits:
             ("traits", {"type": "group", "groupId": "g", "traits": {LONG_ID: 1}}),
         ],
     )
-    def test_every_id_and_name_is_bounded_in_bytes(
-        self, field: str, event: dict[str, Any]
-    ) -> None:
+    def test_every_id_and_name_is_bounded_in_bytes(self, field: str, event: dict[str, Any]) -> None:
         messages, (rejected,) = sent(TRACK | event, TRACK)
         assert (rejected.code, rejected.field, len(messages)) == ("too_long", field, 1)
 

@@ -42,7 +42,7 @@ _SCALAR = re.compile(
 # and the whole is read in one pass.
 _TOKEN = re.compile(
     r'''"""(?:\\.|[^\\])*?(?:"{3,5}|\\?\Z)|\'\'\'.*?(?:\'{3,5}|\Z)'''
-    r'''|"(?:\\.|[^"\\\n])*"?|\'[^\'\n]*\'?|\#[^\n]*|[\[\]{}.,=\n]''',
+    r"""|"(?:\\.|[^"\\\n])*"?|\'[^\'\n]*\'?|\#[^\n]*|[\[\]{}.,=\n]""",
     re.DOTALL,
 )
 _WHERE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
@@ -157,18 +157,18 @@ def _check_limits(text: str) -> None:
         raise TomlError(message, _Scanner(text).position(MAX_LENGTH))
     tokens = depth = parts = 0
     for found in _TOKEN.finditer(text):
-        token = found[0]
-        if token == ".":
+        mark = found[0]
+        if mark == ".":
             parts += 1
-        elif token in "[{":
+        elif mark in "[{":
             depth += 1
-        elif token in "]}":
+        elif mark in "]}":
             depth -= 1
-        elif token not in ",=\n":  # a text or a comment
+        elif mark not in ",=\n":  # a text or a comment
             continue
-        if token != ".":
+        if mark != ".":
             parts = 0
-        tokens += token != "\n"
+        tokens += mark != "\n"
         if tokens > MAX_TOKENS:
             message = f"More than {MAX_TOKENS:,} keys and values"
             raise TomlError(message, _Scanner(text).position(found.start()))

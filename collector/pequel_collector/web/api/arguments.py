@@ -27,7 +27,7 @@ KINDS = ("new", "upgrade", "cross_sell", "expansion", "nudge")
 class Text(fields.Field[Any]):
     """Text that is not blank."""
 
-    expected = "text"
+    expected = f"text of at most {MAX_LENGTH} characters"
     max_length = MAX_LENGTH
 
     def parse(self, text: str) -> Any:
@@ -35,9 +35,7 @@ class Text(fields.Field[Any]):
         return text if text.strip() and "\0" not in text else None
 
     def _deserialize(self, value: str, attr: Any, data: Any, **kwargs: Any) -> Any:  # noqa: ARG002
-        if len(value) > self.max_length:
-            raise ValidationError(f"at most {self.max_length} characters")
-        found = self.parse(value)
+        found = self.parse(value) if len(value) <= self.max_length else None
         if found is None:
             raise ValidationError(self.expected)
         return found
