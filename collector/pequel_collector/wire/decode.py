@@ -34,6 +34,9 @@ _MAX_DIGITS = 4300
 _MAX_OBJECTS = 10
 """Objects for each event that a batch may have, to be counted fast."""
 
+_MAX_BRACKETS = 1_000_000
+"""Lists and objects in a body."""
+
 _MASK = ":***"
 
 
@@ -74,6 +77,7 @@ _checked = Decoder(Raw).decode
 
 def batch(body: bytes, most: int = sys.maxsize) -> Envelope:
     """The events of a body with a batch. Raises BadRequest, TooLarge for more than ``most``."""
+    _check_brackets(body)
     if not _has_few_events(body, most):
         return lenient_batch(body, most)
     try:
@@ -99,12 +103,19 @@ def _has_few_events(body: bytes, most: int) -> bool:
         return False
 
 
+def _check_brackets(body: bytes) -> None:
+    """Raises TooLarge for too many lists and objects, which take 60 bytes and more each."""
+    if len(body) > _MAX_BRACKETS and body.count(b"{") + body.count(b"[") > _MAX_BRACKETS:
+        raise TooLarge(f"more than {_MAX_BRACKETS} lists and objects in a body")
+
+
 def too_many_events(most: int) -> TooLarge:
     return TooLarge(f"more than {most} events in a batch", limit=most)
 
 
 def single(body: bytes, type_: EventType) -> Envelope:
-    """The event of a body with one event, of the type of the path. Raises BadRequest."""
+    """The event of a body with one event, of the type of the path. Raises BadRequest, TooLarge."""
+    _check_brackets(body)
     try:
         _checked(body)
     except UNREADABLE:
