@@ -71,6 +71,7 @@ class OpenBlock:
 
     def _seal(self) -> None:
         [(newest,)] = self._session.run(sql.NEWEST, block=self.number)
+        self._session.run(sql.KEEP_OPEN, block=self.number)
         for statement in sql.ADD_POSTINGS_OF_BLOCK:
             self._session.run(statement, block=self.number)
         self._session.run(sql.SEAL_BLOCK, block=self.number)

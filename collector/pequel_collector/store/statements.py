@@ -42,7 +42,17 @@ NAMES = "SELECT name, count(*) FROM event WHERE mid = ANY(:mids) AND name IS NOT
 
 OPEN_BLOCK = "SELECT max(number) FROM block"
 
-MESSAGES_IN_BLOCK = "SELECT count(*) FROM event WHERE block = :block"
+# An older version accepted ids so long that a posting with two of them does not fit into an index
+# of PostgreSQL. Such messages are never sealed: they move on to the next open block, where they
+# need no posting.
+_IS_LONG = """(
+  octet_length(mid) + octet_length(subject) > 2600
+  OR octet_length(mid) + octet_length(account) > 2600
+)"""
+
+MESSAGES_IN_BLOCK = f"""
+SELECT count(*) FROM event WHERE block = :block AND ({_IS_LONG}) IS NOT TRUE
+"""
 
 NEWEST = """
 SELECT max(time) FROM (
@@ -63,6 +73,8 @@ ADD_POSTINGS_OF_BLOCK = (
     _ADD_POSTINGS.format(subject="'g:' || account", bucket="account_bucket"),
     _ADD_POSTINGS.format(subject="subject", bucket="bucket"),
 )
+
+KEEP_OPEN = f"UPDATE event SET block = block + 1 WHERE block = :block AND {_IS_LONG}"
 
 SEAL_BLOCK = """
 UPDATE block

@@ -85,5 +85,5 @@ def _subject(collector: Collector, kind: Kind, prefix: str, rest: str) -> Respon
 def _storable(kind: str, identifier: str) -> str:
     """An id that can have been stored. Raises NotFound for one that ingestion rejects."""
     if not identifier.strip() or "\0" in identifier or len(identifier) > MAX_LENGTH:
-        raise NotFound(f"there is no {kind} {identifier!a}", kind=kind)
+        raise NotFound(f"there is no {kind} {identifier[:MAX_LENGTH]!a}", kind=kind)
     return identifier
