@@ -307,7 +307,8 @@ def _temporary() -> Iterator[None]:
 
 @lru_cache(maxsize=512)
 def _translated(statement: str) -> str:
-    return re.sub(r"= ANY\((:\w+)\)", r"IN (SELECT value FROM json_each(\1))", statement)
+    statement = re.sub(r"= ANY\((:\w+)\)", r"IN (SELECT value FROM json_each(\1))", statement)
+    return re.sub(r"EACH\((:\w+)\)", r"json_each(\1)", statement)
 
 
 @lru_cache(maxsize=64)
