@@ -32,13 +32,12 @@ from urllib.request import urlopen
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.load import Run, send
-from support.postgres import QUICK, _Cluster, find_binaries
-from support.processes import KEYS, free_port, run_server
-
 from pequel_collector.app.bootstrap import Collector, open_collector
 from pequel_collector.config import Settings
 from pequel_collector.model import Message
 from pequel_collector.rules.parser.catalogue import read_catalogue
+from support.postgres import QUICK, _Cluster, find_binaries
+from support.processes import KEYS, free_port, run_server
 
 START, SECOND = 1_772_323_200_000, 1_000
 AT_ONCE, CONNECTIONS, BATCH, TEAM = 24, 4, 2_000, 20
@@ -49,8 +48,9 @@ RARE = ("IS", "free")
 KINDS = ("new", "upgrade", "cross_sell", "expansion")
 OTHER = ("page_opened", "task_moved", "menu_used", "searched")
 
-DEFINITIONS = "".join(
-    f"""
+DEFINITIONS = (
+    "".join(
+        f"""
 [[pql]]
 name = "step_{number}"
 kind = "{KINDS[number % 4]}"
@@ -58,8 +58,9 @@ priority = "{("high", "normal", "low")[number % 3]}"
 owner = "team-{number % 5}@example.com"
 when = {{ event = "step_{number}" }}
 """
-    for number in range(10)
-) + """
+        for number in range(10)
+    )
+    + """
 [[pql]]
 name = "exporter"
 when = { event = "report_exported", gte = 5, within = "7d" }
@@ -76,6 +77,7 @@ name = "scored"
 score = { gte = 1000000 }
 points = [{ event = "report_exported", add = 1 }]
 """
+)
 
 LISTS = (
     "limit=50",
@@ -232,7 +234,7 @@ def _wait_for(url: str) -> None:
     until = time.monotonic() + 20
     while True:
         try:
-            urlopen(url, timeout=1)
+            urlopen(url, timeout=1)  # noqa: S310 - our own server
         except OSError:
             if time.monotonic() > until:
                 raise
@@ -332,7 +334,7 @@ def memory(port: int, process: int) -> None:
     path = "/v1/pqls?limit=1000"
     found.reset()
     run = send(port, [get(path)] * 128, 64)
-    print(f"{found.now():>5} now, peak {found.peak()} MB, {run.seconds:.2f} s  128 over 64 x {path}")
+    print(f"{found.now():>5} now, {found.peak():>5} MB, {run.seconds:>6.2f} s  64 x {path}, twice")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -346,7 +348,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--seconds", type=float, default=1.0, help="for a read, in each round")
     parser.add_argument("--folder", default=tempfile.gettempdir(), help="where stores are kept")
     parser.add_argument("--label", default="store", help="a name for the stores of one version")
-    parser.add_argument("--parts", nargs="+", choices=("waits", "memory"), default=["waits", "memory"])
+    parts = ["waits", "memory"]
+    parser.add_argument("--parts", nargs="+", choices=parts, default=parts)
     arguments = parser.parse_args(argv)
     with store(arguments) as url, hello(64) as bare, tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "pequel.toml").write_text(DEFINITIONS)

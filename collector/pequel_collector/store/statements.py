@@ -206,13 +206,25 @@ ADD_TRAITS = Insertion(
     "trait", ("subject", "name", "time", "mid", "bucket", "value"), "ON CONFLICT DO NOTHING"
 )
 
+# The last row of each subject and name is the current value. There may be very many others, so
+# each name is found by a search for the next one.
 TRAITS = """
-SELECT subject, name, time, mid, value FROM (
-  SELECT subject, name, time, mid, value,
-    row_number() OVER (PARTITION BY subject, name ORDER BY time DESC, mid DESC) AS place
-  FROM trait WHERE subject = ANY(:subjects)
-) latest
-WHERE place = 1
+WITH RECURSIVE names (subject, name) AS (
+  SELECT value.value, (SELECT min(name) FROM trait WHERE subject = value.value)
+  FROM EACH(:subjects) AS value
+  UNION ALL
+  SELECT subject, (
+    SELECT min(trait.name) FROM trait
+    WHERE trait.subject = names.subject AND trait.name > names.name
+  )
+  FROM names WHERE name IS NOT NULL
+)
+SELECT trait.subject, trait.name, time, mid, trait.value FROM names
+JOIN trait ON trait.subject = names.subject AND trait.name = names.name AND trait.time = (
+  SELECT max(time) FROM trait latest
+  WHERE latest.subject = names.subject AND latest.name = names.name
+)
+ORDER BY trait.subject, trait.name, time, mid
 """
 
 TRAIT_HISTORY = """
