@@ -82,9 +82,7 @@ class TestTheAccountOfAUser:
             return Subject.of(view, "user", "ada").account()
 
     @pytest.mark.parametrize("position", [0, 3, 8])
-    def test_is_the_one_named_last(
-        self, store: Store, message: MakeMessage, position: int
-    ) -> None:
+    def test_is_the_one_named_last(self, store: Store, message: MakeMessage, position: int) -> None:
         for number in range(9):
             named = {"to": "acme", "account": "acme"} if number == position else {}
             append(store, message(f"m{number}", time=number, **named))
