@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from typing import Any
 
-
 MAX_PROBLEMS = 1_000
 """Mistakes of a definitions file that an error lists."""
 
