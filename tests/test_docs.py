@@ -49,7 +49,6 @@ from pequel_collector.rules.parser.conditions import CONDITIONS, GUARDS
 from pequel_collector.store import open_store
 from pequel_collector.web.api import arguments, schemas
 from pequel_collector.web.app import create_app
-from pequel_collector.web.errors import INGEST
 from pequel_collector.web.paths import VIEWS
 from pequel_collector.wire import decode
 from pequel_collector.wire.event import Code, Envelope, Event, EventType
@@ -66,7 +65,7 @@ PAGES = [
     *(file for section in SECTIONS for file in sorted((DOCS / section).glob("*.md"))),
 ]
 NOTES = sorted((DOCS / "design").glob("*.md"))
-TEXTS = [*PAGES, REPOSITORY / "CHANGELOG.md", *NOTES]
+TEXTS = [*PAGES, REPOSITORY / "CHANGELOG.md", REPOSITORY / "CONTRIBUTING.md", *NOTES]
 WIDTH = 100
 
 FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -526,7 +525,7 @@ class TestTheApi:
     def test_every_path_is_there(self) -> None:
         """Events in on one page, questions on the other."""
         for rule in create_app(collector_of("")).url_map.iter_rules():
-            takes_events = rule.endpoint.partition(".")[0] == INGEST
+            takes_events = rule.endpoint.partition(".")[0] == "ingest"
             name = "reference/wire-format.md" if takes_events else "reference/api.md"
             assert missing(paths(rule.rule), name) == []
 

@@ -39,6 +39,12 @@ class Settings:
     max_waiting: int = _setting(
         50_000, "Maximum number of events that wait for the store; others are asked to retry."
     )
+    store_timeout: int = _setting(
+        3, "Maximum seconds that a request waits for its turn, and then for the database."
+    )
+    database_connections: int = _setting(
+        10, "Maximum connections of each process to PostgreSQL, at least 2."
+    )
     min_free: int = _setting(
         100_000_000, "Minimum free bytes of disk; with less, events are refused."
     )

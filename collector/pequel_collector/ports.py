@@ -285,9 +285,6 @@ class ReadTransaction(Protocol):
 class WriteTransaction(ReadTransaction, Protocol):
     """The only write transaction at a time. It sees its own writes."""
 
-    def try_write(self) -> None:
-        """Write without a change. Raises Unavailable if the database does not accept writes."""
-
     def swap_writer_token(self, token: int) -> int:
         """Store the token of this writer of histories; returns the one stored before.
 

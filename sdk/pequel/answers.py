@@ -113,3 +113,76 @@ class PqlStatus(TypedDict):
     account: str | None
     leads: list[Lead]
     progress: list[Progress]
+
+
+class PersonId(TypedDict):
+    """An id that a user has or had."""
+
+    kind: Literal["user", "anonymous"]
+    id: str
+
+
+class Account(TypedDict):
+    """What is known about an account."""
+
+    id: str
+    traits: dict[str, Any]
+    first_seen: str | None
+    last_seen: str | None
+    event_counts: dict[str, int]
+    ids: list[PersonId]
+    leads: list[Lead]
+
+
+class User(Account):
+    """What is known about a user. `account` is the user's account now."""
+
+    account: str | None
+
+
+class TimelineEvent(TypedDict, total=False):
+    """A call about a user or an account. One that is not an event has `traits`, not `properties`.
+
+    `event` is None for a call that is not an event.
+    """
+
+    messageId: str
+    type: str
+    event: str | None
+    userId: str | None
+    anonymousId: str | None
+    account: str | None
+    timestamp: str
+    received_at: str
+    properties: dict[str, Any]
+    traits: dict[str, Any]
+    context: dict[str, Any]
+
+
+class DefinitionVersion(TypedDict):
+    """A version of a definition, as data and as written."""
+
+    version: int
+    hash: str
+    created_at: str
+    source: dict[str, Any]
+    text: str
+
+
+class Definition(TypedDict):
+    """A definition in force, and its versions, the first one first."""
+
+    name: str
+    subject: Literal["user", "account"]
+    title: str | None
+    kind: str
+    priority: str
+    owner: str | None
+    description: str
+    on_change: Literal["retroactive", "forward"]
+    version: int
+    hash: str
+    in_force_since: str
+    source: dict[str, Any]
+    text: str
+    versions: list[DefinitionVersion]

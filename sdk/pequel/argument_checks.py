@@ -51,10 +51,18 @@ def _is_proxies(value: Any) -> bool:
     return all(isinstance(k, str) and isinstance(v, str | None) for k, v in value.items())
 
 
+def _is_mapping(value: Any) -> bool:
+    return isinstance(value, Mapping)
+
+
+_DICT = (_is_mapping, "a dict")
 _FUNCTION = (callable, "a function")
 _EXPECTED: dict[str, tuple[Callable[[Any], bool], str]] = {
     "on_error": _FUNCTION,
     "on_qualified": _FUNCTION,
+    "before_send": _FUNCTION,
+    "properties": _DICT,
+    "context": _DICT,
     "new_id": _FUNCTION,
     "jitter": _FUNCTION,
     "transport": (_has_send, "an object with a method send"),

@@ -12,9 +12,10 @@ from pequel.decorator import Tracked
 from pequel.errors import DroppedError
 from pequel.log import logger
 from pequel.messages import message_id as message_ids
-from pequel.messages.compose import InvalidMessageError, compose
+from pequel.messages.compose import InvalidMessageError, compose, mapping
 from pequel.messages.encode import encode
-from pequel.scope import filled_in
+from pequel.messages.library import LIBRARY_BYTES
+from pequel.scope import filled_in, in_scope
 from pequel.sending.callbacks import Callbacks
 from pequel.sending.client_report import ClientReports
 from pequel.sending.http_transport import HttpTransport
@@ -24,42 +25,27 @@ from pequel.sending.sync_worker import SyncWorker
 from pequel.sending.worker import Worker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from datetime import date
-    from typing import TypeAlias
+    from collections.abc import Callable, Iterable, Mapping
 
     from pequel.config import Options
     from pequel.decorator import Decorator, Properties, UserId
     from pequel.errors import Reason
-    from pequel.messages.compose import Data, Id
-    from pequel.sending.callbacks import OnError, OnQualified
+    from pequel.messages.compose import Data, Id, Timestamp
+    from pequel.sending.callbacks import BeforeSend, OnError, OnQualified
     from pequel.sending.http_transport import Sessions
     from pequel.sending.transport import Transport
     from pequel.spool.spool import Spool
 
-    Timestamp: TypeAlias = date | str
-
 DEFAULT_TIMEOUT = 10.0
 
-# For each type of message: the arguments of the call, and the fields that they become.
-_ALIAS = (
-    ("previous_id", "previousId"),
-    ("user_id", "userId"),
-    ("context", "context"),
-    ("integrations", "integrations"),
-    ("timestamp", "timestamp"),
-    ("message_id", "messageId"),
-)
-_COMMON = (("anonymous_id", "anonymousId"), *_ALIAS[1:])
-_PAGE = (("category", "category"), ("name", "name"), ("properties", "properties"), *_COMMON)
-_FIELDS = {
-    "track": (("event", "event"), ("properties", "properties"), *_COMMON),
-    "identify": (("traits", "traits"), *_COMMON),
-    "group": (("group_id", "groupId"), ("traits", "traits"), *_COMMON),
-    "page": _PAGE,
-    "screen": _PAGE,
-    "alias": _ALIAS,
-}
+# The fields of each type of message, in the order in which its call passes their values.
+_COMMON = ("userId", "anonymousId", "context", "integrations", "timestamp", "messageId")
+_TRACK = ("event", "groupId", "properties", *_COMMON)
+_IDENTIFY = ("traits", *_COMMON)
+_GROUP = ("groupId", "traits", *_COMMON)
+_PAGE = ("category", "name", "groupId", "properties", *_COMMON)
+_ALIAS = ("previousId", "userId", "context", "integrations", "timestamp", "messageId")
+_WITH_PROPERTIES = frozenset(("track", "page", "screen"))
 
 
 class Client:
@@ -80,6 +66,9 @@ class Client:
         *,
         on_error: OnError | None = None,
         on_qualified: OnQualified | None = None,
+        before_send: BeforeSend | None = None,
+        properties: Data | None = None,
+        context: Data | None = None,
         transport: Transport | None = None,
         session: Sessions | None = None,
         proxies: Mapping[str, str] | None = None,
@@ -98,6 +87,11 @@ class Client:
                 Called once, with None for the message, if the key turns out to be unknown.
             on_qualified: called with a `Mark` for each lead that an event brought about, in the
                 thread that sends. Needs an admin key.
+            before_send: called with each event as a dict, before it is queued. Returns the event
+                to send, or None to drop it.
+            properties: properties of every `track`, `page` and `screen` of this client; those of
+                the call win.
+            context: members of the context of every event; those of a scope or the call win.
             transport: takes batches in place of HTTP.
             session: the `requests.Session` that posts, or a function that returns one; the
                 function is called in each process.
@@ -113,9 +107,14 @@ class Client:
         self.options = config.checked({"write_key": write_key, "host": host, **options})
         argument_checks.check(on_error=on_error, on_qualified=on_qualified, transport=transport)
         argument_checks.check(session=session, proxies=proxies, new_id=new_id, jitter=jitter)
+        argument_checks.check(before_send=before_send, properties=properties, context=context)
         self._clock = clock or Clock()
         self._transport = transport or HttpTransport(self.options, self._clock, session, proxies)
-        self._callbacks = Callbacks(on_error, on_qualified)
+        self._callbacks = Callbacks(on_error, on_qualified, before_send)
+        self._properties = dict(properties or {})
+        self._context = dict(context or {})
+        self._has_defaults = bool(properties or context)
+        self._longest = self.options.max_event_bytes - LIBRARY_BYTES
         self._new_id = new_id
         self._jitter = jitter
         self._workers: dict[int, Worker] = {}
@@ -139,11 +138,12 @@ class Client:
         anonymous_id: Id | None = None,
         integrations: Data | None = None,
         message_id: str | None = None,
+        group_id: Id | None = None,
     ) -> None:
         """Record an action of a user.
 
         Args:
-            user_id: the user; give this, `anonymous_id` or both.
+            user_id: the user; give this, `anonymous_id`, both, or `group_id` alone.
             event: the name of the action, such as "project_created".
             properties: further data about it.
             context: the circumstances; `{"groupId": …}` names the account of the event.
@@ -152,8 +152,21 @@ class Client:
             anonymous_id: the visitor, if the user is not known.
             integrations: which destinations may have it.
             message_id: the id of this message, if it has one. The same id counts once.
+            group_id: the account of the event. With it alone, the event is one of the account, and
+                needs no user.
         """
-        self._send("track", locals())
+        values = (
+            event,
+            group_id,
+            properties,
+            user_id,
+            anonymous_id,
+            context,
+            integrations,
+            timestamp,
+            message_id,
+        )
+        self._send("track", _TRACK, values)
 
     def identify(
         self,
@@ -166,7 +179,8 @@ class Client:
         message_id: str | None = None,
     ) -> None:
         """Record traits of a user; a trait of None is unset. Arguments as for `track`."""
-        self._send("identify", locals())
+        values = (traits, user_id, anonymous_id, context, integrations, timestamp, message_id)
+        self._send("identify", _IDENTIFY, values)
 
     def group(
         self,
@@ -179,8 +193,18 @@ class Client:
         integrations: Data | None = None,
         message_id: str | None = None,
     ) -> None:
-        """Record that a user belongs to an account, and traits of the account."""
-        self._send("group", locals())
+        """Record traits of an account and, with a user, that the user belongs to it."""
+        values = (
+            group_id,
+            traits,
+            user_id,
+            anonymous_id,
+            context,
+            integrations,
+            timestamp,
+            message_id,
+        )
+        self._send("group", _GROUP, values)
 
     def page(
         self,
@@ -193,9 +217,22 @@ class Client:
         anonymous_id: Id | None = None,
         integrations: Data | None = None,
         message_id: str | None = None,
+        group_id: Id | None = None,
     ) -> None:
         """Record that a user saw a page. Arguments as for `track`."""
-        self._send("page", locals())
+        values = (
+            category,
+            name,
+            group_id,
+            properties,
+            user_id,
+            anonymous_id,
+            context,
+            integrations,
+            timestamp,
+            message_id,
+        )
+        self._send("page", _PAGE, values)
 
     def screen(
         self,
@@ -208,9 +245,22 @@ class Client:
         anonymous_id: Id | None = None,
         integrations: Data | None = None,
         message_id: str | None = None,
+        group_id: Id | None = None,
     ) -> None:
         """Record that a user saw a screen of an app. Arguments as for `track`."""
-        self._send("screen", locals())
+        values = (
+            category,
+            name,
+            group_id,
+            properties,
+            user_id,
+            anonymous_id,
+            context,
+            integrations,
+            timestamp,
+            message_id,
+        )
+        self._send("screen", _PAGE, values)
 
     def alias(
         self,
@@ -222,7 +272,8 @@ class Client:
         message_id: str | None = None,
     ) -> None:
         """Record that a user was known by another id before."""
-        self._send("alias", locals())
+        values = (previous_id, user_id, context, integrations, timestamp, message_id)
+        self._send("alias", _ALIAS, values)
 
     def tracked(
         self, event: str, *, properties: Properties = None, user_id: UserId = None
@@ -283,39 +334,51 @@ class Client:
         """What became of the events of this process so far."""
         return self._worker().queue.stats()
 
-    def _send(self, kind: str, arguments: Mapping[str, object]) -> None:
-        """Make and queue a message from the arguments of a call, which are its local variables."""
-        fields: Mapping[str, object] = {
-            field: value for name, field in _FIELDS[kind] if (value := arguments[name]) is not None
-        }
+    def _send(self, kind: str, names: tuple[str, ...], values: tuple[object, ...]) -> None:
+        if not self.options.enabled:
+            return
         try:
             worker = self._worker()  # before the id is made, which depends on the process
-            fields = filled_in(kind, fields)
-            message = compose(kind, fields, self._clock.now_ms(), self._new_id)
-            event = encode(message)
+            fields: Iterable[tuple[str, object]] = zip(names, values)  # noqa: B905 - strict is slow
+            if self._has_defaults or in_scope():
+                fields = self._filled_in(kind, dict(fields)).items()
+            event = encode(compose(kind, fields, self._clock.now_ms(), self._new_id))
         except InvalidMessageError as error:
-            self._drop(_incomplete(kind, fields), "invalid", error.detail, error.field)
+            self._drop(kind, names, values, error.detail, error.field)
         except Exception as error:  # noqa: BLE001 - no argument may make a call fail
             self._callbacks.raise_if_for_caller(error)
-            self._drop({"type": kind}, "invalid", f"{type(error).__name__}: {error}")
+            self._drop(kind, (), (), f"{type(error).__name__}: {error}")
         else:
-            self._queue(worker, message, event)
+            self._queue(worker, event)
 
-    def _queue(self, worker: Worker, message: dict[str, object], event: bytes) -> None:
-        limit = self.options.max_event_bytes
-        if len(event) > limit:
-            detail = f"the event has {len(event)} bytes, and max_event_bytes is {limit}"
-            return self._drop(message, "too_large", detail)
+    def _filled_in(self, kind: str, fields: dict[str, object]) -> dict[str, object]:
+        """The fields of a call, above those of the scope, above those of this client."""
+        fields = filled_in(kind, fields)
+        found = {"context": self._context} if self._context else {}
+        if self._properties and kind in _WITH_PROPERTIES:
+            found["properties"] = self._properties
+        own = {name: fields.get(name) for name in found}
+        merged = {n: {**found[n], **mapping(n, v)} for n, v in own.items() if v is not None}
+        return {**fields, **found, **merged}
+
+    def _queue(self, worker: Worker, event: bytes) -> None:
         try:
-            return self._put(worker, event)
+            if self._callbacks.before_send is not None:
+                kept = self._callbacks.filtered(event)
+                if kept is None:
+                    worker.queue.count_drop("before_send")
+                    return worker.start()  # to report the drop to the collector
+                event = kept
+            if len(event) > self._longest:
+                size, limit = len(event) + LIBRARY_BYTES, self.options.max_event_bytes
+                detail = f"the event has {size} bytes, and max_event_bytes is {limit}"
+                return self._drop_event(event, DroppedError("too_large", detail))
+            for dropped, reason in worker.put(event):
+                self._callbacks.dropped(DroppedError(reason, self._detail(reason)), dropped)
+            return worker.start()
         except Exception as error:  # noqa: BLE001 - a call must not fail
             self._callbacks.raise_if_for_caller(error)
             return logger.exception("queueing failed")
-
-    def _put(self, worker: Worker, event: bytes) -> None:
-        for dropped, reason in worker.queue.put(event):
-            self._callbacks.dropped(DroppedError(reason, self._detail(reason)), dropped)
-        worker.start()
 
     def _detail(self, reason: Reason) -> str:
         if reason == "queue_full":
@@ -325,15 +388,26 @@ class Client:
         return "the write key is unknown" if self.options.write_key else "there is no write key"
 
     def _drop(
-        self, message: dict[str, object], reason: Reason, detail: str, field: str | None = None
+        self,
+        kind: str,
+        names: tuple[str, ...],
+        values: tuple[object, ...],
+        detail: str,
+        field: str | None = None,
     ) -> None:
+        """Drop a message that could not be made, with what is known of it."""
+        pairs = zip(names, values, strict=True)
+        message = {"type": kind, **{name: value for name, value in pairs if value is not None}}
         try:
-            worker = self._worker()
-            worker.queue.count_drop(reason)
-            self._callbacks.dropped(DroppedError(reason, detail, field=field), encode(message))
-            worker.start()  # to report the drop to the collector
+            self._drop_event(encode(message), DroppedError("invalid", detail, field=field))
         except Exception as error:  # noqa: BLE001 - whatever failed may fail here again
             self._callbacks.raise_if_for_caller(error)
+
+    def _drop_event(self, event: bytes, error: DroppedError) -> None:
+        worker = self._worker()
+        worker.queue.count_drop(error.reason)
+        self._callbacks.dropped(error, event)
+        worker.start()  # to report the drop to the collector
 
     def _worker(self) -> Worker:
         """The worker of this process. A forked child makes a new one; the parent keeps its own."""
@@ -370,24 +444,17 @@ class Client:
             self._jitter,
             reports,
         )
-        parts = (queue, sender, wake, self._clock, self.options.exit_timeout)
-        if self.options.sync:
-            return SyncWorker(*parts, timeout=self.options.timeout)
-        return Worker(*parts)
+        parts = (queue, sender, wake, self._clock, self.options)
+        return (SyncWorker if self.options.sync else Worker)(*parts)
 
 
 def _spool_class(options: Options) -> type[Spool] | None:
-    """The queue on disk, if the settings ask for it; without a key there is nothing to keep."""
-    if not (options.spool and options.write_key):
+    """The queue on disk, if the settings ask for it; without a key, or if off, nothing is kept."""
+    if not (options.spool and options.write_key and options.enabled):
         return None
     from pequel.spool.spool import Spool  # here, to keep the import of the package quick
 
     return Spool
-
-
-def _incomplete(kind: str, fields: Mapping[str, object]) -> dict[str, object]:
-    """What is known of a message that could not be made."""
-    return {"type": kind, **{field: v for field, v in fields.items() if v is not None}}
 
 
 def _stop(workers: dict[int, Worker]) -> None:

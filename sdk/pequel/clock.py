@@ -4,6 +4,13 @@ import threading
 import time
 
 
+def monotonic() -> float:
+    """Seconds on a clock that nobody can set, and that freezegun does not freeze."""
+    if hasattr(time, "clock_gettime"):  # not on Windows
+        return time.clock_gettime(time.CLOCK_MONOTONIC)
+    return time.monotonic()
+
+
 class WakeEvent:
     """Wakes the thread that waits for it, or the next one that will wait.
 
@@ -36,8 +43,8 @@ class Clock:
         return time.time_ns() // 1_000_000
 
     def monotonic(self) -> float:
-        """Seconds on a clock that nobody can set."""
-        return time.monotonic()
+        """Seconds on a clock that nobody can set, and that freezegun does not freeze."""
+        return monotonic()
 
     def wait(self, event: WakeEvent, seconds: float | None) -> None:
         """Wait for an event, for at most `seconds`; without a limit if that is None."""

@@ -8,6 +8,7 @@ from typing import Annotated, Any, NamedTuple, cast
 from pequel.errors import ConfigError
 
 DEFAULT_HOST = "http://127.0.0.1:8321"
+READ_KEY, WRITE_KEY = "pk_r_", "pk_w_"  # how a collector's keys begin
 _ELLIPSIS = "…"
 
 
@@ -40,6 +41,9 @@ class Options(NamedTuple):
     max_queue_bytes: Annotated[
         int, Help("Bytes of events waiting, at most; then new ones are dropped.", least=1)
     ] = 16_777_216
+    full: Annotated[
+        str, Help("`drop` or `wait`: if the queue is full, a call waits up to `timeout` for room.")
+    ] = "drop"
     gzip: Annotated[bool, Help("Compress requests.")] = True
     timeout: Annotated[
         float,
@@ -63,6 +67,7 @@ class Options(NamedTuple):
     exit_timeout: Annotated[float, Help("Seconds to send what is left when the process ends.")] = (
         5.0
     )
+    enabled: Annotated[bool, Help("If not, calls do nothing, and count nothing.")] = True
     spool: Annotated[str, Help("A folder for events, which then outlive the process.")] = ""
     spool_bytes: Annotated[
         int, Help("Bytes on disk, at most; then the oldest events are dropped.", least=65_536)
@@ -142,6 +147,22 @@ def check_key(name: str, key: str) -> str:
     return key
 
 
+def check_kind_of_key(name: str, key: str, wrong_prefix: str) -> str:
+    """The key, unchanged. The text of the error does not show it.
+
+    Raises:
+        ConfigError: its prefix says that it is of a kind that cannot do what is needed here.
+    """
+    if key.startswith(wrong_prefix):
+        wrong, right = ("read", "write") if wrong_prefix == READ_KEY else ("write", "read")
+        raise ConfigError(f"{name} is a {wrong} key ({wrong_prefix}…); give a {right} key")
+    return check_key(name, key)
+
+
+def _checked_write_key(name: str, key: str) -> str:
+    return check_kind_of_key(name, key, READ_KEY)
+
+
 def _value(setting: Setting, value: object, name: str) -> object:
     """The value in the setting's type; text is parsed."""
     try:
@@ -211,6 +232,8 @@ def _checked_host(name: str, host: str) -> str:
         valid = False
     if not valid:
         raise ConfigError(f"{name} must look like {DEFAULT_HOST}, not {host!r}")
+    if "/v1/" in f"{host}/":
+        raise ConfigError(f"{name} must not contain /v1, which the SDK adds, as in {host!r}")
     return host.rstrip("/")
 
 
@@ -224,8 +247,15 @@ def _is_host(host: str) -> bool:
     return parts.scheme in ("http", "https") and reachable and not odd
 
 
+def _checked_full(name: str, value: str) -> str:
+    if value not in ("drop", "wait"):
+        raise ConfigError(f"{name} must be 'drop' or 'wait', not {value!r}")
+    return value
+
+
 _CHECKS: dict[str, Callable[[str, str], str]] = {
-    "write_key": check_key,
+    "write_key": _checked_write_key,
+    "full": _checked_full,
     "host": _checked_host,
     "spool": _checked_folder,
 }

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from pequel.decorator import Decorator, Properties, UserId
     from pequel.errors import Reason
-    from pequel.sending.callbacks import OnError, OnQualified
+    from pequel.messages.compose import Data
+    from pequel.sending.callbacks import BeforeSend, OnError, OnQualified
     from pequel.sending.http_transport import Sessions
     from pequel.sending.transport import Transport
 
@@ -33,6 +34,9 @@ def configure(
     *,
     on_error: OnError | None = None,
     on_qualified: OnQualified | None = None,
+    before_send: BeforeSend | None = None,
+    properties: Data | None = None,
+    context: Data | None = None,
     transport: Transport | None = None,
     session: Sessions | None = None,
     proxies: Mapping[str, str] | None = None,
@@ -53,6 +57,9 @@ def configure(
     arguments = {
         "on_error": on_error,
         "on_qualified": on_qualified,
+        "before_send": before_send,
+        "properties": properties,
+        "context": context,
         "transport": transport,
         "session": session,
         "proxies": proxies,

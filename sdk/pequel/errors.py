@@ -14,6 +14,7 @@ from typing import Any, Literal, get_args
 Reason = Literal[
     "invalid",  # a required field is missing, or has the wrong type
     "too_large",  # larger than the client or the collector allows
+    "before_send",  # `before_send` returned None, or failed
     "queue_full",  # the queue was full
     "rejected",  # the collector rejected it
     "unauthorized",  # there is no write key, or the collector does not know it

@@ -12,7 +12,7 @@ from functools import wraps
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
 
-from pequel.messages.compose import identifier, mapping
+from pequel.messages.compose import InvalidMessageError, identifier, mapping
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -24,13 +24,14 @@ if TYPE_CHECKING:
         Mapping,
     )
 
-    from pequel.messages.compose import Data, Id
+    from pequel.messages.compose import Data, Id, Timestamp
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 _T_co = TypeVar("_T_co", covariant=True)
 
 IDS = ("user_id", "anonymous_id", "group_id")
+_NOT_CONTEXT = (*IDS, "timestamp")
 
 
 class Lazy(Generic[_T_co]):
@@ -90,12 +91,18 @@ class Scope:
         ids = (_value_of(scope.facts.get(name)) for scope in self._outwards())
         return next((id_ for id_ in ids if not _is_blank(id_)), None)
 
+    def may_have(self, name: str) -> bool:
+        """Whether some scope has an id of this name, or a function that may return one."""
+        return any(name in scope.facts for scope in self._outwards())
+
     def context(self) -> dict[str, Any]:
         """The members for a message's context, without the account."""
         found: dict[str, Any] = {}
         for scope in reversed([*self._outwards()]):
             found.update((scope.more and scope.more.value()) or {})
-            members = {name: _value_of(f) for name, f in scope.facts.items() if name not in IDS}
+            members = {
+                name: _value_of(f) for name, f in scope.facts.items() if name not in _NOT_CONTEXT
+            }
             found.update({name: fact for name, fact in members.items() if fact is not None})
         return found
 
@@ -223,6 +230,7 @@ def context(
     user_id: Id | None = None,
     anonymous_id: Id | None = None,
     group_id: Id | None = None,
+    timestamp: Timestamp | None = None,
     **more: Any,
 ) -> Block:
     """Set the user and the account for a block of code or a function.
@@ -234,13 +242,14 @@ def context(
         user_id: the user of calls that give neither a user id nor an anonymous id.
         anonymous_id: the anonymous id of such calls.
         group_id: the account of calls that name none.
+        timestamp: the time of calls that give none, to load what happened earlier.
         **more: other members of the context of each event, such as `locale`. Those that a call
             gives itself win.
 
     Returns:
         A context manager, which is also a decorator for functions and coroutine functions.
     """
-    return Block(_facts(user_id, anonymous_id, group_id, more))
+    return Block(_facts(user_id, anonymous_id, group_id, timestamp, more))
 
 
 def set_context(
@@ -248,6 +257,7 @@ def set_context(
     user_id: Id | None = None,
     anonymous_id: Id | None = None,
     group_id: Id | None = None,
+    timestamp: Timestamp | None = None,
     **more: Any,
 ) -> None:
     """Set the same for the rest of the current block, request or task.
@@ -256,7 +266,7 @@ def set_context(
     there in a server whose threads handle one request after another. The arguments are those of
     `context`; what you do not give stays as it was.
     """
-    facts = _facts(user_id, anonymous_id, group_id, more)
+    facts = _facts(user_id, anonymous_id, group_id, timestamp, more)
     scope = _current.get()
     if scope is None or (scope.owner is not None and not scope.shared):
         begin(facts, None)
@@ -278,8 +288,8 @@ def current_context() -> dict[str, Any]:
     scope = _current.get()
     if scope is None:
         return {}
-    ids = {name: scope.find(name) for name in IDS}
-    return {**scope.context(), **{name: id_ for name, id_ in ids.items() if id_ is not None}}
+    found = {name: scope.find(name) for name in _NOT_CONTEXT}
+    return {**scope.context(), **{name: fact for name, fact in found.items() if fact is not None}}
 
 
 def begin(
@@ -306,44 +316,73 @@ def end(owner: object) -> None:
         _current.set(scope.around)
 
 
-def filled_in(kind: str, fields: Mapping[str, object]) -> Mapping[str, object]:
+def in_scope() -> bool:
+    """Whether there is a scope."""
+    return _current.get() is not None
+
+
+def filled_in(kind: str, fields: dict[str, object]) -> dict[str, object]:
     """A copy of the fields of a call, with what it leaves out filled in from the scope.
 
     Raises:
         InvalidMessageError: an id or the context of the call has the wrong type.
     """
-    scope = _current.get()
-    return fields if scope is None else _filled(kind, fields, scope)
-
-
-def _filled(kind: str, fields: Mapping[str, object], scope: Scope) -> dict[str, object]:
-    filled = dict(fields)
+    filled, scope = dict(fields), _current.get()
+    if scope is None:
+        return filled
     own = fields.get("context")
     merged = {**scope.context(), **({} if own is None else mapping("context", own))}
+    moment = scope.find("timestamp")
+    if moment is not None and _is_blank(fields.get("timestamp")):
+        filled["timestamp"] = moment
     if kind != "alias":  # a guess would join two users for ever
-        _fill_ids(filled, scope)
-        _fill_account(merged if kind != "group" else filled, scope)
+        _fill_ids(kind, filled, scope)
+        _fill_account(kind, filled, merged, scope)
     if merged:
         filled["context"] = merged
     return filled
 
 
-def _fill_ids(fields: dict[str, object], scope: Scope) -> None:
+def _fill_ids(kind: str, fields: dict[str, object], scope: Scope) -> None:
     own = [identifier(field, fields.get(field)) for field in ("userId", "anonymousId")]
     if own == [None, None]:
         fields["userId"] = scope.find("user_id")
         fields["anonymousId"] = scope.find("anonymous_id")
+    elif own[1] is None and scope.may_have("anonymous_id") and _is_visitor(kind, own[0], scope):
+        fields["anonymousId"] = scope.find("anonymous_id")
 
 
-def _fill_account(fields: dict[str, object], scope: Scope) -> None:
-    if _is_blank(fields.get("groupId")) and (account := scope.find("group_id")) is not None:
-        fields["groupId"] = account
+def _is_visitor(kind: str, user_id: str | None, scope: Scope) -> bool:
+    """Whether the scope's visitor is this user.
+
+    An event of another user, such as an invitation, must not join the visitor to that user.
+    """
+    try:
+        known = identifier("userId", scope.find("user_id"))
+    except InvalidMessageError:
+        return False
+    return known == user_id or (known is None and kind == "identify")
+
+
+def _fill_account(
+    kind: str, fields: dict[str, object], context: dict[str, Any], scope: Scope
+) -> None:
+    target = fields if kind == "group" else context
+    if not (_is_blank(fields.get("groupId")) and _is_blank(target.get("groupId"))):
+        return
+    if (account := scope.find("group_id")) is not None:
+        target["groupId"] = account
 
 
 def _facts(
-    user_id: Id | None, anonymous_id: Id | None, group_id: Id | None, more: dict[str, Any]
+    user_id: Id | None,
+    anonymous_id: Id | None,
+    group_id: Id | None,
+    timestamp: Timestamp | None,
+    more: dict[str, Any],
 ) -> dict[str, Any]:
-    given = {**more, "user_id": user_id, "anonymous_id": anonymous_id, "group_id": group_id}
+    ids = {"user_id": user_id, "anonymous_id": anonymous_id, "group_id": group_id}
+    given = {**more, **ids, "timestamp": timestamp}
     return {name: fact for name, fact in given.items() if fact is not None}
 
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 _IDS_OF: dict[str, Callable[[dict[str, Any]], Any]] = {
     "user_id": lambda event: event.get("userId"),
     "anonymous_id": lambda event: event.get("anonymousId"),
-    "group_id": lambda event: event.get("context", {}).get("groupId"),
+    "group_id": lambda event: event.get("context", {}).get("groupId") or event.get("groupId"),
 }
 
 

@@ -167,6 +167,21 @@ class TestRequests:
                 future.result(10)
         assert len(ingest.commits) == 2
 
+    def test_that_wait_get_the_error_too_when_the_store_cannot_be_used(
+        self, ingest: GatedIngest, group_commit: GroupCommit, start: Started
+    ) -> None:
+        first = start("a")
+        assert ingest.entered.wait(10)
+        others = [start("b"), start("c")]
+        ingest.fails["a"] = Unavailable("the disk is full")
+        ingest.gate.set()
+        for future in (first, *others):
+            with pytest.raises(Unavailable, match="the disk is full"):
+                future.result(10)
+        assert ingest.commits == [["a"]]
+        assert group_commit.waiting_events == 0
+        assert group_commit.accept(messages("d")).accepted == 1
+
     def test_get_an_answer_when_the_process_is_stopped(
         self, ingest: GatedIngest, start: Started
     ) -> None:
@@ -186,7 +201,7 @@ class TestRequests:
         start: Started,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        monkeypatch.setattr(module, "WAIT_TIMEOUT", 0.01)
+        monkeypatch.setattr(group_commit, "_timeout", 0.01)
         first = start("a")
         assert ingest.entered.wait(10)
         with pytest.raises(Unavailable, match="the store takes too long"):

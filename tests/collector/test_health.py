@@ -56,6 +56,19 @@ class TestItIsNotReadyAndTakesNothingIn:
             assert view.totals()["messages"] == 0
         collector.close()
 
+    def test_when_the_disk_has_no_room_though_no_minimum_is_set(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        settings = Settings(database=f"sqlite:///{tmp_path / 'pequel.db'}", min_free=0)
+        collector = open_collector(settings, Catalogue(), clock=lambda: NOW)
+        monkeypatch.setattr(collector.store, "free", lambda: 4096)
+        assert str(collector.trouble()).startswith("the disk is full: 4096 bytes are free")
+        collector.close()
+
+    def test_when_a_write_needs_a_page_and_there_is_none(self, collector: Collector) -> None:
+        allow_pages(collector, 1)
+        assert collector.trouble() == "the database cannot be used at the moment: the disk is full"
+
     def test_when_the_file_cannot_grow_until_it_can(self, collector: Collector) -> None:
         send(collector, "before")
         allow_pages(collector, 1)

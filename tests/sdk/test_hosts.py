@@ -4,6 +4,7 @@ Events wait for a minute where they are not flushed, so that what arrives was se
 """
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,9 +14,12 @@ from pathlib import Path
 
 import pytest
 import requests
+import rq
+from redis import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from support.processes import free_port
-from support.scripts import SOURCE
+from support.scripts import SLOW_IMPORT, SOURCE
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 
@@ -112,6 +116,21 @@ def test_gunicorn_with_the_application_loaded_before_the_fork(
     assert_once(collector)
 
 
+def test_gunicorn_that_forks_while_the_sender_imports(collector, environ, tmp_path):
+    loaded = "slow_import('requests')\npequel.track('u1', 'started')\nassert began.wait(10)"
+    application = APPLICATION.replace('pequel.track("u1", "started")', loaded)
+    (tmp_path / "shop.py").write_text(SLOW_IMPORT + application.replace("=60", "=0"))
+    url = f"http://127.0.0.1:{free_port()}"
+    command = [sys.executable, "-m", "gunicorn", "--preload", "-w", "2", "--no-control-socket"]
+    command += ["-b", url.removeprefix("http://"), "shop:app"]
+    with running(command, environ, tmp_path) as process:
+        until(lambda: answers(f"{url}/0"))
+        visit(url, 20)
+    assert process.returncode == 0
+    assert viewed(collector)[-20:] == list(range(1, 21))
+    assert_once(collector)
+
+
 @pytest.mark.skipif(not UWSGI.exists(), reason="uWSGI is not built for this machine")
 @pytest.mark.parametrize("threads", [["--enable-threads"], []])
 def test_uwsgi_which_forks_without_telling_python(collector, environ, tmp_path, threads):
@@ -202,3 +221,96 @@ def test_a_pool_of_celery_that_is_asked_to_end(collector, environ, tmp_path):
     worked = [event["properties"]["n"] for event in collector.events if event["event"] == "worked"]
     assert sorted(worked) == list(range(20))
     assert_once(collector)
+
+
+SERVED = """
+import contextlib
+import fastapi
+import pequel
+from pequel.integrations.asgi import PequelMiddleware
+
+app = fastapi.FastAPI()
+app.add_middleware(PequelMiddleware)
+
+@app.get("/{n}")
+async def view(n: int):
+    pequel.track("u1", "viewed", {"n": n})
+    return n
+"""
+SERVED_WITHOUT_LIFESPAN = """
+import pequel
+from pequel.integrations.asgi import PequelMiddleware
+
+async def view(scope, receive, send):
+    if scope["type"] != "http":
+        raise ValueError("only HTTP is supported")
+    n = int(scope["path"][1:])
+    pequel.track("u1", "viewed", {"n": n})
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"%d" % n})
+
+app = PequelMiddleware(view)
+"""
+
+
+@pytest.mark.parametrize("application", [SERVED, SERVED_WITHOUT_LIFESPAN], ids=["fastapi", "plain"])
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_uvicorn_which_ends_by_its_signal(collector, environ, tmp_path, application, workers):
+    """The middleware flushes as the server shuts down, since exit handlers do not run."""
+    (tmp_path / "shop.py").write_text(application)
+    port = str(free_port())
+    command = [sys.executable, "-m", "uvicorn", "--port", port, "--workers", workers, "shop:app"]
+    with running(command, environ, tmp_path):
+        until(lambda: answers(f"http://127.0.0.1:{port}/0"))
+        visit(f"http://127.0.0.1:{port}", 20)
+    assert viewed(collector)[-20:] == list(range(1, 21))
+    assert_once(collector)
+
+
+JOBS = """
+import pequel
+
+def work(n):
+    pequel.track("u1", "worked", {"n": n})
+    if n == 3:
+        raise ZeroDivisionError
+"""
+
+
+@contextmanager
+def redis(folder):
+    """A Redis server; gives its port."""
+    port = str(free_port())
+    command = ["redis-server", "--port", port, "--save", "", "--dir", str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as server:
+        try:
+            yield port
+        finally:
+            server.terminate()
+
+
+@pytest.mark.skipif(shutil.which("redis-server") is None, reason="redis-server is not installed")
+@pytest.mark.parametrize("worker", ["rq.worker.Worker", "rq.worker.SpawnWorker"])
+def test_rq_whose_jobs_end_without_exit_handlers(collector, environ, tmp_path, worker):
+    """Each job flushes at its end, also one that fails."""
+    (tmp_path / "jobs.py").write_text(JOBS)
+    with redis(tmp_path) as port:
+        connection = Redis(port=int(port))
+        until(lambda: pings(connection))
+        queue = rq.Queue(connection=connection)
+        for n in range(5):
+            queue.enqueue("jobs.work", n)
+        command = [sys.executable, "-m", "rq.cli", "worker", "--burst", "--worker-class", worker]
+        command += ["--url", f"redis://127.0.0.1:{port}"]
+        subprocess.run(command, cwd=tmp_path, env=environ, check=True, timeout=120)
+        connection.close()
+    worked = [event["properties"]["n"] for event in collector.events]
+    assert sorted(worked) == list(range(5))
+    assert_once(collector)
+
+
+def pings(connection):
+    try:
+        return connection.ping()
+    except RedisConnectionError:
+        return False

@@ -26,6 +26,8 @@ URL = "http://collector.test/v1/batch"
 SETTINGS = {"write_key": "key", "host": "http://collector.test/"}
 RECEIPT = {"success": True, "accepted": 2}
 EVENTS = [b'{"n":1}', '{"n":"ü"}'.encode()]
+CONTEXT = {"library": {"name": "pequel", "version": pequel.__version__}}
+SENT = [{"context": CONTEXT, "n": 1}, {"context": CONTEXT, "n": "ü"}]
 
 
 @pytest.fixture
@@ -53,7 +55,7 @@ def test_a_batch_is_posted_with_the_key_as_basic_user(http, make):
     assert request.headers["Content-Type"] == "application/json"
     assert request.headers["User-Agent"].startswith("pequel-python/")
     assert json.loads(gzip.decompress(request.body)) == {
-        "batch": [{"n": 1}, {"n": "ü"}],
+        "batch": SENT,
         "sentAt": "2026-03-01T10:00:00.000Z",
     }
 
@@ -64,7 +66,7 @@ def test_compression_can_be_turned_off(http, make):
     make(gzip=False).send(EVENTS)
     request = http.calls[0].request
     assert "Content-Encoding" not in request.headers
-    assert json.loads(request.body)["batch"] == [{"n": 1}, {"n": "ü"}]
+    assert json.loads(request.body)["batch"] == SENT
 
 
 def test_a_key_may_hold_any_character(http, make):
@@ -98,11 +100,12 @@ def test_a_redirect_is_not_followed(http, make):
     [requests.ConnectionError("refused"), requests.Timeout("slow"), requests.RequestException()],
 )
 def test_what_gets_no_answer_is_tried_again(http, make, error):
-    """With the error in its detail."""
+    """With the host and the error in its detail."""
     http.post(URL, body=error)
     outcome = make().send(EVENTS)
     assert outcome.verdict is Verdict.RETRY
-    assert type(error).__name__ in outcome.detail
+    reason = str(error) or type(error).__name__
+    assert outcome.detail == f"cannot reach collector.test: {reason}"
 
 
 @pytest.mark.parametrize("value", ["7", "Sun, 01 Mar 2026 10:00:07 GMT"])
@@ -298,7 +301,15 @@ def test_a_session_that_comes_along_with_a_fork_is_closed_first(clock, recorder,
 
 def test_a_session_that_cannot_be_made_is_tried_again(clock):
     """The call that tracks does not notice."""
-    client = pequel.Client("key", clock=clock, session=lambda: 1 / 0, max_retries=2)
+    flushing = threading.Event()
+    wait = clock.wait
+    clock.wait = lambda event, seconds: (seconds is None and flushing.set(), wait(event, seconds))
+
+    def session():
+        assert flushing.wait(10)
+        raise ZeroDivisionError
+
+    client = pequel.Client("key", clock=clock, session=session, max_retries=2)
     client.track("u1", "e")
     assert client.flush(None) is False
     assert client.stats().dropped_by_reason == {"retries_exhausted": 1}

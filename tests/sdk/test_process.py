@@ -162,22 +162,55 @@ print(os.waitpid(child, 0)[1], ok, client.shutdown())
     assert len({event["messageId"] for event in collector.events}) == 3
 
 
-def test_where_no_thread_is_to_be_had_the_next_call_tries(collector):
-    """As in servers that allow threads only later."""
-    script = """
-import _thread, pequel
-start, _thread.start_new_thread = _thread.start_new_thread, None
+NO_THREADS = """
+import _thread, atexit, pequel
+start = _thread.start_new_thread
 def refuse(*_):
     raise RuntimeError("can't start new thread")
 _thread.start_new_thread = refuse
+"""
+
+
+def test_where_no_thread_can_be_started_the_next_call_tries(collector):
+    """As in servers that allow threads only later."""
+    script = f"""{NO_THREADS}
 pequel.track("u1", "one")
-assert pequel.flush(0.1) is False
 _thread.start_new_thread = start
 pequel.track("u1", "two")
 print(pequel.flush(10))
 """
     assert run(script, PEQUEL_WRITE_KEY="key", PEQUEL_HOST=collector.host) == ("True", "")
     assert [event["event"] for event in collector.events] == ["one", "two"]
+
+
+def test_where_no_thread_can_be_started_flush_sends_in_its_own_thread(collector):
+    script = f"{NO_THREADS}\npequel.track('u1', 'e')\nprint(pequel.flush(10), pequel.flush(10))"
+    assert run(script, PEQUEL_WRITE_KEY="key", PEQUEL_HOST=collector.host) == ("True True", "")
+    assert [event["event"] for event in collector.events] == ["e"]
+
+
+def test_where_no_thread_can_be_started_flush_keeps_its_deadline():
+    script = f"""{NO_THREADS}
+import time
+pequel.track("u1", "e")
+began = time.monotonic()
+print(pequel.flush(0.3), time.monotonic() - began < 10)
+"""
+    environ = {"PEQUEL_HOST": "http://127.0.0.1:9", "PEQUEL_EXIT_TIMEOUT": "0.1"}
+    assert run(script, PEQUEL_WRITE_KEY="key", **environ)[0] == "False True"
+
+
+def test_the_first_call_in_an_exit_handler_is_sent_where_threads_cannot_start_any_more(collector):
+    """As in Python 3.12, which starts no thread during the exit."""
+    script = f"""{NO_THREADS}
+_thread.start_new_thread = start
+def late():
+    _thread.start_new_thread = refuse
+    pequel.track("u1", "late")
+atexit.register(late)
+"""
+    assert run(script, PEQUEL_WRITE_KEY="key", PEQUEL_HOST=collector.host) == ("", "")
+    assert [event["event"] for event in collector.events] == ["late"]
 
 
 def test_a_slow_collector_gets_everything_before_the_exit(collector):
@@ -316,3 +349,38 @@ print(flush.value, turns > 10)
         script, PEQUEL_WRITE_KEY="key", PEQUEL_HOST=collector.host, PYTHONWARNINGS="ignore"
     )
     assert said == "True True"
+
+
+FROZEN = """
+import time
+from freezegun import freeze_time
+real = time.monotonic
+with freeze_time("2026-01-01"):
+    import pequel
+    pequel.configure(exit_timeout=0.2, timeout=0.3)
+    began = real()
+    pequel.track("u1", "e")
+"""
+
+
+@pytest.mark.parametrize("call", ["pequel.flush(0.3)", "pequel.shutdown(0.3)"])
+def test_a_frozen_clock_does_not_freeze_a_deadline(call):
+    script = f"{FROZEN}\n    print({call}, real() - began < 5)"
+    environ = {"PEQUEL_WRITE_KEY": "key", "PEQUEL_HOST": "http://127.0.0.1:9"}
+    assert run(script, **environ)[0] == "False True"
+
+
+def test_a_frozen_clock_does_not_freeze_an_exit_or_a_call_without_a_thread():
+    """The process ends while the clock is frozen."""
+    script = FROZEN.replace(
+        'with freeze_time("2026-01-01"):', 'if freeze_time("2026-01-01").start():'
+    )
+    environ = {"PEQUEL_WRITE_KEY": "key", "PEQUEL_HOST": "http://127.0.0.1:9"}
+    for sync in ("", "1"):
+        run(f"{script}\n    print(real() - began < 5)", PEQUEL_SYNC=sync, **environ)
+
+
+def test_an_event_has_the_time_of_a_frozen_clock(collector):
+    environ = {"PEQUEL_WRITE_KEY": "key", "PEQUEL_HOST": collector.host}
+    assert run(f"{FROZEN}\n    print(pequel.flush(10))", **environ)[0] == "True"
+    assert collector.events[0]["timestamp"] == "2026-01-01T00:00:00.000Z"

@@ -278,3 +278,45 @@ def test_the_package_imports_the_reader_when_it_is_first_used():
     assert pequel.Reader is Reader
     with pytest.raises(AttributeError, match="has no attribute 'reeder'"):
         pequel.reeder  # noqa: B018 - it is the question that is tested
+
+
+class TestWhatIsKnown:
+    def test_a_user_and_an_account_are_answered_whole(self, http, reader):
+        known = {"id": "u 1", "traits": {"plan": "free"}, "ids": [], "leads": []}
+        http.get(f"{HOST}/v1/users/u%201", json={**known, "account": "acme"})
+        http.get(f"{HOST}/v1/accounts/acme", json=known)
+        assert reader.user("u 1")["account"] == "acme"
+        assert reader.account("acme")["traits"] == {"plan": "free"}
+
+    @pytest.mark.parametrize(
+        ("call", "path"),
+        [("timeline", "users/u1/timeline"), ("account_timeline", "accounts/u1/timeline")],
+    )
+    def test_a_timeline_spans_all_pages(self, http, reader, call, path):
+        first = {"data": [{"event": "b"}], "next_cursor": "c"}
+        http.get(f"{HOST}/v1/{path}", json=first)
+        http.get(f"{HOST}/v1/{path}", json={"data": [{"event": "a"}], "next_cursor": None})
+        events = getattr(reader, call)("u1", page_size=1)
+        assert [event["event"] for event in events] == ["b", "a"]
+        assert asked(http) == [f"/v1/{path}?limit=1", f"/v1/{path}?limit=1&cursor=c"]
+
+    def test_definitions_are_a_list(self, http, reader):
+        http.get(f"{HOST}/v1/definitions", json={"data": [{"name": "set_up"}], "origin": {}})
+        assert reader.definitions() == [{"name": "set_up"}]
+
+    @pytest.mark.parametrize("call", ["user", "account"])
+    def test_an_answer_of_another_server_is_an_error(self, http, reader, call):
+        http.get(f"{HOST}/v1/{call}s/u1", json={"hello": "world"})
+        with pytest.raises(pequel.ReaderError, match="without traits"):
+            getattr(reader, call)("u1")
+
+
+def test_a_host_that_cannot_be_reached_is_named_with_the_reason():
+    with pytest.raises(pequel.UnavailableError) as caught:
+        Reader("key", "http://127.0.0.1:9", max_retries=0).pql("u1")
+    assert caught.value.message == "cannot reach 127.0.0.1:9: connection refused"
+
+
+def test_a_write_key_cannot_read():
+    with pytest.raises(pequel.ConfigError, match=r"^read_key is a write key \(pk_w_…\)"):
+        Reader("pk_w_0123456789")

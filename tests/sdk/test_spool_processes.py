@@ -187,7 +187,8 @@ for n in range(5): client.track("u1", "parent")
 ready, say = os.pipe()
 if os.fork() == 0:
     os.write(say, b".")
-    os.read(0, 1)
+    os.read(0, 1)  # until the test closes the other end
+    os._exit(0)
 os.read(ready, 1)
 os._exit(0)
 """

@@ -57,9 +57,19 @@ def test_what_is_no_receipt_is_tried_again(body):
         ((413,), Verdict.SPLIT),
     ],
 )
-def test_every_other_status_has_its_consequence(statuses, verdict):
-    """Whatever the body says."""
-    assert {answer(status, RECEIPT).verdict for status in statuses} == {verdict}
+def test_every_other_status_of_a_collector_has_its_consequence(statuses, verdict):
+    refusal = {"success": False, "code": "bad", "message": "why"}
+    assert {answer(status, refusal).verdict for status in statuses} == {verdict}
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 405, 410, 501, 505])
+@pytest.mark.parametrize("body", [b"", b"<html>Not found</html>", {}, {"error": "x"}, RECEIPT])
+def test_an_error_of_another_server_loses_no_event(status, body):
+    """Such as one that has the port that was meant for a collector."""
+    outcome = answer(status, body)
+    assert outcome.verdict is Verdict.RETRY
+    told = f"status {status}, which is not the answer of a collector; check the host"
+    assert outcome.detail == told
 
 
 def test_rejected_events_are_read():
@@ -79,5 +89,5 @@ def test_nonsense_among_the_rejected_is_passed_over():
 
 def test_what_the_collector_says_about_an_error_is_kept():
     """The detail names the status and the message, cut short."""
-    detail = answer(400, {"code": "bad_json", "message": "x" * 1_000}).detail
+    detail = answer(400, {"success": False, "message": "x" * 1_000}).detail
     assert detail == "status 400: " + "x" * 200

@@ -164,6 +164,10 @@ def ask() -> str | None:
         with pequel.Reader("key", "http://127.0.0.1:9", max_retries=0) as reader:
             assert_type(reader.pql("u1")["is_pql"], bool)
             assert_type(next(reader.pqls(definition="set_up"))["definition"], str)
+            assert_type(reader.user("u1")["account"], str | None)
+            assert_type(reader.account("acme")["event_counts"], dict[str, int])
+            assert_type(next(reader.timeline("u1"))["timestamp"], str)
+            assert_type(reader.definitions()[0]["version"], int)
             return reader.progress(5)[0]["definition"]
     except (pequel.NotFoundError, pequel.UnauthorizedError, pequel.UnavailableError):
         return None

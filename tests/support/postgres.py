@@ -32,10 +32,26 @@ class PostgresMissing(Exception):
 
 
 class PostgresServer:
-    """A server that accepts connections, known by the URL of a database it always has."""
+    """A server that accepts connections, known by the URL of a database it always has.
 
-    def __init__(self, url: str) -> None:
-        self.url = url
+    `process` is its first process, if the tests started it.
+    """
+
+    def __init__(self, url: str, process: int | None = None) -> None:
+        self.url, self.process = url, process
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Stop all processes of the server for a while, as if it did not answer any more."""
+        assert self.process is not None, "only a server that the tests started can be paused"
+        processes = [self.process, *_children(self.process)]
+        try:
+            for process in processes:
+                os.kill(process, signal.SIGSTOP)
+            yield
+        finally:
+            for process in processes:
+                os.kill(process, signal.SIGCONT)
 
     @contextmanager
     def database(self, template: str = "template0") -> Iterator[str]:
@@ -62,12 +78,18 @@ def postgres(*settings: str) -> Iterator[PostgresServer]:
     if given := os.environ.get("PEQUEL_TEST_POSTGRES"):
         yield PostgresServer(given)
         return
+    with new_cluster() as cluster, cluster.running(*(settings or QUICK)) as (url, process):
+        yield PostgresServer(url, process)
+
+
+@contextmanager
+def new_cluster() -> Iterator[_Cluster]:
+    """Yield the files of a new server, which is not running."""
     # Not in TMPDIR: a socket's path must be short, and another account must get there.
     with tempfile.TemporaryDirectory(prefix="pequel-postgres-", dir="/tmp") as folder:
         cluster = _Cluster(Path(folder), find_binaries())
         cluster.create()
-        with cluster.running(*(settings or QUICK)) as url:
-            yield PostgresServer(url)
+        yield cluster
 
 
 def find_binaries() -> Path:
@@ -112,8 +134,8 @@ class _Cluster:
             raise PostgresMissing(f"{initdb} failed:\n{done.stdout}{done.stderr}")
 
     @contextmanager
-    def running(self, *settings: str) -> Iterator[str]:
-        """Yield the server's URL while it runs, out of reach of the terminal's Ctrl-C."""
+    def running(self, *settings: str) -> Iterator[tuple[str, int]]:
+        """Yield the server's URL and process while it runs, out of reach of Ctrl-C."""
         own = ("listen_addresses=", f"unix_socket_directories={self.folder}", f"port={PORT}")
         options = [f"-c{setting}" for setting in (*own, *settings)]
         command = [str(self.binaries / "postgres"), "-D", "data", *options]
@@ -122,7 +144,7 @@ class _Cluster:
                 command, stdout=log, stderr=log, start_new_session=True, **self.how
             )
         try:
-            yield self._ready(process)
+            yield self._ready(process), process.pid
         finally:
             _stop(process)
 
@@ -145,6 +167,13 @@ class _Cluster:
             return subprocess.run(command, capture_output=True, **self.account).returncode == 0
         except OSError:
             return False
+
+
+def _children(process: int) -> list[int]:
+    command = ["ps", "-e", "-o", "pid=,ppid="]
+    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    pairs = [tuple(map(int, line.split())) for line in lines]
+    return [child for child, parent in pairs if parent == process]
 
 
 def _nobody() -> dict[str, Any]:

@@ -21,7 +21,7 @@ conversion = "subscription_started"
 
 
 def linted(toml: str, sample: Sample | None = None, capacity: int | None = None) -> Report:
-    """What the linter says of definitions; a snippet without [project] gets one."""
+    """The report on definitions; a snippet without [project] gets one."""
     whole = toml if "[project]" in toml else PROJECT + toml
     return lint(read_catalogue(whole), "pequel.toml", sample, capacity)
 

@@ -170,7 +170,12 @@ def open_collector(
         if text is None
         else _from_file(text, settings.config)
     )
-    store = open_store(settings.database, make=make)
+    store = open_store(
+        settings.database,
+        make=make,
+        timeout=settings.store_timeout,
+        connections=settings.database_connections,
+    )
     try:
         with store.writing() as tx:
             new = _file_or_put(tx, filed) if catalogue is None else filed

@@ -16,6 +16,7 @@ from ..errors import NotFound
 from ..model import Key
 from ..ports import Store
 from .options import example, settings_from, settings_options
+from .output import columns
 
 
 @click.group(epilog=example('pequel keys create --kind read --label "the CRM"'))
@@ -50,10 +51,7 @@ def list_(**given: Any) -> None:
     """List the keys, without their secrets."""
     with _keys(given) as keys:
         rows = [("ID", "KIND", "CREATED", "REVOKED", "LABEL"), *map(_row, keys.listed())]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        click.echo("  ".join(cells).rstrip())
+    click.echo("\n".join(columns(rows)))
 
 
 @keys.command(epilog=example("pequel keys revoke 5f3c9a1e07bd"))

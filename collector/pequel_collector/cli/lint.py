@@ -17,7 +17,8 @@ from ..lint.finding import Report
 from ..lint.linter import lint as find
 from ..model import iso
 from ..rules.language.definition import Catalogue
-from .options import example
+from .options import definitions_file, example
+from .output import columns
 
 
 @click.command(
@@ -27,9 +28,7 @@ from .options import example
         "pequel lint --coverage --database sqlite:///pequel.db",
     )
 )
-@click.argument(
-    "file", type=click.Path(exists=True, dir_okay=False), default="pequel.toml", required=False
-)
+@definitions_file
 @click.option("--database", metavar="URL", help="Also check against the data in this database.")
 @click.option(
     "--capacity",
@@ -91,17 +90,9 @@ def _as_json(report: Report, rows: list[Covered] | None) -> str:
 
 
 def _as_text(report: Report, rows: list[Covered] | None) -> str:
-    table = [] if rows is None else ["", *_table(rows), ""]
+    heading = ("DEFINITION", "KIND", "NAME", "OF", "SEEN", "LAST SEEN")
+    table = [] if rows is None else ["", *columns([heading, *map(_cells, rows)]), ""]
     return "\n".join([*map(str, report.findings), *table, report.summary()])
-
-
-def _table(rows: list[Covered]) -> list[str]:
-    cells = [("DEFINITION", "KIND", "NAME", "OF", "SEEN", "LAST SEEN"), *map(_cells, rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in cells
-    ]
 
 
 def _cells(row: Covered) -> tuple[str, ...]:

@@ -22,6 +22,10 @@ RANGES = {
 }
 """The minimum and the maximum of a number. By default the minimum is 1."""
 
+FILE = click.Path(exists=True, dir_okay=False)
+
+definitions_file = click.argument("file", type=FILE, default="pequel.toml", required=False)
+
 NAMES = tuple(setting.name for setting in SETTINGS if setting.name not in SECRET)
 
 
@@ -59,7 +63,7 @@ def _option(setting: Setting) -> Callable[[Command], Command]:
 
 def _type(setting: Setting) -> click.ParamType[Any]:
     if setting.name == "config":  # only its default may be missing
-        return click.Path(exists=True, dir_okay=False)
+        return FILE
     if isinstance(setting.default, int):
         return click.IntRange(*RANGES.get(setting.name, (1, None)))
     return click.STRING

@@ -7,13 +7,11 @@ import click
 from ..app.bootstrap import read_definitions
 from ..errors import NotFound
 from ..personas import Outcome, rehearse
-from .options import example
+from .options import definitions_file, example
 
 
 @click.command(epilog=example("pequel test", "pequel test definitions/sales.toml"))
-@click.argument(
-    "file", type=click.Path(exists=True, dir_okay=False), default="pequel.toml", required=False
-)
+@definitions_file
 @click.pass_context
 def test(context: click.Context, /, file: str) -> None:
     """Test definitions.

@@ -15,11 +15,18 @@ from ..audit.compare import Difference
 from ..audit.verify import Summary
 from ..audit.verify import verify as verified
 from ..config import Settings
-from ..errors import DefinitionError, PequelError
+from ..errors import PequelError
 from .options import example, settings_from, settings_options
+from .output import Failure
 
-DIFFERENT, FAILED = 1, 2
-"""Exit statuses: derived data differs from the messages; the comparison failed."""
+DIFFERENT = 1
+"""The exit status if derived data differs from the messages."""
+
+
+class ComparisonFailure(Failure):
+    """The comparison was not possible."""
+
+    exit_code = 2
 
 
 @click.command(
@@ -50,9 +57,7 @@ def verify(limit: int, **given: Any) -> None:
     try:
         summary = _run(settings_from(given), given["config"] is not None, limit)
     except PequelError as error:
-        located = isinstance(error, DefinitionError)
-        click.echo(error.message if located else f"pequel: {error.message}", err=True)
-        sys.exit(FAILED)
+        raise ComparisonFailure(error) from error
     for line in _summary_lines(summary, limit):
         click.echo(line)
     sys.exit(DIFFERENT if summary.differences else 0)

@@ -31,9 +31,6 @@ from .receipts import Batch, Receipt
 MAX_EVENTS_PER_COMMIT = 5_000
 """Events that are stored in one transaction. A single larger batch is stored alone."""
 
-WAIT_TIMEOUT = 30.0
-"""Seconds that a request waits to be stored."""
-
 _log = logging.getLogger(__name__)
 
 
@@ -42,6 +39,7 @@ class GroupCommit:
 
     def __init__(self, ingest: Ingest, settings: Settings, health: Health) -> None:
         self._ingest, self._max_waiting, self._health = ingest, settings.max_waiting, health
+        self._timeout = settings.store_timeout
         self._lock = Lock()
         self._queue: deque[_Pending] = deque()
         self._events = 0
@@ -90,7 +88,7 @@ class GroupCommit:
 
     def _wait(self, pending: _Pending) -> bool:
         """Wait until the batch is done, or this thread becomes the leader; whether it does."""
-        if not pending.wakeup.acquire(timeout=WAIT_TIMEOUT):
+        if not pending.wakeup.acquire(timeout=self._timeout):
             with self._lock:
                 if pending in self._queue and not pending.is_leader:
                     self._queue.remove(pending)
@@ -117,6 +115,12 @@ class GroupCommit:
                 events += group[-1].events
             return group
 
+    def _take_queue(self) -> list[_Pending]:
+        with self._lock:
+            queue = list(self._queue)
+            self._queue.clear()
+            return queue
+
     def _choose_leader(self) -> None:
         with self._lock:
             self._has_leader = bool(self._queue)
@@ -140,7 +144,12 @@ class GroupCommit:
                 self._done(pending, receipt)
 
     def _failed(self, group: list[_Pending], error: Exception) -> None:
-        """Store each batch alone, because one of them may be the reason for the error."""
+        """Store each batch alone, because one of them may be the reason for the error.
+
+        If the store is unavailable, all batches that wait fail, so that none waits twice.
+        """
+        if isinstance(error, Unavailable):
+            group = group + self._take_queue()
         if isinstance(error, Unavailable) or len(group) == 1:
             for pending in group:
                 self._done(pending, error)

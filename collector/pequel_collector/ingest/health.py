@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from threading import Lock
 from time import monotonic
 
@@ -15,12 +16,18 @@ DISK_CHECK_INTERVAL = 1.0
 MAX_WAIT = 10.0
 """Seconds that a batch may wait before new events are refused."""
 
+ROOM = 1_000_000
+"""Free bytes of disk that are needed in any case."""
+
+TRIAL = "trial", 16_000
+"""Under which name a test write stores how many random bytes. They need room, as events do."""
+
 
 class Health:
     """Looks for reasons why events cannot be stored."""
 
     def __init__(self, store: Store, settings: Settings) -> None:
-        self._store, self._min_free = store, settings.min_free
+        self._store, self._min_free = store, max(settings.min_free, ROOM)
         self._lock = Lock()
         self._checked_at = float("-inf")
         self._free: int | None = None
@@ -52,7 +59,8 @@ class Health:
             with self._store.reading() as tx:
                 tx.versions()
             with self._store.writing() as tx:
-                tx.try_write()
+                name, size = TRIAL
+                tx.set_meta(name, os.urandom(size).hex())
         except PequelError as error:
             return error.message
         return None

@@ -64,7 +64,7 @@ class Table(NamedTuple):
 
     @property
     def lift(self) -> float | None:
-        """Precision ÷ base rate; None where nobody was predicted, or nobody converted."""
+        """Precision ÷ base rate; None if no subject was predicted, or none converted."""
         if not self.predicted or not self.outcomes:
             return None
         return self.true_positives * self.population / (self.predicted * self.outcomes)

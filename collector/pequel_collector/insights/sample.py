@@ -1,4 +1,4 @@
-"""What is known of the data that definitions will meet: a part of it, bounded, as plain records."""
+"""A sample of the data for the linter: a bounded part of it, as plain records."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ Marks = Mapping[str, Mapping[str, tuple[int, ...]]]
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Some users, their accounts, the latest events, and who of them qualifies.
+    """Some users, their accounts, the latest events, and who of the subjects qualifies.
 
     ``events`` are those among the ``latest`` so many messages. ``lasts`` has the time (ms) of the
     last event of every name that was seen, among these or among those of the users and accounts.

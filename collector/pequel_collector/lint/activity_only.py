@@ -10,6 +10,7 @@ from ..rules.language.definition import (
     AllOf,
     AnyOf,
     AtLeast,
+    Combinator,
     Comparison,
     Condition,
     EventLeaf,
@@ -61,21 +62,10 @@ def activity_only(case: Case) -> Iterator[Found]:
 
 def says(node: Node, case: Case) -> Says:
     """What a condition shows at the least."""
-    match node:
-        case AllOf(parts):
-            return _together([says(part, case) for part in parts])
-        case AnyOf(parts):
-            return min(says(part, case) for part in parts)
-        case AtLeast(needed, parts):
-            return _together(sorted(says(part, case) for part in parts)[:needed])
-        case leaf:
-            return _leaf_says(leaf, case)
-
-
-def _together(parts: list[Says]) -> Says:
-    if Says.USE in parts:
-        return Says.USE
-    return min(parts)
+    if not isinstance(node, Combinator):
+        return _leaf_says(node, case)
+    weakest = sorted(says(part, case) for part in node.parts)[: node.needed]
+    return Says.USE if Says.USE in weakest else weakest[0]
 
 
 def _leaf_says(leaf: Leaf, case: Case) -> Says:
@@ -130,30 +120,20 @@ def _sign_ups(case: Case) -> list[str]:
 
 
 def met_by_one(node: Node, name: str, case: Case) -> bool:
-    """Whether a subject of whom one event of a name, without properties, is known meets it."""
+    """Whether a subject with nothing but one event of a name, without properties, meets it."""
     match node:
-        case AllOf(parts):
-            return all(met_by_one(part, name, case) for part in parts)
-        case AnyOf(parts):
-            return any(met_by_one(part, name, case) for part in parts)
-        case AtLeast(needed, parts):
-            return sum(met_by_one(part, name, case) for part in parts) >= needed
+        case AllOf(parts) | AnyOf(parts) | AtLeast(_, parts):
+            return sum(met_by_one(part, name, case) for part in parts) >= node.needed
         case UsersLeaf(inner, comparison):
             return met_by_one(inner, name, case) and _is_met(1, comparison)
-        case leaf:
-            return _leaf_met(leaf, name, case)
-
-
-def _leaf_met(leaf: Leaf, name: str, case: Case) -> bool:
-    match leaf:
         case EventLeaf():
-            return _event_met(leaf, name, case)
+            return _event_met(node, name, case)
         case TraitLeaf(condition):
             return _missing_meets(condition)
         case ScoreLeaf():
-            return _score_met(leaf, name, case)
+            return _score_met(node, name, case)
         case PqlLeaf():
-            called = case.calls(leaf)
+            called = case.calls(node)
             return called is not None and met_by_one(called.when, name, case)
         case _:
             return False

@@ -1,14 +1,14 @@
-"""What a rule looks at: one definition, where its parts stand, and what is known besides it."""
+"""What a rule looks at: one definition, the text of its parts, and a sample of the data."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ..insights.sample import Sample
 from ..rules.language.absence import is_absence
-from ..rules.language.analysis import of_leaf
+from ..rules.language.analysis import needs_of
 from ..rules.language.definition import (
     Catalogue,
     Condition,
@@ -17,21 +17,19 @@ from ..rules.language.definition import (
     EventPattern,
     EventPoints,
     GrowthLeaf,
-    Guard,
     Leaf,
     Node,
     PqlLeaf,
     ScoreLeaf,
     SequenceLeaf,
     TraitPath,
-    UsersLeaf,
-    leaves_of,
+    all_leaves,
 )
 from .finding import Level
 
 
 class Found(NamedTuple):
-    """What a rule says, and of which leaf: its ``path``, or "" for the definition as a whole.
+    """The message of a rule, and its leaf: the ``path``, or "" for the whole definition.
 
     ``level`` where it differs from the rule's own.
     """
@@ -63,13 +61,12 @@ class Case:
     @property
     def leaves(self) -> list[Leaf]:
         """Every leaf of ``when``; of ``users`` the leaf inside as well."""
-        return list(opened(self.when))
+        return list(all_leaves(self.when))
 
     @property
     def all_leaves(self) -> list[Leaf]:
         """Every leaf of ``when`` and ``unless``."""
-        guards = [leaf for guard in self.definition.unless for leaf in opened(guard)]
-        return [*self.leaves, *guards]
+        return list(all_leaves(self.when, *self.definition.unless))
 
     @property
     def counted(self) -> list[EventLeaf]:
@@ -83,19 +80,11 @@ class Case:
 
     def traits_of(self, leaf: Leaf) -> set[TraitPath]:
         """The traits that a leaf, other than ``users``, looks at."""
-        return of_leaf(leaf, knows_account=self.definition.subject == "user").traits
+        return needs_of(leaf, knows_account=self.definition.subject == "user").traits
 
     def calls(self, leaf: PqlLeaf) -> Definition | None:
         """The definition that a leaf names."""
         return self.catalogue.named(leaf.name)
-
-
-def opened(node: Guard) -> Iterator[Leaf]:
-    """Every leaf below a node, those inside of ``users`` too."""
-    for leaf in leaves_of(node):
-        yield leaf
-        if isinstance(leaf, UsersLeaf):
-            yield from opened(leaf.inner)
 
 
 def patterns(leaf: Leaf) -> list[EventPattern]:

@@ -1,4 +1,4 @@
-"""What the linter says: findings, and all of them together."""
+"""What the linter finds: single findings, and the report of all."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ Level = Literal["error", "warning", "note"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One doubt about one definition, and where it stands in the file.
+    """One likely mistake in one definition, with its place in the file.
 
-    ``accepted`` is the reason that the definition gives for it; such a finding fails nothing.
+    ``accepted`` is the reason that the definition gives for it; such a finding is no failure.
     """
 
     code: str

@@ -14,42 +14,52 @@ from .case import Case, Found
 from .finding import Finding, Level, Report, ordered
 
 Check = Callable[[Case], Iterator[Found]]
+DataCheck = Callable[[Case, Sample], Iterator[Found]]
 _START = SourceSpan(Location(1, 1), Location(1, 1), "")
 
 
 class Rule(NamedTuple):
-    """A rule: its level, what it is about, what looks for it, and whether all of it needs data."""
+    """A rule: its level, what it is about, and its checks; ``data_checks`` need a sample."""
 
     level: Level
     title: str
-    checks: tuple[Check, ...]
-    needs_data: bool = False
+    checks: tuple[Check, ...] = ()
+    data_checks: tuple[DataCheck, ...] = ()
+
+    @property
+    def needs_data(self) -> bool:
+        """Whether the rule finds nothing without a sample."""
+        return not self.checks
 
 
 RULES: dict[str, Rule] = {
     "L01": Rule("error", "activity only", (activity_only.activity_only,)),
     "L02": Rule(
-        "error", "sign-up marks", (activity_only.marks_at_sign_up, numbers.nearly_everybody)
+        "error", "sign-up marks", (activity_only.marks_at_sign_up,), (numbers.nearly_everybody,)
     ),
     "L03": Rule("warning", "no key action", (activity_only.no_key_action,)),
-    "L04": Rule("warning", "never or not lately received", (unused_names.not_received,), True),
-    "L05": Rule("warning", "once is not enough", (numbers.once_is_not_enough,), True),
+    "L04": Rule(
+        "warning", "never or not lately received", data_checks=(unused_names.not_received,)
+    ),
+    "L05": Rule("warning", "once is not enough", data_checks=(numbers.once_is_not_enough,)),
     "L06": Rule("warning", "no window", (shape.no_window,)),
-    "L07": Rule("error", "never or always", (shape.never_or_always, numbers.beyond_all_data)),
+    "L07": Rule("error", "never or always", (shape.never_or_always,), (numbers.beyond_all_data,)),
     "L08": Rule("note", "mixed windows", (shape.mixed_windows,)),
-    "L09": Rule("note", "the same thing again", (numbers.count_of_the_same,), True),
-    "L10": Rule("note", "team behaviour", (numbers.team_behaviour,), True),
-    "L11": Rule("warning", "events without an account", (numbers.without_account,), True),
-    "L12": Rule("warning", "no guard", (ownership.no_customer_guard, numbers.no_internal_guard)),
+    "L09": Rule("note", "the same thing again", data_checks=(numbers.count_of_the_same,)),
+    "L10": Rule("note", "team behaviour", data_checks=(numbers.team_behaviour,)),
+    "L11": Rule("warning", "events without an account", data_checks=(numbers.without_account,)),
+    "L12": Rule(
+        "warning", "no guard", (ownership.no_customer_guard,), (numbers.no_internal_guard,)
+    ),
     "L13": Rule("error", "endless absence", (shape.endless_absence,)),
     "L14": Rule(
-        "error", "outcome leakage", (ownership.outcome_leakage, numbers.follows_conversion)
+        "error", "outcome leakage", (ownership.outcome_leakage,), (numbers.follows_conversion,)
     ),
     "L15": Rule("warning", "no unit", (ownership.no_unit,)),
-    "L16": Rule("warning", "too many, too few", (numbers.too_many_or_too_few,), True),
+    "L16": Rule("warning", "too many, too few", data_checks=(numbers.too_many_or_too_few,)),
     "L17": Rule("warning", "nobody follows up", (ownership.nobody_follows_up,)),
-    "L18": Rule("note", "near duplicate", (numbers.near_duplicate,), True),
-    "L19": Rule("warning", "foretells nothing", (numbers.foretells_nothing,), True),
+    "L18": Rule("note", "near duplicate", data_checks=(numbers.near_duplicate,)),
+    "L19": Rule("warning", "predicts nothing", data_checks=(numbers.predicts_nothing,)),
     "L20": Rule("note", "revocable", (shape.revocable,)),
     "L21": Rule("note", "score soup", (shape.score_soup,)),
     "L22": Rule("error", "sensitive trait", (ownership.sensitive_trait,)),
@@ -83,11 +93,18 @@ def lint(
 def _findings(case: Case, file: str, spans: Mapping[str, SourceSpan]) -> Iterator[Finding]:
     reasons = dict(case.definition.accepted)
     for code, rule in RULES.items():
-        for check in rule.checks:
-            for found in check(case):
-                at = spans.get(found.path, spans.get("", _START)).value
-                level = found.level or rule.level
-                yield Finding(
-                    *(code, level, case.definition.name, file, *at, found.message),
-                    accepted=reasons.get(code),
-                )
+        for found in _found(rule, case):
+            at = spans.get(found.path, spans.get("", _START)).value
+            level = found.level or rule.level
+            yield Finding(
+                *(code, level, case.definition.name, file, *at, found.message),
+                accepted=reasons.get(code),
+            )
+
+
+def _found(rule: Rule, case: Case) -> Iterator[Found]:
+    for check in rule.checks:
+        yield from check(case)
+    if case.sample is not None:
+        for data_check in rule.data_checks:
+            yield from data_check(case, case.sample)

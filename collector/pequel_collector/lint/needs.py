@@ -14,8 +14,8 @@ from ..rules.language.definition import (
     EventPoints,
     Leaf,
     ScoreLeaf,
-    SequenceLeaf,
     UsersLeaf,
+    window_of,
 )
 from .case import Case, names_in, patterns, where_of
 
@@ -68,10 +68,9 @@ def traits_in(leaf: Leaf, case: Case) -> list[tuple[Kind, str]]:
 def _anchors(case: Case) -> Iterator[str]:
     """What the windows of a definition begin with, traits aside."""
     for leaf in case.all_leaves:
-        if isinstance(leaf, EventLeaf | SequenceLeaf | ScoreLeaf):
-            of = leaf.window.of
-            if of is not None and not of.startswith("trait:"):
-                yield of
+        of = window_of(leaf).of
+        if of is not None and not of.startswith("trait:"):
+            yield of
 
 
 def _is_inside_users(leaf: Leaf, case: Case) -> bool:

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from ..insights.lift import HORIZON, LANDMARK, table
 from ..insights.sample import ENOUGH, Sample, SampledSubject
+from ..model import is_number
 from ..rules.language.definition import (
     Definition,
     EventLeaf,
@@ -20,7 +21,7 @@ from ..rules.language.definition import (
 from ..rules.language.measures import MEASURES
 from ..rules.language.quantities import DAY, WEEK
 from ..rules.language.sentence import describe_leaf
-from ..rules.language.values import is_number, key, lookup
+from ..rules.language.values import key, lookup
 from .case import Case, Found, names_in, patterns, shown
 from .shape import FREQUENT, least
 from .vocabulary import is_id
@@ -35,11 +36,9 @@ OVERLAP = 0.95
 OUTCOMES = 100
 
 
-def nearly_everybody(case: Case) -> Iterator[Found]:
+def nearly_everybody(case: Case, sample: Sample) -> Iterator[Found]:
     """L02: nearly all who sign up qualify."""
-    if case.sample is None:
-        return
-    lives = list(case.sample.lives(case.definition.subject, case.definition.name))
+    lives = list(sample.lives(case.definition.subject, case.definition.name))
     marked = sum(life.qualified is not None for life in lives)
     if len(lives) >= ENOUGH and marked > ALMOST_ALL * len(lives):
         yield Found(
@@ -48,10 +47,10 @@ def nearly_everybody(case: Case) -> Iterator[Found]:
         )
 
 
-def once_is_not_enough(case: Case) -> Iterator[Found]:
+def once_is_not_enough(case: Case, sample: Sample) -> Iterator[Found]:
     """L05: one event is enough, and most have one."""
     for leaf in case.counted:
-        share = case.sample and case.sample.share(case.definition.subject, leaf.events)
+        share = sample.share(case.definition.subject, leaf.events)
         one = leaf.measure == "count" and least(leaf.comparison) == 1 and not leaf.where
         if share and one and share > FREQUENT:
             yield Found(
@@ -61,12 +60,13 @@ def once_is_not_enough(case: Case) -> Iterator[Found]:
             )
 
 
-def beyond_all_data(case: Case) -> Iterator[Found]:
+def beyond_all_data(case: Case, sample: Sample) -> Iterator[Found]:
     """L07: a number is higher than anything in the data."""
-    if case.sample is None or len(_subjects(case, case.sample)) < ENOUGH:
+    subjects = sample.of(case.definition.subject)
+    if len(subjects) < ENOUGH:
         return
     for leaf in leaves_of(case.when):
-        most, wanted = _most_seen(leaf, case, case.sample), _wanted(leaf)
+        most, wanted = _most_seen(leaf, subjects), _wanted(leaf)
         if most is not None and wanted > most > 0:
             yield Found(
                 f"nobody meets {describe_leaf(leaf)}: the highest value in the data is {most:,}",
@@ -75,9 +75,8 @@ def beyond_all_data(case: Case) -> Iterator[Found]:
             )
 
 
-def _most_seen(leaf: Leaf, case: Case, sample: Sample) -> float | Decimal | None:
+def _most_seen(leaf: Leaf, subjects: Sequence[SampledSubject]) -> float | Decimal | None:
     """The most of a count, or the largest value of a trait; None where that is not known."""
-    subjects = _subjects(case, sample)
     match leaf:
         case EventLeaf() if MEASURES[leaf.measure].is_count:
             return max(subject.count(leaf.events) for subject in subjects)
@@ -99,11 +98,11 @@ def _wanted(leaf: Leaf) -> float:
             return 0
 
 
-def count_of_the_same(case: Case) -> Iterator[Found]:
+def count_of_the_same(case: Case, sample: Sample) -> Iterator[Found]:
     """L09: the same thing is counted several times."""
     for leaf in case.counted:
-        if case.sample is not None and leaf.measure == "count" and least(leaf.comparison) > 1:
-            path = _repeated([leaf.events], case.sample)
+        if leaf.measure == "count" and least(leaf.comparison) > 1:
+            path = _repeated([leaf.events], sample)
             if path is not None:
                 yield Found(
                     f"many {shown([leaf.events])} events repeat a {path} that was counted before: "
@@ -122,13 +121,13 @@ def _repeated(events: Sequence[EventPattern], sample: Sample) -> str | None:
     return None
 
 
-def team_behaviour(case: Case) -> Iterator[Found]:
+def team_behaviour(case: Case, sample: Sample) -> Iterator[Found]:
     """L10: a definition of users asks for what teams do."""
-    if case.definition.subject != "user" or case.sample is None:
+    if case.definition.subject != "user":
         return
     for leaf in case.counted:
         for name in names_in([leaf.events]):
-            found = case.sample.events.get(name)
+            found = sample.events.get(name)
             sizes = [len(users) for users in found.teams.values()] if found else []
             together = sum(size > 1 for size in sizes)
             if len(sizes) >= ENOUGH // 2 and together > TEAMWORK * len(sizes):
@@ -139,12 +138,12 @@ def team_behaviour(case: Case) -> Iterator[Found]:
                 )
 
 
-def without_account(case: Case) -> Iterator[Found]:
+def without_account(case: Case, sample: Sample) -> Iterator[Found]:
     """L11: a definition for accounts misses events without an account."""
-    if case.definition.subject != "account" or case.sample is None:
+    if case.definition.subject != "account":
         return
     for leaf in case.counted:
-        found = list(case.sample.arrivals([leaf.events]))
+        found = list(sample.arrivals([leaf.events]))
         count, homeless = sum(f.count for f in found), sum(f.homeless for f in found)
         if count >= ENOUGH and homeless > HOMELESS * count:
             yield Found(
@@ -154,13 +153,11 @@ def without_account(case: Case) -> Iterator[Found]:
             )
 
 
-def no_internal_guard(case: Case) -> Iterator[Found]:
+def no_internal_guard(case: Case, sample: Sample) -> Iterator[Found]:
     """L12: internal users qualify."""
-    if case.sample is None or Internal() in case.definition.unless:
-        return
     rule = case.catalogue.project.internal
-    own = sum(_is_internal(user, rule) for user in case.sample.users)
-    if own:
+    own = sum(_is_internal(user, rule) for user in sample.users)
+    if own and Internal() not in case.definition.unless:
         yield Found(f"{own:,} internal users are in the data: add unless = ['internal']")
 
 
@@ -172,13 +169,13 @@ def _is_internal(user: SampledSubject, rule: InternalRule) -> bool:
     )
 
 
-def follows_conversion(case: Case) -> Iterator[Found]:
+def follows_conversion(case: Case, sample: Sample) -> Iterator[Found]:
     """L14: most subjects converted before they did it."""
-    if not case.sells or case.sample is None:
+    if not case.sells:
         return
     for leaf in case.leaves:
         for pattern in patterns(leaf):
-            done, after = _around_conversion(pattern, _subjects(case, case.sample))
+            done, after = _around_conversion(pattern, sample.of(case.definition.subject))
             if done >= ENOUGH and after > AFTERWARDS * done and not pattern.any:
                 yield Found(
                     f"{after:,} of the {done:,} who did {shown([pattern])} first did it after they "
@@ -195,10 +192,10 @@ def _around_conversion(
     return len(pairs), sum(sold is not None and sold <= first for first, sold in pairs)
 
 
-def too_many_or_too_few(case: Case) -> Iterator[Found]:
+def too_many_or_too_few(case: Case, sample: Sample) -> Iterator[Found]:
     """L16: more leads than anybody can follow up, or none."""
-    sample, capacity = case.sample, case.capacity
-    if sample is None or capacity is None or len(_subjects(case, sample)) < ENOUGH:
+    capacity = case.capacity
+    if capacity is None or len(sample.of(case.definition.subject)) < ENOUGH:
         return
     weekly = _weekly(case.definition, sample)
     if weekly > capacity:
@@ -217,13 +214,11 @@ def _weekly(definition: Definition, sample: Sample) -> float:
     return sum(time > since for time in times) / WEEKS
 
 
-def near_duplicate(case: Case) -> Iterator[Found]:
+def near_duplicate(case: Case, sample: Sample) -> Iterator[Found]:
     """L18: another definition finds the same subjects."""
-    if case.sample is None:
-        return
-    own = case.sample.marked(case.definition.name)
+    own = sample.marked(case.definition.name)
     for other in _earlier(case):
-        same = case.sample.marked(other.name)
+        same = sample.marked(other.name)
         shared = len(own & same)
         if shared >= ENOUGH and shared > OVERLAP * len(own | same):
             yield Found(
@@ -240,10 +235,9 @@ def _earlier(case: Case) -> Iterator[Definition]:
             yield other
 
 
-def foretells_nothing(case: Case) -> Iterator[Found]:
+def predicts_nothing(case: Case, sample: Sample) -> Iterator[Found]:
     """L19: subjects that qualify become customers no more often than the others."""
-    sample = case.sample
-    if sample is None or not case.sells:
+    if not case.sells:
         return
     lives = sample.lives(case.definition.subject, case.definition.name)
     counts = table(lives, sample.until)
@@ -255,10 +249,6 @@ def foretells_nothing(case: Case) -> Iterator[Found]:
             f"{HORIZON // DAY} days {counts.lift:.2f} times as often as all of them (95 % interval "
             f"{interval.low:.2f} to {interval.high:.2f}, {counts.outcomes:,} customers)"
         )
-
-
-def _subjects(case: Case, sample: Sample) -> tuple[SampledSubject, ...]:
-    return sample.of(case.definition.subject)
 
 
 def _kind(case: Case) -> str:

@@ -8,31 +8,31 @@ from dataclasses import replace
 from math import ceil
 from typing import Any
 
+from ..model import is_number
 from ..rules.language.absence import absences, window_of_absence
 from ..rules.language.analysis import is_least
 from ..rules.language.definition import (
     AllOf,
     AnyOf,
     AtLeast,
+    Combinator,
     Comparison,
-    Condition,
     EventLeaf,
     EventPoints,
     Node,
     ScoreLeaf,
-    SequenceLeaf,
     TraitLeaf,
     TraitPoints,
     UsersLeaf,
     Window,
+    window_of,
 )
 from ..rules.language.measures import MEASURES
 from ..rules.language.quantities import MINUTE, UNITS
 from ..rules.language.sentence import describe_leaf, length
-from ..rules.language.values import compare, is_number, shares_in
+from ..rules.language.values import compare, shares_in
 from .case import Case, Found, shown, where_of
 
-WINDOWED = EventLeaf | SequenceLeaf | ScoreLeaf
 FREQUENT = 0.5
 MOST_COMPONENTS = 10
 
@@ -58,7 +58,7 @@ def _unbounded(node: Node) -> Iterator[EventLeaf]:
             yield node
         case UsersLeaf(inner):
             yield from _unbounded(inner)
-        case AllOf(parts) if any(map(_has_window, parts)):
+        case AllOf(parts) if any(_has_window(part) for part in parts):
             return
         case AllOf(parts) | AnyOf(parts) | AtLeast(_, parts):
             for part in parts:
@@ -66,7 +66,7 @@ def _unbounded(node: Node) -> Iterator[EventLeaf]:
 
 
 def _has_window(node: Node) -> bool:
-    return isinstance(node, WINDOWED) and node.window.within is not None
+    return not isinstance(node, Combinator) and window_of(node).within is not None
 
 
 def _grows_for_ever(leaf: EventLeaf) -> bool:
@@ -99,7 +99,7 @@ def least(comparison: Comparison) -> Any:
 
 
 def never_or_always(case: Case) -> Iterator[Found]:
-    """L07: nobody can meet it, or nobody can fail to."""
+    """L07: a condition that no subject can meet, or that every subject meets."""
     yield from _too_many(case)
     yield from _closed_windows(case)
     yield from _contradictions(case)
@@ -135,7 +135,7 @@ def _most_units(window: Window, unit: int) -> int:
 
 def _closed_windows(case: Case) -> Iterator[Found]:
     for leaf in case.leaves:
-        window = leaf.window if isinstance(leaf, WINDOWED) else Window()
+        window = window_of(leaf)
         if window.within is not None and window.start >= window.within:
             yield Found(
                 f"never true: the window ends {length(window.within)} after its anchor, "
@@ -146,34 +146,22 @@ def _closed_windows(case: Case) -> Iterator[Found]:
 
 def _contradictions(case: Case) -> Iterator[Found]:
     for leaf in case.leaves:
-        for path, comparisons in _by_path(where_of(leaf)).items():
-            if is_impossible(comparisons):
-                yield Found(
-                    f"never true: no value of {path} meets all of its conditions", leaf.path
-                )
+        yield from _impossible(TraitLeaf(condition, path=leaf.path) for condition in where_of(leaf))
     for parts in _joined(case.when):
-        tests = [part for part in parts if isinstance(part, TraitLeaf)]
-        yield from _impossible_traits(tests)
+        yield from _impossible(part for part in parts if isinstance(part, TraitLeaf))
 
 
-def _impossible_traits(tests: Sequence[TraitLeaf]) -> Iterator[Found]:
-    for account in (False, True):
-        same = [test for test in tests if test.account is account]
-        for path, comparisons in _by_path(test.condition for test in same).items():
-            if is_impossible(comparisons):
-                last = [test for test in same if test.condition.path == path][-1]
-                yield Found(
-                    f"never true: no value of {path} meets all of its conditions", last.path
-                )
-
-
-def _by_path(conditions: Iterable[Condition]) -> dict[str, list[Comparison]]:
-    """The comparisons that a value must meet; what may be missing is left out."""
-    found: defaultdict[str, list[Comparison]] = defaultdict(list)
-    for condition in conditions:
-        if not condition.or_missing:
-            found[condition.path] += condition.comparisons
-    return found
+def _impossible(tests: Iterable[TraitLeaf]) -> Iterator[Found]:
+    """Tests of one value that cannot all hold; one that a missing value meets is left out."""
+    found: defaultdict[tuple[str, bool], list[TraitLeaf]] = defaultdict(list)
+    for test in tests:
+        if not test.condition.or_missing:
+            found[test.condition.path, test.account].append(test)
+    for (path, _), same in found.items():
+        if is_impossible([c for test in same for c in test.condition.comparisons]):
+            yield Found(
+                f"never true: no value of {path} meets all of its conditions", same[-1].path
+            )
 
 
 def _joined(node: Node) -> Iterator[Sequence[Node]]:
@@ -212,16 +200,21 @@ def is_impossible(comparisons: Sequence[Comparison]) -> bool:
 
 
 def _is_empty(comparisons: Sequence[Comparison]) -> bool:
-    lows = [(c.operand, c.operator == "gt") for c in comparisons if c.operator in {"gt", "gte"}]
-    highs = [(c.operand, c.operator == "lt") for c in comparisons if c.operator in {"lt", "lte"}]
-    ranges = [c.operand for c in comparisons if c.operator == "between"]
-    lows += [(low, False) for low, _ in ranges]
-    highs += [(high, False) for _, high in ranges]
+    lows = [bound for c in comparisons for bound in _bounds(c, "gt", "gte", 0)]
+    highs = [bound for c in comparisons for bound in _bounds(c, "lt", "lte", 1)]
     return any(
         low > high or (low == high and (above or below))
         for low, above in lows
         for high, below in highs
     )
+
+
+def _bounds(comparison: Comparison, strict: str, loose: str, end: int) -> list[tuple[Any, bool]]:
+    """The lower or the upper bound of a comparison, and whether a value must not be equal to it."""
+    operator, operand = comparison.operator, comparison.operand
+    if operator == "between":
+        return [(operand[end], False)]
+    return [(operand, operator == strict)] if operator in {strict, loose} else []
 
 
 def _guarded_away(case: Case) -> Iterator[Found]:

@@ -17,10 +17,10 @@ LATELY = 30 * DAY
 """How long before the end of the data something may have come last (ms)."""
 
 
-def not_received(case: Case) -> Iterator[Found]:
+def not_received(case: Case, sample: Sample) -> Iterator[Found]:
     """L04: an event, a property or a trait that was never received, or not lately."""
-    if case.sample is not None and case.sample.events:
-        yield from dict.fromkeys(_found(case, case.sample))
+    if sample.events:
+        yield from dict.fromkeys(_found(case, sample))
 
 
 def _found(case: Case, sample: Sample) -> Iterator[Found]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -18,17 +18,10 @@ from ..rules.parser.items import (
     ItemParser,
     SourceFile,
     UnreadableError,
-    keep,
-    name_of,
     near,
     one_of,
     quoted,
     read_all,
-    read_table,
-    required,
-    required_all,
-    table,
-    text,
     value,
 )
 from ..rules.parser.project import check_names
@@ -77,7 +70,7 @@ class Persona:
 
 @dataclass(frozen=True, slots=True)
 class _Cast:
-    """Who a persona is when nothing else is said, and the definitions that may mark them."""
+    """The user and account of a persona by default, and the definitions that may mark them."""
 
     user: str
     account: str | None
@@ -96,13 +89,13 @@ def read_personas(catalogue: Catalogue, file: str) -> list[Persona]:
 
 
 def _persona(item: Item, catalogue: Catalogue) -> Persona:
-    fields = read_table(item, PERSONA)
-    name = required(item, fields, "name")
+    fields = item.read(PERSONA)
+    name = fields.required("name")
     cast = _Cast(fields.get("user", name), fields.get("account"), catalogue)
     fields.refine("facts", lambda facts: _facts(facts, cast))
     acts = fields.get("facts", ())
     fields.refine("expect", lambda expect: _expect(expect, _whole(cast, acts)))
-    _, expected = required_all(item, fields, "facts", "expect")
+    _, expected = fields.required_all("facts", "expect")
     start = fields.get("start", parse_iso(START))
     return Persona(name, start, acts, expected, _as_of(item, fields, acts))
 
@@ -116,14 +109,9 @@ def _as_of(item: Item, fields: Fields, acts: tuple[Act, ...]) -> int:
 
 
 def _whole(cast: _Cast, acts: tuple[Act, ...]) -> _Cast:
-    """The same with the account, where the facts name just one."""
-    named = {name for act in acts if (name := _account_of(act)) is not None}
+    """The same cast with the account, if the facts name exactly one."""
+    named = {act.message["groupId"] for act in acts if "groupId" in act.message}
     return cast if cast.account or len(named) != 1 else replace(cast, account=named.pop())
-
-
-def _account_of(act: Act) -> str | None:
-    found: str | None = act.message.get("groupId")
-    return found
 
 
 # -- facts ---------------------------------------------------------------------------------
@@ -153,7 +141,7 @@ def _listed(item: Item, expected: str) -> Iterator[Item]:
 
 
 def _fact(item: Item, user: str, before: int) -> list[Act]:
-    fields = read_table(item, FACT)
+    fields = item.read(FACT)
     if fields.failed:
         raise UnreadableError
     message = _message(item, fields) | _who(fields, user)
@@ -165,15 +153,22 @@ def _fact(item: Item, user: str, before: int) -> list[Act]:
 
 
 def _message(item: Item, fields: Fields) -> dict[str, JSON]:
-    sorts = [key for key in SORTS if key in fields.values]
+    sorts = [key for key in MESSAGES if key in fields.values]
     if len(sorts) != 1:
         found = " and ".join(map(quoted, sorts)) or "none of them"
-        raise item.wrong(f"exactly {one_of(SORTS)}", found)
-    sort = sorts[0]
-    for key, owner in OWNERS.items():
-        if key in fields.values and sort != owner:
-            raise item.child(key).wrong_key(f"it beside {quoted(owner)}", quoted(key))
-    return _CONTENT[sort](fields)
+        raise item.wrong(f"exactly {one_of(MESSAGES)}", found)
+    type_, parts = MESSAGES[sorts[0]]
+    _check_keys(item, fields, parts)
+    content = {name: fields.values[key] for key, name in parts.items() if key in fields.values}
+    return {"type": type_, **content}
+
+
+def _check_keys(item: Item, fields: Fields, parts: Collection[str]) -> None:
+    """Note the first key that belongs to another kind of message."""
+    for owner, (_, others) in MESSAGES.items():
+        for key in others:
+            if key in fields.values and key not in parts:
+                raise item.child(key).wrong_key(f"it beside {quoted(owner)}", quoted(key))
 
 
 def _who(fields: Fields, user: str) -> dict[str, JSON]:
@@ -182,31 +177,6 @@ def _who(fields: Fields, user: str) -> dict[str, JSON]:
         return {"userId": fields.get("user", user)}
     named = {"userId": fields.get("user")} if "user" in fields.values else {}
     return {"anonymousId": anonymous, **named}
-
-
-def _event(fields: Fields) -> dict[str, JSON]:
-    found = {
-        "type": "track",
-        "event": fields.get("event"),
-        "properties": fields.get("properties", {}),
-    }
-    return found | ({"groupId": fields.get("account")} if "account" in fields.values else {})
-
-
-def _identify(fields: Fields) -> dict[str, JSON]:
-    return {"type": "identify", "traits": fields.get("identify")}
-
-
-def _group(fields: Fields) -> dict[str, JSON]:
-    return {
-        "type": "group",
-        "groupId": fields.get("group"),
-        "traits": fields.get("traits", {}),
-    }
-
-
-def _alias(fields: Fields) -> dict[str, JSON]:
-    return {"type": "alias", "previousId": fields.get("alias")}
 
 
 # -- what is expected ----------------------------------------------------------------------
@@ -224,15 +194,15 @@ def _expected(item: Item, cast: _Cast) -> Expected:
     if isinstance(item.value, str):
         definition = _definition(item, cast.catalogue)
         return Expected(definition.name, definition.subject, _subject(item, definition, cast))
-    fields = read_table(item, EXPECTED)
+    fields = item.read(EXPECTED)
     fields.refine("pql", lambda pql: _definition(pql, cast.catalogue))
-    definition = required(item, fields, "pql")
+    definition = fields.required("pql")
     subject = fields.get("subject") or _subject(item, definition, cast)
     return Expected(definition.name, definition.subject, subject, fields.get("at"))
 
 
 def _definition(item: Item, catalogue: Catalogue) -> Definition:
-    found = catalogue.named(text(item))
+    found = catalogue.named(item.text())
     if found is None:
         names = [definition.name for definition in catalogue.definitions]
         raise item.wrong(near(item.value, names) or "a definition, of which there is none")
@@ -254,7 +224,7 @@ def _subject(item: Item, definition: Definition, cast: _Cast) -> str:
 
 def _moment(item: Item) -> int:
     """A time after the start, such as ``1d 3h``, in ms."""
-    parts = text(item).split()
+    parts = item.text().split()
     try:
         lengths = [quantities.offset(part) for part in parts]
     except QuantityError as error:
@@ -279,43 +249,42 @@ def _times(item: Item) -> int:
 
 
 def _values(item: Item) -> dict[str, Any]:
-    found: dict[str, Any] = value(table(item))
+    found: dict[str, Any] = value(item.table())
     return found
 
 
 PERSONA: dict[str, ItemParser] = {
-    "name": name_of,
+    "name": Item.name,
     "start": _instant,
-    "user": text,
-    "account": text,
-    "facts": keep,
-    "expect": keep,
+    "user": Item.text,
+    "account": Item.text,
+    "facts": Item.keep,
+    "expect": Item.keep,
     "as_of": _moment,
 }
 
 FACT: dict[str, ItemParser] = {
-    "event": text,
+    "event": Item.text,
     "identify": _values,
-    "group": text,
-    "alias": text,
+    "group": Item.text,
+    "alias": Item.text,
     "at": _moment,
     "properties": _values,
     "traits": _values,
-    "user": text,
-    "anonymous": text,
-    "account": text,
+    "user": Item.text,
+    "anonymous": Item.text,
+    "account": Item.text,
     "times": _times,
     "every": _moment,
     "late": _moment,
 }
 
-SORTS = ("event", "identify", "group", "alias")
-OWNERS = {"properties": "event", "account": "event", "traits": "group"}
-_CONTENT: dict[str, Callable[[Fields], dict[str, JSON]]] = {
-    "event": _event,
-    "identify": _identify,
-    "group": _group,
-    "alias": _alias,
+MESSAGES = {
+    "event": ("track", {"event": "event", "properties": "properties", "account": "groupId"}),
+    "identify": ("identify", {"identify": "traits"}),
+    "group": ("group", {"group": "groupId", "traits": "traits"}),
+    "alias": ("alias", {"alias": "previousId"}),
 }
+"""The key that makes a fact a message: its type, and the fields that the fact's keys fill."""
 
-EXPECTED: dict[str, ItemParser] = {"pql": keep, "subject": text, "at": _moment}
+EXPECTED: dict[str, ItemParser] = {"pql": Item.keep, "subject": Item.text, "at": _moment}

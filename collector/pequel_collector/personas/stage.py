@@ -1,4 +1,4 @@
-"""Personas before a real collector in memory: what they are marked as, and what was expected."""
+"""Plays personas to a collector in memory, and compares its leads with the expected ones."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import groupby
+from operator import attrgetter
 from typing import NamedTuple
 
 from msgspec.json import Encoder
@@ -42,7 +43,7 @@ class Mark(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a persona: every mark, earliest first, and what is not as expected."""
+    """The result of a persona: every mark, earliest first, and each difference in words."""
 
     name: str
     marked: tuple[Mark, ...]
@@ -50,7 +51,7 @@ class Outcome:
 
     @property
     def passed(self) -> bool:
-        """Whether all is as expected."""
+        """Whether every mark is as expected."""
         return not self.failures
 
 
@@ -82,7 +83,8 @@ class _Stage:
 
     def play(self) -> None:
         """Send every fact at the time of its arrival, then let the clock run on."""
-        for arrives, acts in groupby(sorted(self.persona.acts, key=_arrival), key=_arrival):
+        arrival = attrgetter("arrives")
+        for arrives, acts in groupby(sorted(self.persona.acts, key=arrival), arrival):
             self.now = self.persona.start + arrives
             self.collector.run_clock()
             for act in acts:
@@ -99,7 +101,7 @@ class _Stage:
         self.collector.ingest.accept(messages)
 
     def outcome(self) -> Outcome:
-        """What was marked, held against what was expected."""
+        """The leads, compared with the expected ones."""
         marked = sorted(self._marks(), key=lambda mark: (mark.at, mark.definition, mark.subject))
         left = list(marked)
         missing = [one for one in _strictest(self.persona.expected) if not _take(one, left)]
@@ -135,11 +137,7 @@ class _Stage:
         except NotFound as error:
             return error.message
         found = next((each for each in progress if each["definition"] == one.definition), None)
-        return "it is marked already" if found is None else _told(found)
-
-
-def _arrival(act: Act) -> int:
-    return act.arrives
+        return "it is marked already" if found is None else _in_words(found)
 
 
 def _strictest(expected: Iterable[Expected]) -> list[Expected]:
@@ -160,8 +158,8 @@ def _is_for(mark: Mark, one: Expected) -> bool:
     return mark[:3] == (one.definition, one.kind, one.subject)
 
 
-def _told(progress: dict[str, JSON]) -> str:
-    """How far somebody is, leaf by leaf, and what blocks."""
+def _in_words(progress: dict[str, JSON]) -> str:
+    """Progress in words: leaf by leaf, and what blocks."""
     parts = [_leaf(leaf) for leaf in progress["leaves"]]
     parts += [f"blocked by {guard}" for guard in progress["blocked_by"]]
     return f"{progress['progress']:.0%} done; " + "; ".join(parts)

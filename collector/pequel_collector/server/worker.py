@@ -19,9 +19,10 @@ from ..app.bootstrap import Collector, open_collector
 from ..app.jobs import Housekeeper
 from ..app.progress import watching
 from ..config import Settings
-from ..errors import PequelError
+from ..errors import PequelError, Unavailable
 from ..web.app import create_app
-from .concurrency import ConcurrencySlots
+from ..web.errors import always
+from .concurrency import BUSY, ConcurrencySlots
 from .garbage import collect_rarely
 from .startup_message import definitions_line, startup_message
 
@@ -76,7 +77,14 @@ class Worker:
         running = RunningCollector(collector, is_primary=is_primary)
         running.handle_signals()
         slots, max_body = self.settings.threads, self.settings.max_body
-        application = ConcurrencySlots(create_app(collector), slots, slots * max_body)
+        app = create_app(collector)
+        application = ConcurrencySlots(
+            app,
+            slots,
+            slots * max_body,
+            busy=always(app, Unavailable(BUSY)),
+            timeout=self.settings.store_timeout,
+        )
         if self.print_once.is_first_worker():
             for line in startup_message(collector):
                 click.echo(line)

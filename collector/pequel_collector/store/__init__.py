@@ -17,22 +17,35 @@ from .database import Database, SqlStore
 
 __all__ = ["open_store"]
 
+TIMEOUT = 60.0
+"""Seconds that a command waits for the database."""
+
+CONNECTIONS = 4
+"""Connections of a command to PostgreSQL."""
+
 
 def _now() -> int:
     return time.time_ns() // 1_000_000
 
 
 def open_store(
-    url: str, *, clock: Clock = _now, block_size: int = BLOCK_SIZE, make: bool = True
+    url: str,
+    *,
+    clock: Clock = _now,
+    block_size: int = BLOCK_SIZE,
+    make: bool = True,
+    timeout: float = TIMEOUT,
+    connections: int = CONNECTIONS,
 ) -> Store:
     """Open the store at a URL, and create or update its tables.
 
     ``sqlite:///path`` is a file, ``sqlite://`` a store in memory that ends with ``close``,
     ``postgresql://user@host/name`` a database on a server. ``block_size`` is how many messages a
-    block has. A missing file is created; without ``make``, NotFound is raised instead. Raises
-    Unsupported or Unavailable.
+    block has. A missing file is created; without ``make``, NotFound is raised instead.
+    ``timeout`` is how many seconds a transaction waits to begin and, on PostgreSQL, a statement for
+    its end. ``connections`` is the maximum to PostgreSQL. Raises Unsupported or Unavailable.
     """
-    database = _database(url, clock, make)
+    database = _database(url, clock, make, timeout, connections)
     try:
         database.migrate()
     except BaseException:
@@ -41,18 +54,18 @@ def open_store(
     return SqlStore(url, database, block_size)
 
 
-def _database(url: str, clock: Clock, make: bool) -> Database:
+def _database(url: str, clock: Clock, make: bool, timeout: float, connections: int) -> Database:
     scheme, _, rest = url.partition("://")
     try:
         match scheme:
             case "sqlite" if rest == "" or rest.startswith("/"):
                 from .sqlite import open_database
 
-                return open_database(rest[1:], make)
+                return open_database(rest[1:], timeout, make)
             case "postgresql" | "postgres":
                 from .postgres import Postgres
 
-                return Postgres(url, clock)
+                return Postgres(url, clock, timeout, connections)
     except ImportError as error:
         extra = "collector" if scheme == "sqlite" else "collector,postgres"
         raise Unsupported(f'{scheme} needs {error.name}: pip install "pequel[{extra}]"') from error

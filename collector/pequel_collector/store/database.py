@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
-from ..errors import Unavailable
 from ..ports import ReadTransaction, WriteTransaction
 from .blocks import BlockFill
 from .read_transaction import SqlReadTransaction
@@ -30,18 +29,20 @@ class Pool:
         self._idle: list[Any] = []
         self._process = os.getpid()
 
-    def take(self) -> tuple[Any, bool]:
-        """A connection, and whether it is newly opened."""
+    @contextmanager
+    def connection(self) -> Iterator[Any]:
+        """An idle connection, or a new one."""
         if self._process != os.getpid():
             _inherited.append(self._idle)
             self._idle, self._process = [], os.getpid()
         try:
-            return self._idle.pop(), False
+            connection = self._idle.pop()
         except IndexError:
-            return self._connect(), True
-
-    def give_back(self, connection: Any) -> None:
-        self._idle.append(connection)
+            connection = self._connect()
+        try:
+            yield connection
+        finally:
+            self._idle.append(connection)
 
     def close(self) -> None:
         """Close the idle connections."""
@@ -104,36 +105,11 @@ class SqlStore:
 
 
 @contextmanager
-def transaction(pool: Pool, session_of: Callable[[Any], Session], begin: str) -> Iterator[Session]:
-    """A transaction on a connection of the pool: committed at the end, undone on an error."""
-    connection, session = _begun(pool, session_of, begin)
+def transaction(session: Session) -> Iterator[Session]:
+    """A transaction that has begun: committed at the end, undone on an error."""
     try:
         yield session
         session.commit()
     except BaseException:
         session.undo()
         raise
-    finally:
-        _release(pool, connection, session)
-
-
-def _begun(pool: Pool, session_of: Callable[[Any], Session], begin: str) -> tuple[Any, Session]:
-    """A connection with a transaction. A connection that broke while idle is replaced."""
-    while True:
-        connection, is_new = pool.take()
-        session = session_of(connection)
-        try:
-            session.run(begin)
-            return connection, session
-        except Unavailable:
-            broke_while_idle = not session.alive and not is_new
-            _release(pool, connection, session)
-            if not broke_while_idle:
-                raise
-
-
-def _release(pool: Pool, connection: Any, session: Session) -> None:
-    if session.alive:
-        pool.give_back(connection)
-    else:
-        connection.close()

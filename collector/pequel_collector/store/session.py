@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Generator, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any, ClassVar, NamedTuple
 
 from ..errors import TooLarge, Unavailable
@@ -31,9 +31,6 @@ class Insertion(NamedTuple):
 
 class Session(ABC):
     """A transaction that has begun. After a statement fails, it can only be undone."""
-
-    temporary: ClassVar[tuple[type[Exception], ...]]
-    """Errors of the driver after which trying again may work. They become Unavailable."""
 
     too_long: ClassVar[tuple[type[Exception], ...]] = ()
     """Errors of the driver for a text that does not fit into an index. They become TooLarge."""
@@ -74,15 +71,18 @@ class Session(ABC):
     def undo(self, statement: str = "ROLLBACK") -> None:
         """Undo the transaction. If that fails, the connection is no longer alive."""
         if not self._over:
-            with suppress(*self.temporary):
+            self._over = True
+            try:
                 self._close_streams()
                 self._undo(statement)
-            self._over = True
+            except Exception as error:
+                if self.cause(error) is None:
+                    raise
 
-    @property
+    @staticmethod
     @abstractmethod
-    def alive(self) -> bool:
-        """Whether another transaction can use the connection."""
+    def cause(error: Exception) -> str | None:
+        """Why the database cannot be used now; None if that is not the reason for the error."""
 
     @abstractmethod
     def _run(self, statement: str, values: dict[str, Any]) -> list[Row]: ...
@@ -113,12 +113,16 @@ class Session(ABC):
         except self.too_long as error:
             self._failed = True
             raise TooLarge("an id or a name is too long for the database") from error
-        except self.temporary as error:
+        except Exception as error:
             self._failed = True
-            raise Unavailable("the database cannot be used at the moment") from error
-        except Exception:
-            self._failed = True
+            if cause := self.cause(error):
+                raise unusable(cause) from error
             raise
+
+
+def unusable(cause: str) -> Unavailable:
+    """The error for a database that cannot be used now."""
+    return Unavailable(f"the database cannot be used at the moment: {cause}")
 
 
 def _plain(value: Any) -> Any:

@@ -12,11 +12,12 @@ import sqlite3
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from time import monotonic, sleep
-from typing import Any, ClassVar
+from typing import Any
+from urllib.parse import quote
 
 from sqlite_utils import Database as Utils
 from sqlite_utils import Migrations
@@ -25,18 +26,20 @@ from ..errors import NotFound, Unavailable, Unsupported
 from .database import Database, Pool, transaction
 from .encoding import encode
 from .schema import Dialect, Migration, migrations
-from .session import Insertion, Row, Session
+from .session import Insertion, Row, Session, unusable
 
 if sys.platform != "win32":
     import fcntl
 
-LOCK_TIMEOUT = 10.0
-"""Seconds to wait for another writer."""
+TOO_LONG = "another writer takes too long"
 
 LOCK_POLL = 0.0002
 """Seconds between two attempts to lock the file of the writers."""
 
 MEMORY = ":memory:"
+
+FileId = tuple[int, int]
+"""The device and the inode of a file."""
 
 MIN_VERSION = (3, 35)
 """The first version with RETURNING."""
@@ -60,15 +63,31 @@ _PRAGMAS = (
 _WRITER, _READER = "cache_size = -65536", "cache_size = -4096"
 
 
+# Why the database cannot be used, by the name that SQLite gives the error. The first one counts.
+CAUSES = (
+    ("SQLITE_BUSY", "another program keeps it locked"),
+    ("SQLITE_LOCKED", "another program keeps it locked"),
+    ("SQLITE_FULL", "the disk is full"),
+    ("SQLITE_READONLY", "it is read-only"),
+    ("SQLITE_PERM", "its file may not be used"),
+    ("SQLITE_CANTOPEN", "its file cannot be opened"),
+    ("SQLITE_IOERR", "the disk reports an error"),
+    ("SQLITE_CORRUPT", "its file is damaged"),
+    ("SQLITE_NOTADB", "its file is not a database"),
+    ("SQLITE_PROTOCOL", "another program keeps it locked"),
+)
+REPLACED = (
+    "its file was removed or replaced while the collector runs. Stop the collector, put the right "
+    "file in place, and start it again"
+)
+
+
 class SqliteSession(Session):
     """A transaction on SQLite."""
 
-    temporary: ClassVar[tuple[type[Exception], ...]] = (sqlite3.OperationalError,)
-
-    @property
-    def alive(self) -> bool:
-        """Always: a connection to a file does not break."""
-        return True
+    @staticmethod
+    def cause(error: Exception) -> str | None:
+        return _cause(error)
 
     def _run(self, statement: str, values: dict[str, Any]) -> list[Row]:
         rows: list[Row] = self._execute(statement, values).fetchall()
@@ -107,13 +126,16 @@ class WriterLock:
         self._files: dict[int, int | None] = {}
 
     @contextmanager
-    def held(self) -> Iterator[None]:
-        """Hold the lock. Raises Unavailable if it is not free in time."""
+    def held(self, until: float) -> Iterator[None]:
+        """Hold the lock. Raises Unavailable if it is not free by then."""
         file = self._file()
         if file is None or sys.platform == "win32":
             yield
             return
-        self._wait(file)
+        while not _try_lock(file):
+            if monotonic() > until:
+                raise unusable(TOO_LONG)
+            sleep(LOCK_POLL)
         try:
             yield
         finally:
@@ -124,13 +146,6 @@ class WriterLock:
         file = self._files.pop(os.getpid(), None)
         if file is not None:
             os.close(file)
-
-    def _wait(self, file: int) -> None:
-        until = monotonic() + LOCK_TIMEOUT
-        while not _try_lock(file):
-            if monotonic() > until:
-                raise Unavailable("another writer takes too long")
-            sleep(LOCK_POLL)
 
     def _file(self) -> int | None:
         """The file, opened by this process; None if it cannot be. A lock belongs to its opener."""
@@ -152,23 +167,68 @@ def _try_lock(file: int) -> bool:
     return True
 
 
-class SqliteFile(Database):
-    """A database in a file."""
+class OpenFiles:
+    """The files of an open database, to notice that one was removed or replaced.
+
+    The database is the same file for as long as the store is open. SQLite makes the other two
+    files anew if no process has a connection, so each process remembers those that it found.
+    """
 
     def __init__(self, path: str) -> None:
         self._path = path
+        self._paths = [Path(path + end) for end in ("", "-wal", "-shm")]
+        self._database: FileId | None = None
+        self._found: dict[int, list[FileId | None]] = {}
+
+    def create(self) -> None:
+        """Create the database if it was never open, readable by its owner only."""
+        if self._database is None:
+            with suppress(FileExistsError):
+                os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+            self._database = _file_id(self._paths[0])
+
+    def remember(self) -> None:
+        """Remember the files of a connection that was opened. Raises Unavailable."""
+        self._found.setdefault(os.getpid(), self._ids())
+        self.check()
+
+    def check(self) -> None:
+        """Raises Unavailable if other files are there now."""
+        ids = self._ids()
+        if ids[0] != self._database or ids != self._found.get(os.getpid(), ids):
+            raise unusable(REPLACED)
+
+    def forget(self) -> None:
+        """Forget the files that SQLite makes anew, after the connections were closed."""
+        self._found.pop(os.getpid(), None)
+
+    def _ids(self) -> list[FileId | None]:
+        return [_file_id(path) for path in self._paths]
+
+
+def _file_id(path: Path) -> FileId | None:
+    """The device and the inode of a file; None if it is missing."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+class SqliteFile(Database):
+    """A database in a file. A transaction waits ``timeout`` seconds to begin."""
+
+    def __init__(self, path: str, timeout: float) -> None:
+        self._path, self._timeout = path, timeout
+        self._files = OpenFiles(path)
         self._readers = Pool(lambda: self._connect(_READER))
         self._writer = Pool(lambda: self._connect(_WRITER))
         self._write_locks: dict[int, threading.Lock] = {}
         self._writer_lock = WriterLock(f"{path}-turn")
 
     def migrate(self) -> None:
-        connection, _ = self._writer.take()
-        try:
-            with _temporary():
-                _migrate(connection)
-        finally:
-            self._writer.give_back(connection)
+        with self._writer.connection() as connection, _unavailable():
+            _migrate(connection)
 
     def free(self) -> int | None:
         try:
@@ -178,21 +238,29 @@ class SqliteFile(Database):
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        with transaction(self._readers, SqliteSession, "BEGIN") as session:
-            yield session
+        self._files.check()
+        with self._readers.connection() as connection:
+            session = SqliteSession(connection)
+            session.run("BEGIN")
+            with transaction(session):
+                yield session
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
         """Locks out the other threads of the process, then other processes."""
+        until = monotonic() + self._timeout
         lock = self._write_locks.setdefault(os.getpid(), threading.Lock())
-        if not lock.acquire(timeout=LOCK_TIMEOUT):
-            raise Unavailable("another writer takes too long")
+        if not lock.acquire(timeout=self._timeout):
+            raise unusable(TOO_LONG)
         try:
-            with (
-                self._writer_lock.held(),
-                transaction(self._writer, SqliteSession, "BEGIN IMMEDIATE") as session,
-            ):
-                yield session
+            with self._writer_lock.held(until), self._writer.connection() as connection:
+                self._files.check()
+                session = SqliteSession(connection)
+                session.run(f"PRAGMA busy_timeout = {max(0, round(1000 * (until - monotonic())))}")
+                session.run("BEGIN IMMEDIATE")
+                with transaction(session):
+                    yield session
+                self._files.check()  # what was written to a file that is gone is not acknowledged
         finally:
             lock.release()
 
@@ -200,10 +268,21 @@ class SqliteFile(Database):
         self._readers.close()
         self._writer.close()
         self._writer_lock.close()
+        self._files.forget()
 
     def _connect(self, *pragmas: str) -> sqlite3.Connection:
-        with _temporary():
-            return _connected(self._path, *_PRAGMAS, *pragmas)
+        with _unavailable():
+            self._files.create()
+            self._files.check()
+            # By URI, because a plain path would create the file again.
+            uri = f"file:{quote(self._path)}?mode=rw"
+            connection = _connected(uri, self._timeout, *_PRAGMAS, *pragmas)
+            try:
+                self._files.remember()
+            except BaseException:
+                connection.close()
+                raise
+            return connection
 
 
 class SqliteMemory(Database):
@@ -213,7 +292,7 @@ class SqliteMemory(Database):
     """
 
     def __init__(self) -> None:
-        self._connection = _connected(MEMORY, *_PRAGMAS)
+        self._connection = _connected(MEMORY, 0.0, *_PRAGMAS)
         self._lock = threading.RLock()
 
     def migrate(self) -> None:
@@ -240,7 +319,7 @@ class SqliteMemory(Database):
         self._connection.close()
 
 
-def open_database(path: str, make: bool = True) -> Database:
+def open_database(path: str, timeout: float, make: bool = True) -> Database:
     """The database at a path, or one in memory.
 
     A missing file is created; without ``make``, NotFound is raised instead.
@@ -253,13 +332,14 @@ def open_database(path: str, make: bool = True) -> Database:
         return SqliteMemory()
     if not make and not Path(path).exists():
         raise NotFound(f"there is no database {path}")
-    return SqliteFile(path)
+    return SqliteFile(path, timeout)
 
 
-def _connected(path: str, *pragmas: str) -> sqlite3.Connection:
+def _connected(path: str, timeout: float, *pragmas: str) -> sqlite3.Connection:
     connection = sqlite3.connect(
         path,
-        timeout=LOCK_TIMEOUT,
+        uri=path != MEMORY,
+        timeout=timeout,
         isolation_level=None,
         check_same_thread=False,
         cached_statements=512,
@@ -267,6 +347,7 @@ def _connected(path: str, *pragmas: str) -> sqlite3.Connection:
     try:
         for pragma in pragmas:
             connection.execute(f"PRAGMA {pragma}")
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchall()  # opens the log
     except BaseException:
         connection.close()
         raise
@@ -297,11 +378,18 @@ def _applying(step: Migration) -> Any:
     return apply
 
 
+def _cause(error: Exception) -> str | None:
+    if not isinstance(error, sqlite3.OperationalError) and type(error) is not sqlite3.DatabaseError:
+        return None
+    name = getattr(error, "sqlite_errorname", "")
+    return next((text for start, text in CAUSES if name.startswith(start)), str(error))
+
+
 @contextmanager
-def _temporary() -> Iterator[None]:
+def _unavailable() -> Iterator[None]:
     try:
         yield
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, OSError) as error:
         raise Unavailable(f"cannot open the database: {error}") from error
 
 

@@ -221,8 +221,6 @@ ADD_LINKS = Insertion(
 
 LAST_WRITER = "SELECT token FROM turn"
 
-TRY_WRITE = "UPDATE turn SET token = token"
-
 SET_LAST_WRITER = "UPDATE turn SET token = :token"
 
 HISTORIES = """

@@ -129,9 +129,6 @@ class SqlWriteTransaction(SqlReadTransaction, WriteTransaction):
 
     # -- histories and due subjects --------------------------------------------------------
 
-    def try_write(self) -> None:
-        self._session.run(sql.TRY_WRITE)
-
     def swap_writer_token(self, token: int) -> int:
         [(last,)] = self._session.run(sql.LAST_WRITER)
         self._session.run(sql.SET_LAST_WRITER, token=token)

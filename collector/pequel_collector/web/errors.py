@@ -6,6 +6,10 @@ the query API answers ``{"error": {"code", "message", "details"}}``. Neither sho
 
 from __future__ import annotations
 
+import logging
+import re
+from collections.abc import Callable, Iterable
+from time import monotonic
 from typing import Any, NamedTuple
 
 from flask import Flask, Response, current_app, request
@@ -28,6 +32,9 @@ STATUS: dict[type, int] = {
 RETRY_AFTER = "2"
 """Seconds to wait after a 429 or a 503. Without the header, clients retry at once."""
 
+LOG_INTERVAL = 60.0
+"""Seconds between two lines about the same cause of 503s."""
+
 _CODES = {400: "bad_request", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 _IMPLIED_METHODS = {"HEAD", "OPTIONS"}
 _MAX_SHOWN = 200
@@ -40,9 +47,40 @@ class _Problem(NamedTuple):
     details: dict[str, Any]
 
 
+class CauseLog:
+    """Logs why requests are answered with 503: each cause once a minute."""
+
+    def __init__(self, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
+        self._logged_at: dict[str, float] = {}
+
+    def add(self, error: errors.Unavailable) -> None:
+        """Log the error, unless another of the same cause was logged within the last minute."""
+        cause = re.sub(r"\d+", "N", error.message)
+        if self._clock() - self._logged_at.get(cause, float("-inf")) < LOG_INTERVAL:
+            return
+        self._logged_at[cause] = self._clock()
+        detail = " ".join(str(error.__cause__ or "").split())
+        _log.warning("answering 503: %s%s", error.message, detail and f" ({detail})")
+
+
+_log = logging.getLogger(__name__)
+_causes = CauseLog()
+
+
 def install(app: Flask) -> None:
     """Answer every error of an application."""
     app.register_error_handler(Exception, _handle)
+
+
+def always(app: Flask, error: Exception) -> Callable[[dict[str, Any], Any], Iterable[bytes]]:
+    """A WSGI application that answers every request with this error, as ``app`` would."""
+
+    def answer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        with app.request_context(environ):
+            return app.process_response(_handle(error))(environ, start_response)
+
+    return answer
 
 
 def ingest_error(code: str, message: str) -> dict[str, object]:
@@ -71,6 +109,8 @@ def _handle(error: Exception) -> Response:
 
 
 def _problem(error: Exception) -> _Problem:
+    if isinstance(error, errors.Unavailable):
+        _causes.add(error)
     if isinstance(error, errors.PequelError):
         for kind in type(error).__mro__:
             if kind in STATUS:

@@ -23,6 +23,7 @@ from django.utils.decorators import sync_and_async_middleware
 from django.utils.module_loading import import_string
 
 from pequel.integrations.request_scope import RequestScope, request_facts
+from pequel.integrations.visitor import MAX_AGE, Visitor
 from pequel.log import LogOnce
 from pequel.scope import Resumed, ResumedAsync, set_context
 
@@ -50,7 +51,9 @@ def middleware(get_response: Respond | RespondAsync) -> Respond | RespondAsync:
 
     `PEQUEL` is a dict of functions of a request, or of their dotted paths: `user`, `anonymous` and
     `group` return an id or None, and `context` returns further members for the context of each
-    event. `ip` adds the address of the client to the context.
+    event. `ip` adds the address of the client to the context. `cookie` is the name of a cookie
+    that keeps the anonymous id. A visitor without one gets it with the response, if anything was
+    tracked.
 
     Raises:
         ImproperlyConfigured: the setting is not a dict, a key is unknown, a value is not a
@@ -66,12 +69,14 @@ def middleware(get_response: Respond | RespondAsync) -> Respond | RespondAsync:
 class _Configuration:
     """The setting PEQUEL."""
 
-    def __init__(self, *, user: Any = logged_in, ip: bool = False, **others: Any) -> None:
+    def __init__(
+        self, *, user: Any = logged_in, ip: bool = False, cookie: str | None = None, **others: Any
+    ) -> None:
         self.default_user = user is logged_in
         self.ip = ip
         functions = {"user": user, **others}
         self.request_scope = RequestScope(
-            **{name: _imported(one) for name, one in functions.items()}
+            cookie=cookie, **{name: _imported(one) for name, one in functions.items()}
         )
 
     def without_loop(self) -> _Configuration:
@@ -84,23 +89,44 @@ class _Configuration:
         address = request.META.get("REMOTE_ADDR") if self.ip else None
         return request_facts(request.path, request.META.get("HTTP_USER_AGENT"), address)
 
+    def visitor_of(self, request: HttpRequest) -> Visitor | None:
+        cookie = self.request_scope.cookie
+        return None if cookie is None else Visitor(request.COOKIES.get(cookie))
+
+    def finish(
+        self, request: HttpRequest, response: HttpResponseBase, visitor: Visitor | None
+    ) -> HttpResponseBase:
+        """The response, with the cookie of a new visitor, and a body that runs in the scope."""
+        if visitor is not None and visitor.new_id is not None:
+            response.set_cookie(
+                str(self.request_scope.cookie),
+                visitor.new_id,
+                max_age=MAX_AGE,
+                secure=request.is_secure(),
+                httponly=True,
+                samesite="Lax",
+            )
+        return _resume_body(response)
+
 
 def _middleware(get_response: Respond, configuration: _Configuration) -> Respond:
     def respond(request: HttpRequest) -> HttpResponseBase:
-        with configuration.request_scope.scope(request, partial(configuration.facts_of, request)):
-            return _resume_body(get_response(request))
+        visitor = configuration.visitor_of(request)
+        facts = partial(configuration.facts_of, request)
+        with configuration.request_scope.scope(request, facts, visitor):
+            return configuration.finish(request, get_response(request), visitor)
 
     return respond
 
 
 def _async_middleware(get_response: RespondAsync, configuration: _Configuration) -> RespondAsync:
     async def respond(request: HttpRequest) -> HttpResponseBase:
-        with await configuration.request_scope.scope_async(
-            request, partial(configuration.facts_of, request)
-        ):
+        visitor = configuration.visitor_of(request)
+        facts = partial(configuration.facts_of, request)
+        with await configuration.request_scope.scope_async(request, facts, visitor):
             if configuration.default_user:
                 await _find_user(request)
-            return _resume_body(await get_response(request))
+            return configuration.finish(request, await get_response(request), visitor)
 
     return respond
 

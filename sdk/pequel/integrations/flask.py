@@ -42,6 +42,7 @@ def init_app(
     *,
     user: Function | None = logged_in,
     anonymous: Function | None = None,
+    cookie: str | None = None,
     group: Function | None = None,
     context: Callable[[flask.Request], Data | None] | None = None,
     ip: bool = False,
@@ -54,6 +55,8 @@ def init_app(
         app: the application.
         user: returns the user id for a request, or None. The default asks Flask-Login.
         anonymous: the same for the anonymous id.
+        cookie: the name of a cookie that keeps the anonymous id. A visitor without one gets it
+            with the response, if anything was tracked.
         group: the same for the account.
         context: returns further members for the context of each event.
         ip: add the address of the client to the context.
@@ -65,6 +68,7 @@ def init_app(
         app.wsgi_app,
         user=_with_flask_request(user),
         anonymous=_with_flask_request(anonymous),
+        cookie=cookie,
         group=_with_flask_request(group),
         context=_with_flask_request(context),
         ip=ip,

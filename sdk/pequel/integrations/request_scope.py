@@ -6,6 +6,7 @@ from functools import partial
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from pequel.integrations.visitor import Visitor, checked_name
 from pequel.log import LogOnce
 from pequel.scope import Block, Lazy
 
@@ -29,12 +30,16 @@ class RequestScope:
     application is called, and only where there is an event loop.
     """
 
-    def __init__(self, **functions: Function | None) -> None:
-        """Take functions of a request, by name.
+    def __init__(self, *, cookie: str | None = None, **functions: Function | None) -> None:
+        """Take functions of a request, by name, and the name of a cookie with the anonymous id.
 
         Raises:
-            TypeError: a name is unknown, or an argument is neither a function nor None.
+            TypeError: a name is unknown, an argument is neither a function nor None, the cookie's
+                name cannot be one, or there are both a cookie and a function `anonymous`.
         """
+        self.cookie = checked_name(cookie)
+        if cookie is not None and functions.get("anonymous") is not None:
+            raise TypeError("give either cookie or anonymous")
         unknown = functions.keys() - NAMES.keys()
         if unknown:
             names = ", ".join(sorted(unknown))
@@ -58,17 +63,29 @@ class RequestScope:
             raise TypeError(f"{', '.join(names)} must not be asynchronous here")
         return self
 
-    def scope(self, request: object, facts: Callable[[], Facts]) -> Block:
+    def scope(
+        self, request: object, facts: Callable[[], Facts], visitor: Visitor | None = None
+    ) -> Block:
         """The scope of a request; `facts` returns its path, user agent and address."""
-        return self._scope(request, facts, {})
+        return self._scope(request, facts, visitor, {})
 
-    async def scope_async(self, request: object, facts: Callable[[], Facts]) -> Block:
+    async def scope_async(
+        self, request: object, facts: Callable[[], Facts], visitor: Visitor | None = None
+    ) -> Block:
         """The same, with the results of coroutine functions."""
         known = {name: await one(request) for name, one in self._coroutine_functions.items()}
-        return self._scope(request, facts, known)
+        return self._scope(request, facts, visitor, known)
 
-    def _scope(self, request: object, facts: Callable[[], Facts], known: Facts) -> Block:
+    def _scope(
+        self,
+        request: object,
+        facts: Callable[[], Facts],
+        visitor: Visitor | None,
+        known: Facts,
+    ) -> Block:
         lazy = {name: Lazy(partial(one, request)) for name, one in self._functions.items()}
+        if visitor is not None:
+            lazy["anonymous_id"] = Lazy(visitor.id)
         ids = {name: fact for name, fact in {**lazy, **known}.items() if name != "context"}
         own = lazy.get("context") or Lazy(lambda: known.get("context"))
         return Block(ids, shared=True, more=Lazy(lambda: {**facts(), **(own.value() or {})}))

@@ -12,6 +12,7 @@ from types import GeneratorType
 from typing import TYPE_CHECKING, Any
 
 from pequel.integrations.request_scope import RequestScope, request_facts
+from pequel.integrations.visitor import in_header, set_cookie
 from pequel.scope import Resumed
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
+    from pequel.integrations.visitor import Visitor
     from pequel.messages.compose import Data, Id
 
     Function: TypeAlias = Callable[[WSGIEnvironment], Id | None]
@@ -33,6 +35,7 @@ class PequelMiddleware:
         *,
         user: Function | None = None,
         anonymous: Function | None = None,
+        cookie: str | None = None,
         group: Function | None = None,
         context: Callable[[WSGIEnvironment], Data | None] | None = None,
         ip: bool = False,
@@ -43,6 +46,8 @@ class PequelMiddleware:
             app: the application.
             user: returns the user id for an environ, or None.
             anonymous: the same for the anonymous id.
+            cookie: the name of a cookie that keeps the anonymous id. A visitor without one gets it
+                with the response, if anything was tracked.
             group: the same for the account.
             context: returns further members for the context of each event.
             ip: add the address of the client to the context.
@@ -50,16 +55,33 @@ class PequelMiddleware:
         Raises:
             TypeError: an argument is not a function, or is a coroutine function.
         """
-        request_scope = RequestScope(user=user, anonymous=anonymous, group=group, context=context)
+        request_scope = RequestScope(
+            cookie=cookie, user=user, anonymous=anonymous, group=group, context=context
+        )
         self._request_scope = request_scope.without_loop()
         self._app = app
         self._ip = ip
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Handle a request in its scope."""
-        with self._request_scope.scope(environ, partial(facts_of, environ, ip=self._ip)):
+        cookie, visitor = self._request_scope.cookie, None
+        if cookie is not None:
+            visitor = in_header(cookie, environ.get("HTTP_COOKIE", ""))
+            start_response = _with_cookie(cookie, visitor, environ, start_response)
+        facts = partial(facts_of, environ, ip=self._ip)
+        with self._request_scope.scope(environ, facts, visitor):
             body = self._app(environ, start_response)
             return Resumed(body) if isinstance(body, GeneratorType) else body
+
+
+def _with_cookie(
+    name: str, visitor: Visitor, environ: WSGIEnvironment, start_response: StartResponse
+) -> StartResponse:
+    def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Callable[[bytes], object]:
+        secure = environ.get("wsgi.url_scheme") == "https"
+        return start_response(status, headers + set_cookie(name, visitor, secure=secure), *more)
+
+    return start
 
 
 def facts_of(environ: WSGIEnvironment, *, ip: bool) -> dict[str, Any]:

@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING
 
 from pequel.messages import iso8601
 from pequel.messages.encode import is_text_like, mapping_to_dict, to_json_type
+from pequel.messages.library import context_first
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from typing import Any, TypeAlias, TypeGuard
     from uuid import UUID
 
     Id: TypeAlias = str | int | UUID
     Data: TypeAlias = Mapping[str, Any]
+    Timestamp: TypeAlias = date | str
 
 _HINT = ": give its id, as text"
 REQUIRED = {"track": "event", "group": "groupId", "alias": "previousId"}
@@ -33,7 +35,7 @@ class InvalidMessageError(ValueError):
 
 
 def compose(
-    kind: str, fields: Mapping[str, object], now_ms: int, new_id: Callable[[int], str]
+    kind: str, fields: Iterable[tuple[str, object]], now_ms: int, new_id: Callable[[int], str]
 ) -> dict[str, object]:
     """A message of this type, from the fields of a call.
 
@@ -44,9 +46,8 @@ def compose(
         InvalidMessageError: a required field is missing, or a field has the wrong type.
     """
     message: dict[str, object] = {"type": kind}
-    for field, value in fields.items():
-        converted = None if value is None else CONVERTERS[field](field, value)
-        if converted is not None:
+    for field, value in fields:
+        if value is not None and (converted := CONVERTERS[field](field, value)) is not None:
             message[field] = converted
     # The collector corrects our own time by the error of this machine's clock. It does not
     # correct a time that the caller gave, which it knows by `originalTimestamp` beside it.
@@ -56,7 +57,7 @@ def compose(
     if "messageId" not in message:
         message["messageId"] = new_id(now_ms)
     _check_required(kind, message)
-    return message
+    return context_first(message) if "context" in message else message
 
 
 def identifier(field: str, value: object) -> str | None:
@@ -126,7 +127,7 @@ def _check_required(kind: str, message: dict[str, object]) -> None:
         return
     if kind == "alias":
         raise InvalidMessageError("userId", "alias needs userId")
-    if "anonymousId" not in message:
+    if "anonymousId" not in message and "groupId" not in message:
         detail = f"{kind} needs userId or anonymousId: pass one, or set one with pequel.context"
         raise InvalidMessageError("userId", detail)
 

@@ -9,6 +9,7 @@ import random
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
+from pequel import fork_guard, network_errors
 from pequel.backoff import backoff, retry_after
 from pequel.clock import Clock
 from pequel.errors import NotFoundError, ReaderError, UnauthorizedError, UnavailableError
@@ -75,6 +76,7 @@ class ApiClient:
         return max(asked or 0.0, chosen)
 
     def _try(self, target: str) -> dict[str, Any]:
+        fork_guard.import_for_sending()
         import requests  # here, so that only those who read pay for it
 
         no_connection = (
@@ -86,7 +88,7 @@ class ApiClient:
             answer = self._send(target)
         except requests.RequestException as error:
             kind = UnavailableError if isinstance(error, no_connection) else ReaderError
-            raise kind(NO_ANSWER, f"{type(error).__name__}: {error}") from error
+            raise kind(NO_ANSWER, network_errors.describe(self._options.host, error)) from error
         wait = retry_after(answer.headers.get("Retry-After"), self._clock.now_ms())
         return parse(answer.status_code, answer.content, wait)
 

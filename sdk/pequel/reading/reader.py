@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote
 
 from pequel import argument_checks, config
@@ -27,7 +27,15 @@ if TYPE_CHECKING:
 
     import requests
 
-    from pequel.answers import Lead, PqlStatus, Progress
+    from pequel.answers import (
+        Account,
+        Definition,
+        Lead,
+        PqlStatus,
+        Progress,
+        TimelineEvent,
+        User,
+    )
     from pequel.clock import Clock
     from pequel.messages.compose import Id
 
@@ -149,12 +157,41 @@ class Reader:
         """
         filters = {**locals(), "limit": page_size}
         del filters["self"], filters["page_size"]
-        return self._leads({n: _wire_text(v) for n, v in filters.items() if v is not None})
+        parameters = {n: _wire_text(v) for n, v in filters.items() if v is not None}
+        return self._pages("/v1/pqls", parameters)
 
-    def _leads(self, parameters: dict[str, str]) -> Iterator[Lead]:
+    def user(self, user_id: Id) -> User:
+        """What is known about a user: traits, counts of events, ids, leads. Raises as `pql`."""
+        answer = self._api.get(_path("users", user_id))
+        member(answer, "traits", dict)
+        return cast("User", answer)
+
+    def account(self, account_id: Id) -> Account:
+        """The same for an account."""
+        answer = self._api.get(_path("accounts", account_id))
+        member(answer, "traits", dict)
+        return cast("Account", answer)
+
+    def timeline(self, user_id: Id, *, page_size: int = 100) -> Iterator[TimelineEvent]:
+        """Every call about a user, latest first.
+
+        Each page is requested when the iteration reaches it, and raises the errors of `pql` then.
+        """
+        return self._pages(_path("users", user_id, "/timeline"), {"limit": str(page_size)})
+
+    def account_timeline(self, account_id: Id, *, page_size: int = 100) -> Iterator[TimelineEvent]:
+        """The same for an account."""
+        return self._pages(_path("accounts", account_id, "/timeline"), {"limit": str(page_size)})
+
+    def definitions(self) -> list[Definition]:
+        """The definitions in force."""
+        found: list[Definition] = member(self._api.get("/v1/definitions"), "data", list)
+        return found
+
+    def _pages(self, path: str, parameters: dict[str, str]) -> Iterator[Any]:
         cursors: set[str] = set()
         while True:
-            page = self._api.get("/v1/pqls", parameters)
+            page = self._api.get(path, parameters)
             yield from member(page, "data", list)
             if page.get("next_cursor") is None:
                 return
@@ -165,7 +202,7 @@ class Reader:
             parameters = {**parameters, "cursor": cursor}
 
     def _status(self, kind: str, identity: Id) -> PqlStatus:
-        answer = self._api.get(f"/v1/{kind}/{_path_segment(identity)}/pql")
+        answer = self._api.get(_path(kind, identity, "/pql"))
         member(answer, "is_pql", bool)
         return cast("PqlStatus", answer)
 
@@ -177,18 +214,18 @@ def _key(given: object) -> str:
         called, key = "PEQUEL_READ_KEY", os.environ.get("PEQUEL_READ_KEY", "")
     if not isinstance(key, str) or not key.strip():
         raise ConfigError("a reader needs a key: pass read_key, or set PEQUEL_READ_KEY")
-    return config.check_key(called, key.strip())
+    return config.check_kind_of_key(called, key.strip(), config.WRITE_KEY)
 
 
-def _path_segment(identity: Id) -> str:
-    """An id, quoted for a path. Raises ReaderError if it is not an id."""
+def _path(kind: str, identity: Id, end: str = "") -> str:
+    """The path of a user or an account. Raises ReaderError if it is not an id."""
     try:
         text = identifier("id", identity)
     except InvalidMessageError as error:
         raise ReaderError(BAD_ID, error.detail) from error
     if text is None:
         raise ReaderError(BAD_ID, "the id is blank")
-    return quote(_wire_text(text), safe="").replace(".", "%2E")
+    return f"/v1/{kind}/{quote(_wire_text(text), safe='').replace('.', '%2E')}{end}"
 
 
 def _wire_text(value: object) -> str:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import atexit
 import os
 import sys
-import time
 import weakref
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
+from pequel.clock import monotonic
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pequel.sending.worker import Worker
 
 _workers: weakref.WeakSet[Worker] = weakref.WeakSet()
@@ -30,11 +34,22 @@ def register(worker: Worker) -> None:
 @atexit.register
 def flush_all() -> None:
     """Flush the workers of this process one after another; all send at once and share the time."""
-    pid, began = os.getpid(), time.monotonic()
-    began -= exit_time_used.get(pid, 0.0)
+    pid = os.getpid()
+    used = exit_time_used.get(pid, 0.0)
+    exit_time_used[pid] = _flush_each(lambda worker, seconds: worker.flush_at_exit(seconds), used)
+
+
+def flush_running() -> None:
+    """Flush the workers of a process that may go on, within the time that an exit has."""
+    _flush_each(lambda worker, seconds: worker.flush(seconds))
+
+
+def _flush_each(flush: Callable[[Worker, float], object], used: float = 0.0) -> float:
+    """Flush each worker in what is left of its exit_timeout; returns the seconds used so far."""
+    pid, began = os.getpid(), monotonic() - used
     for worker in [w for w in _workers if w.pid == pid and not w.ended]:
-        worker.flush_at_exit(max(0.0, worker.exit_timeout - (time.monotonic() - began)))
-    exit_time_used[pid] = time.monotonic() - began
+        flush(worker, max(0.0, worker.exit_timeout - (monotonic() - began)))
+    return monotonic() - began
 
 
 def will_fork() -> bool:
@@ -72,7 +87,29 @@ def _on_signal(**_: object) -> None:
     flush_all()
 
 
+def _hook_rq(module: Any) -> None:
+    """RQ ends the process of a job with `os._exit`, so each job flushes once its fate is saved."""
+    worker_class = getattr(module, "BaseWorker", module.Worker)
+    for name in _ENDS_OF_RQ_JOBS:
+        ended = getattr(worker_class, name, None)
+        if ended is not None and not hasattr(ended, "__wrapped__"):
+            setattr(worker_class, name, _then_flush(ended))
+
+
+def _then_flush(function: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(function)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        finally:
+            flush_running()
+
+    return run
+
+
+_ENDS_OF_RQ_JOBS = ("handle_job_success", "handle_job_failure", "handle_job_retry")
 _HOOKS = {
     "multiprocessing.util": _hook_multiprocessing,
     "celery.signals": _hook_celery,
+    "rq.worker": _hook_rq,
 }

@@ -1,4 +1,4 @@
-"""Calls of `on_error` and `on_qualified`, and the log lines about drops."""
+"""Calls of the application's functions, and the log lines about drops."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import json
 import threading
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from pequel.log import logger
+from pequel.log import LogOnce, logger
+from pequel.messages.encode import encode
+from pequel.messages.library import context_first
 from pequel.sending.interrupts import is_for_caller
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
     OnError: TypeAlias = Callable[[DroppedError, dict[str, Any] | None], object]
     OnQualified: TypeAlias = Callable[[Mark], object]
+    BeforeSend: TypeAlias = Callable[[dict[str, Any]], dict[str, Any] | None]
 
 
 class Callbacks:
@@ -27,8 +30,13 @@ class Callbacks:
     """
 
     def __init__(
-        self, on_error: OnError | None = None, on_qualified: OnQualified | None = None
+        self,
+        on_error: OnError | None = None,
+        on_qualified: OnQualified | None = None,
+        before_send: BeforeSend | None = None,
     ) -> None:
+        self.before_send = before_send
+        self._before_send_errors = LogOnce("before_send", "so the event is dropped")
         self._on_error = on_error
         self._on_qualified = on_qualified
         self._on_qualified_failed = False
@@ -44,6 +52,36 @@ class Callbacks:
         """Raise an exception that is meant for the application, unless this thread only sends."""
         if not getattr(self._thread, "is_sender", False) and is_for_caller(error):
             raise error
+
+    def filtered(self, event: bytes) -> bytes | None:
+        """The event as `before_send` returns it; None to drop it.
+
+        Also None if `before_send` fails, since it may remove what must not be sent, and for an
+        event that it tracks itself.
+        """
+        if self.before_send is None:
+            return event
+        if getattr(self._thread, "in_before_send", False):
+            return None
+        self._thread.in_before_send = True
+        try:
+            return self._filtered(self.before_send, event)
+        finally:
+            self._thread.in_before_send = False
+
+    def _filtered(self, before_send: BeforeSend, event: bytes) -> bytes | None:
+        with self._before_send_errors:
+            try:
+                kept = before_send(json.loads(event))
+            except BaseException as error:
+                self.raise_if_for_caller(error)
+                raise
+            if kept is None:
+                return None
+            if not isinstance(kept, dict):
+                raise TypeError(f"it must return a dict or None, not {type(kept).__name__}")
+            return encode(context_first(kept) if "context" in kept else kept)
+        return None
 
     def dropped(self, error: DroppedError, event: bytes | None) -> None:
         """Report a dropped event; None stands for events whose content is lost."""

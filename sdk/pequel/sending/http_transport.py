@@ -6,8 +6,9 @@ import binascii
 import os
 from typing import TYPE_CHECKING
 
-from pequel import backoff
+from pequel import backoff, fork_guard
 from pequel.messages import iso8601
+from pequel.messages.library import joined_with_library
 from pequel.sending import verdicts
 from pequel.sending.transport import Delivery, Outcome, Verdict
 from pequel.version import __version__
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     Sessions: TypeAlias = "requests.Session | Callable[[], requests.Session]"
 
-_GZIP_LEVEL = 6
+_GZIP_LEVEL = 5
 _LEAST_TIMEOUT = 0.001
 _CHUNK = 4_096  # small, as some versions of urllib3 decompress a whole chunk of any size
 _LARGEST_RECEIPT = 1_048_576
@@ -49,6 +50,7 @@ class HttpTransport:
                 closed first, as they are the parent's.
             proxies: as `requests` takes them; they win over those of the environment.
         """
+        self._host = options.host
         self._url = f"{options.host}/v1/batch"
         key = f"{options.write_key}:".encode()
         self._basic = "Basic " + binascii.b2a_base64(key, newline=False).decode()
@@ -66,7 +68,10 @@ class HttpTransport:
 
     def deliver(self, delivery: Delivery, /) -> Outcome:
         """Post the events and the report once, within the time that is left."""
+        fork_guard.import_for_sending()
         import requests  # here, so that only the sending thread pays for it
+
+        from pequel import network_errors
 
         timeout = self._timeout
         if delivery.timeout is not None:
@@ -75,9 +80,16 @@ class HttpTransport:
             answer = self._post(self._body(delivery), timeout)
             body = self._read_body(answer, timeout)
         except requests.RequestException as error:
-            return Outcome(Verdict.RETRY, f"{type(error).__name__}: {error}")
+            return Outcome(Verdict.RETRY, network_errors.describe(self._host, error))
         wait = backoff.retry_after(answer.headers.get("Retry-After"), self._clock.now_ms())
-        return verdicts.read(answer.status_code, body, len(delivery.events), wait)
+        outcome = verdicts.read(answer.status_code, body, len(delivery.events), wait)
+        if outcome.verdict is not Verdict.RETRY:
+            return outcome
+        target = answer.headers.get("Location")
+        detail = f"{self._host} answered {outcome.detail}" + (
+            f", a redirect to {target}" if target else ""
+        )
+        return outcome._replace(detail=detail)
 
     def close(self) -> None:
         """Close the connection of this process, unless the session is the application's."""
@@ -132,7 +144,7 @@ class HttpTransport:
     def _body(self, delivery: Delivery) -> bytes:
         sent_at = iso8601.from_ms(self._clock.now_ms()).encode()
         report = b',"report":' + delivery.report if delivery.report else b""
-        batch = b",".join(delivery.events)
+        batch = joined_with_library(delivery.events)
         return b'{"batch":[' + batch + b'],"sentAt":"' + sent_at + b'"' + report + b"}"
 
     def _session(self) -> requests.Session:
@@ -146,7 +158,8 @@ class HttpTransport:
         if self._session_argument is None:
             return _new_session(self._url, self._proxies)
         if callable(self._session_argument):
-            return self._session_argument()
+            with fork_guard.no_fork():  # it may import
+                return self._session_argument()
         if pid != self._pid:
             self._session_argument.close()
         return self._session_argument

@@ -95,6 +95,12 @@ class EventQueue:
         self._inbox.append(event)
         return self.drain()
 
+    def has_room(self, size: int) -> bool:
+        """Whether an event of this size would not be dropped for a full queue, now or ever."""
+        self.drain()
+        hopeless = self.closed is not None or size > self._options.max_queue_bytes
+        return hopeless or self._full_reason(self.queued_bytes + size) is None
+
     def count_drop(self, reason: Reason) -> None:
         """Count an event that is dropped before it is queued."""
         self._inbox.append(reason)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from typing import TYPE_CHECKING
 
 from pequel.backoff import backoff
 from pequel.errors import DroppedError
+from pequel.log import logger
 from pequel.sending.transport import Delivery, FullTransport, Outcome, Verdict
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 
 _RECHECK_SECONDS = 0.01
+_OUTAGE_LOG_INTERVAL = 60.0
 REPORT_INTERVAL = 60.0  # seconds that a report waits for a batch to travel with
 
 
@@ -66,6 +69,8 @@ class Sender:
         self._reports = reports if self._full_transport else None
         self._report_at: float | None = None
         self._last_report_tried = False
+        self._outage_logged = False
+        self._next_outage_log = 0.0
 
     @property
     def idle(self) -> bool:
@@ -182,6 +187,7 @@ class Sender:
         return self._full_transport.deliver(Delivery(batch, report, left))
 
     def _handle(self, batch: list[bytes], outcome: Outcome) -> None:
+        self._log_outage(outcome)
         if self._queue.survives_exit and outcome.verdict is Verdict.UNAUTHORIZED:
             self._unauthorized([], outcome)
             outcome = outcome._replace(verdict=Verdict.RETRY)
@@ -200,6 +206,17 @@ class Sender:
             Verdict.UNAUTHORIZED: self._unauthorized,
         }
         handlers[outcome.verdict](batch, outcome)
+
+    def _log_outage(self, outcome: Outcome) -> None:
+        """Log when an outage begins, at most once a minute, and when it ends."""
+        now = self._clock.monotonic()
+        if outcome.verdict is Verdict.RETRY:
+            if not self._outage_logged and now >= self._next_outage_log:
+                self._outage_logged, self._next_outage_log = True, now + _OUTAGE_LOG_INTERVAL
+                logger.warning("%s; events wait, and are tried again", outcome.detail)
+        elif self._outage_logged:
+            self._outage_logged = False
+            logger.info("the collector can be reached again")
 
     def _retries_exhausted(self, verdict: Verdict) -> bool:
         """Whether to drop the batch. With a spool only refusals are limited, not failures."""
@@ -277,6 +294,4 @@ def _checked(outcome: object, count: int) -> Outcome:
 
 def _random_fraction() -> float:
     """A number from 0 to 1 that differs between processes, even if the application seeds."""
-    import random  # rarely needed, and slow to import
-
-    return random.SystemRandom().random()
+    return int.from_bytes(os.urandom(7), "big") / 2**56

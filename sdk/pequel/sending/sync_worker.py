@@ -22,10 +22,8 @@ class SyncWorker(Worker):
     thread, such as one in a signal handler, leaves its event for that thread to send.
     """
 
-    def __init__(self, *args: Any, timeout: float) -> None:
-        """As for `Worker`; a call waits for at most `timeout` seconds."""
+    def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self._timeout = timeout
         self._sending = threading.RLock()
         self._stepping = False  # during a step of the sender
         self._interrupted = False  # a call interrupted that step, and left its event
@@ -34,10 +32,10 @@ class SyncWorker(Worker):
         """Send what is queued."""
         at_exit.register(self)
         deadline = self._clock.monotonic() + self._timeout
-        self.flush(self._timeout, recovered=False)
+        self._flush(self._timeout, recovered=False)
         while self._interrupted and not self._stepping and self._left(deadline) != 0:
             self._interrupted = False
-            self.flush(self._left(deadline), recovered=False)
+            self._flush(self._left(deadline), recovered=False)
 
     def shutdown(self, timeout: float | None) -> bool:
         """Flush, and drop what could not be sent; whether all was delivered."""
@@ -87,16 +85,14 @@ class SyncWorker(Worker):
 
     def _pause(self, wait: float | None, deadline: float | None) -> None:
         seconds = _IDLE_POLL if wait is None else wait
-        left = self._left(deadline)
         if seconds:
-            self._clock.wait(self._wake, seconds if left is None else min(seconds, left))
+            self._clock.wait(self._wake, self._left(deadline, seconds))
 
-    def _step_if_free(self, timeout: float | None) -> None:
+    def _step_if_free(self, timeout: float | None) -> float | None:
         if not self._sending.acquire(timeout=_lock_timeout(timeout)):
-            return
+            return None
         try:
-            if not self._stepping:
-                self._step_before(self._clock.monotonic())
+            return None if self._stepping else self._step_before(self._clock.monotonic())
         finally:
             self._sending.release()
 

@@ -22,8 +22,8 @@ def read(status: int, body: bytes, count: int, retry_after: float | None = None)
     """The outcome that an answer means for a batch of `count` events.
 
     Only a receipt counts as delivery: status 200 and JSON with `"success": true` and a number
-    `accepted`. After any other answer that is not an error, such as a redirect or a login page,
-    the batch is tried again.
+    `accepted`. Only a collector can refuse a batch, with `"success": false`. After any other
+    answer, such as a redirect, a login page or the 404 of another server, the batch is tried again.
     """
     answer = _json(body)
     if status == _OK and _is_receipt(answer):
@@ -33,15 +33,16 @@ def read(status: int, body: bytes, count: int, retry_after: float | None = None)
             qualified=_marks(answer["qualified"]) if "qualified" in answer else None,
         )
     detail = f"status {status}{_detail(answer)}"
-    return Outcome(_verdict(status), detail, retry_after)
+    verdict = _VERDICTS.get(status, Verdict.REFUSED if _is_error(status) else Verdict.RETRY)
+    if verdict is Verdict.REFUSED and answer.get("success") is not False:
+        verdict = Verdict.RETRY
+        detail = f"status {status}, which is not the answer of a collector; check the host"
+    return Outcome(verdict, detail, retry_after)
 
 
-def _verdict(status: int) -> Verdict:
-    if status in _VERDICTS:
-        return _VERDICTS[status]
-    if _FIRST_CLIENT_ERROR <= status < _FIRST_SERVER_ERROR or status in _PERMANENT:
-        return Verdict.REFUSED
-    return Verdict.RETRY
+def _is_error(status: int) -> bool:
+    """Whether the same request would always have the same answer."""
+    return _FIRST_CLIENT_ERROR <= status < _FIRST_SERVER_ERROR or status in _PERMANENT
 
 
 def _is_receipt(answer: dict[str, Any]) -> bool:

@@ -28,13 +28,15 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from pequel.clock import Clock
+    from pequel.config import Options
+    from pequel.errors import Reason
     from pequel.sending.queue import EventQueue, FlushTarget
     from pequel.sending.sender import Sender
 
     _Lock: TypeAlias = "threading.Lock | threading.RLock"
 
 _WAIT_AFTER_ERROR = 1.0
-_DRAIN_POLL = 0.001
+_POLL = 0.001
 _LONGEST_LOCK_WAIT = 1.0
 
 
@@ -45,15 +47,18 @@ class Worker:
         pid: the process; a fork does not copy the thread.
         ended: the thread has run and will not start again.
         exit_timeout: seconds that sending may delay the end of the process.
+        put: queues an event; returns what had to be dropped instead, and why.
     """
 
     def __init__(
-        self, queue: EventQueue, sender: Sender, wake: WakeEvent, clock: Clock, exit_timeout: float
+        self, queue: EventQueue, sender: Sender, wake: WakeEvent, clock: Clock, options: Options
     ) -> None:
         self.pid = os.getpid()
         self.ended = False
-        self.exit_timeout = exit_timeout
+        self.exit_timeout = options.exit_timeout
         self.queue = queue
+        self.put = queue.put if options.full == "drop" else self._put_once_there_is_room
+        self._timeout = options.timeout
         self._sender = sender
         self._wake = wake
         self._clock = clock
@@ -61,6 +66,8 @@ class Worker:
         self._starting = threading.Lock()  # held by the call that starts the thread
         self._sending: _Lock = threading.Lock()  # held during a step of the sender
         self._flushes: deque[Flush] = deque()
+        self._putting = threading.RLock()  # held by the call that waits for room
+        self._waits_for_room = False
         self._closing = False
         self._thread: int | None = None
 
@@ -86,6 +93,25 @@ class Worker:
         if not at_exit.will_fork():
             self._start_thread()
 
+    def _put_once_there_is_room(self, event: bytes) -> list[tuple[bytes, Reason]]:
+        """Queue an event, once there is room for it or `timeout` seconds have passed.
+
+        One call waits at a time. The sending thread never waits, as only it makes room.
+        """
+        waits = self._started and threading.get_ident() != self._thread
+        if not (waits and self._putting.acquire(timeout=self._timeout)):
+            return self.queue.put(event)
+        try:
+            deadline = self._clock.monotonic() + self._timeout
+            while not self.queue.has_room(len(event)) and self._left(deadline) != 0:
+                self._waits_for_room = True
+                self._wake.set()
+                self._clock.sleep(_POLL)
+            return self.queue.put(event)
+        finally:
+            self._waits_for_room = False
+            self._putting.release()
+
     def _send_during_exit(self) -> None:
         """Send what an exit handler tracks that was registered before ours, so runs after it."""
         if not sys.is_finalizing():
@@ -107,12 +133,20 @@ class Worker:
             return
         self._started = True
 
-    def flush(self, timeout: float | None, recovered: bool = True) -> bool:
-        """Send everything that waits now; whether all of it was delivered in time.
+    def flush(self, timeout: float | None) -> bool:
+        """Send everything that waits now, at once; whether all of it was delivered in time.
 
-        Includes what other processes left in the spool, unless `recovered` is False. Also False
-        if an event that came meanwhile was dropped.
+        Also False if an event that came meanwhile was dropped, or if the key is unknown and any
+        event was dropped.
         """
+        self._sender.stop_backing_off()
+        delivered = self._flush(timeout)
+        return delivered and not (
+            self.queue.closed == "unauthorized" and self.queue.stats().dropped
+        )
+
+    def _flush(self, timeout: float | None, recovered: bool = True) -> bool:
+        """Send what waits; with `recovered`, also what other processes left in the spool."""
         deadline = None if timeout is None else self._clock.monotonic() + timeout
         self._await_draining(deadline)
         dropped = self.queue.dropped_from_queue
@@ -126,7 +160,6 @@ class Worker:
         """Flush, drop what could not be sent, and end the thread; whether all was delivered."""
         deadline = None if timeout is None else self._clock.monotonic() + timeout
         self.queue.closed = self.queue.closed or "shutdown"
-        self._sender.stop_backing_off()
         self._sender.closing = True
         delivered = self.flush(timeout)
         self._sender.abandoned = True
@@ -149,7 +182,6 @@ class Worker:
 
     def flush_at_exit(self, seconds: float) -> None:
         """Send what is left as the process ends, within so many seconds."""
-        self._sender.stop_backing_off()
         self._sender.closing = True
         if self.flush(seconds):
             self._release_if_free()
@@ -174,14 +206,15 @@ class Worker:
                 self._thread, self._started = None, False
                 self._starting.release()
 
-    def _step_if_free(self, timeout: float | None) -> None:
+    def _step_if_free(self, timeout: float | None) -> float | None:
         """Do a step in this thread, unless the sending thread is in the middle of one."""
         longest = _LONGEST_LOCK_WAIT if timeout is None else min(timeout, _LONGEST_LOCK_WAIT)
         if threading.get_ident() != self._thread and self._sending.acquire(timeout=longest):
             try:
-                self._step()
+                return self._step()
             finally:
                 self._sending.release()
+        return None
 
     def _release_if_free(self) -> None:
         """Delete the files whose events are all delivered."""
@@ -193,7 +226,7 @@ class Worker:
                 self._sending.release()
 
     def _step(self) -> float | None:
-        self._sender.urgent = bool(self._flushes)
+        self._sender.urgent = bool(self._flushes) or self._waits_for_room
         try:
             wait = self._sender.step()
         except BaseException as error:  # one error must not end all sending
@@ -216,7 +249,7 @@ class Worker:
         """Wait until another thread has queued what is in the inbox, which takes microseconds."""
         self.queue.drain()
         while self.queue.draining_elsewhere and self._left(deadline) != 0:
-            self._clock.sleep(_DRAIN_POLL)
+            self._clock.sleep(_POLL)
             self.queue.drain()
 
     def _await(self, flush: Flush, deadline: float | None) -> None:
@@ -225,13 +258,29 @@ class Worker:
         self._flushes.append(flush)
         self._start_thread()
         self._wake.set()
-        while not flush.done and self._left(deadline) != 0:
-            self._clock.wait(flush.wake, self._left(deadline))
-        if not flush.done and flush in self._flushes:
-            self._flushes.remove(flush)
+        try:
+            while not flush.done and self._left(deadline) != 0:
+                wait = None if self._started else self._send_here(deadline)
+                self._clock.wait(flush.wake, self._left(deadline, wait))
+        finally:
+            if flush in self._flushes:
+                self._flushes.remove(flush)
 
-    def _left(self, deadline: float | None) -> float | None:
-        return None if deadline is None else max(0.0, deadline - self._clock.monotonic())
+    def _send_here(self, deadline: float | None) -> float:
+        """Do a step in this thread, as no other can be started, such as late in an exit.
+
+        Returns the seconds until the next step.
+        """
+        self._sender.deadline = deadline
+        try:
+            return self._step_if_free(self._left(deadline)) or _POLL
+        finally:
+            self._sender.deadline = None
+
+    def _left(self, deadline: float | None, most: float | None = None) -> float | None:
+        """Seconds until the deadline, at most `most`; None for both means no limit."""
+        left = None if deadline is None else max(0.0, deadline - self._clock.monotonic())
+        return min((limit for limit in (left, most) if limit is not None), default=None)
 
 
 class Flush:

@@ -111,6 +111,10 @@ class Spool(EventQueue):
                 break
         return dropped
 
+    def has_room(self, size: int) -> bool:
+        """The same; while the disk can be written, there is always room."""
+        return not self._disk_failing or super().has_room(size)
+
     def _enqueue(self, event: bytes, dropped: list[tuple[bytes, Reason]]) -> None:
         size = len(event)
         reason = self.closed or (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -87,8 +88,8 @@ class TestACollector:
     ) -> None:
         opened = []
 
-        def open_store(url: str, *, make: bool) -> object:
-            opened.append(original(url, make=make))
+        def open_store(url: str, **options: Any) -> object:
+            opened.append(original(url, **options))
             monkeypatch.setattr(opened[0], "close", lambda: opened.append("closed"))
             return opened[0]
 

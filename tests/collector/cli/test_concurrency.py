@@ -10,7 +10,13 @@ from typing import Any
 import pytest
 
 from pequel_collector.errors import Unavailable
-from pequel_collector.server.concurrency import CHUNK, ByteBudget, ConcurrencySlots, SlotFreeingBody
+from pequel_collector.server.concurrency import (
+    CHUNK,
+    ByteBudget,
+    ConcurrencySlots,
+    Slot,
+    SlotFreeingBody,
+)
 
 WITHIN = 10.0
 
@@ -39,19 +45,31 @@ def in_thread(work: Callable[[], Any]) -> Thread:
 
 
 def body(content: bytes, budget: ByteBudget) -> SlotFreeingBody:
-    slots = BoundedSemaphore(1)
-    slots.acquire()
-    return SlotFreeingBody(io.BytesIO(content), slots, budget)
+    slot = Slot(BoundedSemaphore(1), WITHIN)
+    assert slot.take()
+    return SlotFreeingBody(io.BytesIO(content), slot, budget)
+
+
+def busy(_environ: dict[str, Any], _start_response: Any) -> Iterable[bytes]:
+    return [b"busy"]
+
+
+def with_one_slot(application: Any, timeout: float = WITHIN) -> ConcurrencySlots:
+    return ConcurrencySlots(application, 1, CHUNK, busy, timeout)
+
+
+def request(body: Any = None, path: str = "/", **more: Any) -> dict[str, Any]:
+    return {"PATH_INFO": path, "wsgi.input": body or io.BytesIO(), **more}
 
 
 class TestSlots:
     def test_a_request_that_waits_for_its_client_frees_its_slot(self) -> None:
         answers = []
         slow = Slow(b"late")
-        application = ConcurrencySlots(reading, 1, CHUNK)
-        waiting = in_thread(lambda: answers.extend(application({"wsgi.input": slow}, None)))
+        application = with_one_slot(reading)
+        waiting = in_thread(lambda: answers.extend(application(request(slow), None)))
         assert slow.asked.wait(WITHIN)
-        answers.extend(application({"wsgi.input": io.BytesIO(b"early")}, None))
+        answers.extend(application(request(io.BytesIO(b"early")), None))
         slow.comes.set()
         waiting.join(WITHIN)
         assert answers == [b"early", b"late"]
@@ -66,17 +84,53 @@ class TestSlots:
             assert leave.wait(WITHIN)
             return []
 
-        application = ConcurrencySlots(work, 1, CHUNK)
-        threads = [in_thread(lambda: application({"number": 1, "wsgi.input": io.BytesIO()}, None))]
+        application = with_one_slot(work)
+        threads = [in_thread(lambda: application(request(number=1), None))]
         assert inside.wait(WITHIN)
-        threads.append(
-            in_thread(lambda: application({"number": 2, "wsgi.input": io.BytesIO()}, None))
-        )
+        threads.append(in_thread(lambda: application(request(number=2), None)))
         assert not second.is_set()
         leave.set()
         for thread in threads:
             thread.join(WITHIN)
         assert second.is_set()
+
+    def test_a_request_that_gets_none_in_time_is_answered_that_all_are_busy(self) -> None:
+        answers: list[Any] = []
+
+        def work(environ: dict[str, Any], _start: Any) -> Iterable[bytes]:
+            if environ["PATH_INFO"] == "/":
+                answers.append(application(request(path="/other"), None))
+            return [b"done"]
+
+        application = with_one_slot(work, timeout=0.01)
+        answers.append(application(request(), None))
+        answers.append(application(request(path="/other"), None))
+        assert answers == [[b"busy"], [b"done"], [b"done"]]
+
+    @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+    def test_questions_about_health_need_none(self, path: str) -> None:
+        def work(environ: dict[str, Any], _start: Any) -> Iterable[bytes]:
+            if environ["PATH_INFO"] == "/":
+                return application(request(path=path), None)
+            return [b"alive"]
+
+        application = with_one_slot(work)
+        assert application(request(), None) == [b"alive"]
+
+    def test_a_body_that_gets_none_back_in_time_is_unavailable_and_frees_no_other(self) -> None:
+        slots = BoundedSemaphore(1)
+        slot, other = Slot(slots, 0.01), Slot(slots, 0.01)
+        assert slot.take()
+
+        class Body(io.BytesIO):
+            def read(self, size: int | None = -1, /) -> bytes:
+                assert other.take()
+                return super().read(size)
+
+        with pytest.raises(Unavailable, match="too many requests"):
+            SlotFreeingBody(Body(b"x"), slot, ByteBudget(0)).read()
+        slot.free()
+        assert not Slot(slots, 0.01).take()
 
 
 class TestBodies:

@@ -59,7 +59,7 @@ class TestEvents:
     def test_that_are_not_among_the_latest_have_their_time_all_the_same(self) -> None:
         assert rows('when = { event = "signed_up" }') == [("event", "signed_up", None, 8, 0)]
 
-    def test_of_sequences_and_of_growth_count(self) -> None:
+    def test_events_of_sequences_and_growth_count(self) -> None:
         steps = rows('when = { sequence = ["signed_up", "report_shared"], within = "7d" }')
         assert [name for _, name, *_ in steps] == ["signed_up", "report_shared"]
         assert rows('when = { event = "report_exported", growth = 2, over = "7d" }') == [EXPORTED]
@@ -121,7 +121,7 @@ class TestTraits:
         name, of, seen = expected
         assert rows(definition) == [("trait", name, of, None, seen)]
 
-    def test_of_a_window_are_no_events(self) -> None:
+    def test_anchors_that_are_traits_are_not_events(self) -> None:
         when = 'when = { event = "report_exported", of = "trait:plan", within = "7d" }'
         assert rows(when) == [EXPORTED, ("trait", "plan", "user", None, 1)]
 

@@ -22,7 +22,7 @@ BLOCK = re.compile(r"^```toml\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 def section(code: str) -> str:
-    """What the page says of a rule."""
+    """The section of a rule on the page."""
     _, _, after = PAGE.partition(f"\n### {code}: ")
     return re.split("^### ", after, maxsplit=1, flags=re.MULTILINE)[0]
 
@@ -43,11 +43,11 @@ class TestEveryRule:
     def test_finds_nothing_in_the_better_one(self, code: str) -> None:
         assert code not in codes(linted(shown(code)[1], STORIES.get(code), CAPACITY))
 
-    def test_says_nothing_without_the_data_that_it_needs(self, code: str) -> None:
+    def test_finds_nothing_without_the_data_that_it_needs(self, code: str) -> None:
         found = code in codes(linted(shown(code)[0]))
         assert found is not RULES[code].needs_data
 
-    def test_is_told_of_with_its_level(self, code: str) -> None:
+    def test_is_in_the_table_with_its_level(self, code: str) -> None:
         title = re.split("\n", section(code), maxsplit=1)[0]
         anchor = f"#{code.lower()}-{title.replace(',', '').replace(' ', '-')}"
         assert f"| [{code}]({anchor}) | {RULES[code].level} |" in PAGE
@@ -62,14 +62,14 @@ def test_finds_nothing_in_what_the_page_on_definitions_recommends(name: str) -> 
     assert not lint(read_catalogue(text)).findings
 
 
-def test_what_a_definition_may_accept_are_the_rules_that_there_are() -> None:
+def test_a_definition_can_accept_every_rule_and_nothing_else() -> None:
     assert tuple(RULES) == ACCEPTABLE
 
 
-def test_the_answer_that_the_page_begins_with_is_the_answer() -> None:
+def test_the_first_example_of_the_page_prints_what_it_shows() -> None:
     report = lint(read_catalogue(BLOCK.findall(PAGE)[0]))
-    told = "\n".join([*map(str, report.findings), report.summary()])
-    assert f"$ pequel lint\n{told}\n" in PAGE
+    printed = "\n".join([*map(str, report.findings), report.summary()])
+    assert f"$ pequel lint\n{printed}\n" in PAGE
 
 
 def test_the_example_that_accepts_a_finding_is_accepted() -> None:
@@ -96,13 +96,13 @@ def test_the_coverage_that_the_page_shows_is_the_coverage(
     monkeypatch.chdir(tmp_path)
     example = PAGE.partition("\n## Coverage\n")[2]
     Path("pequel.toml").write_text(BLOCK.findall(example)[0])
-    told = [
+    events = [
         plain_event(user, name, f"m{n}", parse_iso(time) or 0)
         for n, (time, user, name) in enumerate(COVERED)
     ]
     joined = plain_event("u1", "", "g", 0, type="group", groupId="acme")
     collector = collector_of("", "sqlite:///pequel.db")
-    collector.ingest.accept(messages_of([joined | {"traits": {"employees": 80}}, *told]))
+    collector.ingest.accept(messages_of([joined | {"traits": {"employees": 80}}, *events]))
     collector.close()
     command = "lint --coverage --database sqlite:///pequel.db"
     output = CliRunner().invoke(pequel, command.split()).output

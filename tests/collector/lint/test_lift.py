@@ -76,7 +76,7 @@ class TestLift:
         assert Table(0, 10, 0, 10).lift is None
 
     @given(TABLES)
-    def test_is_1_where_everybody_is_predicted(self, counts: Table) -> None:
+    def test_is_1_if_every_subject_is_predicted(self, counts: Table) -> None:
         everybody = Table(counts.outcomes, counts.population - counts.outcomes)
         assert everybody.lift in {None, 1.0}
 
@@ -92,7 +92,7 @@ class TestInterval:
         assert counts.interval() == pytest.approx([1 / (share + (1 - share) / r) for r in ratios])
 
     @pytest.mark.parametrize("counts", [(5, 5, 0, 0), (0, 0, 5, 5), (0, 5, 0, 5), (0, 0, 0, 0)])
-    def test_is_unknown_where_there_is_nothing_to_compare(self, counts: tuple[int, ...]) -> None:
+    def test_is_unknown_without_two_groups_to_compare(self, counts: tuple[int, ...]) -> None:
         assert Table(*counts).interval() is None
 
     @given(TABLES)

@@ -71,7 +71,7 @@ class TestFindings:
             f["level"] == "warning" and f["accepted"] is None for f in found["findings"]
         )
 
-    def test_of_a_file_without_definitions_there_are_none(self) -> None:
+    def test_a_file_without_definitions_has_no_findings(self) -> None:
         assert lint(Catalogue()).summary() == "0 definitions: 0 errors, 0 warnings, 0 notes"
 
 
@@ -142,7 +142,7 @@ class TestItNeverFails:
 
 @settings(max_examples=60)
 @given(catalogues(WHOLE), st.sampled_from(["signed_up", "trial_started"]))
-def test_what_is_said_to_mark_at_sign_up_does_and_nothing_else(
+def test_a_finding_of_marks_at_sign_up_agrees_with_the_evaluator(
     catalogue: dict[str, Any], name: str
 ) -> None:
     """L02 without data, held against the engine: a subject of which one event is all there is."""

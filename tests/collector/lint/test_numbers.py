@@ -28,7 +28,7 @@ class TestNearlyEverybody:
         sample = Sample(users=users(10) + doing(0, 100, ""), marks={"it": marked(range(count))})
         assert fires("L02", asks(), sample) is expected
 
-    def test_of_too_few_nothing_is_said(self) -> None:
+    def test_too_few_subjects_give_no_finding(self) -> None:
         sample = Sample(users=doing(0, 19, ""), marks={"it": marked(range(19))})
         assert not fires("L02", asks(), sample)
 
@@ -52,7 +52,7 @@ class TestNotReceived:
             'subject = "account"\nwhen = { users = { trait = "plan", eq = "pro" } }',
         ],
     )
-    def test_what_was_seen_is_fine(self, when: str) -> None:
+    def test_received_names_give_no_finding(self, when: str) -> None:
         assert not fires("L04", f'[[pql]]\nname = "it"\n{when}', self.SEEN)
 
     @pytest.mark.parametrize(
@@ -69,10 +69,10 @@ class TestNotReceived:
             ('{ trait = "account.plan", eq = 1 }', "nobody has the trait plan"),
         ],
     )
-    def test_what_was_not_is_named(self, when: str, message: str) -> None:
+    def test_names_that_were_never_received_are_reported(self, when: str, message: str) -> None:
         assert message in self.told(f'[[pql]]\nname = "it"\nwhen = {when}', self.SEEN)
 
-    def test_what_some_user_did_long_ago_was_received(self) -> None:
+    def test_an_event_of_a_sampled_user_long_ago_counts_as_received(self) -> None:
         sample = replace(self.SEEN, lasts={"old": 0})
         assert not fires("L04", '[[pql]]\nname = "it"\nwhen = { event = "old" }', sample)
 
@@ -86,7 +86,7 @@ class TestNotReceived:
     def test_an_event_that_a_window_begins_with_is_named(self, more: str, message: str) -> None:
         assert message in self.told(asks(more), self.SEEN)
 
-    def test_what_takes_points_off_and_its_properties_are_named(self) -> None:
+    def test_events_that_take_points_off_and_their_properties_are_reported(self) -> None:
         toml = """
             [[pql]]
             name = "it"
@@ -101,12 +101,12 @@ class TestNotReceived:
         assert "report_exported never had a size" in told
         assert "report_deleted was never received" in told
 
-    def test_the_same_is_said_of_a_leaf_once(self) -> None:
+    def test_a_finding_about_a_leaf_is_reported_once(self) -> None:
         points = '{ event = "gone", add = 5 }, { event = "gone", add = 1, where = { a = 1 } }'
         toml = f'[[pql]]\nname = "it"\nwhen = {{ score = {{ gte = 5 }}, points = [{points}] }}'
         assert self.told(toml, self.SEEN).count("gone was never received") == 1
 
-    def test_of_an_empty_store_nothing_is_said(self) -> None:
+    def test_an_empty_store_gives_no_finding(self) -> None:
         assert not fires("L04", asks(), Sample())
 
     @staticmethod
@@ -168,19 +168,21 @@ class TestOnceIsNotEnough:
 
 class TestNoWindow:
     @pytest.mark.parametrize(("count", "expected"), [(50, False), (51, True)])
-    def test_of_what_few_do_is_fine(self, count: int, expected: bool) -> None:
+    def test_an_event_that_few_subjects_have_gives_no_finding(
+        self, count: int, expected: bool
+    ) -> None:
         sample = Sample(users=doing(count, 100, "report_exported"))
         assert fires("L06", asks(", gte = 9"), sample) is expected
 
 
 class TestBeyondAllData:
     @pytest.mark.parametrize(("wanted", "expected"), [(7, False), (8, True)])
-    def test_a_number_that_nobody_has(self, wanted: int, expected: bool) -> None:
+    def test_a_number_that_no_subject_has(self, wanted: int, expected: bool) -> None:
         sample = Sample(users=doing(5, 50, "report_exported", 7))
         assert fires("L07", asks(f", gte = {wanted}"), sample) is expected
 
     @pytest.mark.parametrize(("wanted", "expected"), [(500, False), (501, True)])
-    def test_a_trait_that_nobody_has(self, wanted: int, expected: bool) -> None:
+    def test_a_trait_value_that_no_subject_has(self, wanted: int, expected: bool) -> None:
         sample = Sample(users=users(30, traits={"employees": 500}))
         when = f'[[pql]]\nname = "it"\nwhen = {{ trait = "employees", gte = {wanted} }}'
         assert fires("L07", when, sample) is expected
@@ -189,7 +191,7 @@ class TestBeyondAllData:
         when = '[[pql]]\nname = "it"\nwhen = { event = "a", last = "x", eq = "full" }'
         assert not fires("L07", when, Sample(users=doing(9, 30, "a")))
 
-    def test_it_is_a_warning_for_tomorrow_somebody_may(self) -> None:
+    def test_it_is_a_warning_because_later_data_may_meet_it(self) -> None:
         report = linted(asks(", gte = 8"), Sample(users=doing(5, 50, "report_exported", 7)))
         assert [f.level for f in report.findings if f.code == "L07"] == ["warning"]
 
@@ -264,7 +266,7 @@ class TestTooManyOrTooFew:
         assert fires("L16", asks(), self.sample(50, at=END - 4 * WEEK), capacity=10)
         assert not fires("L16", asks(), self.sample(1, at=END - 4 * WEEK + 1), capacity=10)
 
-    def test_nobody_has_said_how_many_can_be(self) -> None:
+    def test_without_a_capacity_there_is_no_finding(self) -> None:
         assert not fires("L16", asks(), self.sample(200))
 
 
@@ -301,7 +303,7 @@ class TestForetellsNothing:
     def test_the_buyers_say_something(self) -> None:
         assert not fires("L19", asks(), self.sample(100, range(80)))
 
-    def test_of_fewer_than_100_buyers_nothing_is_said(self) -> None:
+    def test_fewer_than_100_buyers_give_no_finding(self) -> None:
         assert not fires("L19", asks(), self.sample(99, range(0, 400, 2)))
 
     def test_it_is_about_new_business(self) -> None:

@@ -1,4 +1,4 @@
-"""The rules that look at definitions alone: where each of them fires, and where it does not."""
+"""The rules that need no data: what each of them finds, and what it does not find."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class TestActivityOnly:
             'when = { score = { gte = 9 }, points = [{ trait = "size", gte = 5, add = 10 }] }',
         ],
     )
-    def test_what_was_done_is(self, when: str) -> None:
+    def test_an_action_is_enough(self, when: str) -> None:
         assert not fires("L01", when)
 
 
@@ -176,7 +176,7 @@ class TestNeverOrAlways:
             'when = { trait = "plan", eq = "free" }\nunless = [{ trait = "plan", eq = "free" }]',
         ],
     )
-    def test_nobody_can_meet_it(self, when: str) -> None:
+    def test_no_subject_can_meet_it(self, when: str) -> None:
         report = linted(defined(when))
         assert [f.level for f in report.findings if f.code == "L07"] == ["error"]
 
@@ -196,7 +196,7 @@ class TestNeverOrAlways:
     def test_somebody_can(self, when: str) -> None:
         assert not fires("L07", when)
 
-    def test_nobody_can_fail_to(self) -> None:
+    def test_every_subject_meets_it(self) -> None:
         when = 'when.any = [{ trait = "x", exists = true }, { trait = "x", exists = false }]'
         report = linted(defined(when))
         assert [f.level for f in report.findings if f.code == "L07"] == ["warning"]
@@ -321,7 +321,7 @@ class TestRevocable:
             ('{ score = { gte = 5 }, points = [{ event = "a", add = 1 }] }', False),
         ],
     )
-    def test_what_can_fall_again(self, when: str, expected: bool) -> None:
+    def test_a_number_that_can_fall_again(self, when: str, expected: bool) -> None:
         assert fires("L20", f"when = {when}") is expected
         assert not fires("L20", f'when = {when}\nexpires = "7d"')
 

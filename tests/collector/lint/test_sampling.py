@@ -149,7 +149,7 @@ class TestTheDryRun:
 
 
 class TestBounds:
-    def test_a_whole_store_is_said_to_be_whole(self) -> None:
+    def test_a_sample_of_a_whole_store_is_whole(self) -> None:
         sample = sampled()
         assert sample.is_whole
         assert str(sample) == "2 users, 1 account of theirs and the latest 10 messages"
@@ -176,7 +176,7 @@ class TestBounds:
         monkeypatch.setattr(sampling, "MESSAGES", 10)  # enough for both users
         assert "big" not in sampled(toml=toml).marks
 
-    def test_of_an_empty_store_there_is_nothing(self) -> None:
+    def test_the_sample_of_an_empty_store_is_empty(self) -> None:
         sample = sampled([])
         assert (sample.users, sample.accounts, sample.marks, sample.until) == ((), (), {}, 0)
         assert sample.share("user", EventPattern(any=True)) is None

@@ -55,7 +55,7 @@ def _little_room(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("measure", MEASURES)
-def test_what_is_observed_is_what_the_oracle_counts(measure: str) -> None:
+def test_the_observed_value_is_the_one_of_the_oracle(measure: str) -> None:
     """Of who has not qualified, at any moment; and of each mark, at its own."""
     language = replace(WHOLE, measures=MEASURES[measure])
 

@@ -118,7 +118,7 @@ NO_AMOUNTS = {
 
 
 @pytest.mark.parametrize(("text", "message"), NO_DURATIONS.items(), ids=NO_DURATIONS)
-def test_what_is_no_duration_is_refused_with_the_units_and_the_nearest(
+def test_text_that_is_not_a_duration_is_refused_with_the_units_and_the_nearest(
     text: str, message: str
 ) -> None:
     with pytest.raises(QuantityError) as caught:
@@ -127,7 +127,7 @@ def test_what_is_no_duration_is_refused_with_the_units_and_the_nearest(
 
 
 @pytest.mark.parametrize(("text", "message"), NO_AMOUNTS.items(), ids=NO_AMOUNTS)
-def test_what_is_no_quantity_is_refused_with_the_units_and_the_nearest(
+def test_text_that_is_not_a_quantity_is_refused_with_the_units_and_the_nearest(
     text: str, message: str
 ) -> None:
     with pytest.raises(QuantityError) as caught:

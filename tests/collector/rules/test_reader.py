@@ -139,7 +139,7 @@ def test_when_a_definition_may_be_met_again() -> None:
     assert found.on_change == "forward"
 
 
-def test_what_the_linter_finds_may_be_accepted_with_a_reason() -> None:
+def test_a_lint_finding_can_be_accepted_with_a_reason() -> None:
     found = read('when = { event = "a" }\naccept = { L03 = "on purpose", L22 = "yes" }')
     assert found.accepted == (("L03", "on purpose"), ("L22", "yes"))
 
@@ -315,7 +315,7 @@ class TestMetrics:
     def leaf(self, text: str) -> EventLeaf:
         return leaf(text, METRICS)
 
-    def test_it_draws_what_the_metric_draws(self) -> None:
+    def test_the_leaf_computes_the_same_number_as_the_metric(self) -> None:
         assert self.leaf('metric = "volume", gte = "1MB", within = "7d"') == EventLeaf(
             EventPattern(prefixes=("data_",)),
             Comparison("gte", 10**6),
@@ -672,7 +672,7 @@ def test_absence_of_users_and_inside_users_is_allowed_with_a_clock() -> None:
 @pytest.mark.parametrize(
     "text", ['max = "b", lt = 1', 'last = "b", eq = 0', 'sum = "b", gt = -0.0']
 )
-def test_what_nothing_at_all_does_not_meet_is_no_absence(text: str) -> None:
+def test_a_comparison_that_0_does_not_meet_is_not_an_absence(text: str) -> None:
     assert leaf(f'event = "a", {text}')
 
 

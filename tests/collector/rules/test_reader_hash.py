@@ -141,12 +141,12 @@ OTHER_MEANING = [
 
 
 @pytest.mark.parametrize(("part", "before", "after"), SAME_MEANING)
-def test_what_means_the_same_has_the_same_hash(part: str, before: str, after: str) -> None:
+def test_equal_meaning_gives_an_equal_hash(part: str, before: str, after: str) -> None:
     assert changed(part, before, after) == digest()
 
 
 @pytest.mark.parametrize(("part", "before", "after"), OTHER_MEANING)
-def test_what_means_something_else_has_another_hash(part: str, before: str, after: str) -> None:
+def test_another_meaning_gives_another_hash(part: str, before: str, after: str) -> None:
     assert changed(part, before, after) != digest()
 
 
@@ -160,7 +160,7 @@ UNUSED = ["timezone = 'Asia/Tokyo'", "signup = 's'", "conversion = 'c'", "intern
 
 
 @pytest.mark.parametrize("setting", UNUSED)
-def test_what_a_definition_does_not_use_is_not_in_its_hash(setting: str) -> None:
+def test_unused_parts_of_the_project_do_not_change_the_hash(setting: str) -> None:
     plain = 'name = "x"\nwhen = { event = "a", distinct = "@minute" }'
     assert digest(project=setting, definition=plain) == digest("", "", plain)
 
@@ -173,7 +173,7 @@ def test_what_a_definition_does_not_use_is_not_in_its_hash(setting: str) -> None
         ("trial = 't'", 'event = "a", of = "trial"'),
     ],
 )
-def test_what_a_leaf_inside_users_uses_is_in_the_hash(setting: str, leaf: str) -> None:
+def test_parts_used_inside_users_change_the_hash(setting: str, leaf: str) -> None:
     text = f'name = "x"\nsubject = "account"\nwhen = {{ users = {{ {leaf} }} }}'
     assert digest(setting, "", text) != digest("trial = 'u'", "", text)
 

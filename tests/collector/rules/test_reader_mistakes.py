@@ -1,4 +1,4 @@
-"""Mistakes in a definitions file: where each is, what stood there, and what was expected.
+"""Mistakes in a definitions file: the place of each, what was found, and what was expected.
 
 The cases are data. A ``▸`` in a text marks the place where the problem must be reported, and is
 taken out before the text is read.
@@ -12,8 +12,7 @@ from typing import NamedTuple
 import pytest
 
 from pequel_collector.errors import DefinitionError, Problem
-from pequel_collector.rules.parser.catalogue import DEFINITION, read_catalogue
-from pequel_collector.rules.parser.items import LATER
+from pequel_collector.rules.parser.catalogue import DEFINITION, LATER, read_catalogue
 
 MARK = "▸"
 OPERATORS = (
@@ -491,11 +490,6 @@ subject = "account"
 when = { event = "a" }
 """
 
-# Where each of the words that are for a later release would stand; ``WORD`` is the word.
-PLACES = {
-    "file": "▸WORD = []",
-}
-
 
 def marked(text: str) -> tuple[str, int, int]:
     """The text without its mark, and the line and column of that."""
@@ -519,32 +513,30 @@ def check(mistake: Mistake, text: str, path: str) -> None:
 
 
 @pytest.mark.parametrize("mistake", FILES, ids=[m.text.replace("\n", " ") for m in FILES])
-def test_a_mistake_in_the_file_is_said_where_it_is(mistake: Mistake) -> None:
+def test_a_mistake_in_the_file_is_reported_at_its_place(mistake: Mistake) -> None:
     check(mistake, mistake.text, mistake.path)
 
 
 @pytest.mark.parametrize("mistake", KEYS, ids=[m.text for m in KEYS])
-def test_a_mistake_in_a_definition_is_said_where_it_is(mistake: Mistake) -> None:
+def test_a_mistake_in_a_definition_is_reported_at_its_place(mistake: Mistake) -> None:
     text = f'[[pql]]\nname = "x"\n{mistake.text}\nwhen = {{ event = "a" }}'
     check(mistake, text, f"pql[0].{mistake.path}")
 
 
 @pytest.mark.parametrize("mistake", NODE_MISTAKES, ids=[m.text for m in NODE_MISTAKES])
-def test_a_mistake_in_a_condition_is_said_where_it_is(mistake: Mistake) -> None:
+def test_a_mistake_in_a_condition_is_reported_at_its_place(mistake: Mistake) -> None:
     check(mistake, f"{SHARED}when = {mistake.text}{OTHERS}", f"pql[0].{mistake.path}")
 
 
 @pytest.mark.parametrize("mistake", ACCOUNT_MISTAKES, ids=[m.text for m in ACCOUNT_MISTAKES])
-def test_a_mistake_in_a_condition_of_an_account_is_said_where_it_is(mistake: Mistake) -> None:
+def test_a_mistake_in_a_condition_of_an_account_is_reported_at_its_place(mistake: Mistake) -> None:
     text = f'{SHARED}subject = "account"\nwhen = {mistake.text}{OTHERS}'
     check(mistake, text, f"pql[0].{mistake.path}")
 
 
-@pytest.mark.parametrize(
-    ("place", "word"), [(place, word) for place in LATER for word in sorted(LATER[place])]
-)
-def test_a_word_of_a_later_release_is_said_to_be_one(place: str, word: str) -> None:
-    text, line, column = marked(PLACES[place].replace("WORD", word))
+@pytest.mark.parametrize("word", sorted(LATER))
+def test_a_key_of_a_later_release_is_reported_as_one(word: str) -> None:
+    text, line, column = marked(f"▸{word} = []")
     (problem,) = problems(text)
     assert problem.found == f'"{word}", which is not in this release'
     assert (problem.line, problem.column) == (line, column)
@@ -557,7 +549,7 @@ def named(name: str, leaf: str, subject: str = "user") -> str:
     return f'[[pql]]\nname = "{name}"\nsubject = "{subject}"\nwhen = {leaf}\n'
 
 
-def test_a_circle_is_said_once_at_its_first_definition_with_all_of_its_names() -> None:
+def test_a_circle_is_reported_once_at_its_first_definition_with_all_names() -> None:
     text = (
         named("z", '{ pql = "b" }')
         + named("b", '{ any = [{ event = "e" }, { pql = "c" }] }')
@@ -577,7 +569,7 @@ def test_a_circle_may_lead_through_the_users_of_an_account() -> None:
     assert problem.found == 'a circle: "of_account" names "of_user" names "of_account"'
 
 
-def test_every_circle_is_said() -> None:
+def test_every_circle_is_reported() -> None:
     text = "".join(named(name, f'{{ pql = "{name}" }}') for name in ("a", "b"))
     found = [problem.found for problem in problems(text)]
     assert found == ['a circle: "a" names "a"', 'a circle: "b" names "b"']
@@ -625,7 +617,7 @@ def test_every_mistake_is_found_at_once_in_the_order_of_the_text() -> None:
     assert [(problem.line, problem.column) for problem in problems(text)] == expected
 
 
-def test_what_depends_on_a_mistake_is_not_held_against_the_file() -> None:
+def test_a_part_that_depends_on_a_mistake_is_not_reported_too() -> None:
     """A broken feature is known, and a threshold of nobody knows what is not judged."""
     text = """
     project = { trial = 5, conversion = 6 }

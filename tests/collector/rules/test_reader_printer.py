@@ -31,7 +31,7 @@ requalify = { after_silence = "90d" }
 """
 
 
-def test_what_fits_stands_on_one_line_and_lists_below_each_other() -> None:
+def test_a_value_that_fits_is_on_one_line_and_long_lists_have_one_item_a_line() -> None:
     assert to_toml(read_catalogue(KEPT).definitions[0].source) == KEPT
 
 
@@ -61,7 +61,7 @@ CASES = [
 
 
 @pytest.mark.parametrize("keys", CASES)
-def test_nothing_is_lost_on_the_way(keys: str) -> None:
+def test_printing_and_reading_give_the_same_definition(keys: str) -> None:
     again(keys)
 
 

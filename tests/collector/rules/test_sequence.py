@@ -71,7 +71,7 @@ def test_without_a_span_there_is_no_time_limit(made: list[Event]) -> None:
 
 @settings(deadline=None, max_examples=60)
 @given(made=events())
-def test_what_is_observed_is_how_many_steps_were_made(made: list[Event]) -> None:
+def test_the_observed_value_is_the_number_of_steps_made(made: list[Event]) -> None:
     """Also when each instant is taken in by itself."""
     leaf = OneLeaf(f'{{ sequence = {WRITTEN}, within = "1h" }}')
     now = made[-1][0]
@@ -99,7 +99,7 @@ def folded(leaf: OneLeaf, made: list[Event]) -> State:
     return state
 
 
-def test_of_many_events_of_one_instant_only_a_few_are_kept() -> None:
+def test_only_a_few_of_many_events_of_one_instant_are_kept() -> None:
     """As many for each step as there are steps, whatever comes first."""
     leaf = OneLeaf('{ sequence = ["a", "*", "b", "never"] }')
     state = folded(leaf, [(0, name, {}) for name in ["a", "b", "other"] * 200])

@@ -127,7 +127,9 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("text", "position"), MISTAKES, ids=[text[:12] for text, _ in MISTAKES])
-def test_what_is_not_toml_is_refused_where_that_shows(text: str, position: Location) -> None:
+def test_text_that_is_not_toml_is_refused_at_the_place_of_the_mistake(
+    text: str, position: Location
+) -> None:
     with pytest.raises(TomlError) as caught:
         parse(text)
     assert caught.value.position == position
@@ -332,7 +334,7 @@ def test_a_table_without_a_header_is_what_stands_between_its_braces() -> None:
     assert parse("a = [{ b = 1 }, { c = 2 }]").written(("a", 1)) == "{ c = 2 }"
 
 
-def test_what_was_written_keeps_the_ends_of_its_lines() -> None:
+def test_the_text_of_a_table_keeps_its_line_endings() -> None:
     assert parse("\ufeff[a]\r\nb = 1\r\n\r\n[c]").written(("a",)) == "[a]\r\nb = 1"
 
 

@@ -14,7 +14,7 @@ import pytest
 from pequel_collector.errors import TooLarge, Unavailable
 from pequel_collector.model import Key, Stored
 from pequel_collector.ports import Store
-from pequel_collector.store import open_store, postgres, sqlite
+from pequel_collector.store import open_store
 from pequel_collector.store.database import Pool
 from pequel_collector.store.session import Session
 
@@ -242,14 +242,16 @@ def test_a_forked_process_has_connections_of_its_own(store: Store, message: Make
 def test_a_pool_hands_out_what_its_own_process_opened() -> None:
     opened = iter("abc")
     pool = Pool(lambda: next(opened))
-    pool.give_back(pool.take()[0])
-    assert pool.take() == ("a", False)
-    pool.give_back("a")
+    for _ in range(2):
+        with pool.connection() as connection:
+            assert connection == "a"
     child = os.fork()
     if not child:
-        os._exit(0 if pool.take() == ("b", True) else 1)
+        with pool.connection() as connection:
+            os._exit(0 if connection == "b" else 1)
     assert os.waitpid(child, 0)[1] == 0
-    assert pool.take() == ("a", False)
+    with pool.connection() as connection:
+        assert connection == "a"
 
 
 class TestPostgres:
@@ -303,24 +305,21 @@ class TestPostgres:
             tx.append([message(long, f"u:{long[::-1]}", to=long)])
         store.close()
 
-    def test_a_turn_that_does_not_come_is_unavailable(
-        self, postgres_url: str, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(postgres, "_SETTINGS", "SET lock_timeout = '20ms'")
-        store = open_store(postgres_url)
-        with store.writing(), pytest.raises(Unavailable), store.writing():
-            pass
-        with store.writing():
-            pass
+    def test_a_turn_that_does_not_come_is_unavailable(self, postgres_url: str) -> None:
+        store, other = (open_store(postgres_url, timeout=0.1) for _ in range(2))
+        for writer, reason in ((store, "all connections are in use"), (other, "another writer")):
+            with writer.writing(), pytest.raises(Unavailable, match=reason), store.writing():
+                pass
+            with store.writing():
+                pass
         store.close()
+        other.close()
 
 
 class TestSqlite:
-    def test_a_turn_that_does_not_come_is_unavailable(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(sqlite, "LOCK_TIMEOUT", 0.02)
-        store, other = (open_store(f"sqlite:///{tmp_path}/pequel.db") for _ in range(2))
+    def test_a_turn_that_does_not_come_is_unavailable(self, tmp_path: Path) -> None:
+        url = f"sqlite:///{tmp_path}/pequel.db"
+        store, other = (open_store(url, timeout=0.02) for _ in range(2))
         for writer in (store, other):
             with writer.writing(), pytest.raises(Unavailable), store.writing():
                 pass

@@ -8,6 +8,10 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from werkzeug.test import Client
+
+from pequel_collector.errors import Unavailable
+from pequel_collector.web.errors import LOG_INTERVAL, CauseLog, always
 
 
 def test_it_lives(client: FlaskClient) -> None:
@@ -70,3 +74,47 @@ def test_what_only_answers_questions_has_one_shape_of_error(client: FlaskClient,
         answer = client.open(path, method=method)
         assert answer.status_code == 405
         assert answer.get_json()["error"]["code"] == "method_not_allowed"
+
+
+class TestTheCausesOf503s:
+    def test_are_logged_once_a_minute_each_with_the_error_of_the_driver(
+        self, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        now = 0.0
+        log = CauseLog(lambda: now)
+        full = Unavailable("the disk is full: 17 bytes are free")
+        full.__cause__ = OSError("no space\nleft")
+        for error in (
+            full,
+            full,
+            Unavailable("locked"),
+            Unavailable("the disk is full: 5 bytes are free"),
+        ):
+            log.add(error)
+        now += LOG_INTERVAL
+        log.add(full)
+        line = "answering 503: the disk is full: 17 bytes are free (no space left)"
+        assert caplog.messages == [line, "answering 503: locked", line]
+
+    def test_are_logged_for_requests(
+        self, client: FlaskClient, collector: Any, monkeypatch: pytest.MonkeyPatch, caplog: Any
+    ) -> None:
+        monkeypatch.setattr("pequel_collector.web.errors._causes", CauseLog())
+        monkeypatch.setattr(collector.health, "trouble", lambda _waited: "the disk is full")
+        for path in ("/v1/track", "/v1/batch"):
+            body = {"userId": "u1", "event": "used"}
+            body = body if path == "/v1/track" else {"batch": [body | {"type": "track"}]}
+            answer = client.post(path, json=body, headers={"Authorization": "Bearer write"})
+            assert answer.status_code == 503
+        assert caplog.messages.count("answering 503: the disk is full") == 1
+
+
+@pytest.mark.parametrize(("path", "key"), [("/v1/pqls", "error"), ("/v1/batch", "success")])
+def test_a_request_without_a_slot_is_answered_in_the_shape_of_its_path(
+    client: FlaskClient, path: str, key: str
+) -> None:
+    busy = always(client.application, Unavailable("too many requests at once"))
+    answer = Client(busy).post(path, headers={"Origin": "https://shop.example"})
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
+    assert key in answer.get_json()
+    assert ("Access-Control-Allow-Origin" in answer.headers) == (path == "/v1/batch")

@@ -334,3 +334,37 @@ class TestSetting:
         pequel_setting(group=slow_account_of)
         with pytest.raises(ImproperlyConfigured, match="asynchronous"):
             middleware(lambda request: None)
+
+
+class TestTheCookieOfAVisitor:
+    @pytest.fixture(autouse=True)
+    def _cookie(self, pequel_setting):
+        pequel_setting(cookie="visitor")
+
+    def test_the_first_event_has_its_id_and_later_ones_the_same(self, browser, events):
+        made = browser.get("/projects/p9", secure=True).cookies["visitor"]
+        browser.get("/projects/p9")
+        assert [event["anonymousId"] for event in events] == [made.value] * 2
+        assert (made["httponly"], made["samesite"], made["secure"]) == (True, "Lax", True)
+
+    def test_it_is_not_set_by_a_request_that_tracks_nothing(self, browser, events):
+        with closing(browser.get("/file")) as answer:
+            assert "visitor" not in answer.cookies
+
+    def test_a_login_joins_the_visitor(self, browser, events, people):
+        browser.get("/projects/p9")
+        browser.get("/login/ada")
+        joined = events.tracked("logged_in")[0]
+        assert (joined["userId"], joined["anonymousId"]) == (people[0], events[0]["anonymousId"])
+
+    async def _ask(self, browser):
+        return (await browser.get("/async/projects/p9")).cookies["visitor"].value
+
+    def test_asynchronous_views_have_it_too(self, async_browser, events):
+        made = asyncio.run(self._ask(async_browser))
+        assert events.last["anonymousId"] == made
+
+    def test_a_wrong_name_is_refused_at_start(self, browser, pequel_setting):
+        pequel_setting(cookie="a b")
+        with pytest.raises(ImproperlyConfigured, match="cookie"):
+            browser.get("/projects/p9")

@@ -23,6 +23,7 @@ from typing import Any
 
 from msgspec import Struct, convert
 
+from ...model import is_number
 from ..language.definition import Comparison, Condition, EventLeaf
 from ..language.measures import MEASURES
 from ..language.quantities import HOUR
@@ -30,7 +31,6 @@ from ..language.values import (
     EXACT,
     compare,
     exact,
-    is_number,
     key,
     satisfies,
     settle,

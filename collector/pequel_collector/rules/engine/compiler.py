@@ -6,8 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..language.absence import is_absence, window_of_absence
-from ..language.analysis import holds_of_nothing, of_leaf, traits_of
+from ..language.analysis import LeafNeeds, needs_of, traits_of
 from ..language.definition import (
     Catalogue,
     EventLeaf,
@@ -21,6 +20,7 @@ from ..language.definition import (
     TraitPath,
     UsersLeaf,
     Window,
+    window_of,
 )
 from ..language.values import satisfies, settled
 from .aggregates import (
@@ -51,13 +51,9 @@ from .windows import (
 
 def compiled(leaf: Leaf, context: LeafContext) -> AllTimeWindow:
     """The window of a leaf."""
-    if isinstance(leaf, UsersLeaf):
-        events = event_filter_of(leaf.inner)
-        aggregate: Aggregate = _members(leaf, context, events)
-        return _windowed(context, events, _aged(aggregate, leaf, context), Window())
-    events = event_filter_of(leaf)
-    window = _window_of(leaf)
-    aggregate = _aged(_aggregate(leaf, context, context.number), leaf, context)
+    events, window = event_filter_of(leaf), window_of(leaf)
+    needs = needs_of(leaf, knows_account=context.kind == "user")
+    aggregate = _aged(_aggregate(leaf, context, context.number), leaf, needs, context)
     if window.of is None:
         return _windowed(context, events, aggregate, window)
     find = anchor(window.of, knows_account=context.kind == "user")
@@ -112,17 +108,14 @@ def paths_of(leaf: Leaf, name: str) -> list[str]:
             return []
 
 
-def _window_of(leaf: Leaf) -> Window:
-    return leaf.window if isinstance(leaf, EventLeaf | SequenceLeaf | ScoreLeaf) else Window()
-
-
-def _aged(aggregate: Aggregate, leaf: Leaf, context: LeafContext) -> Aggregate:
+def _aged(aggregate: Aggregate, leaf: Leaf, needs: LeafNeeds, context: LeafContext) -> Aggregate:
     """The aggregate, which may also need a subject of some age, or a fact at τ."""
     if context.is_guard:
         return aggregate
-    age = window_of_absence(leaf) if is_absence(leaf) else None
     own_facts = context.has_clock and isinstance(leaf, GrowthLeaf | ScoreLeaf)
-    return MinimumAge(aggregate, age, own_facts) if age is not None or own_facts else aggregate
+    if needs.age is None and not own_facts:
+        return aggregate
+    return MinimumAge(aggregate, needs.age, own_facts)
 
 
 def _aggregate(leaf: Leaf, context: LeafContext, slot: int | None) -> Aggregate:
@@ -140,7 +133,7 @@ def _aggregate(leaf: Leaf, context: LeafContext, slot: int | None) -> Aggregate:
         case PqlLeaf():
             return QualifiedTest(leaf, context.catalogue)
         case UsersLeaf():
-            raise TypeError("users inside users")
+            return _members(leaf, context)
 
 
 def _event_aggregate(leaf: EventLeaf, context: LeafContext, slot: int | None) -> Aggregate:
@@ -154,20 +147,18 @@ def _event_aggregate(leaf: EventLeaf, context: LeafContext, slot: int | None) ->
     return aggregate
 
 
-def _members(leaf: UsersLeaf, context: LeafContext, events: EventFilter) -> Members:
-    inner = _aggregate(leaf.inner, context, None)
-    window = _window_of(leaf.inner)
+def _members(leaf: UsersLeaf, context: LeafContext) -> Members:
+    inner, window = _aggregate(leaf.inner, context, None), window_of(leaf.inner)
     if window.of is not None:
-        inner = MemberWindow(inner, window, events.counts)
+        inner = MemberWindow(inner, window, event_filter_of(leaf.inner).counts)
         _bind(inner.inner, inner.bounds)
     elif isinstance(inner, Score):
         _bind(inner, _rolling_bounds(window))
-    inner = _aged(inner, leaf.inner, context)
-    needs = of_leaf(leaf.inner, knows_account=True)
-    personal = bool(needs.traits or needs.anchor or needs.mark) or (
-        window.of is not None or (is_absence(leaf.inner) and not context.is_guard)
-    )
-    idle = holds_of_nothing(leaf.inner) or isinstance(leaf.inner, TraitLeaf | PqlLeaf)
+    needs = needs_of(leaf.inner, knows_account=True)
+    inner = _aged(inner, leaf.inner, needs, context)
+    needs_age = needs.age is not None and not context.is_guard
+    personal = needs.any_fact or needs_age or window.of is not None
+    idle = needs.nothing or isinstance(leaf.inner, TraitLeaf | PqlLeaf)
     idle = idle or (isinstance(leaf.inner, ScoreLeaf) and bool(needs.traits))
     return Members(
         inner,

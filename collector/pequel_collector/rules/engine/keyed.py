@@ -20,9 +20,10 @@ from typing import Any
 
 from msgspec import Struct, convert
 
+from ...model import is_number
 from ..language.definition import Comparison
 from ..language.quantities import DAY
-from ..language.values import exact, is_number, key, settle, shares_in
+from ..language.values import exact, key, settle, shares_in
 from .aggregates import Aggregate, Calendar, ComparedAggregate, Last, Max, Test
 from .slots import MEMBERS, KeyedAccumulator, MemberTimes, members_accumulator
 from .state import Fact, HistoryReader

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from ...model import Kind, Message, Stored
@@ -12,7 +12,6 @@ from ..language.definition import (
     Customer,
     Definition,
     EventPattern,
-    Leaf,
     Project,
     leaves_of,
     pattern_of,
@@ -156,17 +155,13 @@ class FactSelection:
 
     def _reads_account(self, definition: Definition) -> bool:
         return Customer() in definition.unless or any(
-            asks_others(leaf, self._kind, self._catalogue) for leaf in _leaves(definition)
+            asks_others(leaf, self._kind, self._catalogue)
+            for leaf in leaves_of(definition.when, *definition.unless)
         )
 
     def _has_idle_members(self) -> bool:
         aggregates = (bare(window.aggregate) for window, _ in self._windows)
         return any(isinstance(m, Members) and (m.idle or m.personal) for m in aggregates)
-
-
-def _leaves(definition: Definition) -> Iterator[Leaf]:
-    for part in (definition.when, *definition.unless):
-        yield from leaves_of(part)
 
 
 def _anchors(wanted: Iterable[str], project: Project) -> list[tuple[str, EventPattern]]:

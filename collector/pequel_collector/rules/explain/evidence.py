@@ -1,4 +1,4 @@
-"""Why a subject is, or is not yet, a PQL: each leaf with what was seen and what is needed."""
+"""Why a subject is, or is not yet, a PQL: each leaf with what was observed and is needed."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from ..language.definition import (
     AllOf,
     AnyOf,
     AtLeast,
+    Combinator,
     Customer,
     Guard,
     Internal,
-    Leaf,
     leaves_of,
 )
 from ..language.sentence import describe_leaf
@@ -24,13 +24,13 @@ from .leaves import LeafExplanation, explain_leaf
 
 
 class Explainer:
-    """One definition held against its subject at the moment that is seen."""
+    """Explains one definition for its subject, at the moment of a context."""
 
     def __init__(self, evaluator: Evaluator, rule: Rule, ctx: EvalContext) -> None:
         self.evaluator, self.rule, self.ctx = evaluator, rule, ctx
 
     def evidence(self) -> dict[str, JSON]:
-        """What a lead carries: a sentence, the leaves, the guards that were checked."""
+        """The evidence of a lead: a sentence, the leaves, the guards that were checked."""
         explanations = self._explanations
         phrases = [each.phrase() for each in explanations.values() if each.holds]
         return {
@@ -57,32 +57,26 @@ class Explainer:
         return [{"guard": name_of(node), "blocks": test(self.ctx)} for node, test in pairs]
 
     def deciding(self) -> list[Fact]:
-        """The facts of the moment itself."""
+        """The facts whose time is this moment."""
         ctx = self.ctx
         found = ctx.facts(ctx.history.since(ctx.time))
         return [fact for _, fact in found if fact.time == ctx.time]
 
     @cached_property
     def _explanations(self) -> dict[int, LeafExplanation]:
-        return {id(leaf): self._read(leaf) for leaf in leaves_of(self.rule.definition.when)}
-
-    def _read(self, leaf: Leaf) -> LeafExplanation:
-        return explain_leaf(leaf, self.evaluator.window(leaf), self.ctx)
+        return {
+            id(leaf): explain_leaf(leaf, self.evaluator.window(leaf), self.ctx)
+            for leaf in leaves_of(self.rule.definition.when)
+        }
 
     def _share(self, node: Guard) -> float:
-        match node:
-            case AllOf(parts):
-                return min(self._share(part) for part in parts)
-            case AnyOf(parts):
-                return max(self._share(part) for part in parts)
-            case AtLeast(needed, parts):
-                return sorted((self._share(part) for part in parts), reverse=True)[needed - 1]
-            case leaf:
-                return self._explanations[id(leaf)].share
+        if isinstance(node, Combinator):
+            return sorted(map(self._share, node.parts), reverse=True)[node.needed - 1]
+        return self._explanations[id(node)].share
 
 
 def name_of(guard: Guard) -> str:
-    """A guard as it is named in the text: ``internal``, ``customer``, or its condition."""
+    """The name of a guard: ``internal``, ``customer``, or its condition in words."""
     match guard:
         case Internal():
             return "internal"

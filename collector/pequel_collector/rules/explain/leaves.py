@@ -1,4 +1,4 @@
-"""One leaf read at τ: what was observed, what is needed, in which window, by which events."""
+"""One leaf at τ: what was observed, what is needed, in which window, by which events."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ import json
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from functools import cached_property
-from itertools import islice
 from math import ceil, floor, isinf
 from typing import Any
 
-from ...model import JSON, iso
+from ...model import JSON, is_number, iso
 from ..engine.aggregates import Calendar, Distinct, Units, value_of
 from ..engine.keyed import Members, Parts, Values
 from ..engine.score import Growth, Score
@@ -29,21 +28,19 @@ from ..language.definition import (
     SequenceLeaf,
     TraitLeaf,
     UsersLeaf,
-    Window,
 )
 from ..language.measures import MEASURES
 from ..language.quantities import DAY
 from ..language.sentence import amount, clause, describe_leaf, events, length
-from ..language.values import is_number, settle
+from ..language.values import exact, settle
 
 SHOWN = 10
 MAX_DIGITS = 4_300
 """A number of more digits is shown as text: it cannot be read back as a number."""
-UNITS = {"@day": "day", "@hour": "hour", "@minute": "minute", "@user": "user", "@event": "event"}
 
 
 class LeafExplanation:
-    """A leaf as it stands at the moment that is seen."""
+    """A leaf at the moment of its context."""
 
     def __init__(self, leaf: Leaf, compiled: AllTimeWindow, ctx: EvalContext) -> None:
         self.leaf, self.compiled, self.ctx = leaf, compiled, ctx
@@ -70,7 +67,7 @@ class LeafExplanation:
 
     @property
     def events(self) -> Sequence[str]:
-        """The messages that it rests on, earliest first."""
+        """The ids of the messages that it rests on, earliest first."""
         return [fact.mid for fact in self.counted]
 
     @cached_property
@@ -79,15 +76,15 @@ class LeafExplanation:
         return [] if self.acc is None else list(self.compiled.counted(self.ctx))
 
     def more(self) -> dict[str, JSON]:
-        """What only this sort of leaf has to show."""
+        """The keys that only this sort of leaf has."""
         return {}
 
     def evidence(self) -> dict[str, JSON]:
-        """The reading as a lead carries it; of many events the first five and the last five."""
+        """The leaf as a lead shows it; of many events the first five and the last five."""
         start, end = self.bounds()
         mids = list(self.events)
         return {
-            "measure": self._said(),
+            "measure": self.describe(),
             "holds": self.holds,
             "observed": self.observed,
             "needed": self.needed,
@@ -97,61 +94,66 @@ class LeafExplanation:
         }
 
     def progress(self) -> dict[str, JSON]:
-        """The reading as progress: also what is missing, and the seconds left in the window."""
+        """The leaf as progress: also what is missing, and the seconds left in the window."""
         needed, observed = self.needed, self.observed
-        known = _is_plain_number(needed) and _is_plain_number(observed)
-        missing = plain(max(0, _exact(needed) - _exact(observed))) if known else None
+        known = is_number(needed) and is_number(observed)
+        missing = plain(max(0, _decimal(needed) - _decimal(observed))) if known else None
         ends = self.ends()
         left = None if ends is None else max(0, ends - self.ctx.time) // 1000
         return self.evidence() | {"missing": missing, "time_left": left}
 
     def phrase(self) -> str:
-        """The reading in words."""
-        return self._said()
+        """What was observed, in words."""
+        return self.describe()
 
     def bounds(self) -> tuple[str | None, str | None]:
         """The window as two instants; None where it is open."""
         return None, None
 
     def ends(self) -> int | None:
-        """When an anchored window closes, or when a rolling one loses its first event."""
+        """When what was observed is lost, as the window closes or moves on; None for never."""
         return None
 
-    def _said(self) -> str:
+    def describe(self) -> str:
         """The leaf in words, which are the same at every moment."""
         if not self.compiled.description:
             self.compiled.description = describe_leaf(self.leaf)
         return self.compiled.description
 
-    def _window_bounds(self, window: Window) -> tuple[str | None, str | None]:
-        time = self.ctx.time
+
+class WindowedExplanation(LeafExplanation):
+    """A leaf that looks at the events of a window."""
+
+    leaf: EventLeaf | SequenceLeaf | ScoreLeaf
+
+    def bounds(self) -> tuple[str | None, str | None]:
+        window, time = self.leaf.window, self.ctx.time
         if window.of is None:
             return (None if window.within is None else iso(time - window.within)), iso(time)
-        anchor = self._anchor()
+        anchor = self.anchor()
         if anchor is None:
             return None, None
         end = None if window.within is None else iso(anchor + window.within)
         return iso(anchor + window.start), end
 
-    def _window_ends(self, window: Window) -> int | None:
-        if window.within is None or self.acc is None:
+    def ends(self) -> int | None:
+        anchor, within = self.anchor(), self.leaf.window.within
+        if anchor is None or within is None or self.acc is None:
             return None
-        if window.of is not None:
-            anchor = self._anchor()
-            return None if anchor is None else anchor + window.within
-        first = next(iter(islice(self.compiled.counted(self.ctx), 1)), None)
-        return None if first is None else first.time + window.within
+        return anchor + within
 
-    def _anchor(self) -> int | None:
+    def anchor(self) -> int | None:
+        """The time of the window's anchor; None if it has none."""
         compiled = self.compiled
         return compiled.anchored_at(self.ctx) if isinstance(compiled, AnchoredWindow) else None
 
-    def _span(self, window: Window) -> str:
-        """The window in words, with how much of it has gone by where it is anchored."""
+    def span(self) -> str:
+        """The window in words; of an anchored one also how many of its days have passed."""
+        window = self.leaf.window
         if window.of is None:
             return "" if window.within is None else f" within {length(window.within)}"
         since = _since(window.of)
-        anchor = self._anchor()
+        anchor = self.anchor()
         if window.within is None:
             return f" since {since}"
         if window.within % DAY or anchor is None or window.start:
@@ -160,14 +162,14 @@ class LeafExplanation:
         return f" within {used} of the {window.within // DAY} days after {since}"
 
 
-class EventExplanation(LeafExplanation):
-    """A number drawn from events."""
+class EventExplanation(WindowedExplanation):
+    """A number that is drawn from events."""
 
     leaf: EventLeaf
 
     @cached_property
     def counted(self) -> list[Fact]:
-        """The events that it counts: of distinct values the first of each, of parts the best."""
+        """The events that it counts: the first of each distinct value, those of the best part."""
         if self.acc is None:
             return []
         found = [f for f in self.compiled.counted(self.ctx) if self._is_inside(f)]
@@ -178,7 +180,7 @@ class EventExplanation(LeafExplanation):
         return _deciding(self.leaf, found, self.observed, self.compiled)
 
     def more(self) -> dict[str, JSON]:
-        """The value of the property within which it was looked for."""
+        """The value of the ``per`` property in the part that has the most."""
         if self.leaf.per is None:
             return {}
         facts = self.counted
@@ -186,20 +188,17 @@ class EventExplanation(LeafExplanation):
         return {"per": {self.leaf.per: found}}
 
     def phrase(self) -> str:
-        """The reading in words: ``3 different project_id of project_created (3 needed) …``."""
-        part = ""
-        if self.leaf.per is not None:
-            part = f" with one {self.leaf.per}"
-        asked = self._asked()
-        return f"{self._counted()}{part} ({asked} needed){self._span(self.leaf.window)}"
-
-    def bounds(self) -> tuple[str | None, str | None]:
-        """The window as two instants; None where it is open."""
-        return self._window_bounds(self.leaf.window)
+        """What was observed: ``3 different project_id of project_created (3 needed) …``."""
+        part = "" if self.leaf.per is None else f" with one {self.leaf.per}"
+        return f"{self._counted()}{part} ({self._asked()} needed){self.span()}"
 
     def ends(self) -> int | None:
         """When an anchored window closes, or when a rolling one loses its first event."""
-        return self._window_ends(self.leaf.window)
+        within = self.leaf.window.within
+        if within is None or self.leaf.window.of is not None or self.acc is None:
+            return super().ends()
+        first = next(iter(self.compiled.counted(self.ctx)), None)
+        return None if first is None else first.time + within
 
     def _is_inside(self, fact: Fact) -> bool:
         """Whether an event is in the window where the calendar, or its latest value, decides."""
@@ -221,24 +220,25 @@ class EventExplanation(LeafExplanation):
         return "" if best is None else best[0]
 
     def _counted(self) -> str:
-        names, value, found = events(self.leaf.events), self.leaf.value, self.observed
+        names, value, found = events(self.leaf.events), self.leaf.value or "", self.observed
         if self.leaf.measure == "distinct":
-            plural = "s" if found != 1 and value in UNITS else ""
-            what = UNITS.get(str(value), f"different {value}")
-            return f"{_shown(found)} {what}{plural} of {names}"
+            plural = "s" if found != 1 else ""
+            is_unit = value.startswith("@")
+            what = f"{value.removeprefix('@')}{plural}" if is_unit else f"different {value}"
+            return f"{_shown(found)} {what} of {names}"
         phrase = MEASURES[self.leaf.measure].found
         return phrase.format(value=value, events=names, found=_shown(found))
 
     def _asked(self) -> str:
         threshold = self.needed
-        if _is_plain_number(threshold):
+        if is_number(threshold):
             return _shown(threshold)
         settled = settle(self.leaf.comparison, self.ctx.trait)
         if settled is None or not isinstance(threshold, dict):
             return "a share of a missing trait"
         if counts(self.leaf):
             return amount(settled)[0]
-        return ", ".join(f"{name} {_shown(value)}" for name, value in threshold.items())
+        return _threshold_in_words(threshold)
 
 
 class TraitExplanation(LeafExplanation):
@@ -254,12 +254,11 @@ class TraitExplanation(LeafExplanation):
 
     @property
     def events(self) -> Sequence[str]:
-        """The message that set it."""
+        """The id of the message that set it."""
         held = self.ctx.state.traits.get(self.leaf.condition.path)
         return [held.mid] if held is not None and not self.leaf.account else []
 
     def phrase(self) -> str:
-        """The reading in words."""
         of = "account." if self.leaf.account else ""
         return f"{of}{self.leaf.condition.path} is {_shown(self.observed)}"
 
@@ -271,7 +270,7 @@ class UsersExplanation(LeafExplanation):
 
     @cached_property
     def counted(self) -> list[Fact]:
-        """None: the members are named instead."""
+        """No events: the evidence names the members instead."""
         return []
 
     def more(self) -> dict[str, JSON]:
@@ -282,14 +281,13 @@ class UsersExplanation(LeafExplanation):
         return {"users": sorted(aggregate.holding(self.acc, self.ctx))[:SHOWN]}
 
     def phrase(self) -> str:
-        """The reading in words."""
         plural = "" if self.observed == 1 else "s"
-        found = f"{_shown(self.observed)} user{plural} ({_asked_of(self.needed)} needed)"
+        found = f"{_shown(self.observed)} user{plural} ({_threshold_in_words(self.needed)} needed)"
         return f"{found} {clause(self.leaf.inner, 'who')}"
 
 
-class SequenceExplanation(LeafExplanation):
-    """Steps made, one after the other."""
+class SequenceExplanation(WindowedExplanation):
+    """How many steps of a sequence were made."""
 
     leaf: SequenceLeaf
 
@@ -300,29 +298,23 @@ class SequenceExplanation(LeafExplanation):
 
     @property
     def events(self) -> Sequence[str]:
-        """The messages of the chain."""
+        """The ids of the messages that make the steps."""
         aggregate = bare(self.compiled)
         if not isinstance(aggregate, Steps) or self.acc is None:
             return []
         return aggregate.chain(self.acc)
 
     def phrase(self) -> str:
-        """The reading in words."""
         steps = ", then ".join(events(step) for step in self.leaf.steps)
         return f"{self.observed or 0} of {len(self.leaf.steps)} steps: {steps}"
 
     def bounds(self) -> tuple[str | None, str | None]:
-        """The anchored window; a span has no instants of its own."""
-        window = self.leaf.window
-        return (None, None) if window.of is None else self._window_bounds(window)
-
-    def ends(self) -> int | None:
-        """When an anchored window closes."""
-        return None if self.leaf.window.of is None else self._window_ends(self.leaf.window)
+        """The anchored window; without an anchor the steps may be anywhere in time."""
+        return (None, None) if self.leaf.window.of is None else super().bounds()
 
 
 class GrowthExplanation(LeafExplanation):
-    """Two periods, side by side."""
+    """How many events there were in two periods, one after the other."""
 
     leaf: GrowthLeaf
 
@@ -333,31 +325,30 @@ class GrowthExplanation(LeafExplanation):
 
     @property
     def needed(self) -> JSON:
-        """What the latest period needs, and what the one before it."""
+        """How many events each of the two periods needs."""
         aggregate = bare(self.compiled)
         latest = aggregate.needed(self.acc) if isinstance(aggregate, Growth) and self.acc else 0
         return {"latest": plain(latest), "before": plain(self.leaf.base)}
 
     @property
     def share(self) -> float:
-        """The lesser of the two periods' shares."""
+        """The smaller of the two periods' shares."""
         if self.holds:
             return 1.0
         asked = self.needed
         return min(_share(self.latest, asked["latest"]), _share(self.before, asked["before"]))
 
     def phrase(self) -> str:
-        """The reading in words."""
         of, over = events(self.leaf.events), length(self.leaf.over)
         return f"{self.latest} × {of} in {over} after {self.before} in the {over} before"
 
     def bounds(self) -> tuple[str | None, str | None]:
-        """Both periods."""
+        """The start of the first period and the end of the second."""
         return iso(self.ctx.time - 2 * self.leaf.over), iso(self.ctx.time)
 
 
-class ScoreExplanation(LeafExplanation):
-    """A sum of points."""
+class ScoreExplanation(WindowedExplanation):
+    """The points of a score, in sum and by component."""
 
     leaf: ScoreLeaf
 
@@ -366,16 +357,7 @@ class ScoreExplanation(LeafExplanation):
         return {"points": self._points()}
 
     def phrase(self) -> str:
-        """The reading in words."""
-        return f"{_shown(self.observed)} points ({_asked_of(self.needed)} needed)"
-
-    def bounds(self) -> tuple[str | None, str | None]:
-        """The window as two instants; None where it is open."""
-        return self._window_bounds(self.leaf.window)
-
-    def ends(self) -> int | None:
-        """When an anchored window closes."""
-        return None if self.leaf.window.of is None else self._window_ends(self.leaf.window)
+        return f"{_shown(self.observed)} points ({_threshold_in_words(self.needed)} needed)"
 
     def _points(self) -> list[JSON]:
         aggregate = bare(self.compiled)
@@ -392,16 +374,15 @@ class ScoreExplanation(LeafExplanation):
 
 
 class PqlExplanation(LeafExplanation):
-    """Another definition."""
+    """Whether another definition was met."""
 
     leaf: PqlLeaf
 
     def phrase(self) -> str:
-        """The reading in words."""
         return f"qualified for {self.leaf.name}"
 
 
-_READINGS: dict[type, type[LeafExplanation]] = {
+_EXPLANATIONS: dict[type, type[LeafExplanation]] = {
     EventLeaf: EventExplanation,
     TraitLeaf: TraitExplanation,
     UsersLeaf: UsersExplanation,
@@ -413,12 +394,12 @@ _READINGS: dict[type, type[LeafExplanation]] = {
 
 
 def explain_leaf(leaf: Leaf, compiled: AllTimeWindow, ctx: EvalContext) -> LeafExplanation:
-    """A leaf as it stands at the moment that is seen."""
-    return _READINGS[type(leaf)](leaf, compiled, ctx)
+    """A leaf at the moment of a context, explained by the class for its sort."""
+    return _EXPLANATIONS[type(leaf)](leaf, compiled, ctx)
 
 
 def bare(compiled: AllTimeWindow) -> object:
-    """The aggregate of a leaf, without what asks for the subject's age."""
+    """The aggregate of a leaf, without the ``MinimumAge`` around it."""
     aggregate = compiled.aggregate
     return aggregate.inner if isinstance(aggregate, MinimumAge) else aggregate
 
@@ -467,16 +448,19 @@ def _deciding(
         case "all":
             return found
         case "first of each":
-            value = _value_of(compiled)
-            first: dict[Any, Fact] = {}
-            for fact in found:
-                if (of := value(fact)) is not None:
-                    first.setdefault(of, fact)
-            return list(first.values())
+            return _first_of_each(found, _value_of(compiled))
         case "latest":
             return [fact for fact in found if fact.data.get(path) is not None][-1:]
         case "latest observed":
             return [fact for fact in found if _is_observed(fact.data.get(path), observed)][-1:]
+
+
+def _first_of_each(found: list[Fact], value_of_fact: Callable[[Fact], Any]) -> list[Fact]:
+    first: dict[Any, Fact] = {}
+    for fact in found:
+        if (value := value_of_fact(fact)) is not None:
+            first.setdefault(value, fact)
+    return list(first.values())
 
 
 def _is_observed(value: Any, observed: JSON) -> bool:
@@ -513,19 +497,13 @@ def _since(of: str) -> str:
 
 
 def _share(observed: JSON, asked: JSON) -> float:
-    if not _is_plain_number(observed) or not _is_plain_number(asked):
+    if not is_number(observed) or not is_number(asked) or asked <= 0:
         return 0.0
-    if asked <= 0:
-        return 0.0
-    return max(0.0, min(float(_exact(observed) / _exact(asked)), 1.0))
+    return max(0.0, min(float(_decimal(observed) / _decimal(asked)), 1.0))
 
 
-def _is_plain_number(value: JSON) -> bool:
-    return is_number(value)
-
-
-def _exact(number: Any) -> Decimal:
-    return Decimal(repr(number)) if isinstance(number, float) else Decimal(number)
+def _decimal(number: float | Decimal) -> Decimal:
+    return Decimal(exact(number))
 
 
 def _shown(value: JSON) -> str:
@@ -536,7 +514,7 @@ def _shown(value: JSON) -> str:
     return value if visible else json.dumps(value, ensure_ascii=False)
 
 
-def _asked_of(threshold: JSON) -> str:
+def _threshold_in_words(threshold: JSON) -> str:
     if isinstance(threshold, dict):
         return ", ".join(f"{name} {_shown(value)}" for name, value in threshold.items())
     return _shown(threshold)

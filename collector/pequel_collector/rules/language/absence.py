@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
 from .definition import (
     Comparison,
@@ -14,10 +16,11 @@ from .definition import (
     SequenceLeaf,
     Share,
     UsersLeaf,
-    leaves_of,
+    all_leaves,
+    window_of,
 )
 from .measures import MEASURES
-from .values import satisfies
+from .values import measures_up, satisfies
 
 
 def is_absence(leaf: Leaf) -> bool:
@@ -39,24 +42,15 @@ def met_by_missing(leaf: EventLeaf) -> bool:
 
 
 def met_by_zero(comparison: Comparison) -> bool:
-    """Whether a comparison holds of 0; a share of a trait is a number above 0."""
-    operand = comparison.operand
-    match comparison.operator:
-        case "gte":
-            return not isinstance(operand, Share) and bool(operand <= 0)
-        case "gt":
-            return not isinstance(operand, Share) and bool(operand < 0)
-        case "lte":
-            return isinstance(operand, Share) or bool(operand >= 0)
-        case "lt":
-            return isinstance(operand, Share) or bool(operand > 0)
-        case "between":
-            low, high = (Comparison("gte", operand[0]), Comparison("lte", operand[1]))
-            return met_by_zero(low) and met_by_zero(high)
-        case "ne":
-            return bool(operand != 0)
-        case _:
-            return bool(operand == 0)
+    """Whether 0 meets a comparison. A share of a trait is above 0, so that 1 may stand for it."""
+    if comparison.operator == "between":
+        low, high = map(_without_share, comparison.operand)
+        return bool(low <= 0 <= high)
+    return measures_up(0, replace(comparison, operand=_without_share(comparison.operand)))
+
+
+def _without_share(operand: Any) -> Any:
+    return 1 if isinstance(operand, Share) else operand
 
 
 def window_of_absence(leaf: Leaf) -> int:
@@ -64,18 +58,12 @@ def window_of_absence(leaf: Leaf) -> int:
     match leaf:
         case UsersLeaf(inner):
             return window_of_absence(inner)
-        case EventLeaf() | ScoreLeaf():
-            return leaf.window.within or 0
-        case SequenceLeaf():
-            return 0 if leaf.window.of is None else leaf.window.within or 0
-        case _:
+        case SequenceLeaf() if leaf.window.of is None:
             return 0
+        case _:
+            return window_of(leaf).within or 0
 
 
 def absences(node: Guard) -> Iterator[Leaf]:
     """Every leaf of absence below a node, those inside ``users`` too."""
-    for leaf in leaves_of(node):
-        if is_absence(leaf):
-            yield leaf
-        if isinstance(leaf, UsersLeaf):
-            yield from absences(leaf.inner)
+    return filter(is_absence, all_leaves(node))

@@ -1,4 +1,4 @@
-"""What can be said of definitions before any fact is seen: what they ask for, and of whom."""
+"""Analysis of definitions without facts: what they read of which subject, what can change."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from ...model import Kind
-from .absence import is_absence, met_by_missing
+from .absence import is_absence, met_by_missing, window_of_absence
 from .definition import (
     AllOf,
     AnyOf,
@@ -29,8 +29,11 @@ from .definition import (
     TraitPath,
     TraitPoints,
     UsersLeaf,
+    Window,
+    all_leaves,
     leaves_of,
     trait_path,
+    window_of,
 )
 from .measures import MEASURES
 from .values import satisfies, shares_in
@@ -80,21 +83,20 @@ def asked(catalogue: Catalogue) -> Asked:
     """Everything that the definitions of a catalogue ask for."""
     found = Asked()
     for definition in catalogue.definitions:
-        for part in (definition.when, *definition.unless):
-            for leaf in leaves_of(part):
-                _ask(leaf, definition.subject, catalogue, found)
+        for leaf in leaves_of(definition.when, *definition.unless):
+            _ask(leaf, definition.subject, catalogue, found)
         _ask_guards(definition, catalogue.project, found)
     return found
 
 
 def _ask(leaf: Leaf, kind: Kind, catalogue: Catalogue, found: Asked) -> None:
-    """What one leaf of a definition asks of its subject, and of others."""
+    """Add what one leaf of a definition asks of its subject, and of others."""
     if isinstance(leaf, UsersLeaf):
         _ask_members(leaf, found)
         for path in traits_of(leaf.comparison):
             found.own[kind].traits.add(path.path)
         return
-    of = of_leaf(leaf, knows_account=kind == "user")
+    of = needs_of(leaf, knows_account=kind == "user")
     for path in of.traits:
         (found.of_account if path.account else found.own[kind]).traits.add(path.path)
     if of.mark is not None:
@@ -108,7 +110,7 @@ def _ask(leaf: Leaf, kind: Kind, catalogue: Catalogue, found: Asked) -> None:
 
 
 def _ask_members(leaf: UsersLeaf, found: Asked) -> None:
-    of = of_leaf(leaf.inner, knows_account=True)
+    of = needs_of(leaf.inner, knows_account=True)
     for path in of.traits:
         (found.own["account"] if path.account else found.of_members).traits.add(path.path)
     if of.anchor is not None:
@@ -130,16 +132,29 @@ def _ask_guards(definition: Definition, project: Project, found: Asked) -> None:
 
 @dataclass(slots=True)
 class LeafNeeds:
-    """What a leaf needs to know besides events."""
+    """What a leaf needs to know besides events.
+
+    ``age`` is how old (ms) a subject must be before its absence counts; None for a leaf that asks
+    for no absence. ``nothing`` says that the leaf can hold for a subject without any of its facts.
+    """
 
     traits: set[TraitPath] = field(default_factory=set)
     anchor: str | None = None
     mark: str | None = None
+    age: int | None = None
+    nothing: bool = False
+
+    @property
+    def any_fact(self) -> bool:
+        """Whether it needs to know a trait, an anchor or a mark."""
+        return bool(self.traits or self.anchor or self.mark)
 
 
-def of_leaf(leaf: Leaf, knows_account: bool) -> LeafNeeds:
-    """What a leaf, other than ``users``, needs to know besides events."""
-    needs = LeafNeeds()
+def needs_of(leaf: Leaf, knows_account: bool) -> LeafNeeds:
+    """What a leaf needs to know besides events; for ``users``, ask about the leaf inside too."""
+    needs = LeafNeeds(
+        age=window_of_absence(leaf) if is_absence(leaf) else None, nothing=holds_of_nothing(leaf)
+    )
     match leaf:
         case TraitLeaf(condition, account):
             needs.traits.add(TraitPath(condition.path, account))
@@ -152,16 +167,12 @@ def of_leaf(leaf: Leaf, knows_account: bool) -> LeafNeeds:
             needs.traits.update(traits_of(leaf.comparison))
         case _:
             pass
-    if isinstance(leaf, EventLeaf | SequenceLeaf | ScoreLeaf) and leaf.window.of is not None:
-        _add_anchor(leaf.window.of, needs, knows_account)
-    return needs
-
-
-def _add_anchor(of: str, needs: LeafNeeds, knows_account: bool) -> None:
-    if of.startswith("trait:"):
+    of = window_of(leaf).of
+    if of is not None and of.startswith("trait:"):
         needs.traits.add(trait_path(of.removeprefix("trait:"), knows_account))
     else:
         needs.anchor = of
+    return needs
 
 
 def traits_of(comparison: Comparison) -> set[TraitPath]:
@@ -176,11 +187,11 @@ def _traits_of_points(points: EventPoints | TraitPoints) -> set[TraitPath]:
     return {TraitPath(points.condition.path, points.account), *shares}
 
 
-# -- what can change unseen ----------------------------------------------------------------
+# -- what can change without a fact ----------------------------------------------------------------
 
 
 def turns_unseen(definition: Definition, catalogue: Catalogue) -> bool:
-    """Whether a definition can come to hold at a fact that it does not name.
+    """Whether a definition can start to hold at a fact that it does not name.
 
     Its guard may end, a value may fall into its bounds, as time or others go on; or its condition
     may ask for nothing but absence.
@@ -190,7 +201,7 @@ def turns_unseen(definition: Definition, catalogue: Catalogue) -> bool:
         return True
     if kind == "account" and Internal() in definition.unless:
         return True
-    ends = any(_may_end(leaf, kind, catalogue) for g in definition.unless for leaf in leaves_of(g))
+    ends = any(_may_end(leaf, kind, catalogue) for leaf in leaves_of(*definition.unless))
     rises = any(_may_rise(leaf, kind, catalogue) for leaf in leaves_of(definition.when))
     return ends or rises or holds_of_nothing(definition.when)
 
@@ -209,10 +220,9 @@ def _may_rise(leaf: Leaf, kind: Kind, catalogue: Catalogue) -> bool:
         case ScoreLeaf():
             return not _only_decays(leaf) or asks_others(leaf, kind, catalogue)
         case UsersLeaf(inner):
-            own = of_leaf(inner, knows_account=True)
-            others = own.anchor or own.mark or own.traits
+            own = needs_of(inner, knows_account=True)
             calm = is_least(leaf.comparison) and not _may_rise(inner, "user", catalogue)
-            return bool(others) or not calm or is_absence(leaf) or holds_of_nothing(inner)
+            return own.any_fact or own.nothing or not calm or is_absence(leaf)
         case GrowthLeaf():
             return True
 
@@ -230,8 +240,8 @@ def _may_end(leaf: Leaf, kind: Kind, catalogue: Catalogue) -> bool:
 
 
 def asks_others(leaf: Leaf, kind: Kind, catalogue: Catalogue) -> bool:
-    """Whether what a leaf says depends on another subject than its own."""
-    of = of_leaf(leaf, knows_account=kind == "user")
+    """Whether a leaf depends on another subject than its own."""
+    of = needs_of(leaf, knows_account=kind == "user")
     if any(path.account for path in of.traits) or (of.anchor == "signup" and kind == "account"):
         return True
     named = catalogue.named(of.mark) if of.mark is not None else None
@@ -256,10 +266,11 @@ def opens_with(leaf: Leaf, anchors: Collection[str]) -> bool:
 
     It does so where what came before it counts, or nothing at all is enough.
     """
-    if not isinstance(leaf, EventLeaf | SequenceLeaf | ScoreLeaf) or leaf.window.of not in anchors:
+    window = window_of(leaf)
+    if window.of not in anchors:
         return False
     by_traits = isinstance(leaf, ScoreLeaf) and any(isinstance(p, TraitPoints) for p in leaf.points)
-    return leaf.window.start < 0 or by_traits or holds_of_nothing(leaf)
+    return window.start < 0 or by_traits or holds_of_nothing(leaf)
 
 
 def is_least(comparison: Comparison) -> bool:
@@ -268,14 +279,10 @@ def is_least(comparison: Comparison) -> bool:
 
 
 def holds_of_nothing(node: Guard) -> bool:
-    """Whether a condition can hold for a subject of which nothing that it names was seen."""
+    """Whether a condition can hold for a subject without any fact that the condition names."""
     match node:
-        case AllOf(parts):
-            return all(map(holds_of_nothing, parts))
-        case AnyOf(parts):
-            return any(map(holds_of_nothing, parts))
-        case AtLeast(needed, parts):
-            return sum(map(holds_of_nothing, parts)) >= needed
+        case AllOf(parts) | AnyOf(parts) | AtLeast(_, parts):
+            return sum(map(holds_of_nothing, parts)) >= node.needed
         case TraitLeaf(condition):
             return satisfies(None, condition)
         case EventLeaf():
@@ -292,27 +299,25 @@ def holds_of_nothing(node: Guard) -> bool:
 
 
 def is_permanent(node: Guard) -> bool:
-    """Whether a condition, once it holds, always will, whatever facts come later in time."""
+    """Whether a condition that holds once holds forever, whatever facts come later."""
     match node:
         case AllOf(parts) | AnyOf(parts) | AtLeast(_, parts):
             return all(map(is_permanent, parts))
-        case PqlLeaf() | SequenceLeaf():
-            return not _moves(node)
-        case EventLeaf():
-            kept = node.comparison.operator in MEASURES[node.measure].kept_by
-            kept = kept and not node.or_missing and not traits_of(node.comparison)
-            return kept and not _moves(node) and _only_grows(node)
+        case PqlLeaf():
+            return True
+        case SequenceLeaf():
+            return not _moves(node.window)
+        case EventLeaf(comparison=comparison, window=window):
+            rolls = window.within is not None and window.of is None
+            kept = comparison.operator in MEASURES[node.measure].kept_by and not node.or_missing
+            return kept and not rolls and not _moves(window) and not shares_in(comparison)
         case _:
             return False
 
 
-def _only_grows(leaf: EventLeaf) -> bool:
-    return leaf.window.within is None or leaf.window.of is not None
-
-
-def _moves(leaf: PqlLeaf | SequenceLeaf | EventLeaf) -> bool:
-    """Whether the anchor of a leaf's window can change with a trait."""
-    return not isinstance(leaf, PqlLeaf) and (leaf.window.of or "").startswith("trait:")
+def _moves(window: Window) -> bool:
+    """Whether the anchor of a window can change with a trait."""
+    return (window.of or "").startswith("trait:")
 
 
 def in_order(definitions: Iterable[Definition]) -> Iterator[int]:
@@ -338,8 +343,6 @@ def in_order(definitions: Iterable[Definition]) -> Iterator[int]:
 
 def names_in(definition: Definition) -> Iterator[str]:
     """The definitions that a definition names."""
-    for part in (definition.when, *definition.unless):
-        for leaf in leaves_of(part):
-            inner = leaf.inner if isinstance(leaf, UsersLeaf) else leaf
-            if isinstance(inner, PqlLeaf):
-                yield inner.name
+    for leaf in all_leaves(definition.when, *definition.unless):
+        if isinstance(leaf, PqlLeaf):
+            yield leaf.name

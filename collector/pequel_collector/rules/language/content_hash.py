@@ -8,29 +8,25 @@ gives the records another field.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from decimal import Decimal
 from hashlib import blake2b
-from itertools import chain
 from typing import Any
 
 from .definition import (
     Customer,
     Definition,
     EventLeaf,
-    Guard,
     Internal,
     Leaf,
     PqlLeaf,
     Project,
-    ScoreLeaf,
-    SequenceLeaf,
-    UsersLeaf,
-    leaves_of,
+    all_leaves,
+    window_of,
 )
+from .quantities import CALENDAR
 
-_CALENDAR = ("@day", "@hour")
 _OPTIONS = ("after_silence", "cooldown", "clock")
 _UNORDERED = ("where", "comparisons", "traits")  # all of them count, whichever comes first
 
@@ -40,13 +36,14 @@ def content_hash(definition: Definition, project: Project, named: Mapping[str, s
 
     ``named`` has the digests of the definitions that it names.
     """
+    leaves = list(all_leaves(definition.when, *definition.unless))
     content: dict[str, Any] = {
         "subject": definition.subject,
         "when": definition.when,
         "unless": definition.unless,
-        "project": _used(definition, project),
+        "project": _used(definition, leaves, project),
         "options": {key: getattr(definition, key) for key in _OPTIONS if getattr(definition, key)},
-        "named": {leaf.name: named[leaf.name] for leaf in _leaves(definition, PqlLeaf)},
+        "named": {leaf.name: named[leaf.name] for leaf in leaves if isinstance(leaf, PqlLeaf)},
     }
     if definition.on_change == "forward":
         content["on_change"] = "forward"
@@ -54,29 +51,21 @@ def content_hash(definition: Definition, project: Project, named: Mapping[str, s
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
-def _used(definition: Definition, project: Project) -> dict[str, Any]:
+def _used(definition: Definition, leaves: list[Leaf], project: Project) -> dict[str, Any]:
     """The parts of the project that the definition's meaning depends on."""
-    anchors = {leaf.window.of for leaf in _leaves(definition, EventLeaf | SequenceLeaf | ScoreLeaf)}
+    anchors = {window_of(leaf).of for leaf in leaves}
     used: dict[str, Any] = {}
     if "signup" in anchors:
         used["signup"] = project.signup
     if "trial" in anchors:
         used["trial"] = project.trial
-    if any(leaf.value in _CALENDAR for leaf in _leaves(definition, EventLeaf)):
+    if any(isinstance(leaf, EventLeaf) and leaf.value in CALENDAR for leaf in leaves):
         used["timezone"] = project.timezone
     if Customer() in definition.unless:
         used["conversion"] = project.conversion
     if Internal() in definition.unless:
         used["internal"] = project.internal
     return used
-
-
-def _leaves(definition: Definition, sort: Any) -> Iterator[Any]:
-    """Every leaf of a sort, those inside ``users`` too."""
-    parts: tuple[Guard, ...] = (definition.when, *definition.unless)
-    for leaf in chain.from_iterable(map(leaves_of, parts)):
-        inner = [leaf.inner] if isinstance(leaf, UsersLeaf) else []
-        yield from (one for one in (leaf, *inner) if isinstance(one, sort))
 
 
 def canonical(value: Any) -> Any:

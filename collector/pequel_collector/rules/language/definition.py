@@ -198,12 +198,22 @@ class AllOf:
 
     parts: tuple[Node, ...]
 
+    @property
+    def needed(self) -> int:
+        """How many parts must hold."""
+        return len(self.parts)
+
 
 @dataclass(frozen=True, slots=True)
 class AnyOf:
     """Holds where at least one part holds."""
 
     parts: tuple[Node, ...]
+
+    @property
+    def needed(self) -> int:
+        """How many parts must hold."""
+        return 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,16 +335,29 @@ class Catalogue:
         return next((d for d in self.definitions if d.name == name), None)
 
 
-def leaves_of(node: Guard) -> Iterator[Leaf]:
-    """Every leaf below a node, in the order of the text; not the one inside ``users``."""
-    match node:
-        case AllOf(parts) | AnyOf(parts) | AtLeast(_, parts):
-            for part in parts:
-                yield from leaves_of(part)
-        case Internal() | Customer():
-            return
-        case _:
-            yield node
+def leaves_of(*nodes: Guard) -> Iterator[Leaf]:
+    """Every leaf below some nodes, in the order of the text; not the one inside ``users``."""
+    for node in nodes:
+        match node:
+            case AllOf(parts) | AnyOf(parts) | AtLeast(_, parts):
+                yield from leaves_of(*parts)
+            case Internal() | Customer():
+                pass
+            case _:
+                yield node
+
+
+def all_leaves(*nodes: Guard) -> Iterator[Leaf]:
+    """Every leaf below some nodes, and after each ``users`` the leaf inside it."""
+    for leaf in leaves_of(*nodes):
+        yield leaf
+        if isinstance(leaf, UsersLeaf):
+            yield leaf.inner
+
+
+def window_of(leaf: Leaf) -> Window:
+    """The window that a leaf states; all of the past if it states none."""
+    return leaf.window if isinstance(leaf, EventLeaf | SequenceLeaf | ScoreLeaf) else Window()
 
 
 def pattern_of(names: Iterable[str]) -> EventPattern:

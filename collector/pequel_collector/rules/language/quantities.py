@@ -22,6 +22,9 @@ LONGEST_DURATION = 36_600 * DAY
 UNITS = {"@day": DAY, "@hour": HOUR, "@minute": MINUTE}
 """The lengths of the units of time that a leaf can count."""
 
+CALENDAR = ("@day", "@hour")
+"""Units that begin and end with the project's time zone."""
+
 _DURATIONS: dict[str, int] = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY, "w": WEEK}
 _DURATION_WORDS = {"second": "s", "minute": "m", "hour": "h", "day": "d", "week": "w"}
 

@@ -68,14 +68,7 @@ _PREDICATES = {
     "ends_with": "ends with {}",
 }
 
-_DISTINCT = {  # a preposition, and what is counted
-    "@day": ("on", "day"),
-    "@hour": ("in", "hour"),
-    "@minute": ("in", "minute"),
-    "@user": ("with", "user"),
-    "@event": ("with", "event"),
-}
-
+_PREPOSITIONS = {"@day": "on", "@hour": "in", "@minute": "in"}
 
 _ANCHORS = {"signup": "sign-up", "trial": "the start of the trial"}
 _SPECIAL = (UsersLeaf, AllOf, AnyOf, AtLeast)  # stand between brackets beside others
@@ -263,9 +256,9 @@ def _how_much(leaf: EventLeaf) -> str:
 def _how_many_different(leaf: EventLeaf) -> str:
     many, is_one = amount(leaf.comparison)
     value = leaf.value or ""
-    preposition, noun = _DISTINCT.get(value, ("with", ""))
-    noun = (noun if is_one else f"{noun}s") if noun else _name(value)
-    return f"{preposition} {many} different {noun}"
+    is_unit = value.startswith("@")
+    noun = f"{value.removeprefix('@')}{'' if is_one else 's'}" if is_unit else _name(value)
+    return f"{_PREPOSITIONS.get(value, 'with')} {many} different {noun}"
 
 
 def amount(comparison: Comparison) -> tuple[str, bool]:

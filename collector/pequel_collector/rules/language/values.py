@@ -1,4 +1,4 @@
-"""Values of properties and traits: which are equal, and what a comparison says of them.
+"""Values of properties and traits: which are equal, and which meet a comparison.
 
 Values come from JSON. 1 equals 1.0; a number, a text and true are never equal; lists and
 objects are equal when their parts are. A missing value is None, as is ``null``.
@@ -10,9 +10,10 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from decimal import Context, Decimal, Inexact
+from operator import eq, ge, gt, le, lt, ne
 from typing import Any
 
-from ...model import is_number as is_number  # noqa: PLC0414 - other modules import it from here
+from ...model import is_number
 from .definition import Comparison, Condition, Share, TraitPath
 
 EXACT = Context(prec=10_000, traps=[Inexact])
@@ -26,6 +27,10 @@ _MAX_DIGITS = 4_300
 
 _MARK = "\ufdd1"  # a character that stands for nothing, in any text
 _HALF = re.compile("[\ud800-\udfff]")
+
+_COMPARES: dict[str, Callable[[Any, Any], Any]] = {
+    "gte": ge, "gt": gt, "lte": le, "lt": lt, "eq": eq, "ne": ne,
+}  # fmt: skip
 
 Look = Callable[[TraitPath], Any]
 """Gives the value of a trait; None where it is missing."""
@@ -152,23 +157,9 @@ def exact(number: float | Decimal) -> int | Decimal:
 def measures_up(number: Any, comparison: Comparison) -> bool:
     """Whether a number meets a comparison between numbers."""
     operand = comparison.operand
-    match comparison.operator:
-        case "gte":
-            return bool(number >= operand)
-        case "gt":
-            return bool(number > operand)
-        case "lte":
-            return bool(number <= operand)
-        case "lt":
-            return bool(number < operand)
-        case "eq":
-            return bool(number == operand)
-        case "ne":
-            return bool(number != operand)
-        case "between":
-            return bool(operand[0] <= number <= operand[1])
-        case operator:
-            raise ValueError(f"{operator} does not compare numbers")
+    if comparison.operator == "between":
+        return bool(operand[0] <= number <= operand[1])
+    return bool(_COMPARES[comparison.operator](number, operand))
 
 
 def _contains(value: Any, operand: Any) -> bool:

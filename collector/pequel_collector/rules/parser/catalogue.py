@@ -2,7 +2,7 @@
 
 Tables map each key of the language to its parser: ``FILE`` and ``DEFINITION`` here, ``PROJECT``
 and ``METRIC`` in ``project``, ``CONDITIONS`` and ``GUARDS`` in ``conditions``, and the keys of each
-leaf next to its parser. ``items.LATER`` has the keys that only a later release knows.
+leaf next to its parser. ``LATER`` has the keys that only a later release knows.
 """
 
 from __future__ import annotations
@@ -22,19 +22,10 @@ from .items import (
     Item,
     ItemParser,
     SourceFile,
-    boolean,
     choice,
-    duration,
-    keep,
-    name_of,
     near,
     quoted,
     read_all,
-    read_table,
-    required,
-    required_all,
-    table,
-    text,
 )
 from .printer import plain
 from .project import (
@@ -56,7 +47,7 @@ RULES = tuple(f"L{number:02}" for number in range(1, 23))
 
 
 def read_catalogue(text: str, file: str = "pequel.toml") -> Catalogue:
-    """What a definitions file says; raises ``DefinitionError`` with every problem found in it."""
+    """Read the text of a definitions file. Raises ``DefinitionError`` with every problem in it."""
     try:
         document = parse(text)
     except TomlError as error:
@@ -72,7 +63,7 @@ def read_catalogue(text: str, file: str = "pequel.toml") -> Catalogue:
 
 
 def _catalogue(item: Item, scope: Scope) -> Catalogue:
-    fields = read_table(item, FILE, later="file")
+    fields = item.read(FILE, later=LATER)
     scope = replace(scope, settings=_settings(item), features=_stated(fields, "features"))
     fields.refine("metric", lambda listed: metrics(listed, scope))
     scope = replace(scope, metrics=_stated(fields, "metric"))
@@ -87,13 +78,13 @@ def _catalogue(item: Item, scope: Scope) -> Catalogue:
 
 
 def _settings(item: Item) -> Collection[str]:
-    """The keys that [project] states; of something that is no table any may be meant."""
+    """The keys in [project]; all keys that it may have if it is not a table."""
     stated = item.value.get("project", {})
     return stated.keys() if isinstance(stated, dict) else PROJECT.keys()
 
 
 def _stated(fields: Fields, key: str) -> Mapping[str, Any] | None:
-    """What a table of names holds, or None where it could not be read."""
+    """The values of a table by name; None if the table could not be read."""
     return None if key in fields.failed else fields.get(key, {})
 
 
@@ -109,14 +100,14 @@ def _definitions(item: Item, scope: Scope) -> tuple[Definition, ...]:
 
 
 def _subject(item: Item) -> Kind | None:
-    """Whom a definition is about; None where that cannot be read."""
+    """The kind of subject of a definition; None if that cannot be read."""
     stated = item.value.get("subject", "user")
     return stated if stated in ("user", "account") else None
 
 
 def _definition(item: Item, scope: Scope) -> Definition:
     scope = replace(scope, name=stated_name(item), subject=_subject(item))
-    fields = read_table(item, DEFINITION)
+    fields = item.read(DEFINITION)
     inside = replace(
         scope,
         window=inherited(fields, scope),
@@ -124,7 +115,7 @@ def _definition(item: Item, scope: Scope) -> Definition:
     )
     fields.refine("when", lambda when: node(when, inside))
     fields.refine("unless", lambda unless: guards(unless, inside))
-    required_all(item, fields, "name", "when")
+    fields.required_all("name", "when")
     return Definition(
         **{_FIELDS.get(key, key): found for key, found in fields.values.items()},
         source=plain(item.value),
@@ -134,24 +125,24 @@ def _definition(item: Item, scope: Scope) -> Definition:
 
 def _silence(item: Item) -> int:
     """The silence after which a subject may qualify again, in milliseconds."""
-    silence: int = required(item, read_table(item, {"after_silence": duration}), "after_silence")
+    silence: int = item.read({"after_silence": Item.duration}).required("after_silence")
     return silence
 
 
 def _accepted(item: Item) -> tuple[tuple[str, str], ...]:
-    """The rules of the linter that need not hold, each with the reason why."""
-    return tuple(read_all(table(item).children(), _reason))
+    """The lint rules whose findings are accepted, each with the reason."""
+    return tuple(read_all(item.table().children(), _reason))
 
 
 def _reason(item: Item) -> tuple[str, str]:
     rule = str(item.key)
     if rule not in RULES:
         raise item.wrong_key(near(rule, RULES), f"the unknown rule {quoted(rule)}")
-    return rule, text(item)
+    return rule, item.text()
 
 
 def _hashed(catalogue: Catalogue) -> tuple[Definition, ...]:
-    """The definitions with their hashes, which depend on those of the ones that they name."""
+    """The definitions with their hashes. A hash depends on the hashes of named definitions."""
     definitions = catalogue.definitions
     hashes: dict[str, str] = {}
     for place in in_order(definitions):
@@ -161,22 +152,22 @@ def _hashed(catalogue: Catalogue) -> tuple[Definition, ...]:
 
 
 DEFINITION: dict[str, ItemParser] = {
-    "name": name_of,
+    "name": Item.name,
     "subject": choice("user", "account"),
-    "when": keep,
-    "unless": keep,
-    "within": duration,
-    "of": keep,
+    "when": Item.keep,
+    "unless": Item.keep,
+    "within": Item.duration,
+    "of": Item.keep,
     "requalify": _silence,
-    "cooldown": duration,
-    "expires": duration,
-    "clock": boolean,
-    "title": text,
+    "cooldown": Item.duration,
+    "expires": Item.duration,
+    "clock": Item.boolean,
+    "title": Item.text,
     "kind": choice("new", "upgrade", "cross_sell", "expansion", "nudge"),
     "priority": choice("high", "normal", "low"),
-    "sla": duration,
-    "play": text,
-    "owner": text,
+    "sla": Item.duration,
+    "play": Item.text,
+    "owner": Item.text,
     "on_change": choice("retroactive", "forward"),
     "accept": _accepted,
 }
@@ -186,7 +177,9 @@ _FIELDS = {"requalify": "after_silence", "accept": "accepted"}
 FILE: dict[str, ItemParser] = {
     "project": project,
     "features": features,
-    "metric": keep,
+    "metric": Item.keep,
     "persona": personas,
-    "pql": keep,
+    "pql": Item.keep,
 }
+
+LATER = frozenset({"route", "alert"})

@@ -12,15 +12,10 @@ from .items import (
     Item,
     ItemParser,
     UnreadableError,
-    boolean,
     list_of,
     one_of,
-    quantity,
     quoted,
     read_all,
-    read_table,
-    table,
-    text,
     value,
 )
 
@@ -44,7 +39,7 @@ def pair(parser: Callable[[Item], Threshold]) -> Callable[[Item], tuple[Threshol
 
 
 def _falls(low: Threshold, high: Threshold) -> bool:
-    """Whether two ends are certainly the wrong way round; shares of two traits may be either."""
+    """Whether the first end is above the second; False if that depends on two traits."""
     if isinstance(low, Share) and isinstance(high, Share):
         return low.trait == high.trait and low.ratio > high.ratio
     return not isinstance(low, Share) and not isinstance(high, Share) and low > high
@@ -58,24 +53,24 @@ def operands(threshold: Callable[[Item], Threshold]) -> dict[str, ItemParser]:
     return {
         "gte": threshold, "gt": threshold, "lte": threshold, "lt": threshold,
         "eq": value, "ne": value, "between": pair(threshold), "in": values, "not_in": values,
-        "exists": boolean, "contains": value, "starts_with": text, "ends_with": text,
+        "exists": Item.boolean, "contains": value, "starts_with": Item.text, "ends_with": Item.text,
     }  # fmt: skip
 
 
-OPERANDS = operands(quantity)
+OPERANDS = operands(Item.quantity)
 
-CONDITION: dict[str, ItemParser] = {**OPERANDS, "or_missing": boolean}
+CONDITION: dict[str, ItemParser] = {**OPERANDS, "or_missing": Item.boolean}
 
 
 def where(item: Item) -> tuple[Condition, ...]:
     """The conditions on properties, all of which must hold."""
-    if not table(item).value:
+    if not item.table().value:
         raise item.wrong("a property and what it must be", "an empty table")
     return tuple(read_all(spread(item), lambda found: _condition(*found)))
 
 
 def spread(item: Item, above: str = "") -> Iterator[tuple[str, Item]]:
-    """What a table says of each property; a table made by dotted keys continues the path."""
+    """Each property of a table with its item; a table made by dotted keys continues the path."""
     for child in item.children():
         path = above + str(child.key)
         if child.is_dotted and child.value and not CONDITION.keys() & child.value.keys():
@@ -87,7 +82,7 @@ def spread(item: Item, above: str = "") -> Iterator[tuple[str, Item]]:
 def _condition(path: str, item: Item) -> Condition:
     match item.value:
         case dict():
-            return compared(path, item, read_table(item, CONDITION, of="operator"))
+            return compared(path, item, item.read(CONDITION, of="operator"))
         case list():
             return Condition(path, (Comparison("in", values(item)),))
         case _:

@@ -25,16 +25,11 @@ from .items import (
     Item,
     ItemParser,
     UnreadableError,
-    keep,
     list_of,
     near,
     one_of,
     quoted,
     read_all,
-    read_table,
-    required,
-    required_all,
-    table,
 )
 from .leaves import (
     event_leaf,
@@ -50,14 +45,14 @@ from .scores import score_leaf
 from .thresholds import present, whole
 from .windows import WINDOW, window
 
-USERS: dict[str, ItemParser] = {"users": keep, **WINDOW, **dict.fromkeys(OPERATORS, keep)}
-AT_LEAST: dict[str, ItemParser] = {"at_least": keep, "of_these": keep}
+USERS: dict[str, ItemParser] = {"users": Item.keep, **WINDOW, **dict.fromkeys(OPERATORS, Item.keep)}
+AT_LEAST: dict[str, ItemParser] = {"at_least": Item.keep, "of_these": Item.keep}
 
 _ALONE = (TraitLeaf, GrowthLeaf, PqlLeaf)  # the leaves that look at no window of their own
 
 
 def node(item: Item, scope: Scope) -> Node:
-    """A condition: the one key among ``CONDITIONS`` says of which sort."""
+    """A condition. Its one key among ``CONDITIONS`` gives the sort."""
     if isinstance(item.value, list):
         name = f"{item.key}.all" if isinstance(item.key, str) else "{ all = […] }"
         raise item.wrong(f"a table (did you mean {name}?)")
@@ -65,8 +60,8 @@ def node(item: Item, scope: Scope) -> Node:
 
 
 def leaf(item: Item, scope: Scope) -> Leaf:
-    """A condition that is no combinator."""
-    for child in table(item).children():
+    """A condition that is not a combinator."""
+    for child in item.table().children():
         if child.key in COMBINATORS:
             raise child.wrong_key(
                 f"one leaf: {one_of(LEAVES)}", f"the combinator {quoted(str(child.key))}"
@@ -75,8 +70,8 @@ def leaf(item: Item, scope: Scope) -> Leaf:
 
 
 def _sort(item: Item) -> str:
-    """The key that says of which sort a condition is."""
-    stated = [key for key in table(item).value if key in CONDITIONS]
+    """The key that gives the sort of a condition."""
+    stated = [key for key in item.table().value if key in CONDITIONS]
     if {*stated} == {"event", "growth"}:
         return "growth"
     if not stated:
@@ -111,18 +106,18 @@ def _no_measure(item: Item) -> UnreadableError:
 
 
 def _all(item: Item, scope: Scope) -> Node:
-    return AllOf(_parts(required(item, read_table(item, {"all": keep}), "all"), scope))
+    return AllOf(_parts(item.read({"all": Item.keep}).required("all"), scope))
 
 
 def _any(item: Item, scope: Scope) -> Node:
-    return AnyOf(_parts(required(item, read_table(item, {"any": keep}), "any"), scope))
+    return AnyOf(_parts(item.read({"any": Item.keep}).required("any"), scope))
 
 
 def _at_least(item: Item, scope: Scope) -> Node:
-    fields = read_table(item, AT_LEAST)
+    fields = item.read(AT_LEAST)
     fields.refine("of_these", lambda listed: _parts(listed, scope))
     fields.refine("at_least", lambda needed: _needed(needed, item.value.get("of_these")))
-    return AtLeast(*required_all(item, fields, *AT_LEAST))
+    return AtLeast(*fields.required_all(*AT_LEAST))
 
 
 def _needed(item: Item, listed: object) -> int:
@@ -151,12 +146,12 @@ def _users(item: Item, scope: Scope) -> UsersLeaf:
             'a leaf about one user: "users" is for definitions with subject = "account"',
             '"users"',
         )
-    fields = read_table(item, USERS)
+    fields = item.read(USERS)
     looked_at = window(item, fields, scope)
     inside = replace(scope, subject="user", among_users=True, window=looked_at)
     fields.refine("users", lambda one: leaf(one, inside))
     comparison = whole(item, scope)
-    inner = required(item, fields, "users")
+    inner = fields.required("users")
     _check_window(item, inner)
     return present(UsersLeaf(inner, comparison, path_of(item)), item, scope)
 

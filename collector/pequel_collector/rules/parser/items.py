@@ -1,8 +1,9 @@
-"""Items of a definitions file: values that know where they stand, and parsers of the plain ones.
+"""Items of a definitions file: values that know where they are, and that parse themselves.
 
-A parser takes an item and gives back what it means. On a mistake it notes a problem and raises
-``UnreadableError``, so that whoever reads a table or a list can go on with the rest of it. One
-noted problem refuses the file, so what is made after it only has to let the reading go on.
+A parser takes an item and returns what it means. On a mistake it notes a problem and raises
+``UnreadableError``. The reader of a table or a list catches that and goes on with the rest, so
+that one reading finds every problem. A file with a problem is refused, so what is read after the
+first problem is not used.
 """
 
 from __future__ import annotations
@@ -16,19 +17,15 @@ from difflib import get_close_matches
 from typing import Any, TypeVar
 
 from ...errors import Problem
+from ...model import is_number
 from ..language import quantities
 from ..language.quantities import Number, QuantityError
-from ..language.values import is_number
 from .toml import Document, Path, SourceSpan
 
 S = TypeVar("S")
 T = TypeVar("T")
 ItemParser = Callable[["Item"], Any]
 
-LATER: dict[str, frozenset[str]] = {"file": frozenset({"route", "alert"})}
-"""The keys that only a later release knows, by the table that they may stand in."""
-
-NOT_YET = "which is not in this release"
 LONGEST_NAME = 128
 MAX_DIGITS = 308
 """Digits of a number, as in an event."""
@@ -43,7 +40,7 @@ _SHOWN = 60
 
 
 class UnreadableError(Exception):
-    """Its problem has been noted; nothing can be made of this item."""
+    """An item cannot be read. Its problem is noted already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +54,7 @@ class SourceFile:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A value of the file, and its path there."""
+    """A value of the file, and its path in the file."""
 
     value: Any
     path: Path
@@ -88,11 +85,11 @@ class Item:
         return (self.child(key) for key in keys)
 
     def wrong(self, expected: str, found: str | None = None) -> UnreadableError:
-        """Note that something else was expected than this value; the answer is for ``raise``."""
+        """Note that something else was expected than this value. Returns the error to raise."""
         return self._note(expected, found or self.shown(), self.span.value)
 
     def wrong_key(self, expected: str, found: str) -> UnreadableError:
-        """The same of the key."""
+        """Note that the key is wrong. Returns the error to raise."""
         return self._note(expected, found, self.span.key)
 
     def _note(self, expected: str, found: str, at: tuple[int, int]) -> UnreadableError:
@@ -103,6 +100,108 @@ class Item:
     def shown(self) -> str:
         """The value as it was written, cut to a reasonable length."""
         return _cut(" ".join(self.span.text.split()) or "a table")
+
+    # -- what it means ---------------------------------------------------------------------
+
+    def read(
+        self, parsers: Mapping[str, ItemParser], later: Collection[str] = (), of: str = "key"
+    ) -> Fields:
+        """Read each key of a table with its own parser; ``later`` has keys of a later release."""
+        fields = Fields(self)
+        for child in self.table().children():
+            key = str(child.key)
+            try:
+                if key in later:
+                    found = f"{quoted(key)}, which is not in this release"
+                    raise child.wrong_key(one_of(parsers), found)
+                if key not in parsers:
+                    raise child.wrong_key(near(key, parsers), f"the unknown {of} {quoted(key)}")
+                fields.values[key] = parsers[key](child)
+            except UnreadableError:
+                fields.failed.add(key)
+        return fields
+
+    def table(self) -> Item:
+        """The item itself, which must be a table."""
+        if not isinstance(self.value, dict):
+            raise self.wrong("a table")
+        return self
+
+    def keep(self) -> Item:
+        """The item itself. It is read later, once what it depends on is known."""
+        return self
+
+    def text(self) -> str:
+        """A text that is not blank."""
+        if not isinstance(self.value, str) or not self.value.strip():
+            raise self.wrong("a text that is not empty")
+        return self.value
+
+    def boolean(self) -> bool:
+        """``true`` or ``false``."""
+        if not isinstance(self.value, bool):
+            raise self.wrong("true or false")
+        return self.value
+
+    def name(self) -> str:
+        """A name: printable, and short enough to show."""
+        name = self.text()
+        if len(name) > LONGEST_NAME or not name.isprintable():
+            raise self.wrong(f"a name of at most {LONGEST_NAME} printable characters")
+        return name
+
+    def property_path(self) -> str:
+        """A property, by its dotted path."""
+        meant = _MEANT.get(str(self.key))
+        if meant is not None and is_number(self.value):
+            raise self.wrong(f"a property (did you mean {quoted(meant)}?)")
+        path = self.text()
+        if path.startswith("@"):
+            raise self.wrong("a property")
+        return path
+
+    def duration(self) -> int:
+        """A duration such as ``7d``, in milliseconds."""
+        return self._time(quantities.milliseconds)
+
+    def offset(self) -> int:
+        """A distance in time such as ``7d`` or ``-7d``, in milliseconds."""
+        return self._time(quantities.offset)
+
+    def _time(self, meaning: Callable[[str], int]) -> int:
+        if not isinstance(self.value, str):
+            raise self.wrong('a duration such as "7d"')
+        try:
+            return meaning(self.value)
+        except QuantityError as error:
+            raise self.wrong(str(error)) from None
+
+    def quantity(self) -> Number:
+        """A number, or a text such as ``10GB`` that stands for one."""
+        if not isinstance(self.value, str):
+            return self.number()
+        try:
+            return quantities.amount(self.value)
+        except QuantityError as error:
+            raise self.wrong(str(error)) from None
+
+    def above_zero(self) -> Number:
+        """A number or a quantity above zero."""
+        found = self.quantity()
+        if found <= 0:
+            raise self.wrong("a number above 0")
+        return found
+
+    def number(self) -> Number:
+        """A finite number, exactly."""
+        if not is_number(self.value):
+            raise self.wrong("a number")
+        as_decimal = Decimal(self.value)
+        if not as_decimal.is_finite() or abs(as_decimal.adjusted()) > _LARGEST_EXPONENT:
+            raise self.wrong("a finite number")
+        if len(as_decimal.as_tuple().digits) > MAX_DIGITS:
+            raise self.wrong(f"a number of at most {MAX_DIGITS} digits")
+        return quantities.exact(as_decimal)
 
 
 def human(path: Path) -> str:
@@ -132,7 +231,7 @@ def one_of(words: Iterable[str]) -> str:
 
 
 def near(word: str, known: Collection[str]) -> str:
-    """The known word that was probably meant, by its sense or its letters, or else all of them."""
+    """The known word that was probably meant, by meaning or by spelling; else all known words."""
     if _MEANT.get(word) in known:
         return quoted(_MEANT[word])
     return one_of(get_close_matches(word, known, n=1) or known)
@@ -143,17 +242,33 @@ def near(word: str, known: Collection[str]) -> str:
 
 @dataclass(slots=True)
 class Fields:
-    """What could be read of a table, by key, and the keys of what could not."""
+    """The values of a table that could be read, by key, and the keys that could not."""
 
+    item: Item
     values: dict[str, Any] = field(default_factory=dict)
     failed: set[str] = field(default_factory=set)
 
     def get(self, key: str, default: Any = None) -> Any:
-        """What was read under a key, or the default."""
+        """The value that was read under a key, or the default."""
         return self.values.get(key, default)
 
+    def required(self, key: str) -> Any:
+        """The value under a required key."""
+        if key in self.failed:
+            raise UnreadableError
+        if key not in self.values:
+            raise self.item.wrong(f"the key {quoted(key)}", f"no {quoted(key)}")
+        return self.values[key]
+
+    def required_all(self, *keys: str) -> list[Any]:
+        """The values under several required keys. Notes each key that is missing."""
+        found = read_all(keys, self.required)
+        if len(found) < len(keys):
+            raise UnreadableError
+        return found
+
     def refine(self, key: str, parser: ItemParser) -> None:
-        """Read a kept item further, now that what it depends on is known."""
+        """Read an item that was kept for later, once what it depends on is known."""
         if key not in self.values:
             return
         try:
@@ -163,55 +278,8 @@ class Fields:
             self.failed.add(key)
 
 
-def read_table(
-    item: Item, parsers: Mapping[str, ItemParser], later: str = "", of: str = "key"
-) -> Fields:
-    """Each key of a table by its own parser; ``later`` names the words not in this release."""
-    fields = Fields()
-    for child in table(item).children():
-        key = str(child.key)
-        try:
-            fields.values[key] = _parser_of(child, parsers, LATER.get(later, ()), of)(child)
-        except UnreadableError:
-            fields.failed.add(key)
-    return fields
-
-
-def _parser_of(
-    child: Item, parsers: Mapping[str, ItemParser], later: Collection[str], of: str
-) -> ItemParser:
-    key = str(child.key)
-    if key in parsers:
-        return parsers[key]
-    if key in later:
-        raise not_yet(child, parsers)
-    raise child.wrong_key(near(key, parsers), f"the unknown {of} {quoted(key)}")
-
-
-def not_yet(child: Item, known: Iterable[str]) -> UnreadableError:
-    """Note a key that only a later release of the language has."""
-    return child.wrong_key(one_of(known), f"{quoted(str(child.key))}, {NOT_YET}")
-
-
-def required_all(item: Item, fields: Fields, *keys: str) -> list[Any]:
-    """What was read under several keys that must be there; every one that is not is noted."""
-    found = read_all(keys, lambda key: required(item, fields, key))
-    if len(found) < len(keys):
-        raise UnreadableError
-    return found
-
-
-def required(item: Item, fields: Fields, key: str) -> Any:
-    """What was read under a key that must be there."""
-    if key in fields.failed:
-        raise UnreadableError
-    if key not in fields.values:
-        raise item.wrong(f"the key {quoted(key)}", f"no {quoted(key)}")
-    return fields.values[key]
-
-
 def read_all(things: Iterable[S], parser: Callable[[S], T]) -> list[T]:
-    """Each of several things by one parser; what cannot be read was noted and is left out."""
+    """Read several things with one parser. Things that cannot be read are noted and left out."""
     read = []
     for thing in things:
         try:
@@ -222,7 +290,7 @@ def read_all(things: Iterable[S], parser: Callable[[S], T]) -> list[T]:
 
 
 def list_of(parser: Callable[[Item], T], expected: str) -> Callable[[Item], tuple[T, ...]]:
-    """A parser of lists of what another parser reads, never empty."""
+    """A parser of lists that are not empty, whose parts another parser reads."""
 
     def read(item: Item) -> tuple[T, ...]:
         if not isinstance(item.value, list) or not item.value:
@@ -235,33 +303,7 @@ def list_of(parser: Callable[[Item], T], expected: str) -> Callable[[Item], tupl
     return read
 
 
-def table(item: Item) -> Item:
-    """The item itself, which must be a table."""
-    if not isinstance(item.value, dict):
-        raise item.wrong("a table")
-    return item
-
-
 # -- plain values --------------------------------------------------------------------------
-
-
-def keep(item: Item) -> Item:
-    """The item itself, to be read once more is known."""
-    return item
-
-
-def text(item: Item) -> str:
-    """A text with something in it."""
-    if not isinstance(item.value, str) or not item.value.strip():
-        raise item.wrong("a text that is not empty")
-    return item.value
-
-
-def boolean(item: Item) -> bool:
-    """``true`` or ``false``."""
-    if not isinstance(item.value, bool):
-        raise item.wrong("true or false")
-    return item.value
 
 
 def choice(*words: str) -> Callable[[Item], str]:
@@ -277,74 +319,6 @@ def choice(*words: str) -> Callable[[Item], str]:
     return read
 
 
-def name_of(item: Item) -> str:
-    """What something is called: printable, and not too long to be shown."""
-    name = text(item)
-    if len(name) > LONGEST_NAME or not name.isprintable():
-        raise item.wrong(f"a name of at most {LONGEST_NAME} printable characters")
-    return name
-
-
-def property_path(item: Item) -> str:
-    """A property, by its dotted path."""
-    meant = _MEANT.get(str(item.key))
-    if meant is not None and is_number(item.value):
-        raise item.wrong(f"a property (did you mean {quoted(meant)}?)")
-    path = text(item)
-    if path.startswith("@"):
-        raise item.wrong("a property")
-    return path
-
-
-def duration(item: Item) -> int:
-    """A duration such as ``7d``, in milliseconds."""
-    return _time(item, quantities.milliseconds)
-
-
-def offset(item: Item) -> int:
-    """A distance in time such as ``7d`` or ``-7d``, in milliseconds."""
-    return _time(item, quantities.offset)
-
-
-def _time(item: Item, meaning: Callable[[str], int]) -> int:
-    if not isinstance(item.value, str):
-        raise item.wrong('a duration such as "7d"')
-    try:
-        return meaning(item.value)
-    except QuantityError as error:
-        raise item.wrong(str(error)) from None
-
-
-def quantity(item: Item) -> Number:
-    """A number, or a text such as ``10GB`` that stands for one."""
-    if not isinstance(item.value, str):
-        return number(item)
-    try:
-        return quantities.amount(item.value)
-    except QuantityError as error:
-        raise item.wrong(str(error)) from None
-
-
-def above_zero(item: Item) -> Number:
-    """A number or a quantity above zero."""
-    found = quantity(item)
-    if found <= 0:
-        raise item.wrong("a number above 0")
-    return found
-
-
-def number(item: Item) -> Number:
-    """A finite number, exactly."""
-    if not is_number(item.value):
-        raise item.wrong("a number")
-    as_decimal = Decimal(item.value)
-    if not as_decimal.is_finite() or abs(as_decimal.adjusted()) > _LARGEST_EXPONENT:
-        raise item.wrong("a finite number")
-    if len(as_decimal.as_tuple().digits) > MAX_DIGITS:
-        raise item.wrong(f"a number of at most {MAX_DIGITS} digits")
-    return quantities.exact(as_decimal)
-
-
 def value(item: Item) -> Any:
     """Any value that a property or a trait may have: what JSON has, without null."""
     if isinstance(item.value, dict):
@@ -352,7 +326,7 @@ def value(item: Item) -> Any:
     if isinstance(item.value, list):
         return read_all(item.children(), value)
     if is_number(item.value):
-        return number(item)
+        return item.number()
     if not isinstance(item.value, str | bool):
         raise item.wrong("a text, a number, true or false", f"the date {item.shown()}")
     return item.value

@@ -22,21 +22,11 @@ from .items import (
     Item,
     ItemParser,
     UnreadableError,
-    above_zero,
-    boolean,
-    duration,
     human,
-    keep,
     list_of,
     near,
     one_of,
-    property_path,
-    quantity,
     quoted,
-    read_table,
-    required,
-    required_all,
-    text,
 )
 from .scope import Drawn, Scope
 from .thresholds import comparison_of, may_be_missing, present, tests
@@ -56,16 +46,16 @@ def path_of(item: Item) -> str:
 
 def event_leaf(item: Item, scope: Scope) -> EventLeaf:
     """A number drawn from the events that the leaf names itself."""
-    fields = read_table(item, EVENT)
+    fields = item.read(EVENT)
     looked_at = window(item, fields, scope)
     return _number(item, fields, draw(item, fields, scope), looked_at, scope)
 
 
 def metric_leaf(item: Item, scope: Scope) -> EventLeaf:
     """A number drawn as a metric says, of fewer events where the leaf has a ``where``."""
-    fields = read_table(item, METRIC_LEAF)
+    fields = item.read(METRIC_LEAF)
     looked_at = window(item, fields, scope)
-    required(item, fields, "metric")
+    fields.required("metric")
     found = scope.drawn(item.child("metric"))
     narrowed = (*found.metric.where, *fields.get("where", ()))
     drawn = replace(found, metric=replace(found.metric, where=narrowed))
@@ -92,17 +82,17 @@ def _number(item: Item, fields: Fields, drawn: Drawn, looked_at: Window, scope: 
 
 def trait_leaf(item: Item, scope: Scope) -> TraitLeaf:
     """A test of one trait of the subject, or of a user's account."""
-    fields = read_table(item, TRAIT | tests(scope))
+    fields = item.read(TRAIT | tests(scope))
     at_most_one(item)
-    trait = scope.trait(item.child("trait"), required(item, fields, "trait"))
+    trait = scope.trait(item.child("trait"), fields.required("trait"))
     return TraitLeaf(compared(trait.path, item, fields), trait.account, path_of(item))
 
 
 def sequence_leaf(item: Item, scope: Scope) -> SequenceLeaf:
     """Events that follow each other."""
-    fields = read_table(item, SEQUENCE)
+    fields = item.read(SEQUENCE)
     looked_at = window(item, fields, scope)
-    listed = required(item, fields, "sequence")
+    listed = fields.required("sequence")
     steps = list_of(lambda step: pattern(step, scope), _STEPS)(listed)
     if len(listed.value) < 2:
         raise listed.wrong(_STEPS)
@@ -111,15 +101,15 @@ def sequence_leaf(item: Item, scope: Scope) -> SequenceLeaf:
 
 def growth_leaf(item: Item, scope: Scope) -> GrowthLeaf:
     """Events that became more."""
-    fields = read_table(item, GROWTH)
+    fields = item.read(GROWTH)
     fields.refine("event", lambda events: pattern(events, scope))
-    events, ratio, over = required_all(item, fields, "event", "growth", "over")
+    events, ratio, over = fields.required_all("event", "growth", "over")
     rest = {key: fields.values[key] for key in ("base", "where") if key in fields.values}
     return GrowthLeaf(events, ratio, over, path=path_of(item), **rest)
 
 
 def _base(item: Item) -> Number:
-    found = quantity(item)
+    found = item.quantity()
     if not isinstance(found, int) or found < 1:
         raise item.wrong("a whole number, 1 or more")
     return found
@@ -132,7 +122,7 @@ def draw(item: Item, fields: Fields, scope: Scope, name: str = "") -> Drawn:
     """How many events there are, or what of a property, as an event leaf or a metric says it."""
     fields.refine("event", lambda events: pattern(events, scope))
     if "event" not in fields.failed:
-        required(item, fields, "event")
+        fields.required("event")
     events: EventPattern = fields.get("event", EventPattern())
     measure, value = _measure(item, fields)
     metric = Metric(
@@ -165,7 +155,7 @@ def _is_listed(item: Item, fields: Fields, events: EventPattern) -> bool | None:
 
 def distinct_by(item: Item) -> str:
     """What makes two events different: a property, or a word that begins with an at sign."""
-    word = text(item)
+    word = item.text()
     if word.startswith("@") and word not in DISTINCT:
         raise item.wrong(near(word, DISTINCT))
     return word
@@ -182,32 +172,39 @@ def pattern(item: Item, scope: Scope) -> EventPattern:
         case list():
             return pattern_of(event_names(item))
         case str():
-            return pattern_of([text(item)])
+            return pattern_of([item.text()])
         case _:
             raise item.wrong(_EVENT)
 
 
-event_names = list_of(text, "a list of event names")
+event_names = list_of(Item.text, "a list of event names")
 
 
 def _feature(item: Item, scope: Scope) -> tuple[str, ...]:
-    required(item, read_table(item, {"feature": text}), "feature")
+    item.read({"feature": Item.text}).required("feature")
     return scope.feature(item.child("feature"))
 
 
 DRAWN: dict[str, ItemParser] = {
-    "event": keep, "where": where,
-    **{name: distinct_by if name == "distinct" else property_path for name in OF_PROPERTIES},
+    "event": Item.keep, "where": where,
+    **{name: distinct_by if name == "distinct" else Item.property_path for name in OF_PROPERTIES},
 }  # fmt: skip
 
 _NUMBER: dict[str, ItemParser] = {
-    "per": property_path, **WINDOW, **dict.fromkeys(OPERATORS, keep), "or_missing": boolean,
-}  # fmt: skip
+    "per": Item.property_path,
+    **WINDOW,
+    **dict.fromkeys(OPERATORS, Item.keep),
+    "or_missing": Item.boolean,
+}
 
 EVENT: dict[str, ItemParser] = {**DRAWN, **_NUMBER}
-METRIC_LEAF: dict[str, ItemParser] = {"metric": text, "where": where, **_NUMBER}
-TRAIT: dict[str, ItemParser] = {"trait": text, **CONDITION}
-SEQUENCE: dict[str, ItemParser] = {"sequence": keep, "where": where, **WINDOW}
+METRIC_LEAF: dict[str, ItemParser] = {"metric": Item.text, "where": where, **_NUMBER}
+TRAIT: dict[str, ItemParser] = {"trait": Item.text, **CONDITION}
+SEQUENCE: dict[str, ItemParser] = {"sequence": Item.keep, "where": where, **WINDOW}
 GROWTH: dict[str, ItemParser] = {
-    "event": keep, "growth": above_zero, "over": duration, "base": _base, "where": where,
-}  # fmt: skip
+    "event": Item.keep,
+    "growth": Item.above_zero,
+    "over": Item.duration,
+    "base": _base,
+    "where": where,
+}

@@ -77,7 +77,7 @@ def _pairs(table: Mapping[str, Any], key: str) -> Iterable[tuple[tuple[str, ...]
 
 
 def _paths(table: Mapping[str, Any]) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """What a table says of each path: one without a comparison goes further down."""
+    """Each path of a table with its value; a table without a comparison continues the path."""
     for name, value in table.items():
         if _goes_down(value):
             yield from (((name, *below), part) for below, part in _paths(value))

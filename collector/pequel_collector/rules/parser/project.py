@@ -8,23 +8,16 @@ from itertools import chain
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
+from ...model import is_number
 from ..language.definition import InternalRule, Project
-from ..language.values import is_number
 from .comparisons import spread, values
 from .items import (
     Item,
     ItemParser,
-    boolean,
     list_of,
-    name_of,
-    number,
     one_of,
     quoted,
     read_all,
-    read_table,
-    required,
-    table,
-    text,
     value,
 )
 from .leaves import DRAWN, draw, event_names
@@ -34,11 +27,11 @@ from .scope import Drawn, Scope
 
 def project(item: Item) -> Project:
     """The ``[project]`` table; what cannot be read of it is left at its default."""
-    return Project(**read_table(item, PROJECT).values)
+    return Project(**item.read(PROJECT).values)
 
 
 def _timezone(item: Item) -> str:
-    name = text(item)
+    name = item.text()
     try:
         return ZoneInfo(name).key
     except (KeyError, ValueError, OSError):  # whichever, depending on what the name looks like
@@ -48,14 +41,12 @@ def _timezone(item: Item) -> str:
 
 
 def _internal(item: Item) -> InternalRule:
-    fields = read_table(
-        item, {"email_domain": list_of(_domain, "a list of domains"), "trait": _traits}
-    )
+    fields = item.read({"email_domain": list_of(_domain, "a list of domains"), "trait": _traits})
     return InternalRule(frozenset(fields.get("email_domain", ())), fields.get("trait", ()))
 
 
 def _domain(item: Item) -> str:
-    domain = text(item).lower()
+    domain = item.text().lower()
     if "@" in domain:
         raise item.wrong('a domain such as "example.com"')
     return domain
@@ -63,7 +54,7 @@ def _domain(item: Item) -> str:
 
 def _traits(item: Item) -> tuple[tuple[str, Any], ...]:
     """Each trait with a value that makes internal; a list stands for any one of its values."""
-    pairs = read_all(spread(table(item)), lambda found: _alternatives(*found))
+    pairs = read_all(spread(item.table()), lambda found: _alternatives(*found))
     return tuple(chain.from_iterable(pairs))
 
 
@@ -76,8 +67,8 @@ def _alternatives(name: str, item: Item) -> list[tuple[str, Any]]:
 
 def features(item: Item) -> dict[str, tuple[str, ...] | None]:
     """The events of each feature; None for one that cannot be read."""
-    parsers = dict.fromkeys(table(item).value, event_names)
-    fields = read_table(item, parsers)
+    parsers = dict.fromkeys(item.table().value, event_names)
+    fields = item.read(parsers)
     return {name: fields.get(name) for name in parsers}
 
 
@@ -95,9 +86,9 @@ def metrics(item: Item, scope: Scope) -> dict[str, Drawn | None]:
 
 
 def _metric(item: Item, scope: Scope) -> Drawn:
-    fields = read_table(item, METRIC)
+    fields = item.read(METRIC)
     found = draw(item, fields, scope, fields.get("name", ""))
-    required(item, fields, "name")
+    fields.required("name")
     return found
 
 
@@ -112,7 +103,7 @@ def personas(item: Item) -> tuple[dict[str, Any], ...]:
 def _persona(item: Item) -> dict[str, Any]:
     if "name" not in item.value:
         raise item.wrong('the key "name"', 'no "name"')
-    name_of(item.child("name"))
+    item.child("name").name()
     _check_numbers(item)
     return dict(plain(item.value))
 
@@ -121,7 +112,7 @@ def _check_numbers(item: Item) -> None:
     if isinstance(item.value, dict | list):
         read_all(item.children(), _check_numbers)
     elif is_number(item.value):
-        number(item)
+        item.number()
 
 
 # -- arrays of tables ----------------------------------------------------------------------
@@ -131,7 +122,7 @@ def tables(item: Item, name: str) -> list[Item]:
     """The tables of an array; what is none is noted and left out."""
     if not isinstance(item.value, list):
         raise item.wrong(f"an array of tables, each headed by [[{name}]]")
-    return read_all(item.children(), table)
+    return read_all(item.children(), Item.table)
 
 
 def stated_name(item: Item) -> str:
@@ -155,11 +146,11 @@ def check_names(listed: Iterable[Item]) -> None:
 
 PROJECT: dict[str, ItemParser] = {
     "timezone": _timezone,
-    "signup": text,
-    "trial": text,
-    "conversion": text,
+    "signup": Item.text,
+    "trial": Item.text,
+    "conversion": Item.text,
     "key_events": event_names,
     "internal": _internal,
 }
 
-METRIC: dict[str, ItemParser] = {"name": name_of, **DRAWN, "value_metric": boolean}
+METRIC: dict[str, ItemParser] = {"name": Item.name, **DRAWN, "value_metric": Item.boolean}

@@ -6,16 +6,16 @@ from collections.abc import Iterable, Mapping
 from graphlib import CycleError, TopologicalSorter
 
 from ..language.definition import PqlLeaf
-from .items import Item, ItemParser, near, quoted, read_table, required, text
+from .items import Item, ItemParser, near, quoted
 from .leaves import path_of
 from .scope import Scope
 
-PQL: dict[str, ItemParser] = {"pql": text}
+PQL: dict[str, ItemParser] = {"pql": Item.text}
 
 
 def pql_leaf(item: Item, scope: Scope) -> PqlLeaf:
     """Another definition, which the subject or its account must have met."""
-    name = required(item, read_table(item, PQL), "pql")
+    name = item.read(PQL).required("pql")
     called = item.child("pql")
     if name not in scope.subjects:
         expected = near(name, scope.subjects) or "the name of a definition of this file"

@@ -1,4 +1,4 @@
-"""What the parts of a definition need to know of what is around them."""
+"""What the parts of a definition need to know about the rest of the file."""
 
 from __future__ import annotations
 
@@ -7,17 +7,15 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from ...model import Kind
-from ..language.definition import Metric, TraitPath, Window
+from ..language.definition import Metric, TraitPath, Window, trait_path
 from .items import Item, UnreadableError, near, quoted
 
 T = TypeVar("T")
 
-_ACCOUNT = "account."
-
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A metric, or what an event leaf says of its own: a number that is drawn from events.
+    """A number that is drawn from events: a metric, or one that an event leaf states itself.
 
     ``listed`` says whether the events are names that were written one by one; None where they
     could not be read.
@@ -59,11 +57,9 @@ class Scope:
 
     def trait(self, item: Item, path: str) -> TraitPath:
         """The trait that a path stands for: of the subject, or of a user's account."""
-        if self.subject == "account" or not path.startswith(_ACCOUNT):
-            return TraitPath(path)
-        if path == _ACCOUNT:
-            raise item.wrong(f"the name of a trait after {quoted(_ACCOUNT)}")
-        return TraitPath(path.removeprefix(_ACCOUNT), account=True)
+        if self.subject != "account" and path == "account.":
+            raise item.wrong('the name of a trait after "account."')
+        return trait_path(path, knows_account=self.subject != "account")
 
 
 def _known(item: Item, known: Mapping[str, T | None] | None, sort: str, expected: str) -> T:

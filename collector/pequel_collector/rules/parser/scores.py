@@ -8,34 +8,32 @@ from .items import (
     Item,
     ItemParser,
     UnreadableError,
-    duration,
-    keep,
     list_of,
-    quantity,
-    read_table,
-    required_all,
-    table,
-    text,
 )
 from .leaves import path_of, pattern
 from .scope import Scope
 from .thresholds import numeric, present, tests, threshold
 from .windows import WINDOW, window
 
-SCORE: dict[str, ItemParser] = {"score": keep, "points": keep, "half_life": duration, **WINDOW}
+SCORE: dict[str, ItemParser] = {
+    "score": Item.keep,
+    "points": Item.keep,
+    "half_life": Item.duration,
+    **WINDOW,
+}
 EVENT_POINTS: dict[str, ItemParser] = {
-    "event": keep, "add": quantity, "where": where, "cap": quantity,
+    "event": Item.keep, "add": Item.quantity, "where": where, "cap": Item.quantity,
 }  # fmt: skip
-TRAIT_POINTS: dict[str, ItemParser] = {"trait": text, "add": quantity}
+TRAIT_POINTS: dict[str, ItemParser] = {"trait": Item.text, "add": Item.quantity}
 
 
 def score_leaf(item: Item, scope: Scope) -> ScoreLeaf:
     """A sum of points and its comparison."""
-    fields = read_table(item, SCORE)
+    fields = item.read(SCORE)
     looked_at = window(item, fields, scope)
     fields.refine("score", lambda score: _comparison(score, scope))
     fields.refine("points", list_of(lambda one: _points(one, scope), "a list of points"))
-    comparison, points = required_all(item, fields, "score", "points")
+    comparison, points = fields.required_all("score", "points")
     leaf = ScoreLeaf(points, comparison, fields.get("half_life"), looked_at, path_of(item))
     return present(leaf, item.child("score"), scope)
 
@@ -43,13 +41,13 @@ def score_leaf(item: Item, scope: Scope) -> ScoreLeaf:
 def _comparison(item: Item, scope: Scope) -> Comparison:
     if not isinstance(item.value, dict):
         raise item.wrong("a table with one comparison, such as { gte = 60 }")
-    if read_table(item, dict.fromkeys(OPERATORS, keep), of="operator").failed:
+    if item.read(dict.fromkeys(OPERATORS, Item.keep), of="operator").failed:
         raise UnreadableError
     return numeric(item, threshold(scope), "a score")
 
 
 def _points(item: Item, scope: Scope) -> EventPoints | TraitPoints:
-    stated = [key for key in table(item).value if key in ("event", "trait")]
+    stated = [key for key in item.table().value if key in ("event", "trait")]
     if len(stated) > 1:
         raise item.child(stated[1]).wrong_key(
             "only one of them in a table", f'both "{stated[0]}" and "{stated[1]}"'
@@ -60,14 +58,14 @@ def _points(item: Item, scope: Scope) -> EventPoints | TraitPoints:
 
 
 def _for_events(item: Item, scope: Scope) -> EventPoints:
-    fields = read_table(item, EVENT_POINTS)
+    fields = item.read(EVENT_POINTS)
     fields.refine("event", lambda events: pattern(events, scope))
-    events, add = required_all(item, fields, "event", "add")
+    events, add = fields.required_all("event", "add")
     return EventPoints(events, add, fields.get("where", ()), fields.get("cap"))
 
 
 def _for_trait(item: Item, scope: Scope) -> TraitPoints:
-    fields = read_table(item, TRAIT_POINTS | tests(scope))
-    path, add = required_all(item, fields, "trait", "add")
+    fields = item.read(TRAIT_POINTS | tests(scope))
+    path, add = fields.required_all("trait", "add")
     trait = scope.trait(item.child("trait"), path)
     return TraitPoints(compared(trait.path, item, fields), add, trait.account)

@@ -23,22 +23,15 @@ from .items import (
     Item,
     ItemParser,
     UnreadableError,
-    above_zero,
-    boolean,
-    duration,
     one_of,
-    quantity,
     quoted,
-    read_table,
-    required_all,
-    text,
 )
 from .scope import Drawn, Scope
 
 L = TypeVar("L", bound=Leaf)
 
 NUMERIC: tuple[Operator, ...] = ("gte", "gt", "lte", "lt", "eq", "ne", "between")
-SHARE: dict[str, ItemParser] = {"ratio": above_zero, "of_trait": text}
+SHARE: dict[str, ItemParser] = {"ratio": Item.above_zero, "of_trait": Item.text}
 
 _NO_ABSENCE = (
     'a comparison that 0 does not meet: absence is allowed only in "unless", or with clock = true'
@@ -49,19 +42,19 @@ def threshold(scope: Scope) -> Callable[[Item], Threshold]:
     """A parser of a number, a quantity, or a share of a trait."""
 
     def read(item: Item) -> Threshold:
-        return _share(item, scope) if isinstance(item.value, dict) else quantity(item)
+        return _share(item, scope) if isinstance(item.value, dict) else item.quantity()
 
     return read
 
 
 def _share(item: Item, scope: Scope) -> Share:
-    ratio, path = required_all(item, read_table(item, SHARE), *SHARE)
+    ratio, path = item.read(SHARE).required_all(*SHARE)
     return Share(ratio, scope.trait(item.child("of_trait"), path))
 
 
 def tests(scope: Scope) -> dict[str, ItemParser]:
     """The parsers of all comparisons of a value, and of what may stand beside them."""
-    return {**operands(threshold(scope)), "or_missing": boolean}
+    return {**operands(threshold(scope)), "or_missing": Item.boolean}
 
 
 # -- comparisons of a leaf -----------------------------------------------------------------
@@ -150,7 +143,7 @@ def _units(item: Item, unit: str) -> Number:
     """A quantity, or a duration, which counts in the unit of what is distinct."""
     with suppress(QuantityError):
         return quantities.amount(item.value)
-    count = quantities.count_in(UNITS[unit], duration(item))
+    count = quantities.count_in(UNITS[unit], item.duration())
     if count is None:
         raise item.wrong(f"a whole number of {unit[1:]}s, as {quoted(unit)} counts them")
     return count

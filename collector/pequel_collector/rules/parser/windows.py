@@ -2,74 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from ..language.definition import Metric, Window
-from ..language.quantities import MINUTE, UNITS
+from ..language.quantities import CALENDAR, MINUTE, UNITS
 from .items import (
     Fields,
     Item,
     ItemParser,
-    duration,
-    keep,
     near,
-    offset,
     quoted,
-    text,
 )
 from .scope import Scope
 
-CALENDAR = ("@day", "@hour")
 ANCHORS = ("signup", "trial", "first:EVENT", "trait:NAME")
-WINDOW: dict[str, ItemParser] = {"within": duration, "of": keep, "from": offset}
+WINDOW: dict[str, ItemParser] = {"within": Item.duration, "of": Item.keep, "from": Item.offset}
 
 _UNREAD = "signup"  # stands for an anchor that could not be read
 
 
 def anchor(item: Item, scope: Scope) -> str:
-    """What a window begins with: a word, or one of the sorts that have a name behind a colon."""
-    word = text(item)
+    """The anchor of a window: ``signup``, ``trial``, or a word with a name after a colon."""
+    word = item.text()
     sort, colon, name = word.partition(":")
-    parser = _SORTS.get(sort + colon)
-    if parser is None:
-        raise item.wrong(near(word, ANCHORS), f"the unknown anchor {quoted(word)}")
-    parser(item, name, scope)
+    match sort + colon:
+        case "signup":
+            pass
+        case "trial":
+            if "trial" not in scope.settings:
+                raise item.wrong('a trial event: set "trial" in [project]')
+        case "first:":
+            if not name.strip():
+                raise item.wrong('the name of an event after "first:"')
+        case "trait:":
+            if not name.strip():
+                raise item.wrong('the name of a trait after "trait:"')
+            scope.trait(item, name)
+        case _:
+            raise item.wrong(near(word, ANCHORS), f"the unknown anchor {quoted(word)}")
     return word
 
 
-def _trial(item: Item, _name: str, scope: Scope) -> None:
-    if "trial" not in scope.settings:
-        raise item.wrong('a trial event: set "trial" in [project]')
-
-
-def _first(item: Item, name: str, _scope: Scope) -> None:
-    if not name.strip():
-        raise item.wrong('the name of an event after "first:"')
-
-
-def _trait(item: Item, name: str, scope: Scope) -> None:
-    if not name.strip():
-        raise item.wrong('the name of a trait after "trait:"')
-    scope.trait(item, name)
-
-
-_SORTS: dict[str, Callable[[Item, str, Scope], None]] = {
-    "signup": lambda _item, _name, _scope: None,
-    "trial": _trial,
-    "first:": _first,
-    "trait:": _trait,
-}
-
-
 def inherited(fields: Fields, scope: Scope) -> Window:
-    """The window that a definition states for its leaves, taken out of its fields."""
+    """The window that a definition or a leaf states, taken out of its fields."""
     fields.refine("of", lambda of: anchor(of, scope))
     unread = _UNREAD if "of" in fields.failed else None
     return Window(fields.values.pop("within", None), fields.values.pop("of", unread))
 
 
 def window(item: Item, fields: Fields, scope: Scope) -> Window:
-    """The window of a leaf: its own, or that of the definition where it states none."""
+    """The window of a leaf: its own, or the definition's if the leaf states none."""
     start, own = fields.get("from"), {"within", "of"} & item.value.keys()
     found = inherited(fields, scope) if own else scope.window
     if start is not None and found.of is None:

@@ -1,0 +1,32 @@
+"""What several commands print: errors and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from ..errors import DefinitionError, PequelError
+
+
+class Failure(click.ClickException):
+    """An error that is printed without a traceback."""
+
+    def __init__(self, error: PequelError) -> None:
+        # Editors and terminals link a file:line:column at the start of a line.
+        located = isinstance(error, DefinitionError)
+        super().__init__(error.message if located else f"pequel: {error.message}")
+
+    def show(self, file: Any = None) -> None:
+        """Print the message without Click's prefix."""
+        click.echo(self.message, err=file is None, file=file)
+
+
+def columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """A line for each row, with its cells below those of the row before."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
