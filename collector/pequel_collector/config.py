@@ -30,6 +30,9 @@ class Settings:
     admin_key: str = _setting("", "An admin key that works from the start.")
     max_body: int = _setting(4_000_000, "Maximum bytes of a request body, as sent.")
     max_inflated: int = _setting(20_000_000, "Maximum bytes of a request body, inflated.")
+    max_keyless: int = _setting(
+        500_000, "Maximum bytes of a body, as sent and inflated, whose key is in the body."
+    )
     max_event: int = _setting(32_768, "Maximum bytes of one event.")
     max_batch: int = _setting(2_500, "Maximum number of events in one batch.")
     max_depth: int = _setting(64, "Maximum levels of nesting in one event.")

@@ -15,6 +15,9 @@ from __future__ import annotations
 
 from typing import Any
 
+MAX_PROBLEMS = 1_000
+"""Mistakes of a definitions file that an error lists."""
+
 
 class PequelError(Exception):
     """A problem with a stable ``code``, a sentence for people, and data in ``details``."""
@@ -76,9 +79,11 @@ class DefinitionError(PequelError):
     code = "bad_definition"
 
     def __init__(self, problems: list[Problem]) -> None:
-        super().__init__(
-            "\n".join(str(p) for p in problems), problems=[vars_of(p) for p in problems]
-        )
+        listed = problems[:MAX_PROBLEMS]
+        lines = [str(problem) for problem in listed]
+        if len(problems) > MAX_PROBLEMS:
+            lines.append(f"and {len(problems) - MAX_PROBLEMS} more")
+        super().__init__("\n".join(lines), problems=[vars_of(p) for p in listed])
         self.problems = problems
 
 

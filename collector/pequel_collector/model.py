@@ -159,7 +159,7 @@ class RejectedEvent:
     ``index`` is its position in the batch. ``payload`` is the text of the event as it came, without
     its write key. ``envelope`` holds what its request said beside the event: the ``type`` of the
     path, ``context``, ``sentAt`` and ``anonymousId``, each only if given. ``received`` is the time
-    of the request.
+    of the request. One that is not kept is only counted, and has no payload.
     """
 
     index: int
@@ -170,6 +170,7 @@ class RejectedEvent:
     payload: str = ""
     envelope: Mapping[str, JSON] | None = None
     received: int | None = None
+    is_kept: bool = True
 
 
 @dataclass(slots=True)

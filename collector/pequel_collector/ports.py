@@ -182,6 +182,17 @@ class ReadTransaction(Protocol):
         to it. A message of several of the subjects is returned once.
         """
 
+    def latest_of(
+        self, subjects: Collection[str], limit: int, before: tuple[int, int, str] | None = None
+    ) -> list[Stored]:
+        """The latest messages of these subjects, latest first.
+
+        With ``before``, those before this place in the order of facts.
+        """
+
+    def latest_named(self, subjects: Collection[str]) -> str | None:
+        """The account in the latest message of these users or visitors that names one."""
+
     def latest(self, limit: int) -> list[Stored]:
         """The messages that were received last, latest first."""
 

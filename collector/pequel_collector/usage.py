@@ -12,6 +12,9 @@ from .ports import Usage
 NO_KEY = ""
 """The key of events that did not come over HTTP, such as those of an import."""
 
+REPORTS = "reports"
+"""The outcome of client reports that came without events. Each counts for the quota as an event."""
+
 DROPPED = "dropped"
 """The outcome of events that a client dropped, and reported."""
 
@@ -38,6 +41,8 @@ class Balance:
                 self.duplicates += usage.number
             case "suppressed":
                 self.suppressed += usage.number
+            case "reports":
+                pass
             case "dropped":
                 self.dropped[code] += usage.number
             case _:

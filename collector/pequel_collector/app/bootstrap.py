@@ -84,10 +84,7 @@ class Collector:
         Raises DefinitionError, and then changes nothing.
         """
         catalogue = read_catalogue(text, BODY)
-        file = _read_text(self.settings.config)
-        return self._activate(
-            NewDefinitions(catalogue, "put", None if file is None else digest(file))
-        )
+        return self._activate(NewDefinitions(catalogue, "put", self._file_digest()))
 
     def reload_definitions(self) -> list[Version]:
         """Put the definitions file in force as it is now; the versions that are new.
@@ -116,6 +113,15 @@ class Collector:
         """The definitions in force as text, and where they came from."""
         with self.store.reading() as view:
             return active_definitions(view)
+
+    def _file_digest(self) -> str | None:
+        """The digest of the definitions file; the last known one if it cannot be read now."""
+        try:
+            text = _read_text(self.settings.config)
+        except PequelError:
+            active = self.active_definitions()
+            return active.file if active else None
+        return None if text is None else digest(text)
 
     def _activate(self, new: NewDefinitions) -> list[Version]:
         with self.store.writing() as tx:

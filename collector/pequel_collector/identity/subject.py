@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from ..errors import NotFound
-from ..model import Kind, id_of, kind_of, subject_key
+from ..model import Kind, Stored, id_of, kind_of, subject_key
 from ..ports import ReadTransaction
 
 
@@ -26,11 +28,29 @@ class Subject:
         """Times of its first and last message (ms). Raises NotFound if there is none."""
         span = self._tx.span(self.ids)
         if span is None:
-            kind, identifier = kind_of(self.key), id_of(self.key)
-            raise NotFound(f"there is no {kind} {identifier}", kind=kind, id=identifier)
+            raise self._not_found()
         return span
 
+    @cached_property
+    def newest(self) -> Stored:
+        """Its latest message. Raises NotFound if there is none."""
+        found = self._tx.latest_of(self.ids, 1)
+        if not found:
+            raise self._not_found()
+        return found[0]
+
+    def require_messages(self) -> None:
+        """Raises NotFound for one that was never seen."""
+        _ = self.newest
+
     def account(self) -> str | None:
-        """The account of a user now: that of the latest message with one."""
-        accounts = [stored.account for stored in self._tx.events(self.ids) if stored.account]
-        return accounts[-1] if accounts else None
+        """The account of a user now: that of the latest message with one.
+
+        After a group call every message has an account. Without one, only those have an account
+        that name it. Raises NotFound for a user without messages.
+        """
+        return self.newest.account or self._tx.latest_named(self.ids)
+
+    def _not_found(self) -> NotFound:
+        kind, identifier = kind_of(self.key), id_of(self.key)
+        return NotFound(f"there is no {kind} {identifier}", kind=kind, id=identifier)

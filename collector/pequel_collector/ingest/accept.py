@@ -27,7 +27,7 @@ from ..ports import (
     WriteTransaction,
 )
 from ..rules.language.definition import Catalogue
-from ..usage import NO_KEY, dropped
+from ..usage import NO_KEY, REPORTS, dropped, month_of
 from .positions import FileInstants, with_positions
 from .receipts import Batch, Outcome, Receipt
 
@@ -127,9 +127,13 @@ class Ingest:
 
 def _dropped(tx: WriteTransaction, batches: Sequence[Batch], now: int) -> Iterator[Usage]:
     """The events that clients dropped, by the reports that are new."""
-    for key, report in [(batch.key or NO_KEY, batch.report) for batch in batches]:
-        if report is not None and tx.record_client_report(key, report.client, report.number):
-            yield from dropped(key, report, now)
+    for batch in batches:
+        key, report = batch.key or NO_KEY, batch.report
+        if report is None or not tx.record_client_report(key, report.client, report.number):
+            continue
+        yield from dropped(key, report, now)
+        if not batch.messages and not batch.rejected:
+            yield Usage(key, month_of(now), REPORTS, 1)
 
 
 def _new_messages(tx: WriteTransaction, batches: Sequence[Batch]) -> list[Sequence[Message]]:
@@ -208,4 +212,5 @@ def _rejected(batches: Sequence[Batch], now: int) -> list[StoredRejectedEvent]:
         StoredRejectedEvent(f"{now:013d}-{token_hex(8)}", event.received or now, batch.key, event)
         for batch in batches
         for event in batch.rejected
+        if event.is_kept
     ]

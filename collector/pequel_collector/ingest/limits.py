@@ -15,7 +15,7 @@ from ..config import Settings
 from ..errors import TooMany
 from ..model import Clock, Key
 from ..ports import Store
-from ..usage import balance_of, month_of
+from ..usage import REPORTS, balance_of, month_of
 
 COUNT_INTERVAL = 5_000
 """Milliseconds between two counts of the events of a month in the store."""
@@ -89,4 +89,5 @@ class Limits:
         name = month_of(now)
         with self._store.reading() as view:
             found = [usage for usage in view.usage() if (usage.key, usage.month) == (key, name)]
-        return _Month(name, balance_of(found).received, now)
+        reports = sum(usage.number for usage in found if usage.outcome == REPORTS)
+        return _Month(name, balance_of(found).received + reports, now)

@@ -24,19 +24,21 @@ _DEEPEST = 3
 _FIRST_USER = "u:"
 
 
-def take(tx: ReadTransaction, catalogue: Catalogue, now: int) -> Sample:
+def take(
+    tx: ReadTransaction, catalogue: Catalogue, now: int, messages: int | None = None
+) -> Sample:
     """Up to 5,000 users with their accounts, up to 50,000 of the latest messages, and a dry run.
 
-    Users are taken in the order of their ids. In the dry run they are folded from their messages
-    under this catalogue, whatever leads there are.
+    Users are taken in the order of their ids, up to so many ``messages`` of theirs. In the dry run
+    they are folded from their messages under this catalogue, whatever leads there are.
     """
-    return _Sampler(tx, catalogue, now).take()
+    return _Sampler(tx, catalogue, now, MESSAGES if messages is None else messages).take()
 
 
 class _Sampler:
-    def __init__(self, tx: ReadTransaction, catalogue: Catalogue, now: int) -> None:
+    def __init__(self, tx: ReadTransaction, catalogue: Catalogue, now: int, messages: int) -> None:
         self.tx, self.catalogue, self.now = tx, catalogue, now
-        self.left = MESSAGES
+        self.left = messages
         self.lasts: dict[str, int] = {}
         self.signups: dict[str, int | None] = {}
         self.homes: dict[str, set[str]] = {}  # the accounts that each user was in

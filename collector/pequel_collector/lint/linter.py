@@ -77,9 +77,12 @@ def lint(
     ``capacity`` is how many leads of one definition can be followed up in a week.
     """
     spans = parse(catalogue.text).spans
+    parts: dict[Path, dict[Path, SourceSpan]] = {}
+    for path, span in spans.items():
+        parts.setdefault(path[:2], {})[path[2:]] = span
     found: list[Finding] = []
     for number, definition in enumerate(catalogue.definitions):
-        own = _below(("pql", number), spans)
+        own = {human(path): span for path, span in parts.get(("pql", number), {}).items()}
         written = {path: place.text for path, place in own.items()}
         case = Case(catalogue, definition, written, sample, capacity)
         found += _findings(case, file, own)
@@ -105,9 +108,3 @@ def _found(rule: Rule, case: Case) -> Iterator[Found]:
     if case.sample is not None:
         for data_check in rule.data_checks:
             yield from data_check(case, case.sample)
-
-
-def _below(path: Path, spans: Mapping[Path, SourceSpan]) -> dict[str, SourceSpan]:
-    """The spans of a definition's parts, each by its path inside of the definition."""
-    depth = len(path)
-    return {human(at[depth:]): place for at, place in spans.items() if at[:depth] == path}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from typing import Any
 
@@ -59,7 +58,7 @@ def decode_fact_cursor(cursor: str | None) -> tuple[int, int, str] | None:
 def _decode(cursor: str) -> list[Any]:
     try:
         parts = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (ValueError, binascii.Error):
+    except (ValueError, RecursionError):
         parts = None
     if not isinstance(parts, list):
         raise _bad_cursor()

@@ -88,9 +88,9 @@ class Queries:
         """Whether a user or an account is a PQL. Raises NotFound for one never seen."""
         with self.store.reading() as tx:
             subject = Subject.of(tx, kind, identifier)
-            subject.span()
-            own = self._leads_of(tx, subject.key)
+            subject.require_messages()
             account = subject.account() if kind == "user" else None
+            own = self._leads_of(tx, subject.key)
             inherited = [] if account is None else self._leads_of(tx, account_key(account))
             leads = own + [answer._replace(via="account") for answer in inherited]
             qualified = {answer.lead.definition for answer in own}
@@ -102,15 +102,10 @@ class Queries:
         """The messages of a user or an account, latest first. Raises NotFound."""
         with self.store.reading() as tx:
             subject = Subject.of(tx, kind, identifier)
-            subject.span()
-            before = decode_fact_cursor(cursor)
-            found = list(tx.events(subject.ids, until=before and before[0]))
-        found.sort(key=_place, reverse=True)
-        if before is not None:
-            found = [stored for stored in found if _place(stored) < before]
-        return Page(
-            found[:limit], encode(*_place(found[limit - 1])) if len(found) > limit else None
-        )
+            subject.require_messages()
+            found = tx.latest_of(subject.ids, limit + 1, decode_fact_cursor(cursor))
+        after = encode(*fact_order(found[limit - 1].message)) if len(found) > limit else None
+        return Page(found[:limit], after)
 
     def definitions(self) -> Definitions:
         """The active definitions, each with its versions."""
@@ -214,8 +209,3 @@ def _state(lead: Lead, now: int) -> str:
     """The state of a lead; ``new`` becomes ``expired`` by itself."""
     expired = lead.state == "new" and lead.expires_at is not None and lead.expires_at <= now
     return "expired" if expired else lead.state
-
-
-def _place(stored: Stored) -> tuple[int, int, str]:
-    time, position, mid = fact_order(stored.message)
-    return time, position, mid

@@ -8,8 +8,8 @@ of 4 messages:
              postings  (1, ada, m1) (1, ada, m3) (1, bob, m2) (1, eve, m4)
     block 2, open      m5 bob, m6 ada            no postings yet
 
-The messages of ada are found by postings in block 1, and by reading block 2. Because postings are
-written a block at a time, the table of postings grows at its end, like that of messages.
+The messages of ada are found by postings in block 1, and by an index in block 2. Because postings
+are written a block at a time, the table of postings grows at its end, like that of messages.
 """
 
 from __future__ import annotations
@@ -71,9 +71,9 @@ class OpenBlock:
 
     def _seal(self) -> None:
         [(newest,)] = self._session.run(sql.NEWEST, block=self.number)
-        for statement in sql.ADD_POSTINGS_OF_BLOCK:
+        self._session.run(sql.KEEP_OPEN, block=self.number)
+        for statement in (*sql.ADD_POSTINGS_OF_BLOCK, sql.ADD_NAMINGS_OF_BLOCK, sql.SEAL_BLOCK):
             self._session.run(statement, block=self.number)
-        self._session.run(sql.SEAL_BLOCK, block=self.number)
         self.number += 1
         self._session.run(sql.ADD_BLOCK, block=self.number, newest=newest)
         self._messages = self._since_count = 0

@@ -7,7 +7,13 @@ at 500, id "b") needs two statements, because the database finds each of them by
     rank > 1                                                           all lower ranks
 
 The state ``expired`` needs two statements as well, whose leads are merged: leads with that state,
-and leads that are ``new`` but past their ``expires_at``.
+and leads that are ``new`` but past their ``expires_at``. So does an account: its users' leads, and
+its own.
+
+Each condition has an index. First the leads that meet each condition are counted, up to a number.
+If few leads meet one of them, those are read and sorted, and if there are none the list is empty.
+If many leads meet each condition, the list is read in its order by one of the indexes, which also
+have the columns of other conditions.
 """
 
 from __future__ import annotations
@@ -22,6 +28,7 @@ from ..model import Lead, account_key, subject_key
 from ..ports import LeadCursor, LeadFilter
 from . import rows
 from .encoding import encode
+from .schema import LISTED_TRAITS, MAX_LISTED
 from .session import Session
 from .statements import SELECT_LEADS
 
@@ -32,23 +39,43 @@ _PAGE = f"""
 ORDER BY rank, marked_at DESC, id LIMIT :limit
 """
 
-_TRAIT = """:{0} = (
-  SELECT value FROM trait
-  WHERE trait.name = '{0}' AND trait.subject IN (
-    SELECT lead.subject UNION ALL SELECT subject FROM person WHERE person = lead.subject
+_FEW = 1_000
+"""Leads that are read and sorted for a page, instead of being read in the order of the list."""
+
+_PAGE_OF_FEW = f"""
+{SELECT_LEADS} WHERE id IN (
+  SELECT id FROM (
+    SELECT id, rank, marked_at, state, definition, subject, owner, kind, country, plan, account,
+      qualified_at, expires_at
+    FROM lead WHERE {{condition}} LIMIT {_FEW}
+  ) lead
+  WHERE {{conditions}}
+  ORDER BY rank, marked_at DESC, id LIMIT :limit
+)
+ORDER BY rank, marked_at DESC, id
+"""
+
+_COUNT = f"(SELECT count(*) FROM (SELECT 1 FROM lead WHERE {{}} LIMIT {_FEW}) few)"
+
+_LONG_TRAIT = """(
+  {0} IS NULL AND :{0} = (
+    SELECT value FROM trait
+    WHERE trait.name = '{0}' AND trait.subject IN (
+      SELECT lead.subject UNION ALL SELECT subject FROM person WHERE person = lead.subject
+    )
+    ORDER BY time DESC, position DESC, mid DESC LIMIT 1
   )
-  ORDER BY time DESC, position DESC, mid DESC LIMIT 1
 )"""
 
+# Each condition can be searched by an index of its own.
 _CONDITIONS = {
     "definition": "definition = :definition",
     "subject_kind": "substr(subject, 1, 2) = :subject_kind",
     "subject": "subject = :subject",
-    "owner": "owner = :owner",
+    "owner": "(substr(owner, 1, 64) = substr(:owner, 1, 64) AND owner = :owner)",
     "kind": "kind = :kind",
-    "country": _TRAIT.format("country"),
-    "plan": _TRAIT.format("plan"),
-    "account": "(account = :account OR subject = :account_subject)",
+    "country": "country = :country",
+    "plan": "plan = :plan",
     "qualified_from": "qualified_at >= :qualified_from",
     "qualified_to": "qualified_at < :qualified_to",
     "marked_after": "marked_at > :marked_after",
@@ -56,8 +83,8 @@ _CONDITIONS = {
 
 _ANY_STATE = "state <> 'voided'"
 _STATE = "state = :state"
-_EXPIRED = "state = 'new' AND expires_at <= :now"
-_NEW = "state = 'new' AND (expires_at IS NULL OR expires_at > :now)"
+_EXPIRED = "(state = 'new' AND expires_at <= :now)"
+_NEW = "(state = 'new' AND (expires_at IS NULL OR expires_at > :now))"
 
 _ANYWHERE = ("1 = 1",)
 _AFTER_CURSOR = (
@@ -78,23 +105,54 @@ def lead_page(
 ) -> list[Listed]:
     """A page of leads in the order of the list; those after a cursor."""
     values = _values(wanted, after)
+    lists = [_filtered(session, wanted, each, values) for each in _alternatives(wanted, values)]
     found: list[Listed] = []
-    for statements in _statements(wanted, values, after):
+    for position in _AFTER_CURSOR if after else _ANYWHERE:
         left = limit - len(found)
-        pages = [session.run(each, **values, limit=left) for each in statements]
-        lists = [map(rows.to_listed_lead, page) for page in pages]
-        found += islice(merge(*lists, key=_order), left)
+        pages = [
+            map(rows.to_listed_lead, session.run(each.format(position), **values, limit=left))
+            for each in lists
+            if each is not None
+        ]
+        found += islice(merge(*pages, key=_order), left)
     return [_with_expiry(wanted.now, listed) for listed in found]
 
 
-def _statements(
-    wanted: LeadFilter, values: dict[str, Any], after: LeadCursor | None
-) -> Iterator[list[str]]:
-    """Groups of statements. The leads of a group come before those of the next group."""
-    conditions = [condition for name, condition in _CONDITIONS.items() if name in values]
-    for position in _AFTER_CURSOR if after else _ANYWHERE:
-        group = [[position, state, *conditions] for state in _states(wanted)]
-        yield [_PAGE.format(conditions=" AND ".join(each)) for each in group]
+def _alternatives(wanted: LeadFilter, values: dict[str, Any]) -> Iterator[list[str]]:
+    """Lists of conditions. Each lead that is wanted meets all conditions of exactly one list."""
+    conditions = [_condition(name, values) for name in _CONDITIONS if name in values]
+    accounts: list[list[str]] = [[]]
+    if wanted.account is not None:
+        accounts = [["account = :account"], ["subject = :account_subject"]]
+    for state in _states(wanted):
+        for account in accounts:
+            yield [*state, *account, *conditions]
+
+
+def _filtered(
+    session: Session, wanted: LeadFilter, conditions: list[str], values: dict[str, Any]
+) -> str | None:
+    """The statement for the leads that meet conditions; None if no lead can.
+
+    It has a place for the position in the list. If one of the conditions is met by few leads, only
+    those are looked at.
+    """
+    every = ["{}", *conditions] if wanted.state else ["{}", _ANY_STATE, *conditions]
+    page = _PAGE.format(conditions=" AND ".join(every))
+    if not conditions:
+        return page
+    counts = ", ".join(map(_COUNT.format, conditions))
+    [numbers] = session.run(f"SELECT {counts}", **values)
+    fewest, condition = min(zip(numbers, conditions, strict=True))
+    if fewest == _FEW:
+        return page
+    few = _PAGE_OF_FEW.format(condition=condition, conditions=" AND ".join(every))
+    return few if fewest else None
+
+
+def _condition(name: str, values: dict[str, Any]) -> str:
+    is_long = name in LISTED_TRAITS and len(values[name]) > MAX_LISTED
+    return _LONG_TRAIT.format(name) if is_long else _CONDITIONS[name]
 
 
 def _values(wanted: LeadFilter, after: LeadCursor | None) -> dict[str, Any]:
@@ -105,12 +163,12 @@ def _values(wanted: LeadFilter, after: LeadCursor | None) -> dict[str, Any]:
     return values | (after._asdict() if after else {})
 
 
-def _states(wanted: LeadFilter) -> tuple[str, ...]:
+def _states(wanted: LeadFilter) -> tuple[list[str], ...]:
     """Conditions on the state. Each lead of the list meets exactly one."""
     if wanted.state is None:
-        return (_ANY_STATE,)
-    by_time = {} if wanted.now is None else {"new": (_NEW,), "expired": (_STATE, _EXPIRED)}
-    return by_time.get(wanted.state, (_STATE,))
+        return ([],)
+    by_time = {} if wanted.now is None else {"new": ([_NEW],), "expired": ([_STATE], [_EXPIRED])}
+    return by_time.get(wanted.state, ([_STATE],))
 
 
 def _with_expiry(now: int | None, listed: Listed) -> Listed:

@@ -1,18 +1,19 @@
-"""Finds the messages of subjects, by postings in sealed blocks and by reading the open block.
+"""Finds the messages of subjects, by postings in sealed blocks and by an index in the open block.
 
-See ``blocks`` for an example. After a few searches of the open block in one transaction, the whole
-block is read into memory.
+See ``blocks`` for an example. The latest messages of a subject are found from the end: first the
+time of its last message in each block, then the messages of the block with the latest one, and so
+on, until no other block has a later message than those that were found.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Iterator
 from heapq import merge
 from itertools import groupby
-from operator import itemgetter
+from operator import attrgetter, itemgetter
+from typing import NamedTuple
 
-from ..model import account_key, id_of, kind_of
+from ..model import id_of, kind_of
 from . import statements as sql
 from .encoding import unescape
 from .session import Session
@@ -23,8 +24,8 @@ MessageRef = tuple[int, int, str]
 ALWAYS = -(2**62), 2**62
 """Before any time, and after any time."""
 
-MAX_SEARCHES = 8
-"""Searches of the open block before it is read whole."""
+LAST_OF_ALL = ALWAYS[1], 0, ""
+"""After every message."""
 
 MIN_SHARE = 16
 """The least number of subjects read from a block for one page of subjects."""
@@ -39,7 +40,6 @@ class MessageIndex:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._open_block: int | None = None
-        self.refresh()
 
     @property
     def open_block(self) -> int:
@@ -54,10 +54,8 @@ class MessageIndex:
         return list(range(1, self.open_block))
 
     def refresh(self, open_block: int | None = None) -> None:
-        """Read the open block again at the next search, because it has changed."""
-        self._open_block = open_block or self._open_block
-        self._searches = 0
-        self._by_subject: defaultdict[str, list[MessageRef]] | None = None
+        """Search this open block from now on."""
+        self._open_block = open_block
 
     def of(
         self, subjects: Collection[str], since: int | None = None, until: int | None = None
@@ -69,13 +67,73 @@ class MessageIndex:
         for _, at_one_time in groupby(found, key=itemgetter(0)):
             yield from sorted(set(at_one_time))
 
+    def latest(
+        self, subjects: Collection[str], limit: int, before: MessageRef | None = None
+    ) -> list[MessageRef]:
+        """The latest messages of these subjects, those before a message, latest first."""
+        time, position, mid = before or LAST_OF_ALL
+        found: list[MessageRef] = []
+        spans = self._spans(subjects, time)
+        for span in sorted(spans, key=attrgetter("last"), reverse=True):
+            if len(found) == limit and span.last < found[-1][0]:
+                break
+            last = self._session.run(
+                span.latest,
+                block=span.block,
+                key=span.key,
+                time=time,
+                position=position,
+                mid=mid,
+                limit=limit,
+            )
+            found = sorted({*found, *last}, reverse=True)[:limit]
+        return [(time, position, unescape(mid)) for time, position, mid in found]
+
     def span(self, subjects: Collection[str]) -> tuple[int, int] | None:
         """The times of the first and the last message of these subjects."""
-        times = [time for time, *_ in self._open(subjects, *ALWAYS)]
+        spans = self._spans(subjects, ALWAYS[1])
+        if not spans:
+            return None
+        return min(span.first for span in spans), max(span.last for span in spans)
+
+    def latest_named(self, subjects: Collection[str]) -> str | None:
+        """The account in the latest message of these users or visitors that names one."""
+        found = self._session.run(
+            sql.LATEST_NAMING,
+            blocks=self.sealed_blocks,
+            block=self.open_block,
+            subjects=sorted(subjects),
+        )
+        return next((unescape(account) for (account,) in found), None)
+
+    def names(self, subjects: Collection[str]) -> Iterator[tuple[str, int]]:
+        """How many events these subjects have by name, in parts."""
+        keys = _by_column(subjects)
+        found = self._session.run(
+            sql.OPEN_NAMES,
+            block=self.open_block,
+            subjects=keys.get("subject", []),
+            accounts=keys.get("account", []),
+        )
         if blocks := self.sealed_blocks:
-            [ends] = self._session.run(sql.SEALED_SPAN, blocks=blocks, subjects=sorted(subjects))
-            times += [time for time in ends if time is not None]
-        return (min(times), max(times)) if times else None
+            found += self._session.run(sql.SEALED_NAMES, blocks=blocks, subjects=sorted(subjects))
+        yield from ((unescape(name), number) for name, number in found)
+
+    def _spans(self, subjects: Collection[str], until: int) -> list[_Span]:
+        found = [
+            _Span(first, last, block, subject, sql.LATEST_SEALED)
+            for block, subject, first, last in self._session.run(
+                sql.SEALED_SPANS, subjects=sorted(subjects), until=until
+            )
+        ]
+        block = self.open_block
+        for column, keys in _by_column(subjects).items():
+            statement = sql.OPEN_SPANS[column]
+            for key, first, last in self._session.run(
+                statement, block=block, keys=keys, until=until
+            ):
+                found.append(_Span(first, last, block, key, sql.LATEST_OPEN[column]))
+        return found
 
     def subjects(self, after: str, limit: int | None) -> list[str]:
         """The users and accounts after a key, in order."""
@@ -123,28 +181,36 @@ class MessageIndex:
             yield from ((time, position, unescape(mid)) for time, position, mid in found)
 
     def _open(self, subjects: Collection[str], since: int, until: int) -> list[MessageRef]:
-        self._searches += 1
-        if self._searches > MAX_SEARCHES:
-            by_subject = self._open_by_subject()
-            found = {ref for subject in subjects for ref in by_subject.get(subject, ())}
-            return sorted(ref for ref in found if since <= ref[0] <= until)
-        rows = self._session.run(
-            sql.OPEN_MESSAGES_OF,
-            block=self.open_block,
-            subjects=[key for key in subjects if kind_of(key) != "account"],
-            accounts=[id_of(key) for key in subjects if kind_of(key) == "account"],
-            since=since,
-            until=until,
-        )
-        return [(time, position, unescape(mid)) for time, position, mid in rows]
+        found = [
+            self._session.run(
+                sql.OPEN_MESSAGES[column],
+                block=self.open_block,
+                keys=keys,
+                since=since,
+                until=until,
+            )
+            for column, keys in _by_column(subjects).items()
+        ]
+        return [(time, position, unescape(mid)) for time, position, mid in merge(*found)]
 
-    def _open_by_subject(self) -> dict[str, list[MessageRef]]:
-        if self._by_subject is None:
-            self._by_subject = defaultdict(list)
-            found = self._session.run(sql.OPEN_MESSAGES, block=self.open_block)
-            for time, position, mid, subject, account in found:
-                ref = time, position, unescape(mid)
-                self._by_subject[unescape(subject)].append(ref)
-                if account is not None:
-                    self._by_subject[account_key(unescape(account))].append(ref)
-        return self._by_subject
+
+class _Span(NamedTuple):
+    """The times of the first and the last message that a block has of a subject.
+
+    ``key`` is the subject as it is stored there, ``latest`` the statement for its messages.
+    """
+
+    first: int
+    last: int
+    block: int
+    key: str
+    latest: str
+
+
+def _by_column(subjects: Collection[str]) -> dict[str, list[str]]:
+    """The column of a message that has the subject, and the values to look for."""
+    found = {
+        "subject": [key for key in subjects if kind_of(key) != "account"],
+        "account": [id_of(key) for key in subjects if kind_of(key) == "account"],
+    }
+    return {column: keys for column, keys in found.items() if keys}

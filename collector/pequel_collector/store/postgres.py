@@ -373,6 +373,7 @@ def _without_bytes(row: Row) -> Row:
 
 @lru_cache(maxsize=512)
 def _translated(statement: str) -> bytes:
+    statement = re.sub(r"EACH\((:\w+)\)", r"unnest(CAST(\1 AS text[]))", statement)
     return re.sub(r":([a-z]\w*)", r"%(\1)s", statement.replace("%", "%%")).encode()
 
 

@@ -58,9 +58,16 @@ class SqlReadTransaction(ReadTransaction):
     ) -> Iterator[Stored]:
         refs = self._index.of(subjects, since, until)
         while mids := [mid for _, _, mid in islice(refs, MESSAGES_AT_ONCE)]:
-            found = map(rows.to_message, self._session.run(sql.MESSAGES, mids=mids))
-            by_id = {stored.message.mid: stored for stored in found}
-            yield from (by_id[mid] for mid in mids)
+            yield from self._messages(mids)
+
+    def latest_of(
+        self, subjects: Collection[str], limit: int, before: tuple[int, int, str] | None = None
+    ) -> list[Stored]:
+        refs = self._index.latest(subjects, limit, before)
+        return self._messages([mid for _, _, mid in refs])
+
+    def latest_named(self, subjects: Collection[str]) -> str | None:
+        return self._index.latest_named(subjects)
 
     def latest(self, limit: int) -> list[Stored]:
         found: list[Stored] = []
@@ -83,11 +90,8 @@ class SqlReadTransaction(ReadTransaction):
 
     def counts(self, subjects: Collection[str]) -> dict[str, int]:
         counts: Counter[str] = Counter()
-        refs = self._index.of(subjects)
-        while mids := [mid for _, _, mid in islice(refs, MESSAGES_AT_ONCE)]:
-            counts.update(
-                {unescape(n): count for n, count in self._session.run(sql.NAMES, mids=mids)}
-            )
+        for name, number in self._index.names(subjects):
+            counts[name] += number
         return dict(counts)
 
     def span(self, subjects: Collection[str]) -> tuple[int, int] | None:
@@ -98,6 +102,12 @@ class SqlReadTransaction(ReadTransaction):
 
     def visitors(self, after: str = "", limit: int | None = None) -> list[str]:
         return self._index.visitors(after, limit)
+
+    def _messages(self, mids: list[str]) -> list[Stored]:
+        """These messages, in this order."""
+        found = map(rows.to_message, self._session.run(sql.MESSAGES, mids=mids))
+        by_id = {stored.message.mid: stored for stored in found}
+        return [by_id[mid] for mid in mids]
 
     # -- who is who ------------------------------------------------------------------------
 

@@ -470,6 +470,77 @@ _POSITIONS = (
     ),
 )
 
+# Each read is a search in an index, also in the open block. ``naming`` has the latest message of a
+# sealed block in which a subject names an account. ``country`` and ``plan`` are the traits of a
+# lead's subject as JSON, if short enough for an index.
+_ADD_NAMING = """
+INSERT INTO naming (block, subject, bucket, time, position, mid)
+SELECT block, subject, bucket, time, position, mid FROM (
+  SELECT block, subject, bucket, time, position, mid,
+    row_number() OVER (
+      PARTITION BY block, subject ORDER BY time DESC, position DESC, mid DESC
+    ) AS place
+  FROM event WHERE named_account IS NOT NULL AND block IN (
+    SELECT number FROM block WHERE sealed = 1
+  )
+) latest
+WHERE place = 1
+"""
+
+LISTED_TRAITS = ("country", "plan")
+MAX_LISTED = 64
+"""Characters of a trait value, as JSON, that is stored with a lead."""
+
+_LISTED_TRAIT = """{0} = (
+  SELECT CASE WHEN length(value) <= {1} THEN value END FROM trait
+  WHERE trait.name = '{0}' AND trait.subject IN (
+    SELECT lead.subject UNION ALL SELECT subject FROM person WHERE person = lead.subject
+  )
+  ORDER BY time DESC, position DESC, mid DESC LIMIT 1
+)"""
+SET_LISTED_TRAITS = "UPDATE lead SET " + ", ".join(
+    _LISTED_TRAIT.format(name, MAX_LISTED) for name in LISTED_TRAITS
+)
+
+# The columns of other filters at the end of an index save looking at the rows that they exclude.
+_LIST_ORDER = "rank, marked_at DESC, id, state, definition, kind, country, plan"
+_READS = (
+    "DROP INDEX event_block",
+    "CREATE INDEX event_block ON event (block, time)",
+    "CREATE INDEX event_received ON event (block, received)",
+    "CREATE INDEX event_subject ON event (block, subject, time)",
+    "CREATE INDEX event_account ON event (block, account, time) WHERE account IS NOT NULL",
+    """
+    CREATE INDEX event_naming ON event (block, subject, time) WHERE named_account IS NOT NULL
+    """,
+    """
+    CREATE TABLE naming (
+      block BIGINT NOT NULL,
+      subject text NOT NULL,
+      bucket INTEGER NOT NULL,
+      time BIGINT NOT NULL,
+      position INTEGER NOT NULL,
+      mid text NOT NULL,
+      PRIMARY KEY (block, subject, bucket)
+    ) CLUSTERED
+    """,
+    _ADD_NAMING,
+    *(f"ALTER TABLE lead ADD COLUMN {name} text" for name in LISTED_TRAITS),
+    SET_LISTED_TRAITS,
+    "DROP INDEX lead_listing",
+    f"CREATE INDEX lead_listing ON lead ({_LIST_ORDER})",
+    *(
+        f"CREATE INDEX lead_{name} ON lead ({name}, {_LIST_ORDER})"
+        for name in ("definition", "kind", "country", "plan")
+    ),
+    f"CREATE INDEX lead_owner ON lead (substr(owner, 1, 64), {_LIST_ORDER})",
+    f"CREATE INDEX lead_subject_kind ON lead (substr(subject, 1, 2), {_LIST_ORDER})",
+    "CREATE INDEX lead_account ON lead (account, rank, marked_at DESC, id)",
+    "CREATE INDEX lead_qualified ON lead (qualified_at)",
+    "CREATE INDEX lead_marked ON lead (marked_at)",
+    "CREATE INDEX lead_expiry ON lead (expires_at) WHERE state = 'new'",
+)
+
 _MIGRATIONS = (
     Migration("0001_facts", _FACTS),
     Migration("0002_derived", _DERIVED),
@@ -480,6 +551,7 @@ _MIGRATIONS = (
     Migration("0007_accounting", _ACCOUNTING),
     Migration("0008_reports", _REPORTS),
     Migration("0009_positions", _POSITIONS),
+    Migration("0010_reads", _READS),
 )
 
 

@@ -395,7 +395,9 @@ def _unavailable() -> Iterator[None]:
 
 @lru_cache(maxsize=512)
 def _translated(statement: str) -> str:
-    return re.sub(r"= ANY\((:\w+)\)", r"IN (SELECT value FROM json_each(\1))", statement)
+    statement = re.sub(r"= ANY\((:\w+)\)", r"IN (SELECT value FROM json_each(\1))", statement)
+    statement = re.sub(r"EACH\((:\w+)\)", r"json_each(\1)", statement)
+    return re.sub(r"octet_length\((\w+)\)", r"length(CAST(\1 AS BLOB))", statement)
 
 
 @lru_cache(maxsize=64)

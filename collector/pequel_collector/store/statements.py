@@ -1,6 +1,7 @@
 """The SQL statements that both databases share, by name.
 
-``:name`` is a value, ``= ANY(:names)`` matches any value of a list. ``AND bucket …`` does not
+``:name`` is a value, ``= ANY(:names)`` matches any value of a list, and
+``EACH(:names) AS value`` is a table with a row for each of its values. ``AND bucket …`` does not
 change the result: it says on which machine to look if tables are spread over machines. Statements
 about a list of subjects leave it out, because the subjects are on all machines, and because a
 server would try every pair of two lists. The SQL of the list of leads is in ``lead_list``.
@@ -8,6 +9,7 @@ server would try every pair of two lists. The SQL of the list of leads is in ``l
 
 from __future__ import annotations
 
+from .schema import SET_LISTED_TRAITS
 from .session import Insertion
 
 # -- messages ----------------------------------------------------------------------------------
@@ -36,13 +38,21 @@ ARRIVALS = f"""
 ORDER BY received DESC, mid DESC LIMIT :limit
 """
 
-NAMES = "SELECT name, count(*) FROM event WHERE mid = ANY(:mids) AND name IS NOT NULL GROUP BY name"
-
 # -- blocks ------------------------------------------------------------------------------------
 
 OPEN_BLOCK = "SELECT max(number) FROM block"
 
-MESSAGES_IN_BLOCK = "SELECT count(*) FROM event WHERE block = :block"
+# An older version accepted ids so long that a posting with two of them does not fit into an index
+# of PostgreSQL. Such messages are never sealed: they move on to the next open block, where they
+# need no posting.
+_IS_LONG = """(
+  octet_length(mid) + octet_length(subject) > 2600
+  OR octet_length(mid) + octet_length(account) > 2600
+)"""
+
+MESSAGES_IN_BLOCK = f"""
+SELECT count(*) FROM event WHERE block = :block AND ({_IS_LONG}) IS NOT TRUE
+"""
 
 NEWEST = """
 SELECT max(time) FROM (
@@ -64,6 +74,22 @@ ADD_POSTINGS_OF_BLOCK = (
     _ADD_POSTINGS.format(subject="subject", bucket="bucket"),
 )
 
+KEEP_OPEN = f"UPDATE event SET block = block + 1 WHERE block = :block AND {_IS_LONG}"
+
+# The latest message of each subject that names an account.
+ADD_NAMINGS_OF_BLOCK = """
+INSERT INTO naming (block, subject, bucket, time, position, mid)
+SELECT block, subject, bucket, time, position, mid FROM (
+  SELECT block, subject, bucket, time, position, mid,
+    row_number() OVER (
+      PARTITION BY subject ORDER BY time DESC, position DESC, mid DESC
+    ) AS place
+  FROM event WHERE block = :block AND named_account IS NOT NULL
+) latest
+WHERE place = 1
+ORDER BY subject
+"""
+
 SEAL_BLOCK = """
 UPDATE block
 SET sealed = 1, messages = (SELECT count(*) FROM event WHERE event.block = block.number)
@@ -81,22 +107,71 @@ WHERE block = ANY(:blocks) AND subject = ANY(:subjects)
 ORDER BY time, position, mid
 """
 
-SEALED_SPAN = """
-SELECT min(time), max(time) FROM posting
-WHERE block = ANY(:blocks) AND subject = ANY(:subjects)
-"""
-
-OPEN_MESSAGES = """
-SELECT time, position, mid, subject, account FROM event WHERE block = :block
-ORDER BY time, position, mid
-"""
-
-OPEN_MESSAGES_OF = """
+OPEN_MESSAGES = {
+    column: f"""
 SELECT time, position, mid FROM event
-WHERE block = :block AND (subject = ANY(:subjects) OR account = ANY(:accounts))
-  AND time >= :since AND time <= :until
+WHERE block = :block AND {column} = ANY(:keys) AND time >= :since AND time <= :until
 ORDER BY time, position, mid
 """
+    for column in ("subject", "account")
+}
+
+# The times of the first and the last message of each subject in each block.
+_EDGE = "(SELECT time FROM {table} WHERE {where} ORDER BY time {order} LIMIT 1)"
+_SEALED_EDGE = "block = number AND subject = value AND time <= :until"
+SEALED_SPANS = f"""
+SELECT number, value, first, last FROM (
+  SELECT number, value, {_EDGE.format(table="posting", where=_SEALED_EDGE, order="")} AS first,
+    {_EDGE.format(table="posting", where=_SEALED_EDGE, order="DESC")} AS last
+  FROM block CROSS JOIN EACH(:subjects) AS value WHERE sealed = 1
+) spans
+WHERE first IS NOT NULL
+"""
+
+OPEN_SPANS = {
+    column: f"""
+SELECT value, first, last FROM (
+  SELECT value, {_EDGE.format(table="event", where=where, order="")} AS first,
+    {_EDGE.format(table="event", where=where, order="DESC")} AS last
+  FROM EACH(:keys) AS value
+) spans
+WHERE first IS NOT NULL
+"""
+    for column in ("subject", "account")
+    for where in (f"block = :block AND {column} = value AND time <= :until",)
+}
+
+_LATEST = """
+SELECT time, position, mid FROM {table}
+WHERE block = :block AND {column} = :key AND time <= :time
+  AND (time, position, mid) < (:time, :position, :mid)
+ORDER BY time DESC, position DESC, mid DESC LIMIT :limit
+"""
+LATEST_SEALED = _LATEST.format(table="posting", column="subject")
+LATEST_OPEN = {
+    column: _LATEST.format(table="event", column=column) for column in ("subject", "account")
+}
+
+LATEST_NAMING = """
+SELECT named_account FROM (
+  SELECT time, position, mid FROM naming WHERE block = ANY(:blocks) AND subject = ANY(:subjects)
+  UNION ALL
+  SELECT time, position, mid FROM event
+  WHERE block = :block AND subject = ANY(:subjects) AND named_account IS NOT NULL
+) namings
+JOIN event USING (time, position, mid)
+ORDER BY time DESC, position DESC, mid DESC LIMIT 1
+"""
+
+# -- events by name ----------------------------------------------------------------------------
+
+_NAMES = "SELECT name, count(*) FROM event WHERE {} AND name IS NOT NULL GROUP BY name"
+SEALED_NAMES = _NAMES.format("""mid IN (
+  SELECT mid FROM posting WHERE block = ANY(:blocks) AND subject = ANY(:subjects)
+)""")
+OPEN_NAMES = _NAMES.format(
+    "block = :block AND (subject = ANY(:subjects) OR account = ANY(:accounts))"
+)
 
 # -- pages of subjects -------------------------------------------------------------------------
 
@@ -149,15 +224,25 @@ ADD_TRAITS = Insertion(
     "ON CONFLICT DO NOTHING",
 )
 
+# The last row of each subject and name is the current value. There may be very many others, so
+# each name is found by a search for the next one.
 TRAITS = """
-SELECT subject, name, time, position, mid, value FROM (
-  SELECT subject, name, time, position, mid, value,
-    row_number() OVER (
-      PARTITION BY subject, name ORDER BY time DESC, position DESC, mid DESC
-    ) AS place
-  FROM trait WHERE subject = ANY(:subjects)
-) latest
-WHERE place = 1
+WITH RECURSIVE names (subject, name) AS (
+  SELECT value.value, (SELECT min(name) FROM trait WHERE subject = value.value)
+  FROM EACH(:subjects) AS value
+  UNION ALL
+  SELECT subject, (
+    SELECT min(trait.name) FROM trait
+    WHERE trait.subject = names.subject AND trait.name > names.name
+  )
+  FROM names WHERE name IS NOT NULL
+)
+SELECT trait.subject, trait.name, time, position, mid, trait.value FROM names
+JOIN trait ON trait.subject = names.subject AND trait.name = names.name AND trait.time = (
+  SELECT max(time) FROM trait latest
+  WHERE latest.subject = names.subject AND latest.name = names.name
+)
+ORDER BY trait.subject, trait.name, time, position, mid
 """
 
 TRAIT_HISTORY = """
@@ -318,6 +403,8 @@ SAVE_LEADS = Insertion(
         if column not in {"subject", "definition", "cycle"}
     ),
 )
+
+REFRESH_LISTED_TRAITS = f"{SET_LISTED_TRAITS} WHERE subject = ANY(:subjects)"
 
 CHANGES = """
 SELECT lead, at, what, before, after, reason, actor FROM change WHERE lead = :lead ORDER BY number

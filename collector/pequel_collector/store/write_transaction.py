@@ -24,6 +24,7 @@ from . import statements as sql
 from .blocks import BlockFill, OpenBlock
 from .encoding import escape, unescape
 from .read_transaction import SqlReadTransaction
+from .schema import LISTED_TRAITS
 from .session import Session
 
 
@@ -35,9 +36,13 @@ class SqlWriteTransaction(SqlReadTransaction, WriteTransaction):
         self._fill = fill
         self._open_block: OpenBlock | None = None
         self._is_known: dict[str, bool] = {}
+        self._retraited: set[str] = set()
 
     def finish(self) -> None:
-        """Remember the fill of the open block. Must be the last call before the commit."""
+        """Write what depends on the whole transaction. Must be the last call before the commit."""
+        if self._retraited:
+            subjects = self._retraited.union(self.persons(self._retraited).values())
+            self._session.run_for(sql.REFRESH_LISTED_TRAITS, subjects)
         if self._open_block is not None:
             self._open_block.remember()
 
@@ -77,7 +82,6 @@ class SqlWriteTransaction(SqlReadTransaction, WriteTransaction):
                 bucket=bucket_of(subject),
             )
         self._move_postings([move for move in moves if move.block < self._index.open_block])
-        self._index.refresh()
 
     def _moves(self, accounts: Mapping[str, str | None], subject: str) -> list[_Move]:
         found = self._session.run(
@@ -108,6 +112,7 @@ class SqlWriteTransaction(SqlReadTransaction, WriteTransaction):
 
     def add_traits(self, traits: Sequence[Trait]) -> None:
         self._session.insert(sql.ADD_TRAITS, sorted(map(rows.from_trait, traits)))
+        self._retraited.update(trait.subject for trait in traits if trait.name in LISTED_TRAITS)
 
     def add_memberships(self, memberships: Sequence[Membership]) -> None:
         self._session.insert(sql.ADD_MEMBERSHIPS, sorted(map(rows.from_membership, memberships)))
@@ -121,6 +126,7 @@ class SqlWriteTransaction(SqlReadTransaction, WriteTransaction):
         self._session.insert(sql.ADD_LINKS, sorted(map(rows.from_link, earliest.values())))
 
     def set_persons(self, persons: Mapping[str, str]) -> None:
+        self._retraited.update(persons, persons.values(), self.persons(persons).values())
         linked = {id_: person for id_, person in persons.items() if id_ != person}
         self._session.run_for(sql.UNLINK, [id_ for id_ in persons if id_ not in linked])
         made = [rows.of_subject(id_, escape(person)) for id_, person in linked.items()]
@@ -169,6 +175,7 @@ class SqlWriteTransaction(SqlReadTransaction, WriteTransaction):
         latest = {(lead.subject, lead.definition, lead.cycle): lead for lead in leads}
         saved = [rows.from_lead(latest[key]) for key in sorted(latest)]
         self._session.insert(sql.SAVE_LEADS, saved)
+        self._retraited.update(lead.subject for lead in leads)
 
     def log(self, changes: Sequence[Change]) -> None:
         [(last,)] = self._session.run(sql.LAST_CHANGE)

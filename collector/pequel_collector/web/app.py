@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from ..app.bootstrap import Collector
-from . import bodies, errors
+from . import bodies, errors, logs
 from .api import definitions, lint, proof, queries
 from .ingest import cors, handler
 from .ingest.fast_path import FastPath
@@ -23,6 +23,7 @@ def create_app(collector: Collector) -> Flask:
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     app.url_map.converters["rest"] = RestOfPath
+    logs.install(app)
     errors.install(app)
     cors.install(app)
     max_drained = 2 * collector.settings.max_body

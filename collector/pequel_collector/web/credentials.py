@@ -33,7 +33,7 @@ def writer_key(request: AnyRequest, keys: Keys) -> Key | None:
     known key is ignored: it may be meant for a gateway, or be an OAuth token.
     """
     credential = _authorization(request)
-    if credential and (credential.is_key or _find(keys, credential.token)):
+    if credential and (credential.is_key or find(keys, credential.token)):
         return require_key(keys, credential.token, WRITERS)
     token = _header_or_query(request)
     return None if token is None else require_key(keys, token, WRITERS)
@@ -72,7 +72,7 @@ def require_key(keys: Keys, token: str | None, kinds: Collection[str]) -> Key:
     expected = f"{'an' if names.startswith('a') else 'a'} {names} key"
     if token is None:
         raise Unauthorized(f"found no key, expected {expected}", "missing_key")
-    key = _find(keys, token)
+    key = find(keys, token)
     if key is None:
         raise Unauthorized(f"the key is unknown or revoked, expected {expected}", "unknown_key")
     if key.kind not in kinds:
@@ -100,8 +100,8 @@ def _header_or_query(request: AnyRequest) -> str | None:
     return next((place.strip() for place in places if place and place.strip()), None)
 
 
-def _find(keys: Keys, token: str) -> Key | None:
-    """The key of a token, or of a part of it."""
+def find(keys: Keys, token: str) -> Key | None:
+    """The key of a token, or of a part of it; None if it is unknown or revoked."""
     candidates = _candidates(token) if token.isprintable() else ()
     return next(filter(None, map(keys.find, candidates)), None)
 

@@ -3,15 +3,16 @@
 If msgspec cannot read the bytes, the lenient parser decides: the parser of the standard library
 with the schema of ``schema``. It accepts everything that msgspec accepts, with the same result.
 
-The lenient parser reads ``NaN``, ``Infinity``, numbers outside the range of a double, and whole
-numbers of more than 4,300 digits as null. It keeps other whole numbers exactly. The last of several
-equal keys counts.
+The lenient parser reads ``NaN``, ``Infinity`` and numbers outside the range of a double as null.
+It keeps whole numbers exactly up to 4,300 digits, and cuts longer ones; ``bounds`` rejects events
+with such numbers. The last of several equal keys counts.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import isinf
@@ -21,7 +22,7 @@ from marshmallow import ValidationError
 from msgspec import MsgspecError, Raw, Struct
 from msgspec.json import Decoder
 
-from ..errors import BadRequest
+from ..errors import BadRequest, TooLarge
 from ..model import JSON
 from .event import Envelope, Event, EventError, EventType, describe
 from .schema import BatchSchema, EventSchema
@@ -30,6 +31,12 @@ UNREADABLE = (MsgspecError, ValueError, RecursionError)
 """What a parser raises for text that it cannot read."""
 
 _MAX_DIGITS = 4300
+_MAX_OBJECTS = 10
+"""Objects for each event that a batch may have, to be counted fast."""
+
+_MAX_BRACKETS = 1_000_000
+"""Lists and objects in a body."""
+
 _MASK = ":***"
 
 
@@ -43,24 +50,72 @@ class _Batch(Struct, rename="camel"):
     report: Any = None
 
 
+class _Object(Struct, gc=False):
+    """Any object; its members are skipped."""
+
+
+class _Objects(Struct):
+    """A body with a batch of objects. Skipping them takes little memory."""
+
+    batch: list[_Object]
+
+
+class _MessageId(Struct, rename="camel"):
+    message_id: Any = None
+
+
+class _WriteKey(Struct, rename="camel"):
+    write_key: Any = None
+
+
 _batch = Decoder(_Batch).decode
+_objects = Decoder(_Objects).decode
+_message_id, _write_key = Decoder(_MessageId).decode, Decoder(_WriteKey).decode
 _event = Decoder(Event).decode
-_any = Decoder().decode
 _checked = Decoder(Raw).decode
 
 
-def batch(body: bytes) -> Envelope:
-    """The events of a body with a batch. Raises BadRequest."""
+def batch(body: bytes, most: int = sys.maxsize) -> Envelope:
+    """The events of a body with a batch. Raises BadRequest, TooLarge for more than ``most``."""
+    _check_brackets(body)
+    if not _has_few_events(body, most):
+        return lenient_batch(body, most)
     try:
         found = _batch(body)
     except UNREADABLE:
-        return lenient_batch(body)
+        return lenient_batch(body, most)
     events = [bytes(event) for event in found.batch]
     return _envelope(events, found.context, found.sent_at, found.write_key, found.report)
 
 
+def _has_few_events(body: bytes, most: int) -> bool:
+    """Whether a batch has at most so many events; False if only the lenient parser can say.
+
+    An event in the batch of 2 bytes takes 60 bytes when it is decoded, so events are counted first.
+    """
+    if body.count(b",") < most:
+        return True
+    if body.count(b"{") > _MAX_OBJECTS * most:
+        return False
+    try:
+        return len(_objects(body).batch) <= most
+    except UNREADABLE:
+        return False
+
+
+def _check_brackets(body: bytes) -> None:
+    """Raises TooLarge for too many lists and objects, which take 60 bytes and more each."""
+    if len(body) > _MAX_BRACKETS and body.count(b"{") + body.count(b"[") > _MAX_BRACKETS:
+        raise TooLarge(f"more than {_MAX_BRACKETS} lists and objects in a body")
+
+
+def too_many_events(most: int) -> TooLarge:
+    return TooLarge(f"more than {most} events in a batch", limit=most)
+
+
 def single(body: bytes, type_: EventType) -> Envelope:
-    """The event of a body with one event, of the type of the path. Raises BadRequest."""
+    """The event of a body with one event, of the type of the path. Raises BadRequest, TooLarge."""
+    _check_brackets(body)
     try:
         _checked(body)
     except UNREADABLE:
@@ -86,20 +141,27 @@ def anything(raw: bytes) -> JSON:
 
 def message_id(raw: bytes) -> JSON:
     """The ``messageId`` of an event, which may be invalid otherwise."""
-    return _member(raw, "messageId")
+    try:
+        return _message_id(raw).message_id
+    except UNREADABLE:
+        return _lenient_member(raw, "messageId")
 
 
 def write_key(envelope: Envelope) -> str | None:
     """The write key of a body, or of its first event."""
     if envelope.write_key is not None or not envelope.events:
         return envelope.write_key
-    return _key(_member(envelope.events[0], "writeKey"))
+    raw = envelope.events[0]
+    try:
+        return _key(_write_key(raw).write_key)
+    except UNREADABLE:
+        return _key(_lenient_member(raw, "writeKey"))
 
 
-def lenient_batch(body: bytes) -> Envelope:
+def lenient_batch(body: bytes, most: int = sys.maxsize) -> Envelope:
     """The same as ``batch``, with the lenient parser."""
     with _bad_json_as_bad_request():
-        members = _members(body.decode())
+        members = _members(body.decode(), most)
     try:
         found = BatchSchema().load(members)
     except ValidationError as error:
@@ -110,10 +172,10 @@ def lenient_batch(body: bytes) -> Envelope:
     return _envelope(*(found[name] for name in common))
 
 
-def _members(text: str) -> dict[str, Any]:
+def _members(text: str, most: int) -> dict[str, Any]:
     """The members of the object in a body. Raises BadRequest for other JSON."""
     if text.lstrip().startswith("{"):
-        return _Scanner(text).members()
+        return _Scanner(text).members(most)
     _Scanner(text).check()
     raise BadRequest("the body is not an object, expected one with a list batch", "bad_body")
 
@@ -147,19 +209,12 @@ def _key(value: JSON) -> str | None:
     return value if is_key else None
 
 
-def _member(raw: bytes, name: str) -> JSON:
+def _lenient_member(raw: bytes, name: str) -> JSON:
     try:
-        value = _any(raw)
-    except UNREADABLE:
-        value = _lenient_any(raw)
-    return value.get(name) if isinstance(value, dict) else None
-
-
-def _lenient_any(raw: bytes) -> JSON:
-    try:
-        return anything(raw)
+        value = anything(raw)
     except RecursionError:
         return None
+    return value.get(name) if isinstance(value, dict) else None
 
 
 def _first(error: ValidationError) -> tuple[str, str]:
@@ -180,8 +235,8 @@ def _bad_json_as_bad_request() -> Iterator[None]:
         raise BadRequest("the body nests too deeply to be read", "bad_json") from None
 
 
-def _whole(text: str) -> int | None:
-    return int(text) if len(text.lstrip("-")) <= _MAX_DIGITS else None
+def _whole(text: str) -> int:
+    return int(text[: _MAX_DIGITS + text.startswith("-")])
 
 
 def _decimal(text: str) -> float | None:
@@ -206,14 +261,14 @@ class _Scanner:
         self._text = text
         self._at = 0
 
-    def members(self) -> dict[str, Any]:
+    def members(self, most: int) -> dict[str, Any]:
         """The members of the text, which is one object. The last of several equal keys counts."""
         members = {}
         for _ in self._parts("{", "}"):
             name = self._name()
             self._take(":")
             events = name == "batch" and self._next() == "["
-            members[name] = self._slices() if events else self._value()
+            members[name] = self._slices(most) if events else self._value()
         if self._next():
             raise self._error("Extra data")
         return members
@@ -224,8 +279,13 @@ class _Scanner:
         if self._next():
             raise self._error("Extra data")
 
-    def _slices(self) -> list[bytes]:
-        return [self._slice() for _ in self._parts("[", "]")]
+    def _slices(self, most: int) -> list[bytes]:
+        slices: list[bytes] = []
+        for _ in self._parts("[", "]"):
+            if len(slices) == most:
+                raise too_many_events(most)
+            slices.append(self._slice())
+        return slices
 
     def _slice(self) -> bytes:
         self._next()

@@ -22,6 +22,14 @@ from .junk_ids import is_junk, may_link
 MAX_LENGTH = 512
 """Characters in an id or a name."""
 
+MAX_BYTES = 800
+"""Bytes in an id or a name, as it is stored. An index entry of PostgreSQL has at most 2,704 bytes,
+and the longest one has three of them: a subject, a name of a trait and a message id."""
+
+_MAX_BYTES_OF_CHARACTER = 7
+_ESCAPED = "\ufdd0"
+"""The store escapes this character, from 3 bytes to 7."""
+
 
 class EventRequest(NamedTuple):
     """What is the same for all events of one request; ``sent`` is its time of sending."""
@@ -52,7 +60,7 @@ def normalise(
     """
     check_shared(envelope, settings)
     request = EventRequest(received, settings, new_id, envelope, time_sent(envelope.sent_at))
-    kept = rejected_events.kept_of_envelope(envelope)
+    kept = rejected_events.Kept(envelope, settings.max_body)
     messages, rejected = [], []
     for index, raw in enumerate(envelope.events):
         try:
@@ -123,12 +131,18 @@ def identifier(value: JSON, field: str) -> str | None:
 def checked(text: str, field: str) -> str:
     """A text that can be stored, searched for and shown unchanged. Raises EventError."""
     if len(text) > MAX_LENGTH:
-        found = f"{len(text)} characters"
-        message = f"{field}: found {found}, expected at most {MAX_LENGTH}"
-        raise EventError("too_long", message, field)
-    if "\0" not in text and (text.isascii() or _is_unicode(text)):
-        return text
-    raise mismatch("bad_text", field, text, "text without NUL and lone surrogates")
+        raise _too_long(field, len(text), "characters", MAX_LENGTH)
+    if "\0" in text or not (text.isascii() or _is_unicode(text)):
+        raise mismatch("bad_text", field, text, "text without NUL and lone surrogates")
+    if len(text) > MAX_BYTES // _MAX_BYTES_OF_CHARACTER and not text.isascii():
+        size = len(text.encode()) + 4 * text.count(_ESCAPED)
+        if size > MAX_BYTES:
+            raise _too_long(field, size, "bytes", MAX_BYTES)
+    return text
+
+
+def _too_long(field: str, found: int, unit: str, most: int) -> EventError:
+    return EventError("too_long", f"{field}: found {found} {unit}, expected at most {most}", field)
 
 
 def _real(value: JSON, field: str) -> str | None:
@@ -187,8 +201,8 @@ def _who(event: Event, header: str | None) -> tuple[str | None, str | None]:
         user = None
     if anonymous is not None and is_junk(anonymous):
         anonymous = None
-    if anonymous is None and user is None:
-        anonymous = header
+    if anonymous is None and user is None and header is not None:
+        anonymous = checked(header, "anonymousId")
     if anonymous is None and user is None:
         if given_user is not None:
             raise _junk(given_user, "userId")
@@ -288,11 +302,14 @@ def _batch_full(most: int) -> EventError:
 
 
 def _rejected(
-    index: int, raw: bytes, error: EventError, kept: Mapping[str, JSON] | None, received: int
+    index: int, raw: bytes, error: EventError, kept: rejected_events.Kept, received: int
 ) -> RejectedEvent:
     try:
         mid = identifier(decode.message_id(raw), "messageId")
     except EventError:
         mid = None
-    text = rejected_events.payload(raw)
-    return RejectedEvent(index, error.code, error.message, error.field, mid, text, kept, received)
+    what = index, error.code, error.message, error.field, mid
+    text = kept.payload(raw)
+    if text is None:
+        return RejectedEvent(*what, received=received, is_kept=False)
+    return RejectedEvent(*what, text, kept.envelope, received)

@@ -19,7 +19,27 @@ from .event_time import time_sent
 MAX_PAYLOAD = 262_144
 """Bytes that are kept of a rejected event. A few kB of gzip can hold an event of many MB."""
 
+MAX_KEPT = 1_000
+"""Rejected events of one request that are kept and listed. The others are only counted."""
+
 _KEY = re.compile(rb'"writeKey"\s*:\s*"(?:[^"\\]|\\.)*"')
+
+
+class Kept:
+    """What is kept of the rejected events of one request, up to a number and to ``max_bytes``."""
+
+    def __init__(self, envelope: Envelope, max_bytes: int) -> None:
+        self.envelope = kept_of_envelope(envelope)
+        self._events, self._bytes = MAX_KEPT, max_bytes
+
+    def payload(self, raw: bytes) -> str | None:
+        """The text of the next rejected event; None if there is no room to keep it."""
+        if not self._events or self._bytes <= 0:
+            return None
+        text = payload(raw)
+        self._events -= 1
+        self._bytes -= len(text) + (len(json.dumps(self.envelope)) if self.envelope else 0)
+        return text
 
 
 def kept_of_envelope(envelope: Envelope) -> Mapping[str, JSON] | None:

@@ -119,7 +119,7 @@ MISTAKES = [
     ("a = 1\na = 2", Location(2, 6)),
     ('a = 1\nb = """\n', Location(3, 1)),
     ("a = \n", Location(1, 5)),
-    ("a = " + "[" * 5_000, Location(1, 1)),
+    ("a = " + "[" * 5_000, Location(1, 5 + DEPTH)),
     ("a = " + "9" * 5_000, Location(1, 1)),
     ("a = " + "[" * (DEPTH + 1) + "]" * (DEPTH + 1), Location(1, 5 + DEPTH)),
     (".".join("a" * (DEPTH + 1)) + " = 1", Location(1, 1 + 2 * DEPTH)),

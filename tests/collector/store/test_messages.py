@@ -7,7 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from pequel_collector.model import Message, Stored
-from pequel_collector.ports import Store
+from pequel_collector.ports import Cell, Link, Membership, Store, Trait
+
+from .conftest import BLOCK_SIZE
 
 MakeMessage = Callable[..., Stored]
 
@@ -94,6 +96,31 @@ class TestAMessage:
         with store.reading() as view:
             [(found, _, _)] = view.events(["u:ada"])
         assert repr(found.properties["n"]) == repr(numbers)
+
+
+class TestALongId:
+    """An older version stored ids of 512 characters of four bytes."""
+
+    LONG = "\U0001f600" * 512
+
+    def test_keeps_no_block_from_being_sealed(self, store: Store, message: MakeMessage) -> None:
+        append(store, message(self.LONG, f"u:{self.LONG}", time=5))
+        for number in range(3 * BLOCK_SIZE):
+            append(store, message(f"m{number:02}", "u:ada", time=number, to="acme"))
+        with store.reading() as view:
+            assert [s.message.mid for s in view.events([f"u:{self.LONG}"])] == [self.LONG]
+            assert len(list(view.events(["u:ada"]))) == 3 * BLOCK_SIZE
+            assert view.totals()["messages"] == 3 * BLOCK_SIZE + 1
+
+    def test_of_the_limits_fits_into_every_index(self, store: Store, message: MakeMessage) -> None:
+        user, mid, account, name = ("\u4e2d" * 266 + end for end in "uman")
+        with store.writing() as tx:
+            tx.append([message(f"{mid}{n}"[-267:], f"u:{user}", to=account) for n in range(9)])
+            tx.add_traits([Trait(f"u:{user}", name, 1, mid, 1)])
+            tx.add_memberships([Membership(f"u:{user}", 1, mid, account)])
+            tx.add_links([Link(f"a:{name}", f"u:{user}", 1, mid)])
+            tx.set_persons({f"a:{name}": f"u:{user}"})
+            tx.seal(f"u:{user}", 1, b"{}", [Cell(1, f"{2**40}|s" + "\0" * 200, b"1")])
 
 
 class TestADuplicate:

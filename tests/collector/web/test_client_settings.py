@@ -50,22 +50,36 @@ def test_settings_hold_what_starts_every_library(client: FlaskClient) -> None:
 @pytest.mark.parametrize(
     ("path", "headers"),
     [
-        ("/sourceConfig/?writeKey=k1", {}),
-        ("/sourceConfig?p=npm", {"Authorization": "Basic azE6"}),
-        ("/sourceConfig/?p=npm", {"Authorization": "Basic azE="}),
+        ("/sourceConfig/?writeKey=write", {}),
+        ("/sourceConfig?p=npm", {"Authorization": "Basic d3JpdGU6"}),
+        ("/sourceConfig/?p=npm", {"Authorization": "Basic d3JpdGU="}),
     ],
 )
 def test_a_source_is_enabled_whatever_its_key(
     client: FlaskClient, path: str, headers: dict[str, str]
 ) -> None:
     source = client.get(path, headers=headers).get_json()["source"]
-    assert (source["enabled"], source["writeKey"]) == (True, "k1")
+    assert (source["enabled"], source["writeKey"]) == (True, "write")
     assert (source["destinations"], source["dataplanes"]) == ([], {})
 
 
+@pytest.mark.parametrize("key", ["admin", "read"])
+@pytest.mark.parametrize("path", ["/v1/projects/%s/settings", "/sourceConfig?writeKey=%s"])
+def test_a_key_that_reads_is_not_repeated(client: FlaskClient, path: str, key: str) -> None:
+    assert f'"{key}"' not in client.get(path % key).text
+
+
+@pytest.mark.parametrize("token", ["admin", "read", "a gateway's token"])
+def test_what_authorization_holds_is_not_repeated_unless_it_writes(
+    client: FlaskClient, token: str
+) -> None:
+    answer = client.get("/sourceConfig", headers={"Authorization": f"Bearer {token}"})
+    assert answer.get_json()["source"]["writeKey"] == ""
+
+
 @pytest.mark.parametrize("path", ["/v1/projects/k1/settings", "/sourceConfig/"])
-def test_what_is_fetched_may_be_cached_and_looked_at(client: FlaskClient, path: str) -> None:
-    assert client.get(path).headers["Cache-Control"] == "public, max-age=300"
+def test_what_is_fetched_is_not_cached(client: FlaskClient, path: str) -> None:
+    assert client.get(path).headers["Cache-Control"] == "private, no-store"
     answer = client.head(path)
     assert (answer.status_code, answer.data) == (200, b"")
 

@@ -35,7 +35,12 @@ def fields_of(record: Any) -> set[str]:
         (answers.Profile, schemas.AccountProfile(), "", {"account", "ids"}),
         (answers.Status, schemas.Status(), "", set()),
         (model.Stored, schemas.Event(), "", {"message", "person"}),
-        (model.RejectedEvent, schemas.RejectedEvent(), "event.", {"envelope", "received"}),
+        (
+            model.RejectedEvent,
+            schemas.RejectedEvent(),
+            "event.",
+            {"envelope", "received", "is_kept"},
+        ),
         (ports.StoredRejectedEvent, schemas.RejectedEvent(), "", {"event"}),
         (answers.DefinitionAnswer, schemas.Definition(), "", {"definition"}),
         (ports.Version, schemas.Version(), "", {"name"}),

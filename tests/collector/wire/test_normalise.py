@@ -10,11 +10,14 @@ import pytest
 from pequel_collector.config import Settings
 from pequel_collector.errors import BadRequest, TooLarge
 from pequel_collector.model import Message, RejectedEvent
+from pequel_collector.store.encoding import escape
 from pequel_collector.wire import decode
+from pequel_collector.wire.event import Envelope
 from pequel_collector.wire.normalise import normalise
 
 NOW = 1_772_366_400_000
 TRACK = {"type": "track", "event": "e", "userId": "u1"}
+LONG_ID = "\u4e2d" * 267  # 801 bytes
 
 
 def sent(*events: Any, **settings: int) -> tuple[list[Message], list[RejectedEvent]]:
@@ -118,14 +121,53 @@ class TestLimits:
         with pytest.raises(BadRequest, match="Expecting the end"):
             decode.batch(('{"batch": [' + '{"a":[' * 50_000 + '"\\').encode())
 
-    def test_512_characters_are_counted_as_characters(self) -> None:
-        (message,), _ = sent(TRACK | {"userId": "😀" * 512})
-        assert message.user_id == "😀" * 512
+    @pytest.mark.parametrize("character", ["x", "é", "😀", "\ufdd0"])
+    def test_an_id_has_512_characters_and_800_bytes_as_it_is_stored(self, character: str) -> None:
+        most = min(512, 800 // len(escape(character).encode()))
+        (message,), _ = sent(TRACK | {"userId": character * most})
+        assert message.user_id == character * most
+        assert refusal(TRACK | {"userId": character * (most + 1)}).code == "too_long"
 
-    def test_whole_numbers_of_4_300_digits_are_kept(self) -> None:
-        text = json.dumps(TRACK)[:-1] + ', "properties": {"a": %s, "b": %s}}'
-        (message,), _ = sent(text % ("9" * 4300, "9" * 4301))
-        assert message.properties == {"a": 10**4300 - 1, "b": None}
+    @pytest.mark.parametrize(
+        ("field", "event"),
+        [
+            ("userId", {"userId": LONG_ID}),
+            ("anonymousId", {"anonymousId": LONG_ID}),
+            ("messageId", {"messageId": LONG_ID}),
+            ("event", {"event": LONG_ID}),
+            ("context.groupId", {"context": {"groupId": LONG_ID}}),
+            ("groupId", {"type": "group", "groupId": LONG_ID}),
+            ("previousId", {"type": "alias", "previousId": LONG_ID}),
+            ("traits", {"type": "identify", "traits": {LONG_ID: 1}}),
+            ("traits", {"type": "identify", "context": {"traits": {LONG_ID: 1}}}),
+            ("traits", {"type": "group", "groupId": "g", "traits": {LONG_ID: 1}}),
+        ],
+    )
+    def test_every_id_and_name_is_bounded_in_bytes(self, field: str, event: dict[str, Any]) -> None:
+        messages, (rejected,) = sent(TRACK | event, TRACK)
+        assert (rejected.code, rejected.field, len(messages)) == ("too_long", field, 1)
+
+    def test_an_anonymous_id_of_a_header_is_bounded(self) -> None:
+        envelope = Envelope([b'{"type": "track", "event": "e"}'], anonymous_id="x" * 513)
+        _, (rejected,) = normalise(envelope, Settings(), NOW, lambda: "given")
+        assert (rejected.code, rejected.field) == ("too_long", "anonymousId")
+
+    @pytest.mark.parametrize("part", ["properties", "traits", "context"])
+    @pytest.mark.parametrize("digits", [309, 4_300, 4_301, 9_000])
+    @pytest.mark.parametrize("sign", ["", "-"])
+    def test_a_whole_number_has_308_digits(self, part: str, digits: int, sign: str) -> None:
+        text = json.dumps(TRACK)[:-1] + ', "%s": {"a": [{"b": %s}]}}'
+        (message,), _ = sent(text % (part, sign + "9" * 308))
+        assert getattr(message, part) or part == "traits"
+        rejected = refusal(text % (part, sign + "9" * digits))
+        assert (rejected.code, rejected.field) == ("too_long", part)
+
+    def test_digits_in_a_text_are_not_a_number(self) -> None:
+        (message,), _ = sent(TRACK | {"properties": {"a": "9" * 5_000}})
+        assert message.properties == {"a": "9" * 5_000}
+
+    def test_a_long_number_in_a_key_that_is_ignored_does_no_harm(self) -> None:
+        assert sent(json.dumps(TRACK)[:-1] + ', "rank": ' + "9" * 5_000 + "}")[0]
 
 
 class TestARefusal:

@@ -27,6 +27,8 @@ T = TypeVar("T")
 ItemParser = Callable[["Item"], Any]
 
 LONGEST_NAME = 128
+MAX_DIGITS = 308
+"""Digits of a number, as in an event."""
 _LARGEST_EXPONENT = 308  # of a double, which is what most JSON numbers end up as
 _MEANT = {
     "count": "gte", "times": "gte", "min": "gte", "minimum": "gte", "at_least": "gte",
@@ -197,6 +199,8 @@ class Item:
         as_decimal = Decimal(self.value)
         if not as_decimal.is_finite() or abs(as_decimal.adjusted()) > _LARGEST_EXPONENT:
             raise self.wrong("a finite number")
+        if len(as_decimal.as_tuple().digits) > MAX_DIGITS:
+            raise self.wrong(f"a number of at most {MAX_DIGITS} digits")
         return quantities.exact(as_decimal)
 
 

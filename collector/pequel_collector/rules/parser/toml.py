@@ -19,6 +19,16 @@ import tomllib
 Path = tuple[str | int, ...]
 
 DEPTH = 64
+"""Levels of nesting, and parts of one dotted key."""
+
+MAX_LENGTH = 500_000
+"""Characters of a document."""
+
+MAX_TOKENS = 50_000
+"""Brackets, commas, equals signs and dots of a document, outside of texts and comments.
+
+Each takes up to a kilobyte when the document is parsed."""
+
 _INFINITE = Decimal("Infinity")
 _BLANKS = re.compile(r"[ \t]*")
 _SPACE = re.compile(r"(?:[ \t\n]|#[^\n]*)*")
@@ -26,6 +36,13 @@ _NAME = re.compile(r"""[A-Za-z0-9_-]+|"(?:\\.|[^"\\])*"|'[^']*'""")
 _SCALAR = re.compile(
     r'''"""(?:\\.|[^\\])*?"{3,5}|\'\'\'.*?\'{3,5}|"(?:\\.|[^"\\])*"|'[^']*\''''
     r"|\d{4}-\d\d-\d\d \d\d:[^\s,\]}#]*|[^\s,\]}#]+",
+    re.DOTALL,
+)
+# Each alternative for a text ends at the end of the document at the latest, so that it never fails
+# and the whole is read in one pass.
+_TOKEN = re.compile(
+    r'''"""(?:\\.|[^\\])*?(?:"{3,5}|\\?\Z)|\'\'\'.*?(?:\'{3,5}|\Z)'''
+    r"""|"(?:\\.|[^"\\\n])*"?|\'[^\'\n]*\'?|\#[^\n]*|[\[\]{}.,=\n]""",
     re.DOTALL,
 )
 _WHERE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
@@ -69,13 +86,15 @@ class Extent(NamedTuple):
 class Document:
     """The parsed data, floats as exact decimals, and the place of every path in it.
 
-    ``tables`` are the parts that headers begin, in the order of the text; ``lines`` is the text.
+    ``tables`` are the parts that headers begin, in the order of the text; ``below`` has the numbers
+    of those at or below a path; ``lines`` is the text.
     """
 
     data: dict[str, Any]
     spans: dict[Path, SourceSpan]
     tables: tuple[Extent, ...] = ()
     lines: tuple[str, ...] = field(default=(), compare=False)
+    below: dict[Path, list[int]] = field(default_factory=dict, compare=False)
 
     def written(self, path: Path) -> str:
         """What was written for a table: from its header to its last line, with its comments.
@@ -88,9 +107,9 @@ class Document:
 
     def _runs(self, path: Path) -> Iterator[list[Extent]]:
         """The parts at or below a path, those that follow each other together."""
-        for own, run in groupby(self.tables, lambda table: table.path[: len(path)] == path):
-            if own:
-                yield list(run)
+        numbered = enumerate(self.below.get(path, ()))
+        for _, run in groupby(numbered, lambda pair: pair[1] - pair[0]):
+            yield [self.tables[number] for _, number in run]
 
     def _run(self, tables: list[Extent]) -> str:
         last = self._last_comment(tables[-1].last)
@@ -106,19 +125,56 @@ class Document:
 
 
 def parse(text: str) -> Document:
-    """Read a document; raises ``TomlError`` where it is not TOML, or nested beyond reason."""
+    """Read a document; raises ``TomlError`` where it is not TOML, or over a limit."""
     lines = tuple(text.removeprefix("\ufeff").split("\n"))
     text = text.removeprefix("\ufeff").replace("\r\n", "\n")
+    _check_limits(text)
     try:
         data = tomllib.loads(text, parse_float=_decimal)
         scanner = _Scanner(text)
-        return Document(data, scanner.document(), tuple(scanner.tables), lines)
+        spans = scanner.document()
+        return Document(data, spans, tuple(scanner.tables), lines, _below(scanner.tables))
     except TomlError:
         raise
     except RecursionError:
         raise TomlError(_too_deep(), Location(1, 1)) from None
     except ValueError as error:
         raise _located(error, text) from None
+
+
+def _below(tables: list[Extent]) -> dict[Path, list[int]]:
+    found: dict[Path, list[int]] = {}
+    for number, (path, _, _) in enumerate(tables):
+        for end in range(len(path) + 1):
+            found.setdefault(path[:end], []).append(number)
+    return found
+
+
+def _check_limits(text: str) -> None:
+    """Raises TomlError for a document that would take too much time or memory to parse."""
+    if len(text) > MAX_LENGTH:
+        message = f"Longer than {MAX_LENGTH:,} characters"
+        raise TomlError(message, _Scanner(text).position(MAX_LENGTH))
+    tokens = depth = parts = 0
+    for found in _TOKEN.finditer(text):
+        mark = found[0]
+        if mark == ".":
+            parts += 1
+        elif mark in "[{":
+            depth += 1
+        elif mark in "]}":
+            depth -= 1
+        elif mark not in ",=\n":  # a text or a comment
+            continue
+        if mark != ".":
+            parts = 0
+        tokens += mark != "\n"
+        if tokens > MAX_TOKENS:
+            message = f"More than {MAX_TOKENS:,} keys and values"
+            raise TomlError(message, _Scanner(text).position(found.start()))
+        if depth > DEPTH or parts == DEPTH:
+            at = found.start() if depth > DEPTH else found.end()
+            raise TomlError(_too_deep(), _Scanner(text).position(at))
 
 
 def _decimal(text: str) -> Decimal:

@@ -13,23 +13,39 @@ from ...model import LeadState, parse_iso
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1000
 
+MAX_LENGTH = 512
+"""Characters of a parameter, as of an id or a name."""
+
+MAX_CURSOR = 10_000
+"""Characters of a cursor, which holds an id."""
+
+_MAX_SHOWN = 200
+
 KINDS = ("new", "upgrade", "cross_sell", "expansion", "nudge")
 
 
 class Text(fields.Field[Any]):
     """Text that is not blank."""
 
-    expected = "text"
+    expected = f"text of at most {MAX_LENGTH} characters"
+    max_length = MAX_LENGTH
 
     def parse(self, text: str) -> Any:
         """The value; None for a mistake."""
         return text if text.strip() and "\0" not in text else None
 
     def _deserialize(self, value: str, attr: Any, data: Any, **kwargs: Any) -> Any:  # noqa: ARG002
-        found = self.parse(value)
+        found = self.parse(value) if len(value) <= self.max_length else None
         if found is None:
             raise ValidationError(self.expected)
         return found
+
+
+class Cursor(Text):
+    """The place after which a page begins."""
+
+    expected = "the next_cursor of an earlier page of this list"
+    max_length = MAX_CURSOR
 
 
 class OneOf(Text):
@@ -77,7 +93,7 @@ class ListArguments(NoArguments):
 class PageArguments(ListArguments):
     """A list in pages."""
 
-    cursor = Text(load_default=None)
+    cursor = Cursor(load_default=None)
 
 
 class LeadArguments(PageArguments):
@@ -110,14 +126,14 @@ def read(request: Request, schema: Schema) -> dict[str, Any]:
     for name, values in given.items():
         if name not in schema.fields:
             known = f"one of {', '.join(schema.fields)}" if schema.fields else "no parameters"
-            raise _mistake(name, "an unknown parameter", known)
+            raise _mistake(name[:_MAX_SHOWN], "an unknown parameter", known)
         if len(values) > 1:
             raise _mistake(name, f"{len(values)} values", "one")
     try:
         found: dict[str, Any] = schema.load({name: values[0] for name, values in given.items()})
     except ValidationError as error:
         name, expected = next(iter(error.messages_dict.items()))
-        raise _mistake(name, ascii(given[name][0]), expected[0]) from None
+        raise _mistake(name, ascii(given[name][0][:_MAX_SHOWN]), expected[0]) from None
     return found
 
 

@@ -8,6 +8,7 @@ from ...config import Settings
 from ...errors import BadRequest, DefinitionError, Problem
 from ...marking.active import BODY
 from ...wire import body
+from .. import bodies
 
 NOT_UTF8 = "bad_json"
 """The code that ``body.read`` gives to a body that is not UTF-8."""
@@ -15,7 +16,7 @@ NOT_UTF8 = "bad_json"
 
 def definitions_in(request: Request, settings: Settings) -> str:
     """The text of a body, plain or gzip. Raises DefinitionError if it is not UTF-8."""
-    raw = request.stream.read(settings.max_body + 1)
+    raw = bodies.read(request.environ, request.stream, settings.max_body)
     encoding = request.headers.get("Content-Encoding", "")
     try:
         return body.read(raw, encoding, settings).decode()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+from threading import BoundedSemaphore
+
 from flask import Blueprint, Response, request
 
 from ...app.bootstrap import Collector
@@ -13,6 +16,14 @@ from ..json import json_response
 from ..paths import subject_and_view
 from . import arguments, schemas
 from .require_reader import require_reader
+
+LONG_PAGE = 200
+"""Items of a page that takes much memory while it is made."""
+
+LONG_PAGES_AT_ONCE = 4
+"""Long pages that a process makes at once; others wait. So memory stays bounded."""
+
+_slots = BoundedSemaphore(LONG_PAGES_AT_ONCE)
 
 _NONE = arguments.NoArguments()
 _LIST = arguments.ListArguments()
@@ -31,8 +42,9 @@ def blueprint(collector: Collector) -> Blueprint:
         given = arguments.read(request, _LEADS)
         given.pop("format", None)
         limit, cursor = given.pop("limit"), given.pop("cursor")
-        found = collector.queries.pqls(LeadFilter(**given), limit, cursor)
-        return json_response(schemas.page(schemas.LEAD, found))
+        with _slot(limit):
+            found = collector.queries.pqls(LeadFilter(**given), limit, cursor)
+            return json_response(schemas.page(schemas.LEAD, found))
 
     @bp.get("/pqls/<lead_id>")
     def pql(lead_id: str) -> Response:
@@ -51,14 +63,16 @@ def blueprint(collector: Collector) -> Blueprint:
     @bp.get("/events")
     def events() -> Response:
         limit = arguments.read(request, _LIST)["limit"]
-        return json_response(schemas.page(schemas.EVENT, collector.queries.events(limit)))
+        with _slot(limit):
+            return json_response(schemas.page(schemas.EVENT, collector.queries.events(limit)))
 
     @bp.get("/rejected")
     def rejected() -> Response:
         given = arguments.read(request, _REJECTED)
         wanted = RejectedFilter(given.get("code"), given.get("key"))
-        found = collector.queries.rejected(wanted, given["limit"], given["cursor"])
-        return json_response(schemas.page(schemas.REJECTED_EVENT, found))
+        with _slot(given["limit"]):
+            found = collector.queries.rejected(wanted, given["limit"], given["cursor"])
+            return json_response(schemas.page(schemas.REJECTED_EVENT, found))
 
     @bp.get("/usage")
     def usage() -> Response:
@@ -75,15 +89,21 @@ def _subject(collector: Collector, kind: Kind, prefix: str, rest: str) -> Respon
     identifier = _storable(kind, identifier)
     given = arguments.read(request, _PAGE if view == "timeline" else _NONE)
     if view == "timeline":
-        found = queries.timeline(kind, identifier, given["limit"], given["cursor"])
-        return json_response(schemas.page(schemas.EVENT, found))
+        with _slot(given["limit"]):
+            found = queries.timeline(kind, identifier, given["limit"], given["cursor"])
+            return json_response(schemas.page(schemas.EVENT, found))
     if view == "pql":
         return json_response(schemas.STATUS.dump(queries.status(kind, identifier)))
     return json_response(schemas.PROFILES[kind].dump(queries.profile(kind, identifier)))
 
 
+def _slot(limit: int) -> AbstractContextManager[object]:
+    """A slot for making a long page; a short page needs none."""
+    return _slots if limit > LONG_PAGE else nullcontext()
+
+
 def _storable(kind: str, identifier: str) -> str:
     """An id that can have been stored. Raises NotFound for one that ingestion rejects."""
     if not identifier.strip() or "\0" in identifier or len(identifier) > MAX_LENGTH:
-        raise NotFound(f"there is no {kind} {identifier!a}", kind=kind)
+        raise NotFound(f"there is no {kind} {identifier[:MAX_LENGTH]!a}", kind=kind)
     return identifier

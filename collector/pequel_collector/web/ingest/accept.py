@@ -20,5 +20,6 @@ def accept(
 
     Raises TooMany if the key is over its rate or quota, Unavailable if the store takes no writes.
     """
-    collector.limits.admit(key, len(messages) + len(rejected))
+    # A report of a new client takes a row of the store, so one without events counts as an event.
+    collector.limits.admit(key, len(messages) + len(rejected) or int(report is not None))
     return collector.intake.accept(messages, rejected, key.id, report)

@@ -1,7 +1,7 @@
 """The settings that browser and phone libraries fetch before they send events.
 
 Every request is answered, with any key: a library without settings never sends anything, and its
-key is checked with its events. Caches may keep the answers.
+key is checked with its events. An answer never repeats a key that reads.
 """
 
 from __future__ import annotations
@@ -10,28 +10,32 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, request
 
+from ...access.keys import Keys
 from ...model import JSON
 from .. import credentials
 from ..json import json_response
 from . import routes
 
-CACHE_CONTROL = "public, max-age=300"
+CACHE_CONTROL = "private, no-store"
 
 _PLAN = {"track": {"__default": {"enabled": True, "integrations": {}}}}
 _LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 
-def blueprint() -> Blueprint:
-    """The settings; they need no collector."""
+def blueprint(keys: Keys) -> Blueprint:
+    """The settings, for the keys of a collector."""
     bp = Blueprint("client_settings", __name__)
 
     @bp.get(routes.SETTINGS)
     def settings(key: str) -> Response:
-        return _cached(_settings(key))
+        found = credentials.find(keys, key)
+        return _uncached(_settings("" if found and found.kind in credentials.READERS else key))
 
     @bp.get(routes.SOURCE_CONFIG)
     def source_config() -> Response:
-        return _cached(_source_config(credentials.any_token(request) or ""))
+        token = credentials.any_token(request) or ""
+        found = credentials.find(keys, token)
+        return _uncached(_source_config(token if found and found.kind == "write" else ""))
 
     return bp
 
@@ -79,7 +83,7 @@ def _scheme() -> str:
     return "https" if is_secure and not is_local else request.scheme
 
 
-def _cached(data: JSON) -> Response:
+def _uncached(data: JSON) -> Response:
     response = json_response(data)
     response.headers["Cache-Control"] = CACHE_CONTROL
     return response

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 from flask import Blueprint, Response, request
 
 from ...app.bootstrap import Collector
-from ...errors import PequelError
+from ...config import Settings
+from ...errors import PequelError, TooLarge
 from ...ingest.receipts import Receipt
 from ...model import Key, Lead, RejectedEvent, id_of, iso, kind_of
 from ...rules.language.quantities import many
 from ...wire import client_reports, decode, headers
+from ...wire.bounds import max_events
 from ...wire.event import Envelope, EventType
 from ...wire.ids import Ids
 from ...wire.normalise import normalise
-from .. import credentials
+from ...wire.rejected_events import MAX_KEPT
+from .. import bodies, credentials
 from ..errors import ingest_error
 from ..json import json_response
 from ..request import RawRequest
@@ -35,7 +39,7 @@ def blueprint(collector: Collector, ingest_handler: IngestHandler) -> Blueprint:
         bp.add_url_rule(path, path, _view(ingest_handler, type_), methods=["POST"])
     bp.add_url_rule(routes.METRICS, routes.METRICS, _discard, methods=["POST"])
     bp.register_blueprint(pixel.blueprint(collector, ingest_handler.new_id))
-    bp.register_blueprint(client_settings.blueprint())
+    bp.register_blueprint(client_settings.blueprint(collector.keys))
     return bp
 
 
@@ -68,6 +72,7 @@ class IngestHandler:
         key = key or credentials.body_key(request, collector.keys, decode.write_key(envelope))
         messages, rejected = normalise(envelope, collector.settings, received, self.new_id)
         if rejected and request.headers.get("X-Strict-Mode") == "1":
+            collector.limits.admit(key, len(messages) + len(rejected))
             return 400, _strict_refusal(rejected)
         report = client_reports.read(envelope.report)
         return 200, _receipt(accept(collector, messages, rejected, key, report), key)
@@ -77,8 +82,9 @@ class IngestHandler:
     ) -> Envelope:
         """The events of a request. An unknown key is reported before a body that is broken."""
         try:
-            text = self._text(request, stack)
-            envelope = decode.single(text, type_) if type_ else decode.batch(text)
+            text = self._text(request, key, stack)
+            most = max_events(self._collector.settings)
+            envelope = decode.single(text, type_) if type_ else decode.batch(text, most)
         except PequelError:
             if key is None and request.headers.get("Authorization") is not None:
                 credentials.body_key(request, self._collector.keys, None)
@@ -86,13 +92,27 @@ class IngestHandler:
         sent_at, anonymous_id = request.headers.get("SentAt"), request.headers.get("AnonymousId")
         return headers.completed(envelope, sent_at, anonymous_id)
 
-    def _text(self, request: RawRequest, stack: ExitStack) -> bytes:
-        # Clients send JSON as text, and gzip as a form, so Content-Type does not matter. One byte
-        # over the limit is enough to see that a body is too large.
-        settings = self._collector.settings
+    def _text(self, request: RawRequest, key: Key | None, stack: ExitStack) -> bytes:
+        # Clients send JSON as text, and gzip as a form, so Content-Type does not matter.
+        settings = self._collector.settings if key else _keyless(self._collector.settings)
         encoding = request.headers.get("Content-Encoding") or ""
-        raw = request.stream.read(settings.max_body + 1)
-        return self._large_bodies.text(raw, encoding, settings, stack)
+        raw = bodies.read(request.environ, request.stream, settings.max_body)
+        try:
+            return self._large_bodies.text(raw, encoding, settings, stack)
+        except TooLarge as error:
+            if key is None:
+                error.message += ", which is the limit without a key in a header or the URL"
+            raise
+
+
+def _keyless(settings: Settings) -> Settings:
+    """The limits for a request that may have its key in the body: anybody can send it."""
+    most = settings.max_keyless
+    return replace(
+        settings,
+        max_body=min(most, settings.max_body),
+        max_inflated=min(most, settings.max_inflated),
+    )
 
 
 def _view(ingest_handler: IngestHandler, type_: EventType | None = None) -> Callable[[], Response]:
@@ -113,7 +133,7 @@ def _receipt(receipt: Receipt, key: Key) -> dict[str, Any]:
         "success": True,
         "accepted": receipt.accepted,
         "duplicates": receipt.duplicates,
-        "rejected": [_rejected(each) for each in receipt.rejected],
+        **_listed(receipt.rejected),
     }
     if key.kind in credentials.READERS:
         data["qualified"] = [_qualified(lead) for lead in receipt.qualified]
@@ -123,7 +143,13 @@ def _receipt(receipt: Receipt, key: Key) -> dict[str, Any]:
 def _strict_refusal(rejected: list[RejectedEvent]) -> dict[str, Any]:
     number = many(len(rejected), "rejected event")
     message = f"nothing was stored: the batch has {number}, and X-Strict-Mode is 1"
-    return ingest_error("rejected", message) | {"rejected": [_rejected(each) for each in rejected]}
+    return ingest_error("rejected", message) | _listed(rejected)
+
+
+def _listed(rejected: Sequence[RejectedEvent]) -> dict[str, Any]:
+    """The first rejected events, and the number of all if there are more."""
+    listed = {"rejected": [_rejected(each) for each in rejected[:MAX_KEPT]]}
+    return listed | ({"rejected_total": len(rejected)} if len(rejected) > MAX_KEPT else {})
 
 
 def _rejected(event: RejectedEvent) -> dict[str, Any]:
