@@ -65,7 +65,10 @@ class TestLinksInMessages:
     def test_a_link_stands_at_its_first_place_in_the_order_of_facts(self) -> None:
         calls = [call("ada", "v1", at=2, mid="a"), call("ada", "v1", at=1, mid="c")]
         again = call("ada", "v1", at=1, mid="b")
-        assert links_in([*calls, again]) == {("a:v1", "u:ada"): (1, "b")}
+        assert links_in([*calls, again]) == {("a:v1", "u:ada"): (1, 0, "b")}
+        first = call("ada", "v1", at=1, mid="d")
+        last = call("ada", "v1", at=1, mid="a", position=1)
+        assert links_in([last, first]) == {("a:v1", "u:ada"): (1, 0, "d")}
 
 
 KNOWN: Links = {("a:v1", "u:ada"): (5, "m5")}
