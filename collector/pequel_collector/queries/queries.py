@@ -105,7 +105,7 @@ class Queries:
             subject.require_messages()
             found = tx.latest_of(subject.ids, limit + 1, decode_time_cursor(cursor))
         last = found[limit - 1].message if len(found) > limit else None
-        return Page(found[:limit], last and encode(last.time, last.mid))
+        return Page(found[:limit], None if last is None else encode(last.time, last.mid))
 
     def definitions(self) -> Definitions:
         """The active definitions, each with its versions."""

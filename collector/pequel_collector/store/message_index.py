@@ -102,12 +102,12 @@ class MessageIndex:
 
     def names(self, subjects: Collection[str]) -> Iterator[tuple[str, int]]:
         """How many events these subjects have by name, in parts."""
-        keys = {"subject": [], "account": []} | _by_column(subjects)
+        keys = _by_column(subjects)
         found = self._session.run(
             sql.OPEN_NAMES,
             block=self.open_block,
-            subjects=keys["subject"],
-            accounts=keys["account"],
+            subjects=keys.get("subject", []),
+            accounts=keys.get("account", []),
         )
         if blocks := self.sealed_blocks:
             found += self._session.run(sql.SEALED_NAMES, blocks=blocks, subjects=sorted(subjects))
