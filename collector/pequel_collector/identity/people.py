@@ -158,7 +158,7 @@ def _joined(tx: ReadTransaction, new: Links) -> dict[str, str] | None:
 def _resolved(tx: WriteTransaction, new: Links) -> dict[str, str]:
     """The person of each id that gets another one, from all links around the new ones."""
     around = _around(tx, new)
-    before, after = resolve(around), resolve(around | new)
+    before, after = resolve(around), resolve({**around, **new})
     if conflicts := len(after.conflicts) - len(before.conflicts):
         tx.count({"link_conflicts": conflicts})
     ids = {*before.users, *after.users}

@@ -173,7 +173,7 @@ class Derivation(HistoryLoader):
         evaluator, known = self.evaluators.of(key), self._histories.get(key)
         before = exports_of(evaluator, known.head if known else State())
         self._rebuilt.add(key)
-        history = known or History(StoredPages(self.tx, key), evaluator.version)
+        history = self._start(key)  # others that are folded meanwhile may ask for it
         prepared = None if self._new else self._prepared(LongFold(key), history)
         if prepared is not None:
             self.tx.forget_history(key)
@@ -182,7 +182,6 @@ class Derivation(HistoryLoader):
             if key not in self._prefetched:
                 self.prefetch([key])
             self.tx.forget_history(key)
-            history = self._start(key)
             facts = self._prefetched.pop(key)
             history.insert(facts, (), START, evaluator, self, self._on_qualified(key))
         self._after_folding(key, history, before)
