@@ -7,7 +7,7 @@ followed by folding others again. Say that a definition of accounts counts users
 late, at 30, when Acme is folded up to 50:
 
     1. What others may ask of Ada (her *exports*):              {}
-    2. Ada's history rewinds to 30 and is folded again.         She qualifies at 30.
+    2. Ada's history stamp to 30 and is folded again.         She qualifies at 30.
     3. Her exports now:                                         {"mark active": [(30, True)]}
     4. They differ from 30 on, and Acme is folded up to 50:     Acme is folded again from 30.
     5. Acme's exports are as before, so nothing follows.        The ledger brings the leads in line.
@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from secrets import randbits
 
@@ -104,17 +105,9 @@ class Derivation(HistoryLoader):
         self._refold_dependents()
 
     def prefetch(self, keys: Collection[str]) -> None:
-        """Read the messages of several subjects at once, which will be rebuilt.
-
-        Those of a single subject are read if that is not too long for the write lock; those of
-        several, if they are not too long together.
-        """
-        try:
+        """Read the messages of several subjects at once, if that is not too long for the lock."""
+        with suppress(TooManyFacts):
             self._prefetched |= facts_of(self.tx, self.evaluators, keys, limit=self._limit)
-        except TooManyFacts:
-            if len(keys) == 1:
-                [key] = keys
-                raise self._too_long(LongFold(key)) from None
 
     def rebuild(self, key: str) -> None:
         """Fold the history of a subject from its stored messages, unless it is current."""
@@ -156,7 +149,7 @@ class Derivation(HistoryLoader):
         history = self._history(key) or self._start(key)
         evaluator = self.evaluators.of(key)
         before = exports_of(evaluator, history.head)
-        fold = LongFold(key, history.rewinds, facts, gone, since)
+        fold = LongFold(key, history.stamp, facts, gone, since)
         prepared = self._prepared(fold, history)
         if prepared is not None:
             history = self._adopt(prepared, history)
@@ -181,6 +174,8 @@ class Derivation(HistoryLoader):
         else:
             if key not in self._prefetched:
                 self.prefetch([key])
+            if key not in self._prefetched:
+                raise self._too_long(LongFold(key))
             self.tx.forget_history(key)
             facts = self._prefetched.pop(key)
             history.insert(facts, (), START, evaluator, self, self._on_qualified(key))
@@ -202,7 +197,7 @@ class Derivation(HistoryLoader):
 
     def _fits(self, prepared: PreparedFold, history: History) -> bool:
         key = prepared.fold.key
-        if prepared.fold.rewinds is None:
+        if prepared.fold.stamp is None:
             if self.tx.histories([key]).get(key) != prepared.stored:
                 return False
         elif any(

@@ -27,6 +27,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from operator import attrgetter
+from secrets import randbits
 from typing import Any, Protocol
 
 import msgspec
@@ -93,15 +94,15 @@ class History:
     ``was_cached`` says that it was in memory before this transaction. ``is_stale`` says that the
     store has marked its open page as stale. ``may_go_stale`` is true while only later facts have
     come since the open page was written, so that the store can make up for what the page lacks.
-    ``rewinds`` counts how often facts were inserted. While it stays the same, facts were only added
-    at the end.
+    ``stamp`` is a random number that changes when facts are inserted. While it stays the same,
+    facts are only added at the end.
     """
 
     def __init__(self, pages: PageStore, version: str, body: bytes | None = None) -> None:
         self._store = pages
         self.version = version
         self.may_go_stale, self.was_cached, self.is_stale = body is not None, False, False
-        self.head, self.sealed, self.rewinds = State(), 0, 0
+        self.head, self.sealed, self.stamp = State(), 0, 0
         self._base, self._encoded, self._count = _EMPTY_STATE, _NO_FACTS, 0
         self._decoded: list[Fact] = []  # the newest facts of the open page, not yet in _encoded
         self._pages: dict[int, list[Fact]] = {}
@@ -111,13 +112,13 @@ class History:
     def _decode(self, body: bytes) -> None:
         """Read an open page: a line with its version and numbers, the head, the base, the facts.
 
-        Earlier releases did not write the number of rewinds.
+        Earlier releases did not write the stamp.
         """
         title, _, rest = body.partition(b"\n")
         version, *numbers = title.decode().split(" ")
         self.version = version
-        self.sealed, self._count, head, base, *rewinds = map(int, numbers)
-        self.rewinds = sum(rewinds)
+        self.sealed, self._count, head, base, *stamp = map(int, numbers)
+        self.stamp = sum(stamp)
         self.head = _decode_state(rest[:head])
         self._base, self._encoded = rest[head : head + base], rest[head + base :]
 
@@ -127,8 +128,8 @@ class History:
         self._encode_facts()
         self.may_go_stale = True
         numbers = f"{self.sealed} {self._count} {len(head)} {len(self._base)}"
-        rewinds = f" {self.rewinds}" if self.rewinds else ""
-        title = f"{self.version} {numbers}{rewinds}\n".encode()
+        stamp = f" {self.stamp}" if self.stamp else ""
+        title = f"{self.version} {numbers}{stamp}\n".encode()
         return b"".join((title, head, self._base, self._encoded))
 
     def _encode_facts(self) -> None:
@@ -193,7 +194,7 @@ class History:
         if limit is not None and len(facts) > limit:
             raise TooManyFacts
         stay = [fact for fact in self._rewind(since, limit) if fact.mid not in gone]
-        self.rewinds += 1
+        self.stamp = randbits(62)
         self.head = _decode_state(self._base)
         self._encoded, self._count, self._decoded = _NO_FACTS, 0, []
         self._pages.clear()

@@ -57,7 +57,7 @@ class Preparations(AbstractContextManager["Preparations"]):
             return
         evaluators.prepared.append(made)
         self._made.append((evaluators, made))
-        if fold.rewinds is None:
+        if fold.stamp is None:
             with suppress(LongDerivation):
                 self._bring_up_to_date(evaluators, fold.key)
 

@@ -5,12 +5,12 @@ transaction that finds this out is undone. The history is folded on a read trans
 while others write. The next write transaction checks that the fold has read what is stored now:
 
     a batch for u:ada       a fact at 10; her history has 200,000 facts after it: LongDerivation
-    prepare, no lock        folds them with the fact at 10      had read: rewound 0 times, 200,000
-    another batch           a fact of ada, at the end           200,001 facts are stored
-    the batch again         rewound 0 times still: takes the pages, and folds the last fact
+    prepare, no lock        folds them with the fact at 10      had read: stamp 7, 200,000 facts
+    another batch           a fact of ada, at the end           stamp 7, 200,001 facts are stored
+    the batch again         stamp 7: takes the pages, and folds the last fact
 
-Facts are only ever added at the end of a history, unless it is rewound. A history counts how often
-that happened. If the count is the same, the facts that were read are unchanged. What the fold asked
+Facts are only ever added at the end of a history, unless it is rewound, which changes its stamp. If
+the stamp is the same, the facts that were read are unchanged. What the fold asked
 of other subjects is compared too. A fold that does not fit is not used, so the answer never depends
 on it.
 """
@@ -46,13 +46,13 @@ Explained = dict[LeadKey, ExplainedQualification]
 class LongFold:
     """A fold that is too long for the write lock.
 
-    ``rewinds`` is how often the history had been rewound; None if it is outdated, and is to be
-    folded from the stored messages. ``facts`` are added, those with the ids ``gone`` removed, all
+    ``stamp`` is that of the history; None if it is outdated, and is to be folded from the stored
+    messages. ``facts`` are added, those with the ids ``gone`` removed, all
     at or after ``since``. ``states`` are those that the transaction had changed by then.
     """
 
     key: str
-    rewinds: int | None = None
+    stamp: int | None = None
     facts: Sequence[Fact] = ()
     gone: Collection[str] = ()
     since: int = START
@@ -73,7 +73,8 @@ class PreparedFold:
 
     ``stored`` is the open page that an outdated history had. ``end`` is the position after the last
     fact that was read, ``time`` that of the last fact folded. ``first`` is the number of the first
-    page that the fold has written. ``asked`` are the exports of other subjects, as they were.
+    page that the fold has written, ``stamp`` the new stamp. ``asked`` are the exports of other
+    subjects, as they were.
     """
 
     fold: LongFold
@@ -82,6 +83,7 @@ class PreparedFold:
     end: Position
     time: int
     first: int
+    stamp: int
     pages: Sequence[SealedPage]
     body: bytes
     explained: Explained
@@ -91,7 +93,7 @@ class PreparedFold:
         """Whether it is this fold, of a history with the facts that were read."""
         own = self.fold
         return (
-            (own.key, own.rewinds, own.since) == (fold.key, fold.rewinds, fold.since)
+            (own.key, own.stamp, own.since) == (fold.key, fold.stamp, fold.since)
             and self.version == history.version
             and own.gone == fold.gone
             and own.facts == fold.facts
@@ -125,13 +127,13 @@ class _Preparation:
     def run(self) -> PreparedFold | None:
         fold, pages = self._fold, _BufferedPages(self._tx, self._fold.key)
         stored, facts = None, fold.facts
-        if fold.rewinds is None:
+        if fold.stamp is None:
             stored = self._tx.histories([fold.key]).get(fold.key)
             facts = facts_of(self._tx, self._evaluators, [fold.key])[fold.key]
             history: History | None = History(pages, self._evaluator.version)
             pages.unseal(1)
         else:
-            history = self._history(pages, fold.rewinds)
+            history = self._history(pages, fold.stamp)
         if history is None:
             return None
         end = history.end
@@ -144,21 +146,22 @@ class _Preparation:
             end=end,
             time=history.head.time,
             first=pages.first,
+            stamp=history.stamp,
             pages=pages.sealed,
             body=body,
             explained=self._explained,
             asked={key: self._exports(key, state) for key, state in self._asked.items()},
         )
 
-    def _history(self, pages: _BufferedPages, rewinds: int) -> History | None:
-        """The history, rewound so often: the stored one, or one that was prepared before."""
+    def _history(self, pages: _BufferedPages, stamp: int) -> History | None:
+        """The history with a stamp: the stored one, or one that was prepared before."""
         key = self._fold.key
         for earlier in list(self._evaluators.prepared):
-            if earlier.fold.key == key and earlier.fold.rewinds == rewinds - 1:
+            if earlier.fold.key == key and earlier.stamp == stamp:
                 pages.begin_with(earlier.first, earlier.pages)
                 return History(pages, "", earlier.body)
         history = self._snapshot.history(key)
-        if history is None or history.rewinds != rewinds:
+        if history is None or history.stamp != stamp:
             return None
         pages.first = history.sealed + 1
         return history.reuse(pages)
