@@ -17,6 +17,7 @@ from ..identity.people import Move, link, moves, people_of
 from ..marking.active import CATALOGUE
 from ..marking.derive import Derivation
 from ..marking.evaluators import Evaluators, active_evaluators, evaluators_of
+from ..marking.preparations import Preparations
 from ..model import Clock, Lead, Message, RejectedEvent, Stored, account_key, kind_of
 from ..ports import (
     Membership,
@@ -85,13 +86,23 @@ class Ingest:
         ``key`` is the id of the key that sent it. Raises Unavailable if it cannot be stored; then
         nothing of it is stored.
         """
-        [receipt] = self.accept_all([Batch(messages, rejected, key)])
-        return receipt
+        return self.accept_batch(Batch(messages, rejected, key))
 
-    def accept_all(self, batches: Sequence[Batch]) -> list[Receipt]:
+    def accept_batch(self, batch: Batch) -> Receipt:
+        """Store a batch; what takes long is prepared before the write lock is taken."""
+        with self.preparations() as preparations:
+            [receipt] = preparations.run(lambda brief: self.accept_all([batch], is_brief=brief))
+            return receipt
+
+    def preparations(self) -> Preparations:
+        """The preparations for one request."""
+        return Preparations(self.store, self.clock)
+
+    def accept_all(self, batches: Sequence[Batch], *, is_brief: bool = True) -> list[Receipt]:
         """Store several batches in one transaction; returns a receipt for each.
 
-        Each opened lead is on one of the receipts. Raises the same errors as ``accept``.
+        Each opened lead is on one of the receipts. Raises the same errors as ``accept``, and with
+        ``is_brief`` LongDerivation if that would hold the write lock for too long.
         """
         if not any(batch.messages or batch.rejected or batch.report for batch in batches):
             return [Receipt() for _ in batches]
@@ -100,17 +111,19 @@ class Ingest:
             tx.add_rejected(_rejected(batches, now))
             new = _new_messages(tx, [m for batch in batches for m in batch.messages])
             facts = _store_facts(tx, new) if new else None
-            opened = self._mark(tx, facts, now)
+            opened = self._mark(tx, facts, now, is_brief)
             replayed = [rejected.id for batch in batches for rejected in batch.replayed]
             deleted = tx.delete_rejected(replayed)
             outcome = Outcome(batches, facts.stored if facts else (), opened)
             tx.add_usage([*outcome.usage(now, deleted), *_dropped(tx, batches, now)])
         return outcome.receipts()
 
-    def _mark(self, tx: WriteTransaction, facts: NewFacts | None, now: int) -> list[Lead]:
+    def _mark(
+        self, tx: WriteTransaction, facts: NewFacts | None, now: int, is_brief: bool
+    ) -> list[Lead]:
         evaluators = self.current_evaluators(tx)
         new = [each.message.mid for each in facts.stored] if facts else ()
-        derivation = Derivation(tx, evaluators, now, new)
+        derivation = Derivation(tx, evaluators, now, new, is_brief=is_brief)
         if evaluators.has_clock:
             derivation.run_clock()
         if facts is not None:

@@ -27,6 +27,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from operator import attrgetter
+from secrets import randbits
 from typing import Any, Protocol
 
 import msgspec
@@ -62,13 +63,24 @@ class PageStore(Protocol):
         """Remove the pages from a number on, and the cell versions written with them."""
 
 
+class TooManyFacts(Exception):
+    """More facts would have to be folded than the caller allows."""
+
+
 class _SealedPage(Struct, array_like=True):
     base: Raw
     facts: Raw
 
 
+class _Time(Struct, array_like=True):
+    """The first part of a state."""
+
+    time: int
+
+
 _encoder = msgspec.json.Encoder()
 _decode_sealed = msgspec.json.Decoder(_SealedPage).decode
+_decode_time = msgspec.json.Decoder(_Time).decode
 _decode_state = msgspec.json.Decoder(State).decode
 _decode_facts = msgspec.json.Decoder(list[Fact]).decode
 _decode_any = msgspec.json.Decoder().decode
@@ -82,13 +94,15 @@ class History:
     ``was_cached`` says that it was in memory before this transaction. ``is_stale`` says that the
     store has marked its open page as stale. ``may_go_stale`` is true while only later facts have
     come since the open page was written, so that the store can make up for what the page lacks.
+    ``stamp`` is a random number that changes when facts are inserted. While it stays the same,
+    facts are only added at the end.
     """
 
     def __init__(self, pages: PageStore, version: str, body: bytes | None = None) -> None:
         self._store = pages
         self.version = version
         self.may_go_stale, self.was_cached, self.is_stale = body is not None, False, False
-        self.head, self.sealed = State(), 0
+        self.head, self.sealed, self.stamp = State(), 0, 0
         self._base, self._encoded, self._count = _EMPTY_STATE, _NO_FACTS, 0
         self._decoded: list[Fact] = []  # the newest facts of the open page, not yet in _encoded
         self._pages: dict[int, list[Fact]] = {}
@@ -96,11 +110,15 @@ class History:
             self._decode(body)
 
     def _decode(self, body: bytes) -> None:
-        """Read an open page: a line with its version and numbers, the head, the base, the facts."""
+        """Read an open page: a line with its version and numbers, the head, the base, the facts.
+
+        Earlier releases did not write the stamp.
+        """
         title, _, rest = body.partition(b"\n")
         version, *numbers = title.decode().split(" ")
         self.version = version
-        self.sealed, self._count, head, base = map(int, numbers)
+        self.sealed, self._count, head, base, *stamp = map(int, numbers)
+        self.stamp = sum(stamp)
         self.head = _decode_state(rest[:head])
         self._base, self._encoded = rest[head : head + base], rest[head + base :]
 
@@ -110,7 +128,8 @@ class History:
         self._encode_facts()
         self.may_go_stale = True
         numbers = f"{self.sealed} {self._count} {len(head)} {len(self._base)}"
-        title = f"{self.version} {numbers}\n".encode()
+        stamp = f" {self.stamp}" if self.stamp else ""
+        title = f"{self.version} {numbers}{stamp}\n".encode()
         return b"".join((title, head, self._base, self._encoded))
 
     def _encode_facts(self) -> None:
@@ -166,9 +185,16 @@ class History:
         evaluator: Evaluator,
         world: World,
         on_qualified: OnQualified | None,
+        limit: int | None = None,
     ) -> None:
-        """Add facts and remove others by their ids, all at or after an instant; fold from there."""
-        stay = [fact for fact in self._rewind(since) if fact.mid not in gone]
+        """Add facts and remove others by their ids, all at or after an instant; fold from there.
+
+        Raises TooManyFacts if that means folding many more facts than ``limit``.
+        """
+        if limit is not None and len(facts) > limit:
+            raise TooManyFacts
+        stay = [fact for fact in self._rewind(since, limit) if fact.mid not in gone]
+        self.stamp = randbits(62)
         self.head = _decode_state(self._base)
         self._encoded, self._count, self._decoded = _NO_FACTS, 0, []
         self._pages.clear()
@@ -189,17 +215,19 @@ class History:
             open_page += facts
         evaluator.fold(self.head, self, facts, first, world, on_qualified)
 
-    def _rewind(self, since: int) -> list[Fact]:
+    def _rewind(self, since: int, limit: int | None) -> list[Fact]:
         """Open the last page that begins before an instant; the facts from its beginning on."""
-        facts, sealed = list(self._page(self.sealed + 1)), self.sealed
-        while _decode_state(self._base).time >= since:
+        pages, sealed = [self._page(self.sealed + 1)], self.sealed
+        while _decode_time(self._base).time >= since:
+            if limit is not None and (sealed - self.sealed + 1) * FACTS_PER_PAGE > limit:
+                raise TooManyFacts
             page = _decode_sealed(self._store.page(self.sealed))
-            facts = _decode_facts(page.facts) + facts
+            pages.append(_decode_facts(page.facts))
             self._base = bytes(page.base)
             self.sealed -= 1
         if self.sealed < sealed:
             self._store.unseal(self.sealed + 1)
-        return facts
+        return [fact for page in reversed(pages) for fact in page]
 
     def _end_of_page(self, facts: list[Fact], start: int) -> int:
         """How far the facts fill the open page. Facts of one instant stay on one page."""
@@ -222,6 +250,11 @@ class History:
         self.may_go_stale = False
 
     # -- the engine's HistoryReader ---------------------------------------------------------------
+
+    @property
+    def end(self) -> Position:
+        """The position after the last fact."""
+        return self.sealed + 1, self._count + len(self._decoded)
 
     def facts(self, start: Position) -> Iterator[tuple[Position, Fact]]:
         index = start[1]
@@ -306,6 +339,10 @@ class HistoryCache:
                 self._histories[key] = history
         self.make_room(0)
         self._token = token
+
+
+def copied(state: State) -> State:
+    return _decode_state(_encoder.encode(state))
 
 
 def _joined(encoded: bytes, facts: list[Fact]) -> bytes:

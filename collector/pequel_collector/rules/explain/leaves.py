@@ -100,7 +100,21 @@ class LeafExplanation:
         missing = plain(max(0, _decimal(needed) - _decimal(observed))) if known else None
         ends = self.ends()
         left = None if ends is None else max(0, ends - self.ctx.time) // 1000
-        return self.evidence() | {"missing": missing, "time_left": left}
+        closed = self.is_closed
+        return self.evidence() | {"missing": missing, "time_left": left, "closed": closed}
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether its anchored window is over without it: only a late event can still meet it.
+
+        A trait can change, so a window that a trait anchors is never closed for good.
+        """
+        window = getattr(self.leaf, "window", None)
+        if self.holds or window is None or window.of is None or window.of.startswith("trait:"):
+            return False
+        anchor = self._anchor()
+        ends = None if anchor is None or window.within is None else anchor + window.within
+        return ends is not None and ends <= self.ctx.time
 
     def phrase(self) -> str:
         """What was observed, in words."""
