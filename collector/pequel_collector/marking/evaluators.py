@@ -43,7 +43,7 @@ class Evaluators:
         self.accounts = Evaluator("account", catalogue, self.activated)
         for evaluator in (self.users, self.accounts):
             evaluator.version += f".{epoch}"
-        self.cache = HistoryCache()
+        self.cache = HistoryCache(max_bytes=0)  # until they are used for ingestion
         self.has_clock = self.users.has_clock or self.accounts.has_clock
         """Whether a definition can qualify without a fact, as time passes."""
         asks = self.users.exports.any or self.accounts.exports.any
