@@ -84,7 +84,7 @@ def stored(collector: Collector) -> list[Message]:
 
 def rejected(collector: Collector) -> list[RejectedEvent]:
     with collector.store.reading() as view:
-        return [each.rejection for each in view.refused(1_000)]
+        return [each.event for each in view.rejected(1_000)]
 
 
 def raising(error: Exception) -> Any:

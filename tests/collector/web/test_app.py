@@ -19,7 +19,7 @@ def test_it_is_ready_when_its_store_answers(
     client: FlaskClient, collector: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert client.get("/readyz").status_code == 200
-    monkeypatch.setattr(collector.health, "tried", lambda _waited: "the disk is full")
+    monkeypatch.setattr(collector.health, "probe", lambda _waited: "the disk is full")
     answer = client.get("/readyz")
     assert answer.status_code == 503
     assert answer.json == {"status": "not ready", "reason": "the disk is full"}

@@ -214,7 +214,7 @@ class TestKeys:
     ) -> None:
         client.post("/v1/batch", json=batch(7), headers=WRITE)
         with collector.store.reading() as view:
-            assert [each.key for each in view.refused(9)] == ["settings-write"]
+            assert [each.key for each in view.rejected(9)] == ["settings-write"]
 
 
 class TestBodies:

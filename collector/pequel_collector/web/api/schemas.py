@@ -163,12 +163,12 @@ class RejectedEvent(AnswerSchema):
     id = fields.String()
     received_at = Time()
     key = fields.String()
-    index = fields.Integer(attribute="rejection.index")
-    message_id = fields.String(data_key="messageId", attribute="rejection.mid")
-    code = fields.String(attribute="rejection.code")
-    message = fields.String(attribute="rejection.message")
-    field = fields.String(attribute="rejection.field")
-    payload = fields.String(attribute="rejection.payload")
+    index = fields.Integer(attribute="event.index")
+    message_id = fields.String(data_key="messageId", attribute="event.mid")
+    code = fields.String(attribute="event.code")
+    message = fields.String(attribute="event.message")
+    field = fields.String(attribute="event.field")
+    payload = fields.String(attribute="event.payload")
 
 
 class Version(AnswerSchema):
