@@ -206,7 +206,7 @@ def open_collector(
 
 def assemble(settings: Settings, store: Store, catalogue: Catalogue, clock: Clock) -> Collector:
     """A collector over an open store in which these definitions are in force."""
-    ingest = Ingest(store, catalogue, clock)
+    ingest = Ingest(store, catalogue, clock, settings.history_cache)
     health = Health(store, settings)
     intake = GroupCommit(ingest, settings, health)
     return Collector(

@@ -45,11 +45,17 @@ class NewFacts(NamedTuple):
 
 
 class Ingest:
-    """Stores messages and marks leads by a catalogue of definitions."""
+    """Stores messages and marks leads by a catalogue of definitions.
 
-    def __init__(self, store: Store, catalogue: Catalogue, clock: Clock) -> None:
+    ``cache_bytes`` is how much memory the histories may take that are kept between batches.
+    """
+
+    def __init__(
+        self, store: Store, catalogue: Catalogue, clock: Clock, cache_bytes: int = 0
+    ) -> None:
         self.store = store
         self.clock = clock
+        self._cache_bytes = cache_bytes
         self.use_catalogue(catalogue)
 
     def use_catalogue(self, catalogue: Catalogue) -> None:
@@ -64,7 +70,7 @@ class Ingest:
 
     def use_evaluators(self, tx: ReadTransaction, evaluators: Evaluators) -> None:
         """Mark by these evaluators, which are those of the active definitions in a transaction."""
-        self._active = evaluators, tx.meta(CATALOGUE)
+        self._use(evaluators, tx.meta(CATALOGUE))
 
     def current_evaluators(self, tx: ReadTransaction) -> Evaluators:
         """The evaluators of the active definitions, which another process may have changed."""
@@ -72,8 +78,12 @@ class Ingest:
         found = tx.meta(CATALOGUE)
         if found != version:
             evaluators = active_evaluators(tx)
-            self._active = evaluators, found  # one assignment, because other threads read it
+            self._use(evaluators, found)
         return evaluators
+
+    def _use(self, evaluators: Evaluators, version: str | None) -> None:
+        evaluators.cache.max_bytes = self._cache_bytes
+        self._active = evaluators, version  # one assignment, because other threads read it
 
     def accept(
         self,

@@ -308,7 +308,7 @@ class Derivation(HistoryLoader):
     def _save(self, changed: Mapping[str, History]) -> None:
         """Write changed histories. Of those that may go stale, only mark the stored page."""
         stale = {key for key, history in changed.items() if self._may_go_stale(history)}
-        evicted = self.evaluators.cache.make_room(len(self._histories))
+        evicted = self.evaluators.cache.make_room(self._histories.values())
         unwritten = {key: history for key, history in evicted.items() if history.is_stale}
         save(self.tx, {k: h for k, h in changed.items() if k not in stale} | unwritten)
         newly_stale = [key for key in stale if not changed[key].is_stale]
