@@ -51,15 +51,11 @@ class Evaluators:
         self.accounts = Evaluator("account", catalogue, self.activated)
         for evaluator in (self.users, self.accounts):
             evaluator.version += f".{epoch}"
-<<<<<<< HEAD
-        self.cache = HistoryCache()
+        self.cache = HistoryCache(max_bytes=0)  # until they are used for ingestion
         self.prepared: list[PreparedFold] = []
         """Long folds that write transactions of these evaluators may use."""
         leaves = sum(len(rule.leaves) for e in (self.users, self.accounts) for rule in e.rules)
         self.facts_under_lock = max(MIN_UNDER_LOCK, LEAVES_UNDER_LOCK // max(FEW_LEAVES, leaves))
-=======
-        self.cache = HistoryCache(max_bytes=0)  # until they are used for ingestion
->>>>>>> speed
         self.has_clock = self.users.has_clock or self.accounts.has_clock
         """Whether a definition can qualify without a fact, as time passes."""
         asks = self.users.exports.any or self.accounts.exports.any

@@ -105,12 +105,8 @@ class History:
         self._store = pages
         self.version = version
         self.may_go_stale, self.was_cached, self.is_stale = body is not None, False, False
-<<<<<<< HEAD
         self.head, self.sealed, self.stamp = State(), 0, 0
-=======
-        self.head, self.sealed = State(), 0
         self._head_bytes = len(_EMPTY_STATE)  # when it was last encoded
->>>>>>> speed
         self._base, self._encoded, self._count = _EMPTY_STATE, _NO_FACTS, 0
         # The newest facts of the open page, not yet in _encoded, and what to add to it for them.
         self._decoded: list[Fact] = []
@@ -128,14 +124,9 @@ class History:
         title, _, rest = body.partition(b"\n")
         version, *numbers = title.decode().split(" ")
         self.version = version
-<<<<<<< HEAD
         self.sealed, self._count, head, base, *stamp = map(int, numbers)
         self.stamp = sum(stamp)
-        self.head = _decode_state(rest[:head])
-=======
-        self.sealed, self._count, head, base = map(int, numbers)
         self.head, self._head_bytes = _decode_state(rest[:head]), head
->>>>>>> speed
         self._base, self._encoded = rest[head : head + base], rest[head + base :]
 
     def write(self) -> bytes:
@@ -389,7 +380,15 @@ class HistoryCache:
         self._evict(self.max_bytes)
         self._token = token
 
-<<<<<<< HEAD
+    def _evict(self, max_bytes: int) -> dict[str, History]:
+        """Evict until the rest takes at most so many bytes."""
+        evicted = {}
+        while self._histories and self.size > max_bytes:
+            key = next(iter(self._histories))
+            evicted[key], size = self._histories.pop(key)
+            self.size -= size
+        return evicted
+
 
 def copied(state: State) -> State:
     return _decode_state(_encoder.encode(state))
@@ -401,16 +400,6 @@ def _joined(encoded: bytes, facts: list[Fact]) -> bytes:
         return encoded
     more = _encoder.encode(facts)
     return more if encoded == _NO_FACTS else b"".join((encoded[:-1], b",", more[1:]))
-=======
-    def _evict(self, max_bytes: int) -> dict[str, History]:
-        """Evict until the rest takes at most so many bytes."""
-        evicted = {}
-        while self._histories and self.size > max_bytes:
-            key = next(iter(self._histories))
-            evicted[key], size = self._histories.pop(key)
-            self.size -= size
-        return evicted
->>>>>>> speed
 
 
 class StoredPages(PageStore):

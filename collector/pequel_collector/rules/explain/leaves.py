@@ -105,16 +105,8 @@ class LeafExplanation:
 
     @property
     def is_closed(self) -> bool:
-        """Whether its anchored window is over without it: only a late event can still meet it.
-
-        A trait can change, so a window that a trait anchors is never closed for good.
-        """
-        window = getattr(self.leaf, "window", None)
-        if self.holds or window is None or window.of is None or window.of.startswith("trait:"):
-            return False
-        anchor = self._anchor()
-        ends = None if anchor is None or window.within is None else anchor + window.within
-        return ends is not None and ends <= self.ctx.time
+        """Whether its anchored window is over without it: only a late event can still meet it."""
+        return False
 
     def phrase(self) -> str:
         """What was observed, in words."""
@@ -160,6 +152,14 @@ class WindowedExplanation(LeafExplanation):
         """The time of the window's anchor; None if it has none."""
         compiled = self.compiled
         return compiled.anchored_at(self.ctx) if isinstance(compiled, AnchoredWindow) else None
+
+    @property
+    def is_closed(self) -> bool:
+        """A trait can change, so a window that a trait anchors is never closed for good."""
+        window, anchor = self.leaf.window, self.anchor()
+        if self.holds or anchor is None or (window.of or "").startswith("trait:"):
+            return False
+        return window.within is not None and anchor + window.within <= self.ctx.time
 
     def span(self) -> str:
         """The window in words; of an anchored one also how many of its days have passed."""
