@@ -51,6 +51,9 @@ class Settings:
     min_free: int = _setting(
         100_000_000, "Minimum free bytes of disk; with less, events are refused."
     )
+    history_cache: int = _setting(
+        256_000_000, "Maximum bytes of memory for the histories that each process keeps at hand."
+    )
     rate_limit: int = _setting(
         0, "Maximum events a second from one key, on average; 0 for no limit."
     )

@@ -82,6 +82,14 @@ class Cell(NamedTuple):
     body: bytes | None
 
 
+class SealedPage(NamedTuple):
+    """A sealed page of a history, and the versions of cells at its end."""
+
+    number: int
+    body: bytes
+    cells: Sequence[Cell]
+
+
 class Change(NamedTuple):
     """An entry of the ledger of leads. Entries are never changed or removed.
 
@@ -341,6 +349,9 @@ class WriteTransaction(ReadTransaction, Protocol):
 
     def seal(self, subject: str, number: int, page: bytes, cells: Sequence[Cell]) -> None:
         """Write a sealed page of a subject, and the versions of cells at its end."""
+
+    def seal_all(self, subject: str, pages: Sequence[SealedPage]) -> None:
+        """Write several sealed pages of a subject, in order of their numbers."""
 
     def unseal(self, subject: str, number: int) -> None:
         """Remove the sealed pages from a number on, and the versions of cells at their ends."""

@@ -21,7 +21,7 @@ from oracle.identity import placed
 from oracle.streams import catalogues, streams
 from oracle.toml import to_toml
 from pequel_collector.app.bootstrap import Collector
-from pequel_collector.marking import backfill, history
+from pequel_collector.marking import backfill, evaluators, history
 from pequel_collector.rules.engine import keyed
 from pequel_collector.rules.parser.catalogue import read_catalogue
 from pequel_collector.store import open_store
@@ -37,10 +37,12 @@ chances = st.randoms(use_true_random=False)
 
 @pytest.fixture(autouse=True)
 def _little_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pages of a few facts, and cells put away from the first, so that rewinding crosses both."""
+    """Small pages, cells put away from the first, and folds that are soon too long for the lock."""
     monkeypatch.setattr(history, "FACTS_PER_PAGE", 3)
     monkeypatch.setattr(keyed, "MAX_IN_STATE", 1)
     monkeypatch.setattr(backfill, "SUBJECTS_PER_STEP", 2)
+    monkeypatch.setattr(evaluators, "LEAVES_UNDER_LOCK", 0)
+    monkeypatch.setattr(evaluators, "MIN_UNDER_LOCK", 3)
 
 
 def _deliver(collector: Collector, parts: Iterator[list[Plain]]) -> Collector:

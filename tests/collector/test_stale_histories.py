@@ -117,9 +117,10 @@ class TestAHistoryInMemory:
 
     def test_is_written_when_there_is_no_room_for_it(self, start: Open) -> None:
         collector = start()
-        collector.ingest.evaluators.cache._room = 2
         for number in (1, 2):
             used(collector, number)
+        cache = collector.ingest.evaluators.cache
+        cache.max_bytes = 2 * cache.size
         assert stale(collector) == {ADA}
         for user in ("bob", "eve"):
             used(collector, 3, user)

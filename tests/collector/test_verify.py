@@ -348,7 +348,7 @@ DAMAGE: dict[str, tuple[Corrupt, str]] = {
     ),
     "a link that is gone": (
         _statement("DELETE FROM link WHERE linked_to = :bob"),
-        'user bob, link of a:v1: stored nothing, replayed [1774483200005,"m05"]',
+        'user bob, link of a:v1: stored nothing, replayed [1774483200005,0,"m05"]',
     ),
     "a link that nobody made": (
         _writing("add_links", [Link("a:v2", "u:nobody", START, "m99")]),

@@ -25,6 +25,8 @@ from ..marking.active import (
 )
 from ..marking.backfill import NewDefinitions, OnProgress
 from ..marking.derive import Derivation, save_cache
+from ..marking.evaluators import Evaluators
+from ..marking.preparations import Preparations
 from ..model import Clock, Lead
 from ..ports import Store, Version, WriteTransaction
 from ..queries.queries import Queries
@@ -33,6 +35,9 @@ from ..rules.parser.catalogue import read_catalogue
 from ..store import open_store
 
 __all__ = ["Collector", "now", "open_collector", "open_store", "read_definitions"]
+
+DUE_PER_STEP = 50
+"""Subjects whose clock runs in one transaction."""
 
 DEFAULT_CONFIG = next(setting.default for setting in SETTINGS if setting.name == "config")
 
@@ -65,16 +70,28 @@ class Collector:
         return self.health.probe(self.intake.oldest_wait())
 
     def run_clock(self) -> list[Lead]:
-        """Run the clock up to now for every subject that is due; the leads that this opened."""
-        if not self.ingest.evaluators.has_clock:
-            return []
-        with self.store.reading() as view:
-            if not view.due(self.clock(), 1):
-                return []
+        """Run the clock up to now for every subject that is due; the leads that this opened.
+
+        It works in short transactions, so that others can write in between.
+        """
+        opened: list[Lead] = []
+        while self._is_any_due():
+            with Preparations(self.store, self.clock) as preparations:
+                opened += preparations.run(self._run_clock_of_some) + preparations.leads
+        return opened
+
+    def _run_clock_of_some(self, is_brief: bool) -> list[Lead]:
         with self.store.writing() as tx:
-            derivation = Derivation(tx, self.ingest.current_evaluators(tx), self.clock())
-            derivation.run_clock()
+            evaluators = self.ingest.current_evaluators(tx)
+            derivation = Derivation(tx, evaluators, self.clock(), is_brief=is_brief)
+            derivation.run_clock(DUE_PER_STEP)
             return derivation.finish()
+
+    def _is_any_due(self) -> bool:
+        if not self.ingest.evaluators.has_clock:
+            return False
+        with self.store.reading() as view:
+            return bool(view.due(self.clock(), 1))
 
     # -- definitions that change -----------------------------------------------------------
 
@@ -100,10 +117,7 @@ class Collector:
         """Use the definitions in force if another process has changed them; whether it has."""
         with self.store.reading() as view:
             evaluators = self.ingest.current_evaluators(view)
-        if evaluators is self.queries.evaluators:
-            return False
-        self._use_current_evaluators()
-        return True
+        return self._follow(evaluators)
 
     def backfill_some(self) -> BackfillProgress | None:
         """Run one step of the back-fill under definitions that have changed; the progress."""
@@ -126,16 +140,18 @@ class Collector:
     def _activate(self, new: NewDefinitions) -> list[Version]:
         with self.store.writing() as tx:
             activation = backfill.activate(tx, new, self.clock())
-            self.ingest.use_evaluators(
-                tx, activation.evaluators
-            )  # before another batch gets the lock
-        self._use_current_evaluators()
+            # Before another batch gets the lock.
+            self.ingest.use_evaluators(tx, activation.evaluators)
+        self._follow(activation.evaluators)
         return activation.versions
 
-    def _use_current_evaluators(self) -> None:
-        self.queries.follow(self.ingest.evaluators)
-        self.catalogue = self.queries.catalogue
+    def _follow(self, evaluators: Evaluators) -> bool:
+        """Note which definitions are in force; whether they are others than before."""
+        if evaluators.catalogue is self.catalogue:
+            return False
+        self.catalogue = evaluators.catalogue
         self.changed.set()
+        return True
 
     def close(self) -> None:
         """Write the histories that are newer in memory, if possible, and close the store."""
@@ -190,7 +206,7 @@ def open_collector(
 
 def assemble(settings: Settings, store: Store, catalogue: Catalogue, clock: Clock) -> Collector:
     """A collector over an open store in which these definitions are in force."""
-    ingest = Ingest(store, catalogue, clock)
+    ingest = Ingest(store, catalogue, clock, settings.history_cache)
     health = Health(store, settings)
     intake = GroupCommit(ingest, settings, health)
     return Collector(
@@ -201,7 +217,7 @@ def assemble(settings: Settings, store: Store, catalogue: Catalogue, clock: Cloc
         intake=intake,
         limits=Limits(store, settings, clock),
         health=health,
-        queries=Queries(store, catalogue, clock),
+        queries=Queries(store, ingest.current_evaluators, clock),
         keys=Keys(store, clock, settings),
         clock=clock,
     )

@@ -77,16 +77,10 @@ class Resolution:
     users: dict[str, str] = field(default_factory=dict)
     conflicts: set[LinkedIds] = field(default_factory=set)
 
-    def person(self, id_: str) -> str:
-        """The user at the end of the links; an id without a link is a person of its own."""
-        while id_ in self.users:
-            id_ = self.users[id_]
-        return id_
-
     def persons(self) -> dict[str, str]:
         """The person of every linked id."""
         ends = dict(self.users)
-        return {id_: _end(id_, ends) for id_ in self.users}
+        return {id_: end_of(id_, ends) for id_ in self.users}
 
 
 def resolve(links: Links) -> Resolution:
@@ -101,7 +95,7 @@ def resolve(links: Links) -> Resolution:
         id_, user = ids
         if id_ in ends:
             resolution.conflicts.add(ids)
-        elif _end(user, ends) != id_:
+        elif end_of(user, ends) != id_:
             resolution.users[id_] = ends[id_] = user
     return resolution
 
@@ -128,7 +122,7 @@ def _previous_ids(alias: Message) -> list[str]:
     return [] if previous is None else [anonymous_key(previous), user_key(previous)]
 
 
-def _end(id_: str, ends: dict[str, str]) -> str:
+def end_of(id_: str, ends: dict[str, str]) -> str:
     """Where an id leads to. It shortens the chain on the way, for the next call."""
     while (user := ends.get(id_)) is not None:
         ends[id_] = ends.get(user, user)

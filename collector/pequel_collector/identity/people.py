@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from ..model import Message, Stored, fact_order, user_key
 from ..ports import Link, Membership, ReadTransaction, WriteTransaction
-from .links import FactOrder, LinkedIds, Links, connected, links_in, news, places, resolve
+from .links import FactOrder, LinkedIds, Links, connected, end_of, links_in, news, places, resolve
 
 START = -(2**62)
 """Before every time."""
@@ -122,9 +122,42 @@ def link(tx: WriteTransaction, messages: Sequence[Message]) -> dict[str, str]:
     new = news(named, _known(tx, named)) if named else {}
     if not new:
         return {}
-    around = _around(tx, new)
-    before, after = resolve(around), resolve(around | new)
+    changed = _joined(tx, new)
+    if changed is None:
+        changed = _resolved(tx, new)
     tx.add_links([Link(*ids, p.time, p.mid, p.position) for ids, p in new.items()])
+    return changed
+
+
+def _joined(tx: ReadTransaction, new: Links) -> dict[str, str] | None:
+    """The same as ``_resolved`` for links that only join persons; None for others.
+
+    If each new link is the first of its id, and no circle appears, then in any order all of them
+    count, and no stored link fares otherwise than before. So no other link needs to be read.
+    """
+    ids = {pair.id for pair in new}
+    persons = tx.persons({id_ for pair in new for id_ in pair})
+    users = {id_ for id_ in ids if id_.startswith(_USER)}
+    if (
+        len(ids) < len(new)
+        or ids & persons.keys()
+        or any(link.id in ids for link in tx.links(users))
+    ):
+        return None
+    ends: dict[str, str] = {}
+    for id_, user in new:
+        person = end_of(persons.get(user, user), ends)
+        if person == id_:
+            return None
+        ends[id_] = person
+    owned = tx.ids_of(users)
+    return {own: end_of(id_, ends) for id_ in sorted(ids) for own in owned.get(id_, [id_])}
+
+
+def _resolved(tx: WriteTransaction, new: Links) -> dict[str, str]:
+    """The person of each id that gets another one, from all links around the new ones."""
+    around = _around(tx, new)
+    before, after = resolve(around), resolve({**around, **new})
     if conflicts := len(after.conflicts) - len(before.conflicts):
         tx.count({"link_conflicts": conflicts})
     ids = {*before.users, *after.users}
@@ -184,13 +217,10 @@ def _around(tx: ReadTransaction, new: Links) -> dict[LinkedIds, FactOrder]:
     """The stored links that matter for what new ones come to.
 
     Between users that is every link that is connected with a new one. Of a visitor it is the first
-    link, which is one of those to the visitor's person. If all new links are of unknown visitors,
-    the persons of the users are enough.
+    link, which is one of those to the visitor's person.
     """
     ids = {id_ for pair in new for id_ in pair}
     persons = tx.persons(ids)
-    if not any(pair.id in persons or pair.id.startswith(_USER) for pair in new):
-        return {LinkedIds(*each): FactOrder(START, 0, "") for each in persons.items()}
     owned = tx.ids_of({persons.get(id_, id_) for id_ in ids})
     users = {id_ for each in owned.values() for id_ in each if id_.startswith(_USER)}
     links = places(connected(tx, users)[1])

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import NamedTuple
 
 from ..model import kind_of
 from ..ports import Link, ReadTransaction
-from .links import LinkedIds, Resolution, connected, places, resolve
+from .links import LinkedIds, connected, places, resolve
 
 CACHED = 50_000
 """How many users, and how many visitors, are remembered at most."""
 
 
 class Group(NamedTuple):
-    """Users who are connected by links: who each is, and all links to them, visitors' too."""
+    """Users who are connected by links: who each is, and who is linked to each person.
 
-    resolution: Resolution
-    links: list[Link]
+    ``candidates`` are the ids with a link to any id of a person; a visitor may have an earlier link
+    to somebody else.
+    """
+
+    persons: dict[str, str]
+    conflicts: set[LinkedIds]
+    candidates: dict[str, set[str]]
 
 
 class Identities:
@@ -30,7 +36,7 @@ class Identities:
     def person(self, id_: str) -> str:
         """The person of an id; an id without a link is a person of its own."""
         if kind_of(id_) == "user":
-            return self._group(id_).resolution.person(id_)
+            return self._group(id_).persons.get(id_, id_)
         first = self._first_link(id_)
         return id_ if first is None else self.person(first.user)
 
@@ -43,14 +49,13 @@ class Identities:
         """All ids of a person, its own first."""
         if kind_of(person) != "user":
             return [person]
-        ids = {link.id for link in self._group(person).links}
+        ids = self._group(person).candidates.get(person, set())
         return [person, *sorted(id_ for id_ in ids - {person} if self.person(id_) == person)]
 
     def is_conflict(self, link: Link) -> bool:
         """Whether a link lost to an earlier one of its id."""
         if kind_of(link.id) == "user":
-            conflicts = self._group(link.user).resolution.conflicts
-            return LinkedIds(link.id, link.user) in conflicts
+            return LinkedIds(link.id, link.user) in self._group(link.user).conflicts
         first = self._first_link(link.id)
         return first is not None and first.user != link.user
 
@@ -73,6 +78,11 @@ class Identities:
         if user not in self._groups:
             users, links = connected(self._tx, {user})
             between = places(link for link in links if kind_of(link.id) == "user")
-            group = Group(resolve(between), sorted(links))
+            resolution = resolve(between)
+            persons = resolution.persons()
+            candidates: defaultdict[str, set[str]] = defaultdict(set)
+            for link in links:
+                candidates[persons.get(link.user, link.user)].add(link.id)
+            group = Group(persons, resolution.conflicts, candidates)
             self._groups.update(dict.fromkeys(users, group))
         return self._groups[user]

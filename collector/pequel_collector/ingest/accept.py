@@ -17,6 +17,7 @@ from ..identity.people import Move, group_calls, link, moves, people_of
 from ..marking.active import CATALOGUE
 from ..marking.derive import Derivation
 from ..marking.evaluators import Evaluators, active_evaluators, evaluators_of
+from ..marking.preparations import Preparations
 from ..model import Clock, Lead, Message, RejectedEvent, Stored, account_key, kind_of
 from ..ports import (
     ReadTransaction,
@@ -44,11 +45,17 @@ class NewFacts(NamedTuple):
 
 
 class Ingest:
-    """Stores messages and marks leads by a catalogue of definitions."""
+    """Stores messages and marks leads by a catalogue of definitions.
 
-    def __init__(self, store: Store, catalogue: Catalogue, clock: Clock) -> None:
+    ``cache_bytes`` is how much memory the histories may take that are kept between batches.
+    """
+
+    def __init__(
+        self, store: Store, catalogue: Catalogue, clock: Clock, cache_bytes: int = 0
+    ) -> None:
         self.store = store
         self.clock = clock
+        self._cache_bytes = cache_bytes
         self.use_catalogue(catalogue)
 
     def use_catalogue(self, catalogue: Catalogue) -> None:
@@ -63,7 +70,7 @@ class Ingest:
 
     def use_evaluators(self, tx: ReadTransaction, evaluators: Evaluators) -> None:
         """Mark by these evaluators, which are those of the active definitions in a transaction."""
-        self._active = evaluators, tx.meta(CATALOGUE)
+        self._use(evaluators, tx.meta(CATALOGUE))
 
     def current_evaluators(self, tx: ReadTransaction) -> Evaluators:
         """The evaluators of the active definitions, which another process may have changed."""
@@ -71,8 +78,12 @@ class Ingest:
         found = tx.meta(CATALOGUE)
         if found != version:
             evaluators = active_evaluators(tx)
-            self._active = evaluators, found  # one assignment, because other threads read it
+            self._use(evaluators, found)
         return evaluators
+
+    def _use(self, evaluators: Evaluators, version: str | None) -> None:
+        evaluators.cache.max_bytes = self._cache_bytes
+        self._active = evaluators, version  # one assignment, because other threads read it
 
     def accept(
         self,
@@ -86,13 +97,23 @@ class Ingest:
         ``key`` is the id of the key that sent it. The batches of one file share ``instants``.
         Raises Unavailable if it cannot be stored; then nothing of it is stored.
         """
-        [receipt] = self.accept_all([Batch(messages, rejected, key, instants=instants)])
-        return receipt
+        return self.accept_batch(Batch(messages, rejected, key, instants=instants))
 
-    def accept_all(self, batches: Sequence[Batch]) -> list[Receipt]:
+    def accept_batch(self, batch: Batch) -> Receipt:
+        """Store a batch; what takes long is prepared before the write lock is taken."""
+        with self.preparations() as preparations:
+            [receipt] = preparations.run(lambda brief: self.accept_all([batch], is_brief=brief))
+            return receipt
+
+    def preparations(self) -> Preparations:
+        """The preparations for one request."""
+        return Preparations(self.store, self.clock)
+
+    def accept_all(self, batches: Sequence[Batch], *, is_brief: bool = True) -> list[Receipt]:
         """Store several batches in one transaction; returns a receipt for each.
 
-        Each opened lead is on one of the receipts. Raises the same errors as ``accept``.
+        Each opened lead is on one of the receipts. Raises the same errors as ``accept``, and with
+        ``is_brief`` LongDerivation if that would hold the write lock for too long.
         """
         if not any(batch.messages or batch.rejected or batch.report for batch in batches):
             return [Receipt() for _ in batches]
@@ -101,7 +122,7 @@ class Ingest:
             tx.add_rejected(_rejected(batches, now))
             new = _new_messages(tx, batches)
             facts = _store_facts(tx, [m for each in new for m in each]) if any(new) else None
-            opened = self._mark(tx, facts, now)
+            opened = self._mark(tx, facts, now, is_brief)
             replayed = [rejected.id for batch in batches for rejected in batch.replayed]
             deleted = tx.delete_rejected(replayed)
             outcome = Outcome(batches, facts.stored if facts else (), opened)
@@ -111,10 +132,12 @@ class Ingest:
                 batch.instants.add(messages)
         return outcome.receipts()
 
-    def _mark(self, tx: WriteTransaction, facts: NewFacts | None, now: int) -> list[Lead]:
+    def _mark(
+        self, tx: WriteTransaction, facts: NewFacts | None, now: int, is_brief: bool
+    ) -> list[Lead]:
         evaluators = self.current_evaluators(tx)
         new = [each.message.mid for each in facts.stored] if facts else ()
-        derivation = Derivation(tx, evaluators, now, new)
+        derivation = Derivation(tx, evaluators, now, new, is_brief=is_brief)
         if evaluators.has_clock:
             derivation.run_clock()
         if facts is not None:

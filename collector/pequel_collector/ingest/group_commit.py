@@ -9,6 +9,9 @@ the oldest waiting thread the leader. An example with three requests A, B and C:
     B commits   [B, C] in one transaction
     B returns, C wakes up and returns; there is no leader
 
+A batch that needs a long fold is not committed: its own thread prepares the fold, and then adds the
+batch to the queue again. Meanwhile another thread leads.
+
 A request alone commits at once; the more requests there are, the more share a commit. There is no
 thread for it, so it works after a fork, and stops with its process.
 """
@@ -23,6 +26,7 @@ from time import monotonic
 
 from ..config import Settings
 from ..errors import PequelError, Unavailable
+from ..marking.prepare import LongDerivation
 from ..model import Message, RejectedEvent, Report
 from .accept import Ingest
 from .health import Health
@@ -58,9 +62,10 @@ class GroupCommit:
         """
         if (trouble := self._health.trouble(self.oldest_wait())) is not None:
             raise Unavailable(trouble)
-        pending = _Pending(Batch(messages, rejected, key, report=report))
-        if self._enqueue(pending) or self._wait(pending):
-            self._commit_as_leader(pending)
+        batch = Batch(messages, rejected, key, report=report)
+        pending = self._commit(_Pending(batch))
+        if isinstance(pending.result, LongDerivation):
+            pending = self._prepare_and_commit(batch, pending.result)
         return pending.receipt()
 
     @property
@@ -73,6 +78,21 @@ class GroupCommit:
         with self._lock:
             oldest = self._queue[0].since if self._queue else None
         return 0.0 if oldest is None else monotonic() - oldest
+
+    def _commit(self, pending: _Pending) -> _Pending:
+        if self._enqueue(pending) or self._wait(pending):
+            self._commit_as_leader(pending)
+        return pending
+
+    def _prepare_and_commit(self, batch: Batch, long: LongDerivation) -> _Pending:
+        """Store a batch that takes long. Its own thread prepares it, while others commit."""
+        result: Receipt | Exception | None = long
+        with self._ingest.preparations() as preparations:
+            while isinstance(result, LongDerivation):
+                preparations.prepare(result)
+                pending = self._commit(_Pending(batch, is_brief=preparations.is_brief))
+                result = pending.result
+        return pending
 
     # -- the leader ------------------------------------------------------------------------
 
@@ -132,7 +152,11 @@ class GroupCommit:
 
     def _store(self, group: list[_Pending]) -> None:
         try:
-            receipts = self._ingest.accept_all([pending.batch for pending in group])
+            batches = [pending.batch for pending in group]
+            if all(pending.is_brief for pending in group):
+                receipts = self._ingest.accept_all(batches)
+            else:
+                receipts = self._ingest.accept_all(batches, is_brief=False)
         except Exception as error:  # noqa: BLE001 - the threads of its batches raise it
             self._failed(group, error)
         except BaseException:
@@ -154,7 +178,7 @@ class GroupCommit:
             for pending in group:
                 self._done(pending, error)
             return
-        if not isinstance(error, PequelError):
+        if not isinstance(error, PequelError | LongDerivation):
             _log.warning("A commit of %d batches failed. Each is tried alone.", len(group))
         for pending in group:
             self._store([pending])
@@ -167,10 +191,13 @@ class GroupCommit:
 
 
 class _Pending:
-    """A batch that waits. ``wakeup`` is released when it is done, or its thread must lead."""
+    """A batch that waits. ``wakeup`` is released when it is done, or its thread must lead.
 
-    def __init__(self, batch: Batch) -> None:
-        self.batch = batch
+    ``is_brief`` is false if it could not be prepared, and may hold the write lock for long.
+    """
+
+    def __init__(self, batch: Batch, *, is_brief: bool = True) -> None:
+        self.batch, self.is_brief = batch, is_brief
         self.events = len(batch.messages) + len(batch.rejected)
         self.since = monotonic()
         self.result: Receipt | Exception | None = None

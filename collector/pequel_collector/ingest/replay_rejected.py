@@ -65,7 +65,7 @@ class ReplayRejected:
             except EventError as error:
                 summary.rejected[error.code] += 1
         summary.read += len(page)
-        [receipt] = self._ingest.accept_all([Batch(messages, replayed=replayed)])
+        receipt = self._ingest.accept_batch(Batch(messages, replayed=replayed))
         summary.stored += receipt.accepted
         summary.duplicates += receipt.duplicates
 

@@ -37,6 +37,7 @@ from .active import (
 )
 from .derive import Derivation
 from .evaluators import Evaluators, evaluators_of
+from .preparations import Preparations
 
 SUBJECTS_PER_STEP = 50
 SECONDS_PER_STEP = 0.05
@@ -103,15 +104,22 @@ def step(store: Store, evaluators: Evaluators, clock: Clock) -> BackfillProgress
     None if the definitions of these evaluators are not in force any more.
     """
     total = _total(store)
-    with store.writing() as tx:
-        progress = backfill_progress(tx)
-        if progress is None or progress.catalogue != evaluators.version:
-            return None
-        if not progress.is_finished:
-            progress.total = total
-            _rebuild_some(tx, evaluators, progress, clock())
-            set_backfill_progress(tx, progress)
-    return progress
+
+    def attempt(is_brief: bool) -> BackfillProgress | None:
+        with store.writing() as tx:
+            progress = backfill_progress(tx)
+            if progress is None or progress.catalogue != evaluators.version:
+                return None
+            if not progress.is_finished:
+                progress.total = total
+                progress.leads += len(preparations.leads)
+                derivation = Derivation(tx, evaluators, clock(), is_brief=is_brief)
+                _rebuild_some(derivation, progress)
+                set_backfill_progress(tx, progress)
+        return progress
+
+    with Preparations(store, clock) as preparations:
+        return preparations.run(attempt)
 
 
 # -- a change of definitions ---------------------------------------------------------------
@@ -180,14 +188,12 @@ def _count(view: ReadTransaction) -> int:
     return counted
 
 
-def _rebuild_some(
-    tx: WriteTransaction, evaluators: Evaluators, progress: BackfillProgress, now: int
-) -> None:
+def _rebuild_some(derivation: Derivation, progress: BackfillProgress) -> None:
+    tx = derivation.tx
     keys = tx.subjects(progress.after, SUBJECTS_PER_STEP)
     if not keys:
-        progress.total, progress.finished_at = progress.done, now
+        progress.total, progress.finished_at = progress.done, derivation.now
         return
-    derivation = Derivation(tx, evaluators, now)
     visited = _rebuild(derivation, keys, tx.persons(keys))
     progress.leads += len(derivation.finish())
     progress.done, progress.after = progress.done + visited, keys[visited - 1]

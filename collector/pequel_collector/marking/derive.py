@@ -7,7 +7,7 @@ followed by folding others again. Say that a definition of accounts counts users
 late, at 30, when Acme is folded up to 50:
 
     1. What others may ask of Ada (her *exports*):              {}
-    2. Ada's history rewinds to 30 and is folded again.         She qualifies at 30.
+    2. Ada's history stamp to 30 and is folded again.         She qualifies at 30.
     3. Her exports now:                                         {"mark active": [(30, True)]}
     4. They differ from 30 on, and Acme is folded up to 50:     Acme is folded again from 30.
     5. Acme's exports are as before, so nothing follows.        The ledger brings the leads in line.
@@ -17,42 +17,44 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from secrets import randbits
-from typing import Any
 
 from ..identity.people import Move
 from ..leads.ledger import ExplainedQualification, LeadKey, Ledger
 from ..model import Lead, Stored, account_key, fact_order, kind_of
 from ..ports import WriteTransaction
 from ..rules.engine.evaluator import Evaluator, OnQualified
-from ..rules.engine.rules import Rule
-from ..rules.engine.state import NEVER, Fact, Qualification, State
-from ..rules.engine.view import EvalContext
-from ..rules.explain.evidence import Explainer
-from ..rules.language.values import key as key_of
+from ..rules.engine.state import Fact, Qualification, State
 from .evaluators import Evaluators
+from .exports import Exports, exports_of, first_difference
 from .facts import facts_of
-from .history import History, StoredPages
+from .history import History, StoredPages, TooManyFacts
 from .loader import HistoryLoader
-
-START = NEVER + 1
-
-Exports = dict[str, list[tuple[int, Any]]]
-"""What others may ask of a subject, by name: each value with the time since when it holds."""
+from .prepare import START, LongDerivation, LongFold, PreparedFold, explaining
 
 
 class Derivation(HistoryLoader):
     """What one write transaction derives: take facts in, then ``finish``.
 
-    ``new`` are the ids of the messages that the transaction has stored.
+    ``new`` are the ids of the messages that the transaction has stored. With ``is_brief``,
+    LongDerivation is raised if it would have to fold a history that is too long for the write lock.
     """
 
     tx: WriteTransaction
 
     def __init__(
-        self, tx: WriteTransaction, evaluators: Evaluators, now: int, new: Collection[str] = ()
+        self,
+        tx: WriteTransaction,
+        evaluators: Evaluators,
+        now: int,
+        new: Collection[str] = (),
+        *,
+        is_brief: bool = False,
     ) -> None:
         super().__init__(tx, evaluators, new)
+        self._limit = evaluators.facts_under_lock if is_brief else None
         self.now = now
         self._token = randbits(62)
         evaluators.cache.begin(tx.swap_writer_token(self._token))
@@ -103,19 +105,24 @@ class Derivation(HistoryLoader):
         self._refold_dependents()
 
     def prefetch(self, keys: Collection[str]) -> None:
-        """Read the messages of several subjects at once, which will be rebuilt."""
-        self._prefetched |= facts_of(self.tx, self.evaluators, keys)
+        """Read the messages of several subjects at once, if that is not too long for the lock."""
+        with suppress(TooManyFacts):
+            self._prefetched |= facts_of(self.tx, self.evaluators, keys, limit=self._limit)
 
     def rebuild(self, key: str) -> None:
-        """Fold the history of a subject again from its stored messages."""
-        self.load([key])  # for its exports before
-        if key not in self._rebuilt:
+        """Fold the history of a subject from its stored messages, unless it is current."""
+        self.load([key])
+        if self._histories[key] is None:
             self._rebuild(key)
         self._refold_dependents()
 
-    def run_clock(self) -> None:
-        """Run the clock for every subject that is due."""
-        while due := [key for key in self.tx.due(self.now, 200) if key not in self._changed]:
+    def run_clock(self, limit: int | None = None) -> None:
+        """Run the clock for every subject that is due, or for so many of them."""
+        while limit is None or limit > 0:
+            due = [key for key in self.tx.due(self.now, limit or 200) if key not in self._changed]
+            if not due:
+                return
+            limit = None if limit is None else limit - len(due)
             self.load(due)
             for key in due:
                 history = self._history(key)
@@ -133,7 +140,7 @@ class Derivation(HistoryLoader):
             self._revise(key, facts, (), facts[0].time)
             return
         evaluator = self.evaluators.of(key)
-        before = _exports(evaluator, history.head) if evaluator.exports.any else None
+        before = exports_of(evaluator, history.head) if evaluator.exports.any else None
         history.extend(facts, evaluator, self, self._on_qualified(key))
         self._after_folding(key, history, before)
 
@@ -141,22 +148,81 @@ class Derivation(HistoryLoader):
         """Add facts and remove others, which may be earlier than what was folded."""
         history = self._history(key) or self._start(key)
         evaluator = self.evaluators.of(key)
-        before = _exports(evaluator, history.head)
-        history.insert(facts, gone, since, evaluator, self, self._on_qualified(key))
+        before = exports_of(evaluator, history.head)
+        fold = LongFold(key, history.stamp, facts, gone, since)
+        prepared = self._prepared(fold, history)
+        if prepared is not None:
+            history = self._adopt(prepared, history)
+        else:
+            on_qualified = self._on_qualified(key)
+            try:
+                history.insert(facts, gone, since, evaluator, self, on_qualified, self._limit)
+            except TooManyFacts:
+                raise self._too_long(fold) from None
         self._revised.add(key)
         self._after_folding(key, history, before)
 
     def _rebuild(self, key: str) -> None:
         evaluator, known = self.evaluators.of(key), self._histories.get(key)
-        before = _exports(evaluator, known.head if known else State())
+        before = exports_of(evaluator, known.head if known else State())
         self._rebuilt.add(key)
-        self.tx.forget_history(key)
-        history = self._start(key)
-        if key not in self._prefetched:
-            self.prefetch([key])
-        facts = self._prefetched.pop(key)
-        history.insert(facts, (), START, evaluator, self, self._on_qualified(key))
+        history = self._start(key)  # others that are folded meanwhile may ask for it
+        prepared = None if self._new else self._prepared(LongFold(key), history)
+        if prepared is not None:
+            self.tx.forget_history(key)
+            history = self._adopt(prepared, None)
+        else:
+            if key not in self._prefetched:
+                self.prefetch([key])
+            if key not in self._prefetched:
+                raise self._too_long(LongFold(key))
+            self.tx.forget_history(key)
+            facts = self._prefetched.pop(key)
+            history.insert(facts, (), START, evaluator, self, self._on_qualified(key))
         self._after_folding(key, history, before)
+
+    # -- folds that were prepared ----------------------------------------------------------
+
+    def _too_long(self, fold: LongFold) -> LongDerivation:
+        found = ((key, self._histories[key]) for key in self._changed)
+        states = {key: history.head for key, history in found if history is not None}
+        return LongDerivation(self.evaluators, replace(fold, states=states))
+
+    def _prepared(self, fold: LongFold, history: History) -> PreparedFold | None:
+        """A prepared fold that has read what is stored now; None if there is none."""
+        for prepared in list(self.evaluators.prepared):
+            if prepared.is_for(history, fold) and self._fits(prepared, history):
+                return prepared
+        return None
+
+    def _fits(self, prepared: PreparedFold, history: History) -> bool:
+        key = prepared.fold.key
+        if prepared.fold.stamp is None:
+            if self.tx.histories([key]).get(key) != prepared.stored:
+                return False
+        elif any(
+            fact.time <= prepared.time or fact.mid in prepared.fold.gone
+            for _, fact in history.facts(prepared.end)
+        ):
+            return False
+        asked = {key: self.state(key) or State() for key in prepared.asked}
+        return prepared.asked_the_same(
+            {key: exports_of(self.evaluators.of(key), state) for key, state in asked.items()}
+        )
+
+    def _adopt(self, prepared: PreparedFold, known: History | None) -> History:
+        """Write a prepared fold, and fold the facts that came after it."""
+        key = prepared.fold.key
+        later = [] if known is None else [fact for _, fact in known.facts(prepared.end)]
+        self.tx.unseal(key, prepared.first)
+        self.tx.seal_all(key, prepared.pages)
+        history = History(StoredPages(self.tx, key), "", prepared.body)
+        history.may_go_stale = False
+        self._histories[key] = history
+        self._qualifications[key].update(prepared.explained)
+        if later:
+            history.extend(later, self.evaluators.of(key), self, self._on_qualified(key))
+        return history
 
     def _after_folding(self, key: str, history: History, before: Exports | None) -> None:
         self._changed.add(key)
@@ -178,26 +244,13 @@ class Derivation(HistoryLoader):
         return history
 
     def _on_qualified(self, key: str) -> OnQualified:
-        """The callback that records why a definition qualified, while its context is at hand."""
-
-        def on_qualified(ctx: EvalContext, rule: Rule, cycle: int) -> None:
-            explained = Explainer(self.evaluators.of(key), rule, ctx)
-            deciding = explained.deciding()
-            self._qualifications[key][LeadKey(rule.name, cycle)] = ExplainedQualification(
-                time=ctx.time,
-                account=ctx.state.account,
-                evidence=explained.evidence(),
-                late=any(fact.late for fact in deciding),
-                deciding=frozenset(fact.mid for fact in deciding),
-            )
-
-        return on_qualified
+        return explaining(self.evaluators.of(key), self._qualifications[key])
 
     # -- who depends on whom ---------------------------------------------------------------
 
     def _schedule_dependents(self, key: str, before: Exports, head: State) -> None:
         evaluator = self.evaluators.of(key)
-        time = _first_difference(before, _exports(evaluator, head))
+        time = first_difference(before, exports_of(evaluator, head))
         if time is None:
             return
         for other in self._dependents(key, head):
@@ -233,7 +286,10 @@ class Derivation(HistoryLoader):
         return history is not None
 
     def _refold(self, keys: list[str]) -> None:
-        self.prefetch([key for key in keys if key not in self._prefetched])
+        known = {prepared.fold.key for prepared in self.evaluators.prepared}
+        missing = [key for key in keys if key not in self._prefetched and key not in known]
+        if missing:
+            self.prefetch(missing)
         for key in keys:
             if key not in self._histories:  # another of them may have asked for it meanwhile
                 self._rebuild(key)
@@ -252,7 +308,7 @@ class Derivation(HistoryLoader):
     def _save(self, changed: Mapping[str, History]) -> None:
         """Write changed histories. Of those that may go stale, only mark the stored page."""
         stale = {key for key, history in changed.items() if self._may_go_stale(history)}
-        evicted = self.evaluators.cache.make_room(len(self._histories))
+        evicted = self.evaluators.cache.make_room(self._histories.values())
         unwritten = {key: history for key, history in evicted.items() if history.is_stale}
         save(self.tx, {k: h for k, h in changed.items() if k not in stale} | unwritten)
         newly_stale = [key for key in stale if not changed[key].is_stale]
@@ -320,40 +376,3 @@ def _subjects(stored: Stored) -> list[str]:
     """The subjects that a message is a fact of."""
     account = [] if stored.account is None else [account_key(stored.account)]
     return account if stored.person is None else [stored.person, *account]
-
-
-def _exports(evaluator: Evaluator, state: State) -> Exports:
-    asked = evaluator.exports
-    if not asked.any:
-        return {}
-    found: Exports = {f"trait {name}": list(values) for name, values in state.known.items()}
-    for anchor in asked.anchors:
-        if anchor in state.firsts:
-            found[f"first {anchor}"] = [(state.firsts[anchor], True)]
-    if asked.converted and state.converted is not None:
-        found["converted"] = [(state.converted, True)]
-    for name in asked.marks:
-        rule = evaluator.by_name.get(name)
-        if rule is not None and rule.index in state.marks:
-            found[f"mark {name}"] = [(state.marks[rule.index][0].time, True)]
-    return found
-
-
-def _first_difference(before: Exports, after: Exports) -> int | None:
-    """The earliest instant from which an answer differs; None if none ever does."""
-    if not before and not after:
-        return None
-    changed = []
-    for name in before.keys() | after.keys():
-        old, new = before.get(name, []), after.get(name, [])
-        changed += [time for time, _ in [*old, *new] if not _same(_at(old, time), _at(new, time))]
-    return min(changed, default=None)
-
-
-def _same(one: Any, other: Any) -> bool:
-    """Whether two values are equal to a definition, to which 1 and true differ."""
-    return one is other or key_of(one) == key_of(other)
-
-
-def _at(values: list[tuple[int, Any]], time: int) -> Any:
-    return next((value for since, value in reversed(values) if since <= time), None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from ..model import Stored, account_key
 from ..ports import ReadTransaction, Version
@@ -12,6 +13,13 @@ from ..rules.language.definition import Catalogue
 from ..rules.parser.catalogue import read_catalogue
 from .active import activations, active_definitions, backfill_progress
 from .history import HistoryCache
+
+if TYPE_CHECKING:
+    from .prepare import PreparedFold
+
+
+LEAVES_UNDER_LOCK, FEW_LEAVES, MIN_UNDER_LOCK = 50_000, 10, 20
+"""How many facts a brief write transaction folds again of one subject, times the leaves."""
 
 
 class Evaluators:
@@ -43,7 +51,11 @@ class Evaluators:
         self.accounts = Evaluator("account", catalogue, self.activated)
         for evaluator in (self.users, self.accounts):
             evaluator.version += f".{epoch}"
-        self.cache = HistoryCache()
+        self.cache = HistoryCache(max_bytes=0)  # until they are used for ingestion
+        self.prepared: list[PreparedFold] = []
+        """Long folds that write transactions of these evaluators may use."""
+        leaves = sum(len(rule.leaves) for e in (self.users, self.accounts) for rule in e.rules)
+        self.facts_under_lock = max(MIN_UNDER_LOCK, LEAVES_UNDER_LOCK // max(FEW_LEAVES, leaves))
         self.has_clock = self.users.has_clock or self.accounts.has_clock
         """Whether a definition can qualify without a fact, as time passes."""
         asks = self.users.exports.any or self.accounts.exports.any

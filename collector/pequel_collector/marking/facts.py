@@ -9,7 +9,7 @@ from ..model import Stored, account_key, kind_of
 from ..ports import ReadTransaction
 from ..rules.engine.state import Fact
 from .evaluators import Evaluators
-from .history import History
+from .history import History, TooManyFacts
 
 MESSAGES_PER_LOOKUP = 500
 """How many messages share one query for their persons."""
@@ -28,12 +28,16 @@ def facts_since(
 
 
 def facts_of(
-    tx: ReadTransaction, evaluators: Evaluators, keys: Collection[str], since: int | None = None
+    tx: ReadTransaction,
+    evaluators: Evaluators,
+    keys: Collection[str],
+    since: int | None = None,
+    limit: int | None = None,
 ) -> dict[str, list[Fact]]:
     """The facts of each subject, or those from an instant on (ms), in order.
 
     Persons and accounts are taken as stored. An id that is linked to another person has no facts
-    of its own.
+    of its own. Raises TooManyFacts if the subjects have more messages than ``limit`` in total.
     """
     found: dict[str, list[Fact]] = {key: [] for key in keys}
     users = [key for key in keys if kind_of(key) == "user"]
@@ -41,15 +45,33 @@ def facts_of(
     own = [key for key in users if key not in linked]
     ids = tx.ids_of(own)
     person_of = {id_: person for person in own for id_ in ids.get(person, [person])}
-    for each in tx.events(person_of, since) if person_of else ():
+    events = tx.events(person_of, since) if person_of else iter(())
+    room = _Room(limit)
+    for each in room.checked(events):
         person = person_of[each.message.subject]
         if (fact := evaluators.users.fact(each._replace(person=person))) is not None:
             found[person].append(fact)
     accounts = [key for key in keys if kind_of(key) == "account"]
-    for each in with_persons(tx, tx.events(accounts, since)) if accounts else ():
+    events = tx.events(accounts, since) if accounts else iter(())
+    for each in with_persons(tx, room.checked(events)):
         if each.account is not None and (fact := evaluators.accounts.fact(each)) is not None:
             found[account_key(each.account)].append(fact)
     return found
+
+
+class _Room:
+    """How many more messages may be read."""
+
+    def __init__(self, limit: int | None) -> None:
+        self._limit, self._read = limit, 0
+
+    def checked(self, messages: Iterable[Stored]) -> Iterator[Stored]:
+        """The same messages. Raises TooManyFacts when they are too many."""
+        for each in messages:
+            self._read += 1
+            if self._limit is not None and self._read > self._limit:
+                raise TooManyFacts
+            yield each
 
 
 def with_persons(tx: ReadTransaction, messages: Iterable[Stored]) -> Iterator[Stored]:

@@ -24,8 +24,8 @@ written, so rewinding restores the cells as well.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from secrets import randbits
 from typing import Any, Protocol
 
 import msgspec
@@ -39,6 +39,10 @@ from ..rules.engine.state import Fact, Position, State, World
 FACTS_PER_PAGE = 32
 DECODED_FACTS = 8
 """How many facts a cached history keeps decoded. Encoded, they take a fifth of the memory."""
+
+HISTORY_BYTES, FACT_BYTES, HEAD_FACTOR = 3_000, 700, 6
+"""About how much memory is taken by a history, by each of its decoded facts, and by what is decoded
+from each byte of its head."""
 
 
 class PageStore(Protocol):
@@ -60,13 +64,24 @@ class PageStore(Protocol):
         """Remove the pages from a number on, and the cell versions written with them."""
 
 
+class TooManyFacts(Exception):
+    """More facts would have to be folded than the caller allows."""
+
+
 class _SealedPage(Struct, array_like=True):
     base: Raw
     facts: Raw
 
 
+class _Time(Struct, array_like=True):
+    """The first part of a state."""
+
+    time: int
+
+
 _encoder = msgspec.json.Encoder()
 _decode_sealed = msgspec.json.Decoder(_SealedPage).decode
+_decode_time = msgspec.json.Decoder(_Time).decode
 _decode_state = msgspec.json.Decoder(State).decode
 _decode_facts = msgspec.json.Decoder(list[Fact]).decode
 _decode_any = msgspec.json.Decoder().decode
@@ -80,41 +95,59 @@ class History:
     ``was_cached`` says that it was in memory before this transaction. ``is_stale`` says that the
     store has marked its open page as stale. ``may_go_stale`` is true while only later facts have
     come since the open page was written, so that the store can make up for what the page lacks.
+    ``stamp`` is a random number that changes when facts are inserted. While it stays the same,
+    facts are only added at the end.
     """
 
     def __init__(self, pages: PageStore, version: str, body: bytes | None = None) -> None:
         self._store = pages
         self.version = version
         self.may_go_stale, self.was_cached, self.is_stale = body is not None, False, False
-        self.head, self.sealed = State(), 0
+        self.head, self.sealed, self.stamp = State(), 0, 0
+        self._head_bytes = len(_EMPTY_STATE)  # when it was last encoded
         self._base, self._encoded, self._count = _EMPTY_STATE, _NO_FACTS, 0
-        self._decoded: list[Fact] = []  # the newest facts of the open page, not yet in _encoded
+        # The newest facts of the open page, not yet in _encoded, and what to add to it for them.
+        self._decoded: list[Fact] = []
+        self._to_add: list[bytes] = []
+        self._bytes_to_add = 0
         self._pages: dict[int, list[Fact]] = {}
         if body is not None:
             self._decode(body)
 
     def _decode(self, body: bytes) -> None:
-        """Read an open page: a line with its version and numbers, the head, the base, the facts."""
+        """Read an open page: a line with its version and numbers, the head, the base, the facts.
+
+        Earlier releases did not write the stamp.
+        """
         title, _, rest = body.partition(b"\n")
         version, *numbers = title.decode().split(" ")
         self.version = version
-        self.sealed, self._count, head, base = map(int, numbers)
-        self.head = _decode_state(rest[:head])
+        self.sealed, self._count, head, base, *stamp = map(int, numbers)
+        self.stamp = sum(stamp)
+        self.head, self._head_bytes = _decode_state(rest[:head]), head
         self._base, self._encoded = rest[head : head + base], rest[head + base :]
 
     def write(self) -> bytes:
         """Encode the open page."""
-        head = _encoder.encode(self.head)
+        head = self._encode_head()
         self._encode_facts()
         self.may_go_stale = True
         numbers = f"{self.sealed} {self._count} {len(head)} {len(self._base)}"
-        title = f"{self.version} {numbers}\n".encode()
+        stamp = f" {self.stamp}" if self.stamp else ""
+        title = f"{self.version} {numbers}{stamp}\n".encode()
         return b"".join((title, head, self._base, self._encoded))
 
+    def _encode_head(self) -> bytes:
+        head = _encoder.encode(self.head)
+        self._head_bytes = len(head)
+        return head
+
     def _encode_facts(self) -> None:
-        self._encoded = _joined(self._encoded, self._decoded)
-        self._count += len(self._decoded)
-        self._decoded = []
+        if self._to_add:
+            before = [] if self._encoded == _NO_FACTS else [self._encoded[1:-1]]
+            self._encoded = b"[%b]" % b",".join(before + self._to_add)
+            self._count += len(self._decoded)
+            self._decoded, self._to_add, self._bytes_to_add = [], [], 0
 
     def reuse(self, pages: PageStore) -> History:
         """Use the history in another transaction, which reads its pages there."""
@@ -128,6 +161,18 @@ class History:
             self._pages.clear()
         if len(self._decoded) > DECODED_FACTS:
             self._encode_facts()
+            self._encode_head()  # to know how much it has grown
+
+    @property
+    def size(self) -> int:
+        """About how many bytes of memory it takes.
+
+        The state grows with each fact, so it is measured when it is encoded, at the latest every
+        few facts.
+        """
+        state = HISTORY_BYTES + HEAD_FACTOR * self._head_bytes
+        decoded = FACT_BYTES * len(self._decoded) + 2 * self._bytes_to_add
+        return state + decoded + len(self._base) + len(self._encoded)
 
     # -- folding ---------------------------------------------------------------------------
 
@@ -164,13 +209,19 @@ class History:
         evaluator: Evaluator,
         world: World,
         on_qualified: OnQualified | None,
+        limit: int | None = None,
     ) -> None:
-        """Add facts and remove others by their ids, all at or after an instant; fold from there."""
-        stay = [fact for fact in self._rewind(since) if fact.mid not in gone]
+        """Add facts and remove others by their ids, all at or after an instant; fold from there.
+
+        Raises TooManyFacts if that means folding many more facts than ``limit``.
+        """
+        if limit is not None and len(facts) > limit:
+            raise TooManyFacts
+        stay = [fact for fact in self._rewind(since, limit) if fact.mid not in gone]
+        self.stamp = randbits(62)
         self.head = _decode_state(self._base)
-        self._encoded, self._count, self._decoded = _NO_FACTS, 0, []
+        self._begin_page()
         self._pages.clear()
-        self.may_go_stale = False
         self.extend(sorted((*stay, *facts), key=fact_order), evaluator, world, on_qualified)
 
     def _fold(
@@ -181,23 +232,29 @@ class History:
         on_qualified: OnQualified | None,
     ) -> None:
         first = self.sealed + 1, self._count + len(self._decoded)
-        self._decoded += facts
+        if facts:
+            encoded = _encoder.encode(facts)[1:-1]
+            self._to_add.append(encoded)
+            self._bytes_to_add += len(encoded)
+            self._decoded += facts
         open_page = self._pages.get(self.sealed + 1)
         if open_page is not None:
             open_page += facts
         evaluator.fold(self.head, self, facts, first, world, on_qualified)
 
-    def _rewind(self, since: int) -> list[Fact]:
+    def _rewind(self, since: int, limit: int | None) -> list[Fact]:
         """Open the last page that begins before an instant; the facts from its beginning on."""
-        facts, sealed = list(self._page(self.sealed + 1)), self.sealed
-        while _decode_state(self._base).time >= since:
+        pages, sealed = [self._page(self.sealed + 1)], self.sealed
+        while _decode_time(self._base).time >= since:
+            if limit is not None and (sealed - self.sealed + 1) * FACTS_PER_PAGE > limit:
+                raise TooManyFacts
             page = _decode_sealed(self._store.page(self.sealed))
-            facts = _decode_facts(page.facts) + facts
+            pages.append(_decode_facts(page.facts))
             self._base = bytes(page.base)
             self.sealed -= 1
         if self.sealed < sealed:
             self._store.unseal(self.sealed + 1)
-        return facts
+        return [fact for page in reversed(pages) for fact in page]
 
     def _end_of_page(self, facts: list[Fact], start: int) -> int:
         """How far the facts fill the open page. Facts of one instant stay on one page."""
@@ -212,14 +269,24 @@ class History:
             Cell(slot, key, None if cell is None else _encoder.encode(cell))
             for slot, key, cell in evaluator.spill(self.head)
         ]
-        page = _SealedPage(Raw(self._base), Raw(_joined(self._encoded, self._decoded)))
+        self._encode_facts()
+        page = _SealedPage(Raw(self._base), Raw(self._encoded))
         self._store.seal(number, _encoder.encode(page), cells)
         self.sealed = number
-        self._base = _encoder.encode(self.head)
-        self._encoded, self._count, self._decoded = _NO_FACTS, 0, []
+        self._base = self._encode_head()
+        self._begin_page()
+
+    def _begin_page(self) -> None:
+        self._encoded, self._count = _NO_FACTS, 0
+        self._decoded, self._to_add, self._bytes_to_add = [], [], 0
         self.may_go_stale = False
 
     # -- the engine's HistoryReader ---------------------------------------------------------------
+
+    @property
+    def end(self) -> Position:
+        """The position after the last fact."""
+        return self.sealed + 1, self._count + len(self._decoded)
 
     def facts(self, start: Position) -> Iterator[tuple[Position, Fact]]:
         index = start[1]
@@ -264,46 +331,65 @@ class HistoryCache:
     leaves a random token in the store. If a transaction finds the token that this cache left, no
     other process came between, and the transaction before was not rolled back. If it finds another
     token, the cache is emptied. That is always safe: everything can be read from the store again.
+    ``size`` is about how many bytes of memory the histories take.
     """
 
-    def __init__(self, room: int = 8_192) -> None:
-        self._room = room
+    def __init__(self, max_bytes: int) -> None:
+        self.max_bytes, self.size = max_bytes, 0
         self._token: int | None = None
-        self._histories: dict[str, History] = {}
+        self._histories: dict[str, tuple[History, int]] = {}  # with their sizes
 
     def begin(self, found: int) -> None:
         """Begin a transaction that found this token in the store."""
         if found != self._token:
             self._histories.clear()
+            self.size = 0
         self._token = None
 
     def take(self, key: str, pages: PageStore) -> History | None:
         """Take a history out of the cache, to use it in this transaction; None if not cached."""
         found = self._histories.pop(key, None)
-        return None if found is None else found.reuse(pages)
+        if found is None:
+            return None
+        history, size = found
+        self.size -= size
+        return history.reuse(pages)
 
     @property
     def has_stale(self) -> bool:
         """Whether the store has a stale page of any cached history."""
-        return any(history.is_stale for history in self._histories.values())
+        return any(history.is_stale for history, _ in self._histories.values())
 
-    def make_room(self, number: int) -> dict[str, History]:
-        """Evict the histories used longest ago, to make room for some more; those evicted."""
-        cached = self._histories
-        oldest = list(islice(cached, max(0, len(cached) + number - self._room)))
-        return {key: cached.pop(key) for key in oldest}
+    def make_room(self, histories: Iterable[History | None]) -> dict[str, History]:
+        """Evict the histories used longest ago, to make room for others; those evicted."""
+        return self._evict(self.max_bytes - sum(h.size for h in histories if h is not None))
 
     def evict_all(self) -> dict[str, History]:
-        return self.make_room(self._room)
+        return self._evict(0)
 
     def end(self, token: int, histories: Mapping[str, History | None]) -> None:
         """Cache the histories of a transaction that ends, and remember the token it left."""
         for key, history in histories.items():
             if history is not None:
                 history.shrink()
-                self._histories[key] = history
-        self.make_room(0)
+                size = history.size
+                self.size += size
+                self._histories[key] = history, size
+        self._evict(self.max_bytes)
         self._token = token
+
+    def _evict(self, max_bytes: int) -> dict[str, History]:
+        """Evict until the rest takes at most so many bytes."""
+        evicted = {}
+        while self._histories and self.size > max_bytes:
+            key = next(iter(self._histories))
+            evicted[key], size = self._histories.pop(key)
+            self.size -= size
+        return evicted
+
+
+def copied(state: State) -> State:
+    return _decode_state(_encoder.encode(state))
 
 
 def _joined(encoded: bytes, facts: list[Fact]) -> bytes:

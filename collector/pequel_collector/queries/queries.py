@@ -8,7 +8,7 @@ from dataclasses import replace
 from ..errors import NotFound
 from ..identity.subject import Subject
 from ..marking.active import active_definitions, backfill_progress
-from ..marking.evaluators import Evaluators, evaluators_of
+from ..marking.evaluators import Evaluators
 from ..marking.snapshot import Snapshot
 from ..model import JSON, Key, Kind, Lead, Stored, account_key, fact_order, kind_of, lead_id
 from ..ports import (
@@ -20,7 +20,6 @@ from ..ports import (
     StoredRejectedEvent,
 )
 from ..rules.explain.evidence import Explainer
-from ..rules.language.definition import Catalogue
 from ..rules.language.sentence import describe
 from ..usage import balance_of, balances
 from .answers import (
@@ -39,16 +38,17 @@ Clock = Callable[[], int]
 
 
 class Queries:
-    """Every question that the query API answers, over one store and one catalogue."""
+    """Every question that the query API answers, over one store.
 
-    def __init__(self, store: Store, catalogue: Catalogue, clock: Clock) -> None:
-        self.store, self.catalogue, self.clock = store, catalogue, clock
-        with store.reading() as tx:
-            self.evaluators = evaluators_of(tx, catalogue)
+    ``evaluators_in`` returns the evaluators of the definitions that are active in a transaction,
+    so that a question reads the leads and the definitions of one moment.
+    """
 
-    def follow(self, evaluators: Evaluators) -> None:
-        """Answer by these evaluators from now on."""
-        self.evaluators, self.catalogue = evaluators, evaluators.catalogue
+    def __init__(
+        self, store: Store, evaluators_in: Callable[[ReadTransaction], Evaluators], clock: Clock
+    ) -> None:
+        self.store, self.clock = store, clock
+        self._evaluators_in = evaluators_in
 
     def pqls(self, wanted: LeadFilter, limit: int, cursor: str | None = None) -> Page[LeadAnswer]:
         """Leads by priority, then the latest mark first."""
@@ -110,21 +110,18 @@ class Queries:
     def definitions(self) -> Definitions:
         """The active definitions, each with its versions."""
         with self.store.reading() as tx:
-            versions, active, backfill = (
-                tx.versions(),
-                active_definitions(tx),
-                backfill_progress(tx),
-            )
+            evaluators, versions = self._evaluators_in(tx), tx.versions()
+            active, backfill = active_definitions(tx), backfill_progress(tx)
         since = {} if active is None else {n: v.since for n, v in active.versions.items()}
         data = [
             DefinitionAnswer(
                 definition=definition,
                 description=describe(definition),
-                version=self.evaluators.versions.get(definition.name),
+                version=evaluators.versions.get(definition.name),
                 in_force_since=since.get(definition.name),
                 versions=[version for version in versions if version.name == definition.name],
             )
-            for definition in self.catalogue.definitions
+            for definition in evaluators.catalogue.definitions
         ]
         return Definitions(data, active, backfill)
 
@@ -164,30 +161,23 @@ class Queries:
         users = tx.ids_of([key for key in keys if kind_of(key) == "user"])
         traits = tx.traits({key: users.get(key, [key]) for key in keys})
         now = self.clock()
-        snapshot = Snapshot(tx, self.evaluators, now)
+        snapshot = Snapshot(tx, self._evaluators_in(tx), now)
         snapshot.load(keys)
         return [
             LeadAnswer(
                 _with_heir(tx, lead),
                 _state(lead, now),
-                self._holds(lead, snapshot),
+                _holds(lead, snapshot),
                 traits[lead.subject],
             )
             for lead in leads
         ]
 
-    def _holds(self, lead: Lead, snapshot: Snapshot) -> bool:
-        rule = self.evaluators.of(lead.subject).by_name.get(lead.definition)
-        ctx = snapshot.ctx(lead.subject)
-        if rule is None or ctx is None:
-            return False
-        return (rule.permanent and rule.index in ctx.state.marks) or rule.when(ctx)
-
     def _progress(
         self, tx: ReadTransaction, key: str, qualified: Collection[str]
     ) -> list[dict[str, JSON]]:
-        evaluator = self.evaluators.of(key)
-        ctx = Snapshot(tx, self.evaluators, self.clock()).context_of_anyone(key)
+        snapshot = Snapshot(tx, self._evaluators_in(tx), self.clock())
+        evaluator, ctx = snapshot.evaluators.of(key), snapshot.context_of_anyone(key)
         return [
             Explainer(evaluator, rule, ctx).progress()
             for rule in evaluator.rules
@@ -203,6 +193,14 @@ def _with_heir(tx: ReadTransaction, lead: Lead) -> Lead:
     heir = lead_id(lead.definition, person, lead.cycle)
     is_other = heir != lead.id and tx.lead(heir) is not None
     return replace(lead, merged_into=heir) if is_other else lead
+
+
+def _holds(lead: Lead, snapshot: Snapshot) -> bool:
+    rule = snapshot.evaluators.of(lead.subject).by_name.get(lead.definition)
+    ctx = snapshot.ctx(lead.subject)
+    if rule is None or ctx is None:
+        return False
+    return (rule.permanent and rule.index in ctx.state.marks) or rule.when(ctx)
 
 
 def _state(lead: Lead, now: int) -> str:

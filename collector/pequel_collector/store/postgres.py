@@ -97,6 +97,9 @@ CAUSES: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
 _ROWS_AT_ONCE = 5_000
 """Rows that are sent as one value."""
 
+_ROWS_TO_COPY = 10
+"""From so many rows on, COPY is faster than INSERT. It takes one more round trip."""
+
 
 class Connection(psycopg.Connection[Row]):
     """A connection that waits for each answer ``timeout`` seconds, and not beyond ``until``.
@@ -225,12 +228,21 @@ class PostgresSession(Session):
             yield from cursor.execute(_translated(statement), values)
 
     def _insert(self, into: Insertion, rows: Sequence[Row]) -> None:
+        if not into.conflict and len(rows) >= _ROWS_TO_COPY:
+            self._copy(into, rows)
+            return
         for start in range(0, len(rows), _ROWS_AT_ONCE):
             some = rows[start : start + _ROWS_AT_ONCE]
             plain = map(_without_bytes, some) if into.has_bytes else some
             objects = [dict(zip(into.columns, row, strict=True)) for row in plain]
             text = msgspec.json.encode(objects).decode()
             self._connection.execute(_insertion(into), {"rows": text})
+
+    def _copy(self, into: Insertion, rows: Sequence[Row]) -> None:
+        """Insert rows whose keys are all new, for half the work of an INSERT."""
+        with self._connection.cursor().copy(_copying(into)) as copy:
+            for row in rows:
+                copy.write_row(row)
 
     def _undo(self, statement: str) -> None:
         self._connection.execute(statement)
@@ -375,6 +387,11 @@ def _without_bytes(row: Row) -> Row:
 def _translated(statement: str) -> bytes:
     statement = re.sub(r"EACH\((:\w+)\)", r"unnest(CAST(\1 AS text[]))", statement)
     return re.sub(r":([a-z]\w*)", r"%(\1)s", statement.replace("%", "%%")).encode()
+
+
+@lru_cache(maxsize=64)
+def _copying(into: Insertion) -> bytes:
+    return f"COPY {into.table} ({', '.join(into.columns)}) FROM STDIN".encode()
 
 
 @lru_cache(maxsize=64)

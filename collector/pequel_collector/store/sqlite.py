@@ -14,6 +14,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -35,6 +36,9 @@ TOO_LONG = "another writer takes too long"
 
 LOCK_POLL = 0.0002
 """Seconds between two attempts to lock the file of the writers."""
+
+MAX_ROWS = 256
+"""Rows that one statement inserts. SQLite has room for 32,766 values."""
 
 MEMORY = ":memory:"
 
@@ -101,7 +105,9 @@ class SqliteSession(Session):
             cursor.close()
 
     def _insert(self, into: Insertion, rows: Sequence[Row]) -> None:
-        self._connection.executemany(_insertion(into), rows)
+        for start, number in _parts(len(rows)):
+            values = tuple(chain.from_iterable(rows[start : start + number]))
+            self._connection.execute(_insertion(into, number), values)
 
     def _undo(self, statement: str) -> None:
         if self._connection.in_transaction:
@@ -400,8 +406,21 @@ def _translated(statement: str) -> str:
     return re.sub(r"octet_length\((\w+)\)", r"length(CAST(\1 AS BLOB))", statement)
 
 
-@lru_cache(maxsize=64)
-def _insertion(into: Insertion) -> str:
-    values = ", ".join("?" * len(into.columns))
-    columns = ", ".join(into.columns)
-    return f"INSERT INTO {into.table} ({columns}) VALUES ({values}) {into.conflict}"
+def _parts(rows: int) -> Iterator[tuple[int, int]]:
+    """Where each statement for so many rows starts, and its number of rows: a power of two.
+
+    SQLite works on a whole statement without the interpreter's lock. There are few sizes, so that
+    each statement is prepared once for a connection.
+    """
+    start = 0
+    while start < rows:
+        number = min(MAX_ROWS, 1 << (rows - start).bit_length() - 1)
+        yield start, number
+        start += number
+
+
+@lru_cache(maxsize=512)
+def _insertion(into: Insertion, rows: int) -> str:
+    row = f"({', '.join('?' * len(into.columns))})"
+    columns, values = ", ".join(into.columns), ", ".join([row] * rows)
+    return f"INSERT INTO {into.table} ({columns}) VALUES {values} {into.conflict}"

@@ -13,6 +13,7 @@ from ..ports import (
     Change,
     Link,
     Membership,
+    SealedPage,
     StoredRejectedEvent,
     Trait,
     Usage,
@@ -149,10 +150,15 @@ class SqlWriteTransaction(SqlReadTransaction, WriteTransaction):
         self._session.insert(sql.MARK_STALE, sorted(map(rows.of_key, subjects)))
 
     def seal(self, subject: str, number: int, page: bytes, cells: Sequence[Cell]) -> None:
-        latest = {(cell.slot, cell.key): cell for cell in cells}
-        written = [rows.from_cell(subject, number, latest[key]) for key in sorted(latest)]
-        self._session.insert(sql.SEAL_PAGE, [rows.from_page(subject, number, page)])
-        self._session.insert(sql.SAVE_CELLS, written)
+        self.seal_all(subject, [SealedPage(number, page, cells)])
+
+    def seal_all(self, subject: str, pages: Sequence[SealedPage]) -> None:
+        written = [rows.from_page(subject, page.number, page.body) for page in pages]
+        cells = {(c.slot, c.key, p.number): c for p in pages for c in p.cells}
+        self._session.insert(sql.SEAL_PAGE, written)
+        self._session.insert(
+            sql.SAVE_CELLS, [rows.from_cell(subject, key[2], cells[key]) for key in sorted(cells)]
+        )
 
     def unseal(self, subject: str, number: int) -> None:
         for statement in sql.UNSEAL:

@@ -39,7 +39,7 @@ class SpyQueries(Queries):
     """Notes what it is asked."""
 
     def __init__(self, collector: Collector) -> None:
-        super().__init__(collector.store, collector.catalogue, collector.clock)
+        super().__init__(collector.store, collector.ingest.current_evaluators, collector.clock)
         self.asked: list[tuple[Any, ...]] = []
 
     def pqls(self, wanted: LeadFilter, limit: int, cursor: str | None = None) -> Any:

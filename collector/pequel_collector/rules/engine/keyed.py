@@ -34,9 +34,13 @@ MAX_IN_STATE = 64
 
 
 class KeyedAggregate(Aggregate):
-    """One accumulator for each key. ``slot`` is where they are spilled; None if they never are."""
+    """One accumulator for each key. ``slot`` is where they are spilled; None if they never are.
+
+    ``has_records`` says that the accumulators of keys are records.
+    """
 
     layout = KeyedAccumulator
+    has_records = False
 
     def __init__(self, slot: int | None) -> None:
         self.slot = slot
@@ -46,8 +50,9 @@ class KeyedAggregate(Aggregate):
 
     def restored(self, plain: Any) -> KeyedAccumulator:
         found: KeyedAccumulator = convert(plain, self.layout)
-        changed = found.changed.items()
-        found.changed = {k: v if v is None else self.restored_entry(v) for k, v in changed}
+        if self.has_records:
+            changed = found.changed.items()
+            found.changed = {k: v if v is None else self.restored_entry(v) for k, v in changed}
         return found
 
     def restored_entry(self, plain: Any) -> Any:
@@ -147,6 +152,8 @@ class Parts(KeyedAggregate):
     What else can change it is the *basis*: the threshold, if it is a share of a trait, and τ's day
     or hour, if the parts count days or hours. The parts are all looked at only when it changes.
     """
+
+    has_records = True
 
     def __init__(
         self,
@@ -281,6 +288,8 @@ class Members(KeyedAggregate, ComparedAggregate):
     member without any event that counts. With ``personal`` it reads more of them than events.
     """
 
+    has_records = True
+
     def __init__(
         self,
         inner: Aggregate,
@@ -362,6 +371,8 @@ class Members(KeyedAggregate, ComparedAggregate):
 
 class MemberRegistry(KeyedAggregate):
     """The members of an account: when each was first seen in it, and first had an event there."""
+
+    has_records = True
 
     def __init__(self) -> None:
         super().__init__(MEMBERS)

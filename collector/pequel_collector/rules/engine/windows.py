@@ -40,11 +40,14 @@ class EventFilter:
         self.where = where
         self._exact_names = frozenset(name for pattern in events for name in pattern.names)
         prefixes = tuple(prefix for pattern in events for prefix in pattern.prefixes)
-        self._rest = EventPattern(frozenset(), prefixes, any(pattern.any for pattern in events))
+        others = EventPattern(frozenset(), prefixes, any(pattern.any for pattern in events))
+        self._others = others if others.any or prefixes else None
 
     def names(self, name: str) -> bool:
         """Whether events of this name may count."""
-        return name in self._exact_names or self._rest.matches(name)
+        if name in self._exact_names:
+            return True
+        return self._others is not None and self._others.matches(name)
 
     def accepts(self, fact: Fact) -> bool:
         """Whether an event counts, given that its name may."""

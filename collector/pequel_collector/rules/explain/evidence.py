@@ -49,6 +49,7 @@ class Explainer:
             "progress": round(self._share(self.rule.definition.when), 6),
             "leaves": [each.progress() for each in self._explanations.values()],
             "blocked_by": [g["guard"] for g in self.guards() if g["blocks"]],
+            "can_still_qualify": self._can_hold(self.rule.definition.when),
         }
 
     def guards(self) -> list[dict[str, JSON]]:
@@ -68,6 +69,18 @@ class Explainer:
             id(leaf): explain_leaf(leaf, self.evaluator.window(leaf), self.ctx)
             for leaf in leaves_of(self.rule.definition.when)
         }
+
+    def _can_hold(self, node: Guard) -> bool:
+        """Whether a condition holds or can come to hold, without events that are late."""
+        match node:
+            case AllOf(parts):
+                return all(map(self._can_hold, parts))
+            case AnyOf(parts):
+                return any(map(self._can_hold, parts))
+            case AtLeast(needed, parts):
+                return sum(map(self._can_hold, parts)) >= needed
+            case leaf:
+                return not self._explanations[id(leaf)].is_closed
 
     def _share(self, node: Guard) -> float:
         if isinstance(node, Combinator):

@@ -100,7 +100,13 @@ class LeafExplanation:
         missing = plain(max(0, _decimal(needed) - _decimal(observed))) if known else None
         ends = self.ends()
         left = None if ends is None else max(0, ends - self.ctx.time) // 1000
-        return self.evidence() | {"missing": missing, "time_left": left}
+        closed = self.is_closed
+        return self.evidence() | {"missing": missing, "time_left": left, "closed": closed}
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether its anchored window is over without it: only a late event can still meet it."""
+        return False
 
     def phrase(self) -> str:
         """What was observed, in words."""
@@ -146,6 +152,14 @@ class WindowedExplanation(LeafExplanation):
         """The time of the window's anchor; None if it has none."""
         compiled = self.compiled
         return compiled.anchored_at(self.ctx) if isinstance(compiled, AnchoredWindow) else None
+
+    @property
+    def is_closed(self) -> bool:
+        """A trait can change, so a window that a trait anchors is never closed for good."""
+        window, anchor = self.leaf.window, self.anchor()
+        if self.holds or anchor is None or (window.of or "").startswith("trait:"):
+            return False
+        return window.within is not None and anchor + window.within <= self.ctx.time
 
     def span(self) -> str:
         """The window in words; of an anchored one also how many of its days have passed."""

@@ -10,10 +10,7 @@ from ..paths import require_utf8
 
 
 def require_reader(bp: Blueprint, collector: Collector) -> None:
-    """Require a read or admin key on every route of a blueprint, and keep answers out of caches.
-
-    Time-based definitions are evaluated first, so that answers are up to date.
-    """
+    """Require a read or admin key on every route of a blueprint, and keep answers out of caches."""
 
     @bp.before_request
     def authorize() -> None:
@@ -23,10 +20,6 @@ def require_reader(bp: Blueprint, collector: Collector) -> None:
     @bp.before_request
     def check_path() -> None:
         require_utf8(request)
-
-    @bp.before_request
-    def run_clock() -> None:
-        collector.run_clock()
 
     @bp.after_request
     def disable_caching(response: Response) -> Response:
