@@ -299,7 +299,7 @@ class TestPostgres:
         self, postgres_url: str, message: MakeMessage
     ) -> None:
         store = open_store(postgres_url)
-        letters = random.Random(1).choices(range(0x4E00, 0x9FFF), k=512)
+        letters = random.Random(1).choices(range(0x4E00, 0x9FFF), k=1024)
         long = "".join(map(chr, letters))
         with pytest.raises(TooLarge), store.writing() as tx:
             tx.append([message(long, f"u:{long[::-1]}", to=long)])
