@@ -514,7 +514,7 @@ class TestTheWire:
         assert missing(get_args(EventType), "reference/wire-format.md") == []
 
     def test_every_limit_is_there_with_its_default(self) -> None:
-        text = page("reference/wire-format.md")
+        text = page("reference/limits.md")
         limits = [s for s in config.SETTINGS if s.name.startswith("max_")]
         assert [s.name for s in limits if f"{s.default:,}" not in text] == []
 
