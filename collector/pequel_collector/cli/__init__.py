@@ -1,4 +1,4 @@
-"""The command line. Importing it is cheap: commands are imported when one is run."""
+"""The command line: one file for each command. May import every room; commands import it late."""
 
 from __future__ import annotations
 

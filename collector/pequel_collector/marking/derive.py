@@ -7,7 +7,7 @@ followed by folding others again. Say that a definition of accounts counts users
 late, at 30, when Acme is folded up to 50:
 
     1. What others may ask of Ada (her *exports*):              {}
-    2. Ada's history stamp to 30 and is folded again.         She qualifies at 30.
+    2. Ada's history is rewound to 30 and folded again.         She qualifies at 30.
     3. Her exports now:                                         {"mark active": [(30, True)]}
     4. They differ from 30 on, and Acme is folded up to 50:     Acme is folded again from 30.
     5. Acme's exports are as before, so nothing follows.        The ledger brings the leads in line.

@@ -1,4 +1,4 @@
-"""Personas: somebody made up, what they do, and what they should be marked as."""
+"""Personas: invented users and accounts that test definitions. May import what `app` may."""
 
 from .stage import Outcome, rehearse
 

@@ -60,7 +60,7 @@ def normalise(
     """
     check_shared(envelope, settings)
     request = EventRequest(received, settings, new_id, envelope, time_sent(envelope.sent_at))
-    kept = rejected_events.Kept(envelope, settings.max_body)
+    kept = rejected_events.KeptEvents(envelope, settings.max_body)
     messages, rejected = [], []
     for index, raw in enumerate(envelope.events):
         try:
@@ -302,7 +302,7 @@ def _batch_full(most: int) -> EventError:
 
 
 def _rejected(
-    index: int, raw: bytes, error: EventError, kept: rejected_events.Kept, received: int
+    index: int, raw: bytes, error: EventError, kept: rejected_events.KeptEvents, received: int
 ) -> RejectedEvent:
     try:
         mid = identifier(decode.message_id(raw), "messageId")

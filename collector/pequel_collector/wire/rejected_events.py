@@ -25,7 +25,7 @@ MAX_KEPT = 1_000
 _KEY = re.compile(rb'"writeKey"\s*:\s*"(?:[^"\\]|\\.)*"')
 
 
-class Kept:
+class KeptEvents:
     """What is kept of the rejected events of one request, up to a number and to ``max_bytes``."""
 
     def __init__(self, envelope: Envelope, max_bytes: int) -> None:

@@ -81,9 +81,7 @@ def _with_flask_request(
     function: Callable[[flask.Request], Any] | None,
 ) -> Callable[[Any], Any] | None:
     """A function of the environ that calls `function` with Flask's request, if there is one."""
-    if not callable(function) or iscoroutinefunction(
-        function
-    ):  # the middleware rejects it, unless it is None
+    if not callable(function) or iscoroutinefunction(function):
         return function  # the middleware rejects it, unless it is None
     return lambda _environ: function(flask.request) if flask.has_request_context() else None
 

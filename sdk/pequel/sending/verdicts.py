@@ -1,4 +1,7 @@
-"""What an answer of the collector means: delivered, try again, split, or drop."""
+"""What an answer of the collector means: delivered, try again, split, or drop.
+
+``http_transport`` decides it for requests without an answer, ``sender`` when to give up.
+"""
 
 from __future__ import annotations
 

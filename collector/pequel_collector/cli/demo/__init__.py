@@ -1,4 +1,4 @@
-"""``pequel demo``: a made-up product, the real SDK and a real collector."""
+"""``pequel demo``: an invented product, the real SDK and a real collector. May import `pequel`."""
 
 from __future__ import annotations
 
