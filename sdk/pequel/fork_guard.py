@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _LONGEST_WAIT = 5.0
-_NEEDED = ("requests", "gzip", "email.utils", "signal", "encodings.idna", "encodings.punycode")
+_NEEDED = (
+    "requests", "gzip", "email.utils", "signal", "encodings.idna", "encodings.punycode",
+    "pequel.network_errors",
+)  # fmt: skip
 
 _importing = threading.RLock()
 
