@@ -1,4 +1,4 @@
 """Web frameworks, Celery and pytest: a module for each, which imports that framework alone.
 
-May import `scope`, `log`, `messages` and `testing`, never `sending`; only `asgi` uses its `at_exit`.
+May import `scope`, `log`, `messages` and `testing`; `asgi` also uses `sending.at_exit`.
 """
