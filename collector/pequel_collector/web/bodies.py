@@ -33,7 +33,8 @@ def read(environ: dict[str, Any], stream: IO[bytes], max_bytes: int) -> bytes:
 
     Raises BadRequest for a body that ends before its ``Content-Length``.
     """
-    length = get_content_length(environ)
+    # Werkzeug takes an empty length for 0; a chunked body has none.
+    length = get_content_length(environ) if environ.get("CONTENT_LENGTH") else None
     wanted = max_bytes + 1 if length is None else min(length, max_bytes + 1)
     chunks: list[bytes] = []
     left = wanted
