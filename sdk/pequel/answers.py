@@ -47,10 +47,11 @@ class Leaf(_LeafMore):
 
 
 class LeafProgress(Leaf):
-    """A condition as of now: how much is missing, and the seconds that are left."""
+    """A condition as of now: how much is missing, the seconds that are left, and if it is over."""
 
     missing: float | None
     time_left: float | None
+    closed: bool
 
 
 class Guard(TypedDict):
@@ -103,6 +104,7 @@ class Progress(TypedDict):
     progress: float
     leaves: list[LeafProgress]
     blocked_by: list[str]
+    can_still_qualify: bool
 
 
 class PqlStatus(TypedDict):
