@@ -43,6 +43,9 @@ from ..rules.language.values import key as canonical
 MAX_SHOWN = 200
 """How many characters of a value are shown."""
 
+WORDING = {"sentence", "measure"}
+"""The parts of evidence that are words. A release may change them; what they say stands beside."""
+
 ABSENT = object()
 """Stands for a value that is missing."""
 
@@ -125,10 +128,10 @@ def entries(
 
 
 def unlike(stored: JSON, replayed: JSON, *path: str | int) -> Iterator[Unlike]:
-    """The innermost parts in which two values differ."""
+    """The innermost parts in which two values differ, without the words of evidence."""
     match stored, replayed:
         case dict(), dict():
-            for name in {**replayed, **stored}:
+            for name in (name for name in {**replayed, **stored} if name not in WORDING):
                 pair = stored.get(name, ABSENT), replayed.get(name, ABSENT)
                 yield from unlike(*pair, *path, name)
         case list(), list() if len(stored) == len(replayed):
