@@ -23,12 +23,12 @@ from ..marking.active import (
     active_definitions,
     digest,
 )
-from ..marking.backfill import NewDefinitions, OnProgress
+from ..marking.backfill import Activation, NewDefinitions, OnProgress
 from ..marking.derive import Derivation, save_cache
 from ..marking.evaluators import Evaluators
 from ..marking.preparations import Preparations
 from ..model import Clock, Lead
-from ..ports import Store, Version, WriteTransaction
+from ..ports import Store, WriteTransaction
 from ..queries.queries import Queries
 from ..rules.language.definition import Catalogue
 from ..rules.parser.catalogue import read_catalogue
@@ -95,16 +95,16 @@ class Collector:
 
     # -- definitions that change -----------------------------------------------------------
 
-    def put_definitions(self, text: str) -> list[Version]:
-        """Put definitions in force until their file changes; the versions that are new.
+    def put_definitions(self, text: str) -> Activation:
+        """Put definitions in force until their file changes; what changed.
 
         Raises DefinitionError, and then changes nothing.
         """
         catalogue = read_catalogue(text, BODY)
         return self._activate(NewDefinitions(catalogue, "put", self._file_digest()))
 
-    def reload_definitions(self) -> list[Version]:
-        """Put the definitions file in force as it is now; the versions that are new.
+    def reload_definitions(self) -> Activation:
+        """Put the definitions file in force as it is now; what changed.
 
         Raises PequelError if it cannot be read or understood, and then changes nothing.
         """
@@ -137,13 +137,13 @@ class Collector:
             return active.file if active else None
         return None if text is None else digest(text)
 
-    def _activate(self, new: NewDefinitions) -> list[Version]:
+    def _activate(self, new: NewDefinitions) -> Activation:
         with self.store.writing() as tx:
             activation = backfill.activate(tx, new, self.clock())
             # Before another batch gets the lock.
             self.ingest.use_evaluators(tx, activation.evaluators)
         self._follow(activation.evaluators)
-        return activation.versions
+        return activation
 
     def _follow(self, evaluators: Evaluators) -> bool:
         """Note which definitions are in force; whether they are others than before."""

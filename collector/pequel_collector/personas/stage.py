@@ -167,11 +167,10 @@ def _in_words(progress: dict[str, JSON]) -> str:
 
 def _leaf(leaf: dict[str, JSON]) -> str:
     sign = "✓" if leaf["holds"] else "✗"
-    return f"{sign} {leaf['measure']}: {_shown(leaf['observed'])} of {_shown(leaf['needed'])}"
-
-
-def _shown(observed: JSON) -> str:
-    return "nothing" if observed is None else _encode(observed).decode()
+    found = "nothing" if leaf["observed"] is None else _encode(leaf["observed"]).decode()
+    if leaf["needed"] is None:  # a share of a trait that is missing
+        return f"{sign} {leaf['measure']}: {found}, and the trait is missing"
+    return f"{sign} {leaf['measure']}: {found} of {_encode(leaf['needed']).decode()}"
 
 
 def elapsed(length: int) -> str:
