@@ -18,8 +18,8 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 RUN_LAST = ("postgres", "slow", "e2e", "data")  # whatever bears none of these marks runs first
 MARKED_BY_FIXTURE = {"postgres_server": "postgres", "shared_data": "data"}
 
-# A shell that starts the tests in the background ignores Ctrl-C for them, and so would every process
-# that a test starts and stops by it.
+# A shell that starts the tests in the background ignores Ctrl-C for them, and so would every
+# process that a test starts and stops by it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
