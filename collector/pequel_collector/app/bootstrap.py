@@ -10,7 +10,7 @@ from threading import Event
 
 from ..access.keys import Keys
 from ..config import SETTINGS, Settings
-from ..errors import BadRequest, NotFound, PequelError
+from ..errors import BadRequest, NotFound, PequelError, Unavailable
 from ..ingest.accept import Ingest
 from ..ingest.group_commit import GroupCommit
 from ..ingest.health import Health
@@ -38,6 +38,9 @@ __all__ = ["Collector", "now", "open_collector", "open_store", "read_definitions
 
 DUE_PER_STEP = 50
 """Subjects whose clock runs in one transaction."""
+
+BRIEFLY = 0.5
+"""Seconds that a change of definitions waits for the back-fill, to say what it did."""
 
 DEFAULT_CONFIG = next(setting.default for setting in SETTINGS if setting.name == "config")
 
@@ -122,6 +125,15 @@ class Collector:
     def backfill_some(self) -> BackfillProgress | None:
         """Run one step of the back-fill under definitions that have changed; the progress."""
         return backfill.step(self.store, self.ingest.evaluators, self.clock)
+
+    def backfill_briefly(self) -> BackfillProgress | None:
+        """Run steps of the back-fill for a moment; the progress, None if it is not known."""
+        until = time.monotonic() + BRIEFLY
+        progress = None
+        with suppress(Unavailable):  # the background jobs go on
+            while time.monotonic() < until and not (progress and progress.is_finished):
+                progress = self.backfill_some()
+        return progress
 
     def active_definitions(self) -> ActiveDefinitions | None:
         """The definitions in force as text, and where they came from."""

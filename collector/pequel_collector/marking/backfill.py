@@ -67,11 +67,13 @@ class Activation:
     """The evaluators of definitions that came in force, and the versions that are new.
 
     ``changes`` are as in ``ActiveDefinitions``; empty if the same definitions were in force.
+    ``is_retroactive`` says that a back-fill began.
     """
 
     evaluators: Evaluators
     versions: list[Version]
     changes: dict[str, int | None]
+    is_retroactive: bool
 
 
 def activate(tx: WriteTransaction, new: NewDefinitions, now: int) -> Activation:
@@ -83,12 +85,13 @@ def activate(tx: WriteTransaction, new: NewDefinitions, now: int) -> Activation:
     versions = _record_versions(tx, new.catalogue, now)
     changes = _remember(tx, new, now)
     evaluators, progress = evaluators_of(tx, new.catalogue), backfill_progress(tx)
-    if progress is None or progress.catalogue != evaluators.version:
+    is_retroactive = progress is None or progress.catalogue != evaluators.version
+    if is_retroactive:
         epoch = 1 if progress is None else progress.epoch + 1
         fresh = BackfillProgress("", now, epoch, changes=_all_changes(progress, changes))
         evaluators = _begin_backfill(tx, new.catalogue, fresh)
     tx.set_meta(CATALOGUE, evaluators.version)
-    return Activation(evaluators, versions, changes)
+    return Activation(evaluators, versions, changes, is_retroactive)
 
 
 def finish(

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from pequel_collector.app import bootstrap
 from pequel_collector.app.bootstrap import Collector, open_collector
 from pequel_collector.config import Settings
 from pequel_collector.model import iso
@@ -78,7 +79,10 @@ class TestReading:
         }
         assert answer["origin"] == {"kind": "put", "at": iso(NOW), "instead_of": None}
 
-    def test_shows_how_far_history_is_replayed(self, http: FlaskClient, real: Collector) -> None:
+    def test_shows_how_far_history_is_replayed(
+        self, http: FlaskClient, real: Collector, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(bootstrap, "BRIEFLY", 0)
         real.ingest.accept(messages_of([plain_event("u1", "used", "m1", NOW)]))
         put(http, KEENER)
         running = http.get("/v1/definitions", headers=READ).json["backfill"]
@@ -139,12 +143,25 @@ class TestPutting:
         answer = put(http, f"# the same\n\n{KEEN}")
         assert (answer["new_versions"], answer["data"][0]["version"]) == ([], 1)
 
-    def test_says_what_changed(self, http: FlaskClient) -> None:
+    def test_says_what_changed_and_what_that_did(self, http: FlaskClient, real: Collector) -> None:
+        real.ingest.accept(messages_of([plain_event("u1", "used", "m1", NOW)]))
         other = KEEN.replace("keen", "other")
-        assert put(http, KEEN + other)["changes"] == ["keen → version 1", "other → version 1"]
+        assert put(http, KEEN + other)["changes"] == [
+            "keen → version 1: 0 leads added, 0 withdrawn",
+            "other → version 1: 0 leads added, 0 withdrawn",
+        ]
         assert put(http, KEEN + other)["changes"] == ["nothing changed"]
-        changed = ["keen → version 2", "other → no longer in force"]
-        assert put(http, KEENER)["changes"] == changed
+        assert put(http, KEENER)["changes"] == [
+            "keen → version 2: 1 lead added, 0 withdrawn",
+            "other → no longer in force: 0 leads added, 0 withdrawn",
+        ]
+
+    def test_says_what_changed_where_history_is_long(
+        self, http: FlaskClient, real: Collector, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(bootstrap, "BRIEFLY", 0)
+        put(http, KEEN)
+        assert put(http, KEENER)["changes"] == ["keen → version 2"]
         assert put(http, KEEN)["changes"] == ["keen → version 1"]
 
     def test_works_without_the_file_of_the_start(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from flask import Blueprint, Response, request
 
 from ...app.bootstrap import Collector
-from ...marking.active import change_lines
+from ...marking.active import backfill_lines, change_lines
+from ...marking.backfill import Activation
 from .. import credentials
 from ..json import json_response
 from . import arguments, schemas
@@ -42,9 +43,18 @@ def blueprint(collector: Collector) -> Blueprint:
         credentials.require_key(collector.keys, token, "define")
         arguments.read(request, _NONE)
         new = collector.put_definitions(definitions_in(request, collector.settings))
+        changes = _changes(collector, new)
         active = schemas.DEFINITIONS.dump(collector.queries.definitions())
         versions = schemas.NEW_VERSION.dump(new.versions, many=True)
-        changes = change_lines(new.changes) or ["nothing changed"]
         return json_response(active | {"new_versions": versions, "changes": changes})
 
     return bp
+
+
+def _changes(collector: Collector, new: Activation) -> list[str]:
+    """What changed, and what that did if history is short."""
+    if new.changes and new.is_retroactive:
+        progress = collector.backfill_briefly()
+        if progress and progress.is_finished:
+            return backfill_lines(progress)
+    return change_lines(new.changes) or ["nothing changed"]
