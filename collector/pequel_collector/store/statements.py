@@ -9,7 +9,7 @@ server would try every pair of two lists. The SQL of the list of leads is in ``l
 
 from __future__ import annotations
 
-from .schema import SET_LISTED_TRAITS
+from .schema import LISTED_TRAITS, SET_LISTED_TRAITS, add_counts, listed_traits
 from .session import Insertion
 
 # -- messages ----------------------------------------------------------------------------------
@@ -90,6 +90,8 @@ WHERE place = 1
 ORDER BY subject
 """
 
+ADD_COUNTS_OF_BLOCK = add_counts("block = :block")
+
 SEAL_BLOCK = """
 UPDATE block
 SET sealed = 1, messages = (SELECT count(*) FROM event WHERE event.block = block.number)
@@ -169,6 +171,10 @@ _NAMES = "SELECT name, count(*) FROM event WHERE {} AND name IS NOT NULL GROUP B
 SEALED_NAMES = _NAMES.format("""mid IN (
   SELECT mid FROM posting WHERE block = ANY(:blocks) AND subject = ANY(:subjects)
 )""")
+SEALED_COUNTS = """
+SELECT block, subject, name, number FROM event_count
+WHERE block = ANY(:blocks) AND subject = ANY(:subjects)
+"""
 OPEN_NAMES = _NAMES.format(
     "block = :block AND (subject = ANY(:subjects) OR account = ANY(:accounts))"
 )
@@ -200,7 +206,7 @@ ORDER BY subject
 # -- attribution -------------------------------------------------------------------------------
 
 ATTRIBUTION = """
-SELECT mid, block, time, position, account FROM event
+SELECT mid, block, time, position, name, account FROM event
 WHERE mid = ANY(:mids) AND bucket = :bucket AND subject = :subject
 """
 
@@ -215,6 +221,21 @@ WHERE block = ANY(:blocks) AND subject = :subject AND bucket = :bucket AND mid =
 """
 
 ADD_POSTINGS = Insertion("posting", ("block", "subject", "time", "mid", "bucket", "position"))
+
+ADD_COUNTS = Insertion(
+    "event_count",
+    ("block", "subject", "name", "bucket", "number"),
+    "ON CONFLICT (block, subject, name, bucket)"
+    " DO UPDATE SET number = event_count.number + excluded.number",
+)
+
+# Of an account that was not counted when the block was sealed.
+COUNT_ACCOUNT = """
+INSERT INTO event_count (block, subject, name, bucket, number)
+SELECT block, 'g:' || account, name, account_bucket, count(*) FROM event
+WHERE block = :block AND account = :account AND name IS NOT NULL
+GROUP BY block, account, name, account_bucket
+"""
 
 # -- traits and group calls --------------------------------------------------------------------
 
@@ -395,14 +416,29 @@ LEADS_OF = f"""
 
 SAVE_LEADS = Insertion(
     "lead",
-    (*_LEAD, "rank", "bucket"),
+    (*_LEAD, "rank", "bucket", *LISTED_TRAITS),
     "ON CONFLICT (subject, definition, cycle, bucket) DO UPDATE SET "
     + ", ".join(
         f"{column} = excluded.{column}"
-        for column in (*_LEAD, "rank")
+        for column in (*_LEAD, "rank", *LISTED_TRAITS)
         if column not in {"subject", "definition", "cycle"}
     ),
 )
+
+# The traits that are listed with the leads of subjects, as they are now.
+LISTED_TRAITS_OF = f"""
+SELECT value.value, {", ".join(listed_traits("value.value"))} FROM EACH(:subjects) AS value
+"""
+
+# The subjects of leads that are listed with other traits than they have now.
+OUTDATED_LISTED_TRAITS = f"""
+SELECT DISTINCT subject FROM lead WHERE subject = ANY(:subjects) AND NOT ({
+    " AND ".join(
+        f"coalesce({name}, '') = coalesce({value}, '')"
+        for name, value in zip(LISTED_TRAITS, listed_traits("lead.subject"), strict=True)
+    )
+})
+"""
 
 REFRESH_LISTED_TRAITS = f"{SET_LISTED_TRAITS} WHERE subject = ANY(:subjects)"
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import NamedTuple
 
-from ..model import Key, Lead, Stored, account_key, bucket_of, fact_order
+from ..model import Key, Lead, Stored, account_key, bucket_of, fact_order, id_of
 from ..ports import (
     Cell,
     Change,
@@ -25,7 +25,7 @@ from . import statements as sql
 from .blocks import BlockFill, OpenBlock
 from .encoding import escape, unescape
 from .read_transaction import SqlReadTransaction
-from .schema import LISTED_TRAITS
+from .schema import LISTED_TRAITS, MANY_IN_BLOCK
 from .session import Session
 
 
@@ -42,10 +42,17 @@ class SqlWriteTransaction(SqlReadTransaction, WriteTransaction):
     def finish(self) -> None:
         """Write what depends on the whole transaction. Must be the last call before the commit."""
         if self._retraited:
-            subjects = self._retraited.union(self.persons(self._retraited).values())
-            self._session.run_for(sql.REFRESH_LISTED_TRAITS, subjects)
+            self._refresh_listed_traits()
         if self._open_block is not None:
             self._open_block.remember()
+
+    def _refresh_listed_traits(self) -> None:
+        """Update the leads whose listed traits changed. That moves them in nearly every index."""
+        subjects = self._retraited.union(self.persons(self._retraited).values())
+        outdated = self._session.run_for(sql.OUTDATED_LISTED_TRAITS, subjects)
+        self._session.run_for(
+            sql.REFRESH_LISTED_TRAITS, [unescape(subject) for (subject,) in outdated]
+        )
 
     def known(self, mids: Collection[str]) -> set[str]:
         asked = [mid for mid in mids if mid not in self._is_known]
@@ -82,7 +89,9 @@ class SqlWriteTransaction(SqlReadTransaction, WriteTransaction):
                 mids=[move.mid for move in moved],
                 bucket=bucket_of(subject),
             )
-        self._move_postings([move for move in moves if move.block < self._index.open_block])
+        sealed = [move for move in moves if move.block < self._index.open_block]
+        self._move_postings(sealed)
+        self._move_counts([move for move in sealed if move.name is not None])
 
     def _moves(self, accounts: Mapping[str, str | None], subject: str) -> list[_Move]:
         found = self._session.run(
@@ -90,10 +99,12 @@ class SqlWriteTransaction(SqlReadTransaction, WriteTransaction):
         )
         if len(found) < len(accounts):
             raise LookupError(f"not all of {len(accounts)} messages are stored under {subject!r}")
-        moves = [
-            _Move(unescape(mid), block, time, position, unescape(account), accounts[unescape(mid)])
-            for mid, block, time, position, account in found
-        ]
+        moves = []
+        for row in found:
+            mid, block, time, position, name, account = row
+            to = accounts[unescape(mid)]
+            place = unescape(mid), block, time, position
+            moves.append(_Move(*place, unescape(name), unescape(account), to))
         return [move for move in moves if move.account != move.to]
 
     def _move_postings(self, moves: list[_Move]) -> None:
@@ -108,6 +119,40 @@ class SqlWriteTransaction(SqlReadTransaction, WriteTransaction):
                 )
         added = [rows.posting(m.block, m.to, *fact_order(m)) for m in moves if m.to is not None]
         self._session.insert(sql.ADD_POSTINGS, sorted(added))
+
+    def _move_counts(self, moves: list[_Move]) -> None:
+        """Change the numbers of events of accounts that are counted, or begin to count them."""
+        changes: Counter[tuple[int, str, str | None]] = Counter()
+        moved: Counter[tuple[int, str]] = Counter()
+        for move in moves:
+            for account, change in ((move.account, -1), (move.to, 1)):
+                if account is not None:
+                    changes[move.block, account, move.name] += change
+                    moved[move.block, account] += change
+        counted = self._counted(moved)
+        changed = [
+            rows.event_count(*place, change)
+            for place, change in changes.items()
+            if change and place[:2] in counted
+        ]
+        self._session.insert(sql.ADD_COUNTS, sorted(changed))
+        for place, number in sorted(moved.items()):
+            if number >= MANY_IN_BLOCK and place not in counted:
+                block, account = place
+                self._session.run(sql.COUNT_ACCOUNT, block=block, account=account)
+
+    def _counted(self, places: Collection[tuple[int, str]]) -> set[tuple[int, str]]:
+        """The sealed blocks and accounts, of these, whose events are counted by name."""
+        found = (
+            self._session.run(
+                sql.SEALED_COUNTS,
+                blocks=sorted({block for block, _ in places}),
+                subjects=sorted({account_key(account) for _, account in places}),
+            )
+            if places
+            else []
+        )
+        return {(block, id_of(unescape(subject))) for block, subject, *_ in found}
 
     # -- what is known of subjects ---------------------------------------------------------
 
@@ -179,9 +224,10 @@ class SqlWriteTransaction(SqlReadTransaction, WriteTransaction):
 
     def save_leads(self, leads: Sequence[Lead]) -> None:
         latest = {(lead.subject, lead.definition, lead.cycle): lead for lead in leads}
-        saved = [rows.from_lead(latest[key]) for key in sorted(latest)]
+        found = self._session.run_for(sql.LISTED_TRAITS_OF, {lead.subject for lead in leads})
+        listed = {unescape(subject): tuple(values) for subject, *values in found}
+        saved = [rows.from_lead(lead, listed[lead.subject]) for _, lead in sorted(latest.items())]
         self._session.insert(sql.SAVE_LEADS, saved)
-        self._retraited.update(lead.subject for lead in leads)
 
     def log(self, changes: Sequence[Change]) -> None:
         [(last,)] = self._session.run(sql.LAST_CHANGE)
@@ -231,6 +277,7 @@ class _Move(NamedTuple):
     block: int
     time: int
     position: int
+    name: str | None
     account: str | None
     to: str | None
 
