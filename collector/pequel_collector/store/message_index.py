@@ -16,7 +16,8 @@ from typing import NamedTuple
 from ..model import id_of, kind_of
 from . import statements as sql
 from .encoding import unescape
-from .session import Row, Session
+from .event_counts import sealed_names
+from .session import Session
 
 MessageRef = tuple[int, int, str]
 """The time, the position and the id of a message: its place in the order of facts."""
@@ -116,28 +117,8 @@ class MessageIndex:
             accounts=keys.get("account", []),
         )
         if blocks := self.sealed_blocks:
-            found += self._sealed_names(blocks, subjects)
+            found += sealed_names(self._session, blocks, subjects)
         yield from ((unescape(name), number) for name, number in found)
-
-    def _sealed_names(self, blocks: list[int], subjects: Collection[str]) -> Iterator[Row]:
-        """The numbers that were counted when a block was sealed, then those of all others.
-
-        An event of both a user and an account that are asked for counts once, so it is looked up.
-        """
-        if len(_by_column(subjects)) > 1:
-            yield from self._session.run(sql.SEALED_NAMES, blocks=blocks, subjects=sorted(subjects))
-            return
-        counted: dict[str, set[int]] = {subject: set() for subject in subjects}
-        for block, subject, name, number in self._session.run(
-            sql.SEALED_COUNTS, blocks=blocks, subjects=sorted(subjects)
-        ):
-            counted[unescape(subject)].add(block)
-            yield name, number
-        rarely = [subject for subject, in_blocks in counted.items() if not in_blocks]
-        often = [[subject] for subject, in_blocks in counted.items() if in_blocks]
-        for some in filter(None, (rarely, *often)):
-            left = [block for block in blocks if block not in counted[some[0]]]
-            yield from self._session.run(sql.SEALED_NAMES, blocks=left, subjects=sorted(some))
 
     def _spans(self, subjects: Collection[str], until: int) -> list[_Span]:
         found = [

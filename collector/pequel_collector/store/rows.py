@@ -86,7 +86,7 @@ def posting(block: int, account: str, time: int, position: int, mid: str) -> Row
     return block, escape(subject), time, escape(mid), bucket_of(subject), position
 
 
-def event_count(block: int, account: str, name: str | None, number: int) -> Row:
+def event_count(block: int, account: str, name: str, number: int) -> Row:
     """How many events of a name an account has in a block."""
     subject = account_key(account)
     return block, escape(subject), escape(name), bucket_of(subject), number

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from operator import attrgetter
-from typing import NamedTuple
 
-from ..model import Key, Lead, Stored, account_key, bucket_of, fact_order, id_of
+from ..model import Key, Lead, Stored, account_key, bucket_of, fact_order
 from ..ports import (
     Cell,
     Change,
@@ -24,8 +23,9 @@ from . import rows
 from . import statements as sql
 from .blocks import BlockFill, OpenBlock
 from .encoding import escape, unescape
+from .event_counts import Move, move_counts
 from .read_transaction import SqlReadTransaction
-from .schema import LISTED_TRAITS, MANY_IN_BLOCK
+from .schema import LISTED_TRAITS
 from .session import Session
 
 
@@ -91,23 +91,22 @@ class SqlWriteTransaction(SqlReadTransaction, WriteTransaction):
             )
         sealed = [move for move in moves if move.block < self._index.open_block]
         self._move_postings(sealed)
-        self._move_counts([move for move in sealed if move.name is not None])
+        move_counts(self._session, sealed)
 
-    def _moves(self, accounts: Mapping[str, str | None], subject: str) -> list[_Move]:
+    def _moves(self, accounts: Mapping[str, str | None], subject: str) -> list[Move]:
         found = self._session.run(
             sql.ATTRIBUTION, mids=list(accounts), subject=subject, bucket=bucket_of(subject)
         )
         if len(found) < len(accounts):
             raise LookupError(f"not all of {len(accounts)} messages are stored under {subject!r}")
         moves = []
-        for row in found:
-            mid, block, time, position, name, account = row
+        for mid, block, time, position, name, account in found:
             to = accounts[unescape(mid)]
             place = unescape(mid), block, time, position
-            moves.append(_Move(*place, unescape(name), unescape(account), to))
+            moves.append(Move(*place, unescape(name), unescape(account), to))
         return [move for move in moves if move.account != move.to]
 
-    def _move_postings(self, moves: list[_Move]) -> None:
+    def _move_postings(self, moves: list[Move]) -> None:
         for account, moved in _grouped(moves, attrgetter("account")):
             if account is not None:
                 self._session.run(
@@ -119,40 +118,6 @@ class SqlWriteTransaction(SqlReadTransaction, WriteTransaction):
                 )
         added = [rows.posting(m.block, m.to, *fact_order(m)) for m in moves if m.to is not None]
         self._session.insert(sql.ADD_POSTINGS, sorted(added))
-
-    def _move_counts(self, moves: list[_Move]) -> None:
-        """Change the numbers of events of accounts that are counted, or begin to count them."""
-        changes: Counter[tuple[int, str, str | None]] = Counter()
-        moved: Counter[tuple[int, str]] = Counter()
-        for move in moves:
-            for account, change in ((move.account, -1), (move.to, 1)):
-                if account is not None:
-                    changes[move.block, account, move.name] += change
-                    moved[move.block, account] += change
-        counted = self._counted(moved)
-        changed = [
-            rows.event_count(*place, change)
-            for place, change in changes.items()
-            if change and place[:2] in counted
-        ]
-        self._session.insert(sql.ADD_COUNTS, sorted(changed))
-        for place, number in sorted(moved.items()):
-            if number >= MANY_IN_BLOCK and place not in counted:
-                block, account = place
-                self._session.run(sql.COUNT_ACCOUNT, block=block, account=account)
-
-    def _counted(self, places: Collection[tuple[int, str]]) -> set[tuple[int, str]]:
-        """The sealed blocks and accounts, of these, whose events are counted by name."""
-        found = (
-            self._session.run(
-                sql.SEALED_COUNTS,
-                blocks=sorted({block for block, _ in places}),
-                subjects=sorted({account_key(account) for _, account in places}),
-            )
-            if places
-            else []
-        )
-        return {(block, id_of(unescape(subject))) for block, subject, *_ in found}
 
     # -- what is known of subjects ---------------------------------------------------------
 
@@ -270,22 +235,10 @@ class SqlWriteTransaction(SqlReadTransaction, WriteTransaction):
         return bool(self._session.run(sql.RECORD_CLIENT_REPORT, **values))
 
 
-class _Move(NamedTuple):
-    """A stored message whose account changes."""
-
-    mid: str
-    block: int
-    time: int
-    position: int
-    name: str | None
-    account: str | None
-    to: str | None
-
-
 def _grouped(
-    moves: Iterable[_Move], by: Callable[[_Move], str | None]
-) -> Iterable[tuple[str | None, list[_Move]]]:
-    groups: defaultdict[str | None, list[_Move]] = defaultdict(list)
+    moves: Iterable[Move], by: Callable[[Move], str | None]
+) -> Iterable[tuple[str | None, list[Move]]]:
+    groups: defaultdict[str | None, list[Move]] = defaultdict(list)
     for move in moves:
         groups[by(move)].append(move)
     return groups.items()
