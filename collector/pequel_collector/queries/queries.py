@@ -36,7 +36,7 @@ from .cursors import decode_fact_cursor, decode_lead_cursor, decode_time_cursor,
 
 Clock = Callable[[], int]
 
-LOOKED_AT = 128
+LOOKED_AT = 64
 """Facts at either end of a window among which progress looks for the events that were counted."""
 
 
@@ -107,8 +107,9 @@ class Queries:
         """The messages of a user or an account, latest first. Raises NotFound."""
         with self.store.reading() as tx:
             subject = Subject.of(tx, kind, identifier)
-            subject.require_messages()
             found = tx.latest_of(subject.ids, limit + 1, decode_fact_cursor(cursor))
+            if not found:
+                subject.require_messages()
         after = encode(*fact_order(found[limit - 1].message)) if len(found) > limit else None
         return Page(found[:limit], after)
 

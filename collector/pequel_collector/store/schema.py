@@ -587,6 +587,9 @@ _COUNTS = (
     ) CLUSTERED
     """,
     *add_counts("block IN (SELECT number FROM block WHERE sealed = 1)"),
+    # SQLite prefers an index with the state, whatever its other columns.
+    "DROP INDEX lead_expiry",
+    "CREATE INDEX lead_expiry ON lead (state, expires_at) WHERE expires_at IS NOT NULL",
 )
 
 _MIGRATIONS = (

@@ -118,29 +118,55 @@ ORDER BY time, position, mid
     for column in ("subject", "account")
 }
 
-# The times of the first and the last message of each subject in each block.
+# The time of the last message of each subject, up to an instant, in each of some blocks. A row
+# without a block has the latest time of all messages in older blocks.
 _EDGE = "(SELECT time FROM {table} WHERE {where} ORDER BY time {order} LIMIT 1)"
-_SEALED_EDGE = "block = number AND subject = value AND time <= :until"
-SEALED_SPANS = f"""
-SELECT number, value, first, last FROM (
-  SELECT number, value, {_EDGE.format(table="posting", where=_SEALED_EDGE, order="")} AS first,
-    {_EDGE.format(table="posting", where=_SEALED_EDGE, order="DESC")} AS last
-  FROM block CROSS JOIN EACH(:subjects) AS value WHERE sealed = 1
-) spans
-WHERE first IS NOT NULL
+_LAST = """
+WITH lasts AS MATERIALIZED (
+  SELECT {number} AS number, value.value AS value, {last} AS last {places}
+)
+SELECT number, value, last FROM lasts WHERE last IS NOT NULL
+UNION ALL SELECT NULL, NULL, newest_before FROM block WHERE number = {first}
 """
-
-OPEN_SPANS = {
-    column: f"""
-SELECT value, first, last FROM (
-  SELECT value, {_EDGE.format(table="event", where=where, order="")} AS first,
-    {_EDGE.format(table="event", where=where, order="DESC")} AS last
-  FROM EACH(:keys) AS value
-) spans
-WHERE first IS NOT NULL
-"""
+LAST_SEALED = _LAST.format(
+    number="number",
+    last=_EDGE.format(
+        table="posting",
+        where="block = number AND subject = value.value AND time <= :until",
+        order="DESC",
+    ),
+    places="""
+  FROM block CROSS JOIN EACH(:subjects) AS value WHERE number >= :first AND number <= :last""",
+    first=":first",
+)
+LAST_OPEN = {
+    column: _LAST.format(
+        number="CAST(:block AS BIGINT)",
+        last=_EDGE.format(
+            table="event",
+            where=f"block = :block AND {column} = value.value AND time <= :until",
+            order="DESC",
+        ),
+        places="FROM EACH(:keys) AS value",
+        first=":block",
+    )
     for column in ("subject", "account")
-    for where in (f"block = :block AND {column} = value AND time <= :until",)
+}
+
+# The time of the first message of subjects.
+_FIRST = "SELECT min({edge}) FROM {places}"
+FIRST_SEALED = _FIRST.format(
+    edge=_EDGE.format(table="posting", where="block = number AND subject = value.value", order=""),
+    places="block CROSS JOIN EACH(:subjects) AS value WHERE sealed = 1",
+)
+FIRST_OPEN = {
+    column: _FIRST.format(
+        edge=_EDGE.format(
+            table="event", where=f"block = :block AND {column} = value.value", order=""
+        ),
+        places="EACH(:keys) AS value",
+    )
+    for column in ("subject", "account")
 }
 
 _LATEST = """
@@ -175,7 +201,11 @@ SEALED_COUNTS = """
 SELECT block, subject, name, number FROM event_count
 WHERE block = ANY(:blocks) AND subject = ANY(:subjects)
 """
-OPEN_NAMES = _NAMES.format(
+OPEN_NAMES = {
+    column: _NAMES.format(f"block = :block AND {column} = ANY(:keys)")
+    for column in ("subject", "account")
+}
+OPEN_NAMES_OF_BOTH = _NAMES.format(
     "block = :block AND (subject = ANY(:subjects) OR account = ANY(:accounts))"
 )
 
