@@ -43,7 +43,7 @@ def sealed_names(session: Session, blocks: list[int], subjects: Collection[str])
     """The events of subjects in sealed blocks: names, as they are stored, and numbers, in parts."""
     if len({kind_of(subject) == "account" for subject in subjects}) > 1:
         # An event of both a user and an account counts once, so each is looked at.
-        yield from session.run(sql.SEALED_NAMES, blocks=blocks, subjects=sorted(subjects))
+        yield from _names_of(session, blocks, subjects)
         return
     counted: dict[str, set[int]] = {subject: set() for subject in subjects}
     for block, subject, name, number in session.run(
@@ -55,7 +55,14 @@ def sealed_names(session: Session, blocks: list[int], subjects: Collection[str])
     often = [[subject] for subject, in_blocks in counted.items() if in_blocks]
     for some in filter(None, (rarely, *often)):
         left = [block for block in blocks if block not in counted[some[0]]]
-        yield from session.run(sql.SEALED_NAMES, blocks=left, subjects=sorted(some))
+        yield from _names_of(session, left, some)
+
+
+def _names_of(session: Session, blocks: list[int], subjects: Collection[str]) -> list[Row]:
+    """Names and numbers by the messages themselves. In one statement, PostgreSQL might join all."""
+    found = session.run(sql.SEALED_MIDS, blocks=blocks, subjects=sorted(subjects))
+    mids = sorted({unescape(mid) for (mid,) in found})
+    return session.run(sql.NAMES_OF_MESSAGES, mids=mids) if mids else []
 
 
 def move_counts(session: Session, moves: Sequence[Move]) -> None:

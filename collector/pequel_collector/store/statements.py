@@ -194,9 +194,10 @@ ORDER BY time DESC, position DESC, mid DESC LIMIT 1
 # -- events by name ----------------------------------------------------------------------------
 
 _NAMES = "SELECT name, count(*) FROM event WHERE {} AND name IS NOT NULL GROUP BY name"
-SEALED_NAMES = _NAMES.format("""mid IN (
-  SELECT mid FROM posting WHERE block = ANY(:blocks) AND subject = ANY(:subjects)
-)""")
+NAMES_OF_MESSAGES = _NAMES.format("mid = ANY(:mids)")
+SEALED_MIDS = """
+SELECT mid FROM posting WHERE block = ANY(:blocks) AND subject = ANY(:subjects)
+"""
 SEALED_COUNTS = """
 SELECT block, subject, name, number FROM event_count
 WHERE block = ANY(:blocks) AND subject = ANY(:subjects)
