@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property, lru_cache
+from functools import cached_property
 from operator import attrgetter
 from typing import Any, ClassVar, NamedTuple
 
@@ -11,15 +11,17 @@ from marshmallow import Schema, fields, missing
 
 from ...model import JSON, id_of, iso, kind_of
 
-_getter = lru_cache(attrgetter)
+Read = Callable[[Any], Any]
+"""From a record to a value; ``missing`` for one that is left out."""
+
 _WITHOUT_ATTRIBUTE = (fields.Function, fields.Constant)
 
 
 class Part(NamedTuple):
-    """A field of a schema: its key in JSON, the attribute that it shows, if any, and its form."""
+    """A field of a schema: its key in JSON, where its value is, and the form of the value."""
 
     key: str
-    attribute: str | None
+    read: Read
     serialize: Callable[[Any, str, Any], Any]
 
 
@@ -37,28 +39,34 @@ class AnswerSchema(Schema):
         is_many = self.many if many is None else many
         return [self._record(each) for each in obj] if is_many else self._record(obj)
 
+    def reader(self, attribute: str) -> Read:
+        """What reads an attribute of a record."""
+        read = attrgetter(attribute)
+        if attribute not in self.OMITTED_IF_NONE:
+            return read
+        return lambda obj: missing if (value := read(obj)) is None else value
+
     def _record(self, obj: Any) -> dict[str, JSON]:
         found: dict[str, JSON] = {}
-        for key, attribute, serialize in self._parts:
-            value = None if attribute is None else self.get_attribute(obj, attribute, missing)
+        for key, read, serialize in self._parts:
+            value = read(obj)
             if value is not missing:
                 found[key] = serialize(value, key, obj)
         return found
 
     @cached_property
     def _parts(self) -> list[Part]:
-        return [
-            Part(
-                field.data_key or name,
-                None if isinstance(field, _WITHOUT_ATTRIBUTE) else field.attribute or name,
-                field._serialize,  # noqa: SLF001 - what each sort of field defines
-            )
-            for name, field in self.dump_fields.items()
-        ]
+        return [self._part(name, field) for name, field in self.dump_fields.items()]
 
-    def get_attribute(self, obj: Any, attr: str, default: Any) -> Any:  # noqa: ARG002
-        value = _getter(attr)(obj)
-        return missing if value is None and attr in self.OMITTED_IF_NONE else value
+    def _part(self, name: str, field: fields.Field[Any]) -> Part:
+        has_attribute = not isinstance(field, _WITHOUT_ATTRIBUTE)
+        read = self.reader(field.attribute or name) if has_attribute else _nothing
+        serialize = field._serialize  # noqa: SLF001 - what each sort of field defines
+        return Part(field.data_key or name, read, serialize)
+
+
+def _nothing(_: Any) -> None:
+    """The value of a field that reads none."""
 
 
 class Time(fields.Field[Any]):

@@ -9,7 +9,7 @@ from marshmallow import Schema, fields, missing
 from ...marking.active import BackfillProgress
 from ...model import JSON, Stored, id_of
 from ...queries import answers
-from .answer_schema import AnswerSchema, Counts, SubjectId, SubjectKey, Time
+from .answer_schema import AnswerSchema, Counts, Read, SubjectId, SubjectKey, Time
 
 
 class Change(AnswerSchema):
@@ -93,6 +93,10 @@ def _anonymous_id(stored: Stored) -> str | None:
     return message.anonymous_id if message.user_id else id_of(message.subject)
 
 
+def _is_event(stored: Stored) -> bool:
+    return stored.message.is_event
+
+
 class Event(AnswerSchema):
     """A stored message, in the words of the tracking API. Events have properties, others traits."""
 
@@ -108,9 +112,14 @@ class Event(AnswerSchema):
     traits = fields.Raw(attribute="message.traits")
     context = fields.Raw(attribute="message.context")
 
-    def get_attribute(self, obj: Stored, attr: str, default: Any) -> Any:
-        omitted = "message.traits" if obj.message.is_event else "message.properties"
-        return missing if attr == omitted else super().get_attribute(obj, attr, default)
+    def reader(self, attribute: str) -> Read:
+        match attribute:
+            case "message.properties":
+                return lambda stored: stored.message.properties if _is_event(stored) else missing
+            case "message.traits":
+                return lambda stored: missing if _is_event(stored) else stored.message.traits
+            case _:
+                return super().reader(attribute)
 
 
 class RejectedEvent(AnswerSchema):
@@ -222,9 +231,9 @@ class Sender(AnswerSchema):
 class KeyUsage(Balance, Sender):
     """The events that came in with a key in a month."""
 
-    def get_attribute(self, obj: answers.KeyUsage, attr: str, default: Any) -> Any:
-        source = obj if attr in obj._fields else obj.balance
-        return super().get_attribute(source, attr, default)
+    def reader(self, attribute: str) -> Read:
+        is_own = attribute in answers.KeyUsage._fields
+        return super().reader(attribute if is_own else f"balance.{attribute}")
 
 
 class Usage(AnswerSchema):
