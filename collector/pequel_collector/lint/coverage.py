@@ -8,10 +8,11 @@ from typing import Any, Literal
 
 from ..insights.sample import Sample
 from ..model import Kind, iso
-from ..rules.language.definition import Catalogue, Customer, Internal, pattern_of
+from ..rules.language.addresses import SOURCE
+from ..rules.language.definition import Catalogue, Customer, Internal, Personal, pattern_of
 from ..rules.language.values import lookup
 from .case import Case
-from .needs import beginnings, counted_by, traits_in
+from .needs import beginnings, counted_by, sent, traits_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,9 @@ def _guards(case: Case, sample: Sample) -> Iterator[Covered]:
         yield from _event(own, project.conversion, [], sample)
     if Internal() in case.definition.unless:
         for name in sorted(project.internal.names):
-            yield _trait(own, "user", name, sample)
+            yield _trait(own, "user", sent(name), sample)
+    if Personal() in case.definition.unless:
+        yield _trait(own, "user", SOURCE, sample)
 
 
 def _event(own: str, name: str, properties: list[str], sample: Sample) -> Iterator[Covered]:

@@ -18,7 +18,6 @@ from ..rules.parser.items import (
     ItemParser,
     SourceFile,
     UnreadableError,
-    near,
     one_of,
     quoted,
     read_all,
@@ -205,7 +204,7 @@ def _definition(item: Item, catalogue: Catalogue) -> Definition:
     found = catalogue.named(item.text())
     if found is None:
         names = [definition.name for definition in catalogue.definitions]
-        raise item.wrong(near(item.value, names) or "a definition, of which there is none")
+        raise item.wrong(item.near(item.value, names) or "a definition, of which there is none")
     return found
 
 

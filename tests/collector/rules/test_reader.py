@@ -198,7 +198,6 @@ PATTERNS: dict[str, EventPattern] = {
     '["y*", "a", "x*"]': EventPattern(frozenset({"a"}), ("x", "y")),
     '["a", "*"]': EventPattern(any=True),
     '{ feature = "basic" }': EventPattern(frozenset({"b", "c"})),
-    '"a * b"': EventPattern(frozenset({"a * b"})),
 }
 
 

@@ -19,6 +19,7 @@ from ..engine.view import EvalContext
 from ..engine.windows import AllTimeWindow, AnchoredWindow, MinimumAge
 from ..language.definition import (
     Comparison,
+    Date,
     EventLeaf,
     EventPoints,
     GrowthLeaf,
@@ -444,6 +445,8 @@ def plain(value: Any) -> JSON:
     match value:
         case tuple() | list() | frozenset():
             return [plain(item) for item in value]
+        case Date():
+            return iso(value.time)
         case Decimal() if value.adjusted() >= MAX_DIGITS:
             return str(value)
         case Decimal():
