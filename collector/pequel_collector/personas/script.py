@@ -269,6 +269,7 @@ FACT: dict[str, ItemParser] = {
     "alias": Item.text,
     "at": _moment,
     "properties": _values,
+    "context": _values,
     "traits": _values,
     "user": Item.text,
     "anonymous": Item.text,
@@ -279,7 +280,15 @@ FACT: dict[str, ItemParser] = {
 }
 
 MESSAGES = {
-    "event": ("track", {"event": "event", "properties": "properties", "account": "groupId"}),
+    "event": (
+        "track",
+        {
+            "event": "event",
+            "properties": "properties",
+            "context": "context",
+            "account": "groupId",
+        },
+    ),
     "identify": ("identify", {"identify": "traits"}),
     "group": ("group", {"group": "groupId", "traits": "traits"}),
     "alias": ("alias", {"alias": "previousId"}),

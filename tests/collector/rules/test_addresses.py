@@ -74,6 +74,12 @@ def test_a_formatted_address_is_read_as_the_oracle_reads_it(
         assert domain_of(text) == mail_domain(text)
 
 
+@given(LABELS, DOMAINS)
+def test_the_short_way_and_the_parser_agree(mailbox: str, domain: str) -> None:
+    plain = f"{mailbox}@{domain}"
+    assert domain_of(plain) == domain_of(f"<{plain}>")
+
+
 # -- who is personal -----------------------------------------------------------------------
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from datetime import date
 from typing import Any, get_args
 
 from ..language.definition import CONTEXT, Comparison, Condition, Date, Operator, Share
@@ -22,6 +23,7 @@ from .items import (
 Threshold = Number | Share | Date
 
 OPERATORS: tuple[Operator, ...] = get_args(Operator)
+_DATES = 'dates are compared by "gte", "gt", "lte", "lt" and "between"'
 _PAIR = "a list of two numbers, the lower one first"
 _PAIR_OF_VALUES = "a list of two numbers or two dates, the lower one first"
 
@@ -52,7 +54,14 @@ def _falls(low: Threshold, high: Threshold) -> bool:
     return not isinstance(low, Share) and not isinstance(high, Share) and low > high
 
 
-values = list_of(value, "a list of values")
+def comparable(item: Item) -> Any:
+    """Any value that a property or a trait may be equal to."""
+    if isinstance(item.value, date):
+        raise item.wrong(f"a text, a number, true or false; {_DATES}", f"the date {item.shown()}")
+    return value(item)
+
+
+values = list_of(comparable, "a list of values")
 
 
 def any_of(parser: ItemParser, expected: str) -> ItemParser:
@@ -68,7 +77,7 @@ def any_of(parser: ItemParser, expected: str) -> ItemParser:
     return read
 
 
-_PART = any_of(value, "a list of values")
+_PART = any_of(comparable, "a list of values")
 _AFFIX = any_of(Item.affix, "a list of texts")
 
 
@@ -77,7 +86,7 @@ def operands(threshold: Callable[[Item], Threshold]) -> dict[str, ItemParser]:
     return {
         "gte": threshold, "gt": threshold, "lte": threshold, "lt": threshold,
         "between": pair(threshold, _PAIR_OF_VALUES),
-        "eq": value, "ne": value, "in": values, "not_in": values,
+        "eq": comparable, "ne": comparable, "in": values, "not_in": values,
         "exists": Item.boolean, "contains": _PART, "starts_with": _AFFIX, "ends_with": _AFFIX,
     }  # fmt: skip
 
@@ -120,7 +129,7 @@ def _condition(path: str, item: Item) -> Condition:
         case list():
             return Condition(path, (Comparison("in", values(item)),))
         case _:
-            return Condition(path, (Comparison("eq", value(item)),))
+            return Condition(path, (Comparison("eq", comparable(item)),))
 
 
 def compared(path: str, item: Item, fields: Fields) -> Condition:

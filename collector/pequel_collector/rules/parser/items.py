@@ -41,7 +41,6 @@ MOST_HINTS = 50
 
 
 _ONE_STAR = 'a name with one star at most, at its end, such as "project_*"'
-_DATES = 'dates are compared by "gte", "gt", "lte", "lt" and "between"'
 
 
 class UnreadableError(Exception):
@@ -383,5 +382,5 @@ def value(item: Item) -> Any:
     if is_number(item.value):
         return item.number()
     if not isinstance(item.value, str | bool):
-        raise item.wrong(f"a text, a number, true or false; {_DATES}", f"the date {item.shown()}")
+        raise item.wrong("a text, a number, true or false", f"the date {item.shown()}")
     return item.value
