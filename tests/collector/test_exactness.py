@@ -249,6 +249,38 @@ def test_a_new_definition_reads_the_context_and_the_dates_of_stored_messages(
     collector.close()
 
 
+DUE = """
+[[pql]]
+name = "p"
+when.all = [
+  { event = "x", last = "due", gte = 2026-03-01 },
+  { trait = "renews", between = [2026-03-01, 2026-03-31] },
+]
+"""
+
+
+def test_evidence_and_progress_say_the_dates_that_are_needed() -> None:
+    sent = [
+        event("u1", "", "1", 0, type="identify", traits={"renews": "2026-03-15"}),
+        event("u1", "x", "2", 1, properties={"due": "2026-02-28"}),
+    ]
+    collector = collector_of(DUE)
+    collector.ingest.accept(messages_of(sent))
+    (progress,) = Api(collector).status("user", "u1")["progress"]
+    assert [leaf["needed"] for leaf in progress["leaves"]] == [
+        "2026-03-01T00:00:00.000Z",
+        {"between": ["2026-03-01T00:00:00.000Z", "2026-03-31T00:00:00.000Z"]},
+    ]
+    collector.ingest.accept(
+        messages_of([event("u1", "x", "3", 2, properties={"due": 1_772_323_200})])
+    )
+    (lead,) = Api(collector).pqls(LeadFilter(), 9)["data"]
+    assert lead["evidence"]["sentence"] == (
+        "the latest due of x being 1772323200 (2026-03-01T00:00:00.000Z needed) "
+        "and renews is 2026-03-15"
+    )
+
+
 def test_only_what_a_definition_reads_of_the_context_is_kept() -> None:
     evaluator = collector_of(ADS).ingest.evaluators.users
     context = {"campaign": {"source": "ads", "term": "pql"}, "ip": "203.0.113.7"}

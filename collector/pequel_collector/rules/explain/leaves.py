@@ -249,7 +249,7 @@ class EventExplanation(WindowedExplanation):
         if is_number(threshold):
             return _shown(threshold)
         settled = settle(self.leaf.comparison, self.ctx.trait)
-        if settled is None or not isinstance(threshold, dict):
+        if settled is None:
             return "a share of a missing trait"
         if counts(self.leaf):
             return amount(settled)[0]

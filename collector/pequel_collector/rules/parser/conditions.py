@@ -96,7 +96,7 @@ def _no_measure(item: Item) -> UnreadableError:
     """Note that a table measures nothing, at the key that was probably meant to."""
     if "of_these" in item.value:
         return item.wrong('the key "at_least"', 'no "at_least"')
-    for child in item.children():
+    for child in item.children() if item.source.gives_hints else ():
         key = str(child.key)
         if phrase(key, item.value, CONDITIONS) or len(nearest(key, CONDITIONS)) == 1:
             return child.unknown_key(item, CONDITIONS)

@@ -56,6 +56,11 @@ class SourceFile:
     problems: list[Problem] = field(default_factory=list)
 
     @property
+    def gives_hints(self) -> bool:
+        """Whether words are still compared by spelling, to find the one that was meant."""
+        return len(self.problems) < MOST_HINTS
+
+    @property
     def timezone(self) -> str:
         """The time zone that [project] states; UTC where it states none that can be read."""
         project = self.document.data.get("project")
@@ -111,9 +116,7 @@ class Item:
 
     def near(self, word: str, known: Collection[str]) -> str:
         """What to write in place of a word: the one that was meant, or one of those known."""
-        if len(self.source.problems) >= MOST_HINTS:
-            return one_of(list(known)[:FEW])
-        return one_of(nearest(word, known))
+        return one_of(nearest(word, known) if self.source.gives_hints else list(known)[:FEW])
 
     def _note(self, expected: str, found: str, at: tuple[int, int]) -> UnreadableError:
         problem = Problem(expected, found, human(self.path), self.source.file, *at)
