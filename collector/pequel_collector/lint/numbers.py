@@ -8,6 +8,7 @@ from decimal import Decimal
 from ..insights.lift import HORIZON, LANDMARK, table
 from ..insights.sample import ENOUGH, Sample, SampledSubject
 from ..model import is_number
+from ..rules.language.addresses import SOURCE, domain_of
 from ..rules.language.definition import (
     Definition,
     EventLeaf,
@@ -162,9 +163,7 @@ def no_internal_guard(case: Case, sample: Sample) -> Iterator[Found]:
 
 
 def _is_internal(user: SampledSubject, rule: InternalRule) -> bool:
-    email = user.traits.get("email")
-    domain = email.rpartition("@")[2].lower() if isinstance(email, str) and "@" in email else ""
-    return domain in rule.email_domains or any(
+    return domain_of(user.traits.get(SOURCE)) in rule.email_domains or any(
         key(lookup(name, user.traits)) == key(value) for name, value in rule.traits
     )
 
