@@ -60,7 +60,7 @@ class Evaluator:
     def __init__(
         self, kind: Kind, catalogue: Catalogue, activated: Mapping[str, int] | None = None
     ) -> None:
-        self.kind = kind
+        self.kind, self.catalogue = kind, catalogue
         self.definitions = catalogue.of_kind(kind)
         compiled = CompiledRules(kind, catalogue, activated or {})
         self.rules = compiled.rules
