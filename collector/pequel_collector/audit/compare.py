@@ -135,9 +135,9 @@ def unlike(stored: JSON, replayed: JSON, *path: str | int) -> Iterator[Unlike]:
     match stored, replayed:
         case {"events": [str(), *_] as mids, **leaf}, {"events": [*_] as events, **other}:
             yield from _unlike_mids(mids, events, *path, "events")
-            yield from unlike(leaf, {k: v for k, v in other.items() if k != "more_events"}, *path)
+            yield from unlike(leaf, other, *path)
         case dict(), dict():
-            for name in (name for name in {**replayed, **stored} if name not in WORDING):
+            for name in _compared(stored, replayed):
                 pair = stored.get(name, ABSENT), replayed.get(name, ABSENT)
                 yield from unlike(*pair, *path, name)
         case list(), list() if len(stored) == len(replayed):
@@ -147,6 +147,12 @@ def unlike(stored: JSON, replayed: JSON, *path: str | int) -> Iterator[Unlike]:
             yield Unlike(path, stored, replayed)
 
 
+def _compared(stored: dict[str, JSON], replayed: dict[str, JSON]) -> list[str]:
+    """The names of the parts that are compared. Old evidence does not count its other events."""
+    names = [name for name in {**replayed, **stored} if name not in WORDING]
+    return names if "more_events" in stored else [n for n in names if n != "more_events"]
+
+
 def _unlike_mids(stored: list[JSON], replayed: list[JSON], *path: str | int) -> Iterator[Unlike]:
     """The events of evidence from before they had times: up to ten ids, the latest last.
 
@@ -154,7 +160,7 @@ def _unlike_mids(stored: list[JSON], replayed: list[JSON], *path: str | int) -> 
     """
     latest = stored[::-1] if len(stored) < OLD_SHOWN else stored[: OLD_SHOWN // 2 - 1 : -1]
     now = [event.get("message_id", ABSENT) for event in replayed[: len(latest)]]
-    if latest != now:
+    if set(latest) != set(now):
         yield Unlike(path, latest, now)
 
 
