@@ -12,7 +12,6 @@ from ..marking.replay import Replay
 from ..model import JSON, Stored, account_key, id_of, kind_of
 from ..ports import ReadTransaction
 from ..rules.language.definition import Catalogue, pattern_of
-from ..rules.language.values import key as key_of
 from .sample import Arrivals, Property, Sample, SampledSubject, tally
 
 USERS = 5_000
@@ -188,14 +187,16 @@ def _arrivals(latest: list[Stored], tx: ReadTransaction) -> dict[str, Arrivals]:
 
 def _add(stored: Stored, person: str, to: Arrivals) -> None:
     to.count += 1
-    to.homeless += stored.account is None
+    is_user = kind_of(stored.message.subject) == "user"
+    to.anonymous += not is_user
+    to.homeless += is_user and stored.account is None
     if stored.account is not None and kind_of(person) == "user":
         to.teams.setdefault(stored.account, set()).add(id_of(person))
     for path, value in _flat(stored.message.properties):
         known = to.properties.setdefault(path, Property())
         known.count += 1
         known.last = max(known.last, stored.message.time)
-        known.given.add((person, key_of(value)))
+        known.given.add((person, known.values.add(value)))
 
 
 def _flat(
