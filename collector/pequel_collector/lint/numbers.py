@@ -216,7 +216,7 @@ def _weekly(definition: Definition, sample: Sample) -> float:
 def near_duplicate(case: Case, sample: Sample) -> Iterator[Found]:
     """L18: another definition finds the same subjects."""
     own = sample.bits(case.definition.name)
-    for other in _earlier(case):
+    for other in _earlier(case) if own.bit_count() >= ENOUGH else ():
         same = sample.bits(other.name)
         shared, either = (own & same).bit_count(), (own | same).bit_count()
         if shared >= ENOUGH and shared > OVERLAP * either:

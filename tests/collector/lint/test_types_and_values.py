@@ -40,8 +40,8 @@ class TestAnotherType:
         when = '{ event = "x", gte = { ratio = 0.8, of_trait = "project_limit" } }'
         assert told("L23", when, sample, 'subject = "account"') == [
             (
-                "project_limit is text in 30 of 53 accounts; the share needs a number: send it as a "
-                "number"
+                "project_limit is text in 30 of 53 accounts; the share needs a number: send it "
+                "as a number"
             )
         ]
 
@@ -138,8 +138,8 @@ class TestNeverSeen:
         )
         assert told("L24", '{ trait = "plan", eq = "free" }', sample) == [
             (
-                "plan is 'Free' in 12 of 40 users, and you compare with 'free': case and blanks count, "
-                "so use one spelling"
+                "plan is 'Free' in 12 of 40 users, and you compare with 'free': case and blanks "
+                "count, so use one spelling"
             )
         ]
 
@@ -187,8 +187,8 @@ class TestMostlyMissing:
         sample = sending("p", *[7] * 30, of=120)
         assert told("L25", '{ event = "x", per = "p", gte = 2 }', sample) == [
             (
-                "p is missing in 90 of 120 x events; without it an event does not count: send it with "
-                "every one"
+                "p is missing in 90 of 120 x events; without it an event does not count: send it "
+                "with every one"
             )
         ]
 
