@@ -120,8 +120,10 @@ def _about_all(
 ) -> dict[str, defaultdict[str, list[Found]]]:
     """What the checks of the whole catalogue find, by definition and rule."""
     found: dict[str, defaultdict[str, list[Found]]] = {}
+    if sample is None:
+        return found
     for code, rule in RULES.items():
-        for check in rule.catalogue_checks if sample is not None else ():
+        for check in rule.catalogue_checks:
             for name, each in check(catalogue, sample):
                 found.setdefault(name, defaultdict(list))[code].append(each)
     return found
