@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from oracle.streams import WHOLE, catalogues, streams
 from oracle.toml import to_toml
 from pequel_collector.insights import sample
+from pequel_collector.insights.sample import Arrivals
 from pequel_collector.insights.sampling import take
 from pequel_collector.lint import numbers, types_and_values, unknown_events, unused_names
 from pequel_collector.lint.activity_only import met_by_one
@@ -24,7 +25,7 @@ from pequel_collector.lint.linter import lint
 from pequel_collector.rules.language.definition import Catalogue
 from pequel_collector.rules.parser.catalogue import read_catalogue
 from support.rehearsal import Rehearsal
-from support.samples import linted
+from support.samples import doing, linted
 from support.streams import NOW, plain_event
 
 BAD = """\
@@ -158,3 +159,15 @@ def test_a_finding_of_marks_at_sign_up_agrees_with_the_evaluator(
     plain = [one for one in read.definitions if not one.unless and not one.clock]
     said = {one.name for one in plain if met_by_one(one.when, name, Case(read, one))}
     assert said == marked & {one.name for one in plain}
+
+
+def test_any_number_of_definitions_share_one_pass_over_the_subjects() -> None:
+    when = 'when.all = [{ event = "a", gte = 2 }, { trait = "plan", eq = "free" }]'
+    toml = "\n".join(f'[[pql]]\nname = "d{n}"\n{when}' for n in range(30))
+    seen = sample.Sample(users=doing(20, 30, "a"), events={"a": Arrivals(60)})
+    with (
+        patch.object(sample, "values_of", wraps=sample.values_of) as tallies,
+        patch.object(sample, "_had_converted", wraps=sample._had_converted) as asked,
+    ):
+        linted(toml, seen)
+    assert (tallies.call_count, asked.call_count) == (1, 20)
