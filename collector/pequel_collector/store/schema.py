@@ -541,6 +541,32 @@ _READS = (
     "CREATE INDEX lead_expiry ON lead (expires_at) WHERE state = 'new'",
 )
 
+# Which import stored a message, or a rejected line. It is null for what came over HTTP, so the
+# indexes take nothing from ordinary ingestion.
+_IMPORTS = (
+    """
+    CREATE TABLE import_run (
+      number BIGINT NOT NULL PRIMARY KEY,
+      began_at BIGINT NOT NULL,
+      source text NOT NULL,
+      format text NOT NULL,
+      summary text NOT NULL,
+      ended_at BIGINT,
+      undo_began_at BIGINT,
+      undone_at BIGINT
+    )
+    """,
+    "ALTER TABLE event ADD COLUMN import_number BIGINT",
+    "ALTER TABLE refused ADD COLUMN import_number BIGINT",
+    """
+    CREATE INDEX event_import ON event (import_number, time, position, mid)
+    WHERE import_number IS NOT NULL
+    """,
+    """
+    CREATE INDEX refused_import ON refused (import_number, id) WHERE import_number IS NOT NULL
+    """,
+)
+
 _MIGRATIONS = (
     Migration("0001_facts", _FACTS),
     Migration("0002_derived", _DERIVED),
@@ -552,6 +578,7 @@ _MIGRATIONS = (
     Migration("0008_reports", _REPORTS),
     Migration("0009_positions", _POSITIONS),
     Migration("0010_reads", _READS),
+    Migration("0012_imports", _IMPORTS),
 )
 
 
