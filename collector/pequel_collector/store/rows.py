@@ -271,9 +271,7 @@ def from_import(run: ImportRun) -> Row:
 
 def to_import(row: Row) -> ImportRun:
     number, began_at, source, format_, summary, *times = row
-    return ImportRun(
-        number, began_at, unescape(source), unescape(format_), decode(summary), *times
-    )
+    return ImportRun(number, began_at, unescape(source), unescape(format_), decode(summary), *times)
 
 
 def from_usage(usage: Usage) -> Row:

@@ -82,7 +82,9 @@ class SqlWriteTransaction(SqlReadTransaction, WriteTransaction):
 
     def remove(self, messages: Sequence[Stored]) -> None:
         mids = [stored.message.mid for stored in messages]
-        blocks = {unescape(mid): block for mid, block in self._session.run(sql.BLOCKS_OF, mids=mids)}
+        blocks = {
+            unescape(mid): block for mid, block in self._session.run(sql.BLOCKS_OF, mids=mids)
+        }
         self._session.run(sql.REMOVE, mids=mids)
         self._is_known.update(dict.fromkeys(mids, False))
         sealed: defaultdict[int, list[Stored]] = defaultdict(list)
