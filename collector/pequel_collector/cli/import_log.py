@@ -84,7 +84,7 @@ def import_(
         format_ = format_of(name or "pequel", options) if map_ is None else _mapped(map_)
         log = Log(file, settings.max_body)
         if dry_run:
-            _dry_run(settings, log, format_)
+            _dry_run(settings, file, log, format_)
         else:
             _import(settings, file, log, format_)
 
@@ -169,7 +169,7 @@ def _counts(summary: ImportSummary) -> Iterator[str]:
 # -- looking -----------------------------------------------------------------------------------
 
 
-def _dry_run(settings: Settings, log: Log, format_: Format) -> None:
+def _dry_run(settings: Settings, file: BinaryIO, log: Log, format_: Format) -> None:
     lines = import_runs.checked(log, format_)
     try:
         store = open_store(settings.database, make=False)
@@ -177,7 +177,8 @@ def _dry_run(settings: Settings, log: Log, format_: Format) -> None:
         store = None
     try:
         dry = DryRun(store, settings, now, format_)
-        summary = dry.run(lines)
+        with reading(file) as progress:
+            summary = dry.run(lines, progress)
     finally:
         if store is not None:
             store.close()

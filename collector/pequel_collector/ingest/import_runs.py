@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -87,10 +87,12 @@ class DryRun:
         self._store = store
         self.job = Import(self._look_at, settings, clock, format_)
 
-    def run(self, lines: Iterable[Line]) -> ImportSummary:
-        """Read all lines."""
+    def run(
+        self, lines: Iterable[Line], on_batch: Callable[[], None] | None = None
+    ) -> ImportSummary:
+        """Read all lines; ``on_batch`` is called after each batch."""
         with closing(_SeenIds()) as self._seen:
-            return self.job.run(lines)
+            return self.job.run(lines, on_batch)
 
     def _look_at(self, batch: Batch) -> Receipt:
         self.shown += batch.messages[: SHOWN - len(self.shown)]
