@@ -32,8 +32,6 @@ _UNREADABLE = [  # how a file begins, what it is, and how to convert it
     (b"SQLite format 3\x00", "a SQLite database", "sqlite3 -header -csv FILE 'SELECT …'"),
 ]
 _PEEK = 65_536
-_GOES_ON = (b"{", b"[", b",", b":")
-"""How the first line of an object that goes on over several lines ends."""
 
 
 class Log:
@@ -62,8 +60,7 @@ class Log:
         first = start.split(b"\n", 1)[0].strip()
         if not first.startswith(b"{") and delimiter_of(first.decode(errors="replace")):
             return iter(CsvRows(self._stream, self._max_line))
-        goes_on = first.startswith(b"{") and first.endswith(_GOES_ON)
-        return self._json_values() if goes_on or _has_two(first) else self._lines()
+        return self._json_values() if _is_spread(start) else self._lines()
 
     def _peek(self) -> bytes:
         """The start of the file without what means nothing. Raises BadRequest."""
@@ -100,21 +97,30 @@ class Log:
             pass
 
 
-def _has_two(first: bytes) -> bool:
-    """Whether the first line has several objects."""
-    if not first.startswith(b"{"):
+def _is_spread(start: bytes) -> bool:
+    """Whether objects are spread over lines, or several are on one line.
+
+    A first line that is no JSON, followed by one that begins an object, is a bad line among others.
+    """
+    lines = start.splitlines()
+    first = lines[0].decode(errors="replace").strip() if lines else ""
+    if not first.startswith("{"):
         return False
     try:
-        text = first.decode()
-        _, end = json.JSONDecoder().raw_decode(text)
-    except (ValueError, RecursionError):
+        _, end = json.JSONDecoder().raw_decode(first)
+    except json.JSONDecodeError as error:
+        goes_on = error.pos >= len(first)
+        second = next((line.strip() for line in lines[1:] if line.strip()), b"")
+        return goes_on and second != b"" and (first[-1] in "[:" or not second.startswith(b"{"))
+    except RecursionError:
         return False
-    return text[end:].lstrip().startswith("{")
+    return first[end:].lstrip().startswith("{")
 
 
 def _inflated(stream: BinaryIO) -> io.BufferedReader[Any]:
     """The text of a file, which may be gzip; its start can be looked at."""
-    buffered = io.BufferedReader(cast(Any, stream), _PEEK)
+    is_buffered = isinstance(stream, io.BufferedReader)
+    buffered = cast(Any, stream) if is_buffered else io.BufferedReader(cast(Any, stream), _PEEK)
     if not buffered.peek(2).startswith(_GZIP):
         return buffered
-    return io.BufferedReader(gzip.GzipFile(fileobj=buffered), _PEEK)
+    return io.BufferedReader(cast(Any, gzip.GzipFile(fileobj=buffered)), _PEEK)

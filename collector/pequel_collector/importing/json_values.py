@@ -72,7 +72,7 @@ class JsonValues:
                 self._drop(at + 1)
                 return
             self._drop(at)
-            self._start = 0
+            self._start, self._at = 0, 1
         self._depth += 1
 
     def _closed(self, bracket: bytes, found: re.Match[bytes]) -> Iterator[Line]:

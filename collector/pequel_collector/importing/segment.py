@@ -42,7 +42,8 @@ class Segment:
 
     def fits(self, record: Record) -> bool:
         if _is_message(record):
-            return "type" in record or "event" in record
+            named = "type" in record or "event" in record
+            return named and ("userId" in record or "anonymousId" in record)
         return ("user_id" in record or "anonymous_id" in record) and "timestamp" in record
 
     def events(self, record: Record) -> list[Event]:

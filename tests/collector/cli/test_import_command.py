@@ -96,7 +96,7 @@ class TestTheFile:
         [
             (b"", "pequel: the log is empty\n"),
             (b"nonsense\n", "pequel: the log has no event: line 1: not JSON: Expecting value"),
-            (b"[1, 2]", "pequel: the log has no event: line 1: expected an object"),
+            (b"[1]", "pequel: the log has no event: line 1: expected an object"),
         ],
     )
     def test_must_have_an_event(self, text: bytes, said: str) -> None:
