@@ -99,7 +99,7 @@ def _keys(records: Sequence[Record]) -> str:
             names.update(dict.fromkeys(_paths(name, value)))
     shown = list(names)[:_MAX_SHOWN]
     more = f" and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
-    return ", ".join(shown) + more
+    return ", ".join(shown) + more or "none"
 
 
 def _paths(name: str, value: JSON) -> list[str]:
