@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -27,7 +28,7 @@ from ..model import iso
 from ..ports import ImportRun
 from ..server.garbage import collect_rarely
 from .messages import told
-from .options import FILE, example, settings_from, settings_options
+from .options import FILE, INGEST, example, settings_from, settings_options
 
 TABLES = ("track", "identify", "group", "page", "screen", "alias")
 
@@ -51,7 +52,7 @@ TABLES = ("track", "identify", "group", "page", "screen", "alias")
 @click.option("--dry-run", is_flag=True, help="Show what would be stored, and store nothing.")
 @click.option("--list", "list_", is_flag=True, help="List all imports.")
 @click.option("--undo", type=click.IntRange(1), metavar="ID", help="Take an import back.")
-@settings_options("database", "config", "max_event", "max_depth")
+@settings_options(*INGEST)
 def import_(
     file: BinaryIO | None,
     name: str | None,
@@ -147,9 +148,8 @@ def _summary_lines(summary: ImportSummary, run: ImportRun, seconds: float) -> It
     yield f"import             {run.number:>9}"
     yield from _counts(summary)
     yield f"leads marked       {len(summary.marked):>9,}"
-    definitions = list(summary.marked.values())
-    for name in sorted(set(definitions), key=lambda each: (-definitions.count(each), each)):
-        yield f"  {name:<16} {definitions.count(name):>9,}"
+    for name, number in Counter(summary.marked.values()).most_common():
+        yield f"  {name:<16} {number:>9,}"
     yield f"{seconds:.1f} s, {summary.read / max(seconds, 0.001):,.0f} events/s"
 
 
