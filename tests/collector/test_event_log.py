@@ -367,7 +367,7 @@ LINES = st.lists(
 @given(LINES)
 def test_every_line_is_a_message_or_a_refusal(lines: list[Any]) -> None:
     recorder = Recorder()
-    log = log_of(ndjson(*lines))
+    log = log_of(ndjson(COMMON, *lines))  # the first line says what kind of file it is
     summary = Import(recorder.accept, Settings(), clock).run(log)
     assert summary.read == len(recorder.messages) + len(recorder.rejected)
     assert log.broken is None

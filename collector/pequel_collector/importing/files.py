@@ -68,7 +68,7 @@ class Log:
         for magic, what, how in _UNREADABLE:
             if start.startswith(magic):
                 raise BadRequest(f"the file is {what}, expected JSON or CSV in UTF-8: {how}")
-        if b"\0" in start[:2]:
+        if start[:4:2] == b"\0\0" or start[1:4:2] == b"\0\0":
             how = "iconv -f UTF-16 -t UTF-8 FILE | pequel import -"
             raise BadRequest(f"the file is not UTF-8, perhaps UTF-16: {how}")
         if start.startswith(_BYTE_ORDER_MARK):
@@ -102,7 +102,7 @@ def _is_spread(start: bytes) -> bool:
 
     A first line that is no JSON, followed by one that begins an object, is a bad line among others.
     """
-    lines = start.splitlines()
+    lines = start.split(b"\n")
     first = lines[0].decode(errors="replace").strip() if lines else ""
     if not first.startswith("{"):
         return False
