@@ -25,6 +25,8 @@ APPEND = Insertion(
     ),
 )  # fmt: skip
 
+APPEND_IMPORTED = APPEND._replace(columns=(*APPEND.columns, "import_number"))
+
 _MESSAGE = """
 SELECT mid, type, subject, time, received, name, anonymous_id, previous_id, named_account,
   properties, traits, context, original, sent, position, account
@@ -36,6 +38,64 @@ MESSAGES = f"{_MESSAGE} WHERE mid = ANY(:mids)"
 ARRIVALS = f"""
 {_MESSAGE} WHERE block = :block
 ORDER BY received DESC, mid DESC LIMIT :limit
+"""
+
+# -- messages that are removed -------------------------------------------------------------------
+
+BLOCKS_OF = "SELECT mid, block FROM event WHERE mid = ANY(:mids)"
+
+REMOVE = "DELETE FROM event WHERE mid = ANY(:mids)"
+
+REMOVE_POSTINGS = """
+DELETE FROM posting WHERE block = :block AND subject = ANY(:subjects) AND mid = ANY(:mids)
+"""
+
+REMOVE_NAMINGS = "DELETE FROM naming WHERE block = :block AND subject = ANY(:subjects)"
+
+REMOVE_COUNTS = "DELETE FROM event_count WHERE block = :block AND subject = ANY(:subjects)"
+
+HAS_FEWER_MESSAGES = "UPDATE block SET messages = messages - :fewer WHERE number = :block"
+
+LOWER_NEWEST = """
+UPDATE block SET newest_before = (
+  SELECT max(last) FROM (
+    SELECT (
+      SELECT time FROM event WHERE event.block = earlier.number ORDER BY time DESC LIMIT 1
+    ) AS last
+    FROM block earlier WHERE earlier.number < :block
+  ) newest
+)
+WHERE number = :block AND newest_before <= :removed
+"""
+
+# -- imports -----------------------------------------------------------------------------------
+
+_IMPORT = (
+    "number", "began_at", "source", "format", "summary", "ended_at", "undo_began_at", "undone_at",
+)  # fmt: skip
+
+IMPORTS = f"SELECT {', '.join(_IMPORT)} FROM import_run ORDER BY number"
+
+IMPORT = f"SELECT {', '.join(_IMPORT)} FROM import_run WHERE number = :number"
+
+SAVE_IMPORT = Insertion(
+    "import_run",
+    _IMPORT,
+    "ON CONFLICT (number) DO UPDATE SET "
+    + ", ".join(f"{column} = excluded.{column}" for column in _IMPORT[1:]),
+)
+
+IMPORTED = f"""
+{_MESSAGE} WHERE import_number = :number
+ORDER BY time DESC, position DESC, mid DESC LIMIT :limit
+"""
+
+IMPORTED_MESSAGES = """
+SELECT import_number, count(*) FROM event WHERE import_number IS NOT NULL GROUP BY import_number
+"""
+
+KEEP = """
+UPDATE event SET import_number = NULL WHERE mid = ANY(:mids) AND import_number IS NOT NULL
 """
 
 # -- blocks ------------------------------------------------------------------------------------
@@ -77,20 +137,22 @@ ADD_POSTINGS_OF_BLOCK = (
 KEEP_OPEN = f"UPDATE event SET block = block + 1 WHERE block = :block AND {_IS_LONG}"
 
 # The latest message of each subject that names an account.
-ADD_NAMINGS_OF_BLOCK = """
+_ADD_NAMINGS = """
 INSERT INTO naming (block, subject, bucket, time, position, mid)
 SELECT block, subject, bucket, time, position, mid FROM (
   SELECT block, subject, bucket, time, position, mid,
     row_number() OVER (
       PARTITION BY subject ORDER BY time DESC, position DESC, mid DESC
     ) AS place
-  FROM event WHERE block = :block AND named_account IS NOT NULL
+  FROM event WHERE block = :block AND named_account IS NOT NULL {}
 ) latest
 WHERE place = 1
 ORDER BY subject
 """
 
 ADD_COUNTS_OF_BLOCK = add_counts("block = :block")
+ADD_NAMINGS_OF_BLOCK = _ADD_NAMINGS.format("")
+ADD_NAMINGS_OF_SUBJECTS = _ADD_NAMINGS.format("AND subject = ANY(:subjects)")
 
 SEAL_BLOCK = """
 UPDATE block
@@ -276,6 +338,11 @@ ADD_TRAITS = Insertion(
     "ON CONFLICT DO NOTHING",
 )
 
+REMOVE_TRAITS = """
+DELETE FROM trait
+WHERE subject = :subject AND name = :name AND time = ANY(:times) AND mid = ANY(:mids)
+"""
+
 # The last row of each subject and name is the current value. There may be very many others, so
 # each name is found by a search for the next one.
 TRAITS = """
@@ -306,6 +373,11 @@ ADD_MEMBERSHIPS = Insertion(
     ("subject", "time", "mid", "bucket", "account", "position"),
     "ON CONFLICT DO NOTHING",
 )
+
+REMOVE_MEMBERSHIPS = """
+DELETE FROM membership
+WHERE subject = ANY(:subjects) AND time = ANY(:times) AND mid = ANY(:mids)
+"""
 
 MEMBERSHIPS = """
 SELECT subject, time, mid, account, position FROM membership WHERE subject = ANY(:subjects)
@@ -349,6 +421,10 @@ ADD_LINKS = Insertion(
     " WHERE (excluded.time, excluded.position, excluded.mid)"
     " < (link.time, link.position, link.mid)",
 )
+
+REMOVE_LINKS = """
+DELETE FROM link WHERE subject = ANY(:ids) AND linked_to = ANY(:users) AND mid = ANY(:mids)
+"""
 
 # -- histories ---------------------------------------------------------------------------------
 
@@ -473,6 +549,8 @@ SELECT DISTINCT subject FROM lead WHERE subject = ANY(:subjects) AND NOT ({
 
 REFRESH_LISTED_TRAITS = f"{SET_LISTED_TRAITS} WHERE subject = ANY(:subjects)"
 
+STANDING = "SELECT id, state, merged_into FROM lead WHERE id = ANY(:ids)"
+
 CHANGES = """
 SELECT lead, at, what, before, after, reason, actor FROM change WHERE lead = :lead ORDER BY number
 """
@@ -518,13 +596,14 @@ ADD_REJECTED = Insertion(
     "refused",
     (
         "id", "received_at", "key_id", "position", "code", "message", "field", "mid", "payload",
-        "around", "bucket",
+        "around", "import_number", "bucket",
     ),
     "ON CONFLICT DO NOTHING",
 )  # fmt: skip
 
 _REJECTED = """
-SELECT id, received_at, key_id, position, code, message, field, mid, payload, around FROM refused
+SELECT id, received_at, key_id, position, code, message, field, mid, payload, around, import_number
+FROM refused
 WHERE (received_at, id) < (:before, :id) {conditions}
 ORDER BY received_at DESC, id DESC LIMIT :limit
 """
@@ -538,6 +617,12 @@ REJECTED = {
 }
 
 DELETE_REJECTED = "DELETE FROM refused WHERE id = ANY(:subjects) RETURNING id"
+
+DELETE_REJECTED_OF_IMPORT = """
+DELETE FROM refused
+WHERE id IN (SELECT id FROM refused WHERE import_number = :number ORDER BY id LIMIT :limit)
+RETURNING id
+"""
 
 USAGE = "SELECT key_id, month, outcome, number FROM usage ORDER BY key_id, month, outcome"
 
