@@ -30,6 +30,7 @@ from ..language.quantities import HOUR
 from ..language.values import (
     EXACT,
     compare,
+    dates_in,
     exact,
     key,
     satisfies,
@@ -53,11 +54,11 @@ def test_of(comparison: Comparison, or_missing: bool) -> Test:
     """The test of an observed value, None if it is missing, against a comparison."""
     if shares_in(comparison):
         return _shared_test(comparison, or_missing)
-    operand = comparison.operand
+    operand, is_plain = comparison.operand, not or_missing and not dates_in(comparison)
     match comparison.operator:
-        case "gte" if not or_missing:
+        case "gte" if is_plain:
             return lambda found, _: is_number(found) and bool(exact(found) >= operand)
-        case "gt" if not or_missing:
+        case "gt" if is_plain:
             return lambda found, _: is_number(found) and bool(exact(found) > operand)
     condition = Condition("", (comparison,), or_missing)
     return lambda found, _: satisfies(found, condition)
