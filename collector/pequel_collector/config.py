@@ -39,6 +39,7 @@ class Settings:
     clock_tolerance: int = _setting(
         3_300, "Seconds between sentAt and receipt up to which a client's clock is not corrected."
     )
+    junk_ids: str = _setting("", "More ids that name nobody, with commas between them.")
     max_waiting: int = _setting(
         50_000, "Maximum number of events that wait for the store; others are asked to retry."
     )

@@ -15,7 +15,8 @@ A line without a ``type`` but with a name of Segment's form, such as ``userId``,
 line may mix names of both forms; for one value under two names, Segment's name counts.
 
 Times are not corrected, because there is no client whose clock could be wrong: ``sentAt`` is
-ignored. An event without a user gets its message id as anonymous id. An event without a message id
+ignored. An event without a user gets its message id as anonymous id; in Segment's form it is a fact
+of its account alone instead, if it names one. An event without a message id
 gets a hash of its content as message id, so importing a file again stores nothing twice.
 """
 
@@ -43,7 +44,7 @@ from ..wire import rejected_events
 from ..wire.decode import UNREADABLE
 from ..wire.event import Envelope
 from ..wire.ids import Ids
-from ..wire.junk_ids import is_junk
+from ..wire.junk_ids import JunkIds, is_placeholder, junk_ids
 from ..wire.normalise import normalise
 from .positions import FileInstants
 from .receipts import Receipt
@@ -110,6 +111,7 @@ class Import:
         self._settings = replace(settings, max_batch=BATCH)
         self._clock = clock
         self._new_id = Ids(clock)
+        self._junk = junk_ids(settings.junk_ids)
 
     def run(
         self, lines: Iterable[Line], on_batch: Callable[[], None] | None = None
@@ -127,7 +129,7 @@ class Import:
         events, numbers, rejected = [], [], []
         for line in batch:
             try:
-                events.append(event_of(line))
+                events.append(event_of(line, self._junk))
                 numbers.append(line.number)
             except BadLine as bad:
                 payload = rejected_events.payload(line.text[: self._settings.max_event])
@@ -184,20 +186,23 @@ class Log:
             pass
 
 
-def event_of(line: Line) -> bytes:
+def event_of(line: Line, junk: JunkIds | None = None) -> bytes:
     """The event on a line, in Segment's form. Raises BadLine."""
     if not line.is_whole:
         raise BadLine("too_large", f"is over {len(line.text) - 1} bytes")
     try:
-        text = line.text.decode()
-        if _is_complete(line.text):
+        text, junk = line.text.decode(), junk or junk_ids("")
+        if _is_complete(line.text, junk):
             return line.text
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise BadLine("bad_json", f"not JSON: {error}") from None
     if not isinstance(value, dict):
         raise BadLine("not_an_object", "expected an object")
-    return _encoded(_with_ids(_from_segment(value) if _is_segment(value) else _from_common(value)))
+    if _is_segment(value):
+        event = _from_segment(value)
+        return _encoded(_with_ids(event, junk, of_account=_may_be_of_account(event, junk)))
+    return _encoded(_with_ids(_from_common(value), junk))
 
 
 class _Complete(Struct, rename="camel"):
@@ -214,13 +219,13 @@ class _Complete(Struct, rename="camel"):
 _complete = Decoder(_Complete).decode
 
 
-def _is_complete(text: bytes) -> bool:
+def _is_complete(text: bytes, junk: JunkIds) -> bool:
     """Whether a line is a message in Segment's form that needs no change."""
     try:
         found = _complete(text)
     except UNREADABLE:
         return False
-    return not (_is_missing(found.message_id) or _is_missing(found.user_id))
+    return not (_is_unusable(found.message_id) or _is_missing(found.user_id, junk))
 
 
 def _inflated(stream: BinaryIO) -> io.BufferedIOBase:
@@ -247,18 +252,37 @@ def _from_common(line: Mapping[str, JSON]) -> dict[str, JSON]:
     return event | {segment: line[own] for own, segment in _SEGMENT_NAMES.items() if own in line}
 
 
-def _with_ids(event: dict[str, JSON]) -> dict[str, JSON]:
-    """The event with a message id and a user or anonymous id, and without ``sentAt``."""
+def _with_ids(
+    event: dict[str, JSON], junk: JunkIds, *, of_account: bool = False
+) -> dict[str, JSON]:
+    """The event with a message id, without ``sentAt``, and with a user or anonymous id.
+
+    One that may be ``of_account`` needs neither, unless it has an id that is junk.
+    """
     event.pop("sentAt", None)
-    if _is_missing(event.get("messageId")):
+    if _is_unusable(event.get("messageId")):
         event["messageId"] = _digest(event)
-    if _is_missing(event.get("userId")) and _is_missing(event.get("anonymousId")):
+    ids = event.get("userId"), event.get("anonymousId")
+    needs_none = of_account and all(map(_is_blank, ids))
+    if not needs_none and all(_is_missing(id_, junk) for id_ in ids):
         event["anonymousId"] = event["messageId"]
     return event
 
 
-def _is_missing(identifier: JSON) -> bool:
-    return _is_blank(identifier) or (isinstance(identifier, str) and is_junk(identifier))
+def _may_be_of_account(event: Mapping[str, JSON], junk: JunkIds) -> bool:
+    """Whether an event in Segment's form may be one of its account alone."""
+    context = event.get("context")
+    named = context.get("groupId") if isinstance(context, dict) else None
+    has_account = not (_is_missing(named, junk) and _is_missing(event.get("groupId"), junk))
+    return has_account and event["type"] not in ("identify", "alias")
+
+
+def _is_missing(identifier: JSON, junk: JunkIds) -> bool:
+    return _is_blank(identifier) or (isinstance(identifier, str) and identifier in junk)
+
+
+def _is_unusable(message_id: JSON) -> bool:
+    return _is_blank(message_id) or (isinstance(message_id, str) and is_placeholder(message_id))
 
 
 def _is_blank(identifier: JSON) -> bool:

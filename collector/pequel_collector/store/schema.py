@@ -541,6 +541,9 @@ _READS = (
     "CREATE INDEX lead_expiry ON lead (expires_at) WHERE state = 'new'",
 )
 
+# Whether a group call ends the membership, instead of beginning one.
+_LEAVING = ("ALTER TABLE membership ADD COLUMN has_left INTEGER NOT NULL DEFAULT 0",)
+
 _MIGRATIONS = (
     Migration("0001_facts", _FACTS),
     Migration("0002_derived", _DERIVED),
@@ -552,6 +555,7 @@ _MIGRATIONS = (
     Migration("0008_reports", _REPORTS),
     Migration("0009_positions", _POSITIONS),
     Migration("0010_reads", _READS),
+    Migration("0013_leaving", _LEAVING),
 )
 
 

@@ -127,7 +127,7 @@ class FactSelection:
         if message.type != ("identify" if self._kind == "user" else "group"):
             return {}
         by_trait, kept = self.rules_by_trait, self.traits_to_keep
-        return {n: whole(v) for n, v in message.traits.items() if n in by_trait or n in kept}
+        return {n: whole(v) for n, v in message.traits_set.items() if n in by_trait or n in kept}
 
     def _is_needed(self, stored: Stored) -> bool:
         """Whether a message is needed of which no definition reads a name, property or trait."""
