@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given, settings
@@ -273,7 +273,7 @@ class TestAccounts:
 class TestFactsOfAnAccountAlone:
     """A server may know the account and no person."""
 
-    nobody: Message = {"user": None, "groupId": "acme"}
+    nobody: ClassVar[Message] = {"user": None, "groupId": "acme"}
     created = ACCOUNT + 'when = { event = "created" }'
 
     def test_they_are_facts_of_the_account(self) -> None:

@@ -25,7 +25,7 @@ from .options import example, settings_from, settings_options
     ),
 )
 @click.argument("file", type=click.File("rb"))
-@settings_options("database", "config", "max_event", "max_depth")
+@settings_options("database", "config", "max_event", "max_depth", "junk_ids")
 def import_(file: BinaryIO, **given: Any) -> None:
     """Import an event log.
 

@@ -19,7 +19,7 @@ from .options import example, settings_from, settings_options
     "replay-rejected",
     epilog=example("pequel replay-rejected --code too_large --max-event 65536"),
 )
-@settings_options("database", "config", "max_event", "max_depth")
+@settings_options("database", "config", "max_event", "max_depth", "junk_ids")
 @click.option("--code", help="Only events rejected with this code, such as too_large.")
 @click.option("--key", help="Only events sent with the key of this id.")
 def replay_rejected(code: str | None, key: str | None, **given: Any) -> None:

@@ -44,7 +44,10 @@ class LeadAnswer(NamedTuple):
 
 
 class Profile(NamedTuple):
-    """A user or an account. ``account``, ``ids`` and ``conflicts`` are a user's."""
+    """A user or an account. ``account``, ``ids`` and ``conflicts`` are a user's.
+
+    ``conflicts`` are the links of the user's ids that did not count; None without any.
+    """
 
     key: str
     traits: Mapping[str, JSON]
@@ -54,7 +57,7 @@ class Profile(NamedTuple):
     leads: Sequence[LeadAnswer]
     account: str | None = None
     ids: Sequence[str] = ()
-    conflicts: Sequence[Link] = ()
+    conflicts: Sequence[Link] | None = None
 
 
 class Status(NamedTuple):

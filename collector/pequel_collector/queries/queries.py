@@ -83,7 +83,7 @@ class Queries:
             )
             if kind == "account":
                 return profile
-            conflicts = conflicts_of(tx, subject.ids)
+            conflicts = conflicts_of(tx, subject.ids) or None
             return profile._replace(account=subject.account(), ids=subject.ids, conflicts=conflicts)
 
     def status(self, kind: Kind, identifier: str) -> Status:

@@ -120,6 +120,8 @@ class LinkConflict(AnswerSchema):
 class UserProfile(Profile):
     """What is known of a user."""
 
+    OMITTED_IF_NONE = frozenset({"conflicts"})
+
     account = fields.String()
     ids = fields.List(SubjectKey())
     conflicts = fields.List(fields.Nested(LinkConflict))
