@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,8 +14,12 @@ from pequel_collector.app.bootstrap import Collector, open_collector
 from pequel_collector.audit.compare import Difference
 from pequel_collector.audit.verify import verify
 from pequel_collector.config import Settings
+from pequel_collector.ingest.event_log import Line, event_of
+from pequel_collector.ingest.replay_rejected import ReplayRejected
+from pequel_collector.ports import RejectedFilter
 from pequel_collector.rules.parser.catalogue import read_catalogue
 from pequel_collector.web.app import create_app
+from pequel_collector.wire.junk_ids import JunkIds
 
 NOON = 1_772_366_400_000
 READ = {"Authorization": "Bearer r"}
@@ -144,11 +149,33 @@ class TestWhoLeaves:
 class TestARejectedEvent:
     def test_of_an_account_alone_is_replayed(self, collector: Collector) -> None:
         client = create_app(collector).test_client()
-        strict = Settings(database=collector.settings.database, max_event=60)
-        assert strict.max_event == 60
-        send(client, track("invoice_paid", groupId="undefined"))
-        [rejected] = get(client, "rejected")["data"]
-        assert (rejected["code"], rejected["field"]) == ("missing_field", "userId")
+        long = {"note": "x" * collector.settings.max_event}
+        paid = [track("invoice_paid", at, groupId="acme", properties=long) for at in (1, 2)]
+        assert len(send(client, *paid)["rejected"]) == 2
+        settings = replace(collector.settings, max_event=10**6)
+        replay = ReplayRejected(collector.store, collector.ingest, settings)
+        assert replay.run(RejectedFilter()).stored == 2
+        assert [lead["definition"] for lead in get(client, "pqls")["data"]] == ["billed"]
+
+
+class TestASettingOfJunkIds:
+    def test_adds_to_the_ids_that_name_nobody(self) -> None:
+        settings = Settings.load({"PEQUEL_JUNK_IDS": "test, Unit Test,"}, database="sqlite://")
+        collector = open_collector(
+            replace(settings, write_key="w", admin_key="a"), read_catalogue(DEFINITIONS)
+        )
+        ids = ["TEST", " unit test ", "null", "tester", "unit"]
+        events = [track("clicked", userId=id_) for id_ in ids]
+        answer = send(create_app(collector).test_client(), *events)
+        assert [each["index"] for each in answer["rejected"]] == [0, 1, 2]
+        assert {each["code"] for each in answer["rejected"]} == {"junk_id"}
+        collector.close()
+
+    def test_counts_in_imports(self) -> None:
+        junk = JunkIds("nobody")
+        line = Line(1, b'{"type":"track","userId":"Nobody","messageId":"e1","event":"x"}')
+        assert json.loads(event_of(line, junk))["anonymousId"] == "e1"
+        assert event_of(line) == line.text
 
 
 class TestAUserWithConflicts:
