@@ -12,9 +12,7 @@ def test_an_account_without_people_has_traits_and_leads(api: Api) -> None:
     with api.client() as client:
         client.group(group_id="acme", traits={"seats": 40})
         for invitee in ("ada", "bob"):
-            client.track(
-                event="teammate_invited", group_id="acme", properties={"invitee": invitee}
-            )
+            client.track(event="teammate_invited", group_id="acme", properties={"invitee": invitee})
     account = api.get("/v1/accounts/acme")
     assert account["traits"] == {"seats": 40}
     assert account["event_counts"] == {"teammate_invited": 2}

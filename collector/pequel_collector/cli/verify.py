@@ -100,8 +100,6 @@ def _summary_lines(summary: Summary, limit: int) -> Iterator[str]:
     yield f"visitors, accounts, users  {summary.subjects:>9,}"
     yield f"messages                   {summary.messages:>9,}"
     yield f"leads                      {summary.leads:>9,}"
-    yield f"events without an account  {summary.unattributed:>9,}"
-    yield f"conflicts between links    {summary.conflicts:>9,}"
     if summary.outdated:
         yield f"of inactive versions       {summary.outdated:>9,}"
     if not summary.tallied:
