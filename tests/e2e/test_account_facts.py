@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,12 +23,13 @@ def test_an_account_without_people_has_traits_and_leads(api: Api) -> None:
 
 
 def test_who_left_takes_no_more_events_to_the_account(api: Api) -> None:
+    times = [datetime(2026, 3, 1, hour, tzinfo=timezone.utc) for hour in range(5)]
     with api.client() as client:
-        client.group("u1", "acme", {"seats": 40})
-        client.track("u1", "project_created")
-        client.group("u1", "acme", {"left": True})
-        client.track("u1", "project_created")
-        client.track("u1", "project_shared", group_id="acme")
+        client.group("u1", "acme", {"seats": 40}, timestamp=times[0])
+        client.track("u1", "project_created", timestamp=times[1])
+        client.group("u1", "acme", {"left": True}, timestamp=times[2])
+        client.track("u1", "project_created", timestamp=times[3])
+        client.track("u1", "project_shared", group_id="acme", timestamp=times[4])
     account = api.get("/v1/accounts/acme")
     assert account["event_counts"] == {"project_created": 1, "project_shared": 1}
     assert account["traits"] == {"seats": 40}
