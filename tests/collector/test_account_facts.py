@@ -160,10 +160,8 @@ class TestARejectedEvent:
 
 class TestASettingOfJunkIds:
     def test_adds_to_the_ids_that_name_nobody(self) -> None:
-        settings = Settings.load({"PEQUEL_JUNK_IDS": "test, Unit Test,"}, database="sqlite://")
-        collector = open_collector(
-            replace(settings, write_key="w", admin_key="a"), read_catalogue(DEFINITIONS)
-        )
+        settings = Settings(database="sqlite://", admin_key="a", junk_ids="test, Unit Test,")
+        collector = open_collector(settings, read_catalogue(DEFINITIONS))
         ids = ["TEST", " unit test ", "null", "tester", "unit"]
         events = [track("clicked", userId=id_) for id_ in ids]
         answer = send(create_app(collector).test_client(), *events)
