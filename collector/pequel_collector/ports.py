@@ -39,13 +39,17 @@ class Trait(NamedTuple):
 
 
 class Membership(NamedTuple):
-    """A group call of a user: the user's account from ``time`` on."""
+    """A group call of a user: the user's account from ``time`` on.
+
+    With ``left``, the user leaves the account at ``time``, if it is the one they are in.
+    """
 
     subject: str
     time: int
     mid: str
     account: str
     position: int = 0
+    left: bool = False
 
 
 class Link(NamedTuple):
@@ -210,7 +214,7 @@ class ReadTransaction(Protocol):
         """The messages of these users, visitors or accounts, in the order of facts.
 
         ``since`` and ``until`` are both included. The messages of an account are those attributed
-        to it. A message of several of the subjects is returned once.
+        to it, with and without a person. A message of several of the subjects is returned once.
         """
 
     def latest_of(
@@ -253,8 +257,8 @@ class ReadTransaction(Protocol):
     def ids_of(self, persons: Collection[str]) -> dict[str, list[str]]:
         """All ids of each person: first its own, then the linked ones in key order."""
 
-    def links(self, ids: Collection[str]) -> list[Link]:
-        """The links with one of these ids on either side, in the order of facts."""
+    def links(self, ids: Collection[str], limit: int | None = None) -> list[Link]:
+        """The links with one of these ids on either side, in the order of facts; the first ones."""
 
     def links_between(self, pairs: Collection[tuple[str, str]]) -> list[Link]:
         """The links of these pairs of an id and a user."""

@@ -119,8 +119,36 @@ class TestTheCommonForm:
         assert (message.account, message.properties) == (None, {})
 
     @pytest.mark.parametrize("nobody", [None, "", "  "])
+    @pytest.mark.parametrize("account", [{"groupId": "acme"}, {"context": {"groupId": "acme"}}])
+    @pytest.mark.parametrize("kind", ["track", "page", "screen", "group"])
+    def test_one_of_segments_form_may_be_of_an_account_alone(
+        self, kind: str, account: dict[str, Any], nobody: str | None
+    ) -> None:
+        line = {"type": kind, "messageId": "e1", "userId": nobody, **account}
+        assert read(line).get("anonymousId") is None
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            {"type": "identify", "groupId": "acme"},
+            {"type": "track", "groupId": "undefined"},
+            {"type": "track", "groupId": "acme", "userId": "null"},
+            {"type": "track", "groupId": "acme", "userId": '"u7"'},
+        ],
+    )
+    def test_others_of_nobody_are_anonymous_too(self, line: dict[str, Any]) -> None:
+        assert read({"messageId": "e1", **line})["anonymousId"] == "e1"
+
+    @pytest.mark.parametrize("nobody", [None, "", "  "])
     def test_an_event_of_nobody_is_anonymous_under_its_own_id(self, nobody: str | None) -> None:
-        assert read(COMMON | {"user_id": nobody})["anonymousId"] == "e1"
+        of_none = COMMON | {"user_id": nobody, "account_id": None}
+        assert read(of_none)["anonymousId"] == "e1"
+
+    @pytest.mark.parametrize("nobody", [None, "", "  "])
+    def test_an_event_of_an_account_and_nobody_is_of_the_account_alone(
+        self, nobody: str | None
+    ) -> None:
+        assert "anonymousId" not in read(COMMON | {"user_id": nobody})
 
     def test_an_anonymous_id_is_kept(self) -> None:
         assert read(COMMON | {"user_id": None, "anonymous_id": "a1"})["anonymousId"] == "a1"

@@ -270,7 +270,7 @@ def traits_of(message: Message) -> list[Trait]:
         subject = account_key(message.account)
     return [
         Trait(subject, name, message.time, message.mid, value, message.position)
-        for name, value in message.traits.items()
+        for name, value in message.traits_set.items()
     ]
 
 

@@ -1,9 +1,9 @@
 """Imports: the lines of a log, stored in batches in the same way as requests.
 
 A ``Format`` of ``importing`` makes messages of each line. Times are not corrected, because there is
-no client whose clock could be wrong. An event without a user gets its message id as anonymous id.
-An event without a message id gets a hash of its content as message id, so importing a file again
-stores nothing twice.
+no client whose clock could be wrong. An event without a user is a fact of its account alone, if it
+names one; else it gets its message id as anonymous id. An event without a message id gets a hash of
+its content as message id, so importing a file again stores nothing twice.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from ..wire import rejected_events
 from ..wire.decode import UNREADABLE
 from ..wire.event import Envelope
 from ..wire.ids import Ids
-from ..wire.junk_ids import is_junk
+from ..wire.junk_ids import JunkIds, is_placeholder, junk_ids
 from ..wire.normalise import normalise
 from .positions import FileInstants
 from .receipts import Batch, Receipt
@@ -90,6 +90,7 @@ class Import:
         self._format: Format = format_ or Pequel()
         self._number = number
         self._new_id = Ids(clock)
+        self._junk = junk_ids(settings.junk_ids)
 
     def run(
         self, lines: Iterable[Line], on_batch: Callable[[], None] | None = None
@@ -115,7 +116,7 @@ class Import:
         events, numbers, rejected = [], [], []
         for line in batch:
             try:
-                found = events_of(line, self._format)
+                found = events_of(line, self._format, self._junk)
                 events += found
                 numbers += [line.number] * len(found)
             except BadLine as bad:
@@ -136,11 +137,12 @@ class Import:
         self.summary.marked.update((lead.id, lead.definition) for lead in receipt.qualified)
 
 
-def events_of(line: Line, format_: Format) -> list[bytes]:
+def events_of(line: Line, format_: Format, junk: JunkIds | None = None) -> list[bytes]:
     """The messages on a line, as JSON in Segment's form. Raises BadLine."""
-    if isinstance(format_, Pequel) and line.is_whole and _is_complete(line):
+    junk = junk or junk_ids("")
+    if isinstance(format_, Pequel) and line.is_whole and _is_complete(line, junk):
         return [line.text]
-    return [encoded(_with_ids(event)) for event in format_.events(object_on(line))]
+    return [encoded(_with_ids(event, junk)) for event in format_.events(object_on(line))]
 
 
 def _by_line(rejected: RejectedEvent) -> int:
@@ -166,29 +168,48 @@ class _Complete(Struct, rename="camel"):
 _complete = Decoder(_Complete).decode
 
 
-def _is_complete(line: Line) -> bool:
+def _is_complete(line: Line, junk: JunkIds) -> bool:
     """Whether a line is a message in Segment's form that needs no change."""
     try:
         line.text.decode()
         found = _complete(line.text)
     except UNREADABLE:
         return False
-    return not (_is_missing(found.message_id) or _is_missing(found.user_id))
+    return not (_is_unusable(found.message_id) or _is_missing(found.user_id, junk))
 
 
-def _with_ids(event: dict[str, JSON]) -> dict[str, JSON]:
-    """The event with a message id and a user or anonymous id."""
-    if _is_missing(event.get("messageId")):
+def _with_ids(event: dict[str, JSON], junk: JunkIds) -> dict[str, JSON]:
+    """The event with a message id, and with a user or anonymous id.
+
+    One that may be of its account alone needs neither, unless it has an id that is junk.
+    """
+    if _is_unusable(event.get("messageId")):
         event["messageId"] = _digest(event)
-    if _is_missing(event.get("userId")) and _is_missing(event.get("anonymousId")):
+    ids = event.get("userId"), event.get("anonymousId")
+    needs_none = _may_be_of_account(event, junk) and all(map(_is_blank, ids))
+    if not needs_none and all(_is_missing(id_, junk) for id_ in ids):
         event["anonymousId"] = event["messageId"]
     return event
 
 
-def _is_missing(identifier: JSON) -> bool:
-    if isinstance(identifier, str):
-        return not identifier.strip() or is_junk(identifier)
-    return identifier is None
+def _may_be_of_account(event: Mapping[str, JSON], junk: JunkIds) -> bool:
+    """Whether an event may be one of its account alone."""
+    context = event.get("context")
+    named = context.get("groupId") if isinstance(context, dict) else None
+    has_account = not (_is_missing(named, junk) and _is_missing(event.get("groupId"), junk))
+    return has_account and event.get("type") not in ("identify", "alias")
+
+
+def _is_missing(identifier: JSON, junk: JunkIds) -> bool:
+    return _is_blank(identifier) or (isinstance(identifier, str) and identifier in junk)
+
+
+def _is_unusable(message_id: JSON) -> bool:
+    return _is_blank(message_id) or (isinstance(message_id, str) and is_placeholder(message_id))
+
+
+def _is_blank(identifier: JSON) -> bool:
+    return identifier is None or (isinstance(identifier, str) and not identifier.strip())
 
 
 def _digest(event: Mapping[str, JSON]) -> str:

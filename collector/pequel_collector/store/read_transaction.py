@@ -134,9 +134,13 @@ class SqlReadTransaction(ReadTransaction):
             self._has_persons = bool(found)
         return self._has_persons
 
-    def links(self, ids: Collection[str]) -> list[Link]:
-        found = map(rows.to_link, self._session.run_for(sql.LINKS, ids))
-        return sorted(found, key=lambda link: (*fact_order(link), link.id, link.user))
+    def links(self, ids: Collection[str], limit: int | None = None) -> list[Link]:
+        if limit is None:
+            read = self._session.run_for(sql.LINKS, ids)
+        else:
+            read = self._session.run(sql.FIRST_LINKS, subjects=sorted(ids), limit=limit)
+        found = map(rows.to_link, read)
+        return sorted(found, key=lambda link: (*fact_order(link), link.id, link.user))[:limit]
 
     def links_between(self, pairs: Collection[tuple[str, str]]) -> list[Link]:
         wanted = sorted(pairs)

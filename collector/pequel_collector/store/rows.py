@@ -105,13 +105,15 @@ def to_trait(row: Row) -> Trait:
 
 
 def from_membership(membership: Membership) -> Row:
-    subject, time, mid, account, position = membership
-    return escape(subject), time, escape(mid), bucket_of(subject), escape(account), position
+    subject, time, mid, account, position, left = membership
+    place = escape(subject), time, escape(mid), bucket_of(subject)
+    return *place, escape(account), position, int(left)
 
 
 def to_membership(row: Row) -> Membership:
-    subject, time, mid, account, position = row
-    return Membership(unescape(subject), time, unescape(mid), unescape(account), position)
+    subject, time, mid, account, position, left = row
+    call = unescape(subject), time, unescape(mid), unescape(account), position
+    return Membership(*call, bool(left))
 
 
 def from_link(link: Link) -> Row:

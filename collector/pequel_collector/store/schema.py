@@ -629,6 +629,9 @@ _IMPORTS = (
     """,
 )
 
+# Whether a group call ends the membership, instead of beginning one.
+_LEAVING = ("ALTER TABLE membership ADD COLUMN has_left INTEGER NOT NULL DEFAULT 0",)
+
 _MIGRATIONS = (
     Migration("0001_facts", _FACTS),
     Migration("0002_derived", _DERIVED),
@@ -642,6 +645,7 @@ _MIGRATIONS = (
     Migration("0010_reads", _READS),
     Migration("0011_event_counts", _COUNTS),
     Migration("0012_imports", _IMPORTS),
+    Migration("0013_leaving", _LEAVING),
 )
 
 

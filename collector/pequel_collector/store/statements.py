@@ -124,14 +124,17 @@ SELECT max(time) FROM (
 _ADD_POSTINGS = """
 INSERT INTO posting (block, subject, time, mid, bucket, position)
 SELECT block, {subject}, time, mid, {bucket}, position FROM event
-WHERE block = :block AND {subject} IS NOT NULL
+WHERE block = :block AND {where}
 ORDER BY 2, 3, 4
 """
 
-# Account keys sort before user keys: in this order nearly every row is added at the end.
+# Account keys sort before user keys: in this order nearly every row is added at the end. A message
+# of an account alone has one posting.
 ADD_POSTINGS_OF_BLOCK = (
-    _ADD_POSTINGS.format(subject="'g:' || account", bucket="account_bucket"),
-    _ADD_POSTINGS.format(subject="subject", bucket="bucket"),
+    _ADD_POSTINGS.format(
+        subject="'g:' || account", bucket="account_bucket", where="account IS NOT NULL"
+    ),
+    _ADD_POSTINGS.format(subject="subject", bucket="bucket", where="substr(subject, 1, 2) <> 'g:'"),
 )
 
 KEEP_OPEN = f"UPDATE event SET block = block + 1 WHERE block = :block AND {_IS_LONG}"
@@ -370,7 +373,7 @@ SELECT subject, name, time, mid, value, position FROM trait WHERE subject = ANY(
 
 ADD_MEMBERSHIPS = Insertion(
     "membership",
-    ("subject", "time", "mid", "bucket", "account", "position"),
+    ("subject", "time", "mid", "bucket", "account", "position", "has_left"),
     "ON CONFLICT DO NOTHING",
 )
 
@@ -380,7 +383,8 @@ WHERE subject = ANY(:subjects) AND time = ANY(:times) AND mid = ANY(:mids)
 """
 
 MEMBERSHIPS = """
-SELECT subject, time, mid, account, position FROM membership WHERE subject = ANY(:subjects)
+SELECT subject, time, mid, account, position, has_left FROM membership
+WHERE subject = ANY(:subjects)
 """
 
 # -- who is who --------------------------------------------------------------------------------
@@ -407,6 +411,8 @@ WHERE subject = ANY(:subjects)
 UNION
 SELECT subject, linked_to, time, mid, position FROM link WHERE linked_to = ANY(:subjects)
 """
+
+FIRST_LINKS = f"SELECT * FROM ({LINKS}) found ORDER BY time, position, mid LIMIT :limit"
 
 LINKS_BETWEEN = """
 SELECT subject, linked_to, time, mid, position FROM link
