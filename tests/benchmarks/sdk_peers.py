@@ -1,7 +1,7 @@
 """The SDK beside six peers: what a call costs, what an event costs, what waiting costs.
 
 `python tests/benchmarks/sdk_peers.py` makes an environment of its own in `.venv-peers`, installs
-the peers by name, and measures all in one run against one server on this evaluator, alternating.
+the peers by name, and measures all in one run against one server on this machine, alternating.
 Each measurement has a fresh interpreter; the figures are medians of the rounds. No time is
 asserted. `--rows caller memory --sdks pequel segment --rounds 1` is a quick look.
 

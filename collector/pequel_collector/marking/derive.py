@@ -56,6 +56,7 @@ class Derivation(HistoryLoader):
         super().__init__(tx, evaluators, new)
         self._limit = evaluators.facts_under_lock if is_brief else None
         self.now = now
+        self.withdrawn: list[Lead] = []
         self._token = randbits(62)
         evaluators.cache.begin(tx.swap_writer_token(self._token))
         self._changed: set[str] = set()
@@ -336,6 +337,7 @@ class Derivation(HistoryLoader):
             definitions = {rule.name: rule.definition for rule in evaluator.rules}
             qualifications = self._all_qualifications(evaluator, history, self._qualifications[key])
             ledger.align(key, definitions, qualifications, key in self._rebuilt)
+        self.withdrawn = ledger.withdrawn()
         return ledger.close()
 
     def _leads_may_differ(self, key: str) -> bool:
