@@ -45,7 +45,6 @@ from ..wire.event import Envelope
 from ..wire.ids import Ids
 from ..wire.junk_ids import is_junk
 from ..wire.normalise import normalise
-from .ahead import ahead
 from .positions import FileInstants
 from .receipts import Receipt
 
@@ -77,14 +76,6 @@ class Line(NamedTuple):
     is_whole: bool = True
 
 
-class LogBatch(NamedTuple):
-    """The messages of some lines, and those that are rejected. ``read`` is the number of lines."""
-
-    read: int
-    messages: list[Message]
-    rejected: list[RejectedEvent]
-
-
 class BadLine(Exception):
     """Why a line is not an event."""
 
@@ -111,7 +102,7 @@ class ImportSummary:
 
 
 class Import:
-    """Stores lines in batches. While one is stored, the next one is read."""
+    """Stores lines in batches, each before the next one is read."""
 
     def __init__(self, accept: Accept, settings: Settings, clock: Clock) -> None:
         self.summary = ImportSummary()
@@ -124,26 +115,15 @@ class Import:
         self, lines: Iterable[Line], on_batch: Callable[[], None] | None = None
     ) -> ImportSummary:
         """Store all lines; ``on_batch`` is called after each batch."""
-        with closing(FileInstants()) as instants, closing(ahead(self._batches(lines))) as batches:
-            for batch in batches:
+        iterator = iter(lines)
+        with closing(FileInstants()) as instants:
+            while batch := list(islice(iterator, BATCH)):
                 self._store(batch, instants)
                 if on_batch:
                     on_batch()
         return self.summary
 
-    def _batches(self, lines: Iterable[Line]) -> Iterator[LogBatch]:
-        iterator = iter(lines)
-        while batch := list(islice(iterator, BATCH)):
-            yield LogBatch(len(batch), *self.messages_of(batch))
-
-    def _store(self, batch: LogBatch, instants: FileInstants) -> None:
-        receipt = self._accept(batch.messages, batch.rejected, KEY, instants)
-        self._count(batch.read, receipt, batch.rejected)
-        self.summary.of_nobody += sum(m.subject == anonymous_key(m.mid) for m in batch.messages)
-        self.summary.undated += sum(m.time == m.received for m in batch.messages)
-
-    def messages_of(self, batch: Sequence[Line]) -> tuple[list[Message], list[RejectedEvent]]:
-        """The messages on lines, and the lines that are rejected."""
+    def _store(self, batch: Sequence[Line], instants: FileInstants) -> None:
         events, numbers, rejected = [], [], []
         for line in batch:
             try:
@@ -155,7 +135,10 @@ class Import:
         messages, invalid = normalise(Envelope(events), self._settings, self._clock(), self._new_id)
         rejected += [replace(r, index=numbers[r.index]) for r in invalid]
         rejected = [replace(r, message=f"line {r.index}: {r.message}") for r in rejected]
-        return messages, rejected
+        receipt = self._accept(messages, rejected, KEY, instants)
+        self._count(len(batch), receipt, rejected)
+        self.summary.of_nobody += sum(m.subject == anonymous_key(m.mid) for m in messages)
+        self.summary.undated += sum(m.time == m.received for m in messages)
 
     def _count(self, read: int, receipt: Receipt, rejected: Sequence[RejectedEvent]) -> None:
         self.summary.read += read
