@@ -440,10 +440,25 @@ class TestAnchors:
         assert first(since, dated, *at(start + DAY - 1)) == start + DAY - 1
         assert first(since, dated, *at(start + DAY)) is None
 
-    @pytest.mark.parametrize("value", ["soon", "2026-02-30", 1_772_323_200_000, None, True])
+    @pytest.mark.parametrize("value", ["soon", "2026-02-30", "2026-W09", 1e30, None, True, []])
     def test_a_trait_that_is_no_date_is_no_anchor(self, value: object) -> None:
         since = 'when = { event = "e", of = "trait:began" }'
         assert first(since, identify(0, {"began": value}), *at(5)) is None
+
+    @pytest.mark.parametrize(
+        "value", [1_772_323_200, 1_772_323_200_000, "1772323200", 1772323200.0]
+    )
+    def test_a_number_is_the_seconds_or_the_milliseconds_since_1970(self, value: object) -> None:
+        since = 'when = { event = "e", within = "1d", of = "trait:began" }'
+        assert first(since, identify(0, {"began": value}), *at(5)) == 5
+        assert first(since, identify(0, {"began": value}), *at(DAY)) is None
+
+    def test_a_bare_date_is_midnight_in_the_time_zone_of_the_project(self) -> None:
+        since = 'when = { event = "e", of = "trait:began" }'
+        berlin = '[project]\ntimezone = "Europe/Berlin"\n'
+        dated = identify(0, {"began": "2026-03-02"})
+        assert first(since, dated, *at(DAY - HOUR), before=berlin) == DAY - HOUR
+        assert first(since, dated, *at(DAY - HOUR - 1), before=berlin) is None
 
     def test_a_date_trait_is_its_value_at_tau(self) -> None:
         since = 'when = { event = "e", within = "1d", of = "trait:began" }'

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .identity import Id, Message, in_order, links_of, person_of
+from .values import look_up
 
 Subject = tuple[str, str]  # ("user", id) or ("account", id)
 
@@ -23,7 +24,17 @@ class Fact:
     account: str | None
     event: str | None  # the name, of an event; identify, group and alias are none
     properties: Mapping[str, Any]
+    context: Mapping[str, Any]
     traits: Mapping[str, Any]  # what an identify or group call sets
+
+    def value(self, name: str) -> Any:
+        """A property, or under `context.` what the message said of its surroundings.
+
+        Reading: `context.x` is never a property, also for what is drawn from events.
+        """
+        if name.startswith("context."):
+            return look_up(self.context, name.removeprefix("context."))
+        return look_up(self.properties, name)
 
     @property
     def user_id(self) -> str | None:
@@ -87,6 +98,7 @@ def fact_of(message: Message, person: Id | None, account: str | None) -> Fact:
         account=account,
         event=event_name(message),
         properties=message.get("properties") or {},
+        context=message.get("context") or {},
         traits=traits_set(message),
     )
 

@@ -364,7 +364,7 @@ class _Subject:
         """A lead that the messages do not give. If it was worked, it stays and has a flag."""
         if self._evaluators.versions.get(lead.definition) != lead.version:
             self.outdated += 1
-        elif lead.state == "new" or "restated" not in lead.flags:
+        elif not _is_worked_without_basis(lead):
             stored = f"qualified at {moment(lead.qualified_at)}"
             yield Difference(self._key, _lead_name(key), stored, "nothing")
 
@@ -383,6 +383,11 @@ def _lead_name(key: LeadKey) -> str:
     return f"lead for {key.definition}" + (f", cycle {key.cycle}" if key.cycle > 1 else "")
 
 
+def _is_worked_without_basis(lead: Lead) -> bool:
+    """Whether a lead stays although no message gives it, because somebody has worked it."""
+    return lead.state != "new" and "restated" in lead.flags
+
+
 def _leads_without_messages(tx: ReadTransaction, evaluators: Evaluators) -> Found:
     """Leads in force of subjects that have no message."""
     cursor: LeadCursor | None = None
@@ -390,7 +395,7 @@ def _leads_without_messages(tx: ReadTransaction, evaluators: Evaluators) -> Foun
         cursor = found[-1][1]
         for lead, _ in found:
             is_active = evaluators.versions.get(lead.definition) == lead.version
-            if is_active and tx.span([lead.subject]) is None:
+            if is_active and not _is_worked_without_basis(lead) and tx.span([lead.subject]) is None:
                 what = _lead_name(LeadKey(lead.definition, lead.cycle))
                 qualified = f"qualified at {moment(lead.qualified_at)}"
                 yield Difference(lead.subject, what, qualified, "nothing")

@@ -12,6 +12,7 @@ from ..model import JSON, Key, Lead, Message, RejectedEvent, Stored, account_key
 from ..ports import (
     Cell,
     Change,
+    ImportRun,
     LeadCursor,
     Link,
     Membership,
@@ -86,6 +87,12 @@ def posting(block: int, account: str, time: int, position: int, mid: str) -> Row
     return block, escape(subject), time, escape(mid), bucket_of(subject), position
 
 
+def event_count(block: int, account: str, name: str, number: int) -> Row:
+    """How many events of a name an account has in a block."""
+    subject = account_key(account)
+    return block, escape(subject), escape(name), bucket_of(subject), number
+
+
 def from_trait(trait: Trait) -> Row:
     subject, name, time, mid, value, position = trait
     place = escape(subject), escape(name), time, escape(mid)
@@ -137,7 +144,8 @@ def from_cell(subject: str, page: int, cell: Cell) -> Row:
     return escape(subject), slot, escape(key), page, bucket_of(subject), body
 
 
-def from_lead(lead: Lead) -> Row:
+def from_lead(lead: Lead, listed: Row) -> Row:
+    """A row of a lead with the listed traits of its subject, as they are stored."""
     return (
         lead.id,
         escape(lead.definition),
@@ -158,6 +166,7 @@ def from_lead(lead: Lead) -> Row:
         encode(lead.evidence),
         RANKS.get(lead.priority, RANKS["normal"]),
         bucket_of(lead.subject),
+        *listed,
     )
 
 
@@ -232,7 +241,7 @@ def to_key(row: Row) -> Key:
 
 
 def from_rejected(rejected: StoredRejectedEvent) -> Row:
-    id_, received_at, key, event = rejected
+    id_, received_at, key, event, import_number = rejected
     return (
         escape(id_),
         received_at,
@@ -244,12 +253,13 @@ def from_rejected(rejected: StoredRejectedEvent) -> Row:
         escape(event.mid),
         escape(event.payload),
         None if event.envelope is None else encode(event.envelope),
+        import_number,
         bucket_of(id_),
     )
 
 
 def to_rejected(row: Row) -> StoredRejectedEvent:
-    id_, received_at, key, index, code, message, field, mid, payload, envelope = row
+    id_, received_at, key, index, code, message, field, mid, payload, envelope, import_number = row
     event = RejectedEvent(
         index,
         code,
@@ -259,7 +269,17 @@ def to_rejected(row: Row) -> StoredRejectedEvent:
         unescape(payload),
         None if envelope is None else decode(envelope),
     )
-    return StoredRejectedEvent(unescape(id_), received_at, unescape(key), event)
+    return StoredRejectedEvent(unescape(id_), received_at, unescape(key), event, import_number)
+
+
+def from_import(run: ImportRun) -> Row:
+    number, began_at, source, format_, summary, *times = run
+    return number, began_at, escape(source), escape(format_), encode(dict(summary)), *times
+
+
+def to_import(row: Row) -> ImportRun:
+    number, began_at, source, format_, summary, *times = row
+    return ImportRun(number, began_at, unescape(source), unescape(format_), decode(summary), *times)
 
 
 def from_usage(usage: Usage) -> Row:
