@@ -119,10 +119,13 @@ def times() -> Strategy[int]:
 
 @dataclass(frozen=True)
 class Ids:
-    """Who a message is of."""
+    """Who a message is of. Without both ids it is of its account alone."""
 
     user: str | None
     anonymous: str | None
+
+
+NOBODY = Ids(None, None)
 
 
 @cache
@@ -181,7 +184,31 @@ def identify_calls(draw: st.DrawFn, identity: bool) -> Message:
 def group_calls(draw: st.DrawFn, identity: bool) -> Message:
     account = draw(st.sampled_from(ACCOUNTS))
     who = draw(ids(identity))
-    return message("group", who, draw(times()), groupId=account, traits=draw(traits()))
+    told = {**draw(traits()), **draw(leaving())}
+    return message("group", who, draw(times()), groupId=account, traits=told)
+
+
+@cache
+def leaving() -> Strategy[Table]:
+    others = [{}, {}, {}, {"left": False}, {"left": 1}]
+    return st.sampled_from([*others, {"left": True}, {"left": True}, {"left": True}])
+
+
+@st.composite
+def account_facts(draw: st.DrawFn) -> Message:
+    """What a server says of an account, without a person."""
+    kind = draw(st.sampled_from(["track", "track", "page", "group"]))
+    account, parts = draw(st.sampled_from(ACCOUNTS)), {}
+    if kind == "group":
+        parts = {"traits": {**draw(traits()), **draw(leaving())}}
+    else:
+        event = draw(st.sampled_from(EVENTS)) if kind == "track" else kind
+        parts = {"event": event, "properties": draw(properties())}
+    if kind != "group" and draw(st.booleans()):
+        parts["context"] = {"groupId": account}
+    else:
+        parts["groupId"] = account
+    return message(kind, NOBODY, draw(times()), **parts)
 
 
 @st.composite
@@ -207,7 +234,7 @@ def streams(
     kinds = [events(identity, groups)] * 5
     kinds += [page_views(identity)] if pages else []
     kinds += [identify_calls(identity)] if traits else []
-    kinds += [group_calls(identity)] if groups else []
+    kinds += [group_calls(identity), account_facts()] if groups else []
     kinds += [alias_calls()] if identity else []
     arrived = draw(st.lists(st.one_of(kinds), min_size=at_least, max_size=max_size))
     for index, each in enumerate(arrived):

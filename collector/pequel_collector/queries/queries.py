@@ -7,6 +7,7 @@ from dataclasses import replace
 from difflib import get_close_matches
 
 from ..errors import BadRequest, NotFound
+from ..identity.conflicts import conflicts_of
 from ..identity.subject import Subject
 from ..marking.active import active_definitions, backfill_progress
 from ..marking.evaluators import Evaluators
@@ -38,10 +39,11 @@ from .cursors import decode_fact_cursor, decode_lead_cursor, decode_time_cursor,
 
 Clock = Callable[[], int]
 
-MAX_NAMED = 20
-"""Definitions that an error names."""
 LOOKED_AT = 64
 """Facts at either end of a window among which progress looks for the events that were counted."""
+
+MAX_NAMED = 20
+"""Definitions that an error names."""
 
 
 class Queries:
@@ -95,7 +97,8 @@ class Queries:
             )
             if kind == "account":
                 return profile
-            return profile._replace(account=subject.account(), ids=subject.ids)
+            conflicts = conflicts_of(tx, subject.ids) or None
+            return profile._replace(account=subject.account(), ids=subject.ids, conflicts=conflicts)
 
     def status(self, kind: Kind, identifier: str) -> Status:
         """Whether a user or an account is a PQL. Raises NotFound for one never seen."""

@@ -12,6 +12,7 @@ from ..model import JSON, Key, Lead, Message, RejectedEvent, Stored, account_key
 from ..ports import (
     Cell,
     Change,
+    ImportRun,
     LeadCursor,
     Link,
     Membership,
@@ -104,13 +105,15 @@ def to_trait(row: Row) -> Trait:
 
 
 def from_membership(membership: Membership) -> Row:
-    subject, time, mid, account, position = membership
-    return escape(subject), time, escape(mid), bucket_of(subject), escape(account), position
+    subject, time, mid, account, position, left = membership
+    place = escape(subject), time, escape(mid), bucket_of(subject)
+    return *place, escape(account), position, int(left)
 
 
 def to_membership(row: Row) -> Membership:
-    subject, time, mid, account, position = row
-    return Membership(unescape(subject), time, unescape(mid), unescape(account), position)
+    subject, time, mid, account, position, left = row
+    call = unescape(subject), time, unescape(mid), unescape(account), position
+    return Membership(*call, bool(left))
 
 
 def from_link(link: Link) -> Row:
@@ -240,7 +243,7 @@ def to_key(row: Row) -> Key:
 
 
 def from_rejected(rejected: StoredRejectedEvent) -> Row:
-    id_, received_at, key, event = rejected
+    id_, received_at, key, event, import_number = rejected
     return (
         escape(id_),
         received_at,
@@ -252,12 +255,13 @@ def from_rejected(rejected: StoredRejectedEvent) -> Row:
         escape(event.mid),
         escape(event.payload),
         None if event.envelope is None else encode(event.envelope),
+        import_number,
         bucket_of(id_),
     )
 
 
 def to_rejected(row: Row) -> StoredRejectedEvent:
-    id_, received_at, key, index, code, message, field, mid, payload, envelope = row
+    id_, received_at, key, index, code, message, field, mid, payload, envelope, import_number = row
     event = RejectedEvent(
         index,
         code,
@@ -267,7 +271,17 @@ def to_rejected(row: Row) -> StoredRejectedEvent:
         unescape(payload),
         None if envelope is None else decode(envelope),
     )
-    return StoredRejectedEvent(unescape(id_), received_at, unescape(key), event)
+    return StoredRejectedEvent(unescape(id_), received_at, unescape(key), event, import_number)
+
+
+def from_import(run: ImportRun) -> Row:
+    number, began_at, source, format_, summary, *times = run
+    return number, began_at, escape(source), escape(format_), encode(dict(summary)), *times
+
+
+def to_import(row: Row) -> ImportRun:
+    number, began_at, source, format_, summary, *times = row
+    return ImportRun(number, began_at, unescape(source), unescape(format_), decode(summary), *times)
 
 
 def from_usage(usage: Usage) -> Row:

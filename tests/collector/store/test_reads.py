@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -269,8 +270,9 @@ class TestTheListOfLeadsByATrait:
     def test_finds_text_of_any_length(self, store: Store, value: Any) -> None:
         _save(store, _lead(1, "u:ada"), _lead(2, "u:bob"))
         _set(store, "u:ada", value, name="plan")
+        stands_for = json.dumps(value) if isinstance(value, int) else value
         for text in ("x" * 62, "x" * 63, "é" * 5_000, "1", "7", "true"):
-            assert _listed(store, plan=text) == (["l0001"] if text == value else [])
+            assert _listed(store, plan=text) == (["l0001"] if text == stands_for else [])
 
 
 class TestManyLeads:

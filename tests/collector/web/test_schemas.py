@@ -32,7 +32,7 @@ def fields_of(record: Any) -> set[str]:
         (answers.LeadAnswer, schemas.Lead(), "", {"lead"}),
         (ports.Change, schemas.Change(), "", {"lead"}),
         (answers.Profile, schemas.UserProfile(), "", set()),
-        (answers.Profile, schemas.AccountProfile(), "", {"account", "ids"}),
+        (answers.Profile, schemas.AccountProfile(), "", {"account", "ids", "conflicts"}),
         (answers.Status, schemas.Status(), "", set()),
         (model.Stored, schemas.Event(), "", {"message", "person"}),
         (

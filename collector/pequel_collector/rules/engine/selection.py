@@ -137,8 +137,9 @@ class FactSelection:
         if message.type != ("identify" if self._kind == "user" else "group"):
             return {}
         by_trait, kept = self.rules_by_trait, self.traits_to_keep
-        found = {n: whole(v) for n, v in message.traits.items() if n in by_trait or n in kept}
-        return _derived(found, message.traits) if self._derives_domain else found
+        traits = message.traits_set
+        found = {n: whole(v) for n, v in traits.items() if n in by_trait or n in kept}
+        return _derived(found, traits) if self._derives_domain else found
 
     def _is_needed(self, stored: Stored) -> bool:
         """Whether a message is needed of which no definition reads a name, property or trait."""

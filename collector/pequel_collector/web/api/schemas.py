@@ -64,11 +64,23 @@ class Profile(AnswerSchema):
     event_counts = fields.Raw()
 
 
+class LinkConflict(AnswerSchema):
+    """An id that a message named with a user, though it was linked to another user before."""
+
+    id = SubjectKey()
+    user_id = SubjectId(attribute="user")
+    message_id = fields.String(attribute="mid")
+    time = Time()
+
+
 class UserProfile(Profile):
     """What is known of a user."""
 
+    OMITTED_IF_NONE = frozenset({"conflicts"})
+
     account = fields.String()
     ids = fields.List(SubjectKey())
+    conflicts = fields.List(fields.Nested(LinkConflict))
     leads = fields.List(fields.Nested(Lead))
 
 
@@ -90,7 +102,8 @@ class Status(AnswerSchema):
 
 def _anonymous_id(stored: Stored) -> str | None:
     message = stored.message
-    return message.anonymous_id if message.user_id else id_of(message.subject)
+    is_visitor = message.user_id is None and not message.is_of_account
+    return id_of(message.subject) if is_visitor else message.anonymous_id
 
 
 def _is_event(stored: Stored) -> bool:
