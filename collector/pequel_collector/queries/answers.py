@@ -10,6 +10,7 @@ from ..model import JSON, Lead, id_of, kind_of
 from ..ports import Change, Link, Version
 from ..rules.language.definition import Definition
 from ..usage import Balance
+from .briefs import Brief, FeatureUse, with_users
 
 Item = TypeVar("Item")
 OPEN_STATES = frozenset({"new", "assigned", "contacted", "won"})
@@ -26,15 +27,23 @@ class LeadAnswer(NamedTuple):
     """A lead at an instant, with the traits of its subject.
 
     ``holds_now`` says whether its definition is still met. ``via`` is ``account`` for the lead of
-    an account that is shown on one of its users. ``changes`` is its ledger, for a single lead.
+    an account that is shown on one of its users. ``changes`` is its ledger and ``features`` is what
+    its subject used, for a single lead.
     """
 
     lead: Lead
     state: str
     holds_now: bool
     traits: Mapping[str, JSON]
+    brief: Brief
     via: str | None = None
     changes: Sequence[Change] | None = None
+    features: Sequence[FeatureUse] | None = None
+
+    @property
+    def evidence(self) -> dict[str, JSON]:
+        """The evidence as people read it."""
+        return with_users(self.lead.evidence, self.lead.subject)
 
     @property
     def account(self) -> str | None:
@@ -54,6 +63,7 @@ class Profile(NamedTuple):
     first_seen: int
     last_seen: int
     event_counts: Mapping[str, int]
+    features: Sequence[FeatureUse]
     leads: Sequence[LeadAnswer]
     account: str | None = None
     ids: Sequence[str] = ()

@@ -41,8 +41,13 @@ LEAD = {
     "flags": [],
     "account": "x1",
     "traits": {"email": "é"},
+    "title": "Activated",
+    "play": None,
+    "description": "A user who did activated at least once",
+    "account_traits": {},
+    "trial": {"started_at": None, "ends_at": None, "days_left": None},
     "evidence": {
-        "sentence": "1 × activated (1 needed)",
+        "sentence": "activated",
         "leaves": [
             {
                 "measure": "activated at least once",
@@ -50,7 +55,15 @@ LEAD = {
                 "observed": 1,
                 "needed": 1,
                 "window": {"from": None, "to": "2026-03-01T11:59:59.993Z"},
-                "events": ["m2"],
+                "events": [
+                    {
+                        "message_id": "m2",
+                        "time": "2026-03-01T11:59:59.993Z",
+                        "user": "x1",
+                        "properties": {},
+                    }
+                ],
+                "more_events": 0,
             }
         ],
         "guards": [],
@@ -260,7 +273,7 @@ class TestLeads:
 
     def test_one_is_found_by_its_id(self, client: FlaskClient, used: Any) -> None:
         found = client.get(f"/v1/pqls/{LEAD['id']}", headers=READ).json
-        assert found == LEAD | {"changes": CHANGES}
+        assert found == LEAD | {"changes": CHANGES, "features": []}
 
     @pytest.mark.parametrize("view", ["", "/proof"])
     def test_one_is_not_looked_up_by_bytes_that_are_no_text(
@@ -282,6 +295,7 @@ class TestASubject:
             "first_seen": "2026-03-01T11:59:59.992Z",
             "last_seen": "2026-03-01T11:59:59.993Z",
             "event_counts": {"activated": 1},
+            "features": [],
             "account": "x1",
             "ids": [{"kind": "user", "id": "x1"}],
             "leads": [LEAD],
@@ -292,6 +306,7 @@ class TestASubject:
             "first_seen": "2026-03-01T11:59:59.993Z",
             "last_seen": "2026-03-01T11:59:59.993Z",
             "event_counts": {"activated": 1},
+            "features": [],
             "leads": [],
         }
         answer = client.get(f"/v1/{path}/x1", headers=READ).json

@@ -43,7 +43,7 @@ from .state import (
 from .view import BEYOND, FIRST, EvalContext
 from .windows import AllTimeWindow, bare
 
-MEANING = "2"
+MEANING = "3"
 """Changes where a release reads the same definition otherwise, so that histories are made anew."""
 
 OnQualified = Callable[[EvalContext, Rule, int], None]

@@ -25,7 +25,7 @@ _TIMES = {
 _SIZES = ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
 _LENGTHS = (("day", DAY), ("hour", HOUR), ("minute", MINUTE), ("second", SECOND))
 _ROUNDING = Context(prec=4_400, rounding=ROUND_HALF_EVEN)
-_CENT = Decimal("0.01")
+_CENT, _TENTH = Decimal("0.01"), Decimal("0.1")
 _LARGEST = 10**15
 """Larger numbers are shown in powers of ten."""
 
@@ -46,12 +46,17 @@ def number(value: Any) -> str:
 
 def percent(share: Any) -> str:
     """A share of one: 80%."""
-    return f"{number(round(Decimal(exact(share)) * 100, 1))}%"
+    return f"{number(_rounded(Decimal(exact(share)) * 100))}%"
 
 
 def times(count: Any) -> str:
     """A ratio with one decimal: 2.4."""
-    return number(round(Decimal(exact(count)), 1))
+    return number(_rounded(Decimal(exact(count))))
+
+
+def _rounded(found: Decimal) -> Decimal:
+    """A number with one decimal; a very large one as it is."""
+    return found if abs(found) >= _LARGEST else found.quantize(_TENTH)
 
 
 def duration(milliseconds: int) -> str:
@@ -70,7 +75,7 @@ def size(value: Any) -> str:
     """A number of bytes: 10 GB."""
     for factor, unit in _SIZES:
         if abs(value) >= factor:
-            return f"{number(round(Decimal(exact(value)) / factor, 1))} {unit}"
+            return f"{number(_rounded(Decimal(exact(value)) / factor))} {unit}"
     return f"{number(value)} {'byte' if value == 1 else 'bytes'}"
 
 

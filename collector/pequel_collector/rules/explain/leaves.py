@@ -107,9 +107,13 @@ class LeafExplanation:
         return {
             "message_id": fact.mid,
             "time": iso(fact.time),
-            "user": fact.user,
+            "user": self._user(fact),
             "properties": {p: bounded(fact.data[p]) for p in read if p in fact.data},
         }
+
+    def _user(self, fact: Fact | None) -> str | None:
+        """Who sent a message of an account. Those of a user are all the user's own, so: None."""
+        return None if fact is None or self.ctx.kind == "user" else fact.user
 
     def evidence(self) -> dict[str, JSON]:
         """The leaf as a lead shows it."""
@@ -287,7 +291,7 @@ class TraitExplanation(LeafExplanation):
             {
                 "message_id": held.mid,
                 "time": iso(held.time),
-                "user": None if setting is None else setting.user,
+                "user": self._user(setting),
                 "properties": {path: bounded(held.value)},
             }
         ]

@@ -6,15 +6,18 @@ so that leaves that share one can name it once: *in the last 7 days*.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from math import ceil
 from typing import Any, NamedTuple
 
-from ...model import Kind, is_number
+from ...model import JSON, Kind, is_number
+from ..language.dates import instant_of
 from ..language.definition import (
     Comparison,
     Condition,
+    Date,
     EventLeaf,
     EventPattern,
     EventPoints,
@@ -174,7 +177,17 @@ def _last(found: EventExplanation, words: Vocabulary) -> str:
     path = found.leaf.value or ""
     if found.observed is None:
         return f"{_usual(found, words)} without any {words.noun(path) or 'value'}"
-    return f"{_usual(found, words)}, most recently {words.amount(path, found.observed)}"
+    text = _value(path, found.observed, [found.leaf.comparison])
+    return f"{_usual(found, words)}, most recently {words.amount(path, found.observed, text)}"
+
+
+def _value(path: str, value: JSON, tests: Iterable[Comparison]) -> str:
+    """A value as text; a date where it is compared as one."""
+    dates = [date for test in tests for date in dates_in(test)]
+    time = instant_of(value, dates[0].zone) if dates else None
+    if time is None:
+        return figures.quantity(path, value)
+    return figures.quantity(path, Date(time, dates[0].zone))
 
 
 def _usual(found: EventExplanation, words: Vocabulary) -> str:
@@ -259,7 +272,7 @@ def _span(found: WindowedExplanation, words: Vocabulary) -> str:
     """The window; of one that begins at an anchor also how much of it has passed."""
     window = found.leaf.window
     if window.of is None:
-        return "" if window.within is None else f" in the last {length(window.within)}"
+        return _rolling(window)
     since = _since(window.of, words)
     if window.start:
         return _shifted(window, since)
@@ -312,7 +325,7 @@ def _trait(found: TraitExplanation, words: Vocabulary, _: Kind) -> Phrase:
     needed = _needed_of_trait(found)
     if isinstance(value, bool) and (first := noun.partition(" "))[0] in ("is", "has"):
         return Phrase(f"{_flag(first[0], first[2], value)}")
-    text = figures.quantity(condition.path, value)
+    text = _value(condition.path, value, condition.comparisons)
     if noun and is_plural(noun) and is_number(value):
         return Phrase(f"{has} {text} {noun}{needed}")
     return Phrase(f"{owner}{noun or spoken(condition.path)} is {text}{needed}")
@@ -332,22 +345,29 @@ def _needed_of_trait(found: TraitExplanation) -> str:
 
 def _users(found: UsersExplanation, words: Vocabulary, _: Kind) -> Phrase:
     leaf, inner = found.leaf, found.leaf.inner
-    who = f"{_people(found.observed)}{asked(leaf.comparison, whole=True)}"
-    window = inner.window if isinstance(inner, EventLeaf) else Window()
-    span = f" in the last {length(window.within)}" if _rolls(window) else ""
-    return Phrase(f"{who} {_each(inner, words)}", span)
+    settled = settle(leaf.comparison, found.ctx.trait)
+    needed = "" if settled is None else asked(settled, whole=True)
+    who = f"{_people(found.observed)}{'' if found.observed == 1 else needed}"
+    span = _rolling(inner.window) if isinstance(inner, EventLeaf) and _is_plain(inner) else ""
+    each = _each(inner, words)
+    return Phrase(f"{who} {each.removeprefix('each ') if found.observed == 1 else each}", span)
 
 
-def _rolls(window: Window) -> bool:
-    return window.within is not None and window.of is None
+def _rolling(window: Window) -> str:
+    return "" if window.within is None else f" in the last {length(window.within)}"
+
+
+def _is_plain(inner: EventLeaf) -> bool:
+    """Whether a leaf is about a minimum of events, at any time or in a rolling window."""
+    operator, operand = inner.comparison.operator, inner.comparison.operand
+    is_minimum = operator == "gte" and is_number(operand) and inner.per is None
+    return inner.measure == "count" and is_minimum and inner.window.of is None
 
 
 def _each(inner: Leaf, words: Vocabulary) -> str:
     """What each of several people did or is."""
     match inner:
-        case EventLeaf(measure="count", comparison=Comparison("gte", count)) if (
-            inner.window.of is None
-        ):
+        case EventLeaf(comparison=Comparison(_, count)) if _is_plain(inner):
             action = words.action(inner.events)
             many = action.times(f"at least {figures.number(count)}")
             done = action.once if count == 1 else many
@@ -395,7 +415,8 @@ def _growth(found: GrowthExplanation, words: Vocabulary, _: Kind) -> Phrase:
 
 def _score(found: ScoreExplanation, words: Vocabulary, _: Kind) -> Phrase:
     observed = figures.number(found.observed) if is_number(found.observed) else "no"
-    needed = asked(found.leaf.comparison).strip(" ()")
+    settled = settle(found.leaf.comparison, found.ctx.trait)
+    needed = "" if settled is None else asked(settled).strip(" ()")
     main = _contributions(found, words)
     details = "; ".join(filter(None, (needed, ", ".join(main))))
     points = "point" if observed == "1" else "points"
@@ -405,13 +426,12 @@ def _score(found: ScoreExplanation, words: Vocabulary, _: Kind) -> Phrase:
 
 def _contributions(found: ScoreExplanation, words: Vocabulary) -> list[str]:
     """The components that add most: *30 for created projects*."""
-    added = [
-        (each["points"], part)
-        for each, part in zip(found.points(), found.leaf.points, strict=False)
-        if is_number(each["points"]) and each["points"] > 0
-    ]
-    added.sort(key=lambda pair: pair[0], reverse=True)
-    return [f"{figures.number(n)} for {_component(p, words)}" for n, p in added[:SHOWN_POINTS]]
+    added: Counter[str] = Counter()
+    for each, part in zip(found.points(), found.leaf.points, strict=False):
+        if is_number(each["points"]):
+            added[_component(part, words)] += each["points"]
+    main = [(name, points) for name, points in added.most_common(SHOWN_POINTS) if points > 0]
+    return [f"{figures.number(points)} for {name}" for name, points in main]
 
 
 def _component(part: Any, words: Vocabulary) -> str:

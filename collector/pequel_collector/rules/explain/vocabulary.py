@@ -110,9 +110,9 @@ class Vocabulary:
         noun = self.noun(path)
         return plural(noun) if noun else figures.unit_of(path)
 
-    def amount(self, path: str, value: object) -> str:
-        """A value of a property with its name: *25 parts*, *theme dark*, *8 GB*."""
-        text, noun = figures.quantity(path, value), self.noun(path)
+    def amount(self, path: str, value: object, text: str) -> str:
+        """A value of a property, as text, with its name: *25 parts*, *theme dark*, *8 GB*."""
+        noun = self.noun(path)
         if not noun:
             return text
         is_several = is_plural(noun) and isinstance(value, int | float)

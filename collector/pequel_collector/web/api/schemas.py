@@ -23,13 +23,31 @@ class Change(AnswerSchema):
     actor = fields.String()
 
 
+class Trial(AnswerSchema):
+    """The free trial of a subject: when it started and ends, and the days that are left."""
+
+    started_at = Time()
+    ends_at = Time()
+    days_left = fields.Integer()
+
+
+class FeatureUse(AnswerSchema):
+    """What a subject used of a feature, and what it did not use."""
+
+    name = fields.String()
+    used = fields.Boolean()
+    used_events = fields.List(fields.String())
+    unused_events = fields.List(fields.String())
+
+
 class Lead(AnswerSchema):
     """A lead. ``evidence`` has a sentence and the leaves; ``via`` says whose it is instead.
 
-    ``changes``, its entries in the ledger, come only with a lead that is asked for by its id.
+    ``changes``, its entries in the ledger, and ``features``, what its subject used, come only with
+    a lead that is asked for by its id.
     """
 
-    OMITTED_IF_NONE = frozenset({"via", "changes"})
+    OMITTED_IF_NONE = frozenset({"via", "changes", "features"})
 
     id = fields.String(attribute="lead.id")
     definition = fields.String(attribute="lead.definition")
@@ -49,9 +67,15 @@ class Lead(AnswerSchema):
     flags = fields.List(fields.String(), attribute="lead.flags")
     account = fields.String()
     traits = fields.Raw()
-    evidence = fields.Raw(attribute="lead.evidence")
+    title = fields.String(attribute="brief.title")
+    play = fields.String(attribute="brief.play")
+    description = fields.String(attribute="brief.description")
+    account_traits = fields.Raw(attribute="brief.account_traits")
+    trial = fields.Nested(Trial, attribute="brief.trial")
+    evidence = fields.Raw()
     via = fields.String()
     changes = fields.List(fields.Nested(Change))
+    features = fields.List(fields.Nested(FeatureUse))
 
 
 class Profile(AnswerSchema):
@@ -62,6 +86,7 @@ class Profile(AnswerSchema):
     first_seen = Time()
     last_seen = Time()
     event_counts = fields.Raw()
+    features = fields.List(fields.Nested(FeatureUse))
 
 
 class LinkConflict(AnswerSchema):
