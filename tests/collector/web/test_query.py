@@ -438,6 +438,25 @@ class TestLists:
         assert identify["traits"] == {"email": "é"}
         assert "properties" not in identify
 
+    def test_one_event_is_found_by_its_id(self, client: FlaskClient, collector: Any) -> None:
+        odd = plain_event("x1", "activated", "a/b ü", NOW) | {"properties": {"a": 1}}
+        collector.ingest.accept(messages_of([odd]))
+        answer = client.get(
+            "/", headers=READ, environ_overrides=_sent("/v1/events/a/b ü".encode(), "")
+        )
+        assert answer.status_code == 200, answer.json
+        assert (answer.json["messageId"], answer.json["properties"]) == ("a/b ü", {"a": 1})
+
+    @pytest.mark.parametrize("mid", ["nope", "%00", "x" * 600, "m2/timeline"])
+    def test_an_event_that_is_not_stored_is_not_found(
+        self, client: FlaskClient, used: Any, mid: str
+    ) -> None:
+        answer = client.get(f"/v1/events/{mid}", headers=READ)
+        assert (answer.status_code, answer.json["error"]["code"]) == (404, "not_found")
+
+    def test_one_event_needs_a_key_that_reads(self, client: FlaskClient) -> None:
+        assert client.get("/v1/events/m2").status_code == 401
+
     def test_rejected_events_are_shown_as_they_came(self, client: FlaskClient) -> None:
         client.post(
             "/v1/batch", data='{"batch": [{"userId": 5}]}', headers={"X-Write-Key": "write"}
