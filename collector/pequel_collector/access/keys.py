@@ -12,8 +12,13 @@ from ..config import Settings
 from ..model import Key
 from ..ports import Store, WriteTransaction
 
-KeyKind = Literal["write", "read", "admin"]
+KeyKind = Literal["write", "read", "work", "admin"]
 KINDS: tuple[KeyKind, ...] = get_args(KeyKind)
+
+FIRST_KINDS: tuple[KeyKind, ...] = ("write", "read", "admin")
+"""The kinds of the keys that the first start creates."""
+
+_PREFIXES = {"work": "work"}  # w is for write
 
 # Milliseconds until a process sees the keys that another one creates or revokes.
 FRESH_FOR = 1_000
@@ -61,18 +66,18 @@ class Keys:
         return new
 
     def create_first(self) -> list[NewKey]:
-        """Create a key of each kind, unless the store or the settings have had one."""
+        """Create a key of each of the first kinds, unless the store or the settings have had one."""
         if self._given:
             return []
         with self._store.writing() as tx:
-            new = [] if tx.keys() else [self._add(tx, kind, "first start") for kind in KINDS]
+            new = [] if tx.keys() else [self._add(tx, kind, "first start") for kind in FIRST_KINDS]
         self._invalidate()
         return new
 
     def missing(self) -> list[KeyKind]:
-        """The kinds of which there is no key. An admin key counts for every kind."""
+        """The first kinds of which there is no key. An admin key counts for every kind."""
         kinds = {key.kind for key in self.listed() if key.revoked_at is None}
-        return [] if "admin" in kinds else [kind for kind in KINDS if kind not in kinds]
+        return [] if "admin" in kinds else [kind for kind in FIRST_KINDS if kind not in kinds]
 
     def listed(self) -> list[Key]:
         """Every key, also revoked ones: first those of the settings, then by age, oldest first."""
@@ -94,7 +99,7 @@ class Keys:
         rate: int | None = None,
         quota: int | None = None,
     ) -> NewKey:
-        token = f"pk_{kind[0]}_{secrets.token_hex(16)}"
+        token = f"pk_{_PREFIXES.get(kind, kind[0])}_{secrets.token_hex(16)}"
         id_, digest, now = secrets.token_hex(6), digest_of(token), self._clock()
         key = Key(id_, kind, label, digest, now, rate=rate, quota=quota)
         tx.add_key(key)

@@ -46,7 +46,7 @@ _PAGE_OF_FEW = f"""
 {SELECT_LEADS} WHERE id IN (
   SELECT id FROM (
     SELECT id, rank, marked_at, state, definition, subject, owner, kind, country, plan, account,
-      qualified_at, expires_at
+      qualified_at, expires_at, due_at, snoozed_until
     FROM lead WHERE {{condition}} LIMIT {_FEW}
   ) lead
   WHERE {{conditions}}
@@ -67,6 +67,14 @@ _LONG_TRAIT = """(
   )
 )"""
 
+# As ``leads.states.is_overdue`` has it.
+_OVERDUE = """(
+  state IN ('new', 'assigned') AND due_at <= :now
+  AND (state <> 'new' OR expires_at IS NULL OR expires_at > :now)
+  AND (snoozed_until IS NULL OR snoozed_until <= :now)
+)"""
+_NOT_OVERDUE = f"{_OVERDUE} IS NOT TRUE"
+
 # Each condition can be searched by an index of its own.
 _CONDITIONS = {
     "definition": "definition = :definition",
@@ -79,6 +87,7 @@ _CONDITIONS = {
     "qualified_from": "qualified_at >= :qualified_from",
     "qualified_to": "qualified_at < :qualified_to",
     "marked_after": "marked_at > :marked_after",
+    "overdue": _OVERDUE,
 }
 
 _ANY_STATE = "state <> 'voided'"
@@ -151,6 +160,8 @@ def _filtered(
 
 
 def _condition(name: str, values: dict[str, Any]) -> str:
+    if name == "overdue" and not values[name]:
+        return _NOT_OVERDUE
     is_long = name in LISTED_TRAITS and len(values[name]) > MAX_LISTED
     return _LONG_TRAIT.format(name) if is_long else _CONDITIONS[name]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import NamedTuple
 
-from ..model import Key, Lead, Stored, account_key, bucket_of, fact_order
+from ..model import Key, Lead, Stored, Transition, account_key, bucket_of, fact_order
 from ..ports import (
     Cell,
     Change,
@@ -182,6 +182,12 @@ class SqlWriteTransaction(SqlReadTransaction, WriteTransaction):
         saved = [rows.from_lead(latest[key]) for key in sorted(latest)]
         self._session.insert(sql.SAVE_LEADS, saved)
         self._retraited.update(lead.subject for lead in leads)
+
+    def add_transitions(self, transitions: Sequence[Transition]) -> list[Transition]:
+        [(last,)] = self._session.run(sql.LAST_TRANSITION)
+        numbered = [t._replace(number=last + i) for i, t in enumerate(transitions, 1)]
+        self._session.insert(sql.ADD_TRANSITIONS, [rows.from_transition(t) for t in numbered])
+        return numbered
 
     def log(self, changes: Sequence[Change]) -> None:
         [(last,)] = self._session.run(sql.LAST_CHANGE)

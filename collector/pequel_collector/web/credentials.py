@@ -15,7 +15,8 @@ from ..model import Key
 from .request import AnyRequest
 
 WRITERS = frozenset({"write", "admin"})
-READERS = frozenset({"read", "admin"})
+READERS = frozenset({"read", "work", "admin"})
+WORKERS = frozenset({"work", "admin"})
 ADMINS = frozenset({"admin"})
 
 

@@ -308,6 +308,7 @@ class Project:
     signup: str | None = None
     trial: str | None = None
     conversion: str | None = None
+    expansion: str | None = None
     key_events: tuple[str, ...] = ()
     internal: InternalRule = InternalRule()
 

@@ -149,6 +149,7 @@ PROJECT: dict[str, ItemParser] = {
     "signup": Item.text,
     "trial": Item.text,
     "conversion": Item.text,
+    "expansion": Item.text,
     "key_events": event_names,
     "internal": _internal,
 }

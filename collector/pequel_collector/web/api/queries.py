@@ -42,14 +42,14 @@ def blueprint(collector: Collector) -> Blueprint:
         given = arguments.read(request, _LEADS)
         given.pop("format", None)
         limit, cursor = given.pop("limit"), given.pop("cursor")
-        with _slot(limit):
+        with page_slot(limit):
             found = collector.queries.pqls(LeadFilter(**given), limit, cursor)
             return json_response(schemas.page(schemas.LEAD, found))
 
     @bp.get("/pqls/<lead_id>")
     def pql(lead_id: str) -> Response:
         arguments.read(request, _NONE)
-        found = collector.queries.pql(_storable("lead", lead_id))
+        found = collector.queries.pql(storable("lead", lead_id))
         return json_response(schemas.LEAD.dump(found))
 
     @bp.get("/users/<rest:rest>")
@@ -63,14 +63,14 @@ def blueprint(collector: Collector) -> Blueprint:
     @bp.get("/events")
     def events() -> Response:
         limit = arguments.read(request, _LIST)["limit"]
-        with _slot(limit):
+        with page_slot(limit):
             return json_response(schemas.page(schemas.EVENT, collector.queries.events(limit)))
 
     @bp.get("/rejected")
     def rejected() -> Response:
         given = arguments.read(request, _REJECTED)
         wanted = RejectedFilter(given.get("code"), given.get("key"))
-        with _slot(given["limit"]):
+        with page_slot(given["limit"]):
             found = collector.queries.rejected(wanted, given["limit"], given["cursor"])
             return json_response(schemas.page(schemas.REJECTED_EVENT, found))
 
@@ -86,10 +86,10 @@ def _subject(collector: Collector, kind: Kind, prefix: str, rest: str) -> Respon
     """The profile, the status or the timeline of a user or an account."""
     queries = collector.queries
     identifier, view = subject_and_view(request, prefix, rest)
-    identifier = _storable(kind, identifier)
+    identifier = storable(kind, identifier)
     given = arguments.read(request, _PAGE if view == "timeline" else _NONE)
     if view == "timeline":
-        with _slot(given["limit"]):
+        with page_slot(given["limit"]):
             found = queries.timeline(kind, identifier, given["limit"], given["cursor"])
             return json_response(schemas.page(schemas.EVENT, found))
     if view == "pql":
@@ -97,12 +97,12 @@ def _subject(collector: Collector, kind: Kind, prefix: str, rest: str) -> Respon
     return json_response(schemas.PROFILES[kind].dump(queries.profile(kind, identifier)))
 
 
-def _slot(limit: int) -> AbstractContextManager[object]:
+def page_slot(limit: int) -> AbstractContextManager[object]:
     """A slot for making a long page; a short page needs none."""
     return _slots if limit > LONG_PAGE else nullcontext()
 
 
-def _storable(kind: str, identifier: str) -> str:
+def storable(kind: str, identifier: str) -> str:
     """An id that can have been stored. Raises NotFound for one that ingestion rejects."""
     if not identifier.strip() or "\0" in identifier or len(identifier) > MAX_LENGTH:
         raise NotFound(f"there is no {kind} {identifier[:MAX_LENGTH]!a}", kind=kind)
