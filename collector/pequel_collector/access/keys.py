@@ -66,7 +66,7 @@ class Keys:
         return new
 
     def create_first(self) -> list[NewKey]:
-        """Create a key of each of the first kinds, unless the store or the settings have had one."""
+        """Create a key of each first kind, unless the store or the settings have had one."""
         if self._given:
             return []
         with self._store.writing() as tx:

@@ -110,7 +110,7 @@ class Ledger:
             if key not in qualifications and self._is_judged(lead):
                 self._withdraw(lead)
         for key, lead in leads.items():
-            self._win(lead, winning(lead, conversions, _end_of(key, leads)))
+            self._win(lead, winning(lead, conversions, next_cycle(key, leads)))
 
     def take(self, lead: Lead, transition: Transition, what: str) -> None:
         """Bring a lead in line with what somebody did with it, which is stored."""
@@ -305,15 +305,22 @@ def transitions_of(
 ) -> dict[str, dict[LeadKey, list[Transition]]]:
     """What people did with the leads of each subject, and with those of its other ids."""
     users = tx.ids_of([subject for subject in subjects if kind_of(subject) == "user"])
-    person_of = {id_: subject for subject in subjects for id_ in users.get(subject, [subject])}
-    found: dict[str, dict[LeadKey, list[Transition]]] = {subject: {} for subject in subjects}
+    return transitions_by_lead(tx, {each: users.get(each, [each]) for each in subjects})
+
+
+def transitions_by_lead(
+    tx: ReadTransaction, ids: Mapping[str, Collection[str]]
+) -> dict[str, dict[LeadKey, list[Transition]]]:
+    """What people did with the leads of each subject, given all of its ids."""
+    person_of = {id_: subject for subject, each in ids.items() for id_ in each}
+    found: dict[str, dict[LeadKey, list[Transition]]] = {subject: {} for subject in ids}
     for each in tx.transitions_of(person_of):
         key = LeadKey(each.definition, each.cycle)
         found[person_of[each.subject]].setdefault(key, []).append(each)
     return found
 
 
-def _end_of(key: LeadKey, leads: Mapping[LeadKey, Lead]) -> int | None:
+def next_cycle(key: LeadKey, leads: Mapping[LeadKey, Lead]) -> int | None:
     """When the subject of a lead qualified in the next cycle."""
     later = leads.get(LeadKey(key.definition, key.cycle + 1))
     return None if later is None or later.state == "voided" else later.qualified_at

@@ -172,7 +172,7 @@ def _take(found: Outcome, transition: Transition, default_owner: str | None) -> 
     patch = transition.patch
     if patch.owner is not UNSET:
         found.owner = patch.owner or default_owner
-    wanted = _wanted(found, patch)
+    wanted = _wanted(patch)
     if wanted is not None and wanted in LEGAL[found.state]:
         found.state = wanted
         if wanted == "new":
@@ -186,7 +186,7 @@ def _take(found: Outcome, transition: Transition, default_owner: str | None) -> 
             setattr(found, name, value)
 
 
-def _wanted(found: Outcome, patch: LeadPatch) -> LeadState | None:
+def _wanted(patch: LeadPatch) -> LeadState | None:
     """The state that is asked for. An owner alone assigns a new lead, or gives it back."""
     if patch.state is not UNSET:
         return patch.state

@@ -81,8 +81,9 @@ class _Work:
         if self._is_repeated(done, asked):
             return lead
         check(lead, asked, self._now)
-        at = max([self._now, *(earlier.at for earlier in done)])
-        patch = _complete(lead, asked)
+        # After the lead qualified, whatever the clocks of different collectors say.
+        at = max([self._now, lead.qualified_at + 1, *(earlier.at for earlier in done)])
+        patch = _complete(lead, asked, self._now)
         of = lead.subject, lead.definition, lead.cycle
         made = Transition(
             *of, at, patch, asked.reason, asked.actor, asked.idempotency_key, asked.digest
@@ -163,11 +164,16 @@ def what(lead: Lead, patch: LeadPatch) -> str:
     return "amount_set"
 
 
-def _complete(lead: Lead, asked: LeadChange) -> LeadPatch:
-    """The patch with what follows from it: who takes a lead without naming an owner owns it."""
+def _complete(lead: Lead, asked: LeadChange, now: int) -> LeadPatch:
+    """The patch with what follows from it.
+
+    Who takes a lead without naming an owner owns it. A contact without a time is made now.
+    """
     patch, takes = asked.patch, asked.patch.state == "assigned"
     if takes and patch.owner is UNSET and lead.owner is None and asked.actor is not None:
-        return replace(patch, owner=asked.actor)
+        patch = replace(patch, owner=asked.actor)
+    if patch.contact is not UNSET and patch.contact.at is None:
+        patch = replace(patch, contact=replace(patch.contact, at=now))
     return patch
 
 
