@@ -308,9 +308,9 @@ class Project:
     signup: str | None = None
     trial: str | None = None
     conversion: str | None = None
-    expansion: str | None = None
     key_events: tuple[str, ...] = ()
     internal: InternalRule = InternalRule()
+    expansion: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
