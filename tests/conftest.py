@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +18,12 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 RUN_LAST = ("postgres", "slow", "e2e", "data")  # whatever bears none of these marks runs first
 MARKED_BY_FIXTURE = {"postgres_server": "postgres", "shared_data": "data"}
 
-# A slow evaluator is no bug; continuous integration keeps Hypothesis's own profile for it.
+# A shell that starts the tests in the background ignores Ctrl-C for them, and so would every
+# process that a test starts and stops by it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# A slow machine is no bug; continuous integration keeps Hypothesis's own profile for it.
 settings.register_profile("local", deadline=None)
 if not os.environ.get("CI"):
     settings.load_profile("local")

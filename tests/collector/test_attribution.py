@@ -423,7 +423,7 @@ def assert_as_the_oracle_says(collector: Collector, messages: list[Plain]) -> No
     assert tally(collector, "link_conflicts") == len(conflicts)
 
 
-@settings(many, max_examples=250)
+@settings(many, max_examples=100)
 @given(
     messages=streams() | crowded(),
     sizes=st.randoms(use_true_random=False),

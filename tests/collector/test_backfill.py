@@ -259,7 +259,7 @@ def some_forward(catalogue: Plain, chance: random.Random) -> Plain:
 
 @settings(
     deadline=None,
-    max_examples=80,
+    max_examples=40,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 @given(

@@ -58,7 +58,7 @@ def _first_copies(messages: list[Plain]) -> list[Plain]:
     return list(first.values())
 
 
-@settings(many, max_examples=200)
+@settings(many, max_examples=100)
 @given(catalogue=catalogues(), messages=streams(max_size=30), chance=chances)
 def test_marks_are_those_of_the_oracle(
     catalogue: Plain, messages: list[Plain], chance: random.Random
@@ -67,7 +67,7 @@ def test_marks_are_those_of_the_oracle(
     rehearse(catalogue, messages, course_of(messages, chance))
 
 
-@settings(many, max_examples=80)
+@settings(many, max_examples=40)
 @given(before=catalogues(), catalogue=catalogues(), messages=streams(max_size=25), chance=chances)
 def test_after_a_change_of_definitions_marks_are_those_of_the_new_ones(
     before: Plain, catalogue: Plain, messages: list[Plain], chance: random.Random
@@ -76,7 +76,7 @@ def test_after_a_change_of_definitions_marks_are_those_of_the_new_ones(
     rehearse(catalogue, messages, course_of(messages, chance, before))
 
 
-@settings(many, max_examples=60)
+@settings(many, max_examples=30)
 @given(catalogue=catalogues(), messages=streams(max_size=20), chance=chances)
 def test_the_order_of_arrival_does_not_show(
     catalogue: Plain, messages: list[Plain], chance: random.Random
@@ -99,7 +99,7 @@ def test_the_order_of_arrival_does_not_show(
     assert answers(in_pieces.collector) == answers(at_once.collector)
 
 
-@settings(many, max_examples=60)
+@settings(many, max_examples=30)
 @given(catalogue=catalogues(), messages=streams(max_size=20))
 def test_definitions_that_come_after_the_facts_find_the_same_leads(
     catalogue: Plain, messages: list[Plain]
@@ -122,7 +122,7 @@ def test_streams_of_the_long_run_agree(first: int) -> None:
 
 
 @pytest.mark.slow
-@settings(many, max_examples=20)
+@settings(many, max_examples=10)
 @given(catalogue=catalogues(), messages=streams(max_size=20), chance=chances)
 def test_on_postgres_marks_and_answers_are_the_same(
     catalogue: Plain, messages: list[Plain], chance: random.Random, postgres_server: Any
@@ -139,7 +139,7 @@ def test_on_postgres_marks_and_answers_are_the_same(
 
 
 @pytest.mark.slow
-@settings(many, max_examples=10)
+@settings(many, max_examples=6)
 @given(before=catalogues(), catalogue=catalogues(), messages=streams(max_size=20), chance=chances)
 def test_on_postgres_restarts_and_changes_of_definitions_do_not_show(
     before: Plain,

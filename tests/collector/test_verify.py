@@ -564,7 +564,7 @@ many = settings(
 )
 
 
-@settings(many, max_examples=150)
+@settings(many, max_examples=60)
 @given(
     catalogue=catalogues(WHOLE),
     messages=streams(max_size=25),
@@ -586,7 +586,7 @@ def test_whatever_was_told_in_whatever_order_is_equal(
 
 
 @pytest.mark.slow
-@settings(many, max_examples=15)
+@settings(many, max_examples=8)
 @given(catalogue=catalogues(WHOLE), messages=streams(max_size=20))
 def test_the_same_holds_on_postgres(
     catalogue: Plain, messages: list[Plain], postgres_server: Any

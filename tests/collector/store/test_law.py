@@ -320,7 +320,7 @@ TRANSACTIONS = st.lists(
 )
 
 
-@settings(max_examples=80, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
 @given(transactions=TRANSACTIONS, block_size=st.integers(1, 6))
 def test_a_store_answers_as_a_dict_would(
     store_url: str, transactions: list[tuple[list[Step], str]], block_size: int
