@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from typing import Any
 
 import pytest
@@ -268,3 +270,87 @@ def test_more_from_a_customer_wins_upgrades(store_url: str) -> None:
         lead = team.lead("@acme")
         assert (lead["state"], lead["amount"], lead["won_at"]) == ("won", "99.50", time(DAY))
         assert team.verified() == []
+
+
+class TestMerges:
+    def test_what_people_did_with_either_lead_counts_for_the_one_that_lives(
+        self, team: Sales
+    ) -> None:
+        old, own = qualify(team, "old", 0), qualify(team, "ada", HOUR)
+        team.at(2 * HOUR)
+        team.work(own, owner="ben")
+        team.at(3 * HOUR)
+        team.work(old, contact={"channel": "phone", "note": "hello"}, actor="eve")
+        team.at(DAY)
+        team.tell("ada", "", DAY, type="alias", previousId="old")
+        lead = team.get(f"/pqls/{own['id']}")
+        assert (lead["state"], lead["owner"]) == ("contacted", "ben")
+        assert (lead["contacted_at"], lead["qualified_at"]) == (time(3 * HOUR), time(0))
+        assert [each["note"] for each in lead["contacts"]] == ["hello"]
+        assert team.verified() == []
+
+    def test_a_change_to_the_voided_lead_reaches_the_one_that_lives(self, team: Sales) -> None:
+        old, own = qualify(team, "old", 0), qualify(team, "ada", HOUR)
+        team.tell("ada", "", HOUR, type="alias", previousId="old")
+        assert team.work(old, state="won")["id"] == own["id"]
+
+    def test_the_cooldown_of_either_lead_counts(self, team: Sales) -> None:
+        old = qualify(team, "old", 0)
+        team.at(HOUR)
+        team.work(old, state="dismissed", reason="a student")
+        team.tell("ada", "", HOUR, type="alias", previousId="old")
+        team.at(20 * DAY)
+        for project in range(3):
+            team.tell("ada", "project_created", 20 * DAY, properties={"project_id": project})
+        assert [each["state"] for each in team.get("/users/ada/pql")["leads"]] == ["dismissed"]
+        assert team.verified() == []
+
+
+class TestTheLedger:
+    def test_is_read_from_where_one_stopped(self, team: Sales) -> None:
+        lead = qualify(team, "ada", 0)
+        first = team.get("/pqls/changes")
+        assert [(each["what"], each["lead_id"]) for each in first["data"]] == [
+            ("opened", lead["id"])
+        ]
+        nothing = team.get("/pqls/changes", after=first["next_cursor"])
+        assert nothing == {"data": [], "next_cursor": first["next_cursor"]}
+        team.work(lead, owner="ben", actor="eve")
+        team.work(lead, state="dismissed", reason="a student")
+        page = team.get("/pqls/changes", after=first["next_cursor"], limit=1)
+        [entry] = page["data"]
+        assert (entry["what"], entry["from"], entry["to"]) == ("assigned", "new", "assigned")
+        assert (entry["actor"], entry["lead"]["state"]) == ("eve", "dismissed")
+        [entry] = team.get("/pqls/changes", after=page["next_cursor"])["data"]
+        assert (entry["what"], entry["reason"]) == ("dismissed", "a student")
+
+    def test_has_no_gap_while_several_collectors_write(self, store_url: str) -> None:
+        with sales(SET_UP, store_url) as one, sales(SET_UP, store_url) as other:
+            leads = [qualify(one, f"u{number}", 0) for number in range(8)]
+            seen, done = [], Event()
+
+            def work(team: Sales, name: str) -> None:
+                for lead in leads:
+                    team.work(lead, owner=name)
+
+            def poll() -> None:
+                after = None
+                while True:
+                    was_done = done.is_set()
+                    page = one.get("/pqls/changes", limit=3, **({"after": after} if after else {}))
+                    seen.extend(page["data"])
+                    after = page["next_cursor"]
+                    if was_done and not page["data"]:
+                        return
+
+            with ThreadPoolExecutor(5) as threads:
+                polling = threads.submit(poll)
+                teams = [(one, "a"), (one, "b"), (other, "c"), (other, "d")]
+                for working in [threads.submit(work, *each) for each in teams]:
+                    working.result()
+                done.set()
+                polling.result()
+            made = [(each["lead_id"], each["after"].get("owner")) for each in seen]
+            assert len(made) == 8 + 4 * 8
+            with one.collector.store.reading() as view:
+                assert [each.number for each in view.changes_after(0, 100)] == list(range(1, 41))

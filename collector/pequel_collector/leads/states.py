@@ -8,7 +8,8 @@ example, with the conversion at 30, which came late:
     30   the conversion      won, won_at 30
     40   lost, by ben        won: ben did not know yet
 
-A transition that is not legal where it lands leaves the state as it is, and its other parts count.
+A transition that is not legal where it lands leaves state and owner as they are, and its other
+parts count.
 So it does not matter what was known when it was recorded.
 """
 
@@ -169,11 +170,11 @@ def _convert(found: Outcome, conversion: Conversion) -> None:
 
 
 def _take(found: Outcome, transition: Transition, default_owner: str | None) -> None:
-    patch = transition.patch
-    if patch.owner is not UNSET:
+    patch, wanted = transition.patch, _wanted(transition.patch)
+    is_legal = wanted is not None and wanted in LEGAL[found.state]
+    if patch.owner is not UNSET and (is_legal or patch.state is UNSET):
         found.owner = patch.owner or default_owner
-    wanted = _wanted(patch)
-    if wanted is not None and wanted in LEGAL[found.state]:
+    if wanted is not None and is_legal:
         found.state = wanted
         if wanted == "new":
             found.owner = default_owner
