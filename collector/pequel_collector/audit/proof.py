@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 from ..errors import DefinitionError, NotFound, PequelError
-from ..leads.ledger import ExplainedQualification, LeadKey
+from ..leads.ledger import ExplainedQualification, LeadKey, transitions_of
+from ..leads.states import outcome, winning
 from ..marking.active import activations
 from ..marking.evaluators import Evaluators, active_evaluators
 from ..marking.replay import Replay
-from ..model import JSON, Lead, id_of, iso, kind_of
+from ..model import JSON, Conversion, Lead, LeadState, id_of, iso, kind_of
 from ..ports import ReadTransaction, Store, Version
 from ..rules.language.definition import Catalogue
 from ..rules.parser.catalogue import read_catalogue
@@ -57,8 +59,8 @@ class _Proof:
         except (DefinitionError, NotFound) as error:
             definition = _definition(lead, version) | {"problem": error.message}
             return _answer(None, None, definition, 0, [])
-        facts, qualification = self._derive(evaluators)
-        derived = None if qualification is None else self._shown(qualification)
+        facts, qualification, state = self._derive(evaluators)
+        derived = None if qualification is None else self._shown(qualification, state)
         differences = [] if derived is None else list(self._differences(derived))
         result = self._result(derived is not None and not differences)
         return _answer(result, derived, _definition(lead, version), facts, differences)
@@ -78,8 +80,10 @@ class _Proof:
 
     # -- what the messages give ------------------------------------------------------------
 
-    def _derive(self, evaluators: Evaluators) -> tuple[int, ExplainedQualification | None]:
-        """The number of messages, and the qualification in the lead's cycle.
+    def _derive(
+        self, evaluators: Evaluators
+    ) -> tuple[int, ExplainedQualification | None, LeadState]:
+        """The number of messages, the qualification in the lead's cycle, and the lead's state.
 
         If the lead was passed on, the subject is the person who has it now.
         """
@@ -90,10 +94,30 @@ class _Proof:
         folded = replay.fold(key, messages)
         folded.advance(self._now)
         lead_key = LeadKey(self._lead.definition, self._lead.cycle)
-        return len(messages), folded.qualifications.get(lead_key)
+        qualification = folded.qualifications.get(lead_key)
+        following = folded.qualifications.get(lead_key._replace(cycle=lead_key.cycle + 1))
+        until = None if following is None else following.time
+        state = self._state(key, qualification, replay.conversions(folded.head), until)
+        return len(messages), qualification, state
 
-    def _shown(self, qualification: ExplainedQualification) -> Answer:
+    def _state(
+        self,
+        key: str,
+        qualification: ExplainedQualification | None,
+        conversions: list[Conversion],
+        until: int | None,
+    ) -> LeadState:
+        """The state that the messages and the transitions of people give."""
+        lead = self._lead
+        if qualification is not None:
+            lead = replace(lead, qualified_at=qualification.time, withdrawn=None)
+        lead = replace(lead, conversion=winning(lead, conversions, until))
+        done = transitions_of(self._tx, [key])[key]
+        return outcome(lead, done.get(LeadKey(lead.definition, lead.cycle), ())).state
+
+    def _shown(self, qualification: ExplainedQualification, state: LeadState) -> Answer:
         return {
+            "state": state,
             "qualified_at": iso(qualification.time),
             "account": self._account(qualification.account),
             "evidence": qualification.evidence,
@@ -108,6 +132,7 @@ class _Proof:
     def _differences(self, derived: Answer) -> Iterator[Answer]:
         lead = self._lead
         stored = {
+            "state": lead.state,
             "qualified_at": iso(lead.qualified_at),
             "account": self._account(lead.account),
             "evidence": lead.evidence,

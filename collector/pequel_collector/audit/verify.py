@@ -358,6 +358,7 @@ class _Subject:
             stored = "nothing" if lead is None else "voided"
             yield Difference(self._key, what, stored, f"qualified at {moment(qualification.time)}")
             return
+        yield from differ(self._key, f"{what}, withdrawn", lead.withdrawn, None)
         wanted = self._as_it_should_be(lead, qualification)
         for name in ("qualified_at", "expires_at"):
             times = moment(getattr(lead, name)), moment(getattr(wanted, name))

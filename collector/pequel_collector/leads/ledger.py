@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from operator import attrgetter
 from types import MappingProxyType
 from typing import NamedTuple
@@ -16,7 +17,7 @@ from ..model import JSON, Conversion, Lead, Transition, iso, kind_of, lead_id
 from ..ports import Change, ReadTransaction, WriteTransaction
 from ..rules.engine.state import Qualification
 from ..rules.language.definition import Definition
-from .states import Outcome, apply, outcome, outcome_of, winning
+from .states import Outcome, apply, in_order, outcome, outcome_of, winning
 
 NO_BASIS = "what it rested on is gone"
 """The reason for withdrawing a lead, as the change log shows it."""
@@ -312,11 +313,13 @@ def transitions_by_lead(
     tx: ReadTransaction, ids: Mapping[str, Collection[str]]
 ) -> dict[str, dict[LeadKey, list[Transition]]]:
     """What people did with the leads of each subject, given all of its ids."""
-    person_of = {id_: subject for subject, each in ids.items() for id_ in each}
+    by_id: dict[str, list[Transition]] = {id_: [] for each in ids.values() for id_ in each}
+    for transition in tx.transitions_of(by_id):
+        by_id[transition.subject].append(transition)
     found: dict[str, dict[LeadKey, list[Transition]]] = {subject: {} for subject in ids}
-    for each in tx.transitions_of(person_of):
-        key = LeadKey(each.definition, each.cycle)
-        found[person_of[each.subject]].setdefault(key, []).append(each)
+    for subject, each in ids.items():
+        for made in sorted(chain.from_iterable(by_id[id_] for id_ in each), key=in_order):
+            found[subject].setdefault(LeadKey(made.definition, made.cycle), []).append(made)
     return found
 
 

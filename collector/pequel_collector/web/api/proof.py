@@ -17,6 +17,7 @@ _NONE = arguments.NoArguments()
 class Derived(Schema):
     """What the messages give."""
 
+    state = fields.String()
     qualified_at = fields.String()
     account = fields.String()
     evidence = fields.Raw()
