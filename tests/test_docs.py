@@ -25,8 +25,7 @@ from pequel_collector import config, errors
 from pequel_collector.access.keys import KINDS
 from pequel_collector.app.bootstrap import open_collector
 from pequel_collector.cli.commands import pequel as cli
-from pequel_collector.cli.options import SECRET
-from pequel_collector.config import Settings
+from pequel_collector.config import SECRET, Settings
 from pequel_collector.errors import DefinitionError, PequelError
 from pequel_collector.ingest.event_log import Line, event_of
 from pequel_collector.model import LeadState
@@ -76,7 +75,7 @@ READS = re.compile(r'^```toml\n([^`]*name *= "(\w+)"[^`]*)^```\n\nReads: \*(.+)\
 COMMAND = re.compile(r"(?:^|[|(] ?|^\$ )(?:[A-Z_]+=\S+ )*pequel ([^|)#&]*)")
 WRONG = re.compile(r"^```toml wrong\n([^`]*?)^```\n\n```text\n([^`]*?)^```$", re.MULTILINE)
 
-# Every snippet may use these names without defining them.
+# A part of a definition may use these names without defining them.
 PROJECT = """\
 [project]
 signup     = "signed_up"
@@ -185,10 +184,10 @@ def cell(value: object) -> str:
 
 
 def whole(text: str) -> Catalogue:
-    """The catalogue of a snippet, completed with the parts that it leaves out."""
+    """The catalogue of a snippet: one with tables works alone, one without is part of a [[pql]]."""
     if not re.search(r"^\[", text, re.MULTILINE):
-        text = f'[[pql]]\nname = "example"\n{text}'
-    return read_catalogue(text if "[project]" in text else PROJECT + text)
+        text = f'{PROJECT}[[pql]]\nname = "example"\n{text}'
+    return read_catalogue(text)
 
 
 def sentences() -> list[Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, NamedTuple, TypeVar
 
@@ -10,9 +11,14 @@ from .errors import BadRequest
 
 Value = TypeVar("Value", str, int)
 
+MIN_KEY = 8
+"""Characters of a key in a variable, at least."""
 
-def _setting(default: Value, help_: str) -> Value:
-    return field(default=default, metadata={"help": help_})
+_SERVICE_LINK = re.compile(r"(tcp|udp|sctp)://")
+
+
+def _setting(default: Value, help_: str, least: int = 1, most: int | None = None) -> Value:
+    return field(default=default, metadata={"help": help_, "least": least, "most": most})
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +28,10 @@ class Settings:
     database: str = _setting("sqlite:///pequel.db", "Where events and leads are stored.")
     config: str = _setting("pequel.toml", "The definitions file. Collecting works without one.")
     host: str = _setting("127.0.0.1", "The address to listen on.")
-    port: int = _setting(8321, "The port to listen on; 0 takes a free one.")
+    port: int = _setting(8321, "The port to listen on; 0 takes a free one.", 0, 65_535)
+    trusted_proxies: int = _setting(
+        0, "How many proxies are in front, whose X-Forwarded headers are trusted; 0 for none.", 0
+    )
     workers: int = _setting(1, "How many processes answer requests.")
     threads: int = _setting(64, "How many requests each process answers at once.")
     write_key: str = _setting("", "A write key that works from the start.")
@@ -37,7 +46,9 @@ class Settings:
     max_batch: int = _setting(2_500, "Maximum number of events in one batch.")
     max_depth: int = _setting(64, "Maximum levels of nesting in one event.")
     clock_tolerance: int = _setting(
-        3_300, "Seconds between sentAt and receipt up to which a client's clock is not corrected."
+        3_300,
+        "Seconds between sentAt and receipt up to which a client's clock is not corrected.",
+        0,
     )
     max_waiting: int = _setting(
         50_000, "Maximum number of events that wait for the store; others are asked to retry."
@@ -49,30 +60,28 @@ class Settings:
         10, "Maximum connections of each process to PostgreSQL, at least 2."
     )
     min_free: int = _setting(
-        100_000_000, "Minimum free bytes of disk; with less, events are refused."
+        100_000_000, "Minimum free bytes of disk; with less, events are refused.", 0
     )
     history_cache: int = _setting(
         256_000_000, "Maximum bytes of memory for the histories that each process keeps at hand."
     )
     rate_limit: int = _setting(
-        0, "Maximum events a second from one key, on average; 0 for no limit."
+        0, "Maximum events a second from one key, on average; 0 for no limit.", 0
     )
-    monthly_quota: int = _setting(0, "Maximum events a month from one key; 0 for no limit.")
-
-    @classmethod
-    def load(cls, environment: Mapping[str, str], **options: Any) -> Settings:
-        """Settings from options that are not None, else from the environment, else by default."""
-        values = {setting.name: _value(setting, environment) for setting in SETTINGS}
-        values.update({name: value for name, value in options.items() if value is not None})
-        return cls(**values)
+    monthly_quota: int = _setting(0, "Maximum events a month from one key; 0 for no limit.", 0)
 
 
 class Setting(NamedTuple):
-    """One setting. The type of the default is the type of the setting."""
+    """One setting. The type of the default is the type of the setting.
+
+    ``least`` and ``most`` are the bounds of a number.
+    """
 
     name: str
     default: Any
     help: str
+    least: int = 1
+    most: int | None = None
 
     @property
     def variable(self) -> str:
@@ -80,18 +89,65 @@ class Setting(NamedTuple):
         return "PEQUEL_" + self.name.upper()
 
 
-SETTINGS = tuple(Setting(f.name, f.default, f.metadata["help"]) for f in fields(Settings))
+SETTINGS = tuple(Setting(f.name, f.default, **f.metadata) for f in fields(Settings))
+
+SECRET = ("write_key", "read_key", "admin_key")
+"""Settings without an option: a process list shows command lines."""
 
 
-def _value(setting: Setting, environment: Mapping[str, str]) -> Any:
-    text = environment.get(setting.variable)
-    if not text or (setting.name == "host" and "://" in text):
-        return setting.default  # a URL in PEQUEL_HOST is for the SDK: where to send events
-    if not isinstance(setting.default, int):
-        return text
-    try:
-        return int(text)
-    except ValueError:
-        raise BadRequest(
-            f"{setting.variable}: found {text!r}, expected a whole number", field=setting.name
-        ) from None
+def from_environment(names: Iterable[str], environment: Mapping[str, str]) -> dict[str, Any]:
+    """The settings of these names that variables set. No other variable is looked at.
+
+    Blanks around a value are removed, because variables often end in a line feed. An empty variable
+    counts as not set. Raises BadRequest for a value that cannot be used; it names the variable.
+    """
+    wanted = set(names)
+    texts = {s: environment.get(s.variable, "") for s in SETTINGS if s.name in wanted}
+    return {s.name: _value(s, t) for s, t in texts.items() if t and not is_foreign(s.name, t)}
+
+
+def is_foreign(name: str, text: str) -> bool:
+    """Whether a variable is meant for somebody else.
+
+    ``PEQUEL_HOST=https://…`` tells the SDK where to send. Kubernetes sets ``PEQUEL_PORT=tcp://…``
+    in each container beside a service with the name ``pequel``.
+    """
+    if name == "host":
+        return "://" in text
+    return name == "port" and _SERVICE_LINK.match(text.strip()) is not None
+
+
+def _value(setting: Setting, text: str) -> Any:
+    value = text.strip()
+    if not value:
+        raise _unusable(setting, "blanks only", "a value, or an empty variable")
+    if setting.name in SECRET:
+        return _key(setting, value)
+    return _number(setting, value) if isinstance(setting.default, int) else value
+
+
+def _number(setting: Setting, text: str) -> int:
+    is_number = re.fullmatch(r"-?[0-9]{1,18}", text) is not None
+    most = "" if setting.most is None else f" to {setting.most}"
+    if not is_number or not setting.least <= int(text) <= (setting.most or int(text)):
+        expected = f"a whole number from {setting.least}{most}" + (" on" if not most else "")
+        raise _unusable(setting, repr(text), expected)
+    return int(text)
+
+
+def _key(setting: Setting, key: str) -> str:
+    """A key that a client can send in a header. An error does not show it."""
+    if not key.isascii() or not key.isprintable():
+        raise _unusable(setting, "a character that is not printable ASCII", "a key without it")
+    if " " in key:
+        raise _unusable(setting, "a blank inside the key", "a key without blanks")
+    if key[0] in "\"'" or key[-1] in "\"'":
+        raise _unusable(setting, "a quotation mark around the key", "the key alone")
+    if len(key) < MIN_KEY:
+        raise _unusable(setting, f"{len(key)} characters", f"a key of at least {MIN_KEY}")
+    return key
+
+
+def _unusable(setting: Setting, found: str, expected: str) -> BadRequest:
+    message = f"{setting.variable}: found {found}, expected {expected}"
+    return BadRequest(message, field=setting.name)

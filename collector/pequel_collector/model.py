@@ -274,14 +274,14 @@ class Lead:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """An API key. Only its hash is stored.
+    """An API key. Only its hash is stored. What each kind may do is in ``access.keys``.
 
     ``rate`` is how many events it may send in a second, ``quota`` in a month. None means the value
     of the settings.
     """
 
     id: str
-    kind: Literal["write", "read", "work", "admin"]
+    kind: str
     label: str
     digest: str
     created_at: int

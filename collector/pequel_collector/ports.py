@@ -151,6 +151,7 @@ class Usage(NamedTuple):
 class LeadFilter:
     """Which leads to list. None means any; of states, any but ``voided``.
 
+    ``country`` and ``plan`` are the value of a trait as text: ``1`` is that text and the number.
     Times are ms; ``from`` is included, ``to`` is not. A lead that is ``new`` with its
     ``expires_at`` at or before ``now`` counts as ``expired``, and is returned as such.
     """

@@ -34,6 +34,7 @@ class Reports:
         self.names: list[list[str]] = []
         self.errors: list[str] = []
         self.replays: list[BackfillProgress] = []
+        self.changes: list[str] = []
 
     def on_definitions(self, collector: Collector) -> None:
         self.names.append([d.name for d in collector.catalogue.definitions])
@@ -74,7 +75,13 @@ def reports() -> Reports:
 
 @pytest.fixture
 def housekeeper(collector: Collector, reports: Reports) -> Housekeeper:
-    return Housekeeper(collector, reports.on_definitions, reports.on_error, reports.replays.append)
+    return Housekeeper(
+        collector,
+        reports.on_definitions,
+        reports.on_error,
+        reports.replays.append,
+        reports.changes.extend,
+    )
 
 
 def tell(collector: Collector, *names: str) -> None:
@@ -182,6 +189,32 @@ class TestARound:
         housekeeper.reload()
         housekeeper.run_once()
         assert reports.names == [["once"], ["once"]]
+
+    def test_says_what_changed_at_once_and_what_it_did_after_the_replay(
+        self, collector: Collector, housekeeper: Housekeeper, reports: Reports
+    ) -> None:
+        tell(collector, "used")
+        Path("pequel.toml").write_text(ONCE)
+        housekeeper.reload()
+        while housekeeper.run_once():
+            pass
+        housekeeper.reload()
+        housekeeper.run_once()
+        assert reports.changes == [
+            "once → version 1",
+            "once → version 1: 1 lead added, 0 withdrawn",
+            "nothing changed",
+        ]
+
+    def test_says_nothing_of_a_replay_that_finished_before(
+        self, collector: Collector, reports: Reports
+    ) -> None:
+        collector.put_definitions(ONCE)
+        fresh = Housekeeper(
+            collector, reports.on_definitions, reports.on_error, on_changes=reports.changes.extend
+        )
+        fresh.run_once()
+        assert reports.changes == []
 
     @pytest.mark.parametrize(("text", "said"), [("nonsense", "pequel.toml:1:"), (None, "there is")])
     def test_says_what_is_wrong_with_the_file(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pequel_collector.access.keys import FIRST_KINDS, FRESH_FOR, KINDS, Keys
+from pequel_collector.access.keys import FIRST_KINDS, FRESH_FOR, KINDS, SCOPES, Keys
 from pequel_collector.config import Settings
 from pequel_collector.ports import Store
 from pequel_collector.store import open_store
@@ -50,7 +50,8 @@ def elsewhere(store: Store, clock: Clock) -> Keys:
 class TestCreate:
     @pytest.mark.parametrize("kind", KINDS)
     def test_a_token_says_what_kind_it_is(self, keys: Keys, kind: str) -> None:
-        assert keys.create(kind).token.startswith(f"pk_{'work' if kind == 'work' else kind[0]}_")
+        letter = {"write+marks": "m", "work": "k"}.get(kind, kind[0])
+        assert keys.create(kind).token.startswith(f"pk_{letter}_")
 
     def test_every_token_is_another(self, keys: Keys) -> None:
         assert len({keys.create("write").token for _ in range(20)}) == 20
@@ -67,6 +68,11 @@ class TestCreate:
         keys.create("admin", "operations")
         (key,) = keys.listed()
         assert (key.kind, key.label, key.created_at) == ("admin", "operations", clock.now)
+
+
+def test_a_key_that_sees_its_own_marks_sees_nothing_else() -> None:
+    assert SCOPES["write+marks"] == {"send", "marks"}
+    assert set().union(*(SCOPES[kind] for kind in FIRST_KINDS)) == set().union(*SCOPES.values())
 
 
 class TestFind:

@@ -211,16 +211,6 @@ def test_a_page_of_the_timeline_continues_within_an_instant(collector: Collector
     assert seen == ["b", "c", "a", "d"]
 
 
-def test_a_cursor_without_position_is_read(collector: Collector) -> None:
-    from pequel_collector.queries.cursors import encode as cursor_of
-
-    for mid in "abc":
-        collector.ingest.accept_all([batch_of(track(mid))])
-    [first] = collector.queries.timeline("user", "u1", 1).data
-    page = collector.queries.timeline("user", "u1", 5, cursor_of(first.message.time, "c"))
-    assert [stored.message.mid for stored in page.data] == ["b", "a"]
-
-
 def test_a_fact_of_an_older_page_has_position_0() -> None:
     old = encode([5, "m1", "used", {"n": 1}, "u1", None, {}, False, None])
     assert decode(old, type=Fact) == Fact(5, "m1", "used", {"n": 1}, "u1")

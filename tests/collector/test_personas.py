@@ -33,6 +33,10 @@ name = "fit"
 when = { trait = "account.employees", gte = 100 }
 
 [[pql]]
+name = "share"
+when = { event = "signed_up", gte = { ratio = 0.5, of_trait = "seats" } }
+
+[[pql]]
 name = "silent"
 clock = true
 when.all = [{ event = "*", eq = 0, within = "14d" }, { event = "imported" }]
@@ -165,6 +169,12 @@ class TestFailures:
             "exports (user ada) was expected; why not yet: 0% done; "
             "✗ exported at least 2 times within 7 days of sign-up: 0 of 2"
         )
+
+    def test_a_trait_that_is_missing_is_called_so(self) -> None:
+        joined = 'facts = [{ event = "signed_up", times = 4, every = "1m" }]\n'
+        [fit, share] = play(joined + 'expect = ["fit", "share"]').failures
+        assert fit.endswith("✗ account.employees is at least 100: missing")
+        assert share.endswith("4, and its trait is missing")
 
     def test_and_what_blocks(self) -> None:
         persona = """facts = [

@@ -131,7 +131,10 @@ class TestTheSame:
 
     def test_another_title_is_no_other_version(self) -> None:
         collector = collector_of(TWICE)
-        assert collector.put_definitions(TWICE + 'title = "Keen users"\nowner = "ada"\n') == []
+        assert (
+            collector.put_definitions(TWICE + 'title = "Keen users"\nowner = "ada"\n').versions
+            == []
+        )
         [definition] = Api(collector).definitions()["data"]
         assert (definition["title"], definition["version"]) == ("Keen users", 1)
         assert Api(collector).definitions()["backfill"]["state"] == "done"

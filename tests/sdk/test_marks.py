@@ -45,7 +45,7 @@ def test_what_is_no_mark_is_passed_over(qualified):
 
 
 def test_a_key_that_is_told_of_no_leads_is_said_once(collector, caplog):
-    """The receipts of a write key leave them out; those of an admin key may have none."""
+    """The receipts of a write key leave them out; those of a key with marks may have none."""
     collector.answers.append((200, {}, {"success": True, "accepted": 1, "qualified": []}))
     with pequel.Client("key", collector.host, on_qualified=print) as client:
         client.track("u1", "e")
@@ -55,7 +55,7 @@ def test_a_key_that_is_told_of_no_leads_is_said_once(collector, caplog):
             client.track("u1", "e")
             assert client.flush()
     (told,) = [record.getMessage() for record in caplog.records]
-    assert told == "on_qualified is never called: write_key must be an admin key for that"
+    assert told == "on_qualified is never called: that needs a write+marks key"
 
 
 def test_who_does_not_ask_for_leads_is_told_nothing_of_keys(collector, caplog):

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pequel_collector.insights.sample import Arrivals, Property, Sample, SampledSubject
+from pequel_collector.insights.values import values_of
 from pequel_collector.lint.finding import Report
 from pequel_collector.lint.linter import lint
+from pequel_collector.model import JSON
 from pequel_collector.rules.language.quantities import DAY
 from pequel_collector.rules.parser.catalogue import read_catalogue
 
@@ -72,6 +74,12 @@ def teams(together: int, alone: int) -> Arrivals:
     return Arrivals(100, teams=found)
 
 
+def valued(path: str, found: Iterable[JSON], of: int = 0) -> Arrivals:
+    """Events with a property that has these values, and ``of`` of them in all."""
+    values = values_of(found)
+    return Arrivals(max(of, values.count), properties={path: Property(values.count, values=values)})
+
+
 STORIES: dict[str, Sample] = {
     "L04": Sample(events={"report_shared": Arrivals(30)}, lasts={"report_shared": 0}),
     "L05": Sample(users=doing(60, 100, "project_created")),
@@ -92,6 +100,25 @@ STORIES: dict[str, Sample] = {
             "gets_value": marked(range(100), DAY),
         },
     ),
+    "L23": Sample(
+        accounts=users(30, "g:", traits={"project_limit": "5", "projects_included": 5})
+        + users(23, "g:n", traits={"project_limit": 5, "projects_included": 5}),
+    ),
+    "L24": Sample(
+        users=users(12, traits={"plan": "Free"}) + users(28, "u:p", traits={"plan": "pro"}),
+    ),
+    "L25": Sample(
+        events={
+            "project_created": Arrivals(
+                120,
+                properties={
+                    "project_id": Property(30, values=values_of(range(30))),
+                    "id": Property(120, values=values_of(range(120))),
+                },
+            )
+        }
+    ),
+    "L26": Sample(events={"projct_created": Arrivals(120), "project_created": Arrivals(300)}),
 }
 """Data in which the bad example of a rule's documentation shows as bad."""
 

@@ -12,13 +12,32 @@ from ..config import Settings
 from ..model import Key
 from ..ports import Store, WriteTransaction
 
-KeyKind = Literal["write", "read", "work", "admin"]
+Scope = Literal["send", "marks", "read", "work", "define"]
+"""What a key may do: send events; see, in the answer, the leads that these open; ask everything;
+change leads; put definitions in force."""
+
+KeyKind = Literal["write", "write+marks", "read", "work", "admin"]
 KINDS: tuple[KeyKind, ...] = get_args(KeyKind)
 
-FIRST_KINDS: tuple[KeyKind, ...] = ("write", "read", "admin")
-"""The kinds of the keys that the first start creates."""
+SCOPES: dict[str, frozenset[Scope]] = {
+    "write": frozenset({"send"}),
+    "write+marks": frozenset({"send", "marks"}),
+    "read": frozenset({"read"}),
+    "work": frozenset({"read", "work"}),
+    "admin": frozenset({"send", "marks", "read", "work", "define"}),
+}
+"""What each kind of key may do. A new kind is a row here."""
 
-_PREFIXES = {"work": "work"}  # w is for write
+FIRST_KINDS: tuple[KeyKind, ...] = ("write", "read", "admin")
+"""The keys of a first start: together they may do everything."""
+
+_PREFIXES: dict[KeyKind, str] = {
+    "write": "pk_w_",
+    "write+marks": "pk_m_",
+    "read": "pk_r_",
+    "work": "pk_k_",
+    "admin": "pk_a_",
+}
 
 # Milliseconds until a process sees the keys that another one creates or revokes.
 FRESH_FOR = 1_000
@@ -29,6 +48,16 @@ class NewKey(NamedTuple):
 
     key: Key
     token: str
+
+
+def may(key: Key, scope: Scope) -> bool:
+    """Whether a key has a scope. A key of an unknown kind, from a later release, has none."""
+    return scope in SCOPES.get(key.kind, ())
+
+
+def kinds_with(scope: Scope) -> list[str]:
+    """The kinds of key that have a scope."""
+    return [kind for kind in KINDS if scope in SCOPES[kind]]
 
 
 def digest_of(token: str) -> str:
@@ -65,8 +94,12 @@ class Keys:
         self._invalidate()
         return new
 
+    def needs_first(self) -> bool:
+        """Whether neither the store nor the settings have, or have had, a key."""
+        return not self.listed()
+
     def create_first(self) -> list[NewKey]:
-        """Create a key of each first kind, unless the store or the settings have had one."""
+        """Create a key of each kind of a first start, unless there is or was a key."""
         if self._given:
             return []
         with self._store.writing() as tx:
@@ -75,9 +108,9 @@ class Keys:
         return new
 
     def missing(self) -> list[KeyKind]:
-        """The first kinds of which there is no key. An admin key counts for every kind."""
-        kinds = {key.kind for key in self.listed() if key.revoked_at is None}
-        return [] if "admin" in kinds else [kind for kind in FIRST_KINDS if kind not in kinds]
+        """The kinds of a first start whose scopes no active key has."""
+        active = [SCOPES.get(key.kind, frozenset()) for key in self.listed() if not key.revoked_at]
+        return [k for k in FIRST_KINDS if not any(SCOPES[k] <= scopes for scopes in active)]
 
     def listed(self) -> list[Key]:
         """Every key, also revoked ones: first those of the settings, then by age, oldest first."""
@@ -99,7 +132,7 @@ class Keys:
         rate: int | None = None,
         quota: int | None = None,
     ) -> NewKey:
-        token = f"pk_{_PREFIXES.get(kind, kind[0])}_{secrets.token_hex(16)}"
+        token = f"{_PREFIXES[kind]}{secrets.token_hex(16)}"
         id_, digest, now = secrets.token_hex(6), digest_of(token), self._clock()
         key = Key(id_, kind, label, digest, now, rate=rate, quota=quota)
         tx.add_key(key)

@@ -10,7 +10,7 @@ from threading import Event
 
 from ..access.keys import Keys
 from ..config import SETTINGS, Settings
-from ..errors import BadRequest, NotFound, PequelError
+from ..errors import BadRequest, NotFound, PequelError, Unavailable
 from ..ingest.accept import Ingest
 from ..ingest.group_commit import GroupCommit
 from ..ingest.health import Health
@@ -23,13 +23,13 @@ from ..marking.active import (
     active_definitions,
     digest,
 )
-from ..marking.backfill import NewDefinitions, OnProgress
+from ..marking.backfill import Activation, NewDefinitions, OnProgress
 from ..marking.derive import Derivation, save_cache
 from ..marking.evaluators import Evaluators
 from ..marking.preparations import Preparations
 from ..marking.work import LeadDesk
 from ..model import Clock, Lead
-from ..ports import Store, Version, WriteTransaction
+from ..ports import Store, WriteTransaction
 from ..queries.queries import Queries
 from ..rules.language.definition import Catalogue
 from ..rules.parser.catalogue import read_catalogue
@@ -39,6 +39,9 @@ __all__ = ["Collector", "now", "open_collector", "open_store", "read_definitions
 
 DUE_PER_STEP = 50
 """Subjects whose clock runs in one transaction."""
+
+BRIEFLY = 0.5
+"""Seconds that a change of definitions waits for the back-fill, to say what it did."""
 
 DEFAULT_CONFIG = next(setting.default for setting in SETTINGS if setting.name == "config")
 
@@ -97,16 +100,16 @@ class Collector:
 
     # -- definitions that change -----------------------------------------------------------
 
-    def put_definitions(self, text: str) -> list[Version]:
-        """Put definitions in force until their file changes; the versions that are new.
+    def put_definitions(self, text: str) -> Activation:
+        """Put definitions in force until their file changes; what changed.
 
         Raises DefinitionError, and then changes nothing.
         """
         catalogue = read_catalogue(text, BODY)
         return self._activate(NewDefinitions(catalogue, "put", self._file_digest()))
 
-    def reload_definitions(self) -> list[Version]:
-        """Put the definitions file in force as it is now; the versions that are new.
+    def reload_definitions(self) -> Activation:
+        """Put the definitions file in force as it is now; what changed.
 
         Raises PequelError if it cannot be read or understood, and then changes nothing.
         """
@@ -125,6 +128,15 @@ class Collector:
         """Run one step of the back-fill under definitions that have changed; the progress."""
         return backfill.step(self.store, self.ingest.evaluators, self.clock)
 
+    def backfill_briefly(self) -> BackfillProgress | None:
+        """Run steps of the back-fill for a moment; the progress, None if it is not known."""
+        until = time.monotonic() + BRIEFLY
+        progress = None
+        with suppress(Unavailable):  # the background jobs go on
+            while time.monotonic() < until and not (progress and progress.is_finished):
+                progress = self.backfill_some()
+        return progress
+
     def active_definitions(self) -> ActiveDefinitions | None:
         """The definitions in force as text, and where they came from."""
         with self.store.reading() as view:
@@ -139,13 +151,13 @@ class Collector:
             return active.file if active else None
         return None if text is None else digest(text)
 
-    def _activate(self, new: NewDefinitions) -> list[Version]:
+    def _activate(self, new: NewDefinitions) -> Activation:
         with self.store.writing() as tx:
             activation = backfill.activate(tx, new, self.clock())
             # Before another batch gets the lock.
             self.ingest.use_evaluators(tx, activation.evaluators)
         self._follow(activation.evaluators)
-        return activation.versions
+        return activation
 
     def _follow(self, evaluators: Evaluators) -> bool:
         """Note which definitions are in force; whether they are others than before."""

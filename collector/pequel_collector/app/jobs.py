@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from threading import Event, Thread
 from time import monotonic
 
 from ..errors import PequelError, Unavailable
-from ..marking.active import BackfillProgress
+from ..marking.active import (
+    BackfillProgress,
+    backfill_lines,
+    backfill_progress,
+    change_lines,
+)
+from ..marking.backfill import Activation
 from .bootstrap import Collector
 
 PAUSE = 1.0
@@ -25,6 +31,8 @@ class Housekeeper:
 
     It calls ``on_definitions`` when other definitions have come in force, ``on_error`` when the
     definitions file cannot be read again, and ``on_progress`` after each step of a back-fill.
+    ``on_changes`` gets a line for each definition that changed: at once, and after the back-fill
+    with the leads that it added and withdrew.
     """
 
     def __init__(
@@ -33,11 +41,15 @@ class Housekeeper:
         on_definitions: Callable[[Collector], None],
         on_error: Callable[[PequelError], None],
         on_progress: Callable[[BackfillProgress], None] | None = None,
+        on_changes: Callable[[Sequence[str]], None] | None = None,
     ) -> None:
         self.collector = collector
         self._on_definitions, self._on_error = on_definitions, on_error
         self._on_progress = on_progress
+        self._on_changes = on_changes or (lambda _lines: None)
         self._reported = collector.active_definitions()
+        self._reloaded: Activation | None = None
+        self._backfilled = _finished_backfill(collector)
         self._reload, self._stopped = Event(), Event()
         self._thread = Thread(target=self._run, name="pequel-housekeeper", daemon=True)
 
@@ -69,7 +81,7 @@ class Housekeeper:
 
     def _reload_definitions(self) -> None:
         try:
-            self.collector.reload_definitions()
+            self._reloaded = self.collector.reload_definitions()
         except Unavailable:
             self._reload.set()
             raise
@@ -80,14 +92,21 @@ class Housekeeper:
 
     def _report_definitions(self) -> None:
         found = self.collector.active_definitions()
-        if found != self._reported:
-            self._reported = found
-            self._on_definitions(self.collector)
+        if found is None or found == self._reported:
+            return
+        self._reported = found
+        self._on_definitions(self.collector)
+        changes = self._reloaded.changes if self._reloaded else found.changes
+        self._reloaded = None
+        self._on_changes(change_lines(changes) or ["nothing changed"])
 
     def _backfill(self) -> bool:
         progress = self.collector.backfill_some()
         if progress is None:
             return True
+        if progress.is_finished and progress.epoch != self._backfilled:
+            self._backfilled = progress.epoch
+            self._on_changes(backfill_lines(progress))
         if self._on_progress:
             self._on_progress(progress)
         return not progress.is_finished
@@ -104,3 +123,10 @@ class Housekeeper:
                 _log.exception("background jobs failed; trying again in a second")
             # Pause for as long as the work took, so that others can write.
             self.collector.changed.wait(min(PAUSE, monotonic() - began) if busy else PAUSE)
+
+
+def _finished_backfill(collector: Collector) -> int | None:
+    """The epoch of the latest back-fill if it is finished: it was reported before."""
+    with collector.store.reading() as view:
+        progress = backfill_progress(view)
+    return progress.epoch if progress and progress.is_finished else None

@@ -14,7 +14,7 @@ from ..app.progress import reading, replaying
 from ..errors import BadRequest
 from ..ingest.event_log import Import, ImportSummary, Log
 from ..server.garbage import collect_rarely
-from .options import example, settings_from, settings_options
+from .options import INGEST, example, settings_from, settings_options
 
 
 @click.command(
@@ -25,7 +25,7 @@ from .options import example, settings_from, settings_options
     ),
 )
 @click.argument("file", type=click.File("rb"))
-@settings_options("database", "config", "max_event", "max_depth")
+@settings_options(*INGEST)
 def import_(file: BinaryIO, **given: Any) -> None:
     """Import an event log.
 

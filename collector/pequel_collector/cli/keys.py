@@ -23,8 +23,8 @@ from .output import columns
 def keys() -> None:
     """Create, list and revoke API keys.
 
-    A write key sends events, a read key reads leads and events, a work key also changes leads, an
-    admin key can do everything.
+    A write key sends events; a write+marks key also sees the leads that its events open. A read
+    key reads leads and events; a work key also changes leads. An admin key can do everything.
     Keys in PEQUEL_WRITE_KEY, PEQUEL_READ_KEY and PEQUEL_ADMIN_KEY are not stored.
     """
 

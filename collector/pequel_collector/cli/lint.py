@@ -17,7 +17,7 @@ from ..lint.finding import Report
 from ..lint.linter import lint as find
 from ..model import iso
 from ..rules.language.definition import Catalogue
-from .options import definitions_file, example
+from .options import definitions_file, definitions_path, example, stated
 from .output import columns
 
 
@@ -29,7 +29,11 @@ from .output import columns
     )
 )
 @definitions_file
-@click.option("--database", metavar="URL", help="Also check against the data in this database.")
+@click.option(
+    "--database",
+    metavar="URL",
+    help="Also check against the data in this database.  [env var: PEQUEL_DATABASE]",
+)
 @click.option(
     "--capacity",
     type=click.IntRange(min=1),
@@ -53,7 +57,7 @@ from .output import columns
 def lint(
     context: click.Context,
     /,
-    file: str,
+    file: str | None,
     database: str | None,
     capacity: int | None,
     with_coverage: bool,
@@ -62,15 +66,18 @@ def lint(
 ) -> None:
     """Find likely mistakes in definitions.
 
-    FILE is a definitions file, pequel.toml by default. Each finding is a line with its place in
-    the file. The exit status is 1 if there is an error: a mistake that makes leads wrong or
-    useless. Findings that a definition accepts with a reason are listed, and are not errors.
+    FILE is a definitions file; without it, the one in PEQUEL_CONFIG, else pequel.toml. Each finding
+    is a line with its place in the file. The exit status is 1 if there is an error: a mistake that
+    makes leads wrong or useless. Findings that a definition accepts with a reason are listed, and
+    are not errors.
     """
+    path = definitions_path(file)
+    database = stated({"database": database}).get("database")
     if with_coverage and database is None:
         raise click.UsageError("--coverage needs data: add --database")
-    catalogue = read_definitions(file)
+    catalogue = read_definitions(path)
     sample = None if database is None else _sample(database, catalogue)
-    report = find(catalogue, Path(file).as_posix(), sample, capacity)
+    report = find(catalogue, Path(path).as_posix(), sample, capacity)
     rows = coverage(catalogue, sample) if with_coverage and sample is not None else None
     click.echo(_as_json(report, rows) if output_format == "json" else _as_text(report, rows))
     if report.count("error") or (strict and report.count("warning")):

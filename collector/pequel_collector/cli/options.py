@@ -1,33 +1,37 @@
-"""The command line's options, made from the list of settings."""
+"""The command line's options, made from the list of settings, and the variables behind them."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from ..config import SETTINGS, Setting, Settings
+from ..config import SECRET, SETTINGS, Setting, Settings, from_environment
+from ..errors import BadRequest
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-# A process list shows command lines, so keys come from the environment only.
-SECRET = ("write_key", "read_key", "admin_key")
-RANGES = {
-    "port": (0, 65_535),
-    "clock_tolerance": (0, None),
-    "min_free": (0, None),
-    "rate_limit": (0, None),
-    "monthly_quota": (0, None),
-}
-"""The minimum and the maximum of a number. By default the minimum is 1."""
-
 FILE = click.Path(exists=True, dir_okay=False)
 
-definitions_file = click.argument("file", type=FILE, default="pequel.toml", required=False)
+definitions_file = click.argument("file", type=FILE, required=False)
 
 NAMES = tuple(setting.name for setting in SETTINGS if setting.name not in SECRET)
+
+INGEST = (
+    "database",
+    "config",
+    "max_body",
+    "max_event",
+    "max_depth",
+    "clock_tolerance",
+    "store_timeout",
+    "database_connections",
+    "history_cache",
+)
+"""The settings of a command that stores events."""
 
 
 def settings_options(*names: str) -> Callable[[Command], Command]:
@@ -43,8 +47,31 @@ def settings_options(*names: str) -> Callable[[Command], Command]:
 
 
 def settings_from(given: dict[str, Any]) -> Settings:
-    """The settings, from a command's options and the environment."""
-    return Settings.load(os.environ, **given)
+    """The settings of a command: its options, else their variables, else the defaults."""
+    return Settings(**stated(given))
+
+
+def stated(given: dict[str, Any]) -> dict[str, Any]:
+    """The settings among these that an option or, without one, a variable sets.
+
+    Raises UsageError for a variable that cannot be used. Those of other settings are not read.
+    """
+    options = {name: value for name, value in given.items() if value is not None}
+    try:
+        found = from_environment(given.keys() - options.keys(), os.environ)
+    except BadRequest as error:
+        raise click.UsageError(error.message) from None
+    if "config" in found and not Path(found["config"]).is_file():
+        raise click.UsageError(f"PEQUEL_CONFIG: File '{found['config']}' does not exist.")
+    return found | options
+
+
+def definitions_path(file: str | None) -> str:
+    """The definitions file that a command checks: its argument, PEQUEL_CONFIG or the default."""
+    path = settings_from({"config": file}).config
+    if not Path(path).is_file():
+        raise click.UsageError(f"File '{path}' does not exist.")
+    return path
 
 
 def example(*lines: str) -> str:
@@ -56,8 +83,6 @@ def _option(setting: Setting) -> Callable[[Command], Command]:
     return click.option(
         "--" + setting.name.replace("_", "-"),
         type=_type(setting),
-        # PEQUEL_HOST may be a URL for the SDK; Settings.load ignores that.
-        envvar=None if setting.name == "host" else setting.variable,
         help=f"{setting.help}  [env var: {setting.variable}; default: {setting.default}]",
     )
 
@@ -66,5 +91,5 @@ def _type(setting: Setting) -> click.ParamType[Any]:
     if setting.name == "config":  # only its default may be missing
         return FILE
     if isinstance(setting.default, int):
-        return click.IntRange(*RANGES.get(setting.name, (1, None)))
+        return click.IntRange(setting.least, setting.most)
     return click.STRING

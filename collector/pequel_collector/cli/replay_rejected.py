@@ -12,14 +12,14 @@ from ..app.bootstrap import open_collector
 from ..app.progress import replaying
 from ..ingest.replay_rejected import ReplayRejected, ReplaySummary
 from ..ports import RejectedFilter
-from .options import example, settings_from, settings_options
+from .options import INGEST, example, settings_from, settings_options
 
 
 @click.command(
     "replay-rejected",
     epilog=example("pequel replay-rejected --code too_large --max-event 65536"),
 )
-@settings_options("database", "config", "max_event", "max_depth")
+@settings_options(*INGEST)
 @click.option("--code", help="Only events rejected with this code, such as too_large.")
 @click.option("--key", help="Only events sent with the key of this id.")
 def replay_rejected(code: str | None, key: str | None, **given: Any) -> None:

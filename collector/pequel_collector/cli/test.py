@@ -7,24 +7,25 @@ import click
 from ..app.bootstrap import read_definitions
 from ..errors import NotFound
 from ..personas import Outcome, rehearse
-from .options import definitions_file, example
+from .options import definitions_file, definitions_path, example
 
 
 @click.command(epilog=example("pequel test", "pequel test definitions/sales.toml"))
 @definitions_file
 @click.pass_context
-def test(context: click.Context, /, file: str) -> None:
+def test(context: click.Context, /, file: str | None) -> None:
     """Test definitions.
 
-    FILE is a definitions file, pequel.toml by default. Each [[persona]] in it is run against a
-    collector in memory, and must be marked exactly as it expects. The exit status is 1 if one
-    fails.
+    FILE is a definitions file; without it, the one in PEQUEL_CONFIG, else pequel.toml. Each
+    [[persona]] in it is run against a collector in memory, and must be marked exactly as it
+    expects. The exit status is 1 if one fails.
     """
-    catalogue = read_definitions(file)
+    path = definitions_path(file)
+    catalogue = read_definitions(path)
     if not catalogue.personas:
-        raise NotFound(f"there is no [[persona]] in {file}")
+        raise NotFound(f"there is no [[persona]] in {path}")
     failed = 0
-    for outcome in rehearse(catalogue, file):
+    for outcome in rehearse(catalogue, path):
         failed += not outcome.passed
         click.echo("\n".join(_lines(outcome)))
     click.echo(f"{len(catalogue.personas) - failed} of {len(catalogue.personas)} personas passed")

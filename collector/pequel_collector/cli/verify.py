@@ -16,7 +16,7 @@ from ..audit.verify import Summary
 from ..audit.verify import verify as verified
 from ..config import Settings
 from ..errors import PequelError
-from .options import example, settings_from, settings_options
+from .options import example, settings_options, stated
 from .output import Failure
 
 DIFFERENT = 1
@@ -55,7 +55,8 @@ def verify(limit: int, **given: Any) -> None:
     The exit status is 0 if everything is equal, 1 if not, and 2 if the comparison failed.
     """
     try:
-        summary = _run(settings_from(given), given["config"] is not None, limit)
+        settings = stated(given)
+        summary = _run(Settings(**settings), "config" in settings, limit)
     except PequelError as error:
         raise ComparisonFailure(error) from error
     for line in _summary_lines(summary, limit):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from ..model import JSON, Kind
 from ..rules.language.definition import EventPattern
 from ..rules.language.quantities import many
-from .lift import Life
+from ..rules.language.values import lookup
+from .lift import Life, Table, table
+from .values import Values, values_of
 
 ENOUGH = 20
 """Subjects, or events, below which nothing is concluded from how many there are."""
@@ -22,14 +25,20 @@ class Property:
     count: int = 0
     given: set[tuple[str, str]] = field(default_factory=set)
     last: int = 0
+    values: Values = field(default_factory=Values)
 
 
 @dataclass(slots=True)
 class Arrivals:
-    """The latest events of one name: how many, how many without an account, who did them where."""
+    """The latest events of one name: how many, how many without an account, who did them where.
+
+    ``anonymous`` are those that say no user, such as page views before sign-up. They have no
+    account yet, and are not ``homeless``.
+    """
 
     count: int = 0
     homeless: int = 0
+    anonymous: int = 0
     teams: dict[str, set[str]] = field(default_factory=dict)
     properties: dict[str, Property] = field(default_factory=dict)
 
@@ -50,18 +59,26 @@ class SampledSubject:
 
     def count(self, pattern: EventPattern) -> int:
         """How many events of a pattern there were."""
-        return sum(count for name, count in self.counts.items() if pattern.matches(name))
+        return sum(self.counts[name] for name in taken(pattern, self.counts))
 
     def first(self, pattern: EventPattern) -> int | None:
         """When the first event of a pattern was."""
-        times = (time for name, time in self.firsts.items() if pattern.matches(name))
-        return min(times, default=None)
+        return min((self.firsts[name] for name in taken(pattern, self.firsts)), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Doers:
+    """Who did something: how many, the most that one did, and how many had converted before."""
+
+    count: int = 0
+    most: int = 0
+    converted: int = 0
 
 
 Marks = Mapping[str, Mapping[str, tuple[int, ...]]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Sample:
     """Some users, their accounts, the latest events, and who of the subjects qualifies.
 
@@ -69,6 +86,8 @@ class Sample:
     last event of every name that was seen, among these or among those of the users and accounts.
     ``marks`` has, for each definition, the times at which a subject qualified. ``until`` is the
     last instant of the data. ``is_whole`` says that there are no users besides.
+
+    An answer that takes a pass over the subjects is kept, so that any number of conditions can ask.
     """
 
     until: int = 0
@@ -86,42 +105,120 @@ class Sample:
 
     def last(self, patterns: Collection[EventPattern]) -> int | None:
         """When the last event that one of several patterns takes was; None where none was seen."""
-        times = (
-            time
-            for name, time in self.lasts.items()
-            if any(pattern.matches(name) for pattern in patterns)
-        )
-        return max(times, default=None)
+        names = (name for pattern in patterns for name in taken(pattern, self.lasts))
+        return max((self.lasts[name] for name in names), default=None)
 
     def arrivals(self, patterns: Collection[EventPattern]) -> Iterator[Arrivals]:
         """The latest events that one of several patterns takes, name by name."""
-        for name, found in self.events.items():
-            if any(pattern.matches(name) for pattern in patterns):
-                yield found
+        names = (name for pattern in patterns for name in taken(pattern, self.events))
+        return (self.events[name] for name in dict.fromkeys(names))
 
     def properties(self, path: str, patterns: Collection[EventPattern]) -> list[Property]:
         """A property of the latest events that one of several patterns takes, name by name."""
         found = self.arrivals(patterns)
         return [each.properties[path] for each in found if path in each.properties]
 
+    @cached_property
+    def received(self) -> int:
+        """How many of the latest messages are events."""
+        return sum(each.count for each in self.events.values())
+
+    def values(self, path: str, patterns: Collection[EventPattern]) -> Values:
+        """The values of a property of the latest events that one of several patterns takes."""
+        asked = path, tuple(patterns)
+        if asked not in self._values:
+            self._values[asked] = Values()
+            for found in self.properties(path, patterns):
+                self._values[asked] += found.values
+        return self._values[asked]
+
+    def traits(self, kind: Kind, path: str) -> Values:
+        """The values of a trait of the subjects of a kind."""
+        if (kind, path) not in self._traits:
+            found = (lookup(path, subject.traits) for subject in self.of(kind))
+            self._traits[kind, path] = values_of(found)
+        return self._traits[kind, path]
+
+    def doers(self, kind: Kind, pattern: EventPattern) -> Doers:
+        """Who of a kind of subject had an event of a pattern."""
+        if (kind, pattern) not in self._doers:
+            self._doers[kind, pattern] = self._who_did(kind, pattern)
+        return self._doers[kind, pattern]
+
     def share(self, kind: Kind, pattern: EventPattern) -> float | None:
         """The share of subjects with an event of a pattern; None where there are too few."""
-        subjects = self.of(kind)
-        if len(subjects) < ENOUGH:
-            return None
-        return sum(subject.count(pattern) > 0 for subject in subjects) / len(subjects)
+        everybody = len(self.of(kind))
+        return self.doers(kind, pattern).count / everybody if everybody >= ENOUGH else None
 
-    def marked(self, definition: str) -> frozenset[str]:
-        """Who qualified for a definition."""
-        return frozenset(self.marks.get(definition, {}))
+    def _who_did(self, kind: Kind, pattern: EventPattern) -> Doers:
+        known = self._by_event[kind]
+        found = {s.key: s for name in taken(pattern, known) for s in known[name]}.values()
+        most = max((subject.count(pattern) for subject in found), default=0)
+        return Doers(len(found), most, sum(_had_converted(each, pattern) for each in found))
+
+    @cached_property
+    def _by_event(self) -> dict[Kind, dict[str, list[SampledSubject]]]:
+        return {"user": _by_event(self.users), "account": _by_event(self.accounts)}
+
+    # -- who qualified ---------------------------------------------------------------------
+
+    def bits(self, definition: str) -> int:
+        """Who qualified for a definition, as a number with one bit for each."""
+        if definition not in self._bits:
+            places = (self._places[key] for key in self.marks.get(definition, ()))
+            self._bits[definition] = sum(1 << place for place in places)
+        return self._bits[definition]
+
+    def signed_up(self, kind: Kind) -> int:
+        """How many subjects signed up."""
+        return len(self._signups[kind])
 
     def lives(self, kind: Kind, definition: str) -> Iterator[Life]:
-        """When each subject that signed up did, qualified and converted."""
-        marks = self.marks.get(definition, {})
-        for subject in self.of(kind):
-            if subject.signup is not None:
-                qualified = min(marks.get(subject.key, ()), default=None)
-                yield Life(subject.signup, qualified, subject.converted)
+        """When each subject that qualified, and that signed up, did so and converted."""
+        signups = self._signups[kind]
+        for key, times in self.marks.get(definition, {}).items():
+            if key in signups:
+                yield signups[key]._replace(qualified=min(times))
+
+    def table(self, kind: Kind, definition: str) -> Table:
+        """The four counts of a definition: whether it predicts who converts."""
+        marked, everybody = table(self.lives(kind, definition), self.until), self._tables[kind]
+        return Table(
+            marked.true_positives,
+            marked.false_positives,
+            everybody.false_negatives - marked.true_positives,
+            everybody.true_negatives - marked.false_positives,
+        )
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        keys = dict.fromkeys(key for marks in self.marks.values() for key in marks)
+        return {key: place for place, key in enumerate(keys)}
+
+    @cached_property
+    def _signups(self) -> dict[Kind, dict[str, Life]]:
+        return {"user": _lives(self.users), "account": _lives(self.accounts)}
+
+    @cached_property
+    def _tables(self) -> dict[Kind, Table]:
+        """The counts of a definition for which nobody qualifies."""
+        return {kind: table(lives.values(), self.until) for kind, lives in self._signups.items()}
+
+    @cached_property
+    def _values(self) -> dict[tuple[str, tuple[EventPattern, ...]], Values]:
+        return {}
+
+    @cached_property
+    def _traits(self) -> dict[tuple[Kind, str], Values]:
+        return {}
+
+    @cached_property
+    def _doers(self) -> dict[tuple[Kind, EventPattern], Doers]:
+        return {}
+
+    @cached_property
+    def _bits(self) -> dict[str, int]:
+        return {}
 
     def __str__(self) -> str:
         first = "" if self.is_whole else "the first "
@@ -137,3 +234,29 @@ def tally(names: Iterable[tuple[str, int]]) -> tuple[dict[str, int], dict[str, i
         firsts[name] = min(time, firsts.get(name, time))
         counts[name] += 1
     return firsts, dict(counts)
+
+
+def taken(pattern: EventPattern, names: Collection[str]) -> Iterable[str]:
+    """The names that a pattern takes. Only a pattern with a ``*`` looks at all of them."""
+    if pattern.any or pattern.prefixes:
+        return (name for name in names if pattern.matches(name))
+    return (name for name in pattern.names if name in names)
+
+
+def _had_converted(subject: SampledSubject, pattern: EventPattern) -> bool:
+    """Whether a subject was a customer before it first had an event of a pattern."""
+    first = subject.first(pattern)
+    return first is not None and subject.converted is not None and subject.converted <= first
+
+
+def _by_event(subjects: Iterable[SampledSubject]) -> dict[str, list[SampledSubject]]:
+    found: defaultdict[str, list[SampledSubject]] = defaultdict(list)
+    for subject in subjects:
+        for name in subject.counts.keys() | subject.firsts.keys():
+            found[name].append(subject)
+    return found
+
+
+def _lives(subjects: Iterable[SampledSubject]) -> dict[str, Life]:
+    """The life of each subject that signed up, as if it had not qualified."""
+    return {s.key: Life(s.signup, None, s.converted) for s in subjects if s.signup is not None}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
 
@@ -12,13 +12,15 @@ from ..marking.replay import Replay
 from ..model import JSON, Stored, account_key, id_of, kind_of
 from ..ports import ReadTransaction
 from ..rules.language.definition import Catalogue, pattern_of
-from ..rules.language.values import key as key_of
 from .sample import Arrivals, Property, Sample, SampledSubject, tally
 
 USERS = 5_000
 LATEST = 50_000
 MESSAGES = 200_000
 """Messages of users and accounts that are read; subjects that would need more are left out."""
+
+KEPT = 100_000
+"""Messages of users and accounts that are kept in memory; others are read again."""
 
 _DEEPEST = 3
 _FIRST_USER = "u:"
@@ -43,6 +45,8 @@ class _Sampler:
         self.signups: dict[str, int | None] = {}
         self.homes: dict[str, set[str]] = {}  # the accounts that each user was in
         self.read: dict[str, bool] = {}  # of each subject, whether all of it could be read
+        self.kept: dict[str, list[Stored]] = {}  # messages of subjects, for the dry run
+        self.room = KEPT
 
     def take(self) -> Sample:
         latest = self.tx.latest(LATEST)
@@ -102,6 +106,9 @@ class _Sampler:
         found = list(islice(self.tx.events(ids), self.left + 1))
         self.read[key] = len(found) <= self.left
         self.left = max(0, self.left - len(found))
+        if self.read[key] and len(found) <= self.room:
+            self.room -= len(found)
+            self.kept[key] = found
         self._note(found)
         return found
 
@@ -150,10 +157,9 @@ class _Sampler:
         for subject in subjects:
             folded = replay.fold(subject.key)
             folded.advance(self.now)
-            for rule in folded.evaluator.rules:
-                if marks := folded.head.marks.get(rule.index):
-                    times = tuple(mark.time for mark in marks)
-                    found.setdefault(rule.name, {})[subject.key] = times
+            for index, marks in folded.head.marks.items():
+                name = folded.evaluator.rules[index].name
+                found.setdefault(name, {})[subject.key] = tuple(mark.time for mark in marks)
         return found
 
 
@@ -164,9 +170,12 @@ class _SampleReplay(Replay):
         super().__init__(sampler.tx, evaluators, sampler.now)
         self._sampler = sampler
 
-    def messages(self, key: str) -> Iterator[Stored]:
-        """The messages of a person or an account, in order."""
-        return super().messages(key) if self._sampler.can_read(key) else iter(())
+    def stored(self, key: str) -> Iterable[Stored]:
+        """The messages of a subject as the store has them, read once where they could be kept."""
+        if not self._sampler.can_read(key):
+            return ()
+        kept = self._sampler.kept.get(key)
+        return super().stored(key) if kept is None else kept
 
 
 def _names(messages: list[Stored]) -> Iterator[tuple[str, int]]:
@@ -188,14 +197,16 @@ def _arrivals(latest: list[Stored], tx: ReadTransaction) -> dict[str, Arrivals]:
 
 def _add(stored: Stored, person: str, to: Arrivals) -> None:
     to.count += 1
-    to.homeless += stored.account is None
+    is_user = kind_of(stored.message.subject) == "user"
+    to.anonymous += not is_user
+    to.homeless += is_user and stored.account is None
     if stored.account is not None and kind_of(person) == "user":
         to.teams.setdefault(stored.account, set()).add(id_of(person))
     for path, value in _flat(stored.message.properties):
         known = to.properties.setdefault(path, Property())
         known.count += 1
         known.last = max(known.last, stored.message.time)
-        known.given.add((person, key_of(value)))
+        known.given.add((person, known.values.add(value)))
 
 
 def _flat(

@@ -77,6 +77,10 @@ class Ledger:
         opened = (lead for lead in self._opened.values() if lead.state != "voided")
         return sorted(opened, key=attrgetter("qualified_at", "definition", "subject", "cycle"))
 
+    def withdrawn(self) -> list[Lead]:
+        """The leads that this transaction has voided."""
+        return [lead for lead in self._saved.values() if lead.state == "voided"]
+
     def load(self, subjects: Collection[str]) -> None:
         """Read the leads of several subjects at once."""
         for subject, leads in self._tx.leads_of(subjects).items():

@@ -1,4 +1,4 @@
-"""Definitions that ask for activity, and not for an action that gives value: L01, L02 and L03."""
+"""Definitions that ask for activity, and not for an action that gives value: L01 to L03, L27."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from ..rules.language.definition import (
 from ..rules.language.quantities import Number
 from ..rules.language.values import compare, satisfies, shares_in
 from .case import Case, Found, names_in, patterns, shown, where_of
-from .vocabulary import PRESENCE, SIGN_UP, VIEWS, words
+from .vocabulary import PRESENCE, SIGN_UP, VIEWS, is_hand_raise, words
 
 SHOWN = 5
 
@@ -90,13 +90,26 @@ def _events_say(leaf: Leaf, case: Case) -> Says:
 
 
 def _is_presence(pattern: EventPattern, leaf: Leaf, case: Case) -> bool:
+    """Whether being there is enough for an event that a pattern takes."""
     if pattern.any:
-        return not isinstance(leaf, EventLeaf) or leaf.measure == "count"
+        return not isinstance(leaf, EventLeaf) or leaf.measure == "count" or leaf.value in _BEING
     project = case.catalogue.project
     starts = {project.signup, project.trial}
     known = PRESENCE | SIGN_UP | (frozenset() if where_of(leaf) else VIEWS)
-    named = names_in([pattern])
-    return all(name in starts or words(name) in known for name in named)
+    if any(_takes_presence(prefix, known) for prefix in pattern.prefixes):
+        return True
+    return all(name in starts or words(name) in known for name in names_in([pattern]))
+
+
+_BEING = frozenset({"@minute", "@hour", "@day", "@week", "@month"})
+"""What tells apart when something was done, and not what."""
+
+
+def _takes_presence(prefix: str, known: frozenset[str]) -> bool:
+    """Whether a name of mere activity can begin with a prefix: ``app_`` begins ``app_opened``."""
+    separated = not prefix[-1:].isalnum()
+    stem = f"{words(prefix)} " if separated else words(prefix)
+    return any(name.startswith(stem) for name in known)
 
 
 # -- L02 -----------------------------------------------------------------------------------
@@ -191,14 +204,16 @@ def _is_met(number: object, comparison: Comparison) -> bool:
 
 
 def no_key_action(case: Case) -> Iterator[Found]:
-    """L03: it uses no event that was declared as a key action."""
+    """L03: it uses no event that was declared as a key action, and no request to talk."""
     keys = key_actions(case)
-    if not any(_touches(leaf, keys, case) for leaf in _reached(case)):
+    if any(_touches(leaf, keys, case) for leaf in _reached(case)):
+        return
+    if keys:
+        found = f"{case.definition.name} uses none of your key actions: use one of "
+        yield Found(f"{found}{_some(sorted(keys))}, or declare the events that it uses")
+    else:
         yield Found(
-            "it uses none of your key actions: use one of "
-            f"{_some(sorted(keys))}, or declare the events that it uses"
-            if keys
-            else "this file declares no key actions: list them as key_events in [project], as "
+            "this file declares no key actions: list them as key_events in [project], as "
             "[features], or as a [[metric]] with value_metric = true"
         )
 
@@ -227,7 +242,10 @@ def _reached(case: Case) -> Iterator[Leaf]:
 
 
 def _touches(leaf: Leaf, keys: frozenset[str], case: Case) -> bool:
+    """Whether a leaf uses a key action; to ask for a call is one, whatever is declared."""
     if isinstance(leaf, EventLeaf) and _is_value_metric(leaf, case):
+        return True
+    if any(is_hand_raise(name) for name in names_in(patterns(leaf))):
         return True
     return any(_overlap(pattern, name) for pattern in patterns(leaf) for name in keys)
 
@@ -244,3 +262,17 @@ def _overlap(pattern: EventPattern, key: str) -> bool:
     return any(name.startswith(stem) for name in names_in([pattern])) or any(
         stem.startswith(prefix) for prefix in pattern.prefixes
     )
+
+
+# -- L27 -----------------------------------------------------------------------------------
+
+
+def no_value_metric(case: Case) -> Iterator[Found]:
+    """L27: no metric is declared as what customers pay for; said once, at the first definition."""
+    catalogue = case.catalogue
+    is_first = case.definition == catalogue.definitions[0]
+    if is_first and not any(metric.value_metric for metric in catalogue.metrics):
+        yield Found(
+            "this file has no value metric: declare what customers get and pay for as a [[metric]] "
+            "with value_metric = true"
+        )

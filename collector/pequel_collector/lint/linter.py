@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
@@ -9,22 +10,37 @@ from ..insights.sample import Sample
 from ..rules.language.definition import Catalogue
 from ..rules.parser.items import human
 from ..rules.parser.toml import Location, Path, SourceSpan, parse
-from . import activity_only, numbers, ownership, shape, unused_names
+from . import (
+    activity_only,
+    numbers,
+    ownership,
+    shape,
+    types_and_values,
+    unknown_events,
+    unused_names,
+)
 from .case import Case, Found
 from .finding import Finding, Level, Report, ordered
 
 Check = Callable[[Case], Iterator[Found]]
 DataCheck = Callable[[Case, Sample], Iterator[Found]]
+CatalogueCheck = Callable[[Catalogue, Sample], Iterator[tuple[str, Found]]]
+"""Looks at all definitions at once; gives the name of a definition with each finding."""
+
 _START = SourceSpan(Location(1, 1), Location(1, 1), "")
 
 
 class Rule(NamedTuple):
-    """A rule: its level, what it is about, and its checks; ``data_checks`` need a sample."""
+    """A rule: its level, what it is about, and its checks.
+
+    ``data_checks`` and ``catalogue_checks`` need a sample.
+    """
 
     level: Level
     title: str
     checks: tuple[Check, ...] = ()
     data_checks: tuple[DataCheck, ...] = ()
+    catalogue_checks: tuple[CatalogueCheck, ...] = ()
 
     @property
     def needs_data(self) -> bool:
@@ -49,7 +65,10 @@ RULES: dict[str, Rule] = {
     "L10": Rule("note", "team behaviour", data_checks=(numbers.team_behaviour,)),
     "L11": Rule("warning", "events without an account", data_checks=(numbers.without_account,)),
     "L12": Rule(
-        "warning", "no guard", (ownership.no_customer_guard,), (numbers.no_internal_guard,)
+        "warning",
+        "no guard",
+        (ownership.no_customer_guard,),
+        catalogue_checks=(numbers.no_internal_guard,),
     ),
     "L13": Rule("error", "endless absence", (shape.endless_absence,)),
     "L14": Rule(
@@ -63,6 +82,11 @@ RULES: dict[str, Rule] = {
     "L20": Rule("note", "revocable", (shape.revocable,)),
     "L21": Rule("note", "score soup", (shape.score_soup,)),
     "L22": Rule("error", "sensitive trait", (ownership.sensitive_trait,)),
+    "L23": Rule("warning", "another type", data_checks=(types_and_values.another_type,)),
+    "L24": Rule("warning", "value never seen", data_checks=(types_and_values.never_seen,)),
+    "L25": Rule("warning", "mostly missing", data_checks=(types_and_values.mostly_missing,)),
+    "L26": Rule("warning", "misspelt event", catalogue_checks=(unknown_events.misspelt_events,)),
+    "L27": Rule("note", "no value metric", (activity_only.no_value_metric,)),
 }
 
 
@@ -81,19 +105,36 @@ def lint(
     for path, span in spans.items():
         parts.setdefault(path[:2], {})[path[2:]] = span
     found: list[Finding] = []
+    shared = _about_all(catalogue, sample)
     for number, definition in enumerate(catalogue.definitions):
         own = {human(path): span for path, span in parts.get(("pql", number), {}).items()}
         written = {path: place.text for path, place in own.items()}
         case = Case(catalogue, definition, written, sample, capacity)
-        found += _findings(case, file, own)
+        found += _findings(case, file, own, shared.get(definition.name, {}))
     looked = None if sample is None else str(sample)
     return Report(ordered(found), len(catalogue.definitions), looked)
 
 
-def _findings(case: Case, file: str, spans: Mapping[str, SourceSpan]) -> Iterator[Finding]:
+def _about_all(
+    catalogue: Catalogue, sample: Sample | None
+) -> dict[str, defaultdict[str, list[Found]]]:
+    """What the checks of the whole catalogue find, by definition and rule."""
+    found: dict[str, defaultdict[str, list[Found]]] = {}
+    if sample is None:
+        return found
+    for code, rule in RULES.items():
+        for check in rule.catalogue_checks:
+            for name, each in check(catalogue, sample):
+                found.setdefault(name, defaultdict(list))[code].append(each)
+    return found
+
+
+def _findings(
+    case: Case, file: str, spans: Mapping[str, SourceSpan], shared: Mapping[str, list[Found]]
+) -> Iterator[Finding]:
     reasons = dict(case.definition.accepted)
     for code, rule in RULES.items():
-        for found in _found(rule, case):
+        for found in (*_found(rule, case), *shared.get(code, ())):
             at = spans.get(found.path, spans.get("", _START)).value
             level = found.level or rule.level
             yield Finding(

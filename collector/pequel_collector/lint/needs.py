@@ -18,6 +18,7 @@ from ..rules.language.definition import (
     window_of,
 )
 from .case import Case, names_in, patterns, where_of
+from .compared import kind_of_trait
 
 
 class Counted(NamedTuple):
@@ -58,10 +59,8 @@ def traits_in(leaf: Leaf, case: Case) -> list[tuple[Kind, str]]:
     """The traits that a leaf looks at: whose they are, and their paths."""
     if isinstance(leaf, UsersLeaf):
         return [("account", trait.path) for trait in sorted(traits_of(leaf.comparison), key=str)]
-    of_user = case.definition.subject == "user" or _is_inside_users(leaf, case)
     return sorted(
-        ("account" if trait.account or not of_user else "user", trait.path)
-        for trait in case.traits_of(leaf)
+        (kind_of_trait(trait.account, leaf, case), trait.path) for trait in case.traits_of(leaf)
     )
 
 
@@ -71,10 +70,6 @@ def _anchors(case: Case) -> Iterator[str]:
         of = window_of(leaf).of
         if of is not None and not of.startswith("trait:"):
             yield of
-
-
-def _is_inside_users(leaf: Leaf, case: Case) -> bool:
-    return any(isinstance(other, UsersLeaf) and other.inner == leaf for other in case.all_leaves)
 
 
 def _paths(where: tuple[Condition, ...]) -> list[str]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
-from ..insights.lift import HORIZON, LANDMARK, table
+from ..insights.lift import HORIZON, LANDMARK
 from ..insights.sample import ENOUGH, Sample, SampledSubject
-from ..model import is_number
+from ..model import Kind, is_number
 from ..rules.language.definition import (
+    Catalogue,
     Definition,
     EventLeaf,
     EventPattern,
@@ -19,7 +20,7 @@ from ..rules.language.definition import (
     leaves_of,
 )
 from ..rules.language.measures import MEASURES
-from ..rules.language.quantities import DAY, WEEK
+from ..rules.language.quantities import DAY, WEEK, many
 from ..rules.language.sentence import describe_leaf
 from ..rules.language.values import key, lookup
 from .case import Case, Found, names_in, patterns, shown
@@ -38,12 +39,13 @@ OUTCOMES = 100
 
 def nearly_everybody(case: Case, sample: Sample) -> Iterator[Found]:
     """L02: nearly all who sign up qualify."""
-    lives = list(sample.lives(case.definition.subject, case.definition.name))
-    marked = sum(life.qualified is not None for life in lives)
-    if len(lives) >= ENOUGH and marked > ALMOST_ALL * len(lives):
+    kind = case.definition.subject
+    everybody = sample.signed_up(kind)
+    marked = sum(1 for _ in sample.lives(kind, case.definition.name))
+    if everybody >= ENOUGH and marked > ALMOST_ALL * everybody:
         yield Found(
-            f"{marked:,} of {len(lives):,} who signed up qualify, which is nearly everyone: ask "
-            "for more"
+            f"{marked:,} of {everybody:,} {_kind(case)} who signed up qualify, which is nearly all "
+            "of them: ask for more"
         )
 
 
@@ -62,27 +64,25 @@ def once_is_not_enough(case: Case, sample: Sample) -> Iterator[Found]:
 
 def beyond_all_data(case: Case, sample: Sample) -> Iterator[Found]:
     """L07: a number is higher than anything in the data."""
-    subjects = sample.of(case.definition.subject)
-    if len(subjects) < ENOUGH:
-        return
     for leaf in leaves_of(case.when):
-        most, wanted = _most_seen(leaf, subjects), _wanted(leaf)
+        most, wanted = _most_seen(leaf, case.definition.subject, sample), _wanted(leaf)
         if most is not None and wanted > most > 0:
             yield Found(
-                f"nobody meets {describe_leaf(leaf)}: the highest value in the data is {most:,}",
+                f"no {case.definition.subject} meets {describe_leaf(leaf)}: the highest value in "
+                f"the data is {most:,}. Ask for less",
                 leaf.path,
                 "warning",
             )
 
 
-def _most_seen(leaf: Leaf, subjects: Sequence[SampledSubject]) -> float | Decimal | None:
+def _most_seen(leaf: Leaf, kind: Kind, sample: Sample) -> float | Decimal | None:
     """The most of a count, or the largest value of a trait; None where that is not known."""
     match leaf:
         case EventLeaf() if MEASURES[leaf.measure].is_count:
-            return max(subject.count(leaf.events) for subject in subjects)
+            return sample.doers(kind, leaf.events).most if len(sample.of(kind)) >= ENOUGH else None
         case TraitLeaf(condition, account) if not account:
-            values = [lookup(condition.path, subject.traits) for subject in subjects]
-            return max((value for value in values if is_number(value)), default=None)
+            values = sample.traits(kind, condition.path)
+            return values.highest if values.types["a number"] >= ENOUGH else None
         case _:
             return None
 
@@ -116,7 +116,7 @@ def _repeated(events: Sequence[EventPattern], sample: Sample) -> str | None:
     for arrivals in sample.arrivals(events):
         for path, found in arrivals.properties.items():
             again = found.count - len(found.given)
-            if is_id(path) and arrivals.count >= ENOUGH and again > REPEATED * found.count:
+            if is_id(path) and found.count >= ENOUGH and again > REPEATED * found.count:
                 return path
     return None
 
@@ -130,7 +130,7 @@ def team_behaviour(case: Case, sample: Sample) -> Iterator[Found]:
             found = sample.events.get(name)
             sizes = [len(users) for users in found.teams.values()] if found else []
             together = sum(size > 1 for size in sizes)
-            if len(sizes) >= ENOUGH // 2 and together > TEAMWORK * len(sizes):
+            if len(sizes) >= ENOUGH and together > TEAMWORK * len(sizes):
                 yield Found(
                     f"in {together:,} of {len(sizes):,} accounts several users did {name}: should "
                     "the account be the lead (subject = 'account')?",
@@ -144,21 +144,26 @@ def without_account(case: Case, sample: Sample) -> Iterator[Found]:
         return
     for leaf in case.counted:
         found = list(sample.arrivals([leaf.events]))
-        count, homeless = sum(f.count for f in found), sum(f.homeless for f in found)
+        count = sum(each.count - each.anonymous for each in found)
+        homeless = sum(each.homeless for each in found)
         if count >= ENOUGH and homeless > HOMELESS * count:
             yield Found(
-                f"{homeless / count:.0%} of {shown([leaf.events])} belong to no account and do not "
-                "count: call group after login, or send context.groupId",
+                f"{homeless:,} of {count:,} {shown([leaf.events])} events of users belong to no "
+                "account and do not count: call group after login, or send context.groupId",
                 leaf.path,
             )
 
 
-def no_internal_guard(case: Case, sample: Sample) -> Iterator[Found]:
+def no_internal_guard(catalogue: Catalogue, sample: Sample) -> Iterator[tuple[str, Found]]:
     """L12: internal users qualify."""
-    rule = case.catalogue.project.internal
-    own = sum(_is_internal(user, rule) for user in sample.users)
-    if own and Internal() not in case.definition.unless:
-        yield Found(f"{own:,} internal users are in the data: add unless = ['internal']")
+    rule = catalogue.project.internal
+    own = sum(_is_internal(user, rule) for user in sample.users) if rule != InternalRule() else 0
+    for definition in catalogue.definitions if own else ():
+        if Internal() not in definition.unless:
+            yield (
+                definition.name,
+                Found(f"{many(own, 'internal user')} can qualify: add unless = ['internal']"),
+            )
 
 
 def _is_internal(user: SampledSubject, rule: InternalRule) -> bool:
@@ -175,21 +180,15 @@ def follows_conversion(case: Case, sample: Sample) -> Iterator[Found]:
         return
     for leaf in case.leaves:
         for pattern in patterns(leaf):
-            done, after = _around_conversion(pattern, sample.of(case.definition.subject))
-            if done >= ENOUGH and after > AFTERWARDS * done and not pattern.any:
+            done = sample.doers(case.definition.subject, pattern)
+            mostly = done.converted > AFTERWARDS * done.count
+            if done.count >= ENOUGH and mostly and not pattern.any:
                 yield Found(
-                    f"{after:,} of the {done:,} who did {shown([pattern])} first did it after they "
-                    "had converted: it follows the purchase and does not predict it",
+                    f"{shown([pattern])} follows the purchase and does not predict it: "
+                    f"{done.converted:,} of the {done.count:,} {_kind(case)} who did it had "
+                    "converted before. Use an event from before the purchase",
                     leaf.path,
                 )
-
-
-def _around_conversion(
-    pattern: EventPattern, subjects: Sequence[SampledSubject]
-) -> tuple[int, int]:
-    """How many did something at all, and how many of them only once they were customers."""
-    pairs = [(first, s.converted) for s in subjects if (first := s.first(pattern)) is not None]
-    return len(pairs), sum(sold is not None and sold <= first for first, sold in pairs)
 
 
 def too_many_or_too_few(case: Case, sample: Sample) -> Iterator[Found]:
@@ -216,15 +215,16 @@ def _weekly(definition: Definition, sample: Sample) -> float:
 
 def near_duplicate(case: Case, sample: Sample) -> Iterator[Found]:
     """L18: another definition finds the same subjects."""
-    own = sample.marked(case.definition.name)
-    for other in _earlier(case):
-        same = sample.marked(other.name)
-        shared = len(own & same)
-        if shared >= ENOUGH and shared > OVERLAP * len(own | same):
+    own = sample.bits(case.definition.name)
+    for other in _earlier(case) if own.bit_count() >= ENOUGH else ():
+        same = sample.bits(other.name)
+        shared, either = (own & same).bit_count(), (own | same).bit_count()
+        if shared >= ENOUGH and shared > OVERLAP * either:
             yield Found(
-                f"{shared:,} of {len(own | same):,} {_kind(case)} that this or {other.name} finds "
-                "are found by both: keep one"
+                f"{shared:,} of {either:,} {_kind(case)} that this or {other.name} finds are found "
+                "by both: keep one of the two definitions"
             )
+            break
 
 
 def _earlier(case: Case) -> Iterator[Definition]:
@@ -239,8 +239,7 @@ def predicts_nothing(case: Case, sample: Sample) -> Iterator[Found]:
     """L19: subjects that qualify become customers no more often than the others."""
     if not case.sells:
         return
-    lives = sample.lives(case.definition.subject, case.definition.name)
-    counts = table(lives, sample.until)
+    counts = sample.table(case.definition.subject, case.definition.name)
     interval = counts.interval()
     if counts.outcomes >= OUTCOMES and interval is not None and interval.includes(1):
         yield Found(

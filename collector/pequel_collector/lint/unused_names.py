@@ -5,21 +5,23 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from difflib import get_close_matches
 
-from ..insights.sample import Sample
+from ..insights.sample import ENOUGH, Sample
 from ..model import iso
 from ..rules.language.definition import EventPattern, Leaf, pattern_of
 from ..rules.language.quantities import DAY
-from ..rules.language.values import lookup
 from .case import Case, Found, names_in
 from .needs import Counted, beginnings, counted_by, traits_in
 
 LATELY = 30 * DAY
 """How long before the end of the data something may have come last (ms)."""
 
+CANDIDATES = 1_000
+"""Names among which a similar one is looked for."""
+
 
 def not_received(case: Case, sample: Sample) -> Iterator[Found]:
     """L04: an event, a property or a trait that was never received, or not lately."""
-    if sample.events:
+    if sample.received >= ENOUGH:
         yield from dict.fromkeys(_found(case, sample))
 
 
@@ -44,10 +46,11 @@ def _events(names: list[str], path: str, sample: Sample) -> Iterator[Found]:
 def _properties(counted: Counted, path: str, sample: Sample) -> Iterator[Found]:
     """What is wrong with the properties of the latest events; nothing where there are none."""
     arrivals = list(sample.arrivals(counted.events))
-    known = {name for each in arrivals for name in each.properties}
     named = ", ".join(names_in(counted.events)) or "any event"
-    for name in counted.properties if arrivals else ():
-        if name not in known:
+    enough = sum(each.count for each in arrivals) >= ENOUGH
+    for name in counted.properties if enough else ():
+        if not any(name in each.properties for each in arrivals):
+            known = {other for each in arrivals for other in each.properties}
             yield Found(f"{named} never had a {name}{_hint(name, known)}", path)
         elif when := _gone(name, counted.events, sample):
             yield Found(f"{named} last had a {name} {when}", path)
@@ -72,11 +75,11 @@ def _long_ago(time: int, sample: Sample) -> str | None:
 def _traits(leaf: Leaf, case: Case, sample: Sample) -> Iterator[Found]:
     for kind, trait in traits_in(leaf, case):
         subjects = sample.of(kind)
-        if subjects and all(lookup(trait, subject.traits) is None for subject in subjects):
+        if len(subjects) >= ENOUGH and not sample.traits(kind, trait).count:
             known = {name for subject in subjects for name in subject.traits}
-            yield Found(f"nobody has the trait {trait}{_hint(trait, known)}", leaf.path)
+            yield Found(f"no {kind} has the trait {trait}{_hint(trait, known)}", leaf.path)
 
 
 def _hint(name: str, known: Collection[str]) -> str:
-    near = get_close_matches(name, sorted(known), n=1)
-    return f": did you mean {near[0]}?" if near else ""
+    near = get_close_matches(name, sorted(known)[:CANDIDATES], n=1)
+    return f": did you mean {near[0]}?" if near else ": correct the name, or send it"

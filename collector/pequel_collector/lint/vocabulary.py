@@ -22,6 +22,15 @@ OUTCOMES = re.compile(
     r"|(subscription|contract) (started|created|signed|activated|renewed)"
     r"|paid|purchased|(plan |account )?upgraded"
 )
+HAND_RAISES = re.compile(
+    r"(contact|contacted|talk to|talked to|call|meet|ask|asked) (our |with )?sales( \w+)*"
+    r"|sales (\w+ )*(contacted|requested|asked|clicked|submitted|booked)"
+    r"|(book|request|schedule) (a )?(demo|call|meeting|quote|trial extension)( \w+)*"
+    r"|(demo|quote|call|meeting|sales call|callback|proposal|trial extension)"
+    r" (\w+ )?(requested|booked|scheduled|asked)"
+    r"|(booked|requested|scheduled) (a )?(demo|call|meeting|quote|callback|proposal)"
+    r"|hand raised|raised hand"
+)
 PAYING = frozenset({"paid", "paying", "customer", "subscribed", "subscriber", "converted"})
 PAYING_TRAITS = frozenset({"is paying", "is customer", "paying", "customer", "has subscription"})
 BYTES = frozenset({"bytes", "storage", "filesize", "bandwidth"})
@@ -70,6 +79,11 @@ def has_word(name: str, known: frozenset[str]) -> bool:
 def is_outcome(name: str) -> bool:
     """Whether an event of this name is what happens once somebody pays."""
     return OUTCOMES.fullmatch(words(name)) is not None
+
+
+def is_hand_raise(name: str) -> bool:
+    """Whether an event of this name is a request to talk: ``contact_sales_clicked``."""
+    return HAND_RAISES.fullmatch(words(name)) is not None
 
 
 def is_id(path: str) -> bool:

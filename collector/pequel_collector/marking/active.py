@@ -13,8 +13,10 @@ from typing import Literal, NamedTuple
 import msgspec
 from msgspec import Struct
 
+from ..model import Lead
 from ..ports import ReadTransaction, Version, WriteTransaction
 from ..rules.language.definition import Catalogue
+from ..rules.language.quantities import many
 
 CATALOGUE = "catalogue"
 """The meta entry with the version of the evaluators in force. It changes when marks may change."""
@@ -37,12 +39,25 @@ class ActiveVersion(NamedTuple):
     since: int
 
 
+class DefinitionChange(Struct):
+    """What a change of definitions did to one: ``version`` is the one in force, None for none.
+
+    ``added`` and ``withdrawn`` are the leads that the back-fill has opened and voided so far.
+    """
+
+    version: int | None
+    added: int = 0
+    withdrawn: int = 0
+
+
 class ActiveDefinitions(Struct, frozen=True):
     """The definitions in force as text, and where they came from.
 
     ``at`` is when they came in force (ms). ``file`` is the digest of the definitions file at that
     time, None if there was none. If a changed file replaced definitions that were put over HTTP,
-    ``replaced_put_at`` is when those were put. ``versions`` are by definition name.
+    ``replaced_put_at`` is when those were put. ``versions`` are by definition name. ``changes``
+    are the version numbers of the definitions that differ from those before, as in
+    ``DefinitionChange``.
     """
 
     text: str
@@ -51,6 +66,7 @@ class ActiveDefinitions(Struct, frozen=True):
     file: str | None = None
     replaced_put_at: int | None = msgspec.field(default=None, name="instead_of")
     versions: dict[str, ActiveVersion] = msgspec.field(default_factory=dict, name="standing")
+    changes: dict[str, int | None] = msgspec.field(default_factory=dict)
 
 
 class BackfillProgress(Struct):
@@ -61,6 +77,7 @@ class BackfillProgress(Struct):
     ``leads`` the number of leads it opened. ``epoch`` counts back-fills. It is part of every
     history's version: if definitions come back that were in force before, the histories they made
     then have missed what came meanwhile, so those must not count as current. Times are ms.
+    ``changes`` are the definitions whose change began it, or one before it that did not finish.
     """
 
     catalogue: str
@@ -71,11 +88,22 @@ class BackfillProgress(Struct):
     total: int | None = None
     leads: int = 0
     finished_at: int | None = None
+    changes: dict[str, DefinitionChange] = msgspec.field(default_factory=dict)
 
     @property
     def is_finished(self) -> bool:
         """Whether every subject has been visited."""
         return self.finished_at is not None
+
+    def count(self, added: Iterable[Lead], withdrawn: Iterable[Lead] = ()) -> None:
+        """Count leads that were opened and voided."""
+        for lead in added:
+            self.leads += 1
+            if change := self.changes.get(lead.definition):
+                change.added += 1
+        for lead in withdrawn:
+            if change := self.changes.get(lead.definition):
+                change.withdrawn += 1
 
 
 _decode_active = msgspec.json.Decoder(ActiveDefinitions).decode
@@ -138,6 +166,24 @@ def activations(tx: ReadTransaction) -> Mapping[tuple[str, str], int]:
     active = active_definitions(tx)
     versions = active.versions if active is not None else {}
     return {(name, hash_): since for name, (hash_, since) in versions.items()}
+
+
+def change_lines(changes: Mapping[str, int | None]) -> list[str]:
+    """One line for each definition that changed: ``set_up → version 2``."""
+    return [_arrow(name, version) for name, version in changes.items()]
+
+
+def backfill_lines(progress: BackfillProgress) -> list[str]:
+    """The same after the back-fill: ``set_up → version 2: 3 leads added, 1 withdrawn``."""
+    return [
+        f"{_arrow(name, change.version)}: {many(change.added, 'lead')} added, "
+        f"{change.withdrawn} withdrawn"
+        for name, change in progress.changes.items()
+    ]
+
+
+def _arrow(name: str, version: int | None) -> str:
+    return f"{name} → {'no longer in force' if version is None else f'version {version}'}"
 
 
 def digest(text: str) -> str:

@@ -16,7 +16,7 @@ on one database, each step starts from what the others have done.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from time import monotonic, sleep
 
@@ -27,7 +27,9 @@ from ..rules.language.definition import Catalogue, Definition
 from .active import (
     CATALOGUE,
     ActiveDefinitions,
+    ActiveVersion,
     BackfillProgress,
+    DefinitionChange,
     Origin,
     active_definitions,
     active_versions,
@@ -62,10 +64,16 @@ class NewDefinitions:
 
 @dataclass(frozen=True, slots=True)
 class Activation:
-    """The evaluators of definitions that came in force, and the versions that are new."""
+    """The evaluators of definitions that came in force, and the versions that are new.
+
+    ``changes`` are as in ``ActiveDefinitions``; empty if the same definitions were in force.
+    ``is_retroactive`` says that a back-fill began.
+    """
 
     evaluators: Evaluators
     versions: list[Version]
+    changes: dict[str, int | None]
+    is_retroactive: bool
 
 
 def activate(tx: WriteTransaction, new: NewDefinitions, now: int) -> Activation:
@@ -75,13 +83,15 @@ def activate(tx: WriteTransaction, new: NewDefinitions, now: int) -> Activation:
     begins. Definitions that are in force already change nothing.
     """
     versions = _record_versions(tx, new.catalogue, now)
-    _remember(tx, new, now)
+    changes = _remember(tx, new, now)
     evaluators, progress = evaluators_of(tx, new.catalogue), backfill_progress(tx)
-    if progress is None or progress.catalogue != evaluators.version:
+    is_retroactive = progress is None or progress.catalogue != evaluators.version
+    if is_retroactive:
         epoch = 1 if progress is None else progress.epoch + 1
-        evaluators = _begin_backfill(tx, new.catalogue, epoch, now)
+        fresh = BackfillProgress("", now, epoch, changes=_all_changes(progress, changes))
+        evaluators = _begin_backfill(tx, new.catalogue, fresh)
     tx.set_meta(CATALOGUE, evaluators.version)
-    return Activation(evaluators, versions)
+    return Activation(evaluators, versions, changes, is_retroactive)
 
 
 def finish(
@@ -112,7 +122,7 @@ def step(store: Store, evaluators: Evaluators, clock: Clock) -> BackfillProgress
                 return None
             if not progress.is_finished:
                 progress.total = total
-                progress.leads += len(preparations.leads)
+                progress.count(preparations.leads)
                 derivation = Derivation(tx, evaluators, clock(), is_brief=is_brief)
                 _rebuild_some(derivation, progress)
                 set_backfill_progress(tx, progress)
@@ -146,28 +156,59 @@ def _version(definition: Definition, latest: Version | None, now: int) -> Versio
     )
 
 
-def _remember(tx: WriteTransaction, new: NewDefinitions, now: int) -> None:
-    before = active_definitions(tx)
-    versions = active_versions(new.catalogue, before, tx.versions(), now)
+def _remember(tx: WriteTransaction, new: NewDefinitions, now: int) -> dict[str, int | None]:
+    """Remember the definitions that come in force; those that change, with their versions."""
+    before, recorded = active_definitions(tx), tx.versions()
+    versions = active_versions(new.catalogue, before, recorded, now)
+    changes = _changes(before.versions if before else {}, versions, recorded)
     text, origin = new.catalogue.text, new.origin
-    active = ActiveDefinitions(text, origin, now, new.file, new.replaced_put_at, versions)
+    active = ActiveDefinitions(text, origin, now, new.file, new.replaced_put_at, versions, changes)
     if before is not None and (before.text, before.origin) == (text, origin):
         active = replace(active, at=before.at, replaced_put_at=before.replaced_put_at)
+        active = replace(active, changes=before.changes)
     if active != before:
         set_active_definitions(tx, active)
+    return changes
+
+
+def _changes(
+    before: Mapping[str, ActiveVersion],
+    after: Mapping[str, ActiveVersion],
+    recorded: Collection[Version],
+) -> dict[str, int | None]:
+    numbers = {(version.name, version.hash): version.version for version in recorded}
+    came = {
+        name: numbers[name, version.hash]
+        for name, version in after.items()
+        if name not in before or before[name].hash != version.hash
+    }
+    return {**came, **dict.fromkeys(name for name in before if name not in after)}
+
+
+def _all_changes(
+    before: BackfillProgress | None, changes: Mapping[str, int | None]
+) -> dict[str, DefinitionChange]:
+    """Changes, and those of a back-fill that did not finish, with what it has counted."""
+    counted = {} if before is None or before.is_finished else before.changes
+    fresh = {name: DefinitionChange(version) for name, version in changes.items()}
+    for name, change in fresh.items():
+        if name in counted:
+            change.added, change.withdrawn = counted[name].added, counted[name].withdrawn
+    return {**counted, **fresh}
 
 
 # -- the back-fill -------------------------------------------------------------------------
 
 
-def _begin_backfill(tx: WriteTransaction, catalogue: Catalogue, epoch: int, now: int) -> Evaluators:
+def _begin_backfill(
+    tx: WriteTransaction, catalogue: Catalogue, progress: BackfillProgress
+) -> Evaluators:
     """Begin a back-fill, which is finished at once if there are no subjects; its evaluators."""
-    progress = BackfillProgress("", now, epoch)
     set_backfill_progress(tx, progress)  # the evaluators' version depends on its epoch
     evaluators = evaluators_of(tx, catalogue)
     progress.catalogue = evaluators.version
     if not tx.subjects(limit=1):
-        progress.total, progress.finished_at = 0, now
+        progress.total, progress.finished_at = 0, progress.started_at
     set_backfill_progress(tx, progress)
     return evaluators
 
@@ -195,7 +236,7 @@ def _rebuild_some(derivation: Derivation, progress: BackfillProgress) -> None:
         progress.total, progress.finished_at = progress.done, derivation.now
         return
     visited = _rebuild(derivation, keys, tx.persons(keys))
-    progress.leads += len(derivation.finish())
+    progress.count(derivation.finish(), derivation.withdrawn)
     progress.done, progress.after = progress.done + visited, keys[visited - 1]
 
 

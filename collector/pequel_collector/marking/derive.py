@@ -57,6 +57,7 @@ class Derivation(HistoryLoader):
         super().__init__(tx, evaluators, new)
         self._limit = evaluators.facts_under_lock if is_brief else None
         self.now = now
+        self.withdrawn: list[Lead] = []
         self._token = randbits(62)
         evaluators.cache.begin(tx.swap_writer_token(self._token))
         self._changed: set[str] = set()
@@ -368,6 +369,7 @@ class Derivation(HistoryLoader):
             qualifications = self._all_qualifications(evaluator, history, self._qualifications[key])
             is_rebuilt = key in self._rebuilt
             ledger.align(key, definitions, qualifications, conversions[key], is_rebuilt)
+        self.withdrawn = ledger.withdrawn()
         return ledger.close()
 
     def _leads_may_differ(self, key: str) -> bool:

@@ -138,11 +138,15 @@ class Replay:
         account follows from the messages.
         """
         if kind_of(key) == "account":
-            for each in self._tx.events([key]):
+            for each in self.stored(key):
                 yield each._replace(person=self.identities.user(each.message.subject))
             return
-        found = [each.message for each in self._tx.events(self.identities.ids_of(key))]
-        yield from self.attributed(key, found)
+        yield from self.attributed(key, [each.message for each in self.stored(key)])
+
+    def stored(self, key: str) -> Iterable[Stored]:
+        """The messages of a subject as the store has them, in order."""
+        is_account = kind_of(key) == "account"
+        return self._tx.events([key] if is_account else self.identities.ids_of(key))
 
     def attributed(self, person: str, messages: Sequence[Message]) -> list[Stored]:
         """All messages of a person or a visitor, each with the account it is attributed to."""

@@ -167,11 +167,17 @@ def _in_words(progress: dict[str, JSON]) -> str:
 
 def _leaf(leaf: dict[str, JSON]) -> str:
     sign = "✓" if leaf["holds"] else "✗"
-    return f"{sign} {leaf['measure']}: {_shown(leaf['observed'])} of {_shown(leaf['needed'])}"
+    found = "missing" if leaf["observed"] is None else _encode(leaf["observed"]).decode()
+    return f"{sign} {leaf['measure']}: {found}{_needed(leaf)}"
 
 
-def _shown(observed: JSON) -> str:
-    return "nothing" if observed is None else _encode(observed).decode()
+def _needed(leaf: dict[str, JSON]) -> str:
+    """What is enough. A comparison of one value is in the measure already."""
+    needed = leaf["needed"]
+    if needed is None:  # a share of a trait
+        return ", and its trait is missing"
+    is_comparison = isinstance(needed, dict) and not isinstance(leaf["observed"], dict)
+    return "" if is_comparison else f" of {_encode(needed).decode()}"
 
 
 def elapsed(length: int) -> str:

@@ -112,11 +112,19 @@ class DefinitionAnswer(NamedTuple):
 
 
 class Definitions(NamedTuple):
-    """The active definitions, where they came from, and how far history has been replayed."""
+    """The active definitions, where they came from, and how far history has been replayed.
+
+    The tables that definitions share are as in the file: ``[project]``, ``[features]``,
+    ``[[metric]]`` and ``[labels]``. They are empty if the file has none.
+    """
 
     data: Sequence[DefinitionAnswer]
     origin: ActiveDefinitions | None
     backfill: BackfillProgress | None
+    project: Mapping[str, JSON]
+    features: Mapping[str, JSON]
+    metrics: Sequence[JSON]
+    labels: Mapping[str, JSON]
     next_cursor: str | None = None
 
 

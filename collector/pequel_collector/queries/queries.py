@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
+from difflib import get_close_matches
 
-from ..errors import NotFound
+from ..errors import BadRequest, NotFound
 from ..identity.subject import Subject
 from ..leads.ledger import LeadKey, transitions_of
 from ..leads.states import contacts_of, is_overdue, state_at
@@ -23,6 +24,7 @@ from ..ports import (
 )
 from ..rules.explain.evidence import Explainer
 from ..rules.language.sentence import describe
+from ..rules.parser.printer import shared_tables
 from ..usage import balance_of, balances
 from .answers import (
     ContactAnswer,
@@ -42,9 +44,13 @@ from .cursors import (
     decode_number_cursor,
     decode_time_cursor,
     encode,
+    list_id,
 )
 
 Clock = Callable[[], int]
+
+MAX_NAMED = 20
+"""Definitions that an error names."""
 
 
 class Queries:
@@ -61,12 +67,18 @@ class Queries:
         self._evaluators_in = evaluators_in
 
     def pqls(self, wanted: LeadFilter, limit: int, cursor: str | None = None) -> Page[LeadAnswer]:
-        """Leads by priority, then the latest mark first."""
-        wanted = replace(wanted, now=self.clock())
+        """Leads by priority, then the latest mark first.
+
+        Raises BadRequest for a definition that is not known, or a cursor of other filters.
+        """
+        of = list_id("pqls", wanted)
+        after, wanted = decode_lead_cursor(of, cursor), replace(wanted, now=self.clock())
         with self.store.reading() as tx:
-            found = tx.leads(wanted, limit + 1, decode_lead_cursor(cursor))
+            if wanted.definition is not None:
+                self._require_definition(tx, wanted.definition)
+            found = tx.leads(wanted, limit + 1, after)
             leads = self._leads(tx, [lead for lead, _ in found[:limit]])
-        return Page(leads, encode(*found[limit - 1][1]) if len(found) > limit else None)
+        return Page(leads, encode(of, *found[limit - 1][1]) if len(found) > limit else None)
 
     def pql(self, lead_id: str) -> LeadAnswer:
         """One lead, with its history and its contacts. Raises NotFound."""
@@ -79,14 +91,15 @@ class Queries:
 
     def changes(self, limit: int, after: str | None = None) -> Page[LedgerAnswer]:
         """The ledger of all leads after a place in it. It always has a next cursor."""
-        number = decode_number_cursor(after)
+        of = list_id("changes")
+        number = decode_number_cursor(of, after)
         with self.store.reading() as tx:
             found = tx.changes_after(number, limit)
             named = {entry.lead for entry in found}
             leads = self._leads(tx, [lead for id_ in sorted(named) if (lead := tx.lead(id_))])
         now = {answer.lead.id: answer for answer in leads}
         data = [LedgerAnswer(*entry[:-1], now.get(entry.lead)) for entry in found]
-        return Page(data, encode(found[-1].number if found else number))
+        return Page(data, encode(of, found[-1].number if found else number))
 
     def profile(self, kind: Kind, identifier: str) -> Profile:
         """A user or an account. Raises NotFound for one never seen."""
@@ -120,13 +133,15 @@ class Queries:
     def timeline(
         self, kind: Kind, identifier: str, limit: int, cursor: str | None = None
     ) -> Page[Stored]:
-        """The messages of a user or an account, latest first. Raises NotFound."""
+        """The messages of a user or an account, latest first. Raises NotFound or BadRequest."""
+        of = list_id("timeline", kind, identifier)
+        after = decode_fact_cursor(of, cursor)
         with self.store.reading() as tx:
             subject = Subject.of(tx, kind, identifier)
             subject.require_messages()
-            found = tx.latest_of(subject.ids, limit + 1, decode_fact_cursor(cursor))
-        after = encode(*fact_order(found[limit - 1].message)) if len(found) > limit else None
-        return Page(found[:limit], after)
+            found = tx.latest_of(subject.ids, limit + 1, after)
+        last = encode(of, *fact_order(found[limit - 1].message)) if len(found) > limit else None
+        return Page(found[:limit], last)
 
     def definitions(self) -> Definitions:
         """The active definitions, each with its versions."""
@@ -144,7 +159,16 @@ class Queries:
             )
             for definition in evaluators.catalogue.definitions
         ]
-        return Definitions(data, active, backfill)
+        tables = shared_tables(evaluators.catalogue.text)
+        return Definitions(
+            data,
+            active,
+            backfill,
+            project=tables.get("project", {}),
+            features=tables.get("features", {}),
+            metrics=tables.get("metric", []),
+            labels=tables.get("labels", {}),
+        )
 
     def events(self, limit: int) -> Page[Stored]:
         """The messages that arrived last, latest first."""
@@ -155,11 +179,12 @@ class Queries:
         self, wanted: RejectedFilter, limit: int, cursor: str | None = None
     ) -> Page[StoredRejectedEvent]:
         """Rejected events, latest first."""
-        after = decode_time_cursor(cursor)
+        of = list_id("rejected", wanted)
+        after = decode_time_cursor(of, cursor)
         with self.store.reading() as tx:
             found = tx.rejected(limit + 1, wanted, after and RejectedCursor(*after))
         last = found[limit - 1] if len(found) > limit else None
-        return Page(found[:limit], last and encode(last.received_at, last.id))
+        return Page(found[:limit], last and encode(of, last.received_at, last.id))
 
     def usage(self, keys: Iterable[Key]) -> UsageAnswer:
         """How many events came in, by key and month, latest month first."""
@@ -194,6 +219,21 @@ class Queries:
             )
             for lead in leads
         ]
+
+    def _require_definition(self, tx: ReadTransaction, name: str) -> None:
+        """Raises BadRequest for a definition that neither is nor was in force."""
+        active = self._evaluators_in(tx).catalogue.definitions
+        known = [definition.name for definition in active]
+        if name not in known and name not in (v.name for v in tx.versions()):
+            closest = get_close_matches(name, known, n=1) or known[:MAX_NAMED]
+            expected = " or ".join(map(ascii, closest)) or "none, as no definition is in force"
+            raise BadRequest(
+                f"definition: found the unknown definition {name!a}, expected {expected}",
+                "bad_parameter",
+                field="definition",
+                found=ascii(name),
+                expected=expected,
+            )
 
     def _progress(
         self, tx: ReadTransaction, key: str, qualified: Collection[str]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TextIO
 
-from ..access.keys import KeyKind
+from ..access.keys import KeyKind, NewKey
 from ..app.bootstrap import Collector
 from ..config import Settings
 from ..marking.active import ActiveDefinitions
@@ -19,11 +22,7 @@ def startup_message(collector: Collector) -> Iterator[str]:
     """The database, the definitions, the keys of a first start, and the keys that are missing."""
     yield f"database     {_without_password(collector.settings.database)}"
     yield definitions_line(collector)
-    new = collector.keys.create_first()
-    if new:
-        yield "keys         created on this first start; they are not shown again:"
-    for key, token in new:
-        yield f"  {key.kind:<10} {token}"
+    yield from _first_keys(collector)
     if missing := collector.keys.missing():
         yield f"keys         {_how_to_create(missing, collector.settings)}"
 
@@ -33,6 +32,50 @@ def definitions_line(collector: Collector) -> str:
     names = ", ".join(definition.name for definition in collector.catalogue.definitions) or "none"
     origin = _origin(collector.active_definitions(), collector.settings.config)
     return f"definitions  {names} ({origin})"
+
+
+def _first_keys(collector: Collector) -> Iterator[str]:
+    """The keys of a first start. A journal keeps what is printed, so there they go to a file."""
+    path = None if sys.stdout.isatty() else _key_file(collector.settings.database)
+    if path is None:
+        yield from _shown(collector.keys.create_first())
+        return
+    if not collector.keys.needs_first():
+        return
+    new: list[NewKey] = []
+    try:
+        with _private(path) as file:
+            if new := collector.keys.create_first():
+                file.truncate(0)
+                file.writelines(f"{key.kind} {token}\n" for key, token in new)
+    except OSError as error:
+        yield f"keys         cannot be written to {path}: {error.strerror}"
+        yield from _shown(new)
+    else:
+        yield f"keys         created on this first start, and written to {path}"
+
+
+def _shown(new: Sequence[NewKey]) -> Iterator[str]:
+    if new:
+        yield "keys         created on this first start; they are not shown again:"
+    for key, token in new:
+        yield f"  {key.kind:<10} {token}"
+
+
+def _key_file(database: str) -> Path | None:
+    """The file for the keys: beside a SQLite database, else here. None for one in memory."""
+    scheme, _, path = database.partition("://")
+    if scheme != "sqlite":
+        return Path("pequel.keys").absolute()
+    name = path.removeprefix("/")
+    return None if name in {"", ":memory:"} else Path(f"{name}.keys").absolute()
+
+
+def _private(path: Path) -> TextIO:
+    """A file to append to, which only its owner can read, also if it is there already."""
+    file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a")
+    path.chmod(0o600)
+    return file
 
 
 def _how_to_create(missing: Sequence[KeyKind], settings: Settings) -> str:

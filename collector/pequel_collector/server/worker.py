@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Sequence
 from multiprocessing import parent_process
 from multiprocessing.process import BaseProcess
 from multiprocessing.util import Finalize
@@ -102,9 +103,11 @@ class RunningCollector:
 
     def __init__(self, collector: Collector, *, is_primary: bool) -> None:
         self.collector, self.is_primary = collector, is_primary
-        report, report_error = (_report, _report_error) if is_primary else (_ignore, _ignore)
-        progress = watching() if is_primary else None
-        self.housekeeper = Housekeeper(collector, report, report_error, progress)
+        if is_primary:
+            callbacks: tuple[Any, ...] = (_report, _report_error, watching(), _report_changes)
+        else:
+            callbacks = (_ignore, _ignore)
+        self.housekeeper = Housekeeper(collector, *callbacks)
         self._closing, self._is_closed = Lock(), False
 
     def handle_signals(self) -> None:
@@ -160,6 +163,11 @@ def _stop_with(master: BaseProcess) -> None:
 
 def _report(collector: Collector) -> None:
     click.echo(definitions_line(collector))
+
+
+def _report_changes(lines: Sequence[str]) -> None:
+    for line in lines:
+        click.echo(f"changed      {line}")
 
 
 def _report_error(error: PequelError) -> None:

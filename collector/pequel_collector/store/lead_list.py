@@ -8,7 +8,8 @@ at 500, id "b") needs two statements, because the database finds each of them by
 
 The state ``expired`` needs two statements as well, whose leads are merged: leads with that state,
 and leads that are ``new`` but past their ``expires_at``. So does an account: its users' leads, and
-its own.
+its own. So does a trait whose text can also stand for a number or a truth value: ``plan=1`` finds
+the text and the number.
 
 Each condition has an index. First the leads that meet each condition are counted, up to a number.
 If few leads meet one of them, those are read and sorted, and if there are none the list is empty.
@@ -18,10 +19,12 @@ have the columns of other conditions.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
 from heapq import merge
-from itertools import islice
+from itertools import islice, product
+from math import isfinite
 from typing import Any
 
 from ..model import Lead, account_key, subject_key
@@ -101,12 +104,11 @@ _AFTER_CURSOR = (
     "rank > :rank",
 )
 
-# A kind is the prefix of a subject key. Trait values are stored as JSON.
 _TO_COLUMN: dict[str, Callable[[Any], str]] = {
-    "subject_kind": lambda kind: subject_key(kind, ""),
-    "country": encode,
-    "plan": encode,
+    "subject_kind": lambda kind: subject_key(kind, ""),  # the prefix of a subject key
 }
+
+_NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
 
 
 def lead_page(
@@ -129,13 +131,14 @@ def lead_page(
 
 def _alternatives(wanted: LeadFilter, values: dict[str, Any]) -> Iterator[list[str]]:
     """Lists of conditions. Each lead that is wanted meets all conditions of exactly one list."""
-    conditions = [_condition(name, values) for name in _CONDITIONS if name in values]
+    choices = [_choices(name, values) for name in _CONDITIONS if name in values]
     accounts: list[list[str]] = [[]]
     if wanted.account is not None:
         accounts = [["account = :account"], ["subject = :account_subject"]]
     for state in _states(wanted):
         for account in accounts:
-            yield [*state, *account, *conditions]
+            for conditions in product(*choices):
+                yield [*state, *account, *conditions]
 
 
 def _filtered(
@@ -159,16 +162,37 @@ def _filtered(
     return few if fewest else None
 
 
-def _condition(name: str, values: dict[str, Any]) -> str:
+def _choices(name: str, values: dict[str, Any]) -> list[str]:
+    """Conditions of which exactly one must be met; more than one for a trait with several forms."""
     if name == "overdue" and not values[name]:
-        return _NOT_OVERDUE
-    is_long = name in LISTED_TRAITS and len(values[name]) > MAX_LISTED
-    return _LONG_TRAIT.format(name) if is_long else _CONDITIONS[name]
+        return [_NOT_OVERDUE]
+    if name not in LISTED_TRAITS:
+        return [_CONDITIONS[name]]
+    if len(values[name]) > MAX_LISTED:
+        return [_LONG_TRAIT.format(name)]
+    return [f"{name} = :{form}" for form in values if form.rstrip("_0123456789") == name]
+
+
+def forms(text: str) -> list[str]:
+    """The values that a text can stand for, as the JSON of a stored trait: the text comes first."""
+    if text in ("true", "false"):
+        return [encode(text), text]
+    if len(text) > MAX_LISTED or not _NUMBER.fullmatch(text):
+        return [encode(text)]
+    number = float(text)
+    whole = int(text) if re.fullmatch(r"-?\d+", text) else number
+    numbers = [whole, int(number), number] if isfinite(number) else [whole]
+    equal = [encode(each) for each in numbers if each == whole]
+    return list(dict.fromkeys([encode(text), *equal]))
 
 
 def _values(wanted: LeadFilter, after: LeadCursor | None) -> dict[str, Any]:
     values = {f.name: v for f in fields(wanted) if (v := getattr(wanted, f.name)) is not None}
     values |= {name: to(values[name]) for name, to in _TO_COLUMN.items() if name in values}
+    for name in LISTED_TRAITS:
+        if name in values:
+            values[name], *others = forms(values[name])
+            values |= {f"{name}_{number}": form for number, form in enumerate(others)}
     if wanted.account is not None:
         values["account_subject"] = account_key(wanted.account)
     return values | (after._asdict() if after else {})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from ..app.bootstrap import Collector
 from . import bodies, errors, logs
@@ -33,6 +34,8 @@ def create_app(collector: Collector) -> Flask:
     for part in PARTS:
         app.register_blueprint(part.blueprint(collector))
     # Flask documents wrapping `wsgi_app` like this; to mypy it is a method.
-    fast_path = FastPath(app.wsgi_app, ingest_handler, max_drained, app.logger)
+    proxies = collector.settings.trusted_proxies
+    as_clients_see_it = ProxyFix(app.wsgi_app, proxies, proxies, proxies, 0, proxies)
+    fast_path = FastPath(as_clients_see_it, ingest_handler, max_drained, app.logger)
     app.wsgi_app = fast_path  # type: ignore[method-assign]
     return app

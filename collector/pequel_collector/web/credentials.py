@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from flask import Request
 
-from ..access.keys import Keys
+from ..access.keys import Keys, Scope, kinds_with, may
 from ..errors import Unauthorized
 from ..model import Key
 from .request import AnyRequest
-
-WRITERS = frozenset({"write", "admin"})
-READERS = frozenset({"read", "work", "admin"})
-WORKERS = frozenset({"work", "admin"})
-ADMINS = frozenset({"admin"})
 
 
 class Credential(NamedTuple):
@@ -35,9 +30,9 @@ def writer_key(request: AnyRequest, keys: Keys) -> Key | None:
     """
     credential = _authorization(request)
     if credential and (credential.is_key or find(keys, credential.token)):
-        return require_key(keys, credential.token, WRITERS)
+        return require_key(keys, credential.token, "send")
     token = _header_or_query(request)
-    return None if token is None else require_key(keys, token, WRITERS)
+    return None if token is None else require_key(keys, token, "send")
 
 
 def body_key(request: AnyRequest, keys: Keys, token: str | None) -> Key:
@@ -46,7 +41,7 @@ def body_key(request: AnyRequest, keys: Keys, token: str | None) -> Key:
     Raises Unauthorized; without a token, for what the Authorization header holds.
     """
     credential = _authorization(request)
-    return require_key(keys, token or (credential.token if credential else None), WRITERS)
+    return require_key(keys, token or (credential.token if credential else None), "send")
 
 
 def any_token(request: AnyRequest) -> str | None:
@@ -67,16 +62,17 @@ def reader_token(request: Request) -> str | None:
             return None
 
 
-def require_key(keys: Keys, token: str | None, kinds: Collection[str]) -> Key:
-    """The key of a token. Raises Unauthorized if it is not of one of these kinds."""
-    names = " or ".join(sorted(kinds, reverse=True))
+def require_key(keys: Keys, token: str | None, scope: Scope) -> Key:
+    """The key of a token. Raises Unauthorized if it may not do this."""
+    kinds = kinds_with(scope)
+    names = " or ".join(filter(None, (", ".join(kinds[:-1]), kinds[-1])))
     expected = f"{'an' if names.startswith('a') else 'a'} {names} key"
     if token is None:
         raise Unauthorized(f"found no key, expected {expected}", "missing_key")
     key = find(keys, token)
     if key is None:
         raise Unauthorized(f"the key is unknown or revoked, expected {expected}", "unknown_key")
-    if key.kind not in kinds:
+    if not may(key, scope):
         raise Unauthorized(f"this is a {key.kind} key, expected {expected}", "wrong_key")
     return key
 

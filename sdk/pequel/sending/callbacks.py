@@ -113,7 +113,7 @@ class Callbacks:
 
     def _warn_about_key(self) -> None:
         if not self._key_warning_logged:
-            logger.warning("on_qualified is never called: write_key must be an admin key for that")
+            logger.warning("on_qualified is never called: that needs a write+marks key")
         self._key_warning_logged = True
 
     def _call_on_qualified(self, on_qualified: OnQualified, mark: Mark) -> None:

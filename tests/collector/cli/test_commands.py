@@ -13,8 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from pequel_collector.cli.commands import pequel
-from pequel_collector.cli.options import SECRET, settings_from
-from pequel_collector.config import SETTINGS
+from pequel_collector.config import SECRET, SETTINGS
 
 EXTRA = ("click", "flask", "granian", "marshmallow", "msgspec")
 
@@ -54,16 +53,6 @@ class TestHelp:
         assert runner.invoke(pequel, ["--version"]).output == "pequel, version 0.1.0\n"
 
 
-class TestSettings:
-    def test_what_is_given_goes_before_the_environment(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setenv("PEQUEL_PORT", "1")
-        monkeypatch.setenv("PEQUEL_THREADS", "3")
-        settings = settings_from({"port": 2, "threads": None})
-        assert (settings.port, settings.threads) == (2, 3)
-
-
 class TestMistakes:
     def test_a_definitions_file_that_is_not_there(self, runner: CliRunner) -> None:
         done = runner.invoke(pequel, ["import", "--config", "pequel.toml", "-"], input="")
@@ -97,14 +86,6 @@ class TestMistakes:
         assert done.exit_code == 1
         assert done.output.startswith("pequel: ")
         assert len(done.output.splitlines()) == 1
-
-    def test_a_number_that_is_none(
-        self, runner: CliRunner, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setenv("PEQUEL_PORT", "many")
-        done = runner.invoke(pequel, ["serve"])
-        assert done.exit_code == 2
-        assert "'many' is not a valid int" in done.output
 
 
 class TestWithoutTheExtra:

@@ -76,9 +76,10 @@ class TestExitStatus:
 @pytest.mark.usefixtures("folder")
 class TestOutput:
     def test_is_one_finding_a_line_and_a_summary(self) -> None:
-        finding, summary = lint(WARNED).output.splitlines()
+        finding, note, summary = lint(WARNED).output.splitlines()
         assert finding.startswith("pequel.toml:5:1: warning L17 [exports] its leads have no owner")
-        assert summary == "1 definition: 0 errors, 1 warning, 0 notes"
+        assert note.startswith("pequel.toml:5:1: note L27 [exports] this file has no value metric")
+        assert summary == "1 definition: 0 errors, 1 warning, 1 note"
 
     def test_shows_what_is_accepted_and_why(self) -> None:
         output = lint(ACCEPTED).output

@@ -9,7 +9,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from time import monotonic
@@ -30,11 +30,17 @@ TOKEN = re.compile(r"^  (write|read|admin) +(pk_[wra]_\w+)$", re.MULTILINE)
 DEFINITION = '[[pql]]\nname = "{}"\nwhen = {{ event = "project_created" }}\n'
 
 
-def serve(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def serve(
+    folder: Path,
+    *arguments: str,
+    port: Sequence[str] = ("--port", "0"),
+    env: Mapping[str, str] | None = None,
+) -> subprocess.CompletedProcess[str]:
     """Run a `pequel serve` that cannot start."""
     return subprocess.run(
-        [sys.executable, "-m", "pequel_collector.cli", "serve", "--port", "0", *arguments],
+        [sys.executable, "-m", "pequel_collector.cli", "serve", *port, *arguments],
         cwd=folder,
+        env=os.environ | dict(env or {}),
         capture_output=True,
         text=True,
         timeout=30,
@@ -61,6 +67,16 @@ class TestStarting:
         with run_server(tmp_path) as server:
             assert "definitions  a, b (pequel.toml)\n" in server.lines
 
+    def test_says_that_it_ignores_the_link_of_a_kubernetes_service(self, tmp_path: Path) -> None:
+        """Every container beside a service named pequel has this variable."""
+        link = "tcp://10.0.0.1:8321"
+        folder = tmp_path / "with-option"
+        folder.mkdir()
+        with run_server(folder, env={"PEQUEL_PORT": link}) as server:
+            assert not any(link in line for line in server.lines)
+        done = serve(tmp_path, "--database", "nonsense", env={"PEQUEL_PORT": link}, port=())
+        assert f"PEQUEL_PORT={link} is of a Kubernetes service, and is ignored\n" in done.stderr
+
     def test_needs_no_definitions(self, tmp_path: Path) -> None:
         with run_server(tmp_path) as server:
             assert "definitions  none (no pequel.toml here)\n" in server.lines
@@ -72,9 +88,14 @@ class TestStarting:
 
 
 class TestTheFirstStart:
-    def test_prints_keys_that_let_in(self, tmp_path: Path) -> None:
+    def test_writes_keys_that_let_in_beside_the_database(self, tmp_path: Path) -> None:
+        """Standard output is no terminal here, so it may be kept for ever."""
         with run_server(tmp_path, env=NO_KEYS) as server:
-            tokens = dict(TOKEN.findall("".join(server.lines)))
+            file = tmp_path / "pequel.db.keys"
+            assert (
+                f"keys         created on this first start, and written to {file}\n" in server.lines
+            )
+            tokens = dict(line.split() for line in file.read_text().splitlines())
             answer = requests.post(
                 f"{server.url}/v1/track",
                 json={"userId": "u1", "event": "e"},
@@ -83,6 +104,7 @@ class TestTheFirstStart:
             )
             assert set(tokens) == {"write", "read", "admin"}
             assert answer.json()["accepted"] == 1
+            assert not any(token in line for token in tokens.values() for line in server.lines)
 
     def test_may_be_on_a_database_in_memory(self, tmp_path: Path) -> None:
         with run_server(tmp_path, "--database", "sqlite://", env=NO_KEYS) as server:
@@ -93,16 +115,18 @@ class TestTheFirstStart:
 
     def test_is_the_only_one_that_does(self, tmp_path: Path) -> None:
         with run_server(tmp_path, env=NO_KEYS):
-            pass
+            keys = (tmp_path / "pequel.db.keys").read_text()
         with run_server(tmp_path, env=NO_KEYS) as server:
-            assert not TOKEN.search("".join(server.lines))
+            assert not any(line.startswith("keys ") for line in server.lines)
+        assert (tmp_path / "pequel.db.keys").read_text() == keys
 
     def test_prints_none_where_the_environment_gives_one(self, tmp_path: Path) -> None:
         with run_server(tmp_path) as server:
-            assert not TOKEN.search("".join(server.lines))
+            assert not any(line.startswith("keys ") for line in server.lines)
+        assert not (tmp_path / "pequel.db.keys").exists()
 
     def test_names_the_kinds_of_key_that_are_missing(self, tmp_path: Path) -> None:
-        with run_server(tmp_path, env=NO_KEYS | {"PEQUEL_WRITE_KEY": "abc"}) as server:
+        with run_server(tmp_path, env=NO_KEYS | {"PEQUEL_WRITE_KEY": "pk_w_test"}) as server:
             said = "".join(line for line in server.lines if line.startswith("keys "))
         how = "create one with `pequel keys create --kind admin`, or set PEQUEL_ADMIN_KEY"
         assert said == f"keys         no read or admin key: {how}\n"
@@ -202,6 +226,8 @@ class TestReadingTheDefinitionsAgain:
             config.write_text(DEFINITION.format("new"))
             server.process.send_signal(signal.SIGHUP)
             _wait_for(server, "definitions  new (pequel.toml)")
+            _wait_for(server, "changed      new → version 1")
+            _wait_for(server, "changed      old → no longer in force")
             assert definitions(server) == ["new"]
             assert sum("listening on" in line for line in server.lines) == 1
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from pequel_collector.insights.sample import Arrivals, Property, Sample, SampledSubject
+from pequel_collector.insights.sample import Arrivals, Property, Sample
 from pequel_collector.rules.language.quantities import DAY, WEEK
 from support.samples import END, buyers, codes, doing, linted, marked, repeated, teams, users
 
@@ -35,9 +35,9 @@ class TestNearlyEverybody:
 
 class TestNotReceived:
     SEEN = Sample(
-        users=(SampledSubject("u:1", traits={"plan": "free"}),),
-        accounts=(SampledSubject("g:1", traits={"size": {"people": 5}}),),
-        events={"report_exported": Arrivals(5, properties={"format": Property(5)})},
+        users=users(20, traits={"plan": "free"}),
+        accounts=users(20, "g:", traits={"size": {"people": 5}}),
+        events={"report_exported": Arrivals(20, properties={"format": Property(5)})},
         lasts={"report_exported": 0},
     )
 
@@ -65,8 +65,8 @@ class TestNotReceived:
                 "report_exported never had a formt: did you mean format?",
             ),
             ('{ event = "*", distinct = "size" }', "any event never had a size"),
-            ('{ trait = "plann", eq = 1 }', "nobody has the trait plann: did you mean plan?"),
-            ('{ trait = "account.plan", eq = 1 }', "nobody has the trait plan"),
+            ('{ trait = "plann", eq = 1 }', "no user has the trait plann: did you mean plan?"),
+            ('{ trait = "account.plan", eq = 1 }', "no account has the trait plan"),
         ],
     )
     def test_names_that_were_never_received_are_reported(self, when: str, message: str) -> None:
@@ -109,6 +109,19 @@ class TestNotReceived:
     def test_an_empty_store_gives_no_finding(self) -> None:
         assert not fires("L04", asks(), Sample())
 
+    @pytest.mark.parametrize(
+        "when",
+        ['{ event = "gone" }', '{ event = "a", distinct = "x" }', '{ trait = "plann", eq = 1 }'],
+    )
+    @pytest.mark.parametrize(("count", "expected"), [(19, False), (20, True)])
+    def test_nothing_is_concluded_from_fewer_than_20(
+        self, when: str, count: int, expected: bool
+    ) -> None:
+        sample = Sample(
+            users=users(count, traits={"plan": "x"}), events={"a": Arrivals(count)}, lasts={"a": 0}
+        )
+        assert fires("L04", f'[[pql]]\nname = "it"\nwhen = {when}', sample) is expected
+
     @staticmethod
     def told(toml: str, sample: Sample) -> str:
         """What L04 says, line by line."""
@@ -124,7 +137,7 @@ class TestNotLatelyReceived:
         known = {"format": Property(5, last=END - format_ * DAY)}
         return Sample(
             until=END,
-            events={"report_exported": Arrivals(9, properties=known)},
+            events={"report_exported": Arrivals(20, properties=known)},
             lasts={"report_exported": END - event * DAY, "logged_in": END},
         )
 
@@ -187,6 +200,11 @@ class TestBeyondAllData:
         when = f'[[pql]]\nname = "it"\nwhen = {{ trait = "employees", gte = {wanted} }}'
         assert fires("L07", when, sample) is expected
 
+    def test_a_few_values_of_a_trait_say_nothing(self) -> None:
+        sample = Sample(users=users(19, traits={"employees": 5}) + users(9, "u:new"))
+        when = '[[pql]]\nname = "it"\nwhen = { trait = "employees", gte = 50 }'
+        assert not fires("L07", when, sample)
+
     def test_texts_are_not_compared_with_counts(self) -> None:
         when = '[[pql]]\nname = "it"\nwhen = { event = "a", last = "x", eq = "full" }'
         assert not fires("L07", when, Sample(users=doing(9, 30, "a")))
@@ -222,6 +240,11 @@ class TestEventsWithoutAnAccount:
         sample = Sample(events={"report_exported": Arrivals(40, homeless)})
         assert fires("L11", asks(subject="account"), sample) is expected
         assert not fires("L11", asks(), sample)
+
+    def test_visits_before_sign_up_belong_to_no_account_yet(self) -> None:
+        visits = Arrivals(500, homeless=2, anonymous=400)
+        sample = Sample(events={"report_exported": visits})
+        assert not fires("L11", asks(subject="account"), sample)
 
 
 class TestNoInternalGuard:

@@ -25,6 +25,9 @@ class TestActivityOnly:
             'when = { event = "sessionStarted", distinct = "@day", gte = 5, within = "7d" }',
             'when = { event = ["login", "page_viewed"], gte = 3 }',
             'when = { event = "*", gte = 100, within = "7d" }',
+            'when = { event = "*", distinct = "@day", gte = 5, within = "7d" }',
+            'when = { event = "app_*", gte = 5, within = "7d" }',
+            'when = { event = "session*", distinct = "@day", gte = 5, within = "7d" }',
             'when = { event = "page", gte = 20 }',
             'when.all = [{ event = "login", gte = 9 }, { trait = "plan", eq = "free" }]',
             'when.any = [{ event = "login", gte = 9 }, { event = "report_shared" }]',
@@ -42,7 +45,8 @@ class TestActivityOnly:
         "when",
         [
             'when = { event = "report_shared" }',
-            'when = { event = "*", distinct = "@day", gte = 5, within = "7d" }',
+            'when = { event = "*", distinct = "@user", gte = 5, within = "7d" }',
+            'when = { event = "report_*", gte = 5, within = "7d" }',
             'when = { event = "page", where = { name = "pricing" }, gte = 2 }',
             'when.all = [{ event = "login", gte = 9 }, { event = "report_shared" }]',
             'when = { at_least = 2, of_these = [{ event = "login" }, { event = "a" }] }',
@@ -110,6 +114,24 @@ value_metric = true
 
 
 class TestNoKeyAction:
+    @pytest.mark.parametrize(
+        "event",
+        [
+            "contact_sales_clicked",
+            "Demo Requested",
+            "bookedDemo",
+            "talk_to_sales",
+            "quote_requested",
+        ],
+    )
+    def test_a_raised_hand_needs_no_other(self, event: str) -> None:
+        toml = defined(f'when = {{ event = "{event}" }}')
+        assert not fires("L03", KEYS + toml)
+        assert not fires("L03", toml)
+
+    def test_a_call_to_an_api_is_no_raised_hand(self) -> None:
+        assert fires("L03", KEYS + defined('when = { event = "api_called", gte = 5 }'))
+
     @pytest.mark.parametrize(
         "when",
         [

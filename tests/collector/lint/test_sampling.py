@@ -93,9 +93,9 @@ class TestSubjects:
 
 
 class TestEvents:
-    def test_are_counted_with_those_that_fall_to_no_account(self) -> None:
+    def test_of_users_are_counted_where_they_fall_to_no_account(self) -> None:
         exported = sampled().events["exported"]
-        assert (exported.count, exported.homeless) == (5, 2)
+        assert (exported.count, exported.homeless, exported.anonymous) == (5, 1, 1)
         assert exported.teams == {"acme": {"ada", "bob"}}
 
     def test_have_properties_by_their_paths(self) -> None:
@@ -104,6 +104,8 @@ class TestEvents:
             "id": 2, "size": 1, "size.kb": 1,
         }  # fmt: skip
         assert len(properties["id"].given) == 1
+        assert properties["id"].values.seen == {"sr1": 2}
+        assert properties["size"].values.types == {"an object": 1}
 
     def test_are_known_by_when_they_and_their_properties_were_there_last(self) -> None:
         sample = sampled()

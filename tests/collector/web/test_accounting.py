@@ -155,7 +155,7 @@ class TestRejected:
         mids = {each["messageId"] for each in found["data"] + more["data"]}
         assert mids == {"m0", "m1", "m2"}
 
-    @pytest.mark.parametrize("query", ["code=", "cursor=x", "limit=0", "reason=x"])
+    @pytest.mark.parametrize("query", ["code=", "code=nope", "cursor=x", "limit=0", "reason=x"])
     def test_takes_no_parameter_that_it_does_not_understand(
         self, client: FlaskClient, query: str
     ) -> None:

@@ -55,6 +55,20 @@ def test_a_wrong_method_is_answered_with_the_allowed_ones(
     assert answer.json["error"]["message"] == f"found the method '{method}', expected {expected}"
 
 
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE"])
+def test_an_unknown_path_answers_in_the_shape_of_the_query_api(
+    client: FlaskClient, method: str
+) -> None:
+    """A page can read it too: it may have sent events to a wrong path."""
+    headers = {"Origin": "https://shop.example"}
+    for path in ("/v1/pqlz", "/v1/definitions/lnt", "/v2/batch"):
+        answer = client.open(path, method=method, headers=headers)
+        error = answer.json["error"]
+        assert (answer.status_code, error["code"], error["details"]) == (404, "not_found", {})
+        assert ("Access-Control-Allow-Origin" in answer.headers) == (method == "POST")
+    assert client.open("/sdk/nowhere", method=method).json["success"] is False
+
+
 def test_an_ingestion_route_answers_in_its_own_shape(client: FlaskClient) -> None:
     answer = client.get("/v1/batch")
     assert answer.json["message"] == "found the method 'GET', expected POST"

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from flask.testing import FlaskClient
+
+from pequel_collector.app.bootstrap import Collector
+from pequel_collector.web.app import create_app
 
 
 def segment(client: FlaskClient, **request: str) -> dict[str, object]:
@@ -37,6 +42,28 @@ def test_a_secure_page_is_led_to_a_secure_address(
 ) -> None:
     """A proxy that ends TLS makes a plain request of its own."""
     assert segment(client, base=base, origin=origin or "")["protocol"] == protocol
+
+
+FORWARDED = {
+    "X-Forwarded-Proto": "https",
+    "X-Forwarded-Host": "shop.example",
+    "X-Forwarded-Prefix": "/pequel",
+}
+
+
+@pytest.mark.parametrize(
+    ("proxies", "protocol", "host"),
+    [(0, "http", "localhost/v1"), (1, "https", "shop.example/pequel/v1")],
+)
+def test_settings_lead_back_through_a_proxy_that_is_trusted(
+    collector: Collector, proxies: int, protocol: str, host: str
+) -> None:
+    """Anybody can send these headers, so by default they mean nothing."""
+    collector.settings = replace(collector.settings, trusted_proxies=proxies)
+    client = create_app(collector).test_client()
+    answer = client.get("/v1/projects/k1/settings", headers=FORWARDED).get_json()
+    for part in answer["integrations"].values():
+        assert (part["protocol"], part["apiHost"]) == (protocol, host)
 
 
 def test_settings_hold_what_starts_every_library(client: FlaskClient) -> None:

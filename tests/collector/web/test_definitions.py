@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
 
+from pequel_collector.app import bootstrap
 from pequel_collector.app.bootstrap import Collector, open_collector
 from pequel_collector.config import Settings
 from pequel_collector.model import iso
@@ -25,6 +27,18 @@ name = "keen"
 when = { event = "used", gte = 2 }
 """
 KEENER = KEEN.replace("2", "1")
+WHOLE = f"""[project]
+signup = "signed_up"
+internal = {{ trait = {{ is_employee = true }} }}
+
+[features]
+basic = ["used"]
+
+[[metric]]
+name = "uses"
+event = "used"
+
+{KEEN}"""
 
 
 @pytest.fixture
@@ -65,7 +79,10 @@ class TestReading:
         }
         assert answer["origin"] == {"kind": "put", "at": iso(NOW), "instead_of": None}
 
-    def test_shows_how_far_history_is_replayed(self, http: FlaskClient, real: Collector) -> None:
+    def test_shows_how_far_history_is_replayed(
+        self, http: FlaskClient, real: Collector, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(bootstrap, "BRIEFLY", 0)
         real.ingest.accept(messages_of([plain_event("u1", "used", "m1", NOW)]))
         put(http, KEENER)
         running = http.get("/v1/definitions", headers=READ).json["backfill"]
@@ -79,11 +96,31 @@ class TestReading:
             "leads": 1,
             "started_at": iso(NOW),
             "finished_at": iso(NOW),
+            "changes": [{"name": "keen", "version": 1, "added": 1, "withdrawn": 0}],
         }
 
     def test_needs_no_definitions(self, http: FlaskClient) -> None:
         answer = http.get("/v1/definitions", headers=READ).json
         assert (answer["data"], answer["backfill"]["state"]) == ([], "done")
+
+    def test_shows_the_tables_that_definitions_share(self, http: FlaskClient) -> None:
+        empty = http.get("/v1/definitions", headers=READ).json
+        names = ("project", "features", "metrics", "labels")
+        assert [empty[name] for name in names] == [{}, {}, [], {}]
+        put(http, WHOLE)
+        answer = http.get("/v1/definitions", headers=READ).json
+        assert answer["project"] == {
+            "signup": "signed_up",
+            "internal": {"trait": {"is_employee": True}},
+        }
+        assert answer["features"] == {"basic": ["used"]}
+        assert answer["metrics"] == [{"name": "uses", "event": "used"}]
+
+    @pytest.mark.parametrize("text", ["", WHOLE, f"# é\n\n{KEEN}"])
+    def test_gives_the_text_back_as_it_was_read(self, http: FlaskClient, text: str) -> None:
+        put(http, text)
+        answer = http.get("/v1/definitions?format=toml", headers=READ)
+        assert (answer.data.decode(), answer.mimetype) == (text, "application/toml")
 
     def test_takes_no_parameter(self, http: FlaskClient) -> None:
         assert http.get("/v1/definitions?name=x", headers=READ).status_code == 400
@@ -105,6 +142,44 @@ class TestPutting:
         put(http, KEEN)
         answer = put(http, f"# the same\n\n{KEEN}")
         assert (answer["new_versions"], answer["data"][0]["version"]) == ([], 1)
+
+    def test_says_what_changed_and_what_that_did(self, http: FlaskClient, real: Collector) -> None:
+        real.ingest.accept(messages_of([plain_event("u1", "used", "m1", NOW)]))
+        other = KEEN.replace("keen", "other")
+        assert put(http, KEEN + other)["changes"] == [
+            "keen → version 1: 0 leads added, 0 withdrawn",
+            "other → version 1: 0 leads added, 0 withdrawn",
+        ]
+        assert put(http, KEEN + other)["changes"] == ["nothing changed"]
+        assert put(http, KEENER)["changes"] == [
+            "keen → version 2: 1 lead added, 0 withdrawn",
+            "other → no longer in force: 0 leads added, 0 withdrawn",
+        ]
+
+    def test_says_what_changed_where_history_is_long(
+        self, http: FlaskClient, real: Collector, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(bootstrap, "BRIEFLY", 0)
+        put(http, KEEN)
+        assert put(http, KEENER)["changes"] == ["keen → version 2"]
+        assert put(http, KEEN)["changes"] == ["keen → version 1"]
+
+    def test_works_without_the_file_of_the_start(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """And shows nobody where it was."""
+        monkeypatch.chdir(tmp_path)
+        file = tmp_path / "mine.toml"
+        file.write_text(KEEN)
+        settings = Settings(database="sqlite://", admin_key="admin", config=str(file))
+        with closing(open_collector(settings, clock=lambda: NOW)) as collector:
+            file.unlink()
+            answer = (
+                create_app(collector)
+                .test_client()
+                .put("/v1/definitions", data=KEENER, headers=ADMIN)
+            )
+        assert (answer.status_code, str(tmp_path) in answer.text) == (200, False)
 
     def test_a_mistake_changes_nothing_and_has_its_place(
         self, http: FlaskClient, real: Collector

@@ -72,7 +72,8 @@ class TestDefinitions:
 class TestData:
     @pytest.fixture(autouse=True)
     def _told(self, collector: Collector) -> None:
-        collector.ingest.accept(messages_of([plain_event("u1", "exported", "m1", 5)]))
+        events = [plain_event("u1", "exported", f"m{n}", 5) for n in range(20)]
+        collector.ingest.accept(messages_of(events))
 
     def test_is_looked_at_when_asked_for(self, client: FlaskClient) -> None:
         answer = client.post(PATH + "?data=true", headers=READ, data=OTHER.encode())
@@ -86,7 +87,7 @@ class TestData:
         same = {"definition": "active_definitions"}
         assert answer.json["coverage"] == [
             same | {"kind": "event", "name": "exported", "of": None,
-                    "last_seen": "1970-01-01T00:00:00.005Z", "seen": 1},
+                    "last_seen": "1970-01-01T00:00:00.005Z", "seen": 20},
             same | {"kind": "property", "name": "id", "of": "exported",
                     "last_seen": None, "seen": 0},
         ]  # fmt: skip

@@ -146,6 +146,8 @@ class TestWhoMayAsk:
         assert read == "the key is unknown or revoked, expected a work or read or admin key"
         put = client.put("/v1/definitions", headers=READ).json["error"]["message"]
         assert put == "this is a read key, expected an admin key"
+        send = client.post("/v1/track", json={}, headers=READ).json["message"]
+        assert send == "this is a read key, expected a write, write+marks or admin key"
 
 
 class TestLeads:
@@ -164,9 +166,8 @@ class TestLeads:
         assert {lead["subject"]["id"] for lead in leads} == {"x1", "x2"}
 
     def test_are_filtered_by_every_parameter(self, client: FlaskClient, collector: Any) -> None:
-        cursor = cursors.encode(0, 5, "l1")
         given = {
-            "definition": "set_up",
+            "definition": "activated",
             "subject_kind": "account",
             "state": "contacted",
             "owner": "ada",
@@ -178,13 +179,10 @@ class TestLeads:
             "qualified_to": "2026-03-02",
             "marked_after": "2026-03-01T10:00:00.000+01:00",
             "limit": "7",
-            "cursor": cursor,
             "format": "json",
         }
-        answer = client.get("/v1/pqls", query_string=given, headers=READ)
-        assert answer.status_code == 200, answer.text
         wanted = LeadFilter(
-            definition="set_up",
+            definition="activated",
             subject_kind="account",
             state="contacted",
             owner="ada",
@@ -196,6 +194,9 @@ class TestLeads:
             qualified_to=1_772_409_600_000,
             marked_after=1_772_355_600_000,
         )
+        cursor = cursors.encode(cursors.list_id("pqls", wanted), 0, 5, "l1")
+        answer = client.get("/v1/pqls", query_string=given | {"cursor": cursor}, headers=READ)
+        assert answer.status_code == 200, answer.text
         assert collector.queries.asked == [("pqls", wanted, 7, cursor)]
 
     def test_a_plus_sign_that_became_a_space_is_understood(
@@ -236,7 +237,37 @@ class TestLeads:
         assert error["details"]["expected"].startswith(expected)
         assert error["message"].startswith(f"{field}: found {found}")
 
-    @pytest.mark.parametrize("cursor", ["x", "W10", "é", cursors.encode(2**62, 1, "l1")])
+    def test_a_cursor_of_other_filters_or_another_list_is_refused(
+        self, client: FlaskClient, used: Any
+    ) -> None:
+        used.ingest.accept(messages_of([plain_event("x2", "activated", "m3", NOW)]))
+        cursor = client.get("/v1/pqls?limit=1", headers=READ).json["next_cursor"]
+        for path in ("/v1/pqls?plan=free&", "/v1/users/x1/timeline?", "/v1/rejected?"):
+            answer = client.get(f"{path}cursor={cursor}", headers=READ)
+            assert (answer.status_code, answer.json["error"]["details"]["field"]) == (400, "cursor")
+        assert client.get(f"/v1/pqls?limit=9&cursor={cursor}", headers=READ).status_code == 200
+
+    @pytest.mark.parametrize(
+        ("name", "expected"), [("activate", "'activated'"), ("zzz", "'activated'")]
+    )
+    def test_an_unknown_definition_is_named_with_the_nearest(
+        self, client: FlaskClient, name: str, expected: str
+    ) -> None:
+        answer = client.get(f"/v1/pqls?definition={name}", headers=READ)
+        error = answer.json["error"]
+        assert (answer.status_code, error["code"]) == (400, "bad_parameter")
+        assert error["details"] == {
+            "field": "definition",
+            "found": f"'{name}'",
+            "expected": expected,
+        }
+
+    def test_a_definition_that_was_in_force_is_known(self, client: FlaskClient, used: Any) -> None:
+        used.put_definitions("")
+        answer = client.get("/v1/pqls?definition=activated", headers=READ)
+        assert [lead["definition"] for lead in answer.json["data"]] == ["activated"]
+
+    @pytest.mark.parametrize("cursor", ["x", "W10", "é", cursors.encode("", 2**62, 1, "l1")])
     def test_a_bad_cursor_is_the_callers_mistake(self, client: FlaskClient, cursor: str) -> None:
         answer = client.get("/v1/pqls", query_string={"cursor": cursor}, headers=READ)
         assert answer.status_code == 400

@@ -51,7 +51,7 @@ def fields_of(record: Any) -> set[str]:
         (ports.StoredRejectedEvent, schemas.RejectedEvent(), "", {"event"}),
         (answers.DefinitionAnswer, schemas.Definition(), "", {"definition"}),
         (ports.Version, schemas.Version(), "", {"name"}),
-        (ActiveDefinitions, schemas.Origin(), "", {"text", "file", "versions"}),
+        (ActiveDefinitions, schemas.Origin(), "", {"text", "file", "versions", "changes"}),
         (answers.KeyUsage, schemas.KeyUsage(), "", {"balance"}),
         (Balance, schemas.KeyUsage(), "", set()),
         (Balance, schemas.Balance(), "", set()),

@@ -162,9 +162,12 @@ def _suggest(collector: Running) -> None:
         '"properties": {"kind": "github"}}'
     )
     click.echo("List the leads, send the event that is missing, and see that it counts:")
-    click.echo(f"  curl -s {read} '{url}/v1/pqls?limit=2'")
-    click.echo(f"  curl -s {write} -d '{event}' {url}/v1/track")
-    click.echo(f"  curl -s {read} {url}/v1/users/{ALMOST}/pql")
+    for line in (
+        f"curl -s {read} '{url}/v1/pqls?limit=2'",
+        f"curl -s {write} -d '{event}' {url}/v1/track",
+        f"curl -s {read} {url}/v1/users/{ALMOST}/pql",
+    ):
+        click.echo(f"  {line} | python3 -m json.tool")
 
 
 def _print_row(*cells: tuple[str, str], text: str) -> None:

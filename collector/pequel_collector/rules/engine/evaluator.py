@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
+from heapq import heapify, heappop, heappush
 from typing import Any
 
 from ...model import Kind, fact_order
@@ -64,6 +65,7 @@ class Evaluator:
         self.by_name = {rule.name: rule for rule in self.rules}
         self._windows, self._window_of = compiled.windows, compiled.window_of
         self._in_order = [self.rules[index] for index in in_order(self.definitions)]
+        self._ranks = {rule.index: rank for rank, rule in enumerate(self._in_order)}
         self._silent = tuple(rule for rule in self.rules if rule.silence is not None)
         self._clock = Clock(self.rules)
         self.has_clock = bool(self._clock.rules)
@@ -178,13 +180,18 @@ class Evaluator:
     ) -> None:
         """Evaluate some rules at τ, and those that name a rule that qualifies."""
         state = ctx.state
-        for rule in self._in_order:
-            if rule.index not in concerned or self._has_qualified(state, rule):
+        waiting = [self._ranks[index] for index in concerned]
+        heapify(waiting)
+        while waiting:
+            rule = self._in_order[heappop(waiting)]
+            if self._has_qualified(state, rule) or not self._may_qualify(state, rule, ctx.time):
                 continue
-            if self._may_qualify(state, rule, ctx.time) and rule.qualifies(ctx):
+            if rule.qualifies(ctx):
                 self._mark(ctx, rule, on_qualified)
-                if not ctx.clock_only:
-                    concerned.update(rule.dependants)
+                for index in () if ctx.clock_only else rule.dependants:
+                    if index not in concerned:
+                        concerned.add(index)
+                        heappush(waiting, self._ranks[index])
 
     def _may_qualify(self, state: State, rule: Rule, time: int) -> bool:
         """Whether a definition has begun to count, and does not cool down."""

@@ -81,6 +81,7 @@ class CompiledRules:
     def __init__(self, kind: Kind, catalogue: Catalogue, activated: Mapping[str, int]) -> None:
         self._kind, self._catalogue = kind, catalogue
         self._definitions = catalogue.of_kind(kind)
+        self._dependants = _dependants(self._definitions)
         self._next_clock = FIRST_CLOCK
         self.windows: list[tuple[AllTimeWindow, Leaf]] = []
         self.rules = [
@@ -110,7 +111,7 @@ class CompiledRules:
             permanent,
             since,
             tuple(self._clocks(definition)),
-            tuple(i for i, d in enumerate(self._definitions) if definition.name in names_in(d)),
+            self._dependants.get(definition.name, ()),
             silence,
         )
 
@@ -144,6 +145,15 @@ class CompiledRules:
                 if length:
                     yield self._next_clock, length
                     self._next_clock -= 1
+
+
+def _dependants(definitions: Sequence[Definition]) -> dict[str, tuple[int, ...]]:
+    """The places of the definitions that name each definition."""
+    found: dict[str, dict[int, None]] = {}
+    for place, definition in enumerate(definitions):
+        for name in names_in(definition):
+            found.setdefault(name, {})[place] = None
+    return {name: tuple(places) for name, places in found.items()}
 
 
 def _all(tests: Sequence[Test]) -> Test:

@@ -43,7 +43,7 @@ from .scope import Scope
 from .toml import TomlError, parse
 from .windows import inherited
 
-RULES = tuple(f"L{number:02}" for number in range(1, 23))
+RULES = tuple(f"L{number:02}" for number in range(1, 28))
 
 
 def read_catalogue(text: str, file: str = "pequel.toml") -> Catalogue:

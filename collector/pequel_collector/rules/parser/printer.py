@@ -10,9 +10,11 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from .comparisons import CONDITION
+from .toml import parse
 
 WIDTH = 100
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
@@ -48,6 +50,12 @@ def to_file(shared: Mapping[str, Any], sources: Iterable[Mapping[str, Any]]) -> 
     """The text of a file: tables that definitions share, as parsed, and those of the sources."""
     lines = [line for key, value in shared.items() for line in _statement((key,), plain(value))]
     return "\n".join([*lines, *map(to_toml, sources)])
+
+
+@lru_cache(maxsize=1)
+def shared_tables(text: str) -> dict[str, Any]:
+    """The tables of a file that its definitions share, as plain JSON. Raises TomlError."""
+    return {key: plain(table) for key, table in parse(text).data.items() if key != "pql"}
 
 
 def _escaped(key: str) -> str:

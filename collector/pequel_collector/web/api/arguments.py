@@ -9,6 +9,7 @@ from marshmallow import Schema, ValidationError, fields
 
 from ...errors import BadRequest
 from ...model import LeadState, parse_iso
+from ...wire.event import Code
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1000
@@ -133,7 +134,7 @@ class ChangesArguments(ListArguments):
 class RejectedArguments(PageArguments):
     """The list of rejected events."""
 
-    code = Text()
+    code = OneOf(*get_args(Code))
     key = Text()
 
 

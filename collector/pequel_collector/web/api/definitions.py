@@ -5,6 +5,8 @@ from __future__ import annotations
 from flask import Blueprint, Response, request
 
 from ...app.bootstrap import Collector
+from ...marking.active import backfill_lines, change_lines
+from ...marking.backfill import Activation
 from .. import credentials
 from ..json import json_response
 from . import arguments, schemas
@@ -14,6 +16,15 @@ from .require_reader import require_reader
 _NONE = arguments.NoArguments()
 
 
+class DefinitionsArguments(arguments.NoArguments):
+    """``format=toml`` asks for the text, as it was read."""
+
+    format = arguments.OneOf("json", "toml")
+
+
+_FORMAT = DefinitionsArguments()
+
+
 def blueprint(collector: Collector) -> Blueprint:
     """Reading and changing definitions, over a collector."""
     bp = Blueprint("definitions", __name__, url_prefix="/v1")
@@ -21,17 +32,29 @@ def blueprint(collector: Collector) -> Blueprint:
 
     @bp.get("/definitions")
     def definitions() -> Response:
-        arguments.read(request, _NONE)
+        if arguments.read(request, _FORMAT).get("format") == "toml":
+            active = collector.active_definitions()
+            return Response(active.text if active else "", mimetype="application/toml")
         return json_response(schemas.DEFINITIONS.dump(collector.queries.definitions()))
 
     @bp.put("/definitions")
     def put_definitions() -> Response:
         token = credentials.reader_token(request)
-        credentials.require_key(collector.keys, token, credentials.ADMINS)
+        credentials.require_key(collector.keys, token, "define")
         arguments.read(request, _NONE)
         new = collector.put_definitions(definitions_in(request, collector.settings))
+        changes = _changes(collector, new)
         active = schemas.DEFINITIONS.dump(collector.queries.definitions())
-        versions = schemas.NEW_VERSION.dump(new, many=True)
-        return json_response(active | {"new_versions": versions})
+        versions = schemas.NEW_VERSION.dump(new.versions, many=True)
+        return json_response(active | {"new_versions": versions, "changes": changes})
 
     return bp
+
+
+def _changes(collector: Collector, new: Activation) -> list[str]:
+    """What changed, and what that did if history is short."""
+    if new.changes and new.is_retroactive:
+        progress = collector.backfill_briefly()
+        if progress and progress.is_finished:
+            return backfill_lines(progress)
+    return change_lines(new.changes) or ["nothing changed"]

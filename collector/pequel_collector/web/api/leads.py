@@ -24,7 +24,7 @@ def blueprint(collector: Collector) -> Blueprint:
     @bp.patch("/pqls/<lead_id>")
     def change(lead_id: str) -> Response:
         token = credentials.reader_token(request)
-        key = credentials.require_key(collector.keys, token, credentials.WORKERS)
+        key = credentials.require_key(collector.keys, token, "work")
         arguments.read(request, _NONE)
         actor = key.label or key.id
         asked = lead_change_in(request, collector.settings, collector.clock(), actor)

@@ -15,7 +15,7 @@ def require_reader(bp: Blueprint, collector: Collector) -> None:
     @bp.before_request
     def authorize() -> None:
         token = credentials.reader_token(request)
-        credentials.require_key(collector.keys, token, credentials.READERS)
+        credentials.require_key(collector.keys, token, "read")
 
     @bp.before_request
     def check_path() -> None:

@@ -236,6 +236,16 @@ def _total(backfill: BackfillProgress) -> int | None:
     return None if backfill.total is None else max(backfill.total, backfill.done)
 
 
+class DefinitionChanges(fields.Field[Any]):
+    """What a back-fill did for each definition that changed, as a list."""
+
+    def _serialize(self, value: Any, *_: Any, **_options: Any) -> Any:
+        return [
+            {"name": name, "version": c.version, "added": c.added, "withdrawn": c.withdrawn}
+            for name, c in value.items()
+        ]
+
+
 class Backfill(AnswerSchema):
     """How far history has been replayed under the active definitions."""
 
@@ -245,6 +255,7 @@ class Backfill(AnswerSchema):
     leads = fields.Integer()
     started_at = Time()
     finished_at = Time()
+    changes = DefinitionChanges()
 
 
 class Definition(AnswerSchema):
@@ -267,12 +278,19 @@ class Definition(AnswerSchema):
 
 
 class Definitions(AnswerSchema):
-    """The active definitions, where they come from, and how far history has been replayed."""
+    """The active definitions, where they come from, and how far history has been replayed.
+
+    ``project``, ``features``, ``metrics`` and ``labels`` are the other tables of the file.
+    """
 
     data = fields.List(fields.Nested(Definition))
     next_cursor = fields.Constant(None)
     origin = fields.Nested(Origin)
     backfill = fields.Nested(Backfill)
+    project = fields.Raw()
+    features = fields.Raw()
+    metrics = fields.Raw()
+    labels = fields.Raw()
 
 
 class Balance(AnswerSchema):

@@ -1,7 +1,7 @@
 """The settings that browser and phone libraries fetch before they send events.
 
 Every request is answered, with any key: a library without settings never sends anything, and its
-key is checked with its events. An answer never repeats a key that reads.
+key is checked with its events. Of known keys, an answer repeats only those that can be public.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def blueprint(keys: Keys) -> Blueprint:
     @bp.get(routes.SETTINGS)
     def settings(key: str) -> Response:
         found = credentials.find(keys, key)
-        return _uncached(_settings("" if found and found.kind in credentials.READERS else key))
+        return _uncached(_settings(key if found is None or found.kind == "write" else ""))
 
     @bp.get(routes.SOURCE_CONFIG)
     def source_config() -> Response:
@@ -42,7 +42,8 @@ def blueprint(keys: Keys) -> Blueprint:
 
 def _settings(key: str) -> JSON:
     """For the libraries of Segment and Customer.io."""
-    here = {"apiKey": key, "apiHost": f"{request.host}/v1", "protocol": _scheme()}
+    host = f"{request.host}{request.root_path}/v1"
+    here = {"apiKey": key, "apiHost": host, "protocol": _scheme()}
     versions = {"version": "4.4.7", "componentTypes": ["browser"]}
     return {
         "integrations": {
@@ -76,7 +77,7 @@ def _source_config(key: str) -> JSON:
 def _scheme() -> str:
     """The scheme for events: an HTTPS page can send by HTTPS only, except to its own machine.
 
-    Behind a proxy that terminates TLS, the request itself is HTTP.
+    Behind a proxy that terminates TLS and is not trusted, the request itself is HTTP.
     """
     is_secure = request.headers.get("Origin", "").startswith("https://")
     is_local = urlsplit(f"//{request.host}").hostname in _LOCAL_HOSTS

@@ -12,11 +12,11 @@ ONE_DAY = "86400"
 
 
 def install(app: Flask) -> None:
-    """Add the headers to every response of an ingestion route."""
+    """Add the headers to every response to a request that may bring events."""
 
     @app.after_request
     def add_headers(response: Response) -> Response:
-        if routes.is_ingest(request):
+        if routes.may_be_of_page(request):
             for name, value in cors_headers(request.headers, request.method):
                 response.headers.add(name, value)
         return response

@@ -9,6 +9,7 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
+from ...access.keys import may
 from ...app.bootstrap import Collector
 from ...config import Settings
 from ...errors import PequelError, TooLarge
@@ -135,7 +136,7 @@ def _receipt(receipt: Receipt, key: Key) -> dict[str, Any]:
         "duplicates": receipt.duplicates,
         **_listed(receipt.rejected),
     }
-    if key.kind in credentials.READERS:
+    if may(key, "marks"):
         data["qualified"] = [_qualified(lead) for lead in receipt.qualified]
     return data
 

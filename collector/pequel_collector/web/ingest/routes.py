@@ -40,7 +40,12 @@ _ROOTS = ("/sdk/", "/beacon/", "/pixel/", "/api/s/", "/v1/projects/")
 
 
 def is_ingest(request: Request) -> bool:
-    """Whether a request is for an ingestion route, or a POST to a path that does not exist."""
+    """Whether a request is for an ingestion route, or for a path below one of their folders."""
     path = request.path
+    return path.startswith(_ROOTS) or path.rstrip("/") in _PATHS
+
+
+def may_be_of_page(request: Request) -> bool:
+    """Whether code of a web page may have sent a request: events, though to a wrong path."""
     is_lost = request.method == "POST" and isinstance(request.routing_exception, NotFound)
-    return is_lost or path.startswith(_ROOTS) or path.rstrip("/") in _PATHS
+    return is_lost or is_ingest(request)

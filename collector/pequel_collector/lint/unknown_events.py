@@ -1,0 +1,88 @@
+"""Events that arrive under a name that nothing uses, beside one that definitions use: L26."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+from ..insights.sample import ENOUGH, Sample
+from ..rules.language.definition import Catalogue, pattern_of
+from .case import Case, Found, names_in, patterns
+from .needs import beginnings
+from .vocabulary import words
+
+SHORTEST = 5
+"""Letters that a name needs so that one of them can be a slip."""
+
+
+def misspelt_events(catalogue: Catalogue, sample: Sample) -> Iterator[tuple[str, Found]]:
+    """L26: an event that nothing uses has nearly the name of one that a definition uses."""
+    uses = list(_uses(catalogue))
+    places = {name: (definition, path) for definition, path, name in reversed(uses)}
+    known = pattern_of([*places, *_declared(catalogue)])
+    near = _by_slip(name for name in places if not name.endswith("*"))
+    for name, found in sample.events.items():
+        if found.count < ENOUGH or (not known.any and known.matches(name)) or name in places:
+            continue
+        if meant := _meant(name, near):
+            definition, path = places[meant]
+            yield (
+                definition,
+                Found(
+                    f"{name} was received {found.count:,} times and no definition uses it, but "
+                    f"{definition} uses {meant}: correct the name in your app, or list both",
+                    path,
+                ),
+            )
+
+
+def _uses(catalogue: Catalogue) -> Iterator[tuple[str, str, str]]:
+    """Each event that definitions name: the definition, the path of the leaf, and the name."""
+    for definition in catalogue.definitions:
+        case = Case(catalogue, definition)
+        for leaf in case.all_leaves:
+            for name in names_in(patterns(leaf)):
+                yield definition.name, leaf.path, name
+        for name in beginnings(case):
+            yield definition.name, "", name
+
+
+def _declared(catalogue: Catalogue) -> list[str]:
+    """The events that the rest of the file names."""
+    project = catalogue.project
+    return [
+        *(name for name in (project.signup, project.trial, project.conversion) if name),
+        *project.key_events,
+        *(name for events in catalogue.features.values() for name in events),
+        *names_in(metric.events for metric in catalogue.metrics),
+    ]
+
+
+def _by_slip(names: Iterable[str]) -> dict[str, list[str]]:
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for name in names:
+        for slip in slips(name):
+            found[slip].append(name)
+    return dict(found)
+
+
+def _meant(name: str, near: dict[str, list[str]]) -> str | None:
+    """The known name that a name is a slip of. ``step_1`` and ``step_2`` are no slips."""
+    found = {other for slip in slips(name) for other in near.get(slip, ())}
+    return min((other for other in found if _letters(other) != _letters(name)), default=None)
+
+
+def _letters(name: str) -> str:
+    return "".join(letter for letter in name if not letter.isdigit())
+
+
+def slips(name: str) -> set[str]:
+    """What two names have in common where one is a slip of the other.
+
+    That is the same words in another case or with other separators, or one letter that is missing,
+    added, another one or in another place. To find these, take out each letter in turn.
+    """
+    plain = words(name)
+    if len(plain) < SHORTEST:
+        return {plain}
+    return {plain, *(plain[:place] + plain[place + 1 :] for place in range(len(plain)))}
