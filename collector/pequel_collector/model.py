@@ -97,10 +97,12 @@ def bucket_of(key: str) -> int:
 class Message(Struct, frozen=True):
     """One accepted call, as it is stored.
 
-    ``account`` is the account that the message names. ``time`` is the event time, corrected by the
-    clocks; ``original`` is the time that the client gave. ``traits`` are those of an identify or
-    group call. ``position`` is its place, from 0, among the messages of the same ``time`` that were
-    stored from its request or file.
+    ``subject`` is the key of its user, else of its visitor. A fact of an account alone has neither:
+    its ``subject`` is the key of that account. ``account`` is the account that the message names.
+    ``time`` is the event time, corrected by the clocks; ``original`` is the time that the client
+    gave. ``traits`` are those of an identify or group call, as they came. ``position`` is its
+    place, from 0, among the messages of the same ``time`` that were stored from its request or
+    file.
     """
 
     mid: str
@@ -128,6 +130,27 @@ class Message(Struct, frozen=True):
     def is_event(self) -> bool:
         """Whether it counts as an event: track, page and screen do."""
         return self.name is not None
+
+    @property
+    def is_of_account(self) -> bool:
+        """Whether it is a fact of an account alone, without a user or a visitor."""
+        return self.subject.startswith("g:")
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether it is a group call with which a person leaves the account."""
+        return self.type == "group" and self.traits.get("left") is True
+
+    @property
+    def traits_set(self) -> Mapping[str, JSON]:
+        """The traits that it sets on its user, or as a group call on its account.
+
+        In a group call, ``left`` as true or false is about the person, and is no trait.
+        """
+        traits = self.traits
+        if self.type != "group" or not isinstance(traits.get("left"), bool):
+            return traits
+        return {name: value for name, value in traits.items() if name != "left"}
 
 
 fact_order = attrgetter("time", "position", "mid")

@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from .model import JSON, Key, Lead, LeadState, RejectedEvent, Stored, Transition
@@ -38,13 +39,17 @@ class Trait(NamedTuple):
 
 
 class Membership(NamedTuple):
-    """A group call of a user: the user's account from ``time`` on."""
+    """A group call of a user: the user's account from ``time`` on.
+
+    With ``left``, the user leaves the account at ``time``, if it is the one they are in.
+    """
 
     subject: str
     time: int
     mid: str
     account: str
     position: int = 0
+    left: bool = False
 
 
 class Link(NamedTuple):
@@ -109,12 +114,33 @@ class Change(NamedTuple):
 
 
 class StoredRejectedEvent(NamedTuple):
-    """A rejected event in the store. ``key`` is the id of the API key that sent it."""
+    """A rejected event in the store. ``key`` is the id of the API key that sent it.
+
+    ``import_number`` is the number of the import whose line it is.
+    """
 
     id: str
     received_at: int
     key: str | None
     event: RejectedEvent
+    import_number: int | None = None
+
+
+class ImportRun(NamedTuple):
+    """An import of one file: the file's name, how it was read, and what the import came to.
+
+    ``ended_at`` is None while it runs, and for ever if it was interrupted. Undoing it begins at
+    ``undo_began_at`` and is complete at ``undone_at``.
+    """
+
+    number: int
+    began_at: int
+    source: str
+    format: str
+    summary: Mapping[str, JSON] = MappingProxyType({})
+    ended_at: int | None = None
+    undo_began_at: int | None = None
+    undone_at: int | None = None
 
 
 class RejectedFilter(NamedTuple):
@@ -191,7 +217,7 @@ class ReadTransaction(Protocol):
         """The messages of these users, visitors or accounts, in the order of facts.
 
         ``since`` and ``until`` are both included. The messages of an account are those attributed
-        to it. A message of several of the subjects is returned once.
+        to it, with and without a person. A message of several of the subjects is returned once.
         """
 
     def latest_of(
@@ -234,8 +260,8 @@ class ReadTransaction(Protocol):
     def ids_of(self, persons: Collection[str]) -> dict[str, list[str]]:
         """All ids of each person: first its own, then the linked ones in key order."""
 
-    def links(self, ids: Collection[str]) -> list[Link]:
-        """The links with one of these ids on either side, in the order of facts."""
+    def links(self, ids: Collection[str], limit: int | None = None) -> list[Link]:
+        """The links with one of these ids on either side, in the order of facts; the first ones."""
 
     def links_between(self, pairs: Collection[tuple[str, str]]) -> list[Link]:
         """The links of these pairs of an id and a user."""
@@ -319,6 +345,21 @@ class ReadTransaction(Protocol):
     def meta(self, name: str) -> str | None:
         """A text stored with ``set_meta``; None if there is none."""
 
+    def imports(self) -> list[ImportRun]:
+        """All imports, oldest first."""
+
+    def import_run(self, number: int) -> ImportRun | None:
+        """One import; None if there is none of this number."""
+
+    def imported(self, number: int, limit: int) -> list[Stored]:
+        """The latest messages of an import, latest first."""
+
+    def imported_messages(self) -> dict[int, int]:
+        """How many messages of each import are stored; no zeros."""
+
+    def standing(self, lead_ids: Collection[str]) -> set[str]:
+        """Those of the leads that stand, or were merged into one that stands."""
+
     def totals(self) -> dict[str, int]:
         """The numbers of ``messages``, ``leads`` and ``rejected``, and every tally."""
 
@@ -333,11 +374,26 @@ class WriteTransaction(ReadTransaction, Protocol):
         that no other writer has changed a history since.
         """
 
-    def append(self, messages: Sequence[Stored]) -> set[str]:
+    def append(
+        self, messages: Sequence[Stored], imports: Mapping[str, int] | None = None
+    ) -> set[str]:
         """Store messages, each with the account it is attributed to; returns the new ids.
 
         The ids within one call must be different. A message whose id is stored is ignored.
+        ``imports`` has the number of the import of each message that comes from one.
         """
+
+    def remove(self, messages: Sequence[Stored]) -> None:
+        """Remove stored messages. Their ids are free again.
+
+        What was derived of them is the caller's to remove: traits, group calls, links, histories.
+        """
+
+    def save_import(self, run: ImportRun) -> None:
+        """Write an import, new or changed."""
+
+    def keep(self, mids: Collection[str]) -> None:
+        """Take messages out of their imports, because they came over HTTP too."""
 
     def attribute(self, accounts: Mapping[str, str | None], subject: str) -> None:
         """Set the account of stored messages of one user or visitor, by message id."""
@@ -345,11 +401,20 @@ class WriteTransaction(ReadTransaction, Protocol):
     def add_traits(self, traits: Sequence[Trait]) -> None:
         """Store trait values."""
 
+    def remove_traits(self, traits: Sequence[Trait]) -> None:
+        """Remove trait values, by all but their value."""
+
     def add_memberships(self, memberships: Sequence[Membership]) -> None:
         """Store group calls."""
 
+    def remove_memberships(self, memberships: Sequence[Membership]) -> None:
+        """Remove group calls."""
+
     def add_links(self, links: Sequence[Link]) -> None:
         """Store links. Of two for one pair, the earlier in the order of facts is kept."""
+
+    def remove_links(self, links: Sequence[Link]) -> None:
+        """Remove links of these messages."""
 
     def set_persons(self, persons: Mapping[str, str]) -> None:
         """Set the person of each id. An id that is its own person becomes unlinked."""
@@ -404,6 +469,9 @@ class WriteTransaction(ReadTransaction, Protocol):
 
     def delete_rejected(self, ids: Collection[str]) -> set[str]:
         """Delete rejected events; returns the ids of those that were there."""
+
+    def delete_rejected_of_import(self, number: int, limit: int) -> int:
+        """Delete rejected lines of an import, at most ``limit``; how many were deleted."""
 
     def add_usage(self, usages: Sequence[Usage]) -> None:
         """Add to the numbers of events by key, month and outcome."""

@@ -144,8 +144,24 @@ class Account(TypedDict):
     leads: list[Lead]
 
 
-class User(Account):
-    """What is known about a user. `account` is the user's account now."""
+class LinkConflict(TypedDict):
+    """An id that a message named with a user, though it was linked to another user before."""
+
+    id: PersonId
+    user_id: str
+    message_id: str
+    time: str
+
+
+class _Conflicts(TypedDict, total=False):
+    conflicts: list[LinkConflict]
+
+
+class User(Account, _Conflicts):
+    """What is known about a user. `account` is the user's account now.
+
+    `conflicts` is there only if the user has any.
+    """
 
     account: str | None
 

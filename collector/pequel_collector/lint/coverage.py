@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal, NamedTuple
 
 from ..insights.sample import Sample
-from ..model import Kind, iso
-from ..rules.language.definition import Catalogue, Customer, Internal, pattern_of
+from ..model import Kind
+from ..rules.language.addresses import SOURCE
+from ..rules.language.definition import Catalogue, Customer, Internal, Personal, pattern_of
 from ..rules.language.values import lookup
 from .case import Case
-from .needs import beginnings, counted_by, traits_in
+from .finding import Report
+from .needs import beginnings, counted_by, sent, traits_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +32,12 @@ class Covered:
     last_seen: int | None
     seen: int
 
-    def as_json(self) -> dict[str, Any]:
-        """The row as plain data, its time as text."""
-        row: dict[str, Any] = {name: getattr(self, name) for name in Covered.__slots__}
-        return row | {"last_seen": None if self.last_seen is None else iso(self.last_seen)}
+
+class Linted(NamedTuple):
+    """A report, and the coverage if data was looked at."""
+
+    report: Report
+    coverage: Sequence[Covered] | None = None
 
 
 def coverage(catalogue: Catalogue, sample: Sample) -> list[Covered]:
@@ -65,7 +69,9 @@ def _guards(case: Case, sample: Sample) -> Iterator[Covered]:
         yield from _event(own, project.conversion, [], sample)
     if Internal() in case.definition.unless:
         for name in sorted(project.internal.names):
-            yield _trait(own, "user", name, sample)
+            yield _trait(own, "user", sent(name), sample)
+    if Personal() in case.definition.unless:
+        yield _trait(own, "user", SOURCE, sample)
 
 
 def _event(own: str, name: str, properties: list[str], sample: Sample) -> Iterator[Covered]:

@@ -7,7 +7,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from ..marking.active import ActiveDefinitions, BackfillProgress
 from ..model import JSON, Lead, id_of, kind_of
-from ..ports import Change, Version
+from ..ports import Change, Link, Version
 from ..rules.language.definition import Definition
 from ..usage import Balance
 
@@ -75,7 +75,10 @@ class LedgerAnswer(NamedTuple):
 
 
 class Profile(NamedTuple):
-    """A user or an account. ``account`` and ``ids`` are a user's."""
+    """A user or an account. ``account``, ``ids`` and ``conflicts`` are a user's.
+
+    ``conflicts`` are the links of the user's ids that did not count; None without any.
+    """
 
     key: str
     traits: Mapping[str, JSON]
@@ -85,6 +88,7 @@ class Profile(NamedTuple):
     leads: Sequence[LeadAnswer]
     account: str | None = None
     ids: Sequence[str] = ()
+    conflicts: Sequence[Link] | None = None
 
 
 class Status(NamedTuple):

@@ -7,6 +7,7 @@ from dataclasses import replace
 from difflib import get_close_matches
 
 from ..errors import BadRequest, NotFound
+from ..identity.conflicts import conflicts_of
 from ..identity.subject import Subject
 from ..leads.ledger import LeadKey, transitions_of
 from ..leads.states import contacts_of, is_overdue, state_at
@@ -49,6 +50,9 @@ from .cursors import (
 
 Clock = Callable[[], int]
 
+LOOKED_AT = 64
+"""Facts at either end of a window among which progress looks for the events that were counted."""
+
 MAX_NAMED = 20
 """Definitions that an error names."""
 
@@ -77,7 +81,7 @@ class Queries:
             if wanted.definition is not None:
                 self._require_definition(tx, wanted.definition)
             found = tx.leads(wanted, limit + 1, after)
-            leads = self._leads(tx, [lead for lead, _ in found[:limit]])
+            leads = _answers(self._snapshot(tx), [lead for lead, _ in found[:limit]])
         return Page(leads, encode(of, *found[limit - 1][1]) if len(found) > limit else None)
 
     def pql(self, lead_id: str) -> LeadAnswer:
@@ -86,7 +90,7 @@ class Queries:
             lead = tx.lead(lead_id)
             if lead is None:
                 raise NotFound(f"there is no lead {lead_id}", id=lead_id)
-            [answer] = self._leads(tx, [lead])
+            [answer] = _answers(self._snapshot(tx), [lead])
             return answer._replace(history=tx.changes(lead_id), contacts=_contacts(tx, lead))
 
     def changes(self, limit: int, after: str | None = None) -> Page[LedgerAnswer]:
@@ -96,7 +100,8 @@ class Queries:
         with self.store.reading() as tx:
             found = tx.changes_after(number, limit)
             named = {entry.lead for entry in found}
-            leads = self._leads(tx, [lead for id_ in sorted(named) if (lead := tx.lead(id_))])
+            stored = [lead for id_ in sorted(named) if (lead := tx.lead(id_)) is not None]
+            leads = _answers(self._snapshot(tx), stored)
         now = {answer.lead.id: answer for answer in leads}
         data = [LedgerAnswer(*entry[:-1], now.get(entry.lead)) for entry in found]
         return Page(data, encode(of, found[-1].number if found else number))
@@ -112,11 +117,12 @@ class Queries:
                 first_seen=first_seen,
                 last_seen=last_seen,
                 event_counts=dict(sorted(tx.counts(subject.ids).items())),
-                leads=self._leads_of(tx, subject.key),
+                leads=self._leads_of(self._snapshot(tx), subject.key),
             )
             if kind == "account":
                 return profile
-            return profile._replace(account=subject.account(), ids=subject.ids)
+            conflicts = conflicts_of(tx, subject.ids) or None
+            return profile._replace(account=subject.account(), ids=subject.ids, conflicts=conflicts)
 
     def status(self, kind: Kind, identifier: str) -> Status:
         """Whether a user or an account is a PQL. Raises NotFound for one never seen."""
@@ -124,11 +130,13 @@ class Queries:
             subject = Subject.of(tx, kind, identifier)
             subject.require_messages()
             account = subject.account() if kind == "user" else None
-            own = self._leads_of(tx, subject.key)
-            inherited = [] if account is None else self._leads_of(tx, account_key(account))
+            snapshot = self._snapshot(tx)
+            own = self._leads_of(snapshot, subject.key)
+            inherited = [] if account is None else self._leads_of(snapshot, account_key(account))
             leads = own + [answer._replace(via="account") for answer in inherited]
             qualified = {answer.lead.definition for answer in own}
-            return Status(subject.key, account, leads, self._progress(tx, subject.key, qualified))
+            progress = _progress(snapshot, subject.key, qualified)
+            return Status(subject.key, account, leads, progress)
 
     def timeline(
         self, kind: Kind, identifier: str, limit: int, cursor: str | None = None
@@ -138,8 +146,9 @@ class Queries:
         after = decode_fact_cursor(of, cursor)
         with self.store.reading() as tx:
             subject = Subject.of(tx, kind, identifier)
-            subject.require_messages()
             found = tx.latest_of(subject.ids, limit + 1, after)
+            if not found:
+                subject.require_messages()
         last = encode(of, *fact_order(found[limit - 1].message)) if len(found) > limit else None
         return Page(found[:limit], last)
 
@@ -199,26 +208,12 @@ class Queries:
 
     # -- parts -----------------------------------------------------------------------------
 
-    def _leads_of(self, tx: ReadTransaction, key: str) -> list[LeadAnswer]:
-        return self._leads(tx, [lead for lead in tx.leads_of([key])[key] if lead.state != "voided"])
+    def _snapshot(self, tx: ReadTransaction) -> Snapshot:
+        return Snapshot(tx, self._evaluators_in(tx), self.clock())
 
-    def _leads(self, tx: ReadTransaction, leads: Collection[Lead]) -> list[LeadAnswer]:
-        keys = {lead.subject for lead in leads}
-        users = tx.ids_of([key for key in keys if kind_of(key) == "user"])
-        traits = tx.traits({key: users.get(key, [key]) for key in keys})
-        now = self.clock()
-        snapshot = Snapshot(tx, self._evaluators_in(tx), now)
-        snapshot.load(keys)
-        return [
-            LeadAnswer(
-                _with_heir(tx, lead),
-                state_at(lead, now),
-                _holds(lead, snapshot),
-                traits[lead.subject],
-                is_overdue(lead, now),
-            )
-            for lead in leads
-        ]
+    def _leads_of(self, snapshot: Snapshot, key: str) -> list[LeadAnswer]:
+        found = snapshot.tx.leads_of([key])[key]
+        return _answers(snapshot, [lead for lead in found if lead.state != "voided"])
 
     def _require_definition(self, tx: ReadTransaction, name: str) -> None:
         """Raises BadRequest for a definition that neither is nor was in force."""
@@ -235,16 +230,32 @@ class Queries:
                 expected=expected,
             )
 
-    def _progress(
-        self, tx: ReadTransaction, key: str, qualified: Collection[str]
-    ) -> list[dict[str, JSON]]:
-        snapshot = Snapshot(tx, self._evaluators_in(tx), self.clock())
-        evaluator, ctx = snapshot.evaluators.of(key), snapshot.context_of_anyone(key)
-        return [
-            Explainer(evaluator, rule, ctx).progress()
-            for rule in evaluator.rules
-            if rule.name not in qualified
-        ]
+
+def _answers(snapshot: Snapshot, leads: Collection[Lead]) -> list[LeadAnswer]:
+    """Leads as they are at the instant of a snapshot."""
+    tx, keys = snapshot.tx, {lead.subject for lead in leads}
+    users = tx.ids_of([key for key in keys if kind_of(key) == "user"])
+    traits = tx.traits({key: users.get(key, [key]) for key in keys})
+    snapshot.load(keys)
+    return [
+        LeadAnswer(
+            _with_heir(tx, lead),
+            state_at(lead, snapshot.now),
+            _holds(lead, snapshot),
+            traits[lead.subject],
+            is_overdue(lead, snapshot.now),
+        )
+        for lead in leads
+    ]
+
+
+def _progress(snapshot: Snapshot, key: str, qualified: Collection[str]) -> list[dict[str, JSON]]:
+    evaluator, ctx = snapshot.evaluators.of(key), snapshot.context_of_anyone(key)
+    return [
+        Explainer(evaluator, rule, ctx, LOOKED_AT).progress()
+        for rule in evaluator.rules
+        if rule.name not in qualified
+    ]
 
 
 def _with_heir(tx: ReadTransaction, lead: Lead) -> Lead:

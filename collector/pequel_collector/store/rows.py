@@ -26,6 +26,7 @@ from ..model import (
 from ..ports import (
     Cell,
     Change,
+    ImportRun,
     LeadCursor,
     Link,
     Membership,
@@ -100,6 +101,12 @@ def posting(block: int, account: str, time: int, position: int, mid: str) -> Row
     return block, escape(subject), time, escape(mid), bucket_of(subject), position
 
 
+def event_count(block: int, account: str, name: str, number: int) -> Row:
+    """How many events of a name an account has in a block."""
+    subject = account_key(account)
+    return block, escape(subject), escape(name), bucket_of(subject), number
+
+
 def from_trait(trait: Trait) -> Row:
     subject, name, time, mid, value, position = trait
     place = escape(subject), escape(name), time, escape(mid)
@@ -112,13 +119,15 @@ def to_trait(row: Row) -> Trait:
 
 
 def from_membership(membership: Membership) -> Row:
-    subject, time, mid, account, position = membership
-    return escape(subject), time, escape(mid), bucket_of(subject), escape(account), position
+    subject, time, mid, account, position, left = membership
+    place = escape(subject), time, escape(mid), bucket_of(subject)
+    return *place, escape(account), position, int(left)
 
 
 def to_membership(row: Row) -> Membership:
-    subject, time, mid, account, position = row
-    return Membership(unescape(subject), time, unescape(mid), unescape(account), position)
+    subject, time, mid, account, position, left = row
+    call = unescape(subject), time, unescape(mid), unescape(account), position
+    return Membership(*call, bool(left))
 
 
 def from_link(link: Link) -> Row:
@@ -151,7 +160,8 @@ def from_cell(subject: str, page: int, cell: Cell) -> Row:
     return escape(subject), slot, escape(key), page, bucket_of(subject), body
 
 
-def from_lead(lead: Lead) -> Row:
+def from_lead(lead: Lead, listed: Row) -> Row:
+    """A row of a lead with the listed traits of its subject, as they are stored."""
     return (
         lead.id,
         escape(lead.definition),
@@ -181,6 +191,7 @@ def from_lead(lead: Lead) -> Row:
         lead.currency,
         RANKS.get(lead.priority, RANKS["normal"]),
         bucket_of(lead.subject),
+        *listed,
     )
 
 
@@ -280,7 +291,7 @@ def to_key(row: Row) -> Key:
 
 
 def from_rejected(rejected: StoredRejectedEvent) -> Row:
-    id_, received_at, key, event = rejected
+    id_, received_at, key, event, import_number = rejected
     return (
         escape(id_),
         received_at,
@@ -292,12 +303,13 @@ def from_rejected(rejected: StoredRejectedEvent) -> Row:
         escape(event.mid),
         escape(event.payload),
         None if event.envelope is None else encode(event.envelope),
+        import_number,
         bucket_of(id_),
     )
 
 
 def to_rejected(row: Row) -> StoredRejectedEvent:
-    id_, received_at, key, index, code, message, field, mid, payload, envelope = row
+    id_, received_at, key, index, code, message, field, mid, payload, envelope, import_number = row
     event = RejectedEvent(
         index,
         code,
@@ -307,7 +319,17 @@ def to_rejected(row: Row) -> StoredRejectedEvent:
         unescape(payload),
         None if envelope is None else decode(envelope),
     )
-    return StoredRejectedEvent(unescape(id_), received_at, unescape(key), event)
+    return StoredRejectedEvent(unescape(id_), received_at, unescape(key), event, import_number)
+
+
+def from_import(run: ImportRun) -> Row:
+    number, began_at, source, format_, summary, *times = run
+    return number, began_at, escape(source), escape(format_), encode(dict(summary)), *times
+
+
+def to_import(row: Row) -> ImportRun:
+    number, began_at, source, format_, summary, *times = row
+    return ImportRun(number, began_at, unescape(source), unescape(format_), decode(summary), *times)
 
 
 def from_usage(usage: Usage) -> Row:

@@ -9,7 +9,7 @@ server would try every pair of two lists. The SQL of the list of leads is in ``l
 
 from __future__ import annotations
 
-from .schema import SET_LISTED_TRAITS
+from .schema import LISTED_TRAITS, SET_LISTED_TRAITS, add_counts, listed_traits
 from .session import Insertion
 
 # -- messages ----------------------------------------------------------------------------------
@@ -25,6 +25,8 @@ APPEND = Insertion(
     ),
 )  # fmt: skip
 
+APPEND_IMPORTED = APPEND._replace(columns=(*APPEND.columns, "import_number"))
+
 _MESSAGE = """
 SELECT mid, type, subject, time, received, name, anonymous_id, previous_id, named_account,
   properties, traits, context, original, sent, position, account
@@ -36,6 +38,64 @@ MESSAGES = f"{_MESSAGE} WHERE mid = ANY(:mids)"
 ARRIVALS = f"""
 {_MESSAGE} WHERE block = :block
 ORDER BY received DESC, mid DESC LIMIT :limit
+"""
+
+# -- messages that are removed -------------------------------------------------------------------
+
+BLOCKS_OF = "SELECT mid, block FROM event WHERE mid = ANY(:mids)"
+
+REMOVE = "DELETE FROM event WHERE mid = ANY(:mids)"
+
+REMOVE_POSTINGS = """
+DELETE FROM posting WHERE block = :block AND subject = ANY(:subjects) AND mid = ANY(:mids)
+"""
+
+REMOVE_NAMINGS = "DELETE FROM naming WHERE block = :block AND subject = ANY(:subjects)"
+
+REMOVE_COUNTS = "DELETE FROM event_count WHERE block = :block AND subject = ANY(:subjects)"
+
+HAS_FEWER_MESSAGES = "UPDATE block SET messages = messages - :fewer WHERE number = :block"
+
+LOWER_NEWEST = """
+UPDATE block SET newest_before = (
+  SELECT max(last) FROM (
+    SELECT (
+      SELECT time FROM event WHERE event.block = earlier.number ORDER BY time DESC LIMIT 1
+    ) AS last
+    FROM block earlier WHERE earlier.number < :block
+  ) newest
+)
+WHERE number = :block AND newest_before <= :removed
+"""
+
+# -- imports -----------------------------------------------------------------------------------
+
+_IMPORT = (
+    "number", "began_at", "source", "format", "summary", "ended_at", "undo_began_at", "undone_at",
+)  # fmt: skip
+
+IMPORTS = f"SELECT {', '.join(_IMPORT)} FROM import_run ORDER BY number"
+
+IMPORT = f"SELECT {', '.join(_IMPORT)} FROM import_run WHERE number = :number"
+
+SAVE_IMPORT = Insertion(
+    "import_run",
+    _IMPORT,
+    "ON CONFLICT (number) DO UPDATE SET "
+    + ", ".join(f"{column} = excluded.{column}" for column in _IMPORT[1:]),
+)
+
+IMPORTED = f"""
+{_MESSAGE} WHERE import_number = :number
+ORDER BY time DESC, position DESC, mid DESC LIMIT :limit
+"""
+
+IMPORTED_MESSAGES = """
+SELECT import_number, count(*) FROM event WHERE import_number IS NOT NULL GROUP BY import_number
+"""
+
+KEEP = """
+UPDATE event SET import_number = NULL WHERE mid = ANY(:mids) AND import_number IS NOT NULL
 """
 
 # -- blocks ------------------------------------------------------------------------------------
@@ -64,31 +124,38 @@ SELECT max(time) FROM (
 _ADD_POSTINGS = """
 INSERT INTO posting (block, subject, time, mid, bucket, position)
 SELECT block, {subject}, time, mid, {bucket}, position FROM event
-WHERE block = :block AND {subject} IS NOT NULL
+WHERE block = :block AND {where}
 ORDER BY 2, 3, 4
 """
 
-# Account keys sort before user keys: in this order nearly every row is added at the end.
+# Account keys sort before user keys: in this order nearly every row is added at the end. A message
+# of an account alone has one posting.
 ADD_POSTINGS_OF_BLOCK = (
-    _ADD_POSTINGS.format(subject="'g:' || account", bucket="account_bucket"),
-    _ADD_POSTINGS.format(subject="subject", bucket="bucket"),
+    _ADD_POSTINGS.format(
+        subject="'g:' || account", bucket="account_bucket", where="account IS NOT NULL"
+    ),
+    _ADD_POSTINGS.format(subject="subject", bucket="bucket", where="substr(subject, 1, 2) <> 'g:'"),
 )
 
 KEEP_OPEN = f"UPDATE event SET block = block + 1 WHERE block = :block AND {_IS_LONG}"
 
 # The latest message of each subject that names an account.
-ADD_NAMINGS_OF_BLOCK = """
+_ADD_NAMINGS = """
 INSERT INTO naming (block, subject, bucket, time, position, mid)
 SELECT block, subject, bucket, time, position, mid FROM (
   SELECT block, subject, bucket, time, position, mid,
     row_number() OVER (
       PARTITION BY subject ORDER BY time DESC, position DESC, mid DESC
     ) AS place
-  FROM event WHERE block = :block AND named_account IS NOT NULL
+  FROM event WHERE block = :block AND named_account IS NOT NULL {}
 ) latest
 WHERE place = 1
 ORDER BY subject
 """
+
+ADD_COUNTS_OF_BLOCK = add_counts("block = :block")
+ADD_NAMINGS_OF_BLOCK = _ADD_NAMINGS.format("")
+ADD_NAMINGS_OF_SUBJECTS = _ADD_NAMINGS.format("AND subject = ANY(:subjects)")
 
 SEAL_BLOCK = """
 UPDATE block
@@ -116,29 +183,55 @@ ORDER BY time, position, mid
     for column in ("subject", "account")
 }
 
-# The times of the first and the last message of each subject in each block.
+# The time of the last message of each subject, up to an instant, in each of some blocks. A row
+# without a block has the latest time of all messages in older blocks.
 _EDGE = "(SELECT time FROM {table} WHERE {where} ORDER BY time {order} LIMIT 1)"
-_SEALED_EDGE = "block = number AND subject = value AND time <= :until"
-SEALED_SPANS = f"""
-SELECT number, value, first, last FROM (
-  SELECT number, value, {_EDGE.format(table="posting", where=_SEALED_EDGE, order="")} AS first,
-    {_EDGE.format(table="posting", where=_SEALED_EDGE, order="DESC")} AS last
-  FROM block CROSS JOIN EACH(:subjects) AS value WHERE sealed = 1
-) spans
-WHERE first IS NOT NULL
+_LAST = """
+WITH lasts AS MATERIALIZED (
+  SELECT {number} AS number, value.value AS value, {last} AS last {places}
+)
+SELECT number, value, last FROM lasts WHERE last IS NOT NULL
+UNION ALL SELECT NULL, NULL, newest_before FROM block WHERE number = {first}
 """
-
-OPEN_SPANS = {
-    column: f"""
-SELECT value, first, last FROM (
-  SELECT value, {_EDGE.format(table="event", where=where, order="")} AS first,
-    {_EDGE.format(table="event", where=where, order="DESC")} AS last
-  FROM EACH(:keys) AS value
-) spans
-WHERE first IS NOT NULL
-"""
+LAST_SEALED = _LAST.format(
+    number="number",
+    last=_EDGE.format(
+        table="posting",
+        where="block = number AND subject = value.value AND time <= :until",
+        order="DESC",
+    ),
+    places="""
+  FROM block CROSS JOIN EACH(:subjects) AS value WHERE number >= :first AND number <= :last""",
+    first=":first",
+)
+LAST_OPEN = {
+    column: _LAST.format(
+        number="CAST(:block AS BIGINT)",
+        last=_EDGE.format(
+            table="event",
+            where=f"block = :block AND {column} = value.value AND time <= :until",
+            order="DESC",
+        ),
+        places="FROM EACH(:keys) AS value",
+        first=":block",
+    )
     for column in ("subject", "account")
-    for where in (f"block = :block AND {column} = value AND time <= :until",)
+}
+
+# The time of the first message of subjects.
+_FIRST = "SELECT min({edge}) FROM {places}"
+FIRST_SEALED = _FIRST.format(
+    edge=_EDGE.format(table="posting", where="block = number AND subject = value.value", order=""),
+    places="block CROSS JOIN EACH(:subjects) AS value WHERE sealed = 1",
+)
+FIRST_OPEN = {
+    column: _FIRST.format(
+        edge=_EDGE.format(
+            table="event", where=f"block = :block AND {column} = value.value", order=""
+        ),
+        places="EACH(:keys) AS value",
+    )
+    for column in ("subject", "account")
 }
 
 _LATEST = """
@@ -166,10 +259,19 @@ ORDER BY time DESC, position DESC, mid DESC LIMIT 1
 # -- events by name ----------------------------------------------------------------------------
 
 _NAMES = "SELECT name, count(*) FROM event WHERE {} AND name IS NOT NULL GROUP BY name"
-SEALED_NAMES = _NAMES.format("""mid IN (
-  SELECT mid FROM posting WHERE block = ANY(:blocks) AND subject = ANY(:subjects)
-)""")
-OPEN_NAMES = _NAMES.format(
+NAMES_OF_MESSAGES = _NAMES.format("mid = ANY(:mids)")
+SEALED_MIDS = """
+SELECT mid FROM posting WHERE block = ANY(:blocks) AND subject = ANY(:subjects)
+"""
+SEALED_COUNTS = """
+SELECT block, subject, name, number FROM event_count
+WHERE block = ANY(:blocks) AND subject = ANY(:subjects)
+"""
+OPEN_NAMES = {
+    column: _NAMES.format(f"block = :block AND {column} = ANY(:keys)")
+    for column in ("subject", "account")
+}
+OPEN_NAMES_OF_BOTH = _NAMES.format(
     "block = :block AND (subject = ANY(:subjects) OR account = ANY(:accounts))"
 )
 
@@ -210,7 +312,7 @@ ORDER BY subject
 # -- attribution -------------------------------------------------------------------------------
 
 ATTRIBUTION = """
-SELECT mid, block, time, position, account FROM event
+SELECT mid, block, time, position, name, account FROM event
 WHERE mid = ANY(:mids) AND bucket = :bucket AND subject = :subject
 """
 
@@ -226,6 +328,21 @@ WHERE block = ANY(:blocks) AND subject = :subject AND bucket = :bucket AND mid =
 
 ADD_POSTINGS = Insertion("posting", ("block", "subject", "time", "mid", "bucket", "position"))
 
+ADD_COUNTS = Insertion(
+    "event_count",
+    ("block", "subject", "name", "bucket", "number"),
+    "ON CONFLICT (block, subject, name, bucket)"
+    " DO UPDATE SET number = event_count.number + excluded.number",
+)
+
+# Of an account that was not counted when the block was sealed.
+COUNT_ACCOUNT = """
+INSERT INTO event_count (block, subject, name, bucket, number)
+SELECT block, 'g:' || account, name, account_bucket, count(*) FROM event
+WHERE block = :block AND account = :account AND name IS NOT NULL
+GROUP BY block, account, name, account_bucket
+"""
+
 # -- traits and group calls --------------------------------------------------------------------
 
 ADD_TRAITS = Insertion(
@@ -233,6 +350,11 @@ ADD_TRAITS = Insertion(
     ("subject", "name", "time", "mid", "bucket", "value", "position"),
     "ON CONFLICT DO NOTHING",
 )
+
+REMOVE_TRAITS = """
+DELETE FROM trait
+WHERE subject = :subject AND name = :name AND time = ANY(:times) AND mid = ANY(:mids)
+"""
 
 # The last row of each subject and name is the current value. There may be very many others, so
 # each name is found by a search for the next one.
@@ -261,12 +383,18 @@ SELECT subject, name, time, mid, value, position FROM trait WHERE subject = ANY(
 
 ADD_MEMBERSHIPS = Insertion(
     "membership",
-    ("subject", "time", "mid", "bucket", "account", "position"),
+    ("subject", "time", "mid", "bucket", "account", "position", "has_left"),
     "ON CONFLICT DO NOTHING",
 )
 
+REMOVE_MEMBERSHIPS = """
+DELETE FROM membership
+WHERE subject = ANY(:subjects) AND time = ANY(:times) AND mid = ANY(:mids)
+"""
+
 MEMBERSHIPS = """
-SELECT subject, time, mid, account, position FROM membership WHERE subject = ANY(:subjects)
+SELECT subject, time, mid, account, position, has_left FROM membership
+WHERE subject = ANY(:subjects)
 """
 
 # -- who is who --------------------------------------------------------------------------------
@@ -294,6 +422,8 @@ UNION
 SELECT subject, linked_to, time, mid, position FROM link WHERE linked_to = ANY(:subjects)
 """
 
+FIRST_LINKS = f"SELECT * FROM ({LINKS}) found ORDER BY time, position, mid LIMIT :limit"
+
 LINKS_BETWEEN = """
 SELECT subject, linked_to, time, mid, position FROM link
 WHERE subject = ANY(:ids) AND linked_to = ANY(:users)
@@ -307,6 +437,10 @@ ADD_LINKS = Insertion(
     " WHERE (excluded.time, excluded.position, excluded.mid)"
     " < (link.time, link.position, link.mid)",
 )
+
+REMOVE_LINKS = """
+DELETE FROM link WHERE subject = ANY(:ids) AND linked_to = ANY(:users) AND mid = ANY(:mids)
+"""
 
 # -- histories ---------------------------------------------------------------------------------
 
@@ -407,16 +541,33 @@ LEADS_OF = f"""
 
 SAVE_LEADS = Insertion(
     "lead",
-    (*_LEAD, "rank", "bucket"),
+    (*_LEAD, "rank", "bucket", *LISTED_TRAITS),
     "ON CONFLICT (subject, definition, cycle, bucket) DO UPDATE SET "
     + ", ".join(
         f"{column} = excluded.{column}"
-        for column in (*_LEAD, "rank")
+        for column in (*_LEAD, "rank", *LISTED_TRAITS)
         if column not in {"subject", "definition", "cycle"}
     ),
 )
 
+# The traits that are listed with the leads of subjects, as they are now.
+LISTED_TRAITS_OF = f"""
+SELECT value.value, {", ".join(listed_traits("value.value"))} FROM EACH(:subjects) AS value
+"""
+
+# The subjects of leads that are listed with other traits than they have now.
+OUTDATED_LISTED_TRAITS = f"""
+SELECT DISTINCT subject FROM lead WHERE subject = ANY(:subjects) AND NOT ({
+    " AND ".join(
+        f"coalesce({name}, '') = coalesce({value}, '')"
+        for name, value in zip(LISTED_TRAITS, listed_traits("lead.subject"), strict=True)
+    )
+})
+"""
+
 REFRESH_LISTED_TRAITS = f"{SET_LISTED_TRAITS} WHERE subject = ANY(:subjects)"
+
+STANDING = "SELECT id, state, merged_into FROM lead WHERE id = ANY(:ids)"
 
 TRANSITIONS_OF = """
 SELECT subject, definition, cycle, at, patch, reason, actor, idempotency_key, digest, number
@@ -483,13 +634,14 @@ ADD_REJECTED = Insertion(
     "refused",
     (
         "id", "received_at", "key_id", "position", "code", "message", "field", "mid", "payload",
-        "around", "bucket",
+        "around", "import_number", "bucket",
     ),
     "ON CONFLICT DO NOTHING",
 )  # fmt: skip
 
 _REJECTED = """
-SELECT id, received_at, key_id, position, code, message, field, mid, payload, around FROM refused
+SELECT id, received_at, key_id, position, code, message, field, mid, payload, around, import_number
+FROM refused
 WHERE (received_at, id) < (:before, :id) {conditions}
 ORDER BY received_at DESC, id DESC LIMIT :limit
 """
@@ -503,6 +655,12 @@ REJECTED = {
 }
 
 DELETE_REJECTED = "DELETE FROM refused WHERE id = ANY(:subjects) RETURNING id"
+
+DELETE_REJECTED_OF_IMPORT = """
+DELETE FROM refused
+WHERE id IN (SELECT id FROM refused WHERE import_number = :number ORDER BY id LIMIT :limit)
+RETURNING id
+"""
 
 USAGE = "SELECT key_id, month, outcome, number FROM usage ORDER BY key_id, month, outcome"
 

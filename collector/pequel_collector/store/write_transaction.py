@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from operator import attrgetter
-from typing import NamedTuple
 
 from ..model import Key, Lead, Stored, Transition, account_key, bucket_of, fact_order
 from ..ports import (
     Cell,
     Change,
+    ImportRun,
     Link,
     Membership,
     SealedPage,
@@ -24,6 +24,7 @@ from . import rows
 from . import statements as sql
 from .blocks import BlockFill, OpenBlock
 from .encoding import escape, unescape
+from .event_counts import Move, move_counts
 from .read_transaction import SqlReadTransaction
 from .schema import LISTED_TRAITS
 from .session import Session
@@ -42,10 +43,17 @@ class SqlWriteTransaction(SqlReadTransaction, WriteTransaction):
     def finish(self) -> None:
         """Write what depends on the whole transaction. Must be the last call before the commit."""
         if self._retraited:
-            subjects = self._retraited.union(self.persons(self._retraited).values())
-            self._session.run_for(sql.REFRESH_LISTED_TRAITS, subjects)
+            self._refresh_listed_traits()
         if self._open_block is not None:
             self._open_block.remember()
+
+    def _refresh_listed_traits(self) -> None:
+        """Update the leads whose listed traits changed. That moves them in nearly every index."""
+        subjects = self._retraited.union(self.persons(self._retraited).values())
+        outdated = self._session.run_for(sql.OUTDATED_LISTED_TRAITS, subjects)
+        self._session.run_for(
+            sql.REFRESH_LISTED_TRAITS, [unescape(subject) for (subject,) in outdated]
+        )
 
     def known(self, mids: Collection[str]) -> set[str]:
         asked = [mid for mid in mids if mid not in self._is_known]
@@ -55,22 +63,68 @@ class SqlWriteTransaction(SqlReadTransaction, WriteTransaction):
 
     # -- messages --------------------------------------------------------------------------
 
-    def append(self, messages: Sequence[Stored]) -> set[str]:
+    def append(
+        self, messages: Sequence[Stored], imports: Mapping[str, int] | None = None
+    ) -> set[str]:
         known = self.known([stored.message.mid for stored in messages])
         new = {s.message.mid: s for s in messages if s.message.mid not in known}
         if new:
-            self._append([new[mid] for mid in sorted(new)])
+            self._append([new[mid] for mid in sorted(new)], imports or {})
             self._is_known.update(dict.fromkeys(new, True))
         return set(new)
 
-    def _append(self, messages: list[Stored]) -> None:
+    def _append(self, messages: list[Stored], imports: Mapping[str, int]) -> None:
         block = self._open_block = self._open_block or OpenBlock(self._session, self._fill)
         while messages:
             taken, messages = messages[: block.room], messages[block.room :]
             added = [rows.from_message(stored, block.number) for stored in taken]
-            self._session.insert(sql.APPEND, added)
+            if imports:
+                numbers = [imports.get(stored.message.mid) for stored in taken]
+                numbered = [(*row, number) for row, number in zip(added, numbers, strict=True)]
+                self._session.insert(sql.APPEND_IMPORTED, numbered)
+            else:
+                self._session.insert(sql.APPEND, added)
             block.added(len(taken))
         self._index.refresh(block.number)
+
+    def remove(self, messages: Sequence[Stored]) -> None:
+        mids = [stored.message.mid for stored in messages]
+        blocks = {
+            unescape(mid): block for mid, block in self._session.run(sql.BLOCKS_OF, mids=mids)
+        }
+        self._session.run(sql.REMOVE, mids=mids)
+        self._is_known.update(dict.fromkeys(mids, False))
+        sealed: defaultdict[int, list[Stored]] = defaultdict(list)
+        for stored in messages:
+            block = blocks.get(stored.message.mid)
+            if block is not None and block < self._index.open_block:
+                sealed[block].append(stored)
+        for block in sorted(sealed):
+            self._removed_from(block, sealed[block])
+        if sealed:
+            removed = max(stored.message.time for each in sealed.values() for stored in each)
+            self._session.run(sql.LOWER_NEWEST, block=self._index.open_block, removed=removed)
+
+    def _removed_from(self, block: int, messages: Sequence[Stored]) -> None:
+        """Bring what a sealed block keeps of its messages in line with those that are left."""
+        mids = [stored.message.mid for stored in messages]
+        subjects = {stored.message.subject for stored in messages}
+        accounts = {account_key(s.account) for s in messages if s.account is not None}
+        named = {s.message.subject for s in messages if s.message.account is not None}
+        run = self._session.run
+        concerned = sorted(subjects | accounts)
+        run(sql.REMOVE_POSTINGS, block=block, subjects=concerned, mids=mids)
+        run(sql.REMOVE_COUNTS, block=block, subjects=concerned)  # counted when somebody asks
+        run(sql.HAS_FEWER_MESSAGES, block=block, fewer=len(messages))
+        if named:
+            run(sql.REMOVE_NAMINGS, block=block, subjects=sorted(named))
+            run(sql.ADD_NAMINGS_OF_SUBJECTS, block=block, subjects=sorted(named))
+
+    def keep(self, mids: Collection[str]) -> None:
+        self._session.run(sql.KEEP, mids=list(mids))
+
+    def save_import(self, run: ImportRun) -> None:
+        self._session.insert(sql.SAVE_IMPORT, [rows.from_import(run)])
 
     def attribute(self, accounts: Mapping[str, str | None], subject: str) -> None:
         moves = self._moves(accounts, subject)
@@ -82,21 +136,24 @@ class SqlWriteTransaction(SqlReadTransaction, WriteTransaction):
                 mids=[move.mid for move in moved],
                 bucket=bucket_of(subject),
             )
-        self._move_postings([move for move in moves if move.block < self._index.open_block])
+        sealed = [move for move in moves if move.block < self._index.open_block]
+        self._move_postings(sealed)
+        move_counts(self._session, sealed)
 
-    def _moves(self, accounts: Mapping[str, str | None], subject: str) -> list[_Move]:
+    def _moves(self, accounts: Mapping[str, str | None], subject: str) -> list[Move]:
         found = self._session.run(
             sql.ATTRIBUTION, mids=list(accounts), subject=subject, bucket=bucket_of(subject)
         )
         if len(found) < len(accounts):
             raise LookupError(f"not all of {len(accounts)} messages are stored under {subject!r}")
-        moves = [
-            _Move(unescape(mid), block, time, position, unescape(account), accounts[unescape(mid)])
-            for mid, block, time, position, account in found
-        ]
+        moves = []
+        for mid, block, time, position, name, account in found:
+            to = accounts[unescape(mid)]
+            place = unescape(mid), block, time, position
+            moves.append(Move(*place, unescape(name), unescape(account), to))
         return [move for move in moves if move.account != move.to]
 
-    def _move_postings(self, moves: list[_Move]) -> None:
+    def _move_postings(self, moves: list[Move]) -> None:
         for account, moved in _grouped(moves, attrgetter("account")):
             if account is not None:
                 self._session.run(
@@ -114,6 +171,32 @@ class SqlWriteTransaction(SqlReadTransaction, WriteTransaction):
     def add_traits(self, traits: Sequence[Trait]) -> None:
         self._session.insert(sql.ADD_TRAITS, sorted(map(rows.from_trait, traits)))
         self._retraited.update(trait.subject for trait in traits if trait.name in LISTED_TRAITS)
+
+    def remove_traits(self, traits: Sequence[Trait]) -> None:
+        found: defaultdict[tuple[str, str], list[Trait]] = defaultdict(list)
+        for trait in traits:
+            found[trait.subject, trait.name].append(trait)
+        for (subject, name), each in sorted(found.items()):
+            times, mids = [trait.time for trait in each], [trait.mid for trait in each]
+            values = {"subject": subject, "name": name, "times": times, "mids": mids}
+            self._session.run(sql.REMOVE_TRAITS, **values)
+        self._retraited.update(trait.subject for trait in traits if trait.name in LISTED_TRAITS)
+
+    def remove_memberships(self, memberships: Sequence[Membership]) -> None:
+        self._session.run(
+            sql.REMOVE_MEMBERSHIPS,
+            subjects=sorted({call.subject for call in memberships}),
+            times=sorted({call.time for call in memberships}),
+            mids=[call.mid for call in memberships],
+        )
+
+    def remove_links(self, links: Sequence[Link]) -> None:
+        self._session.run(
+            sql.REMOVE_LINKS,
+            ids=sorted({link.id for link in links}),
+            users=sorted({link.user for link in links}),
+            mids=sorted({link.mid for link in links}),
+        )
 
     def add_memberships(self, memberships: Sequence[Membership]) -> None:
         self._session.insert(sql.ADD_MEMBERSHIPS, sorted(map(rows.from_membership, memberships)))
@@ -179,9 +262,10 @@ class SqlWriteTransaction(SqlReadTransaction, WriteTransaction):
 
     def save_leads(self, leads: Sequence[Lead]) -> None:
         latest = {(lead.subject, lead.definition, lead.cycle): lead for lead in leads}
-        saved = [rows.from_lead(latest[key]) for key in sorted(latest)]
+        found = self._session.run_for(sql.LISTED_TRAITS_OF, {lead.subject for lead in leads})
+        listed = {unescape(subject): tuple(values) for subject, *values in found}
+        saved = [rows.from_lead(lead, listed[lead.subject]) for _, lead in sorted(latest.items())]
         self._session.insert(sql.SAVE_LEADS, saved)
-        self._retraited.update(lead.subject for lead in leads)
 
     def add_transitions(self, transitions: Sequence[Transition]) -> list[Transition]:
         [(last,)] = self._session.run(sql.LAST_TRANSITION)
@@ -218,6 +302,9 @@ class SqlWriteTransaction(SqlReadTransaction, WriteTransaction):
     def delete_rejected(self, ids: Collection[str]) -> set[str]:
         return {unescape(id_) for (id_,) in self._session.run_for(sql.DELETE_REJECTED, ids)}
 
+    def delete_rejected_of_import(self, number: int, limit: int) -> int:
+        return len(self._session.run(sql.DELETE_REJECTED_OF_IMPORT, number=number, limit=limit))
+
     def add_usage(self, usages: Sequence[Usage]) -> None:
         added: Counter[tuple[str, str, str]] = Counter()
         for key, month, outcome, number in usages:
@@ -230,21 +317,10 @@ class SqlWriteTransaction(SqlReadTransaction, WriteTransaction):
         return bool(self._session.run(sql.RECORD_CLIENT_REPORT, **values))
 
 
-class _Move(NamedTuple):
-    """A stored message whose account changes."""
-
-    mid: str
-    block: int
-    time: int
-    position: int
-    account: str | None
-    to: str | None
-
-
 def _grouped(
-    moves: Iterable[_Move], by: Callable[[_Move], str | None]
-) -> Iterable[tuple[str | None, list[_Move]]]:
-    groups: defaultdict[str | None, list[_Move]] = defaultdict(list)
+    moves: Iterable[Move], by: Callable[[Move], str | None]
+) -> Iterable[tuple[str | None, list[Move]]]:
+    groups: defaultdict[str | None, list[Move]] = defaultdict(list)
     for move in moves:
         groups[by(move)].append(move)
     return groups.items()

@@ -199,7 +199,6 @@ PATTERNS: dict[str, EventPattern] = {
     '["y*", "a", "x*"]': EventPattern(frozenset({"a"}), ("x", "y")),
     '["a", "*"]': EventPattern(any=True),
     '{ feature = "basic" }': EventPattern(frozenset({"b", "c"})),
-    '"a * b"': EventPattern(frozenset({"a * b"})),
 }
 
 
@@ -597,6 +596,11 @@ OPERANDS: dict[str, tuple[Operator, Any]] = {
     "contains = 3": ("contains", 3),
     'starts_with = "b"': ("starts_with", "b"),
     'ends_with = "b"': ("ends_with", "b"),
+    'ends_with = " "': ("ends_with", " "),
+    'contains = ["b", 3]': ("contains", ("b", 3)),
+    'contains = ["b"]': ("contains", "b"),
+    'starts_with = ["b", "c"]': ("starts_with", ("b", "c")),
+    'ends_with = ["b"]': ("ends_with", "b"),
 }
 
 
@@ -614,6 +618,9 @@ PATHS = {
     "{ a.b.c.gte = 1 }": ["a.b.c"],
     "{ a.b = { gte = 1 }, a.c = 2 }": ["a.b", "a.c"],
     "{ a = { gte = 1 } }": ["a"],
+    "{ context.a.b = 1 }": ["context.a.b"],
+    "{ context = { a = { b = 1, c = { gte = 2 } } } }": ["context.a.b", "context.a.c"],
+    "{ context = { gte = 1 } }": ["context"],
 }
 
 

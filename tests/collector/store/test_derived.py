@@ -103,6 +103,14 @@ def test_memberships_are_in_order_of_time_and_then_of_id(store: Store) -> None:
         assert view.memberships([]) == {}
 
 
+def test_a_membership_may_be_the_end_of_one(store: Store) -> None:
+    calls = [Membership("u:ada", 1, "m1", "acme"), Membership("u:ada", 2, "m2", "acme", 0, True)]
+    with store.writing() as tx:
+        tx.add_memberships(calls)
+    with store.reading() as view:
+        assert view.memberships(["u:ada"]) == {"u:ada": calls}
+
+
 def lead(number: int, **more: Any) -> Lead:
     """A lead that differs from the others by its number."""
     return replace(Lead(f"l{number:03}", "activated", 1, f"u:{number}", 1, number, number), **more)

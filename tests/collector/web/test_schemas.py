@@ -39,7 +39,7 @@ def fields_of(record: Any) -> set[str]:
         (answers.LedgerAnswer, schemas.LedgerEntry(), "", set()),
         (answers.ContactAnswer, schemas.Contact(), "", set()),
         (answers.Profile, schemas.UserProfile(), "", set()),
-        (answers.Profile, schemas.AccountProfile(), "", {"account", "ids"}),
+        (answers.Profile, schemas.AccountProfile(), "", {"account", "ids", "conflicts"}),
         (answers.Status, schemas.Status(), "", set()),
         (model.Stored, schemas.Event(), "", {"message", "person"}),
         (

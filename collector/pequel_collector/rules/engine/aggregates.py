@@ -30,6 +30,7 @@ from ..language.quantities import HOUR
 from ..language.values import (
     EXACT,
     compare,
+    dates_in,
     exact,
     key,
     satisfies,
@@ -53,11 +54,11 @@ def test_of(comparison: Comparison, or_missing: bool) -> Test:
     """The test of an observed value, None if it is missing, against a comparison."""
     if shares_in(comparison):
         return _shared_test(comparison, or_missing)
-    operand = comparison.operand
+    operand, is_plain = comparison.operand, not or_missing and not dates_in(comparison)
     match comparison.operator:
-        case "gte" if not or_missing:
+        case "gte" if is_plain:
             return lambda found, _: is_number(found) and bool(exact(found) >= operand)
-        case "gt" if not or_missing:
+        case "gt" if is_plain:
             return lambda found, _: is_number(found) and bool(exact(found) > operand)
     condition = Condition("", (comparison,), or_missing)
     return lambda found, _: satisfies(found, condition)
@@ -92,7 +93,9 @@ class Aggregate:
 
     ``spans`` are the ages (ms) at which events are dropped. A ``steady`` aggregate changes only
     when an event is added or dropped; the others can change as time or a trait does. One that
-    ``looks_back`` reads past events itself. One that ``advances`` has to be brought to τ first.
+    ``looks_back`` reads past events itself. One that ``advances`` has to be brought to τ first. One
+    that ``can_restart`` has an empty accumulator again once every event was dropped, so that they
+    need not be dropped one by one.
     """
 
     layout: Any = None
@@ -101,6 +104,7 @@ class Aggregate:
     steady = True
     looks_back = False
     advances = False
+    can_restart = False
 
     def empty(self) -> Any:
         """An accumulator without events."""
@@ -153,6 +157,7 @@ class Count(ComparedAggregate):
     """How many events."""
 
     layout = EventCount
+    can_restart = True
 
     def empty(self) -> EventCount:
         return EventCount()
@@ -180,6 +185,7 @@ class Distinct(ComparedAggregate):
     """How many different values the events have."""
 
     layout = ValueCounts
+    can_restart = True
 
     def __init__(self, test: Test, within: int | None, value: Callable[[Fact], str | None]) -> None:
         super().__init__(test, within)
@@ -270,6 +276,7 @@ class Sum(ComparedAggregate):
     """The exact sum of a property. Values that are not numbers are skipped."""
 
     layout = Total
+    can_restart = True
 
     def __init__(self, test: Test, within: int | None, path: str) -> None:
         super().__init__(test, within)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from hashlib import blake2b
 from heapq import heapify, heappop, heappush
 from typing import Any
@@ -42,6 +43,9 @@ from .state import (
 )
 from .view import BEYOND, FIRST, EvalContext
 from .windows import AllTimeWindow, bare
+
+MEANING = "2"
+"""Changes where a release reads the same definition otherwise, so that histories are made anew."""
 
 OnQualified = Callable[[EvalContext, Rule, int], None]
 """Called at the moment at which a rule qualifies, with the number of the cycle."""
@@ -322,8 +326,11 @@ def qualify(
 
 def _fingerprint(kind: Kind, catalogue: Catalogue, activated: Mapping[str, int]) -> str:
     """What states depend on: a catalogue with the same fingerprint can continue them."""
-    project = json.dumps(canonical(catalogue.project), sort_keys=True)
-    parts = [kind, project]
+    # What only some definitions use is in their hashes, and what no definition uses is left out.
+    project = replace(
+        catalogue.project, expansion=None, personal_domains=frozenset(), person_traits=()
+    )
+    parts = [MEANING, kind, json.dumps(canonical(project), sort_keys=True)]
     others = [d.name + d.hash + d.subject for d in catalogue.definitions]
     parts += [*others, repr(sorted(activated.items()))]
     if conversion_names(catalogue.project):

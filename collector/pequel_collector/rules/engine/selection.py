@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from ...model import Kind, Message, Stored
+from ..language.addresses import EMAIL_DOMAIN, SOURCE, domain_of
 from ..language.analysis import asked, asks_others, opens_with, turns_unseen
 from ..language.definition import (
+    CONTEXT,
     Catalogue,
     Customer,
     Definition,
@@ -35,13 +37,15 @@ class EventRoute(NamedTuple):
     """Where an event of one name goes.
 
     ``windows`` take it in; ``rules`` have to be evaluated at it; ``paths`` are the properties that
-    they read; ``anchors`` are those that it may be the first event of. ``expands`` is None if it is
-    no conversion, else whether it stands for more from a customer.
+    they read, and ``in_context`` the paths into the message's context; ``anchors`` are those that
+    it may be the first event of. ``expands`` is whether it stands for more from a customer; None if
+    it is no conversion.
     """
 
     windows: tuple[AllTimeWindow, ...]
     rules: frozenset[int]
     paths: tuple[str, ...]
+    in_context: tuple[str, ...]
     anchors: tuple[str, ...]
     is_conversion: bool
     expands: bool | None = None
@@ -70,6 +74,7 @@ class FactSelection:
         self.keeps_moves = is_user and bool(self._conversions)
         self.traits_to_keep = {name for path in self.exports.traits for name in root_names(path)}
         self.rules_by_trait = self._by_trait(own.traits)
+        self._derives_domain = EMAIL_DOMAIN in self.rules_by_trait.keys() | self.traits_to_keep
         self.always = self._indexes(lambda d: turns_unseen(d, catalogue))
         self.rules_by_account = self._indexes(lambda d: is_user and self._reads_account(d))
         self.keeps_first_member = not is_user and needs.of_first_member.any
@@ -95,6 +100,9 @@ class FactSelection:
             properties = message.properties
             for path in route.paths:
                 if (value := lookup(path, properties)) is not None:
+                    data[path] = whole(value)
+            for path in route.in_context:
+                if (value := lookup(path[len(CONTEXT) :], message.context)) is not None:
                     data[path] = whole(value)
         return Fact(
             message.time,
@@ -129,13 +137,17 @@ class FactSelection:
         windows = tuple(window for window, _ in taking)
         opened = [window.rule for window, leaf in self._windows if opens_with(leaf, anchors)]
         rules = frozenset([*(window.rule for window in windows), *opened])
-        return EventRoute(windows, rules, tuple(paths), anchors, is_conversion, expands)
+        in_context = tuple(path for path in paths if path.startswith(CONTEXT))
+        own = tuple(path for path in paths if not path.startswith(CONTEXT))
+        return EventRoute(windows, rules, own, in_context, anchors, is_conversion, expands)
 
     def _needed_traits(self, message: Message) -> dict[str, Any]:
         if message.type != ("identify" if self._kind == "user" else "group"):
             return {}
         by_trait, kept = self.rules_by_trait, self.traits_to_keep
-        return {n: whole(v) for n, v in message.traits.items() if n in by_trait or n in kept}
+        traits = message.traits_set
+        found = {n: whole(v) for n, v in traits.items() if n in by_trait or n in kept}
+        return _derived(found, traits) if self._derives_domain else found
 
     def _is_needed(self, stored: Stored) -> bool:
         """Whether a message is needed of which no definition reads a name, property or trait."""
@@ -171,6 +183,14 @@ class FactSelection:
     def _has_idle_members(self) -> bool:
         aggregates = (bare(window.aggregate) for window, _ in self._windows)
         return any(isinstance(m, Members) and (m.idle or m.personal) for m in aggregates)
+
+
+def _derived(found: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Traits with what is derived from those that a message gives; nobody can send such a trait."""
+    found.pop(EMAIL_DOMAIN, None)
+    if SOURCE in given:
+        found[EMAIL_DOMAIN] = whole(domain_of(given[SOURCE]))
+    return found
 
 
 def _anchors(wanted: Iterable[str], project: Project) -> list[tuple[str, EventPattern]]:

@@ -6,9 +6,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice, takewhile
 from typing import Any, Protocol
 
-from ...model import Kind, parse_iso
+from ...model import Kind
+from ..language.dates import instant_of
 from ..language.definition import TraitPath, trait_path
 from .slots import times_of_member
 from .state import NEVER, Fact, HistoryReader, Position, State, TraitValue, World
@@ -106,6 +108,32 @@ class EvalContext:
                 return
             yield position, fact
 
+    def between(self, first: int, behind: int, looked_at: int | None = None) -> Iterator[Fact]:
+        """The facts of the instants [first, behind) up to τ, earliest first.
+
+        If there are more than twice ``looked_at``, the first and the last so many of them.
+        """
+        start = FIRST if first == NEVER else self.history.since(first)
+        found = (
+            (position, fact)
+            for position, fact in takewhile(lambda each: each[1].time < behind, self.facts(start))
+            if fact.time >= first
+        )
+        last = start
+        for position, fact in islice(found, looked_at):
+            last = position
+            yield fact
+        if next(found, None) is not None:
+            yield from self._last_between(last, behind, looked_at)
+
+    def _last_between(self, after: Position, behind: int, number: int | None) -> list[Fact]:
+        """The last facts after a position, before an instant and up to τ, earliest first."""
+        found = takewhile(
+            lambda each: each[0] > after, self.history.before(min(behind, self.time + 1))
+        )
+        last = list(islice((fact for at, fact in found if at < self.limit), number))
+        return last[::-1]
+
     def has_converted(self) -> bool:
         """Whether the subject, or the user's account, has converted."""
         if self.state.has_converted_at(self.time):
@@ -198,18 +226,13 @@ def _inside(value: Any, rest: str) -> Any:
 Anchor = Callable[[View], int | None]
 
 
-def anchor(of: str, knows_account: bool) -> Anchor:
+def anchor(of: str, knows_account: bool, zone: str) -> Anchor:
     """The function that finds the anchor of a window, as known at τ.
 
     With ``knows_account``, ``account.x`` is the trait x of the account; without it, ``account.x``
-    is itself the name of a trait.
+    is itself the name of a trait. A date without a time is 00:00 in the time ``zone``.
     """
     if of.startswith("trait:"):
         path = trait_path(of.removeprefix("trait:"), knows_account)
-        return lambda view: instant(view.trait(path))
+        return lambda view: instant_of(view.trait(path), zone)
     return lambda view: view.first(of)
-
-
-def instant(value: Any) -> int | None:
-    """The time of an ISO 8601 text in milliseconds; None if it is not one."""
-    return parse_iso(value) if isinstance(value, str) else None

@@ -17,6 +17,7 @@ from ..language.definition import (
     Customer,
     Guard,
     Internal,
+    Personal,
     leaves_of,
 )
 from ..language.sentence import describe_leaf
@@ -24,10 +25,16 @@ from .leaves import LeafExplanation, explain_leaf
 
 
 class Explainer:
-    """Explains one definition for its subject, at the moment of a context."""
+    """Explains one definition for its subject, at the moment of a context.
 
-    def __init__(self, evaluator: Evaluator, rule: Rule, ctx: EvalContext) -> None:
-        self.evaluator, self.rule, self.ctx = evaluator, rule, ctx
+    ``looked_at`` bounds the work: counted events are looked for among the first and the last so
+    many facts of each window. Without it, among all.
+    """
+
+    def __init__(
+        self, evaluator: Evaluator, rule: Rule, ctx: EvalContext, looked_at: int | None = None
+    ) -> None:
+        self.evaluator, self.rule, self.ctx, self.looked_at = evaluator, rule, ctx, looked_at
 
     def evidence(self) -> dict[str, JSON]:
         """The evidence of a lead: a sentence, the leaves, the guards that were checked."""
@@ -66,7 +73,7 @@ class Explainer:
     @cached_property
     def _explanations(self) -> dict[int, LeafExplanation]:
         return {
-            id(leaf): explain_leaf(leaf, self.evaluator.window(leaf), self.ctx)
+            id(leaf): explain_leaf(leaf, self.evaluator.window(leaf), self.ctx, self.looked_at)
             for leaf in leaves_of(self.rule.definition.when)
         }
 
@@ -89,12 +96,14 @@ class Explainer:
 
 
 def name_of(guard: Guard) -> str:
-    """The name of a guard: ``internal``, ``customer``, or its condition in words."""
+    """The name of a guard: ``internal``, ``customer``, ``personal``, or its condition in words."""
     match guard:
         case Internal():
             return "internal"
         case Customer():
             return "customer"
+        case Personal():
+            return "personal"
         case AllOf(parts):
             return " and ".join(map(name_of, parts))
         case AnyOf(parts):
