@@ -48,7 +48,7 @@ def fields_of(record: Any) -> set[str]:
             "event.",
             {"envelope", "received", "is_kept"},
         ),
-        (ports.StoredRejectedEvent, schemas.RejectedEvent(), "", {"event"}),
+        (ports.StoredRejectedEvent, schemas.RejectedEvent(), "", {"event", "import_number"}),
         (answers.DefinitionAnswer, schemas.Definition(), "", {"definition"}),
         (ports.Version, schemas.Version(), "", {"name"}),
         (ActiveDefinitions, schemas.Origin(), "", {"text", "file", "versions", "changes"}),
