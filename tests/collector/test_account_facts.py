@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
@@ -18,8 +19,10 @@ from pequel_collector.importing.line import Line
 from pequel_collector.importing.pequel import Pequel
 from pequel_collector.ingest.event_log import events_of
 from pequel_collector.ingest.replay_rejected import ReplayRejected
+from pequel_collector.model import Message, Stored
 from pequel_collector.ports import RejectedFilter
 from pequel_collector.rules.parser.catalogue import read_catalogue
+from pequel_collector.store import open_store
 from pequel_collector.web.app import create_app
 from pequel_collector.wire.junk_ids import JunkIds
 
@@ -222,3 +225,17 @@ def test_phones_without_an_id_are_not_one_person(client: FlaskClient) -> None:
     assert [(each["index"], each["code"]) for each in answer["rejected"]] == [(3, "junk_id")]
     assert get(client, "users/ios0")["ids"] == [{"kind": "user", "id": "ios0"}]
     assert get(client, "pqls")["data"] == []
+
+
+class TestManyInASealedBlock:
+    def test_are_counted_once(self, store_url: str) -> None:
+        """Such a fact has its account as subject and as account."""
+        messages = [
+            Message(f"m{at}", "track", "g:acme", at, at, name="clicked", account="acme")
+            for at in range(45)
+        ]
+        with closing(open_store(store_url, block_size=20)) as store:
+            with store.writing() as tx:
+                tx.append([Stored(message, message.account) for message in messages])
+            with store.reading() as view:
+                assert view.counts(["g:acme"]) == {"clicked": 45}

@@ -110,9 +110,9 @@ _IS_LONG = """(
   OR octet_length(mid) + octet_length(account) > 2600
 )"""
 
-MESSAGES_IN_BLOCK = f"""
-SELECT count(*) FROM event WHERE block = :block AND ({_IS_LONG}) IS NOT TRUE
-"""
+MESSAGES_IN_BLOCK = "SELECT count(*) FROM event WHERE block = :block"
+
+LONG_IN_BLOCK = f"{MESSAGES_IN_BLOCK} AND {_IS_LONG}"
 
 NEWEST = """
 SELECT max(time) FROM (

@@ -21,7 +21,7 @@ from hashlib import blake2b
 from operator import attrgetter, ge, le
 from typing import Any
 
-from msgspec import Struct, convert
+from msgspec import Struct
 
 from ...model import is_number
 from ..language.definition import Comparison, Condition, EventLeaf
@@ -112,7 +112,7 @@ class Aggregate:
 
     def restored(self, plain: Any) -> Any:
         """An accumulator that was read from JSON, as records."""
-        return plain if self.layout is None or plain is None else convert(plain, self.layout)
+        return plain if self.layout is None or plain is None else self.layout(*plain)
 
     def add(self, acc: Any, fact: Fact, view: View) -> None:
         """Take in an event that counts."""
@@ -318,7 +318,6 @@ class Max(ComparedAggregate):
     larger number than all later ones. In a window of all time that is one event.
     """
 
-    layout = list[TimedValue]
     outdoes = staticmethod(ge)
 
     def __init__(self, test: Test, within: int | None, path: str) -> None:
@@ -328,6 +327,9 @@ class Max(ComparedAggregate):
 
     def empty(self) -> list[TimedValue]:
         return []
+
+    def restored(self, plain: Any) -> list[TimedValue]:
+        return [TimedValue(*each) for each in plain]
 
     def add(self, acc: list[TimedValue], fact: Fact, view: View) -> None:
         value = fact.data.get(self.path)
