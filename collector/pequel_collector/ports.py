@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
-from .model import JSON, Key, Lead, LeadState, RejectedEvent, Stored
+from .model import JSON, Key, Lead, LeadState, RejectedEvent, Stored, Transition
 
 
 class Trait(NamedTuple):
@@ -98,8 +98,9 @@ class SealedPage(NamedTuple):
 class Change(NamedTuple):
     """An entry of the ledger of leads. Entries are never changed or removed.
 
-    ``what`` is what happened: ``opened``, ``restated``, ``voided``, ``reopened``, ``merged``, …;
-    ``before`` and ``after`` are the values that changed, by name.
+    ``what`` is what happened: ``opened``, ``restated``, ``assigned``, ``won``, …; ``before`` and
+    ``after`` are the values that changed, by name, and the ``state``. ``number`` is the place in
+    the ledger; the store gives it.
     """
 
     lead: str
@@ -109,6 +110,7 @@ class Change(NamedTuple):
     after: JSON
     reason: str | None = None
     actor: str | None = None
+    number: int = 0
 
 
 class StoredRejectedEvent(NamedTuple):
@@ -192,6 +194,7 @@ class LeadFilter:
     qualified_from: int | None = None
     qualified_to: int | None = None
     marked_after: int | None = None
+    overdue: bool | None = None
     now: int | None = None
 
 
@@ -311,8 +314,20 @@ class ReadTransaction(Protocol):
     def leads_of(self, subjects: Collection[str]) -> dict[str, list[Lead]]:
         """All leads of each subject, by ``qualified_at``."""
 
+    def transitions_of(self, subjects: Collection[str]) -> list[Transition]:
+        """What people did with the leads of these subjects, in order of number."""
+
     def changes(self, lead_id: str) -> list[Change]:
         """The ledger of one lead, oldest first."""
+
+    def changes_after(self, number: int, limit: int) -> list[Change]:
+        """The entries of the ledger after a number, in order of number.
+
+        An entry is never added before one that was visible.
+        """
+
+    def members(self, account: str) -> list[str]:
+        """The ids with a message in an account, given by its key, in order."""
 
     # -- what people decide, and the rest --------------------------------------------------
 
@@ -433,6 +448,9 @@ class WriteTransaction(ReadTransaction, Protocol):
 
     def save_leads(self, leads: Sequence[Lead]) -> None:
         """Write leads, new or changed."""
+
+    def add_transitions(self, transitions: Sequence[Transition]) -> list[Transition]:
+        """Append what people did with leads; returns the same with their numbers."""
 
     def log(self, changes: Sequence[Change]) -> None:
         """Append to the ledger of leads."""

@@ -6,10 +6,8 @@ so that leaves that share one can name it once: *in the last 7 days*.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
-from math import ceil
 from typing import Any, NamedTuple
 
 from ...model import JSON, Kind, is_number
@@ -19,17 +17,14 @@ from ..language.definition import (
     Condition,
     Date,
     EventLeaf,
-    EventPattern,
     EventPoints,
     Leaf,
-    Share,
     TraitLeaf,
-    Window,
 )
-from ..language.quantities import DAY, HOUR, MINUTE
 from ..language.sentence import clause, length
 from ..language.values import dates_in, exact, settle
 from . import figures
+from .asked import asked, needed_of
 from .leaves import (
     EventExplanation,
     GrowthExplanation,
@@ -39,9 +34,8 @@ from .leaves import (
     SequenceExplanation,
     TraitExplanation,
     UsersExplanation,
-    WindowedExplanation,
-    counts,
 )
+from .spans import rolling, span_of
 from .vocabulary import Vocabulary
 from .words import Action, is_plural, listed, spoken
 
@@ -50,8 +44,6 @@ SHOWN_POINTS = 3
 
 _UNITS = {"@day": "on {} different days", "@hour": "in {} different hours",
           "@minute": "in {} different minutes"}  # fmt: skip
-_LENGTHS = ((DAY, "day"), (HOUR, "hour"), (MINUTE, "minute"))
-_ANCHORS = {"signup": "sign-up", "trial": "the start of the trial"}
 
 
 class Phrase(NamedTuple):
@@ -84,8 +76,8 @@ def _event(found: EventExplanation, words: Vocabulary, _: Kind) -> Phrase:
     text = _MEASURED[leaf.measure](found, words)
     text += _where_and_part(leaf, words)
     if leaf.measure != "count" or found.observed != 0:
-        text += _needed(found, words)
-    return Phrase(text, _span(found, words))
+        text += needed_of(found, words)
+    return Phrase(text, span_of(found, words))
 
 
 def _where_and_part(leaf: EventLeaf, words: Vocabulary) -> str:
@@ -204,113 +196,6 @@ _MEASURED: dict[str, Callable[[EventExplanation, Vocabulary], str]] = {
 }
 
 
-# -- what is needed ------------------------------------------------------------------------
-
-
-def _needed(found: EventExplanation, words: Vocabulary) -> str:
-    """What the comparison asked for, between brackets; nothing where that is plain."""
-    leaf, comparison = found.leaf, found.leaf.comparison
-    if isinstance(comparison.operand, Share):
-        return _share(found, comparison.operand, words)
-    if counts(leaf) and found.observed == 1 and comparison == Comparison("gte", 1):
-        return ""
-    if leaf.value == "@event" and comparison == Comparison("gte", len(leaf.events.names)):
-        return ""
-    settled = settle(comparison, found.ctx.trait)
-    path = "" if counts(leaf) else leaf.value or ""
-    return "" if settled is None else asked(settled, path, counts(leaf))
-
-
-def asked(comparison: Comparison, path: str = "", whole: bool = False) -> str:
-    """A comparison between brackets: *(3 needed)*, *(at most 5 allowed)*."""
-    operator, operand = comparison.operator, comparison.operand
-
-    def text(value: Any) -> str:
-        return figures.quantity(path, value)
-
-    match operator:
-        case "gte":
-            return f" ({text(ceil(operand) if whole else operand)} needed)"
-        case "gt" if whole:
-            return f" ({text(operand // 1 + 1)} needed)"
-        case "gt" if dates_in(comparison):
-            return f" (after {text(operand)} needed)"
-        case "gt":
-            return f" (more than {text(operand)} needed)"
-        case "lte":
-            return f" (at most {text(operand)} allowed)"
-        case "lt":
-            return f" (less than {text(operand)} allowed)"
-        case "between":
-            return f" ({text(operand[0])} to {text(operand[1])} needed)"
-        case _:
-            return ""
-
-
-_OF_SHARES = {"gte": "{} needed", "gt": "more than {} needed", "lte": "at most {} allowed",
-              "lt": "less than {} allowed"}  # fmt: skip
-
-
-def _share(found: EventExplanation, share: Share, words: Vocabulary) -> str:
-    """The share of a limit: *, 80% of their limit of 5 (80% needed)*."""
-    limit, path = found.ctx.trait(share.trait), share.trait.path
-    form = _OF_SHARES.get(found.leaf.comparison.operator, "")
-    needed = f" ({form.format(figures.percent(share.ratio))})" if form else ""
-    if not is_number(limit) or not is_number(found.observed):
-        return needed
-    whose = "their account's" if share.trait.account else "their"
-    part = figures.percent(Decimal(exact(found.observed)) / Decimal(exact(limit)))
-    noun, value = words.noun(path), figures.quantity(path, limit)
-    of = f"{value} {noun}" if noun and is_plural(noun) else f"{noun or 'limit'} of {value}"
-    return f", {part} of {whose} {of}{needed}"
-
-
-# -- windows -------------------------------------------------------------------------------
-
-
-def _span(found: WindowedExplanation, words: Vocabulary) -> str:
-    """The window; of one that begins at an anchor also how much of it has passed."""
-    window = found.leaf.window
-    if window.of is None:
-        return _rolling(window)
-    since = _since(window.of, words)
-    if window.start:
-        return _shifted(window, since)
-    anchor = found.anchor()
-    if window.within is None or anchor is None:
-        return f" since {since}"
-    size, unit = next(
-        ((size, unit) for size, unit in _LENGTHS if window.within % size == 0), (1000, "second")
-    )
-    used, allowed = max(1, ceil((found.ctx.time - anchor) / size)), window.within // size
-    if used == 1:
-        return f" in the first {unit} after {since} ({length(window.within)} allowed)"
-    return f" in the first {used:,} {unit}s after {since} ({allowed:,} allowed)"
-
-
-def _shifted(window: Window, since: str) -> str:
-    """A window that begins before or after its anchor."""
-    side = "before" if window.start < 0 else "after"
-    start = length(abs(window.start))
-    if window.within is None:
-        return f" from {start} {side} {since} on"
-    end = f"{length(abs(window.within))} {'before' if window.within < 0 else 'after'} {since}"
-    return f" between {start} {side} and {end}"
-
-
-def _since(of: str, words: Vocabulary) -> str:
-    sort, _, name = of.partition(":")
-    match sort:
-        case "first" if name == "*":
-            return "the first event"
-        case "first":
-            return f"the first time they {words.action(EventPattern(frozenset({name}))).once}"
-        case "trait":
-            return f"the date “{words.noun(name.removeprefix('account.'))}”"
-        case _:
-            return _ANCHORS[sort]
-
-
 # -- the other sorts of leaves -------------------------------------------------------------
 
 
@@ -348,13 +233,9 @@ def _users(found: UsersExplanation, words: Vocabulary, _: Kind) -> Phrase:
     settled = settle(leaf.comparison, found.ctx.trait)
     needed = "" if settled is None else asked(settled, whole=True)
     who = f"{_people(found.observed)}{'' if found.observed == 1 else needed}"
-    span = _rolling(inner.window) if isinstance(inner, EventLeaf) and _is_plain(inner) else ""
+    span = rolling(inner.window) if isinstance(inner, EventLeaf) and _is_plain(inner) else ""
     each = _each(inner, words)
     return Phrase(f"{who} {each.removeprefix('each ') if found.observed == 1 else each}", span)
-
-
-def _rolling(window: Window) -> str:
-    return "" if window.within is None else f" in the last {length(window.within)}"
 
 
 def _is_plain(inner: EventLeaf) -> bool:
@@ -388,7 +269,7 @@ def _sequence(found: SequenceExplanation, words: Vocabulary, _: Kind) -> Phrase:
     leaf = found.leaf
     *first, last = (words.action(step).once for step in leaf.steps)
     done = f"{', then '.join(first)} and then {last}" if first else last
-    span = "" if leaf.window.of is None else _span(found, words)
+    span = "" if leaf.window.of is None else span_of(found, words)
     return Phrase(f"{done}{words.where(leaf.where)}{_took(found)}", span)
 
 
@@ -421,17 +302,18 @@ def _score(found: ScoreExplanation, words: Vocabulary, _: Kind) -> Phrase:
     details = "; ".join(filter(None, (needed, ", ".join(main))))
     points = "point" if observed == "1" else "points"
     text = f"reached {observed} {points}" + (f" ({details})" if details else "")
-    return Phrase(text, _span(found, words))
+    return Phrase(text, span_of(found, words))
 
 
 def _contributions(found: ScoreExplanation, words: Vocabulary) -> list[str]:
     """The components that add most: *30 for created projects*."""
-    added: Counter[str] = Counter()
+    added: dict[str, Any] = {}
     for each, part in zip(found.points(), found.leaf.points, strict=False):
         if is_number(each["points"]):
-            added[_component(part, words)] += each["points"]
-    main = [(name, points) for name, points in added.most_common(SHOWN_POINTS) if points > 0]
-    return [f"{figures.number(points)} for {name}" for name, points in main]
+            name = _component(part, words)
+            added[name] = added.get(name, 0) + each["points"]
+    main = sorted(added.items(), key=lambda pair: pair[1], reverse=True)[:SHOWN_POINTS]
+    return [f"{figures.number(points)} for {name}" for name, points in main if points > 0]
 
 
 def _component(part: Any, words: Vocabulary) -> str:
