@@ -546,7 +546,7 @@ class TestTheApi:
 def paths(rule: str) -> list[str]:
     """A path as the documentation writes it, with every view behind it."""
     path = re.sub("<[^>]+>", "{id}", rule)
-    return [path, *(f"{path}/{view}" for view in VIEWS)] if "<rest:" in rule else [path]
+    return [path, *(f"{path}/{view}" for view in VIEWS)] if "<rest:rest>" in rule else [path]
 
 
 def is_schema(thing: object) -> bool:
