@@ -59,7 +59,7 @@ class TestTheStory:
         [
             r" day 5  ada \(acme\) +set_up +created 3 .*",
             r" day 8  acme +team_spread +invited 3 .*",
-            r"day 10  ben \(acme\) +habit +was active on 5 .*",
+            r"day 10  ben \(acme\) +habit +completed tasks on 5 .*",
             r"   now  gus \(globex\) +hand_raised +clicked contact sales.*; high priority,.*",
         ],
     )
