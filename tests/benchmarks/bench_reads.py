@@ -203,7 +203,7 @@ def store(arguments: argparse.Namespace) -> Iterator[str]:
             cluster = _Cluster(folder, find_binaries())
             if is_new:
                 cluster.create()
-            url = stack.enter_context(cluster.running(*QUICK, "shared_buffers=512MB"))
+            url, _ = stack.enter_context(cluster.running(*QUICK, "shared_buffers=512MB"))
         if is_new:
             build(url, stream)
             (folder / "built").touch()

@@ -387,5 +387,5 @@ def test_every_lead_that_stands_is_equal(
         _under(collector, to_toml({name: p for name, p in catalogue.items() if name != "pql"}))
     proofs = Proofs(collector.store, collector.clock)
     standing = [proofs.proof(lead.id) for lead in leads if lead.state != "voided"]
-    assert [proof for proof in standing if proof["result"] != "equal"] == []
+    assert [proof for proof in standing if proof.result != "equal"] == []
     collector.close()

@@ -233,6 +233,9 @@ class PastMemory(HistoryReader):
     def facts(self, start: Position) -> Iterator[tuple[Position, Fact]]:
         return self._pages.facts(start)  # later ones too: no context looks beyond its time
 
+    def before(self, time: int) -> Iterator[tuple[Position, Fact]]:
+        return self._pages.before(time)
+
     def since(self, time: int) -> Position:
         return self._pages.since(time)
 

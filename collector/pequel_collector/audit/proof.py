@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from ..errors import DefinitionError, NotFound, PequelError
 from ..leads.ledger import ExplainedQualification, LeadKey
@@ -21,7 +22,47 @@ SHARED = ("project", "features", "metric")
 """The tables of a definitions file that all definitions share."""
 
 Clock = Callable[[], int]
-Answer = dict[str, JSON]
+
+
+class Derived(NamedTuple):
+    """What the messages give for a lead. ``qualified_at`` is in ms."""
+
+    qualified_at: int
+    account: str | None
+    evidence: JSON
+
+
+class Proven(NamedTuple):
+    """The version of a lead's definition. ``problem`` says why it cannot be evaluated."""
+
+    name: str
+    version: int
+    hash: str | None
+    text: str | None
+    problem: str | None = None
+
+
+class Difference(NamedTuple):
+    """A part of a lead that differs; ``field`` has dots down to the innermost part."""
+
+    field: str
+    stored: JSON
+    derived: JSON
+
+
+class Proof(NamedTuple):
+    """What the messages give for a lead, and how that differs from it.
+
+    ``result`` is ``equal``, ``restated`` or ``facts_purged``. It is None if the version of the lead
+    cannot be read any more as it was meant: then the definition's ``problem`` says why. ``facts``
+    is how many messages were read.
+    """
+
+    result: str | None
+    derived: Derived | None
+    definition: Proven
+    facts: int = 0
+    differences: Sequence[Difference] = ()
 
 
 class Proofs:
@@ -30,24 +71,20 @@ class Proofs:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store, self._clock = store, clock
 
-    def proof(self, lead_id: str) -> Answer:
-        """What the messages give for a lead, and how that differs from it. Raises NotFound.
-
-        ``result`` is ``equal``, ``restated`` or ``facts_purged``. It is None if the version of the
-        lead cannot be read any more as it was meant: then the definition's ``problem`` says why.
-        """
+    def proof(self, lead_id: str) -> Proof:
+        """What the messages give for a lead, and how that differs from it. Raises NotFound."""
         with self._store.reading() as tx:
             lead = tx.lead(lead_id)
             if lead is None:
                 raise NotFound(f"there is no lead {lead_id}", id=lead_id)
-            return _Proof(tx, lead, self._clock()).answer()
+            return _Derivation(tx, lead, self._clock()).proof()
 
 
-class _Proof:
+class _Derivation:
     def __init__(self, tx: ReadTransaction, lead: Lead, now: int) -> None:
         self._tx, self._lead, self._now = tx, lead, now
 
-    def answer(self) -> Answer:
+    def proof(self) -> Proof:
         lead = self._lead
         versions = self._tx.versions()
         own = (v for v in versions if (v.name, v.version) == (lead.definition, lead.version))
@@ -55,13 +92,12 @@ class _Proof:
         try:
             evaluators = self._evaluators(versions, version)
         except (DefinitionError, NotFound) as error:
-            definition = _definition(lead, version) | {"problem": error.message}
-            return _answer(None, None, definition, 0, [])
+            return Proof(None, None, _proven(lead, version, error.message))
         facts, qualification = self._derive(evaluators)
         derived = None if qualification is None else self._shown(qualification)
         differences = [] if derived is None else list(self._differences(derived))
         result = self._result(derived is not None and not differences)
-        return _answer(result, derived, _definition(lead, version), facts, differences)
+        return Proof(result, derived, _proven(lead, version), facts, differences)
 
     # -- under which definition ------------------------------------------------------------
 
@@ -92,12 +128,9 @@ class _Proof:
         lead_key = LeadKey(self._lead.definition, self._lead.cycle)
         return len(messages), folded.qualifications.get(lead_key)
 
-    def _shown(self, qualification: ExplainedQualification) -> Answer:
-        return {
-            "qualified_at": iso(qualification.time),
-            "account": self._account(qualification.account),
-            "evidence": qualification.evidence,
-        }
+    def _shown(self, qualification: ExplainedQualification) -> Derived:
+        account = self._account(qualification.account)
+        return Derived(qualification.time, account, qualification.evidence)
 
     def _account(self, account: str | None) -> str | None:
         subject = self._lead.subject
@@ -105,19 +138,11 @@ class _Proof:
 
     # -- compared with what is stored ------------------------------------------------------
 
-    def _differences(self, derived: Answer) -> Iterator[Answer]:
+    def _differences(self, derived: Derived) -> Iterator[Difference]:
         lead = self._lead
-        stored = {
-            "qualified_at": iso(lead.qualified_at),
-            "account": self._account(lead.account),
-            "evidence": lead.evidence,
-        }
-        for path, was, now in unlike(stored, derived):
-            yield {
-                "field": ".".join(map(str, path)),
-                "stored": _plain(was),
-                "derived": _plain(now),
-            }
+        stored = Derived(lead.qualified_at, self._account(lead.account), lead.evidence)
+        for path, was, now in unlike(_compared(stored), _compared(derived)):
+            yield Difference(".".join(map(str, path)), _plain(was), _plain(now))
 
     def _result(self, is_equal: bool) -> str:
         mids = _named_in(self._lead.evidence)
@@ -193,29 +218,16 @@ def _names_in(source: JSON) -> Iterator[str]:
                 yield from _names_in(part)
 
 
-def _definition(lead: Lead, version: Version | None) -> Answer:
-    return {
-        "name": lead.definition,
-        "version": lead.version,
-        "hash": None if version is None else version.hash,
-        "text": None if version is None else version.text or to_toml(version.source),
-    }
+def _proven(lead: Lead, version: Version | None, problem: str | None = None) -> Proven:
+    if version is None:
+        return Proven(lead.definition, lead.version, None, None, problem)
+    text = version.text or to_toml(version.source)
+    return Proven(lead.definition, lead.version, version.hash, text, problem)
 
 
-def _answer(
-    result: str | None,
-    derived: Answer | None,
-    definition: Answer,
-    facts: int,
-    differences: list[Answer],
-) -> Answer:
-    return {
-        "result": result,
-        "derived": derived,
-        "definition": definition,
-        "facts": facts,
-        "differences": differences,
-    }
+def _compared(derived: Derived) -> dict[str, JSON]:
+    """What is compared, as it is shown: a time as text."""
+    return derived._asdict() | {"qualified_at": iso(derived.qualified_at)}
 
 
 def _named_in(evidence: dict[str, JSON]) -> set[str]:

@@ -12,11 +12,12 @@ import click
 from ..app.bootstrap import now, open_store, read_definitions
 from ..insights.sample import Sample
 from ..insights.sampling import take
-from ..lint.coverage import Covered, coverage
+from ..lint.coverage import Covered, Linted, coverage
 from ..lint.finding import Report
 from ..lint.linter import lint as find
 from ..model import iso
 from ..rules.language.definition import Catalogue
+from ..web.api.schemas import LINTED
 from .options import definitions_file, definitions_path, example, stated
 from .output import columns
 
@@ -92,8 +93,7 @@ def _sample(database: str, catalogue: Catalogue) -> Sample:
 
 
 def _as_json(report: Report, rows: list[Covered] | None) -> str:
-    covered = None if rows is None else [row.as_json() for row in rows]
-    return json.dumps(report.as_json() | {"coverage": covered}, ensure_ascii=False)
+    return json.dumps(LINTED.dump(Linted(report, rows)), ensure_ascii=False)
 
 
 def _as_text(report: Report, rows: list[Covered] | None) -> str:

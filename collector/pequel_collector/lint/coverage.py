@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal, NamedTuple
 
 from ..insights.sample import Sample
-from ..model import Kind, iso
+from ..model import Kind
 from ..rules.language.definition import Catalogue, Customer, Internal, pattern_of
 from ..rules.language.values import lookup
 from .case import Case
+from .finding import Report
 from .needs import beginnings, counted_by, traits_in
 
 
@@ -30,10 +31,12 @@ class Covered:
     last_seen: int | None
     seen: int
 
-    def as_json(self) -> dict[str, Any]:
-        """The row as plain data, its time as text."""
-        row: dict[str, Any] = {name: getattr(self, name) for name in Covered.__slots__}
-        return row | {"last_seen": None if self.last_seen is None else iso(self.last_seen)}
+
+class Linted(NamedTuple):
+    """A report, and the coverage if data was looked at."""
+
+    report: Report
+    coverage: Sequence[Covered] | None = None
 
 
 def coverage(catalogue: Catalogue, sample: Sample) -> list[Covered]:

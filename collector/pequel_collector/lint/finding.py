@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from ..rules.language.quantities import many
 
@@ -33,10 +33,6 @@ class Finding:
         place = f"{self.file}:{self.line}:{self.column}"
         return f"{place}: {level} {self.code} [{self.definition}] {said}"
 
-    def as_json(self) -> dict[str, Any]:
-        """The finding as plain data."""
-        return {name: getattr(self, name) for name in Finding.__slots__}
-
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -51,6 +47,21 @@ class Report:
         return sum(f.level == level and f.accepted is None for f in self.findings)
 
     @property
+    def errors(self) -> int:
+        """How many errors are not accepted."""
+        return self.count("error")
+
+    @property
+    def warnings(self) -> int:
+        """How many warnings are not accepted."""
+        return self.count("warning")
+
+    @property
+    def notes(self) -> int:
+        """How many notes are not accepted."""
+        return self.count("note")
+
+    @property
     def accepted(self) -> int:
         """How many findings are accepted with a reason."""
         return sum(f.accepted is not None for f in self.findings)
@@ -61,17 +72,6 @@ class Report:
         counts += [f"{self.accepted} accepted"] if self.accepted else []
         looked = f"; looked at {self.sample}" if self.sample else ""
         return f"{many(self.definitions, 'definition')}: {', '.join(counts)}{looked}"
-
-    def as_json(self) -> dict[str, Any]:
-        """The report as plain data."""
-        return {
-            "findings": [finding.as_json() for finding in self.findings],
-            "errors": self.count("error"),
-            "warnings": self.count("warning"),
-            "notes": self.count("note"),
-            "accepted": self.accepted,
-            "sample": self.sample,
-        }
 
 
 def ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:

@@ -24,6 +24,7 @@ written, so rewinding restores the cells as well.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from secrets import randbits
 from typing import Any, Protocol
@@ -34,7 +35,7 @@ from msgspec import Raw, Struct
 from ..model import fact_order
 from ..ports import Cell, ReadTransaction, WriteTransaction
 from ..rules.engine.evaluator import Evaluator, OnQualified
-from ..rules.engine.state import Fact, Position, State, World
+from ..rules.engine.state import NEVER, Fact, Position, State, World
 
 FACTS_PER_PAGE = 32
 DECODED_FACTS = 8
@@ -296,14 +297,20 @@ class History:
                 yield (number, place), page[place]
             index = 0
 
-    def since(self, time: int) -> Position:
-        number = self.sealed + 1
-        while number > 1:
+    def before(self, time: int) -> Iterator[tuple[Position, Fact]]:
+        for number in range(self.since(time)[0], 0, -1):
             page = self._page(number)
-            if page and page[0].time < time:
-                break
-            number -= 1
-        return number, 0
+            for place in reversed(range(len(page))):
+                if page[place].time < time:
+                    yield (number, place), page[place]
+
+    def since(self, time: int) -> Position:
+        """Pages are tried from the end in growing steps, because most instants are recent."""
+        pages = range(1, self.sealed + 2)
+        low, high, step = self.sealed, self.sealed + 1, 1
+        while low > 0 and self._begins(pages[low]) >= time:
+            low, high, step = max(0, low - step), low, 2 * step
+        return max(1, bisect_left(pages, time, low, high, key=self._begins)), 0
 
     def accumulator(self, slot: int, key: str) -> Any:
         body = self._store.cell(slot, key)
@@ -311,6 +318,11 @@ class History:
 
     def accumulators(self, slot: int) -> dict[str, Any]:
         return {key: _decode_any(body) for key, body in self._store.cells(slot).items()}
+
+    def _begins(self, number: int) -> int:
+        """The time of the first fact of a page; after every time if it has none yet."""
+        page = self._page(number)
+        return page[0].time if page else -NEVER
 
     def _page(self, number: int) -> list[Fact]:
         page = self._pages.get(number)

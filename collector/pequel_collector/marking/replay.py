@@ -85,6 +85,10 @@ class SubjectReplay(HistoryReader):
         for index in range(start[1], len(self._facts)):
             yield (1, index), self._facts[index]
 
+    def before(self, time: int) -> Iterator[tuple[Position, Fact]]:
+        for index in reversed(range(self.since(time)[1])):
+            yield (1, index), self._facts[index]
+
     def since(self, time: int) -> Position:
         return 1, bisect_left(self._facts, time, key=attrgetter("time"))
 

@@ -12,7 +12,7 @@ from .replay import Replay, SubjectReplay
 
 
 class Snapshot(HistoryLoader):
-    """The states of subjects at ``now``. Outdated histories are folded again, in memory.
+    """The states of subjects at ``now`` (ms). Outdated histories are folded again, in memory.
 
     The clock of a subject that another one asks for runs up to ``now``, in memory too, so nothing
     needs to be written before a question is answered.
@@ -20,7 +20,7 @@ class Snapshot(HistoryLoader):
 
     def __init__(self, tx: ReadTransaction, evaluators: Evaluators, now: int) -> None:
         super().__init__(tx, evaluators)
-        self._now = now
+        self.now = now
         self._replay: Replay | None = None
         self._replayed: dict[str, SubjectReplay] = {}
         self._advanced: dict[str, State] = {}
@@ -46,7 +46,7 @@ class Snapshot(HistoryLoader):
         if key not in self._advanced:
             # A copy, because a definition that qualifies drops what its progress is read from.
             state = self._advanced[key] = copied(found.head)
-            evaluator.advance(state, found, self._now, self)
+            evaluator.advance(state, found, self.now, self)
         return self._advanced[key]
 
     def _found(self, key: str) -> History | SubjectReplay | None:
@@ -54,13 +54,13 @@ class Snapshot(HistoryLoader):
         return self._replayed.get(key, history)
 
     def _context(self, key: str, state: State, memory: HistoryReader) -> EvalContext:
-        time = max(self._now, state.time)
+        time = max(self.now, state.time)
         return EvalContext(self.evaluators.of(key).kind, state, self, memory, time)
 
     def _refold(self, keys: list[str]) -> None:
         """Replay subjects, and those that their definitions ask for."""
         if self._replay is None:
-            self._replay = Replay(self.tx, self.evaluators, self._now)
+            self._replay = Replay(self.tx, self.evaluators, self.now)
         for key in keys:
             self._histories[key] = None
             self._replayed[key] = self._replay.fold(key)

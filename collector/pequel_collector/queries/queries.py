@@ -38,6 +38,9 @@ from .cursors import decode_fact_cursor, decode_lead_cursor, decode_time_cursor,
 
 Clock = Callable[[], int]
 
+LOOKED_AT = 64
+"""Facts at either end of a window among which progress looks for the events that were counted."""
+
 MAX_NAMED = 20
 """Definitions that an error names."""
 
@@ -66,7 +69,7 @@ class Queries:
             if wanted.definition is not None:
                 self._require_definition(tx, wanted.definition)
             found = tx.leads(wanted, limit + 1, after)
-            leads = self._leads(tx, [lead for lead, _ in found[:limit]])
+            leads = _answers(self._snapshot(tx), [lead for lead, _ in found[:limit]])
         return Page(leads, encode(of, *found[limit - 1][1]) if len(found) > limit else None)
 
     def pql(self, lead_id: str) -> LeadAnswer:
@@ -75,7 +78,7 @@ class Queries:
             lead = tx.lead(lead_id)
             if lead is None:
                 raise NotFound(f"there is no lead {lead_id}", id=lead_id)
-            [answer] = self._leads(tx, [lead])
+            [answer] = _answers(self._snapshot(tx), [lead])
             return answer._replace(changes=tx.changes(lead_id))
 
     def profile(self, kind: Kind, identifier: str) -> Profile:
@@ -89,7 +92,7 @@ class Queries:
                 first_seen=first_seen,
                 last_seen=last_seen,
                 event_counts=dict(sorted(tx.counts(subject.ids).items())),
-                leads=self._leads_of(tx, subject.key),
+                leads=self._leads_of(self._snapshot(tx), subject.key),
             )
             if kind == "account":
                 return profile
@@ -101,11 +104,13 @@ class Queries:
             subject = Subject.of(tx, kind, identifier)
             subject.require_messages()
             account = subject.account() if kind == "user" else None
-            own = self._leads_of(tx, subject.key)
-            inherited = [] if account is None else self._leads_of(tx, account_key(account))
+            snapshot = self._snapshot(tx)
+            own = self._leads_of(snapshot, subject.key)
+            inherited = [] if account is None else self._leads_of(snapshot, account_key(account))
             leads = own + [answer._replace(via="account") for answer in inherited]
             qualified = {answer.lead.definition for answer in own}
-            return Status(subject.key, account, leads, self._progress(tx, subject.key, qualified))
+            progress = _progress(snapshot, subject.key, qualified)
+            return Status(subject.key, account, leads, progress)
 
     def timeline(
         self, kind: Kind, identifier: str, limit: int, cursor: str | None = None
@@ -115,8 +120,9 @@ class Queries:
         after = decode_fact_cursor(of, cursor)
         with self.store.reading() as tx:
             subject = Subject.of(tx, kind, identifier)
-            subject.require_messages()
             found = tx.latest_of(subject.ids, limit + 1, after)
+            if not found:
+                subject.require_messages()
         last = encode(of, *fact_order(found[limit - 1].message)) if len(found) > limit else None
         return Page(found[:limit], last)
 
@@ -176,25 +182,12 @@ class Queries:
 
     # -- parts -----------------------------------------------------------------------------
 
-    def _leads_of(self, tx: ReadTransaction, key: str) -> list[LeadAnswer]:
-        return self._leads(tx, [lead for lead in tx.leads_of([key])[key] if lead.state != "voided"])
+    def _snapshot(self, tx: ReadTransaction) -> Snapshot:
+        return Snapshot(tx, self._evaluators_in(tx), self.clock())
 
-    def _leads(self, tx: ReadTransaction, leads: Collection[Lead]) -> list[LeadAnswer]:
-        keys = {lead.subject for lead in leads}
-        users = tx.ids_of([key for key in keys if kind_of(key) == "user"])
-        traits = tx.traits({key: users.get(key, [key]) for key in keys})
-        now = self.clock()
-        snapshot = Snapshot(tx, self._evaluators_in(tx), now)
-        snapshot.load(keys)
-        return [
-            LeadAnswer(
-                _with_heir(tx, lead),
-                _state(lead, now),
-                _holds(lead, snapshot),
-                traits[lead.subject],
-            )
-            for lead in leads
-        ]
+    def _leads_of(self, snapshot: Snapshot, key: str) -> list[LeadAnswer]:
+        found = snapshot.tx.leads_of([key])[key]
+        return _answers(snapshot, [lead for lead in found if lead.state != "voided"])
 
     def _require_definition(self, tx: ReadTransaction, name: str) -> None:
         """Raises BadRequest for a definition that neither is nor was in force."""
@@ -211,16 +204,31 @@ class Queries:
                 expected=expected,
             )
 
-    def _progress(
-        self, tx: ReadTransaction, key: str, qualified: Collection[str]
-    ) -> list[dict[str, JSON]]:
-        snapshot = Snapshot(tx, self._evaluators_in(tx), self.clock())
-        evaluator, ctx = snapshot.evaluators.of(key), snapshot.context_of_anyone(key)
-        return [
-            Explainer(evaluator, rule, ctx).progress()
-            for rule in evaluator.rules
-            if rule.name not in qualified
-        ]
+
+def _answers(snapshot: Snapshot, leads: Collection[Lead]) -> list[LeadAnswer]:
+    """Leads as they are at the instant of a snapshot."""
+    tx, keys = snapshot.tx, {lead.subject for lead in leads}
+    users = tx.ids_of([key for key in keys if kind_of(key) == "user"])
+    traits = tx.traits({key: users.get(key, [key]) for key in keys})
+    snapshot.load(keys)
+    return [
+        LeadAnswer(
+            _with_heir(tx, lead),
+            _state(lead, snapshot.now),
+            _holds(lead, snapshot),
+            traits[lead.subject],
+        )
+        for lead in leads
+    ]
+
+
+def _progress(snapshot: Snapshot, key: str, qualified: Collection[str]) -> list[dict[str, JSON]]:
+    evaluator, ctx = snapshot.evaluators.of(key), snapshot.context_of_anyone(key)
+    return [
+        Explainer(evaluator, rule, ctx, LOOKED_AT).progress()
+        for rule in evaluator.rules
+        if rule.name not in qualified
+    ]
 
 
 def _with_heir(tx: ReadTransaction, lead: Lead) -> Lead:

@@ -10,6 +10,9 @@ of 4 messages:
 
 The messages of ada are found by postings in block 1, and by an index in block 2. Because postings
 are written a block at a time, the table of postings grows at its end, like that of messages.
+
+When a block is sealed, the events of each subject with many messages in it are also counted by
+name. So the events of a subject with very many are counted without reading them.
 """
 
 from __future__ import annotations
@@ -72,7 +75,12 @@ class OpenBlock:
     def _seal(self) -> None:
         [(newest,)] = self._session.run(sql.NEWEST, block=self.number)
         self._session.run(sql.KEEP_OPEN, block=self.number)
-        for statement in (*sql.ADD_POSTINGS_OF_BLOCK, sql.ADD_NAMINGS_OF_BLOCK, sql.SEAL_BLOCK):
+        for statement in (
+            *sql.ADD_POSTINGS_OF_BLOCK,
+            sql.ADD_NAMINGS_OF_BLOCK,
+            *sql.ADD_COUNTS_OF_BLOCK,
+            sql.SEAL_BLOCK,
+        ):
             self._session.run(statement, block=self.number)
         self.number += 1
         self._session.run(sql.ADD_BLOCK, block=self.number, newest=newest)

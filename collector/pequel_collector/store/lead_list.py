@@ -75,7 +75,8 @@ _CONDITIONS = {
     "definition": "definition = :definition",
     "subject_kind": "substr(subject, 1, 2) = :subject_kind",
     "subject": "subject = :subject",
-    "owner": "(substr(owner, 1, 64) = substr(:owner, 1, 64) AND owner = :owner)",
+    # With a plain `owner = :owner`, SQLite would replace the owner in the indexed expression.
+    "owner": "(substr(owner, 1, 64) = substr(:owner, 1, 64) AND coalesce(owner, '') = :owner)",
     "kind": "kind = :kind",
     "country": "country = :country",
     "plan": "plan = :plan",

@@ -1,8 +1,9 @@
 """Finds the messages of subjects, by postings in sealed blocks and by an index in the open block.
 
-See ``blocks`` for an example. The latest messages of a subject are found from the end: first the
-time of its last message in each block, then the messages of the block with the latest one, and so
-on, until no other block has a later message than those that were found.
+See ``blocks`` for an example. The latest messages of a subject are found from the end, in the open
+block, then in a few sealed blocks, then in more. In each part, first the time of its last message
+in each block is found, then the messages of the block with the latest one, and so on, until no
+other block has a later message than those that were found.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from typing import NamedTuple
 from ..model import id_of, kind_of
 from . import statements as sql
 from .encoding import unescape
-from .session import Session
+from .event_counts import sealed_names
+from .session import Row, Session
 
 MessageRef = tuple[int, int, str]
 """The time, the position and the id of a message: its place in the order of facts."""
@@ -29,6 +31,9 @@ LAST_OF_ALL = ALWAYS[1], 0, ""
 
 MIN_SHARE = 16
 """The least number of subjects read from a block for one page of subjects."""
+
+BLOCKS_AT_FIRST = 8
+"""Sealed blocks that are searched first for the latest messages; then four times as many."""
 
 VISITORS_END, SUBJECTS_END = "g", "\U0010ffff"
 """After every visitor and before every account and user; after every subject."""
@@ -71,30 +76,40 @@ class MessageIndex:
         self, subjects: Collection[str], limit: int, before: MessageRef | None = None
     ) -> list[MessageRef]:
         """The latest messages of these subjects, those before a message, latest first."""
-        time, position, mid = before or LAST_OF_ALL
+        place = before or LAST_OF_ALL
         found: list[MessageRef] = []
-        spans = self._spans(subjects, time)
-        for span in sorted(spans, key=attrgetter("last"), reverse=True):
-            if len(found) == limit and span.last < found[-1][0]:
+        for lasts, newest_before in self._lasts(subjects, place[0]):
+            for last in sorted(lasts, key=attrgetter("time"), reverse=True):
+                if len(found) == limit and last.time < found[-1][0]:
+                    break
+                found = sorted({*found, *self._latest_in(last, limit, place)}, reverse=True)
+                del found[limit:]
+            if newest_before is None or (len(found) == limit and newest_before < found[-1][0]):
                 break
-            last = self._session.run(
-                span.latest,
-                block=span.block,
-                key=span.key,
-                time=time,
-                position=position,
-                mid=mid,
-                limit=limit,
-            )
-            found = sorted({*found, *last}, reverse=True)[:limit]
         return [(time, position, unescape(mid)) for time, position, mid in found]
+
+    def _latest_in(self, last: _Last, limit: int, before: MessageRef) -> list[Row]:
+        time, position, mid = before
+        return self._session.run(
+            last.statement,
+            block=last.block,
+            key=last.key,
+            time=time,
+            position=position,
+            mid=mid,
+            limit=limit,
+        )
 
     def span(self, subjects: Collection[str]) -> tuple[int, int] | None:
         """The times of the first and the last message of these subjects."""
-        spans = self._spans(subjects, ALWAYS[1])
-        if not spans:
+        last = self.latest(subjects, 1)
+        if not last:
             return None
-        return min(span.first for span in spans), max(span.last for span in spans)
+        firsts = self._session.run(sql.FIRST_SEALED, subjects=sorted(subjects))
+        for column, keys in _by_column(subjects).items():
+            statement = sql.FIRST_OPEN[column]
+            firsts += self._session.run(statement, block=self.open_block, keys=keys)
+        return min(first for (first,) in firsts if first is not None), last[0][0]
 
     def latest_named(self, subjects: Collection[str]) -> str | None:
         """The account in the latest message of these users or visitors that names one."""
@@ -108,32 +123,53 @@ class MessageIndex:
 
     def names(self, subjects: Collection[str]) -> Iterator[tuple[str, int]]:
         """How many events these subjects have by name, in parts."""
-        keys = _by_column(subjects)
-        found = self._session.run(
-            sql.OPEN_NAMES,
-            block=self.open_block,
-            subjects=keys.get("subject", []),
-            accounts=keys.get("account", []),
-        )
+        found = self._open_names(_by_column(subjects))
         if blocks := self.sealed_blocks:
-            found += self._session.run(sql.SEALED_NAMES, blocks=blocks, subjects=sorted(subjects))
+            found += sealed_names(self._session, blocks, subjects)
         yield from ((unescape(name), number) for name, number in found)
 
-    def _spans(self, subjects: Collection[str], until: int) -> list[_Span]:
-        found = [
-            _Span(first, last, block, subject, sql.LATEST_SEALED)
-            for block, subject, first, last in self._session.run(
-                sql.SEALED_SPANS, subjects=sorted(subjects), until=until
-            )
-        ]
+    def _open_names(self, keys: dict[str, list[str]]) -> list[Row]:
         block = self.open_block
+        if len(keys) > 1:  # an event of both a user and an account counts once
+            subjects, accounts = keys["subject"], keys["account"]
+            return self._session.run(
+                sql.OPEN_NAMES_OF_BOTH, block=block, subjects=subjects, accounts=accounts
+            )
+        return [
+            row
+            for column, some in keys.items()
+            for row in self._session.run(sql.OPEN_NAMES[column], block=block, keys=some)
+        ]
+
+    def _lasts(
+        self, subjects: Collection[str], until: int
+    ) -> Iterator[tuple[list[_Last], int | None]]:
+        """The last messages of subjects in some blocks, from the newest blocks to the oldest.
+
+        With each part comes the latest time in all older blocks; None if there are none.
+        """
+        behind, size = self.open_block, BLOCKS_AT_FIRST
+        yield self._last_in_open(subjects, until)
+        while behind > 1:
+            first, last = max(1, behind - size), behind - 1
+            rows = self._session.run(
+                sql.LAST_SEALED, subjects=sorted(subjects), first=first, last=last, until=until
+            )
+            yield _lasts_in(rows, sql.LATEST_SEALED)
+            behind, size = first, 4 * size
+
+    def _last_in_open(
+        self, subjects: Collection[str], until: int
+    ) -> tuple[list[_Last], int | None]:
+        lasts: list[_Last] = []
+        newest_before: int | None = None
         for column, keys in _by_column(subjects).items():
-            statement = sql.OPEN_SPANS[column]
-            for key, first, last in self._session.run(
-                statement, block=block, keys=keys, until=until
-            ):
-                found.append(_Span(first, last, block, key, sql.LATEST_OPEN[column]))
-        return found
+            rows = self._session.run(
+                sql.LAST_OPEN[column], block=self.open_block, keys=keys, until=until
+            )
+            found, newest_before = _lasts_in(rows, sql.LATEST_OPEN[column])
+            lasts += found
+        return lasts, newest_before
 
     def subjects(self, after: str, limit: int | None) -> list[str]:
         """The users and accounts after a key, in order."""
@@ -194,17 +230,23 @@ class MessageIndex:
         return [(time, position, unescape(mid)) for time, position, mid in merge(*found)]
 
 
-class _Span(NamedTuple):
-    """The times of the first and the last message that a block has of a subject.
+class _Last(NamedTuple):
+    """The time of the last message that a block has of a subject.
 
-    ``key`` is the subject as it is stored there, ``latest`` the statement for its messages.
+    ``key`` is the subject as it is stored there, ``statement`` finds its messages.
     """
 
-    first: int
-    last: int
+    time: int
     block: int
     key: str
-    latest: str
+    statement: str
+
+
+def _lasts_in(rows: list[Row], statement: str) -> tuple[list[_Last], int | None]:
+    """The last messages in rows, and the latest time in all older blocks."""
+    lasts = [_Last(time, block, key, statement) for block, key, time in rows if block is not None]
+    [newest_before] = [time for block, _, time in rows if block is None]
+    return lasts, newest_before
 
 
 def _by_column(subjects: Collection[str]) -> dict[str, list[str]]:

@@ -92,7 +92,7 @@ class SqlReadTransaction(ReadTransaction):
         counts: Counter[str] = Counter()
         for name, number in self._index.names(subjects):
             counts[name] += number
-        return dict(counts)
+        return dict(+counts)
 
     def span(self, subjects: Collection[str]) -> tuple[int, int] | None:
         return self._index.span(subjects)

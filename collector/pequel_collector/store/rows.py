@@ -86,6 +86,12 @@ def posting(block: int, account: str, time: int, position: int, mid: str) -> Row
     return block, escape(subject), time, escape(mid), bucket_of(subject), position
 
 
+def event_count(block: int, account: str, name: str, number: int) -> Row:
+    """How many events of a name an account has in a block."""
+    subject = account_key(account)
+    return block, escape(subject), escape(name), bucket_of(subject), number
+
+
 def from_trait(trait: Trait) -> Row:
     subject, name, time, mid, value, position = trait
     place = escape(subject), escape(name), time, escape(mid)
@@ -137,7 +143,8 @@ def from_cell(subject: str, page: int, cell: Cell) -> Row:
     return escape(subject), slot, escape(key), page, bucket_of(subject), body
 
 
-def from_lead(lead: Lead) -> Row:
+def from_lead(lead: Lead, listed: Row) -> Row:
+    """A row of a lead with the listed traits of its subject, as they are stored."""
     return (
         lead.id,
         escape(lead.definition),
@@ -158,6 +165,7 @@ def from_lead(lead: Lead) -> Row:
         encode(lead.evidence),
         RANKS.get(lead.priority, RANKS["normal"]),
         bucket_of(lead.subject),
+        *listed,
     )
 
 

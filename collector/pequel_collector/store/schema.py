@@ -491,15 +491,23 @@ LISTED_TRAITS = ("country", "plan")
 MAX_LISTED = 64
 """Characters of a trait value, as JSON, that is stored with a lead."""
 
-_LISTED_TRAIT = """{0} = (
+_LISTED_TRAIT = """(
   SELECT CASE WHEN length(value) <= {1} THEN value END FROM trait
   WHERE trait.name = '{0}' AND trait.subject IN (
-    SELECT lead.subject UNION ALL SELECT subject FROM person WHERE person = lead.subject
+    SELECT {2} UNION ALL SELECT subject FROM person WHERE person = {2}
   )
   ORDER BY time DESC, position DESC, mid DESC LIMIT 1
 )"""
+
+
+def listed_traits(subject: str) -> list[str]:
+    """The expressions for the listed traits of the subject in a column."""
+    return [_LISTED_TRAIT.format(name, MAX_LISTED, subject) for name in LISTED_TRAITS]
+
+
 SET_LISTED_TRAITS = "UPDATE lead SET " + ", ".join(
-    _LISTED_TRAIT.format(name, MAX_LISTED) for name in LISTED_TRAITS
+    f"{name} = {value}"
+    for name, value in zip(LISTED_TRAITS, listed_traits("lead.subject"), strict=True)
 )
 
 # The columns of other filters at the end of an index save looking at the rows that they exclude.
@@ -541,6 +549,49 @@ _READS = (
     "CREATE INDEX lead_expiry ON lead (expires_at) WHERE state = 'new'",
 )
 
+# How many events a subject has by name in a sealed block, if it has many messages there. Those of
+# other subjects are counted when somebody asks.
+MANY_IN_BLOCK = 16
+
+_ADD_COUNTS = """
+INSERT INTO event_count (block, subject, name, bucket, number)
+SELECT block, {key}, name, {bucket}, count(*) FROM event
+WHERE {blocks} AND name IS NOT NULL AND (block, {column}) IN (
+  SELECT block, {column} FROM event WHERE {column} IS NOT NULL AND {blocks}
+  GROUP BY block, {column} HAVING count(*) >= {many}
+)
+GROUP BY block, {column}, name, {bucket}
+ORDER BY block, {column}, name
+"""
+
+
+def add_counts(blocks: str) -> tuple[str, str]:
+    """The statements that count the events of accounts, and of others, in some blocks."""
+    account = {"key": "'g:' || account", "column": "account", "bucket": "account_bucket"}
+    other = {"key": "subject", "column": "subject", "bucket": "bucket"}
+    first, second = (
+        _ADD_COUNTS.format(blocks=blocks, many=MANY_IN_BLOCK, **each) for each in (account, other)
+    )
+    return first, second
+
+
+_COUNTS = (
+    """
+    CREATE TABLE event_count (
+      block BIGINT NOT NULL,
+      subject text NOT NULL,
+      name text NOT NULL,
+      bucket INTEGER NOT NULL,
+      number BIGINT NOT NULL,
+      PRIMARY KEY (block, subject, name, bucket)
+    ) CLUSTERED
+    """,
+    *add_counts("block IN (SELECT number FROM block WHERE sealed = 1)"),
+    # SQLite prefers an index with the state, whatever its other columns.
+    "DROP INDEX lead_expiry",
+    "CREATE INDEX lead_expiry ON lead (state, expires_at) WHERE expires_at IS NOT NULL",
+)
+
 _MIGRATIONS = (
     Migration("0001_facts", _FACTS),
     Migration("0002_derived", _DERIVED),
@@ -552,6 +603,7 @@ _MIGRATIONS = (
     Migration("0008_reports", _REPORTS),
     Migration("0009_positions", _POSITIONS),
     Migration("0010_reads", _READS),
+    Migration("0011_event_counts", _COUNTS),
 )
 
 

@@ -9,7 +9,7 @@ server would try every pair of two lists. The SQL of the list of leads is in ``l
 
 from __future__ import annotations
 
-from .schema import SET_LISTED_TRAITS
+from .schema import LISTED_TRAITS, SET_LISTED_TRAITS, add_counts, listed_traits
 from .session import Insertion
 
 # -- messages ----------------------------------------------------------------------------------
@@ -90,6 +90,8 @@ WHERE place = 1
 ORDER BY subject
 """
 
+ADD_COUNTS_OF_BLOCK = add_counts("block = :block")
+
 SEAL_BLOCK = """
 UPDATE block
 SET sealed = 1, messages = (SELECT count(*) FROM event WHERE event.block = block.number)
@@ -116,29 +118,55 @@ ORDER BY time, position, mid
     for column in ("subject", "account")
 }
 
-# The times of the first and the last message of each subject in each block.
+# The time of the last message of each subject, up to an instant, in each of some blocks. A row
+# without a block has the latest time of all messages in older blocks.
 _EDGE = "(SELECT time FROM {table} WHERE {where} ORDER BY time {order} LIMIT 1)"
-_SEALED_EDGE = "block = number AND subject = value AND time <= :until"
-SEALED_SPANS = f"""
-SELECT number, value, first, last FROM (
-  SELECT number, value, {_EDGE.format(table="posting", where=_SEALED_EDGE, order="")} AS first,
-    {_EDGE.format(table="posting", where=_SEALED_EDGE, order="DESC")} AS last
-  FROM block CROSS JOIN EACH(:subjects) AS value WHERE sealed = 1
-) spans
-WHERE first IS NOT NULL
+_LAST = """
+WITH lasts AS MATERIALIZED (
+  SELECT {number} AS number, value.value AS value, {last} AS last {places}
+)
+SELECT number, value, last FROM lasts WHERE last IS NOT NULL
+UNION ALL SELECT NULL, NULL, newest_before FROM block WHERE number = {first}
 """
-
-OPEN_SPANS = {
-    column: f"""
-SELECT value, first, last FROM (
-  SELECT value, {_EDGE.format(table="event", where=where, order="")} AS first,
-    {_EDGE.format(table="event", where=where, order="DESC")} AS last
-  FROM EACH(:keys) AS value
-) spans
-WHERE first IS NOT NULL
-"""
+LAST_SEALED = _LAST.format(
+    number="number",
+    last=_EDGE.format(
+        table="posting",
+        where="block = number AND subject = value.value AND time <= :until",
+        order="DESC",
+    ),
+    places="""
+  FROM block CROSS JOIN EACH(:subjects) AS value WHERE number >= :first AND number <= :last""",
+    first=":first",
+)
+LAST_OPEN = {
+    column: _LAST.format(
+        number="CAST(:block AS BIGINT)",
+        last=_EDGE.format(
+            table="event",
+            where=f"block = :block AND {column} = value.value AND time <= :until",
+            order="DESC",
+        ),
+        places="FROM EACH(:keys) AS value",
+        first=":block",
+    )
     for column in ("subject", "account")
-    for where in (f"block = :block AND {column} = value AND time <= :until",)
+}
+
+# The time of the first message of subjects.
+_FIRST = "SELECT min({edge}) FROM {places}"
+FIRST_SEALED = _FIRST.format(
+    edge=_EDGE.format(table="posting", where="block = number AND subject = value.value", order=""),
+    places="block CROSS JOIN EACH(:subjects) AS value WHERE sealed = 1",
+)
+FIRST_OPEN = {
+    column: _FIRST.format(
+        edge=_EDGE.format(
+            table="event", where=f"block = :block AND {column} = value.value", order=""
+        ),
+        places="EACH(:keys) AS value",
+    )
+    for column in ("subject", "account")
 }
 
 _LATEST = """
@@ -166,10 +194,19 @@ ORDER BY time DESC, position DESC, mid DESC LIMIT 1
 # -- events by name ----------------------------------------------------------------------------
 
 _NAMES = "SELECT name, count(*) FROM event WHERE {} AND name IS NOT NULL GROUP BY name"
-SEALED_NAMES = _NAMES.format("""mid IN (
-  SELECT mid FROM posting WHERE block = ANY(:blocks) AND subject = ANY(:subjects)
-)""")
-OPEN_NAMES = _NAMES.format(
+NAMES_OF_MESSAGES = _NAMES.format("mid = ANY(:mids)")
+SEALED_MIDS = """
+SELECT mid FROM posting WHERE block = ANY(:blocks) AND subject = ANY(:subjects)
+"""
+SEALED_COUNTS = """
+SELECT block, subject, name, number FROM event_count
+WHERE block = ANY(:blocks) AND subject = ANY(:subjects)
+"""
+OPEN_NAMES = {
+    column: _NAMES.format(f"block = :block AND {column} = ANY(:keys)")
+    for column in ("subject", "account")
+}
+OPEN_NAMES_OF_BOTH = _NAMES.format(
     "block = :block AND (subject = ANY(:subjects) OR account = ANY(:accounts))"
 )
 
@@ -200,7 +237,7 @@ ORDER BY subject
 # -- attribution -------------------------------------------------------------------------------
 
 ATTRIBUTION = """
-SELECT mid, block, time, position, account FROM event
+SELECT mid, block, time, position, name, account FROM event
 WHERE mid = ANY(:mids) AND bucket = :bucket AND subject = :subject
 """
 
@@ -215,6 +252,21 @@ WHERE block = ANY(:blocks) AND subject = :subject AND bucket = :bucket AND mid =
 """
 
 ADD_POSTINGS = Insertion("posting", ("block", "subject", "time", "mid", "bucket", "position"))
+
+ADD_COUNTS = Insertion(
+    "event_count",
+    ("block", "subject", "name", "bucket", "number"),
+    "ON CONFLICT (block, subject, name, bucket)"
+    " DO UPDATE SET number = event_count.number + excluded.number",
+)
+
+# Of an account that was not counted when the block was sealed.
+COUNT_ACCOUNT = """
+INSERT INTO event_count (block, subject, name, bucket, number)
+SELECT block, 'g:' || account, name, account_bucket, count(*) FROM event
+WHERE block = :block AND account = :account AND name IS NOT NULL
+GROUP BY block, account, name, account_bucket
+"""
 
 # -- traits and group calls --------------------------------------------------------------------
 
@@ -395,14 +447,29 @@ LEADS_OF = f"""
 
 SAVE_LEADS = Insertion(
     "lead",
-    (*_LEAD, "rank", "bucket"),
+    (*_LEAD, "rank", "bucket", *LISTED_TRAITS),
     "ON CONFLICT (subject, definition, cycle, bucket) DO UPDATE SET "
     + ", ".join(
         f"{column} = excluded.{column}"
-        for column in (*_LEAD, "rank")
+        for column in (*_LEAD, "rank", *LISTED_TRAITS)
         if column not in {"subject", "definition", "cycle"}
     ),
 )
+
+# The traits that are listed with the leads of subjects, as they are now.
+LISTED_TRAITS_OF = f"""
+SELECT value.value, {", ".join(listed_traits("value.value"))} FROM EACH(:subjects) AS value
+"""
+
+# The subjects of leads that are listed with other traits than they have now.
+OUTDATED_LISTED_TRAITS = f"""
+SELECT DISTINCT subject FROM lead WHERE subject = ANY(:subjects) AND NOT ({
+    " AND ".join(
+        f"coalesce({name}, '') = coalesce({value}, '')"
+        for name, value in zip(LISTED_TRAITS, listed_traits("lead.subject"), strict=True)
+    )
+})
+"""
 
 REFRESH_LISTED_TRAITS = f"{SET_LISTED_TRAITS} WHERE subject = ANY(:subjects)"
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from operator import attrgetter
-from typing import NamedTuple
 
 from ..model import Key, Lead, Stored, account_key, bucket_of, fact_order
 from ..ports import (
@@ -24,6 +23,7 @@ from . import rows
 from . import statements as sql
 from .blocks import BlockFill, OpenBlock
 from .encoding import escape, unescape
+from .event_counts import Move, move_counts
 from .read_transaction import SqlReadTransaction
 from .schema import LISTED_TRAITS
 from .session import Session
@@ -42,10 +42,17 @@ class SqlWriteTransaction(SqlReadTransaction, WriteTransaction):
     def finish(self) -> None:
         """Write what depends on the whole transaction. Must be the last call before the commit."""
         if self._retraited:
-            subjects = self._retraited.union(self.persons(self._retraited).values())
-            self._session.run_for(sql.REFRESH_LISTED_TRAITS, subjects)
+            self._refresh_listed_traits()
         if self._open_block is not None:
             self._open_block.remember()
+
+    def _refresh_listed_traits(self) -> None:
+        """Update the leads whose listed traits changed. That moves them in nearly every index."""
+        subjects = self._retraited.union(self.persons(self._retraited).values())
+        outdated = self._session.run_for(sql.OUTDATED_LISTED_TRAITS, subjects)
+        self._session.run_for(
+            sql.REFRESH_LISTED_TRAITS, [unescape(subject) for (subject,) in outdated]
+        )
 
     def known(self, mids: Collection[str]) -> set[str]:
         asked = [mid for mid in mids if mid not in self._is_known]
@@ -82,21 +89,24 @@ class SqlWriteTransaction(SqlReadTransaction, WriteTransaction):
                 mids=[move.mid for move in moved],
                 bucket=bucket_of(subject),
             )
-        self._move_postings([move for move in moves if move.block < self._index.open_block])
+        sealed = [move for move in moves if move.block < self._index.open_block]
+        self._move_postings(sealed)
+        move_counts(self._session, sealed)
 
-    def _moves(self, accounts: Mapping[str, str | None], subject: str) -> list[_Move]:
+    def _moves(self, accounts: Mapping[str, str | None], subject: str) -> list[Move]:
         found = self._session.run(
             sql.ATTRIBUTION, mids=list(accounts), subject=subject, bucket=bucket_of(subject)
         )
         if len(found) < len(accounts):
             raise LookupError(f"not all of {len(accounts)} messages are stored under {subject!r}")
-        moves = [
-            _Move(unescape(mid), block, time, position, unescape(account), accounts[unescape(mid)])
-            for mid, block, time, position, account in found
-        ]
+        moves = []
+        for mid, block, time, position, name, account in found:
+            to = accounts[unescape(mid)]
+            place = unescape(mid), block, time, position
+            moves.append(Move(*place, unescape(name), unescape(account), to))
         return [move for move in moves if move.account != move.to]
 
-    def _move_postings(self, moves: list[_Move]) -> None:
+    def _move_postings(self, moves: list[Move]) -> None:
         for account, moved in _grouped(moves, attrgetter("account")):
             if account is not None:
                 self._session.run(
@@ -179,9 +189,10 @@ class SqlWriteTransaction(SqlReadTransaction, WriteTransaction):
 
     def save_leads(self, leads: Sequence[Lead]) -> None:
         latest = {(lead.subject, lead.definition, lead.cycle): lead for lead in leads}
-        saved = [rows.from_lead(latest[key]) for key in sorted(latest)]
+        found = self._session.run_for(sql.LISTED_TRAITS_OF, {lead.subject for lead in leads})
+        listed = {unescape(subject): tuple(values) for subject, *values in found}
+        saved = [rows.from_lead(lead, listed[lead.subject]) for _, lead in sorted(latest.items())]
         self._session.insert(sql.SAVE_LEADS, saved)
-        self._retraited.update(lead.subject for lead in leads)
 
     def log(self, changes: Sequence[Change]) -> None:
         [(last,)] = self._session.run(sql.LAST_CHANGE)
@@ -224,21 +235,10 @@ class SqlWriteTransaction(SqlReadTransaction, WriteTransaction):
         return bool(self._session.run(sql.RECORD_CLIENT_REPORT, **values))
 
 
-class _Move(NamedTuple):
-    """A stored message whose account changes."""
-
-    mid: str
-    block: int
-    time: int
-    position: int
-    account: str | None
-    to: str | None
-
-
 def _grouped(
-    moves: Iterable[_Move], by: Callable[[_Move], str | None]
-) -> Iterable[tuple[str | None, list[_Move]]]:
-    groups: defaultdict[str | None, list[_Move]] = defaultdict(list)
+    moves: Iterable[Move], by: Callable[[Move], str | None]
+) -> Iterable[tuple[str | None, list[Move]]]:
+    groups: defaultdict[str | None, list[Move]] = defaultdict(list)
     for move in moves:
         groups[by(move)].append(move)
     return groups.items()

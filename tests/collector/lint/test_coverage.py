@@ -7,6 +7,7 @@ import pytest
 from pequel_collector.insights.sample import Arrivals, Property, Sample, SampledSubject
 from pequel_collector.lint.coverage import Covered, coverage
 from pequel_collector.rules.parser.catalogue import read_catalogue
+from pequel_collector.web.api import schemas
 
 PROJECT = """
 [project]
@@ -163,7 +164,7 @@ def test_every_definition_has_rows_of_its_own_in_the_order_of_the_file() -> None
 
 def test_a_row_as_plain_data_has_its_time_as_text() -> None:
     row = Covered("it", "event", "report_shared", None, 60, 2)
-    assert row.as_json() == {
+    assert schemas.Covered().dump(row) == {
         "definition": "it",
         "kind": "event",
         "name": "report_shared",

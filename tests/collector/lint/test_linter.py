@@ -20,10 +20,11 @@ from pequel_collector.insights.sampling import take
 from pequel_collector.lint import numbers, types_and_values, unknown_events, unused_names
 from pequel_collector.lint.activity_only import met_by_one
 from pequel_collector.lint.case import Case
-from pequel_collector.lint.coverage import coverage
+from pequel_collector.lint.coverage import Linted, coverage
 from pequel_collector.lint.linter import lint
 from pequel_collector.rules.language.definition import Catalogue
 from pequel_collector.rules.parser.catalogue import read_catalogue
+from pequel_collector.web.api import schemas
 from support.rehearsal import Rehearsal
 from support.samples import doing, linted
 from support.streams import NOW, plain_event
@@ -66,7 +67,7 @@ class TestFindings:
         assert any(line.startswith("pequel.toml:9:3: error L01 [first] ") for line in lines)
 
     def test_are_plain_data(self) -> None:
-        found = linted(BAD).as_json()
+        found = schemas.LINTED.dump(Linted(linted(BAD)))
         assert (found["errors"], found["accepted"], found["sample"]) == (1, 2, None)
         assert found["findings"][0]["accepted"] == "we have none"
         assert found["warnings"] == sum(

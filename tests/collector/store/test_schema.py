@@ -20,7 +20,7 @@ MakeMessage = Callable[..., Stored]
 Run = Callable[..., list[tuple[object, ...]]]
 
 SPREAD = {
-    "event", "posting", "naming", "trait", "membership", "link", "person", "history",
+    "event", "event_count", "posting", "naming", "trait", "membership", "link", "person", "history",
     "sealed_page", "cell", "lagging", "due", "lead", "change", "refused",
 }  # fmt: skip
 """Tables whose rows belong to subjects, or are as many."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -11,7 +12,9 @@ import pytest
 
 from pequel_collector.app.bootstrap import Collector, open_collector
 from pequel_collector.config import Settings
-from pequel_collector.model import Lead
+from pequel_collector.marking.history import StoredPages
+from pequel_collector.marking.snapshot import Snapshot
+from pequel_collector.ports import ReadTransaction
 from pequel_collector.web.app import create_app
 from support.streams import messages_of, plain_event
 
@@ -40,6 +43,38 @@ when.any = [
   { event = "used", gte = 3, within = "7d", of = "signup" },
   { event = "invited" },
 ]
+"""
+
+MEASURED = """
+[[pql]]
+name = "often"
+when = { event = "used", gte = 10000, within = "30d" }
+
+[[pql]]
+name = "since_sign_up"
+when = { event = "used", gte = 10000, within = "7d", of = "first:used" }
+
+[[pql]]
+name = "amount"
+when = { event = "used", sum = "n", gte = 100000000 }
+
+[[pql]]
+name = "different"
+when = { event = "used", distinct = "n", gte = 10000 }
+
+[[pql]]
+name = "largest"
+when = { event = "used", max = "n", gte = 1000000, within = "30d" }
+
+[[pql]]
+name = "habit"
+when = { event = "used", distinct = "@day", gte = 50, within = "70d" }
+
+[[pql]]
+name = "scored"
+[pql.when]
+score = { gte = 1000000 }
+points = [{ event = "used", add = 1 }]
 """
 
 
@@ -107,17 +142,116 @@ def test_a_query_during_a_change_of_definitions_answers_by_one_version(
     while (progress := collector.backfill_some()) is None or not progress.is_finished:
         pass
     changed = Event()
-    leads_of = collector.queries._leads
+    snapshot = collector.queries._snapshot
 
-    def change_first(tx: Any, leads: list[Lead]) -> Any:
+    def change_first(tx: ReadTransaction) -> Snapshot:
         if not changed.is_set():
             changed.set()
             other = '[[pql]]\nname = "used"\nwhen = { event = "signed_up", gte = 2 }\n'
             thread = Thread(target=collector.put_definitions, args=[other])
             thread.start()
             thread.join()
-        return leads_of(tx, leads)
+        return snapshot(tx)
 
-    monkeypatch.setattr(collector.queries, "_leads", change_first)
+    monkeypatch.setattr(collector.queries, "_snapshot", change_first)
     assert [lead["holds_now"] for lead in get(collector, "/v1/pqls")["data"]] == [True]
     assert [lead["holds_now"] for lead in get(collector, "/v1/pqls")["data"]] == [False]
+
+
+@pytest.fixture
+def pages(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The numbers of the sealed pages of histories that are read."""
+    numbers: list[int] = []
+    page = StoredPages.page
+
+    def reading(stored: StoredPages, number: int) -> bytes:
+        numbers.append(number)
+        return page(stored, number)
+
+    monkeypatch.setattr(StoredPages, "page", reading)
+    return numbers
+
+
+def use_often(collector: Collector, times: int) -> None:
+    """One event a minute."""
+    collector.ingest.accept(
+        messages_of(
+            plain_event("u1", "used", f"n{n:05}", START + 60_000 * n, properties={"n": n})
+            for n in range(times)
+        )
+    )
+
+
+@pytest.mark.parametrize("days", [2, 60])
+def test_progress_reads_little_of_a_long_history(
+    collector: Collector, clock: Clock, pages: list[int], days: int
+) -> None:
+    """Also where all of its events have left their windows since the last one."""
+    collector.put_definitions(MEASURED)
+    use_often(collector, 2_000)
+    clock.now = START + days * DAY
+
+    pages.clear()
+    progress = get(collector, "/v1/users/u1/pql")["progress"]
+    shown = {each["definition"]: each["leaves"][0] for each in progress}
+    assert len(pages) <= 30
+    ends = [f"n{n:05}" for n in [*range(5), *range(1_995, 2_000)]]
+    for name in ("since_sign_up", "amount", "different", "scored"):
+        assert shown[name]["events"] == ends, name
+    assert shown["often"]["observed"] == (2_000 if days == 2 else 0)
+    assert shown["often"]["events"] == (ends if days == 2 else [])
+    assert shown["often"]["time_left"] == (28 * 86_400 if days == 2 else None)
+    assert shown["largest"]["events"] == (ends[-1:] if days == 2 else [])
+    assert shown["different"]["observed"] == 2_000
+
+
+def test_no_request_holds_two_connections(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or requests would wait for each other for ever, once all connections are taken."""
+    collector.put_definitions(MEASURED)
+    use_often(collector, 20)
+    held, most = 0, 0
+    for name in ("reading", "writing"):
+        begin = getattr(collector.store, name)
+
+        @contextmanager
+        def counting(begin: Any = begin) -> Iterator[Any]:
+            nonlocal held, most
+            with begin() as tx:
+                held += 1
+                most = max(most, held)
+                try:
+                    yield tx
+                finally:
+                    held -= 1
+
+        monkeypatch.setattr(collector.store, name, counting)
+    ask_everything(collector)
+    assert most == 1
+
+
+def ask_everything(collector: Collector) -> None:
+    """Send each sort of request, with a key that is not known yet."""
+    reader, admin, writer = (
+        {"Authorization": f"Bearer {collector.keys.create(kind).token}"}
+        for kind in ("read", "admin", "write")
+    )
+    client = create_app(collector).test_client()
+    event = {"userId": "u1", "event": "report_shared"}
+    used = '[[pql]]\nname = "used"\nwhen = { event = "used" }\n'
+    assert client.put("/v1/definitions", data=used, headers=admin).status_code == 200
+    collector.backfill_some()
+    answers = [
+        client.post("/v1/definitions/lint?data=true", data=used, headers=reader),
+        client.post("/v1/track", json=event, headers=writer),
+        client.post("/v1/track", json=event | {"event": "used"}, headers=admin),
+    ]
+    lead = client.get("/v1/pqls", headers=reader).json["data"][0]["id"]
+    paths = (
+        "pqls?country=DE&state=expired", f"pqls/{lead}", f"pqls/{lead}/proof", "users/u1",
+        "users/u1/pql", "users/u1/timeline", "events", "rejected", "usage", "definitions",
+    )  # fmt: skip
+    answers += [client.get(f"/v1/{path}", headers=reader) for path in paths]
+    answers += [client.get("/readyz"), client.get("/metrics")]
+    assert {answer.status_code for answer in answers} == {200}

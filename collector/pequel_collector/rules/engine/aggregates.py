@@ -92,7 +92,9 @@ class Aggregate:
 
     ``spans`` are the ages (ms) at which events are dropped. A ``steady`` aggregate changes only
     when an event is added or dropped; the others can change as time or a trait does. One that
-    ``looks_back`` reads past events itself. One that ``advances`` has to be brought to τ first.
+    ``looks_back`` reads past events itself. One that ``advances`` has to be brought to τ first. One
+    that ``can_restart`` has an empty accumulator again once every event was dropped, so that they
+    need not be dropped one by one.
     """
 
     layout: Any = None
@@ -101,6 +103,7 @@ class Aggregate:
     steady = True
     looks_back = False
     advances = False
+    can_restart = False
 
     def empty(self) -> Any:
         """An accumulator without events."""
@@ -153,6 +156,7 @@ class Count(ComparedAggregate):
     """How many events."""
 
     layout = EventCount
+    can_restart = True
 
     def empty(self) -> EventCount:
         return EventCount()
@@ -180,6 +184,7 @@ class Distinct(ComparedAggregate):
     """How many different values the events have."""
 
     layout = ValueCounts
+    can_restart = True
 
     def __init__(self, test: Test, within: int | None, value: Callable[[Fact], str | None]) -> None:
         super().__init__(test, within)
@@ -270,6 +275,7 @@ class Sum(ComparedAggregate):
     """The exact sum of a property. Values that are not numbers are skipped."""
 
     layout = Total
+    can_restart = True
 
     def __init__(self, test: Test, within: int | None, path: str) -> None:
         super().__init__(test, within)

@@ -130,6 +130,9 @@ class HistoryReader(Protocol):
     def facts(self, start: Position) -> Iterator[tuple[Position, Fact]]:
         """The facts from a position on, with the position of each."""
 
+    def before(self, time: int) -> Iterator[tuple[Position, Fact]]:
+        """The facts before a time, the latest first, with the position of each."""
+
     def since(self, time: int) -> Position:
         """A position at or before that of the first fact at or after a time."""
 
@@ -149,6 +152,11 @@ class FactList:
     def facts(self, start: Position) -> Iterator[tuple[Position, Fact]]:
         for index in range(start[1], len(self._facts)):
             yield (1, index), self._facts[index]
+
+    def before(self, time: int) -> Iterator[tuple[Position, Fact]]:
+        for index in reversed(range(len(self._facts))):
+            if self._facts[index].time < time:
+                yield (1, index), self._facts[index]
 
     def since(self, time: int) -> Position:
         return 1, 0

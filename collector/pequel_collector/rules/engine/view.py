@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice, takewhile
 from typing import Any, Protocol
 
 from ...model import Kind, parse_iso
@@ -105,6 +106,32 @@ class EvalContext:
             if fact.time > time or position >= limit:
                 return
             yield position, fact
+
+    def between(self, first: int, behind: int, looked_at: int | None = None) -> Iterator[Fact]:
+        """The facts of the instants [first, behind) up to τ, earliest first.
+
+        If there are more than twice ``looked_at``, the first and the last so many of them.
+        """
+        start = FIRST if first == NEVER else self.history.since(first)
+        found = (
+            (position, fact)
+            for position, fact in takewhile(lambda each: each[1].time < behind, self.facts(start))
+            if fact.time >= first
+        )
+        last = start
+        for position, fact in islice(found, looked_at):
+            last = position
+            yield fact
+        if next(found, None) is not None:
+            yield from self._last_between(last, behind, looked_at)
+
+    def _last_between(self, after: Position, behind: int, number: int | None) -> list[Fact]:
+        """The last facts after a position, before an instant and up to τ, earliest first."""
+        found = takewhile(
+            lambda each: each[0] > after, self.history.before(min(behind, self.time + 1))
+        )
+        last = list(islice((fact for at, fact in found if at < self.limit), number))
+        return last[::-1]
 
     def has_converted(self) -> bool:
         """Whether the subject, or the user's account, has converted."""

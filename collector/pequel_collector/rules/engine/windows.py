@@ -27,7 +27,7 @@ from ..language.values import satisfies
 from .aggregates import Aggregate
 from .slots import EventPosition, Slot
 from .state import NEVER, Fact, Position, State
-from .view import FIRST, Anchor, EvalContext, View, anchor
+from .view import Anchor, EvalContext, View, anchor
 
 NO_EVENT: tuple[()] = ()
 """In place of the oldest event of a span that has none; an empty list in JSON."""
@@ -155,13 +155,19 @@ class AllTimeWindow:
         state.slots[self.number] = slot
         return slot
 
-    def counted(self, ctx: EvalContext) -> Iterator[Fact]:
-        """The events in the window at τ, earliest first."""
+    def counted(self, ctx: EvalContext, looked_at: int | None = None) -> Iterator[Fact]:
+        """The events in the window at τ, earliest first.
+
+        With ``looked_at``, those among the first and the last so many facts of the window.
+        """
         first, behind = self.bounds(ctx)
         first = max(first, self.since(ctx.state))
-        for _, fact in ctx.facts(FIRST if first == NEVER else ctx.history.since(first)):
-            if first <= fact.time < behind and self.counts(fact):
-                yield fact
+        return filter(self.counts, ctx.between(first, behind, looked_at))
+
+    def oldest(self, ctx: EvalContext, looked_at: int | None = None) -> int | None:
+        """The time of the first event in the window at τ, which was brought to τ."""
+        first = next(self.counted(ctx, looked_at), None)
+        return None if first is None else first.time
 
     def _empty_slot(self) -> Slot:
         return Slot(self.aggregate.empty(), None)
@@ -189,7 +195,7 @@ class RollingWindow(AllTimeWindow):
             edge = ctx.time - length
             oldest = slot.window[span]
             if oldest and oldest.time <= edge:
-                slot.window[span] = self._drop(slot.acc, span, edge, oldest, ctx)
+                slot.window[span] = self._drop(slot, span, edge, oldest, ctx)
         if self._advances:
             self.aggregate.advance(slot.acc, ctx)
         return slot.acc
@@ -204,16 +210,23 @@ class RollingWindow(AllTimeWindow):
         oldest = [EventPosition(*found) if found else NO_EVENT for found in window]
         return Slot(self.aggregate.restored(acc), oldest)
 
+    def oldest(self, ctx: EvalContext, looked_at: int | None = None) -> int | None:
+        window = self.slot(ctx.state).window
+        return window[-1].time if window and window[-1] else None
+
     def _drop(
-        self, acc: Any, span: int, edge: int, oldest: EventPosition, ctx: EvalContext
+        self, slot: Slot, span: int, edge: int, oldest: EventPosition, ctx: EvalContext
     ) -> EventPosition | tuple[()]:
         """Drop the events of a span up to an instant; the oldest event that is left."""
+        if self.aggregate.can_restart and (ctx.state.last or NEVER) <= edge:
+            slot.acc = self.aggregate.empty()
+            return NO_EVENT
         for position, fact in ctx.facts(oldest.position):
             if not self.counts(fact):
                 continue
             if fact.time > edge:
                 return EventPosition(*position, fact.time)
-            self.aggregate.drop(acc, fact, ctx, span)
+            self.aggregate.drop(slot.acc, fact, ctx, span)
         return NO_EVENT
 
 
@@ -378,7 +391,7 @@ class MinimumAge(Aggregate):
         self.inner, self._age, self._own_facts = inner, age, own_facts
         self.spans, self.looks_back = inner.spans, inner.looks_back
         self.steady = inner.steady and age is None and not own_facts
-        self.advances = inner.advances
+        self.advances, self.can_restart = inner.advances, inner.can_restart
 
     def empty(self) -> Any:
         return self.inner.empty()

@@ -24,10 +24,16 @@ from .leaves import LeafExplanation, explain_leaf
 
 
 class Explainer:
-    """Explains one definition for its subject, at the moment of a context."""
+    """Explains one definition for its subject, at the moment of a context.
 
-    def __init__(self, evaluator: Evaluator, rule: Rule, ctx: EvalContext) -> None:
-        self.evaluator, self.rule, self.ctx = evaluator, rule, ctx
+    ``looked_at`` bounds the work: counted events are looked for among the first and the last so
+    many facts of each window. Without it, among all.
+    """
+
+    def __init__(
+        self, evaluator: Evaluator, rule: Rule, ctx: EvalContext, looked_at: int | None = None
+    ) -> None:
+        self.evaluator, self.rule, self.ctx, self.looked_at = evaluator, rule, ctx, looked_at
 
     def evidence(self) -> dict[str, JSON]:
         """The evidence of a lead: a sentence, the leaves, the guards that were checked."""
@@ -66,7 +72,7 @@ class Explainer:
     @cached_property
     def _explanations(self) -> dict[int, LeafExplanation]:
         return {
-            id(leaf): explain_leaf(leaf, self.evaluator.window(leaf), self.ctx)
+            id(leaf): explain_leaf(leaf, self.evaluator.window(leaf), self.ctx, self.looked_at)
             for leaf in leaves_of(self.rule.definition.when)
         }
 

@@ -40,10 +40,20 @@ MAX_DIGITS = 4_300
 
 
 class LeafExplanation:
-    """A leaf at the moment of its context."""
+    """A leaf at the moment of its context.
 
-    def __init__(self, leaf: Leaf, compiled: AllTimeWindow, ctx: EvalContext) -> None:
-        self.leaf, self.compiled, self.ctx = leaf, compiled, ctx
+    With ``looked_at``, the events that it counts are looked for among the first and the last so
+    many facts of its window.
+    """
+
+    def __init__(
+        self,
+        leaf: Leaf,
+        compiled: AllTimeWindow,
+        ctx: EvalContext,
+        looked_at: int | None = None,
+    ) -> None:
+        self.leaf, self.compiled, self.ctx, self.looked_at = leaf, compiled, ctx, looked_at
         self.holds = compiled.holds(ctx)
         self.acc = compiled.accumulator(ctx)
         self.observed = plain(compiled.observed(ctx))
@@ -73,7 +83,7 @@ class LeafExplanation:
     @cached_property
     def counted(self) -> list[Fact]:
         """The events that it counts."""
-        return [] if self.acc is None else list(self.compiled.counted(self.ctx))
+        return [] if self.acc is None else list(self.compiled.counted(self.ctx, self.looked_at))
 
     def more(self) -> dict[str, JSON]:
         """The keys that only this sort of leaf has."""
@@ -184,9 +194,9 @@ class EventExplanation(WindowedExplanation):
     @cached_property
     def counted(self) -> list[Fact]:
         """The events that it counts: the first of each distinct value, those of the best part."""
-        if self.acc is None:
+        if self.acc is None or (counts(self.leaf) and not self.observed):
             return []
-        found = [f for f in self.compiled.counted(self.ctx) if self._is_inside(f)]
+        found = [f for f in self.compiled.counted(self.ctx, self.looked_at) if self._is_inside(f)]
         part = self._part()
         if part is not None:
             value = value_of(self.leaf.per or "")
@@ -211,8 +221,8 @@ class EventExplanation(WindowedExplanation):
         within = self.leaf.window.within
         if within is None or self.leaf.window.of is not None or self.acc is None:
             return super().ends()
-        first = next(iter(self.compiled.counted(self.ctx)), None)
-        return None if first is None else first.time + within
+        first = self.compiled.oldest(self.ctx, self.looked_at)
+        return None if first is None else first + within
 
     def _is_inside(self, fact: Fact) -> bool:
         """Whether an event is in the window where the calendar, or its latest value, decides."""
@@ -332,8 +342,14 @@ class GrowthExplanation(LeafExplanation):
 
     leaf: GrowthLeaf
 
-    def __init__(self, leaf: Leaf, compiled: AllTimeWindow, ctx: EvalContext) -> None:
-        super().__init__(leaf, compiled, ctx)
+    def __init__(
+        self,
+        leaf: Leaf,
+        compiled: AllTimeWindow,
+        ctx: EvalContext,
+        looked_at: int | None = None,
+    ) -> None:
+        super().__init__(leaf, compiled, ctx, looked_at)
         self.latest, self.before = compiled.observed(ctx) or [0, 0]
         self.observed = {"latest": self.latest, "before": self.before}
 
@@ -407,9 +423,11 @@ _EXPLANATIONS: dict[type, type[LeafExplanation]] = {
 }
 
 
-def explain_leaf(leaf: Leaf, compiled: AllTimeWindow, ctx: EvalContext) -> LeafExplanation:
+def explain_leaf(
+    leaf: Leaf, compiled: AllTimeWindow, ctx: EvalContext, looked_at: int | None = None
+) -> LeafExplanation:
     """A leaf at the moment of a context, explained by the class for its sort."""
-    return _EXPLANATIONS[type(leaf)](leaf, compiled, ctx)
+    return _EXPLANATIONS[type(leaf)](leaf, compiled, ctx, looked_at)
 
 
 def bare(compiled: AllTimeWindow) -> object:

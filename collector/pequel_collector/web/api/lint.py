@@ -7,13 +7,13 @@ from flask import Blueprint, Response, request
 from ...app.bootstrap import Collector
 from ...errors import TooLarge
 from ...insights.sampling import MESSAGES, take
-from ...lint.coverage import coverage
+from ...lint.coverage import Linted, coverage
 from ...lint.linter import lint
 from ...marking.active import BODY
 from ...rules.language.definition import Catalogue, leaves_of
 from ...rules.parser.catalogue import read_catalogue
 from ..json import json_response
-from . import arguments
+from . import arguments, schemas
 from .definitions_body import definitions_in
 from .require_reader import require_reader
 
@@ -44,11 +44,11 @@ def blueprint(collector: Collector) -> Blueprint:
         given = arguments.read(request, _ARGUMENTS)
         catalogue = _catalogue(collector)
         if given.get("data") != "true":
-            return json_response(lint(catalogue, BODY).as_json() | {"coverage": None})
+            return json_response(schemas.LINTED.dump(Linted(lint(catalogue, BODY))))
         with collector.store.reading() as view:
             sample = take(view, catalogue, collector.clock(), _messages(catalogue))
-        covered = [row.as_json() for row in coverage(catalogue, sample)]
-        return json_response(lint(catalogue, BODY, sample).as_json() | {"coverage": covered})
+        found = Linted(lint(catalogue, BODY, sample), coverage(catalogue, sample))
+        return json_response(schemas.LINTED.dump(found))
 
     return bp
 

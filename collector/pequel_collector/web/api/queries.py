@@ -36,65 +36,79 @@ def blueprint(collector: Collector) -> Blueprint:
     """The read side of the API, over a collector."""
     bp = Blueprint("queries", __name__, url_prefix="/v1")
     require_reader(bp, collector)
+    handlers = Handlers(collector)
+    bp.add_url_rule("/pqls", view_func=handlers.pqls)
+    bp.add_url_rule("/pqls/<lead_id>", view_func=handlers.pql)
+    bp.add_url_rule("/users/<rest:rest>", view_func=handlers.user)
+    bp.add_url_rule("/accounts/<rest:rest>", view_func=handlers.account)
+    bp.add_url_rule("/events", view_func=handlers.events)
+    bp.add_url_rule("/rejected", view_func=handlers.rejected)
+    bp.add_url_rule("/usage", view_func=handlers.usage)
+    return bp
 
-    @bp.get("/pqls")
-    def pqls() -> Response:
+
+class Handlers:
+    """Each reads its arguments, asks one question and answers."""
+
+    def __init__(self, collector: Collector) -> None:
+        self._queries, self._keys = collector.queries, collector.keys
+
+    def pqls(self) -> Response:
+        """``/pqls``."""
         given = arguments.read(request, _LEADS)
         given.pop("format", None)
         limit, cursor = given.pop("limit"), given.pop("cursor")
         with _slot(limit):
-            found = collector.queries.pqls(LeadFilter(**given), limit, cursor)
+            found = self._queries.pqls(LeadFilter(**given), limit, cursor)
             return json_response(schemas.page(schemas.LEAD, found))
 
-    @bp.get("/pqls/<lead_id>")
-    def pql(lead_id: str) -> Response:
+    def pql(self, lead_id: str) -> Response:
+        """``/pqls/ID``."""
         arguments.read(request, _NONE)
-        found = collector.queries.pql(_storable("lead", lead_id))
-        return json_response(schemas.LEAD.dump(found))
+        return json_response(schemas.LEAD.dump(self._queries.pql(_storable("lead", lead_id))))
 
-    @bp.get("/users/<rest:rest>")
-    def user(rest: str) -> Response:
-        return _subject(collector, "user", "/v1/users/", rest)
+    def user(self, rest: str) -> Response:
+        """``/users/ID``, ``/users/ID/pql``, ``/users/ID/timeline``."""
+        return self._subject("user", "/v1/users/", rest)
 
-    @bp.get("/accounts/<rest:rest>")
-    def account(rest: str) -> Response:
-        return _subject(collector, "account", "/v1/accounts/", rest)
+    def account(self, rest: str) -> Response:
+        """``/accounts/ID``, ``/accounts/ID/pql``, ``/accounts/ID/timeline``."""
+        return self._subject("account", "/v1/accounts/", rest)
 
-    @bp.get("/events")
-    def events() -> Response:
+    def events(self) -> Response:
+        """``/events``."""
         limit = arguments.read(request, _LIST)["limit"]
         with _slot(limit):
-            return json_response(schemas.page(schemas.EVENT, collector.queries.events(limit)))
+            return json_response(schemas.page(schemas.EVENT, self._queries.events(limit)))
 
-    @bp.get("/rejected")
-    def rejected() -> Response:
+    def rejected(self) -> Response:
+        """``/rejected``."""
         given = arguments.read(request, _REJECTED)
         wanted = RejectedFilter(given.get("code"), given.get("key"))
         with _slot(given["limit"]):
-            found = collector.queries.rejected(wanted, given["limit"], given["cursor"])
+            found = self._queries.rejected(wanted, given["limit"], given["cursor"])
             return json_response(schemas.page(schemas.REJECTED_EVENT, found))
 
-    @bp.get("/usage")
-    def usage() -> Response:
+    def usage(self) -> Response:
+        """``/usage``."""
         arguments.read(request, _NONE)
-        return json_response(schemas.USAGE.dump(collector.queries.usage(collector.keys.listed())))
+        return json_response(schemas.USAGE.dump(self._queries.usage(self._keys.listed())))
 
-    return bp
+    def _subject(self, kind: Kind, prefix: str, rest: str) -> Response:
+        identifier, view = subject_and_view(request, prefix, rest)
+        identifier = _storable(kind, identifier)
+        if view == "timeline":
+            return self._timeline(kind, identifier)
+        arguments.read(request, _NONE)
+        if view == "pql":
+            return json_response(schemas.STATUS.dump(self._queries.status(kind, identifier)))
+        return json_response(schemas.PROFILES[kind].dump(self._queries.profile(kind, identifier)))
 
-
-def _subject(collector: Collector, kind: Kind, prefix: str, rest: str) -> Response:
-    """The profile, the status or the timeline of a user or an account."""
-    queries = collector.queries
-    identifier, view = subject_and_view(request, prefix, rest)
-    identifier = _storable(kind, identifier)
-    given = arguments.read(request, _PAGE if view == "timeline" else _NONE)
-    if view == "timeline":
+    def _timeline(self, kind: Kind, identifier: str) -> Response:
+        given = arguments.read(request, _PAGE)
         with _slot(given["limit"]):
-            found = queries.timeline(kind, identifier, given["limit"], given["cursor"])
+            found = self._queries.timeline(kind, identifier, given["limit"], given["cursor"])
             return json_response(schemas.page(schemas.EVENT, found))
-    if view == "pql":
-        return json_response(schemas.STATUS.dump(queries.status(kind, identifier)))
-    return json_response(schemas.PROFILES[kind].dump(queries.profile(kind, identifier)))
 
 
 def _slot(limit: int) -> AbstractContextManager[object]:

@@ -1,59 +1,15 @@
-"""The JSON of the query API, made from the records of ``queries``.
-
-Times are ISO 8601 in UTC with milliseconds.
-"""
+"""The JSON of the query API, made from records: a schema for each answer."""
 
 from __future__ import annotations
 
-from functools import lru_cache
-from operator import attrgetter
-from typing import Any, ClassVar
+from typing import Any
 
 from marshmallow import Schema, fields, missing
 
 from ...marking.active import BackfillProgress
-from ...model import JSON, Stored, id_of, iso, kind_of
+from ...model import JSON, Stored, id_of
 from ...queries import answers
-
-_getter = lru_cache(attrgetter)
-
-
-class AnswerSchema(Schema):
-    """Reads attributes, by dotted names. Raises AttributeError for one that is missing."""
-
-    OMITTED_IF_NONE: ClassVar[frozenset[str]] = frozenset()
-
-    def get_attribute(self, obj: Any, attr: str, default: Any) -> Any:  # noqa: ARG002
-        value = _getter(attr)(obj)
-        return missing if value is None and attr in self.OMITTED_IF_NONE else value
-
-
-class Time(fields.Field[Any]):
-    """A time in ms as text."""
-
-    def _serialize(self, value: Any, *_: Any, **_options: Any) -> Any:
-        return None if value is None else iso(value)
-
-
-class SubjectKey(fields.Field[Any]):
-    """A subject key as an object: ``{"kind": "user", "id": "u1"}``."""
-
-    def _serialize(self, value: Any, *_: Any, **_options: Any) -> Any:
-        return {"kind": kind_of(value) or "anonymous", "id": id_of(value)}
-
-
-class SubjectId(fields.Field[Any]):
-    """The id in a subject key."""
-
-    def _serialize(self, value: Any, *_: Any, **_options: Any) -> Any:
-        return id_of(value)
-
-
-class Counts(fields.Field[Any]):
-    """Numbers by name, in the order of the names, without zeros."""
-
-    def _serialize(self, value: Any, *_: Any, **_options: Any) -> Any:
-        return {name: number for name, number in sorted(value.items()) if number}
+from .answer_schema import AnswerSchema, Counts, Read, SubjectId, SubjectKey, Time
 
 
 class Change(AnswerSchema):
@@ -137,6 +93,10 @@ def _anonymous_id(stored: Stored) -> str | None:
     return message.anonymous_id if message.user_id else id_of(message.subject)
 
 
+def _is_event(stored: Stored) -> bool:
+    return stored.message.is_event
+
+
 class Event(AnswerSchema):
     """A stored message, in the words of the tracking API. Events have properties, others traits."""
 
@@ -152,9 +112,14 @@ class Event(AnswerSchema):
     traits = fields.Raw(attribute="message.traits")
     context = fields.Raw(attribute="message.context")
 
-    def get_attribute(self, obj: Stored, attr: str, default: Any) -> Any:
-        omitted = "message.traits" if obj.message.is_event else "message.properties"
-        return missing if attr == omitted else super().get_attribute(obj, attr, default)
+    def reader(self, attribute: str) -> Read:
+        match attribute:
+            case "message.properties":
+                return lambda stored: stored.message.properties if _is_event(stored) else missing
+            case "message.traits":
+                return lambda stored: missing if _is_event(stored) else stored.message.traits
+            case _:
+                return super().reader(attribute)
 
 
 class RejectedEvent(AnswerSchema):
@@ -284,9 +249,9 @@ class Sender(AnswerSchema):
 class KeyUsage(Balance, Sender):
     """The events that came in with a key in a month."""
 
-    def get_attribute(self, obj: answers.KeyUsage, attr: str, default: Any) -> Any:
-        source = obj if attr in obj._fields else obj.balance
-        return super().get_attribute(source, attr, default)
+    def reader(self, attribute: str) -> Read:
+        is_own = attribute in answers.KeyUsage._fields
+        return super().reader(attribute if is_own else f"balance.{attribute}")
 
 
 class Usage(AnswerSchema):
@@ -297,9 +262,85 @@ class Usage(AnswerSchema):
     next_cursor = fields.Constant(None)
 
 
+class Derived(AnswerSchema):
+    """What the messages give for a lead."""
+
+    qualified_at = Time()
+    account = fields.String()
+    evidence = fields.Raw()
+
+
+class Proven(AnswerSchema):
+    """The version of a definition that was proven. ``problem`` says why it cannot be evaluated."""
+
+    OMITTED_IF_NONE = frozenset({"problem"})
+
+    name = fields.String()
+    version = fields.Integer()
+    hash = fields.String()
+    text = fields.String()
+    problem = fields.String()
+
+
+class Difference(AnswerSchema):
+    """A part of a lead that differs."""
+
+    field = fields.String()
+    stored = fields.Raw()
+    derived = fields.Raw()
+
+
+class Proof(AnswerSchema):
+    """A stored lead, the derived one, and their differences."""
+
+    result = fields.String(attribute="proof.result")
+    lead = fields.Nested(Lead)
+    derived = fields.Nested(Derived, attribute="proof.derived")
+    definition = fields.Nested(Proven, attribute="proof.definition")
+    facts = fields.Integer(attribute="proof.facts")
+    differences = fields.List(fields.Nested(Difference), attribute="proof.differences")
+
+
+class Finding(AnswerSchema):
+    """A likely mistake in a definition. ``accepted`` is the reason that the definition gives."""
+
+    code = fields.String()
+    level = fields.String()
+    definition = fields.String()
+    file = fields.String()
+    line = fields.Integer()
+    column = fields.Integer()
+    message = fields.String()
+    accepted = fields.String()
+
+
+class Covered(AnswerSchema):
+    """Something that a definition needs, and when it was last seen."""
+
+    definition = fields.String()
+    kind = fields.String()
+    name = fields.String()
+    of = fields.String()
+    last_seen = Time()
+    seen = fields.Integer()
+
+
+class Linted(AnswerSchema):
+    """What the linter found, and what definitions need, if it looked at data."""
+
+    findings = fields.List(fields.Nested(Finding), attribute="report.findings")
+    errors = fields.Integer(attribute="report.errors")
+    warnings = fields.Integer(attribute="report.warnings")
+    notes = fields.Integer(attribute="report.notes")
+    accepted = fields.Integer(attribute="report.accepted")
+    sample = fields.String(attribute="report.sample")
+    coverage = fields.List(fields.Nested(Covered))
+
+
 LEAD, STATUS, EVENT, REJECTED_EVENT = Lead(), Status(), Event(), RejectedEvent()
 PROFILES = {"user": UserProfile(), "account": AccountProfile()}
 DEFINITIONS, NEW_VERSION, USAGE = Definitions(), NewVersion(), Usage()
+PROOF, LINTED = Proof(), Linted()
 
 
 def page(schema: Schema, found: answers.Page[Any]) -> dict[str, JSON]:
