@@ -10,10 +10,11 @@ from . import bodies, errors, logs
 from .api import definitions, lint, proof, queries
 from .ingest import cors, handler
 from .ingest.fast_path import FastPath
+from .openapi import pages
 from .ops import health, metrics
 from .paths import RestOfPath
 
-PARTS = (queries, proof, definitions, lint, health, metrics)
+PARTS = (queries, proof, definitions, lint, health, metrics, pages)
 """Every part of the API but ingestion; each has a ``blueprint`` over a collector."""
 
 

@@ -9,6 +9,7 @@ from ...marking.active import backfill_lines, change_lines
 from ...marking.backfill import Activation
 from .. import credentials
 from ..json import json_response
+from ..openapi.operation import TOML, describe, query
 from . import arguments, schemas
 from .definitions_body import definitions_in
 from .require_reader import require_reader
@@ -23,6 +24,21 @@ class DefinitionsArguments(arguments.NoArguments):
 
 
 _FORMAT = DefinitionsArguments()
+_GET = query(
+    "The active definitions",
+    "definitions",
+    schemas.DEFINITIONS,
+    arguments=_FORMAT,
+    contents=(TOML,),
+)
+_PUT = query(
+    "Put other definitions in force",
+    "definitions",
+    schemas.NEW_DEFINITIONS,
+    bodies=(TOML,),
+    needs_body=False,
+    scope="define",
+)
 
 
 def blueprint(collector: Collector) -> Blueprint:
@@ -31,6 +47,7 @@ def blueprint(collector: Collector) -> Blueprint:
     require_reader(bp, collector)
 
     @bp.get("/definitions")
+    @describe(_GET)
     def definitions() -> Response:
         if arguments.read(request, _FORMAT).get("format") == "toml":
             active = collector.active_definitions()
@@ -38,6 +55,7 @@ def blueprint(collector: Collector) -> Blueprint:
         return json_response(schemas.DEFINITIONS.dump(collector.queries.definitions()))
 
     @bp.put("/definitions")
+    @describe(_PUT)
     def put_definitions() -> Response:
         token = credentials.reader_token(request)
         credentials.require_key(collector.keys, token, "define")
