@@ -27,7 +27,9 @@ from pequel_collector.app.bootstrap import open_collector
 from pequel_collector.cli.commands import pequel as cli
 from pequel_collector.config import SECRET, Settings
 from pequel_collector.errors import DefinitionError, PequelError
-from pequel_collector.ingest.event_log import Line, event_of
+from pequel_collector.importing.line import Line
+from pequel_collector.importing.pequel import Pequel
+from pequel_collector.ingest.event_log import events_of
 from pequel_collector.model import LeadState
 from pequel_collector.rules.language import quantities
 from pequel_collector.rules.language.definition import Catalogue
@@ -242,7 +244,7 @@ class TestExamples:
 
     def test_lines_of_a_log_can_be_imported(self) -> None:
         lines = "".join(shown("guides/import.md", "json")).encode().splitlines()
-        events = Envelope([event_of(Line(1, line)) for line in lines])
+        events = Envelope([events_of(Line(1, line), Pequel())[0] for line in lines])
         messages, rejected = normalise(events, Settings(), NOW, str)
         assert ([m.type for m in messages], rejected) == (["track", "identify"], [])
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timezone
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given, settings
@@ -270,6 +270,118 @@ class TestAccounts:
         }
 
 
+class TestFactsOfAnAccountAlone:
+    """A server may know the account and no person."""
+
+    nobody: ClassVar[Message] = {"user": None, "groupId": "acme"}
+    created = ACCOUNT + 'when = { event = "created" }'
+
+    def test_they_are_facts_of_the_account(self) -> None:
+        assert qualified(self.created, track(1, **self.nobody)) == {"acme": [1]}
+        assert qualified('when = { event = "created" }', track(1, **self.nobody)) == {}
+
+    def test_a_group_call_sets_traits_of_the_account_and_joins_nobody(self) -> None:
+        plan = ACCOUNT + 'when = { trait = "plan", eq = "free" }'
+        stream = [group(1, "acme", {"plan": "free"}, user=None), track(2, user=None)]
+        assert qualified(plan, *stream) == {"acme": [1]}
+        assert qualified(self.created, *stream) == {}
+
+    def test_they_count_as_no_user_and_make_no_member(self) -> None:
+        users = ACCOUNT + 'when = { event = "*", distinct = "@user" }'
+        members = ACCOUNT + 'when = { users = { event = "*" } }'
+        for definition in (users, members):
+            assert qualified(definition, track(1, **self.nobody)) == {}
+            stream = [track(1, **self.nobody), track(2, groupId="acme")]
+            assert qualified(definition, *stream) == {"acme": [2]}
+
+    def test_the_first_member_is_a_person(self) -> None:
+        since = ACCOUNT + 'when = { event = "e", of = "signup", within = "1d" }'
+        stream = [track(0, "e", **self.nobody), track(2, "e", groupId="acme")]
+        assert qualified(since, *stream) == {"acme": [2]}
+
+    def test_a_conversion_makes_the_account_and_its_users_customers(self) -> None:
+        guarded = 'when = { event = "created" }\nunless = ["customer"]'
+        project = '[project]\nconversion = "subscription_started"'
+        paid = track(0, "subscription_started", **self.nobody)
+        of_member = track(1, groupId="acme")
+        assert qualified(ACCOUNT + guarded, paid, of_member, before=project) == {}
+        assert qualified(guarded, paid, of_member, before=project) == {}
+        assert qualified(guarded, of_member, before=project) == {"u1": [1]}
+
+
+class TestLeaving:
+    """A group call with the trait `left` ends the membership from its time on."""
+
+    created = ACCOUNT + 'when = { event = "created" }'
+
+    def left(self, time: int, account: str = "acme", **parts: Any) -> Message:
+        return group(time, account, {"left": True, **parts})
+
+    def test_what_comes_after_it_falls_to_no_account(self) -> None:
+        assert qualified(self.created, group(0), self.left(2), track(3)) == {}
+        assert qualified(self.created, group(0), self.left(2), track(2)) == {}
+        assert qualified(self.created, group(0), self.left(2), track(1)) == {"acme": [1]}
+
+    def test_an_event_that_names_the_account_is_its_fact_all_the_same(self) -> None:
+        stream = [group(0), self.left(2), track(3, groupId="acme")]
+        assert qualified(self.created, *stream) == {"acme": [3]}
+
+    def test_one_comes_back_by_another_group_call(self) -> None:
+        stream = [group(0), self.left(2), track(3), group(4), track(5)]
+        assert qualified(self.created, *stream) == {"acme": [5]}
+
+    def test_leaving_an_account_that_one_is_not_in_ends_nothing(self) -> None:
+        stream = [group(0), group(1, "brix"), self.left(2, "acme"), track(3)]
+        assert qualified(self.created, *stream) == {"brix": [3]}
+
+    def test_one_goes_back_to_no_earlier_account(self) -> None:
+        stream = [group(0), group(1, "brix"), self.left(2, "brix"), track(3)]
+        assert qualified(self.created, *stream) == {}
+
+    def test_at_one_instant_the_later_call_counts(self) -> None:
+        assert qualified(self.created, group(1), self.left(1), track(2)) == {}
+        assert qualified(self.created, self.left(1), group(1), track(2)) == {"acme": [2]}
+
+    def test_the_call_itself_is_a_fact_of_its_account(self) -> None:
+        plan = ACCOUNT + 'when = { trait = "plan", eq = "free" }'
+        assert qualified(plan, group(0), self.left(2, plan="free")) == {"acme": [2]}
+
+    def test_it_sets_no_trait_of_that_name(self) -> None:
+        exists = ACCOUNT + 'when = { trait = "left", exists = true }'
+        assert qualified(exists, self.left(0), group(1, traits={"left": False})) == {}
+        assert qualified(exists, group(0, traits={"left": 3})) == {"acme": [0]}
+
+    @pytest.mark.parametrize("value", [False, 1, "true", None])
+    def test_only_true_leaves(self, value: Any) -> None:
+        stream = [group(0), group(2, traits={"left": value}), track(3)]
+        assert qualified(self.created, *stream) == {"acme": [3]}
+
+    def test_of_two_persons_one_leaves(self) -> None:
+        stream = [group(0), group(0, user="u2"), self.left(2), track(3), track(4, user="u2")]
+        assert qualified(self.created, *stream) == {"acme": [4]}
+
+    def test_it_counts_for_all_ids_of_a_person(self) -> None:
+        stream = [group(0), group(2, traits={"left": True}, **anonymous("a")), track(3)]
+        assert qualified(self.created, *stream) == {"acme": [3]}
+        assert qualified(self.created, *stream, identify(9, anonymousId="a")) == {}
+
+    def test_nobody_leaves_by_a_call_without_a_person(self) -> None:
+        stream = [group(0), group(2, traits={"left": True}, user=None), track(3)]
+        assert qualified(self.created, *stream) == {"acme": [3]}
+
+    def test_the_users_account_stays_the_last_one_that_a_fact_of_theirs_has(self) -> None:
+        plan = 'when.all = [{ event = "created" }, { trait = "account.plan", eq = "free" }]'
+        free = group(0, "acme", {"plan": "free"})
+        assert qualified(plan, free, self.left(2), track(3)) == {"u1": [3]}
+        elsewhere = track(3, groupId="brix")
+        assert qualified(plan, free, self.left(2), elsewhere) == {}
+
+    def test_who_left_is_still_a_member(self) -> None:
+        members = ACCOUNT + 'when = { users = { event = "created" }, gte = 2 }'
+        stream = [group(0), track(1), self.left(2), track(3, groupId="acme", user="u2")]
+        assert qualified(members, *stream) == {"acme": [3]}
+
+
 class TestMoments:
     """Tau is the time of one of the subject's facts."""
 
@@ -440,10 +552,25 @@ class TestAnchors:
         assert first(since, dated, *at(start + DAY - 1)) == start + DAY - 1
         assert first(since, dated, *at(start + DAY)) is None
 
-    @pytest.mark.parametrize("value", ["soon", "2026-02-30", 1_772_323_200_000, None, True])
+    @pytest.mark.parametrize("value", ["soon", "2026-02-30", "2026-W09", 1e30, None, True, []])
     def test_a_trait_that_is_no_date_is_no_anchor(self, value: object) -> None:
         since = 'when = { event = "e", of = "trait:began" }'
         assert first(since, identify(0, {"began": value}), *at(5)) is None
+
+    @pytest.mark.parametrize(
+        "value", [1_772_323_200, 1_772_323_200_000, "1772323200", 1772323200.0]
+    )
+    def test_a_number_is_the_seconds_or_the_milliseconds_since_1970(self, value: object) -> None:
+        since = 'when = { event = "e", within = "1d", of = "trait:began" }'
+        assert first(since, identify(0, {"began": value}), *at(5)) == 5
+        assert first(since, identify(0, {"began": value}), *at(DAY)) is None
+
+    def test_a_bare_date_is_midnight_in_the_time_zone_of_the_project(self) -> None:
+        since = 'when = { event = "e", of = "trait:began" }'
+        berlin = '[project]\ntimezone = "Europe/Berlin"\n'
+        dated = identify(0, {"began": "2026-03-02"})
+        assert first(since, dated, *at(DAY - HOUR), before=berlin) == DAY - HOUR
+        assert first(since, dated, *at(DAY - HOUR - 1), before=berlin) is None
 
     def test_a_date_trait_is_its_value_at_tau(self) -> None:
         since = 'when = { event = "e", within = "1d", of = "trait:began" }'

@@ -21,9 +21,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
-from .model import JSON, Key, Lead, LeadState, RejectedEvent, Stored
+from .model import JSON, Key, Lead, LeadState, RejectedEvent, Stored, Transition
 
 
 class Trait(NamedTuple):
@@ -38,13 +39,17 @@ class Trait(NamedTuple):
 
 
 class Membership(NamedTuple):
-    """A group call of a user: the user's account from ``time`` on."""
+    """A group call of a user: the user's account from ``time`` on.
+
+    With ``left``, the user leaves the account at ``time``, if it is the one they are in.
+    """
 
     subject: str
     time: int
     mid: str
     account: str
     position: int = 0
+    left: bool = False
 
 
 class Link(NamedTuple):
@@ -93,8 +98,9 @@ class SealedPage(NamedTuple):
 class Change(NamedTuple):
     """An entry of the ledger of leads. Entries are never changed or removed.
 
-    ``what`` is what happened: ``opened``, ``restated``, ``voided``, ``reopened``, ``merged``, …;
-    ``before`` and ``after`` are the values that changed, by name.
+    ``what`` is what happened: ``opened``, ``restated``, ``assigned``, ``won``, …; ``before`` and
+    ``after`` are the values that changed, by name, and the ``state``. ``number`` is the place in
+    the ledger; the store gives it.
     """
 
     lead: str
@@ -104,15 +110,37 @@ class Change(NamedTuple):
     after: JSON
     reason: str | None = None
     actor: str | None = None
+    number: int = 0
 
 
 class StoredRejectedEvent(NamedTuple):
-    """A rejected event in the store. ``key`` is the id of the API key that sent it."""
+    """A rejected event in the store. ``key`` is the id of the API key that sent it.
+
+    ``import_number`` is the number of the import whose line it is.
+    """
 
     id: str
     received_at: int
     key: str | None
     event: RejectedEvent
+    import_number: int | None = None
+
+
+class ImportRun(NamedTuple):
+    """An import of one file: the file's name, how it was read, and what the import came to.
+
+    ``ended_at`` is None while it runs, and for ever if it was interrupted. Undoing it begins at
+    ``undo_began_at`` and is complete at ``undone_at``.
+    """
+
+    number: int
+    began_at: int
+    source: str
+    format: str
+    summary: Mapping[str, JSON] = MappingProxyType({})
+    ended_at: int | None = None
+    undo_began_at: int | None = None
+    undone_at: int | None = None
 
 
 class RejectedFilter(NamedTuple):
@@ -166,6 +194,7 @@ class LeadFilter:
     qualified_from: int | None = None
     qualified_to: int | None = None
     marked_after: int | None = None
+    overdue: bool | None = None
     now: int | None = None
 
 
@@ -188,7 +217,7 @@ class ReadTransaction(Protocol):
         """The messages of these users, visitors or accounts, in the order of facts.
 
         ``since`` and ``until`` are both included. The messages of an account are those attributed
-        to it. A message of several of the subjects is returned once.
+        to it, with and without a person. A message of several of the subjects is returned once.
         """
 
     def latest_of(
@@ -231,8 +260,8 @@ class ReadTransaction(Protocol):
     def ids_of(self, persons: Collection[str]) -> dict[str, list[str]]:
         """All ids of each person: first its own, then the linked ones in key order."""
 
-    def links(self, ids: Collection[str]) -> list[Link]:
-        """The links with one of these ids on either side, in the order of facts."""
+    def links(self, ids: Collection[str], limit: int | None = None) -> list[Link]:
+        """The links with one of these ids on either side, in the order of facts; the first ones."""
 
     def links_between(self, pairs: Collection[tuple[str, str]]) -> list[Link]:
         """The links of these pairs of an id and a user."""
@@ -282,8 +311,20 @@ class ReadTransaction(Protocol):
     def leads_of(self, subjects: Collection[str]) -> dict[str, list[Lead]]:
         """All leads of each subject, by ``qualified_at``."""
 
+    def transitions_of(self, subjects: Collection[str]) -> list[Transition]:
+        """What people did with the leads of these subjects, in order of number."""
+
     def changes(self, lead_id: str) -> list[Change]:
         """The ledger of one lead, oldest first."""
+
+    def changes_after(self, number: int, limit: int) -> list[Change]:
+        """The entries of the ledger after a number, in order of number.
+
+        An entry is never added before one that was visible.
+        """
+
+    def members(self, account: str) -> list[str]:
+        """The ids with a message in an account, given by its key, in order."""
 
     # -- what people decide, and the rest --------------------------------------------------
 
@@ -304,6 +345,21 @@ class ReadTransaction(Protocol):
     def meta(self, name: str) -> str | None:
         """A text stored with ``set_meta``; None if there is none."""
 
+    def imports(self) -> list[ImportRun]:
+        """All imports, oldest first."""
+
+    def import_run(self, number: int) -> ImportRun | None:
+        """One import; None if there is none of this number."""
+
+    def imported(self, number: int, limit: int) -> list[Stored]:
+        """The latest messages of an import, latest first."""
+
+    def imported_messages(self) -> dict[int, int]:
+        """How many messages of each import are stored; no zeros."""
+
+    def standing(self, lead_ids: Collection[str]) -> set[str]:
+        """Those of the leads that stand, or were merged into one that stands."""
+
     def totals(self) -> dict[str, int]:
         """The numbers of ``messages``, ``leads`` and ``rejected``, and every tally."""
 
@@ -318,11 +374,26 @@ class WriteTransaction(ReadTransaction, Protocol):
         that no other writer has changed a history since.
         """
 
-    def append(self, messages: Sequence[Stored]) -> set[str]:
+    def append(
+        self, messages: Sequence[Stored], imports: Mapping[str, int] | None = None
+    ) -> set[str]:
         """Store messages, each with the account it is attributed to; returns the new ids.
 
         The ids within one call must be different. A message whose id is stored is ignored.
+        ``imports`` has the number of the import of each message that comes from one.
         """
+
+    def remove(self, messages: Sequence[Stored]) -> None:
+        """Remove stored messages. Their ids are free again.
+
+        What was derived of them is the caller's to remove: traits, group calls, links, histories.
+        """
+
+    def save_import(self, run: ImportRun) -> None:
+        """Write an import, new or changed."""
+
+    def keep(self, mids: Collection[str]) -> None:
+        """Take messages out of their imports, because they came over HTTP too."""
 
     def attribute(self, accounts: Mapping[str, str | None], subject: str) -> None:
         """Set the account of stored messages of one user or visitor, by message id."""
@@ -330,11 +401,20 @@ class WriteTransaction(ReadTransaction, Protocol):
     def add_traits(self, traits: Sequence[Trait]) -> None:
         """Store trait values."""
 
+    def remove_traits(self, traits: Sequence[Trait]) -> None:
+        """Remove trait values, by all but their value."""
+
     def add_memberships(self, memberships: Sequence[Membership]) -> None:
         """Store group calls."""
 
+    def remove_memberships(self, memberships: Sequence[Membership]) -> None:
+        """Remove group calls."""
+
     def add_links(self, links: Sequence[Link]) -> None:
         """Store links. Of two for one pair, the earlier in the order of facts is kept."""
+
+    def remove_links(self, links: Sequence[Link]) -> None:
+        """Remove links of these messages."""
 
     def set_persons(self, persons: Mapping[str, str]) -> None:
         """Set the person of each id. An id that is its own person becomes unlinked."""
@@ -366,6 +446,9 @@ class WriteTransaction(ReadTransaction, Protocol):
     def save_leads(self, leads: Sequence[Lead]) -> None:
         """Write leads, new or changed."""
 
+    def add_transitions(self, transitions: Sequence[Transition]) -> list[Transition]:
+        """Append what people did with leads; returns the same with their numbers."""
+
     def log(self, changes: Sequence[Change]) -> None:
         """Append to the ledger of leads."""
 
@@ -386,6 +469,9 @@ class WriteTransaction(ReadTransaction, Protocol):
 
     def delete_rejected(self, ids: Collection[str]) -> set[str]:
         """Delete rejected events; returns the ids of those that were there."""
+
+    def delete_rejected_of_import(self, number: int, limit: int) -> int:
+        """Delete rejected lines of an import, at most ``limit``; how many were deleted."""
 
     def add_usage(self, usages: Sequence[Usage]) -> None:
         """Add to the numbers of events by key, month and outcome."""

@@ -89,6 +89,14 @@ class Lead(_LeadMore):
     priority: str
     owner: str | None
     due_at: str | None
+    overdue: bool
+    snoozed_until: str | None
+    contacted_at: str | None
+    time_to_contact_seconds: float | None
+    won_at: str | None
+    self_serve: bool
+    amount: str | None
+    currency: str | None
     expires_at: str | None
     merged_into: str | None
     flags: list[str]
@@ -136,8 +144,24 @@ class Account(TypedDict):
     leads: list[Lead]
 
 
-class User(Account):
-    """What is known about a user. `account` is the user's account now."""
+class LinkConflict(TypedDict):
+    """An id that a message named with a user, though it was linked to another user before."""
+
+    id: PersonId
+    user_id: str
+    message_id: str
+    time: str
+
+
+class _Conflicts(TypedDict, total=False):
+    conflicts: list[LinkConflict]
+
+
+class User(Account, _Conflicts):
+    """What is known about a user. `account` is the user's account now.
+
+    `conflicts` is there only if the user has any.
+    """
 
     account: str | None
 

@@ -140,6 +140,11 @@ def group(at: int, account: str, user: str | None = None, visitor: str | None = 
     return message("group", Ids(user, visitor), START + at, groupId=account)
 
 
+def leave(at: int, account: str, user: str | None = None, visitor: str | None = None) -> Plain:
+    """A group call of somebody who leaves."""
+    return group(at, account, user, visitor) | {"traits": {"left": True}}
+
+
 def identify(at: int, user: str | None = None, visitor: str | None = None) -> Plain:
     """An identify call."""
     return message("identify", Ids(user, visitor), START + at)
@@ -225,6 +230,66 @@ class TestPersons:
         mids = told(track(1, visitor="x"), track(1, "x"), track(1, visitor="X"))
         told(track(2, "ada", "x"))
         assert [told.whose(mid)[1] for mid in mids] == ["u:ada", "u:x", None]
+
+
+class TestLeaving:
+    """A group call whose traits hold ``left = true`` ends the membership from its time on."""
+
+    def test_what_comes_after_it_has_no_account_and_is_counted(self, told: Told) -> None:
+        told(group(1, "acme", "ada"))
+        [call] = told(leave(5, "acme", "ada"))
+        before, after = told(track(4, "ada"), track(5, "ada"))
+        assert told.whose(call) == told.whose(before) == ("acme", "u:ada")
+        assert told.whose(after) == (None, "u:ada")
+        assert tally(told.collector, "unattributed") == 1
+
+    def test_that_comes_late_moves_what_came_after_it(self, told: Told) -> None:
+        told(group(1, "acme", "ada"))
+        before, after, named = told(
+            track(4, "ada"), track(6, "ada"), track(7, "ada", groupId="acme")
+        )
+        told(leave(5, "acme", "ada"))
+        assert told.whose(before)[0] == told.whose(named)[0] == "acme"
+        assert told.whose(after)[0] is None
+        assert tally(told.collector, "unattributed") == 1
+
+    def test_counts_once_a_late_call_says_that_one_was_there(self, told: Told) -> None:
+        told(group(1, "brix", "ada"), leave(5, "acme", "ada"))
+        [mid] = told(track(6, "ada"))
+        assert told.whose(mid)[0] == "brix"
+        told(group(3, "acme", "ada"))
+        assert told.whose(mid)[0] is None
+
+    def test_counts_for_the_person_once_a_link_comes(self, told: Told) -> None:
+        told(group(1, "acme", "ada"), leave(5, "acme", None, "v1"))
+        [mid] = told(track(6, "ada"))
+        assert told.whose(mid)[0] == "acme"
+        told(identify(9, "ada", "v1"))
+        assert told.whose(mid)[0] is None
+
+    def test_sets_the_other_traits_of_the_account(self, told: Told) -> None:
+        told(leave(5, "acme", "ada") | {"traits": {"left": True, "seats": 4}})
+        told(group(6, "brix", "ada") | {"traits": {"left": 4}})
+        with told.collector.store.reading() as view:
+            keys = ["g:acme", "g:brix"]
+            found = view.traits({key: [key] for key in keys})
+        assert found == {"g:acme": {"seats": 4}, "g:brix": {"left": 4}}
+
+
+class TestFactsOfAnAccountAlone:
+    """Messages without a user and a visitor."""
+
+    def test_belong_to_their_account_and_to_nobody(self, told: Told) -> None:
+        event, call = told(track(1, groupId="acme"), group(2, "acme"))
+        assert told.whose(event) == told.whose(call) == ("acme", None)
+        assert tally(told.collector, "unattributed") == 0
+
+    def test_make_nobody_a_member(self, told: Told) -> None:
+        told(group(1, "acme"), leave(2, "acme"))
+        with told.collector.store.reading() as view:
+            assert view.memberships(["g:acme"]) == {"g:acme": []}
+            assert view.subjects() == ["g:acme"]
+            assert view.visitors() == []
 
 
 class TestConflicts:
@@ -464,6 +529,10 @@ def any_message(chance: random.Random, number: int) -> Plain:
     at, mid = chance.randrange(300), f"m{number:03}"
     if user is not None and chance.random() < 0.04:
         return alias(at, f"u{chance.randrange(8)}", user) | {"messageId": mid}
+    if chance.random() < 0.05:
+        return leave(at, chance.choice(["acme", "brix"]), user, visitor) | {"messageId": mid}
+    if chance.random() < 0.05:
+        return track(at, groupId=chance.choice(["acme", "brix"])) | {"messageId": mid}
     if chance.random() < 0.1:
         return group(at, chance.choice(["acme", "brix"]), user, visitor) | {"messageId": mid}
     return track(at, user, visitor) | {"messageId": mid}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,17 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pequel_collector.config import Settings
+from pequel_collector.importing.files import Log
+from pequel_collector.importing.line import BadLine, Line
+from pequel_collector.importing.pequel import Pequel
 from pequel_collector.ingest.accept import Ingest
-from pequel_collector.ingest.event_log import (
-    BATCH,
-    BadLine,
-    Import,
-    Line,
-    Log,
-    event_of,
-)
-from pequel_collector.ingest.positions import FileInstants
-from pequel_collector.ingest.receipts import Receipt
+from pequel_collector.ingest.event_log import BATCH, Import, events_of
+from pequel_collector.ingest.receipts import Batch, Receipt
 from pequel_collector.model import Message, RejectedEvent
 from pequel_collector.ports import Store
 from pequel_collector.rules.language.definition import Catalogue
@@ -61,7 +56,7 @@ def ndjson(*lines: Any) -> bytes:
 
 def read(value: Any) -> dict[str, Any]:
     """The event that is made of one object."""
-    event: dict[str, Any] = json.loads(event_of(Line(1, json.dumps(value).encode())))
+    event: dict[str, Any] = json.loads(events_of(Line(1, json.dumps(value).encode()), Pequel())[0])
     return event
 
 
@@ -71,15 +66,9 @@ class Recorder:
 
     batches: list[tuple[list[Message], list[RejectedEvent]]] = field(default_factory=list)
 
-    def accept(
-        self,
-        messages: Sequence[Message],
-        rejected: Sequence[RejectedEvent],
-        _key: str,
-        _instants: FileInstants,
-    ) -> Receipt:
-        self.batches.append((list(messages), list(rejected)))
-        return Receipt(len(messages))
+    def accept(self, batch: Batch) -> Receipt:
+        self.batches.append((list(batch.messages), list(batch.rejected)))
+        return Receipt(len(batch.messages))
 
     @property
     def messages(self) -> list[Message]:
@@ -130,8 +119,36 @@ class TestTheCommonForm:
         assert (message.account, message.properties) == (None, {})
 
     @pytest.mark.parametrize("nobody", [None, "", "  "])
+    @pytest.mark.parametrize("account", [{"groupId": "acme"}, {"context": {"groupId": "acme"}}])
+    @pytest.mark.parametrize("kind", ["track", "page", "screen", "group"])
+    def test_one_of_segments_form_may_be_of_an_account_alone(
+        self, kind: str, account: dict[str, Any], nobody: str | None
+    ) -> None:
+        line = {"type": kind, "messageId": "e1", "userId": nobody, **account}
+        assert read(line).get("anonymousId") is None
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            {"type": "identify", "groupId": "acme"},
+            {"type": "track", "groupId": "undefined"},
+            {"type": "track", "groupId": "acme", "userId": "null"},
+            {"type": "track", "groupId": "acme", "userId": '"u7"'},
+        ],
+    )
+    def test_others_of_nobody_are_anonymous_too(self, line: dict[str, Any]) -> None:
+        assert read({"messageId": "e1", **line})["anonymousId"] == "e1"
+
+    @pytest.mark.parametrize("nobody", [None, "", "  "])
     def test_an_event_of_nobody_is_anonymous_under_its_own_id(self, nobody: str | None) -> None:
-        assert read(COMMON | {"user_id": nobody})["anonymousId"] == "e1"
+        of_none = COMMON | {"user_id": nobody, "account_id": None}
+        assert read(of_none)["anonymousId"] == "e1"
+
+    @pytest.mark.parametrize("nobody", [None, "", "  "])
+    def test_an_event_of_an_account_and_nobody_is_of_the_account_alone(
+        self, nobody: str | None
+    ) -> None:
+        assert "anonymousId" not in read(COMMON | {"user_id": nobody})
 
     def test_an_anonymous_id_is_kept(self) -> None:
         assert read(COMMON | {"user_id": None, "anonymous_id": "a1"})["anonymousId"] == "a1"
@@ -243,7 +260,7 @@ class TestBadLines:
     )
     def test_are_not_events(self, line: bytes, code: str) -> None:
         with pytest.raises(BadLine) as bad:
-            event_of(Line(1, line))
+            events_of(Line(1, line), Pequel())
         assert bad.value.code == code
 
     def test_are_kept_without_a_write_key(self, job: Import, recorder: Recorder) -> None:
@@ -301,7 +318,7 @@ class TestTheLog:
         lines = list(log_of(b"{}\n" + b"x" * 95 + b"\n{}\n", max_line=10))
         assert [line.is_whole for line in lines] == [True, False, True]
         with pytest.raises(BadLine, match="over 10 bytes"):
-            event_of(lines[1])
+            events_of(lines[1], Pequel())
 
     def test_a_line_of_exactly_the_limit_is_whole(self) -> None:
         assert [line.is_whole for line in log_of(b"x" * 10 + b"\n" + b"x" * 10, max_line=10)] == [
@@ -341,7 +358,7 @@ class TestIntoAStore:
         return Ingest(store, Catalogue(), clock)
 
     def test_what_was_rejected_can_be_looked_up(self, store: Store, ingest: Ingest) -> None:
-        Import(ingest.accept, Settings(), clock).run(log_of(ndjson(COMMON, b"{")))
+        Import(ingest.accept_batch, Settings(), clock).run(log_of(ndjson(COMMON, b"{")))
         with store.reading() as view:
             (rejected,) = view.rejected(10)
         assert (rejected.key, rejected.event.index) == ("import", 2)
@@ -349,8 +366,8 @@ class TestIntoAStore:
     def test_importing_again_changes_nothing(self, store: Store, ingest: Ingest) -> None:
         nameless = COMMON | {"event_id": None}
         text = ndjson(COMMON, SEGMENT, nameless, COMMON | {"event_id": "e2", "user_id": None})
-        first = Import(ingest.accept, Settings(), clock).run(log_of(text))
-        again = Import(ingest.accept, Settings(), clock).run(log_of(text))
+        first = Import(ingest.accept_batch, Settings(), clock).run(log_of(text))
+        again = Import(ingest.accept_batch, Settings(), clock).run(log_of(text))
         assert (first.stored, first.duplicates) == (4, 0)
         assert (again.stored, again.duplicates) == (0, 4)
         with store.reading() as view:
@@ -378,7 +395,7 @@ LINES = st.lists(
 @given(LINES)
 def test_every_line_is_a_message_or_a_refusal(lines: list[Any]) -> None:
     recorder = Recorder()
-    log = log_of(ndjson(*lines))
+    log = log_of(ndjson(COMMON, *lines))  # the first line says what kind of file it is
     summary = Import(recorder.accept, Settings(), clock).run(log)
     assert summary.read == len(recorder.messages) + len(recorder.rejected)
     assert log.broken is None

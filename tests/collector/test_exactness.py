@@ -15,7 +15,9 @@ import pytest
 from oracle import qualifications
 from pequel_collector.app.bootstrap import open_collector
 from pequel_collector.config import Settings
-from pequel_collector.ports import Store, WriteTransaction
+from pequel_collector.model import Stored
+from pequel_collector.ports import LeadFilter, Store, WriteTransaction
+from pequel_collector.rules.language import personal
 from pequel_collector.rules.parser.catalogue import read_catalogue
 from support.api import Api
 from support.streams import NOW, collector_of, marks, messages_of, plain_event
@@ -213,3 +215,116 @@ def test_a_date_at_the_end_of_time_is_a_date(date: str) -> None:
     assert len(Api(collector).status("user", "u1")["progress"]) == 1
     collector.ingest.accept(messages_of([event("u1", "e", "2", 1)]))
     assert marks(collector) == {("p", "user", "u1"): [START + 1]}
+
+
+ADS = """
+[[pql]]
+name = "p"
+when = { event = "x", where = { "context.campaign.source" = "ads", due = { lt = 2026-03-01 } } }
+"""
+
+
+def test_a_new_definition_reads_the_context_and_the_dates_of_stored_messages(
+    store_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Live, and in a back-fill of what came while no definition read them."""
+    monkeypatch.setattr("pequel_collector.marking.history.FACTS_PER_PAGE", 2)
+    contexts: list[Plain] = [
+        {"campaign": {"source": "mail"}},
+        {"campaign": {"source": "ads"}, "locale": "de"},
+        {"campaign.source": "ads"},
+    ]
+    dues = ["2026-02-28", "2026-02-28T12:00:00Z", 1_772_323_199]
+    sent = [
+        event(f"u{n % 2}", "x", str(n), n, context=context, properties={"due": due})
+        for n, (context, due) in enumerate(zip(contexts, dues, strict=True))
+    ]
+    collector = collector_of('[[pql]]\nname = "p"\nwhen = { event = "y" }\n', store_url)
+    collector.ingest.accept(messages_of(sent))
+    collector.put_definitions(ADS)
+    while not (replay := collector.backfill_some()) or not replay.is_finished:
+        pass
+    wanted = {("p", "user", "u1"): [START + 1], ("p", "user", "u0"): [START + 2]}
+    assert marks(collector) == truth(ADS, sent) == wanted
+    collector.close()
+
+
+DUE = """
+[[pql]]
+name = "p"
+when.all = [
+  { event = "x", last = "due", gte = 2026-03-01 },
+  { trait = "renews", between = [2026-03-01, 2026-03-31] },
+]
+"""
+
+
+def test_evidence_and_progress_say_the_dates_that_are_needed() -> None:
+    sent = [
+        event("u1", "", "1", 0, type="identify", traits={"renews": "2026-03-15"}),
+        event("u1", "x", "2", 1, properties={"due": "2026-02-28"}),
+    ]
+    collector = collector_of(DUE)
+    collector.ingest.accept(messages_of(sent))
+    (progress,) = Api(collector).status("user", "u1")["progress"]
+    assert [leaf["needed"] for leaf in progress["leaves"]] == [
+        "2026-03-01T00:00:00.000Z",
+        {"between": ["2026-03-01T00:00:00.000Z", "2026-03-31T00:00:00.000Z"]},
+    ]
+    collector.ingest.accept(
+        messages_of([event("u1", "x", "3", 2, properties={"due": 1_772_323_200})])
+    )
+    (lead,) = Api(collector).pqls(LeadFilter(), 9)["data"]
+    assert lead["evidence"]["sentence"] == (
+        "the latest due of x being 1772323200 (2026-03-01T00:00:00.000Z needed) "
+        "and renews is 2026-03-15"
+    )
+
+
+def test_only_what_a_definition_reads_of_the_context_is_kept() -> None:
+    evaluator = collector_of(ADS).ingest.evaluators.users
+    context = {"campaign": {"source": "ads", "term": "pql"}, "ip": "203.0.113.7"}
+    sent = event("u1", "x", "1", 0, context=context, properties={"due": 5, "other": 6})
+    (stored,) = (Stored(m, None, m.subject) for m in messages_of([sent]))
+    fact = evaluator.fact(stored)
+    assert fact is not None
+    assert fact.data == {"context.campaign.source": "ads", "due": 5}
+
+
+PERSONAL = '[[pql]]\nname = "p"\nwhen = { event = "x" }\nunless = ["personal"]\n'
+
+
+def test_another_list_of_free_providers_is_another_version_of_the_definition(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After an update of the package, history is replayed as after a change of the file."""
+    url = f"sqlite:///{tmp_path / 'x.db'}"
+    sent = [
+        event("u1", "", "1", 0, type="identify", traits={"email": "ada@new-mail.example"}),
+        event("u2", "", "2", 0, type="identify", traits={"email": "bob@gmail.com"}),
+        *(event(user, "x", f"3{user}", 1) for user in ("u1", "u2")),
+    ]
+    collector = collector_of(PERSONAL, url)
+    collector.ingest.accept(messages_of(sent))
+    assert marks(collector) == truth(PERSONAL, sent) == {("p", "user", "u1"): [START + 1]}
+    collector.close()
+    with monkeypatch.context() as patched:
+        patched.setattr(personal, "whitelist", {"new-mail.example"})
+        _forget_the_list()
+        collector = open_collector(
+            Settings(database=url), read_catalogue(PERSONAL), clock=lambda: NOW
+        )
+        with collector.store.reading() as tx:
+            assert [version.version for version in tx.versions()] == [1, 2]
+        leads = {
+            lead["subject"]["id"]: lead for lead in Api(collector).pqls(LeadFilter(), 9)["data"]
+        }
+        assert leads["u2"]["version"] == 2
+        assert "backfilled" in leads["u2"]["flags"]
+        collector.close()
+    _forget_the_list()
+
+
+def _forget_the_list() -> None:
+    for cache in (personal._free, personal.personal_domains, personal.digest):
+        cache.cache_clear()

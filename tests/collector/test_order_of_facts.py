@@ -13,8 +13,9 @@ from msgspec.json import decode, encode
 from pequel_collector.app.bootstrap import Collector
 from pequel_collector.audit.verify import verify
 from pequel_collector.config import Settings
+from pequel_collector.importing.files import Log
 from pequel_collector.ingest import event_log
-from pequel_collector.ingest.event_log import Import, Log
+from pequel_collector.ingest.event_log import Import
 from pequel_collector.ingest.positions import FileInstants, with_positions
 from pequel_collector.ingest.receipts import Batch
 from pequel_collector.ingest.replay_rejected import ReplayRejected
@@ -183,7 +184,7 @@ class TestImport:
     def run(self, collector: Collector, lines: Sequence[Plain]) -> None:
         text = "".join(json.dumps(line) + "\n" for line in lines).encode()
         log = Log(io.BytesIO(text), 10_000)
-        Import(collector.ingest.accept, Settings(), lambda: NOW).run(log)
+        Import(collector.ingest.accept_batch, Settings(), lambda: NOW).run(log)
 
 
 DATED = {"timestamp": "2026-03-02"}

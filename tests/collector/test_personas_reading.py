@@ -48,6 +48,13 @@ class TestDefaults:
         assert read(f'name = "ada"\nfacts = {facts}\nexpect = []').as_of == 3 * 86_400_000
 
 
+class TestFacts:
+    def test_an_event_may_have_a_context(self) -> None:
+        facts = '[{ event = "a", context = { campaign = { source = "ads" } } }]'
+        (act,) = read(f'name = "ada"\nfacts = {facts}\nexpect = []').acts
+        assert act.message["context"] == {"campaign": {"source": "ads"}}
+
+
 class TestMistakes:
     @pytest.mark.parametrize(
         ("rest", "problem"),

@@ -10,7 +10,8 @@ import pytest
 
 from pequel_collector.app.bootstrap import Collector, open_collector
 from pequel_collector.config import Settings
-from pequel_collector.ingest.event_log import Import, Line
+from pequel_collector.importing.line import Line
+from pequel_collector.ingest.event_log import Import
 from pequel_collector.ingest.replay_rejected import ReplayRejected, ReplaySummary
 from pequel_collector.ports import RejectedFilter
 from pequel_collector.rules.parser.catalogue import read_catalogue
@@ -142,7 +143,7 @@ class TestARejectedEvent:
     def test_that_is_no_event_at_all_stays_and_harms_no_other(
         self, collector: Collector, line: bytes
     ) -> None:
-        imported = Import(collector.ingest.accept, collector.settings, collector.clock)
+        imported = Import(collector.ingest.accept_batch, collector.settings, collector.clock)
         imported.run([Line(1, line)])
         send(collector, event("m1", "x" * 400))
         summary = replay(collector)

@@ -17,7 +17,8 @@ import pytest
 
 from pequel_collector.app.bootstrap import Collector, open_collector
 from pequel_collector.config import Settings
-from pequel_collector.ingest.event_log import Import, Line
+from pequel_collector.importing.line import Line
+from pequel_collector.ingest.event_log import Import
 from pequel_collector.model import id_of, iso
 from pequel_collector.ports import LeadFilter
 from pequel_collector.rules.parser.catalogue import read_catalogue
@@ -132,7 +133,7 @@ def test_a_real_log_gives_the_true_answers(
         random.Random(7).shuffle(lines)
         monkeypatch.setattr("pequel_collector.ingest.event_log.BATCH", 10_000)
     collector = open_collector(Settings(database=store_url), read_catalogue(LOGS[log]))
-    imported = Import(collector.ingest.accept, collector.settings, collector.clock)
+    imported = Import(collector.ingest.accept_batch, collector.settings, collector.clock)
     summary = imported.run(Line(number, text) for number, text in enumerate(lines, 1))
     assert (summary.read, summary.stored) == (len(lines), len(lines))
     truth = json.loads((folder / "truth.json").read_text())["definitions"]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .identity import Id, Message, in_order, links_of, person_of
+from .values import look_up
 
 Subject = tuple[str, str]  # ("user", id) or ("account", id)
 
@@ -23,7 +24,17 @@ class Fact:
     account: str | None
     event: str | None  # the name, of an event; identify, group and alias are none
     properties: Mapping[str, Any]
+    context: Mapping[str, Any]
     traits: Mapping[str, Any]  # what an identify or group call sets
+
+    def value(self, name: str) -> Any:
+        """A property, or under `context.` what the message said of its surroundings.
+
+        Reading: `context.x` is never a property, also for what is drawn from events.
+        """
+        if name.startswith("context."):
+            return look_up(self.context, name.removeprefix("context."))
+        return look_up(self.properties, name)
 
     @property
     def user_id(self) -> str | None:
@@ -69,6 +80,7 @@ def facts_of(messages: Sequence[Message]) -> list[Fact]:
     for message in in_order(messages):
         if message["type"] == "group" and message.get("groupId"):
             group_calls[people[message["messageId"]]].append(message)
+    # Without a user and a visitor, a call is a fact of its account alone: nobody joins or leaves.
     group_calls.pop(None, None)
     facts = []
     for message in in_order(messages):
@@ -87,6 +99,7 @@ def fact_of(message: Message, person: Id | None, account: str | None) -> Fact:
         account=account,
         event=event_name(message),
         properties=message.get("properties") or {},
+        context=message.get("context") or {},
         traits=traits_set(message),
     )
 
@@ -102,7 +115,10 @@ def traits_set(message: Message) -> dict[str, Any]:
     """`traits` go before `context.traits`, which only an identify call has."""
     own = message.get("traits") or {}
     if message["type"] == "group":
-        return dict(own)
+        # Reading: `left` as true or false is about the person, and no trait of the account. Any
+        # other value is a trait like others, and so is the rest of a call that leaves.
+        about_person = isinstance(own.get("left"), bool)
+        return {name: own[name] for name in own if not (name == "left" and about_person)}
     if message["type"] != "identify":
         return {}
     in_context = (message.get("context") or {}).get("traits")
@@ -125,6 +141,22 @@ def id_text(value: Any) -> str | None:
 
 
 def account_joined(message: Message, group_calls: Sequence[Message]) -> str | None:
-    """The account of the person's latest group call at or before it; of one instant too."""
-    earlier = [call for call in group_calls if call["time"] <= message["time"]]
-    return str(earlier[-1]["groupId"]) if earlier else None
+    """The account that the person's group call at or before it left them in; of one instant too.
+
+    Reading: leaving an account that the person is not in ends nothing, and whoever leaves goes back
+    to no earlier account.
+    """
+    account: str | None = None
+    for call in group_calls:
+        if call["time"] > message["time"]:
+            break
+        if not is_leaving(call):
+            account = str(call["groupId"])
+        elif account == str(call["groupId"]):
+            account = None
+    return account
+
+
+def is_leaving(call: Message) -> bool:
+    """Only `true` itself leaves: values are compared exactly."""
+    return (call.get("traits") or {}).get("left") is True

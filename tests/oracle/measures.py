@@ -21,7 +21,6 @@ from .values import (
     canonical,
     duration,
     is_number,
-    look_up,
     number,
     satisfies,
     threshold_number,
@@ -80,7 +79,8 @@ def compared(leaf: Leaf, observed: Any, moment: Moment) -> Reading:
 def scale_of(leaf: Leaf, moment: Moment) -> Scale:
     distinct = leaf.body.get("distinct")
     names = moment.world.names_in(leaf.body["event"]) if distinct == "@event" else None
-    return Scale(trait=moment.trait, unit=UNIT_OF.get(str(distinct)), names=names)
+    zone = moment.world.timezone
+    return Scale(moment.trait, UNIT_OF.get(str(distinct)), names, zone)
 
 
 def needed_by(leaf: Leaf, scale: Scale) -> Any:
@@ -104,7 +104,7 @@ def read_event(leaf: Leaf, moment: Moment) -> Reading:
 def matching(event: Any, leaf: Leaf, moment: Moment, window: Inside) -> list[Fact]:
     """The events that count, match the name and the `where`, and are in the window."""
     matches = moment.world.event_matches
-    scale = Scale(trait=moment.trait)
+    scale = Scale(trait=moment.trait, timezone=moment.world.timezone)
     return [
         fact
         for fact in moment.events
@@ -113,10 +113,7 @@ def matching(event: Any, leaf: Leaf, moment: Moment, window: Inside) -> list[Fac
 
 
 def where_holds(leaf: Leaf, fact: Fact, scale: Scale) -> bool:
-    return all(
-        satisfies(look_up(fact.properties, name), comparisons, scale)
-        for name, comparisons in leaf.where
-    )
+    return all(satisfies(fact.value(name), comparisons, scale) for name, comparisons in leaf.where)
 
 
 def measured(leaf: Leaf, events: list[Fact], moment: Moment) -> Any:
@@ -145,7 +142,7 @@ def value_of(name: str, fact: Fact, moment: Moment) -> Any:
             return fact.user_id
         case "@event":
             return fact.event
-    return look_up(fact.properties, name)
+    return fact.value(name)
 
 
 def read_per(leaf: Leaf, events: list[Fact], moment: Moment) -> Reading:

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from .history import Fact, Subject
-from .values import look_up
+from .values import look_up, mail_domain
 
 if TYPE_CHECKING:
     from .qualify import World
@@ -68,6 +68,8 @@ class Moment:
         if self.kind == "user" and name.startswith("account."):
             account = self.account
             return None if account is None else account.trait(name.removeprefix("account."))
+        if name == "@email_domain":
+            return mail_domain(self.traits.get("email"))
         return look_up(self.traits, name)
 
     @cached_property

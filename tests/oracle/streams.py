@@ -55,6 +55,7 @@ NESTED: list[Table] = [
 PLANS: list[Table] = [{"plan": value} for value in ("free", "pro", None)]
 EMAILS: list[Table] = [
     *({"email": value} for value in ("eve@free.example", "Bob@OurCompany.Example", "?", None)),
+    *({"email": value} for value in (" Eve <eve@gmail.com.>\n", "al@hey.example", 7)),
     *({"is_employee": value} for value in (False, True, "true", None)),
 ]
 SIZES: list[Table] = [
@@ -66,13 +67,31 @@ DATES: list[Table] = [
     for value in (
         *("2026-03-27", "2026-03-27T06:00:00Z", "2026-03-28T00:00:00.5+02:00"),
         *("2026-03-26 12:00", "soon", None),
+        *(1_774_569_600, 1_774_569_600_000, "1774569600", 1_774_569_600.5, True),
     )
+]
+
+
+DUE: list[Table] = [
+    {"due": value}
+    for value in (
+        *("2026-03-28", "2026-03-28T00:00:00Z", "2026-03-27T23:00:00.000Z", "soon"),
+        *(1_774_656_000, 1_774_652_400_000, "1774656000", 5, True, None),
+    )
+]
+CONTEXTS: list[Table] = [
+    {},
+    {},
+    {"campaign": {"source": "ads"}},
+    {"campaign": {"source": "mail", "n": 2}},
+    {"campaign.source": "ads", "campaign": {"source": "mail"}},
+    {"campaign": "ads", "locale": "de"},
 ]
 
 
 @cache
 def properties() -> Strategy[Table]:
-    return one_of_each(KINDS, NUMBERS, NESTED)
+    return one_of_each(KINDS, NUMBERS, NESTED, DUE)
 
 
 @cache
@@ -100,10 +119,13 @@ def times() -> Strategy[int]:
 
 @dataclass(frozen=True)
 class Ids:
-    """Who a message is of."""
+    """Who a message is of. Without both ids it is of its account alone."""
 
     user: str | None
     anonymous: str | None
+
+
+NOBODY = Ids(None, None)
 
 
 @cache
@@ -134,11 +156,13 @@ def message(kind: str, who: Ids, time: int, **parts: Any) -> Message:
 @st.composite
 def events(draw: st.DrawFn, identity: bool, groups: bool) -> Message:
     parts: Table = {"event": draw(st.sampled_from(EVENTS)), "properties": draw(properties())}
+    parts["context"] = draw(st.sampled_from(CONTEXTS))
     if groups:
         named = st.sampled_from([None, None, *ACCOUNTS])
         parts["groupId"] = draw(named)
         in_context = draw(named)
-        parts["context"] = {"groupId": in_context} if in_context else {}
+        if in_context:
+            parts["context"] = {**parts["context"], "groupId": in_context}
     return message("track", draw(ids(identity)), draw(times()), **parts)
 
 
@@ -160,7 +184,31 @@ def identify_calls(draw: st.DrawFn, identity: bool) -> Message:
 def group_calls(draw: st.DrawFn, identity: bool) -> Message:
     account = draw(st.sampled_from(ACCOUNTS))
     who = draw(ids(identity))
-    return message("group", who, draw(times()), groupId=account, traits=draw(traits()))
+    told = {**draw(traits()), **draw(leaving())}
+    return message("group", who, draw(times()), groupId=account, traits=told)
+
+
+@cache
+def leaving() -> Strategy[Table]:
+    others = [{}, {}, {}, {"left": False}, {"left": 1}]
+    return st.sampled_from([*others, {"left": True}, {"left": True}, {"left": True}])
+
+
+@st.composite
+def account_facts(draw: st.DrawFn) -> Message:
+    """What a server says of an account, without a person."""
+    kind = draw(st.sampled_from(["track", "track", "page", "group"]))
+    account, parts = draw(st.sampled_from(ACCOUNTS)), {}
+    if kind == "group":
+        parts = {"traits": {**draw(traits()), **draw(leaving())}}
+    else:
+        event = draw(st.sampled_from(EVENTS)) if kind == "track" else kind
+        parts = {"event": event, "properties": draw(properties())}
+    if kind != "group" and draw(st.booleans()):
+        parts["context"] = {"groupId": account}
+    else:
+        parts["groupId"] = account
+    return message(kind, NOBODY, draw(times()), **parts)
 
 
 @st.composite
@@ -186,7 +234,7 @@ def streams(
     kinds = [events(identity, groups)] * 5
     kinds += [page_views(identity)] if pages else []
     kinds += [identify_calls(identity)] if traits else []
-    kinds += [group_calls(identity)] if groups else []
+    kinds += [group_calls(identity), account_facts()] if groups else []
     kinds += [alias_calls()] if identity else []
     arrived = draw(st.lists(st.one_of(kinds), min_size=at_least, max_size=max_size))
     for index, each in enumerate(arrived):
@@ -216,7 +264,7 @@ class Language:
     combinators: Collection[str] = ("leaf", "all", "any", "at_least")
     windows: Collection[str] = ("none", "rolling", "anchored")
     anchors: Collection[str] = ("signup", "trial", "first", "trait")
-    guards: Collection[str] = ("internal", "customer", "conditions")
+    guards: Collection[str] = ("internal", "customer", "personal", "conditions")
     options: Collection[str] = ("where", "per", "from", "inherit", "requalify", "clock", "account.")
     timezones: Collection[str] = ("UTC", "Europe/Berlin", "Asia/Kolkata", "America/New_York")
     signup: Collection[str | None] = ("signed_up", None)  # None: left out
@@ -270,6 +318,7 @@ def projects(draw: st.DrawFn, language: Language) -> Table:
         "trial": "trial_started",
         "conversion": CONVERSION,
         "internal": {"email_domain": ["ourcompany.example"], "trait": {"is_employee": True}},
+        "personal_domains": ["Hey.example"],
     }
 
 
@@ -295,7 +344,9 @@ def definitions(draw: st.DrawFn, language: Language, name: str, earlier: list[Ta
 @st.composite
 def unless(draw: st.DrawFn, leaves: Leaves) -> list[Any]:
     choices: list[Strategy[Any]] = [
-        st.just(guard) for guard in ("internal", "customer") if guard in leaves.language.guards
+        st.just(guard)
+        for guard in ("internal", "customer", "personal")
+        if guard in leaves.language.guards
     ]
     if "conditions" in leaves.language.guards:
         choices.append(conditions(leaves))
@@ -414,6 +465,14 @@ def where() -> Strategy[Table]:
             {"tags": {"contains": "a"}},
             {"name": {"starts_with": "P"}},
             {"name": {"ends_with": "e"}},
+            {"name": {"ends_with": [" ", "g"]}},
+            {"tags": {"contains": ["c", 1]}},
+            {"context.campaign.source": "ads"},
+            {"context.campaign.source": {"ne": "ads", "or_missing": True}},
+            {"context": {"campaign": {"n": {"gte": 2}}}},
+            {"due": {"lt": "2026-03-28"}},
+            {"due": {"gte": "2026-03-28T00:00:00Z", "or_missing": True}},
+            {"due": {"between": ["2026-03-27", "2026-03-28"]}},
         ]
     )
 
@@ -424,7 +483,7 @@ def event_part(draw: st.DrawFn, leaves: Leaves, lengths: Collection[str] = HOURS
     if "where" in leaves.language.options and draw(st.integers(0, 2)) == 0:
         table["where"] = draw(where())
     if "per" in leaves.language.options and draw(st.integers(0, 4)) == 0:
-        table["per"] = draw(st.sampled_from(["kind", "n", "deep.x"]))
+        table["per"] = draw(st.sampled_from(["kind", "n", "deep.x", "context.locale"]))
     return {**table, **draw(windows(leaves, lengths))}
 
 
@@ -488,7 +547,7 @@ def extremes(draw: st.DrawFn, leaves: Leaves, measure: str) -> Table:
 def latest(draw: st.DrawFn, leaves: Leaves) -> Table:
     some: list[Table] = [{"last": "n", "gte": 2}, {"last": "n", "eq": 1}, {"last": "n", "lt": 1}]
     some += [{"last": "kind", "eq": "a"}, {"last": "kind", "ne": "a"}]
-    some += [{"last": "n", "exists": False}]
+    some += [{"last": "n", "exists": False}, {"last": "due", "gt": "2026-03-27"}]
     if "ratio" in leaves.language.thresholds:
         some += [{"last": "n", "gte": {"ratio": 0.5, "of_trait": "limit"}}]
     return {**draw(event_part(leaves)), **draw(st.sampled_from(some))}
@@ -518,6 +577,12 @@ def trait_comparisons(leaves: Leaves) -> list[Table]:
         {"trait": "employees", "between": [10, 50]},
         {"trait": "email", "ends_with": "@free.example"},
         {"trait": "email", "contains": "@"},
+        {"trait": "@email_domain", "eq": "gmail.com"},
+        {"trait": "@email_domain", "ne": "ourcompany.example"},
+        {"trait": "@email_domain", "ends_with": [".example", ".com"]},
+        {"trait": "@email_domain", "exists": False},
+        {"trait": "started", "lt": "2026-03-28"},
+        {"trait": "started", "gte": "2026-03-27T06:00:00Z", "or_missing": True},
         {"trait": "is_employee", "exists": True},
         {"trait": "is_employee", "eq": True},
     ]

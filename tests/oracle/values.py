@@ -6,8 +6,11 @@ import operator
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date, datetime, timedelta, timezone
 from decimal import Context, Decimal, Inexact
+from math import floor
 from typing import Any
+from zoneinfo import ZoneInfo
 
 Comparisons = Mapping[str, Any]
 
@@ -34,6 +37,15 @@ UNITS = {
 }
 
 EXACT = Context(prec=5_000, traps=[Inexact])
+
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+ISO_8601 = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)"
+    r"(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](?P<fraction>\d+))?)?"
+    r"(?P<zone>Z|[+-]\d\d:?\d\d)?)?"
+)
+FIRST_MILLISECONDS = 10**11  # Reading: a smaller number is seconds, until the year 5138.
+LAST_INSTANT = 253_402_300_799_999  # of the year 9999
 
 
 def is_number(value: Any) -> bool:
@@ -109,6 +121,7 @@ class Scale:
     trait: Callable[[str], Any]
     unit: int | None = None  # of @minute, @hour or @day, in milliseconds
     names: int | None = None  # how many names "all" is
+    timezone: str = "UTC"  # in which a bare date is 00:00
 
 
 Comparison = Callable[[Any, Any, Scale], bool]  # of a value that is there with a threshold
@@ -116,6 +129,8 @@ Comparison = Callable[[Any, Any, Scale], bool]  # of a value that is there with 
 
 def threshold_number(threshold: Any, scale: Scale) -> Decimal | None:
     """The number a threshold stands for, or None where there is none to compare with."""
+    if date_written(threshold, scale.timezone) is not None:
+        return None
     if isinstance(threshold, Mapping):
         return share_of_trait(threshold, scale)
     if isinstance(threshold, str):
@@ -138,10 +153,14 @@ def number_in_text(text: str, scale: Scale) -> Decimal:
     return quantity(text)
 
 
-def ordered(test: Callable[[Decimal, Decimal], bool]) -> Comparison:
-    """Orders hold between numbers only; a text as threshold is a quantity."""
+def ordered(test: Callable[[Any, Any], bool]) -> Comparison:
+    """Orders hold between numbers, a text as threshold being a quantity, or between dates."""
 
     def holds(value: Any, threshold: Any, scale: Scale) -> bool:
+        limit = date_written(threshold, scale.timezone)
+        if limit is not None:
+            time = instant(value, scale.timezone)
+            return time is not None and test(time, limit)
         bound = threshold_number(threshold, scale)
         return is_number(value) and bound is not None and test(number(value), bound)
 
@@ -166,8 +185,77 @@ def is_in(value: Any, threshold: Any, _scale: Scale) -> bool:
     return any(equal(value, each) for each in threshold)
 
 
+def date_written(threshold: Any, zone: str) -> int | None:
+    """The instant of a date in TOML, or of a text in ISO 8601; None for any other threshold."""
+    text = threshold.isoformat() if isinstance(threshold, date) else threshold
+    return iso_instant(text, zone) if isinstance(text, str) else None
+
+
+def instant(value: Any, zone: str = "UTC") -> int | None:
+    """The instant that a value stands for: ISO 8601, or the seconds or milliseconds since 1970.
+
+    Reading: digits in a text are a number, true is none, and what is beyond the year 9999 is no
+    instant.
+    """
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,15}", value):
+        value = int(value)
+    if isinstance(value, str):
+        return iso_instant(value, zone)
+    if not is_number(value):
+        return None
+    in_seconds = abs(number(value)) < FIRST_MILLISECONDS
+    time = number(value) * 1000 if in_seconds else number(value)
+    return floor(time) if abs(time) <= LAST_INSTANT else None
+
+
+def iso_instant(text: str, zone: str) -> int | None:
+    """An ISO 8601 text as milliseconds; without an offset it is UTC, a bare date is 00:00 there.
+
+    Reading: a week date or an ordinal date is no such text.
+    """
+    found = ISO_8601.fullmatch(text)
+    if found is None:
+        return None
+    year, month, day, hours, minutes, seconds = (int(part or 0) for part in found.groups()[:6])
+    bare = found.group(4) is None
+    try:
+        home = ZoneInfo(zone) if bare else timezone.utc
+        read = datetime(year, month, day, hours, minutes, seconds, tzinfo=home)
+    except ValueError:
+        return None
+    milliseconds = int((found["fraction"] or "").ljust(3, "0")[:3])
+    return (read - EPOCH) // timedelta(milliseconds=1) + milliseconds - offset(found["zone"])
+
+
+def offset(zone: str | None) -> int:
+    if zone is None or zone == "Z":
+        return 0
+    hours, minutes = int(zone[1:3]), int(zone[-2:])
+    return (hours * HOUR + minutes * MINUTE) * (-1 if zone[0] == "-" else 1)
+
+
+def mail_domain(email: Any) -> str | None:
+    """The domain of an address, however it is written: trimmed, in lower case, letters for codes.
+
+    Reading: a text that is no single address has none.
+    """
+    found = ADDRESS.fullmatch(email.strip()) if isinstance(email, str) else None
+    if found is None:
+        return None
+    domain = (found["plain"] or found["angle"]).rstrip(".").lower()
+    try:
+        return domain.encode("idna").decode("idna") or None
+    except UnicodeError:
+        return domain
+
+
+ADDRESS = re.compile(r"[^@<>,;]+@(?P<plain>[^@<>,;\s]+)|[^@<>]*<[^@<>,;]+@(?P<angle>[^@<>,;\s]+)>")
+
+
 def contains(value: Any, part: Any, _scale: Scale) -> bool:
-    """A substring of a text, or an element of a list."""
+    """A substring of a text, or an element of a list; of several parts, any of them."""
+    if isinstance(part, list):
+        return any(contains(value, each, _scale) for each in part)
     if isinstance(value, str):
         return isinstance(part, str) and part in value
     return isinstance(value, list | tuple) and any(equal(element, part) for element in value)

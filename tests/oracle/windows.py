@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
 
 from .definitions import Leaf
 from .moment import Moment
-from .values import DAY, HOUR, MINUTE
-
-EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-ISO_8601 = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)"
-    r"(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](?P<fraction>\d+))?)?"
-    r"(?P<zone>Z|[+-]\d\d:?\d\d)?)?"
-)
+from .values import DAY, EPOCH, HOUR, instant
 
 Inside = Callable[[int], bool]
 
@@ -91,7 +83,7 @@ def anchor_of(anchor: str, moment: Moment) -> int | None:
     if anchor.startswith("first:"):
         return earliest(moment, anchor.removeprefix("first:"))
     if anchor.startswith("trait:"):
-        return instant(moment.trait(anchor.removeprefix("trait:")))
+        return instant(moment.trait(anchor.removeprefix("trait:")), moment.world.timezone)
     raise ValueError(f"not an anchor: {anchor!r}")
 
 
@@ -106,27 +98,3 @@ def earliest(moment: Moment, event: object) -> int | None:
     """Reading: a member's anchors are among all events of the person, in any account."""
     matches = moment.world.event_matches
     return next((fact.time for fact in moment.own_events if matches(event, fact.event)), None)
-
-
-def instant(value: object) -> int | None:
-    """An ISO 8601 text as milliseconds; without a zone it is UTC, a bare date is 00:00.
-
-    Reading: a trait that is no such text gives no anchor, nor does a week or ordinal date.
-    """
-    found = ISO_8601.fullmatch(value) if isinstance(value, str) else None
-    if found is None:
-        return None
-    year, month, date, hours, minutes, seconds = (int(part or 0) for part in found.groups()[:6])
-    try:
-        read = datetime(year, month, date, hours, minutes, seconds, tzinfo=timezone.utc)
-    except ValueError:
-        return None
-    milliseconds = int((found["fraction"] or "").ljust(3, "0")[:3])
-    return (read - EPOCH) // timedelta(milliseconds=1) + milliseconds - zone_offset(found["zone"])
-
-
-def zone_offset(zone: str | None) -> int:
-    if zone is None or zone == "Z":
-        return 0
-    hours, minutes = int(zone[1:3]), int(zone[-2:])
-    return (hours * HOUR + minutes * MINUTE) * (-1 if zone[0] == "-" else 1)

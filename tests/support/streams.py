@@ -10,6 +10,7 @@ from pequel_collector.config import Settings
 from pequel_collector.marking.backfill import NewDefinitions, activate, finish
 from pequel_collector.model import (
     Message,
+    account_key,
     anonymous_key,
     id_of,
     kind_of,
@@ -51,21 +52,28 @@ def message_of(plain: Mapping[str, Any]) -> Message:
     kind, user, visitor = plain["type"], plain["userId"], plain["anonymousId"]
     context, traits = plain["context"], plain["traits"]
     named = context.get("groupId") or plain["groupId"]
+    account = plain["groupId"] if kind == "group" else named
     return Message(
         mid=plain["messageId"],
         type=kind,
-        subject=user_key(user) if user is not None else anonymous_key(visitor),
+        subject=_subject(user, visitor, account),
         time=plain["time"],
         received=plain["time"],
         name={"track": plain["event"], "page": "page", "screen": "screen"}.get(kind),
         anonymous_id=visitor,
         previous_id=plain["previousId"],
-        account=plain["groupId"] if kind == "group" else named,
+        account=account,
         properties=plain["properties"],
         traits=context.get("traits", {}) | traits if kind == "identify" else traits,
         context=context,
         position=plain.get("position", 0),
     )
+
+
+def _subject(user: str | None, visitor: str | None, account: str) -> str:
+    if user is not None:
+        return user_key(user)
+    return account_key(account) if visitor is None else anonymous_key(visitor)
 
 
 def messages_of(plain: Iterable[Mapping[str, Any]]) -> list[Message]:

@@ -27,6 +27,7 @@ from ..marking.backfill import Activation, NewDefinitions, OnProgress
 from ..marking.derive import Derivation, save_cache
 from ..marking.evaluators import Evaluators
 from ..marking.preparations import Preparations
+from ..marking.work import LeadDesk
 from ..model import Clock, Lead
 from ..ports import Store, WriteTransaction
 from ..queries.queries import Queries
@@ -60,6 +61,7 @@ class Collector:
     limits: Limits
     health: Health
     queries: Queries
+    desk: LeadDesk
     keys: Keys
     clock: Clock
     changed: Event = field(default_factory=Event)
@@ -230,6 +232,7 @@ def assemble(settings: Settings, store: Store, catalogue: Catalogue, clock: Cloc
         limits=Limits(store, settings, clock),
         health=health,
         queries=Queries(store, ingest.current_evaluators, clock),
+        desk=LeadDesk(store, ingest.current_evaluators, clock),
         keys=Keys(store, clock, settings),
         clock=clock,
     )

@@ -13,13 +13,20 @@ from time import monotonic
 from ..errors import BadRequest, NotFound, Unavailable
 from ..identity.links import FactOrder, links_in
 from ..identity.people import group_calls
-from ..leads.ledger import ExplainedQualification, LeadKey, expiry
+from ..leads.ledger import (
+    ExplainedQualification,
+    LeadKey,
+    expiry,
+    next_cycle,
+    transitions_by_lead,
+)
+from ..leads.states import Outcome, outcome, winning
 from ..marking.active import CATALOGUE, backfill_progress
 from ..marking.evaluators import Evaluators, active_evaluators, evaluators_of
 from ..marking.replay import Replay
-from ..model import Lead, Message, Stored, fact_order, kind_of, lead_id
+from ..model import Conversion, Lead, Message, Stored, fact_order, kind_of, lead_id
 from ..ports import LeadCursor, LeadFilter, Link, Membership, ReadTransaction, Store, Trait
-from ..rules.engine.state import Fact
+from ..rules.engine.state import Fact, State
 from ..rules.language.definition import Catalogue
 from .compare import (
     ABSENT,
@@ -50,7 +57,9 @@ class Summary:
     """What was compared, and the number of differences.
 
     ``outdated`` are leads of versions that are no longer in force, which stay as they are.
-    ``tallied`` says whether the tallies were compared; if messages arrive meanwhile, they are not.
+    ``unattributed`` are events without an account, ``conflicts`` links of an id that has an earlier
+    one to another user. ``tallied`` says whether the tallies were compared; if messages arrive
+    meanwhile, they are not.
     """
 
     subjects: int = 0
@@ -58,6 +67,8 @@ class Summary:
     leads: int = 0
     outdated: int = 0
     differences: int = 0
+    unattributed: int = 0
+    conflicts: int = 0
     tallied: bool = True
 
 
@@ -114,7 +125,6 @@ class _Verification:
         self._store, self._evaluators, self._clock = store, evaluators, clock
         self._report, self._on_progress = report, on_progress
         self._summary = Summary()
-        self._unattributed = self._conflicts = 0
         self._replay: Replay | None = None
         self._extent: _Extent | None = None
 
@@ -168,8 +178,8 @@ class _Verification:
         self._summary.messages += subject.messages
         self._summary.leads += subject.leads
         self._summary.outdated += subject.outdated
-        self._unattributed += subject.unattributed
-        self._conflicts += subject.conflicts
+        self._summary.unattributed += subject.unattributed
+        self._summary.conflicts += subject.conflicts
 
     def _report_all(self, found: Iterable[Difference]) -> None:
         for difference in found:
@@ -177,7 +187,8 @@ class _Verification:
             self._report(difference)
 
     def _tallies(self, totals: dict[str, int]) -> Found:
-        counted = {"unattributed": self._unattributed, "link_conflicts": self._conflicts}
+        summary = self._summary
+        counted = {"unattributed": summary.unattributed, "link_conflicts": summary.conflicts}
         for name, number in counted.items():
             yield from differ("", f"tally {name}", totals.get(name, 0), number)
 
@@ -223,6 +234,7 @@ class _Subject:
     def _messages_noting(self, calls: list[Message]) -> Iterator[Stored]:
         """The messages of an account, once; the group calls among them go into a list."""
         for each in self._replay.messages(self._key):
+            self.messages += each.message.is_of_account  # others are counted with their person
             if each.message.type == "group" and each.message.account is not None:
                 calls.append(each.message)
             yield each
@@ -295,7 +307,7 @@ class _Subject:
         made = [
             Trait(account or m.subject, name, m.time, m.mid, value, m.position)
             for m in messages
-            for name, value in m.traits.items()
+            for name, value in m.traits_set.items()
         ]
         values = [_values(traits) for traits in (self._tx.trait_history(ids), made)]
         for trait in {**values[1], **values[0]}:
@@ -317,9 +329,9 @@ class _Subject:
         if self._evaluators.has_clock:
             for latest in self._tx.latest(1):  # when it came, the clock ran for every subject
                 subject.advance(latest.message.received)
-        yield from self._leads(subject.qualifications)
+        yield from self._leads(subject.qualifications, subject.head)
 
-    def _leads(self, qualifications: dict[LeadKey, ExplainedQualification]) -> Found:
+    def _leads(self, qualifications: dict[LeadKey, ExplainedQualification], state: State) -> Found:
         leads = self._tx.leads_of([self._key])[self._key]
         self.leads = len(leads)
         stored = {LeadKey(lead.definition, lead.cycle): lead for lead in leads}
@@ -328,6 +340,20 @@ class _Subject:
         for key, lead in stored.items():
             if key not in qualifications and lead.state != "voided":
                 yield from self._lead_without_basis(key, lead)
+        if stored:
+            yield from self._outcomes(stored, self._replay.conversions(state))
+
+    def _outcomes(self, stored: dict[LeadKey, Lead], conversions: list[Conversion]) -> Found:
+        """What became of leads, from the conversions and from what people did."""
+        done = transitions_by_lead(self._tx, {self._key: self._replay.ids_of(self._key)})
+        for key, lead in stored.items():
+            conversion = winning(lead, conversions, next_cycle(key, stored))
+            wanted = outcome(replace(lead, conversion=conversion), done[self._key].get(key, ()))
+            what = _lead_name(key)
+            yield from differ(self._key, f"{what}, conversion", lead.conversion, conversion)
+            for name in Outcome.__slots__:
+                parts = getattr(lead, name), getattr(wanted, name)
+                yield from differ(self._key, f"{what}, {name}", *parts)
 
     def _lead(
         self, key: LeadKey, lead: Lead | None, qualification: ExplainedQualification
@@ -337,6 +363,7 @@ class _Subject:
             stored = "nothing" if lead is None else "voided"
             yield Difference(self._key, what, stored, f"qualified at {moment(qualification.time)}")
             return
+        yield from differ(self._key, f"{what}, withdrawn", lead.withdrawn, None)
         wanted = self._as_it_should_be(lead, qualification)
         for name in ("qualified_at", "expires_at"):
             times = moment(getattr(lead, name)), moment(getattr(wanted, name))
@@ -364,7 +391,7 @@ class _Subject:
         """A lead that the messages do not give. If it was worked, it stays and has a flag."""
         if self._evaluators.versions.get(lead.definition) != lead.version:
             self.outdated += 1
-        elif lead.state == "new" or "restated" not in lead.flags:
+        elif not _is_worked_without_basis(lead):
             stored = f"qualified at {moment(lead.qualified_at)}"
             yield Difference(self._key, _lead_name(key), stored, "nothing")
 
@@ -383,6 +410,11 @@ def _lead_name(key: LeadKey) -> str:
     return f"lead for {key.definition}" + (f", cycle {key.cycle}" if key.cycle > 1 else "")
 
 
+def _is_worked_without_basis(lead: Lead) -> bool:
+    """Whether a lead stays although no message gives it, because somebody has worked it."""
+    return lead.state != "new" and "restated" in lead.flags
+
+
 def _leads_without_messages(tx: ReadTransaction, evaluators: Evaluators) -> Found:
     """Leads in force of subjects that have no message."""
     cursor: LeadCursor | None = None
@@ -390,7 +422,7 @@ def _leads_without_messages(tx: ReadTransaction, evaluators: Evaluators) -> Foun
         cursor = found[-1][1]
         for lead, _ in found:
             is_active = evaluators.versions.get(lead.definition) == lead.version
-            if is_active and tx.span([lead.subject]) is None:
+            if is_active and not _is_worked_without_basis(lead) and tx.span([lead.subject]) is None:
                 what = _lead_name(LeadKey(lead.definition, lead.cycle))
                 qualified = f"qualified at {moment(lead.qualified_at)}"
                 yield Difference(lead.subject, what, qualified, "nothing")

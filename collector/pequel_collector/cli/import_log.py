@@ -1,77 +1,226 @@
-"""``pequel import``: events from a file into the store."""
+"""``pequel import``: events from a file into the store, and back out of it."""
 
 from __future__ import annotations
 
+import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import click
 
-from ..app.bootstrap import now, open_collector
+from ..app.bootstrap import Collector, now, open_collector, open_store
 from ..app.progress import reading, replaying
-from ..errors import BadRequest
-from ..ingest.event_log import Import, ImportSummary, Log
+from ..config import Settings
+from ..errors import BadRequest, NotFound
+from ..importing.files import Log
+from ..importing.format import Format, Options
+from ..importing.formats import NAMES, format_of
+from ..importing.mapping import read_map, zone_of
+from ..ingest import import_runs
+from ..ingest.event_log import Import, ImportSummary
+from ..ingest.import_runs import DryRun, ListedImport
+from ..ingest.undo import Undo
+from ..model import iso
+from ..ports import ImportRun
 from ..server.garbage import collect_rarely
-from .options import INGEST, example, settings_from, settings_options
+from .messages import told
+from .options import FILE, INGEST, example, settings_from, settings_options
+
+TABLES = ("track", "identify", "group", "page", "screen", "alias")
 
 
 @click.command(
     "import",
     epilog=example(
         "pequel import events.ndjson.gz",
+        "pequel import export.json --format mixpanel --dry-run",
         "zcat 2026-*.gz | pequel import - --database sqlite:///pequel.db",
+        "pequel import --list",
+        "pequel import --undo 3",
     ),
 )
-@click.argument("file", type=click.File("rb"))
+@click.argument("file", type=click.File("rb"), required=False)
+@click.option("--format", "name", type=click.Choice(NAMES), help="Whose log it is.  [pequel]")
+@click.option("--map", "map_", type=FILE, help="A TOML file that says what each key is.")
+@click.option("--group", help="The type of group, or the key, that names the account.")
+@click.option("--table", type=click.Choice(TABLES), help="The calls in a table of a warehouse.")
+@click.option("--time-zone", help="The zone of times that have none, such as Europe/Berlin.")
+@click.option("--dry-run", is_flag=True, help="Show what would be stored, and store nothing.")
+@click.option("--list", "list_", is_flag=True, help="List all imports.")
+@click.option("--undo", type=click.IntRange(1), metavar="ID", help="Take an import back.")
 @settings_options(*INGEST)
-def import_(file: BinaryIO, **given: Any) -> None:
-    """Import an event log.
+def import_(
+    file: BinaryIO | None,
+    name: str | None,
+    map_: str | None,
+    group: str | None,
+    table: str | None,
+    time_zone: str | None,
+    dry_run: bool,
+    list_: bool,
+    undo: int | None,
+    **given: Any,
+) -> None:
+    """Import an event log, list imports, or take one back.
 
-    FILE is NDJSON, with one event a line, plain or gzip; - is standard input. A line is a Segment
-    message, or has the fields event_id, user_id, account_id, event, timestamp and properties.
+    FILE is JSON in any layout, or CSV with a header, plain or gzip; - is standard input. An event
+    has the fields event_id, user_id, account_id, event, timestamp and properties, or is a Segment
+    message. For the logs of other products say their --format, and for any other log --map.
 
-    An event without a user becomes anonymous, and an event without a timestamp gets the current
-    time; the summary counts both. You can import a file again: an event is stored once, by its id
-    or, without one, by its content. Invalid lines are stored with their number and the reason, see
-    GET /v1/rejected.
+    You can import a file again: an event is stored once, by its id or, without one, by its content.
+    Lines that are refused make the exit status 1; the others are stored. See GET /v1/rejected.
     """
+    _check_arguments(file, name, map_, list_, undo)
     settings = settings_from(given)
-    log = Log(file, settings.max_body)
+    if list_:
+        _list(settings)
+    elif undo is not None:
+        _undo(settings, undo)
+    elif file is not None:
+        options = Options(group, table, *_zone(time_zone))
+        format_ = format_of(name or "pequel", options) if map_ is None else _mapped(map_)
+        log = Log(file, settings.max_body)
+        if dry_run:
+            _dry_run(settings, file, log, format_)
+        else:
+            _import(settings, file, log, format_)
+
+
+def _check_arguments(
+    file: BinaryIO | None, name: str | None, map_: str | None, list_: bool, undo: int | None
+) -> None:
+    if [file is not None, list_, undo is not None].count(True) != 1:
+        raise click.UsageError("expected one of FILE, --list and --undo")
+    if name is not None and map_ is not None:
+        raise click.UsageError("expected either --format or --map")
+
+
+def _zone(name: str | None) -> tuple[Any, ...]:
+    return () if name is None else (zone_of(name, "--time-zone"),)
+
+
+def _mapped(path: str) -> Format:
+    try:
+        return read_map(Path(path).read_text("utf-8"), path)
+    except UnicodeDecodeError as error:
+        raise BadRequest(f"{path} is not UTF-8: {error.reason}") from None
+
+
+# -- storing -----------------------------------------------------------------------------------
+
+
+def _import(settings: Settings, file: BinaryIO, log: Log, format_: Format) -> None:
+    lines = import_runs.checked(log, format_)
     started = time.monotonic()
-    with replaying() as replayed:
-        collector = open_collector(settings, on_progress=replayed)
     collect_rarely()
-    with closing(collector), reading(file) as progress:
-        summary = Import(collector.ingest.accept, settings, now).run(log, progress)
-    for line in _summary_lines(summary, time.monotonic() - started):
+    with closing(_collector(settings)) as collector:
+        store = collector.store
+        run = import_runs.begin(store, now(), getattr(file, "name", "-"), format_.name)
+        job = Import(collector.ingest.accept_batch, settings, now, format_, run.number)
+        with reading(file) as progress:
+            summary = job.run(lines, progress)
+        import_runs.end(store, now(), run, summary)
+    for line in _summary_lines(summary, run, time.monotonic() - started):
         click.echo(line)
+    _end(summary, log)
+
+
+def _collector(settings: Settings) -> Collector:
+    with replaying() as replayed:
+        return open_collector(settings, on_progress=replayed)
+
+
+def _end(summary: ImportSummary, log: Log) -> None:
+    """Say what was refused, with exit status 1."""
+    for reason in summary.refused:
+        click.echo(reason, err=True)
     if log.broken:
         raise BadRequest(f"cannot read the log to its end: {log.broken}")
-    if not summary.stored + summary.duplicates:
-        raise BadRequest("the log has no valid event")
+    if refused := summary.rejected.total():
+        raise BadRequest(f"{refused:,} refused, see GET /v1/rejected")
 
 
-def _summary_lines(summary: ImportSummary, seconds: float) -> list[str]:
-    rejected = [f"  {code:<16} {n:>9,}" for code, n in summary.rejected.most_common()]
-    marked = [f"  {name:<16} {n:>9,}" for name, n in summary.marked.most_common()]
-    return [
-        f"read               {summary.read:>9,}",
-        f"stored             {summary.stored:>9,}",
-        f"duplicates         {summary.duplicates:>9,}",
-        f"rejected           {summary.rejected.total():>9,}",
-        *rejected,
-        *_assumptions(summary),
-        f"leads marked       {summary.marked.total():>9,}",
-        *marked,
-        f"{seconds:.1f} s, {summary.read / max(seconds, 0.001):,.0f} events/s",
-    ]
+def _summary_lines(summary: ImportSummary, run: ImportRun, seconds: float) -> Iterator[str]:
+    yield f"import             {run.number:>9}"
+    yield from _counts(summary)
+    yield f"leads marked       {len(summary.marked):>9,}"
+    for name, number in Counter(summary.marked.values()).most_common():
+        yield f"  {name:<16} {number:>9,}"
+    yield f"{seconds:.1f} s, {summary.read / max(seconds, 0.001):,.0f} events/s"
 
 
-def _assumptions(summary: ImportSummary) -> Iterator[str]:
-    """Stored events that may be a mistake of the log."""
+def _counts(summary: ImportSummary) -> Iterator[str]:
+    yield f"read               {summary.read:>9,}"
+    yield f"stored             {summary.stored:>9,}"
+    yield f"duplicates         {summary.duplicates:>9,}"
+    yield f"rejected           {summary.rejected.total():>9,}"
+    for code, number in summary.rejected.most_common():
+        yield f"  {code:<16} {number:>9,}"
     if summary.of_nobody:
         yield f"without a user     {summary.of_nobody:>9,}"
     if summary.undated:
         yield f"without a time     {summary.undated:>9,}"
+
+
+# -- looking -----------------------------------------------------------------------------------
+
+
+def _dry_run(settings: Settings, file: BinaryIO, log: Log, format_: Format) -> None:
+    lines = import_runs.checked(log, format_)
+    try:
+        store = open_store(settings.database, make=False)
+    except NotFound:
+        store = None
+    try:
+        dry = DryRun(store, settings, now, format_)
+        with reading(file) as progress:
+            summary = dry.run(lines, progress)
+    finally:
+        if store is not None:
+            store.close()
+    for message in dry.shown:
+        click.echo(told(message))
+    for line in _counts(summary):
+        click.echo(line)
+    click.echo("nothing is stored: this was a dry run")
+    _end(summary, log)
+
+
+def _list(settings: Settings) -> None:
+    with closing(open_store(settings.database, make=False)) as store:
+        imports = import_runs.listed(store)
+    if not imports:
+        click.echo("no imports")
+        return
+    click.echo(f"{'id':>4}  {'began':<24}  {'format':<11}  {'messages':>11}  {'state':<14}  file")
+    for each in imports:
+        click.echo(_listed(each))
+
+
+def _listed(each: ListedImport) -> str:
+    run = each.run
+    return (
+        f"{run.number:>4}  {iso(run.began_at)}  {run.format:<11}  {each.messages:>11,}  "
+        f"{each.state:<14}  {run.source}"
+    )
+
+
+# -- taking back -------------------------------------------------------------------------------
+
+
+def _undo(settings: Settings, number: int) -> None:
+    with replaying() as replayed:
+        collector = open_collector(settings, on_progress=replayed, make=False)
+    with closing(collector):
+        removed = Undo(collector.store, collector.ingest, number).run(_progress())
+    click.echo(f"import {number} is undone: {removed:,} messages removed")
+
+
+def _progress() -> Any:
+    if not sys.stderr.isatty():
+        return None
+    return lambda removed: click.echo(f"\r{removed:,} removed", nl=False, err=True)

@@ -27,6 +27,7 @@ INGEST = (
     "max_event",
     "max_depth",
     "clock_tolerance",
+    "junk_ids",
     "store_timeout",
     "database_connections",
     "history_cache",

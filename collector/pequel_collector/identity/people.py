@@ -1,8 +1,15 @@
 """The person of each message of a transaction, and the account it is attributed to.
 
-New links may give ids to other persons. Group calls say in which account a person is from when on;
-they count for all ids of the person, and may come late. Both can change the person or the account
-of messages that were stored before: ``moves`` finds those.
+New links may give ids to other persons. Group calls say in which account a person is from when on,
+or that the person leaves it; they count for all ids of the person, and may come late. Both can
+change the person or the account of messages that were stored before: ``moves`` finds those.
+
+    10   group, acme          in acme from 10 on
+    20   group, brix          in brix from 20 on
+    30   group, acme, left    not in acme any more: this changes nothing
+    40   group, brix, left    in no account from 40 on
+
+A message of an account alone has no person. It names its account, and is no group call of anybody.
 """
 
 from __future__ import annotations
@@ -42,12 +49,13 @@ class People:
     ) -> None:
         self.persons = persons
         self.memberships = memberships
-        self._calls: dict[str, Sequence[Membership]] = {}
+        calls: dict[str, Sequence[Membership]] = {}
         for id_, made in memberships.items():
             if made:
                 person = persons.get(id_, id_)
-                others = self._calls.get(person)
-                self._calls[person] = sorted([*others, *made], key=fact_order) if others else made
+                others = calls.get(person)
+                calls[person] = sorted([*others, *made], key=fact_order) if others else made
+        self._calls = {person: _that_count(made) for person, made in calls.items()}
 
     def person(self, id_: str) -> str:
         """The person of an id; an id without a link is a person of its own."""
@@ -59,14 +67,14 @@ class People:
         return person if person.startswith(_USER) else None
 
     def calls(self, id_: str) -> Sequence[Membership]:
-        """The group calls of the person of an id, in the order of facts."""
+        """The group calls of the person of an id that count, in the order of facts."""
         return self._calls.get(self.person(id_), ())
 
     def attribute(self, messages: Sequence[Message]) -> list[Stored]:
         """Each message with its person and its account.
 
         The account is the one that the message names, else that of the person's latest group call
-        until then.
+        until then, unless the person left it.
         """
         persons = {s: self.persons.get(s, s) for s in {m.subject for m in messages}}
         users = {s: p if p.startswith(_USER) else None for s, p in persons.items()}
@@ -93,11 +101,11 @@ class People:
 
 
 def group_calls(messages: Iterable[Message]) -> list[Membership]:
-    """The group calls among messages."""
+    """The group calls of persons among messages."""
     return [
-        Membership(m.subject, m.time, m.mid, m.account, m.position)
+        Membership(m.subject, m.time, m.mid, m.account, m.position, m.is_leaving)
         for m in messages
-        if m.type == "group" and m.account is not None
+        if m.type == "group" and m.account is not None and not m.is_of_account
     ]
 
 
@@ -201,9 +209,23 @@ def _first_change(id_: str, before: People, after: People) -> int | None:
     return next((t for t in times if _account_at(was, t) != _account_at(now, t)), None)
 
 
+def _that_count(calls: Sequence[Membership]) -> Sequence[Membership]:
+    """Group calls of a person without those that leave an account that the person is not in."""
+    if not any(call.left for call in calls):
+        return calls
+    found: list[Membership] = []
+    for call in calls:
+        is_inside = found and not found[-1].left and found[-1].account == call.account
+        if is_inside or not call.left:
+            found.append(call)
+    return found
+
+
 def _account_at(calls: Sequence[Membership], time: int) -> str | None:
     index = bisect_right(calls, time, key=attrgetter("time"))
-    return calls[index - 1].account if index else None
+    if not index or calls[index - 1].left:
+        return None
+    return calls[index - 1].account
 
 
 def _known(tx: ReadTransaction, named: Links) -> dict[LinkedIds, FactOrder]:

@@ -35,8 +35,11 @@ class Identities:
 
     def person(self, id_: str) -> str:
         """The person of an id; an id without a link is a person of its own."""
-        if kind_of(id_) == "user":
+        kind = kind_of(id_)
+        if kind == "user":
             return self._group(id_).persons.get(id_, id_)
+        if kind == "account":
+            return id_  # of a message without a person
         first = self._first_link(id_)
         return id_ if first is None else self.person(first.user)
 

@@ -46,8 +46,9 @@ class Subject:
     def account(self) -> str | None:
         """The account of a user now: that of the latest message with one.
 
-        After a group call every message has an account. Without one, only those have an account
-        that name it. Raises NotFound for a user without messages.
+        A message without an account comes before any group call, or after the one with which the
+        user left. Of those before it, the latest with an account names it: it is that call, or
+        there is none. Raises NotFound for a user without messages.
         """
         return self.newest.account or self._tx.latest_named(self.ids)
 

@@ -9,10 +9,11 @@ request is answered.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from secrets import token_hex
 from typing import NamedTuple
 
+from ..errors import Unavailable
 from ..identity.people import Move, group_calls, link, moves, people_of
 from ..marking.active import CATALOGUE
 from ..marking.derive import Derivation
@@ -121,7 +122,10 @@ class Ingest:
             now = self.clock()
             tx.add_rejected(_rejected(batches, now))
             new = _new_messages(tx, batches)
-            facts = _store_facts(tx, [m for each in new for m in each]) if any(new) else None
+            imports = _imports(tx, batches, new)
+            facts = (
+                _store_facts(tx, [m for each in new for m in each], imports) if any(new) else None
+            )
             opened = self._mark(tx, facts, now, is_brief)
             replayed = [rejected.id for batch in batches for rejected in batch.replayed]
             deleted = tx.delete_rejected(replayed)
@@ -148,6 +152,23 @@ class Ingest:
         return derivation.finish()
 
 
+def _imports(
+    tx: WriteTransaction, batches: Sequence[Batch], new: Sequence[Sequence[Message]]
+) -> dict[str, int]:
+    """The import of each new message that comes from one. Raises Unavailable if it is undone."""
+    found: dict[str, int] = {}
+    for batch, messages in zip(batches, new, strict=True):
+        if batch.import_number is not None:
+            run = tx.import_run(batch.import_number)
+            if run is None or run.undo_began_at is not None:
+                raise Unavailable(f"import {batch.import_number} is being undone")
+            found |= {message.mid: batch.import_number for message in messages}
+        for message, rejected in zip(batch.messages, batch.replayed, strict=False):
+            if rejected.import_number is not None:
+                found[message.mid] = rejected.import_number
+    return found
+
+
 def _dropped(tx: WriteTransaction, batches: Sequence[Batch], now: int) -> Iterator[Usage]:
     """The events that clients dropped, by the reports that are new."""
     for batch in batches:
@@ -165,6 +186,8 @@ def _new_messages(tx: WriteTransaction, batches: Sequence[Batch]) -> list[Sequen
     Each has its position.
     """
     known = tx.known(dict.fromkeys([m.mid for batch in batches for m in batch.messages]))
+    if known:
+        _keep_what_came_again(tx, batches, known)
     found: list[Sequence[Message]] = []
     for batch in batches:
         new = [message for message in batch.messages if message.mid not in known]
@@ -181,7 +204,19 @@ def _new_messages(tx: WriteTransaction, batches: Sequence[Batch]) -> list[Sequen
     return found
 
 
-def _store_facts(tx: WriteTransaction, messages: Sequence[Message]) -> NewFacts:
+def _keep_what_came_again(tx: WriteTransaction, batches: Sequence[Batch], known: set[str]) -> None:
+    """An imported event that comes over HTTP too must stay when the import is undone."""
+    live = [
+        m.mid for b in batches if b.import_number is None and not b.replayed for m in b.messages
+    ]
+    again = known & set(live)
+    if again:
+        tx.keep(again)
+
+
+def _store_facts(
+    tx: WriteTransaction, messages: Sequence[Message], imports: Mapping[str, int] | None = None
+) -> NewFacts:
     """Store new messages, and move earlier ones whose person or account changes by them."""
     changed = link(tx, messages)
     before = after = people_of(tx, messages, changed)
@@ -193,46 +228,62 @@ def _store_facts(tx: WriteTransaction, messages: Sequence[Message]) -> NewFacts:
         tx.set_persons(changed)
         tx.add_memberships(joined)
     stored = after.attribute(messages)
-    _store(tx, stored, moved)
+    _store(tx, stored, moved, imports)
     were_persons = [id_ for id_ in changed if kind_of(id_) == "user" and before.person(id_) == id_]
     return NewFacts(stored, moved, {id_: changed[id_] for id_ in were_persons})
 
 
-def _store(tx: WriteTransaction, stored: Sequence[Stored], moved: Sequence[Move]) -> None:
-    tx.append(stored)
-    tx.add_traits([t for each in stored if each.message.traits for t in _traits(each.message)])
+def _store(
+    tx: WriteTransaction,
+    stored: Sequence[Stored],
+    moved: Sequence[Move],
+    imports: Mapping[str, int] | None,
+) -> None:
+    tx.append(stored, imports)
+    tx.add_traits([t for each in stored if each.message.traits for t in traits_of(each.message)])
+    attribute_moved(tx, moved)
+    if unattributed := unattributed_events(stored, moved):
+        tx.count({"unattributed": unattributed})
+
+
+def attribute_moved(tx: WriteTransaction, moved: Sequence[Move]) -> None:
+    """Write the accounts of messages whose account changes."""
     accounts: defaultdict[str, dict[str, str | None]] = defaultdict(dict)
     for old, new in moved:
         if old.account != new.account:
             accounts[new.message.subject][new.message.mid] = new.account
     for subject, each in accounts.items():
         tx.attribute(each, subject)
-    if unattributed := _unattributed(stored, moved):
-        tx.count({"unattributed": unattributed})
 
 
-def _unattributed(stored: Sequence[Stored], moved: Sequence[Move]) -> int:
+def unattributed_events(stored: Sequence[Stored], moved: Sequence[Move]) -> int:
     """How many more events have no account now."""
     now = [*stored, *(new for _, new in moved)]
     more = sum(s.account is None and s.message.is_event for s in now)
     return more - sum(s.account is None and s.message.is_event for s, _ in moved)
 
 
-def _traits(message: Message) -> list[Trait]:
+def traits_of(message: Message) -> list[Trait]:
     """The trait values that an identify call sets on its user, a group call on its account."""
     subject = message.subject
     if message.type == "group" and message.account is not None:
         subject = account_key(message.account)
     return [
         Trait(subject, name, message.time, message.mid, value, message.position)
-        for name, value in message.traits.items()
+        for name, value in message.traits_set.items()
     ]
 
 
 def _rejected(batches: Sequence[Batch], now: int) -> list[StoredRejectedEvent]:
     """The rejected events, with ids that sort by the time of storing."""
     return [
-        StoredRejectedEvent(f"{now:013d}-{token_hex(8)}", event.received or now, batch.key, event)
+        StoredRejectedEvent(
+            f"{now:013d}-{token_hex(8)}",
+            event.received or now,
+            batch.key,
+            event,
+            batch.import_number,
+        )
         for batch in batches
         for event in batch.rejected
         if event.is_kept

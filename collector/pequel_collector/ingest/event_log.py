@@ -1,95 +1,55 @@
-"""Event logs: files of one JSON object a line, stored in the same way as requests.
+"""Imports: the lines of a log, stored in batches in the same way as requests.
 
-A line has one of two forms: Segment's, which has a ``type``, or the common form::
-
-    {
-        "event_id": "e1",
-        "user_id": "u1",
-        "account_id": "acme",
-        "event": "project_created",
-        "timestamp": "2026-03-01T10:00:00.000Z",
-        "properties": {"project_id": "p9"},
-    }
-
-A line without a ``type`` but with a name of Segment's form, such as ``userId``, is a track call. A
-line may mix names of both forms; for one value under two names, Segment's name counts.
-
-Times are not corrected, because there is no client whose clock could be wrong: ``sentAt`` is
-ignored. An event without a user gets its message id as anonymous id. An event without a message id
-gets a hash of its content as message id, so importing a file again stores nothing twice.
+A ``Format`` of ``importing`` makes messages of each line. Times are not corrected, because there is
+no client whose clock could be wrong. An event without a user is a fact of its account alone, if it
+names one; else it gets its message id as anonymous id. An event without a message id gets a hash of
+its content as message id, so importing a file again stores nothing twice.
 """
 
 from __future__ import annotations
 
-import gzip
-import io
 import json
-import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from itertools import islice
-from typing import BinaryIO, NamedTuple
 
 import msgspec
 from msgspec import Struct
 from msgspec.json import Decoder
 
 from ..config import Settings
+from ..importing.format import Format
+from ..importing.line import BadLine, Line, encoded, object_on
+from ..importing.pequel import Pequel
 from ..model import JSON, Clock, Message, RejectedEvent, anonymous_key
 from ..wire import rejected_events
 from ..wire.decode import UNREADABLE
 from ..wire.event import Envelope
 from ..wire.ids import Ids
-from ..wire.junk_ids import is_junk
+from ..wire.junk_ids import JunkIds, is_placeholder, junk_ids
 from ..wire.normalise import normalise
 from .positions import FileInstants
-from .receipts import Receipt
+from .receipts import Batch, Receipt
 
 BATCH = 1_000
+MAX_REFUSED_SHOWN = 3
 KEY = "import"  # in place of the id of an API key
 
-_GZIP = b"\x1f\x8b"
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_SEGMENT_NAMES = {
-    "event_id": "messageId",
-    "user_id": "userId",
-    "anonymous_id": "anonymousId",
-    "account_id": "groupId",
-    "event": "event",
-    "timestamp": "timestamp",
-    "properties": "properties",
-}
-_SYNONYMS = {own: segment for own, segment in _SEGMENT_NAMES.items() if own != segment}
-
-
-Accept = Callable[[Sequence[Message], Sequence[RejectedEvent], str, FileInstants], Receipt]
-
-
-class Line(NamedTuple):
-    """A line of a log. Numbers begin at 1. If it is too long, ``text`` is only its start."""
-
-    number: int
-    text: bytes
-    is_whole: bool = True
-
-
-class BadLine(Exception):
-    """Why a line is not an event."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
+Accept = Callable[[Batch], Receipt]
 
 
 @dataclass(slots=True)
 class ImportSummary:
-    """Numbers of lines and leads: ``read`` is stored + duplicates + rejected, by code.
+    """Numbers of lines, events and leads.
 
-    Of the events that are not rejected, ``of_nobody`` have no user, and ``undated`` happened when
-    they were imported: they have no time, or one in the future.
+    A line gives one event, and in some formats further messages with traits. ``read`` counts lines.
+    ``stored``, ``duplicates`` and ``rejected`` (by code) count events and lines without an event.
+    Of those that are not rejected, ``of_nobody`` have no user, and ``undated`` happened when they
+    were imported: they have no time, or one in the future. ``refused`` has the reasons of the first
+    few that were rejected. ``marked`` has the definition of each lead that was opened, by its id.
     """
 
     read: int = 0
@@ -98,18 +58,39 @@ class ImportSummary:
     of_nobody: int = 0
     undated: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
-    marked: Counter[str] = field(default_factory=Counter)
+    refused: list[str] = field(default_factory=list)
+    marked: dict[str, str] = field(default_factory=dict)
+
+    def numbers(self) -> dict[str, JSON]:
+        """The numbers, as they are kept with the import."""
+        names = ("read", "stored", "duplicates", "of_nobody", "undated")
+        found = {name: getattr(self, name) for name in names}
+        return found | {"refused": self.rejected.total(), "leads": len(self.marked)}
 
 
 class Import:
-    """Stores lines in batches, each before the next one is read."""
+    """Stores lines in batches, each before the next one is read.
 
-    def __init__(self, accept: Accept, settings: Settings, clock: Clock) -> None:
+    ``number`` is that of the import. Without one, the messages cannot be taken back.
+    """
+
+    def __init__(
+        self,
+        accept: Accept,
+        settings: Settings,
+        clock: Clock,
+        format_: Format | None = None,
+        number: int | None = None,
+    ) -> None:
         self.summary = ImportSummary()
         self._accept = accept
-        self._settings = replace(settings, max_batch=BATCH)
+        # A line may give several messages. The limit is for requests.
+        self._settings = replace(settings, max_batch=10 * BATCH)
         self._clock = clock
+        self._format: Format = format_ or Pequel()
+        self._number = number
         self._new_id = Ids(clock)
+        self._junk = junk_ids(settings.junk_ids)
 
     def run(
         self, lines: Iterable[Line], on_batch: Callable[[], None] | None = None
@@ -124,80 +105,48 @@ class Import:
         return self.summary
 
     def _store(self, batch: Sequence[Line], instants: FileInstants) -> None:
+        messages, rejected = self.messages_of(batch)
+        stored = Batch(messages, rejected, KEY, instants=instants, import_number=self._number)
+        self._count(len(batch), self._accept(stored), rejected)
+        self.summary.of_nobody += sum(m.subject == anonymous_key(m.mid) for m in messages)
+        self.summary.undated += sum(m.time == m.received for m in messages)
+
+    def messages_of(self, batch: Sequence[Line]) -> tuple[list[Message], list[RejectedEvent]]:
+        """The messages on lines, and the lines that are refused."""
         events, numbers, rejected = [], [], []
         for line in batch:
             try:
-                events.append(event_of(line))
-                numbers.append(line.number)
+                found = events_of(line, self._format, self._junk)
+                events += found
+                numbers += [line.number] * len(found)
             except BadLine as bad:
                 payload = rejected_events.payload(line.text[: self._settings.max_event])
                 rejected.append(RejectedEvent(line.number, bad.code, str(bad), payload=payload))
         messages, invalid = normalise(Envelope(events), self._settings, self._clock(), self._new_id)
         rejected += [replace(r, index=numbers[r.index]) for r in invalid]
         rejected = [replace(r, message=f"line {r.index}: {r.message}") for r in rejected]
-        receipt = self._accept(messages, rejected, KEY, instants)
-        self._count(len(batch), receipt, rejected)
-        self.summary.of_nobody += sum(m.subject == anonymous_key(m.mid) for m in messages)
-        self.summary.undated += sum(m.time == m.received for m in messages)
+        return messages, sorted(rejected, key=_by_line)
 
     def _count(self, read: int, receipt: Receipt, rejected: Sequence[RejectedEvent]) -> None:
         self.summary.read += read
         self.summary.stored += receipt.accepted
         self.summary.duplicates += receipt.duplicates
         self.summary.rejected.update(r.code for r in rejected)
-        self.summary.marked.update(lead.definition for lead in receipt.qualified)
+        room = MAX_REFUSED_SHOWN - len(self.summary.refused)
+        self.summary.refused += [r.message for r in rejected[:room]]
+        self.summary.marked.update((lead.id, lead.definition) for lead in receipt.qualified)
 
 
-class Log:
-    """The lines of a log that are not blank. A gzip file is inflated.
-
-    Of a line over ``max_line`` bytes only the start is read. ``broken`` says why the log could not
-    be read to its end; the lines before that are returned.
-    """
-
-    def __init__(self, stream: BinaryIO, max_line: int) -> None:
-        self.broken: str | None = None
-        self._max_line = max_line
-        self._stream = _inflated(stream)
-
-    def __iter__(self) -> Iterator[Line]:
-        number = 0
-        while text := self._next():
-            number += 1
-            is_whole = len(text) <= self._max_line or text.endswith(b"\n")
-            if not is_whole:
-                self._skip()
-            if number == 1:
-                text = text.removeprefix(_BYTE_ORDER_MARK)
-            if text.strip():
-                yield Line(number, text.strip(), is_whole)
-
-    def _next(self) -> bytes:
-        try:
-            return self._stream.readline(self._max_line + 1)
-        except (OSError, EOFError, zlib.error) as error:
-            self.broken = str(error)
-            return b""
-
-    def _skip(self) -> None:
-        while (rest := self._next()) and not rest.endswith(b"\n"):
-            pass
+def events_of(line: Line, format_: Format, junk: JunkIds | None = None) -> list[bytes]:
+    """The messages on a line, as JSON in Segment's form. Raises BadLine."""
+    junk = junk or junk_ids("")
+    if isinstance(format_, Pequel) and line.is_whole and _is_complete(line, junk):
+        return [line.text]
+    return [encoded(_with_ids(event, junk)) for event in format_.events(object_on(line))]
 
 
-def event_of(line: Line) -> bytes:
-    """The event on a line, in Segment's form. Raises BadLine."""
-    if not line.is_whole:
-        raise BadLine("too_large", f"is over {len(line.text) - 1} bytes")
-    try:
-        text = line.text.decode()
-        if _is_complete(line.text):
-            return line.text
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise BadLine("bad_json", f"not JSON: {error}") from None
-    if not isinstance(value, dict):
-        raise BadLine("not_an_object", "expected an object")
-    return _encoded(_with_ids(_from_segment(value) if _is_segment(value) else _from_common(value)))
+def _by_line(rejected: RejectedEvent) -> int:
+    return rejected.index
 
 
 class _Complete(Struct, rename="camel"):
@@ -207,6 +156,11 @@ class _Complete(Struct, rename="camel"):
     message_id: str
     user_id: str
     sent_at: None = None
+    timestamp: str | None = None
+    original_timestamp: str | None = None
+    properties: dict[str, msgspec.Raw] | None = None
+    traits: dict[str, msgspec.Raw] | None = None
+    context: dict[str, msgspec.Raw] | None = None
     anonymous: None = msgspec.field(default=None, name="anonymous_id")
     account: None = msgspec.field(default=None, name="account_id")
 
@@ -214,51 +168,44 @@ class _Complete(Struct, rename="camel"):
 _complete = Decoder(_Complete).decode
 
 
-def _is_complete(text: bytes) -> bool:
+def _is_complete(line: Line, junk: JunkIds) -> bool:
     """Whether a line is a message in Segment's form that needs no change."""
     try:
-        found = _complete(text)
+        line.text.decode()
+        found = _complete(line.text)
     except UNREADABLE:
         return False
-    return not (_is_missing(found.message_id) or _is_missing(found.user_id))
+    return not (_is_unusable(found.message_id) or _is_missing(found.user_id, junk))
 
 
-def _inflated(stream: BinaryIO) -> io.BufferedIOBase:
-    buffered = stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(stream)  # type: ignore[type-var]
-    return gzip.GzipFile(fileobj=buffered) if buffered.peek(2).startswith(_GZIP) else buffered
+def _with_ids(event: dict[str, JSON], junk: JunkIds) -> dict[str, JSON]:
+    """The event with a message id, and with a user or anonymous id.
 
-
-def _is_segment(line: Mapping[str, JSON]) -> bool:
-    return any(line.get(name) is not None for name in ("type", *_SYNONYMS.values()))
-
-
-def _from_segment(line: Mapping[str, JSON]) -> dict[str, JSON]:
-    event = {name: line[name] for name in line if name not in _SYNONYMS}
-    if event.get("type") is None:
-        event["type"] = "track"
-    for own, segment in _SYNONYMS.items():
-        if own in line and _is_blank(event.get(segment)):
-            event[segment] = line[own]
-    return event
-
-
-def _from_common(line: Mapping[str, JSON]) -> dict[str, JSON]:
-    event = {"type": "track"}
-    return event | {segment: line[own] for own, segment in _SEGMENT_NAMES.items() if own in line}
-
-
-def _with_ids(event: dict[str, JSON]) -> dict[str, JSON]:
-    """The event with a message id and a user or anonymous id, and without ``sentAt``."""
-    event.pop("sentAt", None)
-    if _is_missing(event.get("messageId")):
+    One that may be of its account alone needs neither, unless it has an id that is junk.
+    """
+    if _is_unusable(event.get("messageId")):
         event["messageId"] = _digest(event)
-    if _is_missing(event.get("userId")) and _is_missing(event.get("anonymousId")):
+    ids = event.get("userId"), event.get("anonymousId")
+    needs_none = _may_be_of_account(event, junk) and all(map(_is_blank, ids))
+    if not needs_none and all(_is_missing(id_, junk) for id_ in ids):
         event["anonymousId"] = event["messageId"]
     return event
 
 
-def _is_missing(identifier: JSON) -> bool:
-    return _is_blank(identifier) or (isinstance(identifier, str) and is_junk(identifier))
+def _may_be_of_account(event: Mapping[str, JSON], junk: JunkIds) -> bool:
+    """Whether an event may be one of its account alone."""
+    context = event.get("context")
+    named = context.get("groupId") if isinstance(context, dict) else None
+    has_account = not (_is_missing(named, junk) and _is_missing(event.get("groupId"), junk))
+    return has_account and event.get("type") not in ("identify", "alias")
+
+
+def _is_missing(identifier: JSON, junk: JunkIds) -> bool:
+    return _is_blank(identifier) or (isinstance(identifier, str) and identifier in junk)
+
+
+def _is_unusable(message_id: JSON) -> bool:
+    return _is_blank(message_id) or (isinstance(message_id, str) and is_placeholder(message_id))
 
 
 def _is_blank(identifier: JSON) -> bool:
@@ -268,10 +215,3 @@ def _is_blank(identifier: JSON) -> bool:
 def _digest(event: Mapping[str, JSON]) -> str:
     text = json.dumps(event, sort_keys=True)
     return "import-" + blake2b(text.encode(), digest_size=16).hexdigest()
-
-
-def _encoded(event: Mapping[str, JSON]) -> bytes:
-    try:
-        return json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode()
-    except UnicodeEncodeError:  # a lone surrogate, which JSON can hold only as an escape
-        return json.dumps(event, separators=(",", ":")).encode()

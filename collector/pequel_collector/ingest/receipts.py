@@ -20,6 +20,7 @@ class Batch:
     ``key`` is the id of the key that sent it. ``report`` is its client report. In a replay of
     rejected events, ``replayed`` has the stored rejected event of each message; else it is empty.
     ``instants`` counts the messages of the file of which the batch is a part; None for a request.
+    ``import_number`` is the number of the import of that file.
     """
 
     messages: Sequence[Message]
@@ -28,6 +29,7 @@ class Batch:
     replayed: Sequence[StoredRejectedEvent] = ()
     report: Report | None = None
     instants: FileInstants | None = None
+    import_number: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ class Outcome:
         """
         counts: Counter[tuple[str, str, str]] = Counter()
         for batch, is_new in zip(self._batches, self._is_new, strict=True):
-            key, month = batch.key or NO_KEY, month_of(now)
+            key, month = batch.key or NO_KEY, month_of(_counted_at(batch, now))
             for rejected in batch.rejected:
                 code = f"rejected:{rejected.code}"
                 counts[key, month_of(rejected.received or now), code] += 1
@@ -109,6 +111,11 @@ class Outcome:
                     if subject in subjects:
                         latest[subject] = latest_at[subject, stored.message.time] = index
         return latest, latest_at
+
+
+def _counted_at(batch: Batch, now: int) -> int:
+    """When the events of a batch are counted. Undoing an import takes them out of that month."""
+    return batch.messages[0].received if batch.import_number and batch.messages else now
 
 
 def _first_of(batches: Sequence[Batch], new: set[str]) -> list[list[bool]]:

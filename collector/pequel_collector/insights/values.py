@@ -9,7 +9,8 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Self
 
-from ..model import JSON, is_number, parse_iso
+from ..model import JSON, is_number
+from ..rules.language.dates import instant_of
 from ..rules.language.values import key
 
 DIFFERENT = 1_000
@@ -24,7 +25,7 @@ class Values:
 
     ``types`` has how many there are of each type, ``seen`` how often each text, number and boolean
     was given, by its ``key``. ``is_whole`` is false where there were too many different ones to
-    tell apart. ``dates`` is how many texts are dates, ``highest`` the largest number.
+    tell apart. ``dates`` is how many are dates, ``highest`` the largest number.
     """
 
     types: Counter[str] = field(default_factory=Counter)
@@ -44,7 +45,7 @@ class Values:
         named = key(value)
         kind = _TYPES[named[0]]
         self.types[kind] += 1
-        self.dates += kind == "text" and _is_date(named[1:])
+        self.dates += kind == "a number" or (kind == "text" and _is_date(named[1:]))
         if is_number(value) and (self.highest is None or value > self.highest):
             self.highest = value
         if kind in _TOLD_APART:
@@ -117,4 +118,4 @@ def _by_plain_text(seen: Iterable[str]) -> dict[str, list[str]]:
 @lru_cache(maxsize=4096)
 def _is_date(text: str) -> bool:
     """Whether a window can begin at it."""
-    return text[:1].isdigit() and parse_iso(text) is not None
+    return text[:1].isdigit() and instant_of(text, "UTC") is not None

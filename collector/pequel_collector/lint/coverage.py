@@ -8,11 +8,12 @@ from typing import Literal, NamedTuple
 
 from ..insights.sample import Sample
 from ..model import Kind
-from ..rules.language.definition import Catalogue, Customer, Internal, pattern_of
+from ..rules.language.addresses import SOURCE
+from ..rules.language.definition import Catalogue, Customer, Internal, Personal, pattern_of
 from ..rules.language.values import lookup
 from .case import Case
 from .finding import Report
-from .needs import beginnings, counted_by, traits_in
+from .needs import beginnings, counted_by, sent, traits_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,9 @@ def _guards(case: Case, sample: Sample) -> Iterator[Covered]:
         yield from _event(own, project.conversion, [], sample)
     if Internal() in case.definition.unless:
         for name in sorted(project.internal.names):
-            yield _trait(own, "user", name, sample)
+            yield _trait(own, "user", sent(name), sample)
+    if Personal() in case.definition.unless:
+        yield _trait(own, "user", SOURCE, sample)
 
 
 def _event(own: str, name: str, properties: list[str], sample: Sample) -> Iterator[Covered]:

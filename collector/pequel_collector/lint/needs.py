@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ..model import Kind
+from ..rules.language.addresses import EMAIL_DOMAIN, SOURCE
 from ..rules.language.analysis import traits_of
 from ..rules.language.definition import (
+    CONTEXT,
     Condition,
     EventLeaf,
     EventPattern,
@@ -42,7 +44,7 @@ def counted_by(leaf: Leaf) -> Iterator[Counted]:
                     yield Counted([part.events], _paths(part.where))
         case EventLeaf():
             own = [name for name in (leaf.value, leaf.per) if name and not name.startswith("@")]
-            yield Counted([leaf.events], _unique([*_paths(leaf.where), *own]))
+            yield Counted([leaf.events], _properties([*_paths(leaf.where), *own]))
         case _ if events := patterns(leaf):
             yield Counted(events, _paths(where_of(leaf)))
 
@@ -60,8 +62,14 @@ def traits_in(leaf: Leaf, case: Case) -> list[tuple[Kind, str]]:
     if isinstance(leaf, UsersLeaf):
         return [("account", trait.path) for trait in sorted(traits_of(leaf.comparison), key=str)]
     return sorted(
-        (kind_of_trait(trait.account, leaf, case), trait.path) for trait in case.traits_of(leaf)
+        (kind_of_trait(trait.account, leaf, case), sent(trait.path))
+        for trait in case.traits_of(leaf)
     )
+
+
+def sent(trait: str) -> str:
+    """The trait that has to be sent for a trait to be known."""
+    return SOURCE if trait == EMAIL_DOMAIN else trait
 
 
 def _anchors(case: Case) -> Iterator[str]:
@@ -73,7 +81,12 @@ def _anchors(case: Case) -> Iterator[str]:
 
 
 def _paths(where: tuple[Condition, ...]) -> list[str]:
-    return _unique([condition.path for condition in where])
+    return _properties([condition.path for condition in where])
+
+
+def _properties(paths: list[str]) -> list[str]:
+    """The paths that are properties: what of the context there is, the sample does not say."""
+    return _unique([path for path in paths if not path.startswith(CONTEXT)])
 
 
 def _unique(names: list[str]) -> list[str]:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from ..insights.lift import HORIZON, LANDMARK
 from ..insights.sample import ENOUGH, Sample, SampledSubject
 from ..model import Kind, is_number
+from ..rules.language.addresses import SOURCE, domain_of
 from ..rules.language.definition import (
     Catalogue,
     Definition,
@@ -167,9 +168,7 @@ def no_internal_guard(catalogue: Catalogue, sample: Sample) -> Iterator[tuple[st
 
 
 def _is_internal(user: SampledSubject, rule: InternalRule) -> bool:
-    email = user.traits.get("email")
-    domain = email.rpartition("@")[2].lower() if isinstance(email, str) and "@" in email else ""
-    return domain in rule.email_domains or any(
+    return domain_of(user.traits.get(SOURCE)) in rule.email_domains or any(
         key(lookup(name, user.traits)) == key(value) for name, value in rule.traits
     )
 

@@ -17,6 +17,7 @@ from ..rules.language.definition import (
     AtLeast,
     Combinator,
     Comparison,
+    Date,
     EventLeaf,
     EventPoints,
     Node,
@@ -206,6 +207,7 @@ def _is_empty(comparisons: Sequence[Comparison]) -> bool:
         low > high or (low == high and (above or below))
         for low, above in lows
         for high, below in highs
+        if isinstance(low, Date) is isinstance(high, Date)
     )
 
 

@@ -10,7 +10,7 @@ from ..insights.sample import ENOUGH, Sample
 from ..insights.values import Values
 from ..model import is_number
 from ..rules.language.definition import Comparison, EventLeaf, EventPattern, Leaf
-from ..rules.language.values import key
+from ..rules.language.values import dates_in, key
 from .case import Case, Found
 from .compared import Compared, compared_by
 
@@ -88,13 +88,14 @@ def _types_that_meet(comparison: Comparison) -> list[str]:
     operand = comparison.operand
     match comparison.operator:
         case "gte" | "gt" | "lte" | "lt" | "between":
-            return [_NUMBER]
+            return [_TEXT, _NUMBER] if dates_in(comparison) else [_NUMBER]
         case "eq" | "ne":
             return _types_of([operand])
         case "in" | "not_in":
             return _types_of(list(operand))
         case "contains":
-            return [_TEXT, _LIST] if isinstance(operand, str) else [_LIST]
+            parts = operand if isinstance(operand, tuple) else (operand,)
+            return [_TEXT, _LIST] if any(isinstance(part, str) for part in parts) else [_LIST]
         case "starts_with" | "ends_with":
             return [_TEXT]
         case _:

@@ -18,7 +18,6 @@ from ..rules.parser.items import (
     ItemParser,
     SourceFile,
     UnreadableError,
-    near,
     one_of,
     quoted,
     read_all,
@@ -205,7 +204,7 @@ def _definition(item: Item, catalogue: Catalogue) -> Definition:
     found = catalogue.named(item.text())
     if found is None:
         names = [definition.name for definition in catalogue.definitions]
-        raise item.wrong(near(item.value, names) or "a definition, of which there is none")
+        raise item.wrong(item.near(item.value, names) or "a definition, of which there is none")
     return found
 
 
@@ -270,6 +269,7 @@ FACT: dict[str, ItemParser] = {
     "alias": Item.text,
     "at": _moment,
     "properties": _values,
+    "context": _values,
     "traits": _values,
     "user": Item.text,
     "anonymous": Item.text,
@@ -280,7 +280,15 @@ FACT: dict[str, ItemParser] = {
 }
 
 MESSAGES = {
-    "event": ("track", {"event": "event", "properties": "properties", "account": "groupId"}),
+    "event": (
+        "track",
+        {
+            "event": "event",
+            "properties": "properties",
+            "context": "context",
+            "account": "groupId",
+        },
+    ),
     "identify": ("identify", {"identify": "traits"}),
     "group": ("group", {"group": "groupId", "traits": "traits"}),
     "alias": ("alias", {"alias": "previousId"}),

@@ -7,7 +7,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from ..marking.active import ActiveDefinitions, BackfillProgress
 from ..model import JSON, Lead, id_of, kind_of
-from ..ports import Change, Version
+from ..ports import Change, Link, Version
 from ..rules.language.definition import Definition
 from ..usage import Balance
 
@@ -22,19 +22,37 @@ class Page(NamedTuple, Generic[Item]):
     next_cursor: str | None = None
 
 
+class ContactAnswer(NamedTuple):
+    """A contact of somebody, the ``actor``, with a lead."""
+
+    at: int | None
+    channel: str | None
+    note: str | None
+    actor: str | None
+
+
 class LeadAnswer(NamedTuple):
     """A lead at an instant, with the traits of its subject.
 
     ``holds_now`` says whether its definition is still met. ``via`` is ``account`` for the lead of
-    an account that is shown on one of its users. ``changes`` is its ledger, for a single lead.
+    an account that is shown on one of its users. ``history`` and ``contacts`` are those of a single
+    lead.
     """
 
     lead: Lead
     state: str
     holds_now: bool
     traits: Mapping[str, JSON]
+    overdue: bool = False
     via: str | None = None
-    changes: Sequence[Change] | None = None
+    history: Sequence[Change] | None = None
+    contacts: Sequence[ContactAnswer] | None = None
+
+    @property
+    def time_to_contact_seconds(self) -> float | None:
+        """The seconds from ``marked_at`` to the first contact."""
+        contacted_at = self.lead.contacted_at
+        return None if contacted_at is None else max(0, contacted_at - self.lead.marked_at) / 1000
 
     @property
     def account(self) -> str | None:
@@ -43,8 +61,24 @@ class LeadAnswer(NamedTuple):
         return self.lead.account if kind_of(subject) == "user" else id_of(subject)
 
 
+class LedgerAnswer(NamedTuple):
+    """An entry in the ledger of leads, and its lead as it is now."""
+
+    lead: str
+    at: int
+    what: str
+    before: Mapping[str, JSON]
+    after: Mapping[str, JSON]
+    reason: str | None
+    actor: str | None
+    lead_now: LeadAnswer | None
+
+
 class Profile(NamedTuple):
-    """A user or an account. ``account`` and ``ids`` are a user's."""
+    """A user or an account. ``account``, ``ids`` and ``conflicts`` are a user's.
+
+    ``conflicts`` are the links of the user's ids that did not count; None without any.
+    """
 
     key: str
     traits: Mapping[str, JSON]
@@ -54,6 +88,7 @@ class Profile(NamedTuple):
     leads: Sequence[LeadAnswer]
     account: str | None = None
     ids: Sequence[str] = ()
+    conflicts: Sequence[Link] | None = None
 
 
 class Status(NamedTuple):

@@ -27,7 +27,9 @@ class BlockFill:
     """How full the open block is, remembered from one transaction to the next.
 
     Other processes add to the block too, so its messages are counted again now and then. Until then
-    the block may grow over its size, which only makes reading it slower.
+    the block may grow over its size, which only makes reading it slower. ``long`` is how many
+    messages of the open block cannot be sealed, None if that is not known. It does not change,
+    because they are from an older version, and counting them means reading all messages.
     """
 
     def __init__(self, size: int = BLOCK_SIZE) -> None:
@@ -37,6 +39,7 @@ class BlockFill:
     def forget(self) -> None:
         """Count again in the next transaction, because this one was undone."""
         self.block, self.messages, self.since_count = 0, 0, 0
+        self.long: int | None = None
 
 
 class OpenBlock:
@@ -69,8 +72,10 @@ class OpenBlock:
         self._fill.messages, self._fill.since_count = self._messages, self._since_count
 
     def _count(self) -> None:
-        [(self._messages,)] = self._session.run(sql.MESSAGES_IN_BLOCK, block=self.number)
-        self._since_count = 0
+        if self._fill.long is None:
+            [(self._fill.long,)] = self._session.run(sql.LONG_IN_BLOCK, block=self.number)
+        [(messages,)] = self._session.run(sql.MESSAGES_IN_BLOCK, block=self.number)
+        self._messages, self._since_count = messages - self._fill.long, 0
 
     def _seal(self) -> None:
         [(newest,)] = self._session.run(sql.NEWEST, block=self.number)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import islice
 
-from ..model import JSON, Key, Lead, Stored, bucket_of, fact_order
+from ..model import JSON, Key, Lead, Stored, Transition, bucket_of, fact_order
 from ..ports import (
     ANY_REJECTED,
     Cell,
     Change,
+    ImportRun,
     LeadCursor,
     LeadFilter,
     Link,
@@ -133,9 +134,13 @@ class SqlReadTransaction(ReadTransaction):
             self._has_persons = bool(found)
         return self._has_persons
 
-    def links(self, ids: Collection[str]) -> list[Link]:
-        found = map(rows.to_link, self._session.run_for(sql.LINKS, ids))
-        return sorted(found, key=lambda link: (*fact_order(link), link.id, link.user))
+    def links(self, ids: Collection[str], limit: int | None = None) -> list[Link]:
+        if limit is None:
+            read = self._session.run_for(sql.LINKS, ids)
+        else:
+            read = self._session.run(sql.FIRST_LINKS, subjects=sorted(ids), limit=limit)
+        found = map(rows.to_link, read)
+        return sorted(found, key=lambda link: (*fact_order(link), link.id, link.user))[:limit]
 
     def links_between(self, pairs: Collection[tuple[str, str]]) -> list[Link]:
         wanted = sorted(pairs)
@@ -224,8 +229,20 @@ class SqlReadTransaction(ReadTransaction):
             found[lead.subject].append(lead)
         return found
 
+    def transitions_of(self, subjects: Collection[str]) -> list[Transition]:
+        return [
+            rows.to_transition(row) for row in self._session.run_for(sql.TRANSITIONS_OF, subjects)
+        ]
+
     def changes(self, lead_id: str) -> list[Change]:
         return [rows.to_change(row) for row in self._session.run(sql.CHANGES, lead=lead_id)]
+
+    def changes_after(self, number: int, limit: int) -> list[Change]:
+        found = self._session.run(sql.CHANGES_AFTER, number=number, limit=limit)
+        return [rows.to_change(row) for row in found]
+
+    def members(self, account: str) -> list[str]:
+        return sorted(self._index.members(account))
 
     # -- what people decide, and the rest --------------------------------------------------
 
@@ -249,6 +266,36 @@ class SqlReadTransaction(ReadTransaction):
 
     def meta(self, name: str) -> str | None:
         return next((unescape(text) for (text,) in self._session.run(sql.META, name=name)), None)
+
+    # -- imports ---------------------------------------------------------------------------
+
+    def imports(self) -> list[ImportRun]:
+        return [rows.to_import(row) for row in self._session.run(sql.IMPORTS)]
+
+    def import_run(self, number: int) -> ImportRun | None:
+        found = self._session.run(sql.IMPORT, number=number)
+        return rows.to_import(found[0]) if found else None
+
+    def imported(self, number: int, limit: int) -> list[Stored]:
+        found = self._session.run(sql.IMPORTED, number=number, limit=limit)
+        return [rows.to_message(row) for row in found]
+
+    def imported_messages(self) -> dict[int, int]:
+        return {number: int(n) for number, n in self._session.run(sql.IMPORTED_MESSAGES)}
+
+    def standing(self, lead_ids: Collection[str]) -> set[str]:
+        asked = {id_: {id_} for id_ in lead_ids}  # by the lead that each is now
+        standing: set[str] = set()
+        while asked:
+            heirs: defaultdict[str, set[str]] = defaultdict(set)
+            for id_, state, merged_into in self._session.run(sql.STANDING, ids=sorted(asked)):
+                origins = asked[unescape(id_)]
+                if state != "voided":
+                    standing |= origins
+                elif merged_into is not None:
+                    heirs[unescape(merged_into)] |= origins
+            asked = heirs
+        return standing
 
     def totals(self) -> dict[str, int]:
         [(messages, leads, rejected)] = self._session.run(sql.TOTALS, block=self._index.open_block)

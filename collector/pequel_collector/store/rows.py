@@ -8,10 +8,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..model import JSON, Key, Lead, Message, RejectedEvent, Stored, account_key, bucket_of
+from msgspec import convert, to_builtins
+
+from ..model import (
+    JSON,
+    Conversion,
+    Key,
+    Lead,
+    LeadPatch,
+    Message,
+    RejectedEvent,
+    Stored,
+    Transition,
+    account_key,
+    bucket_of,
+)
 from ..ports import (
     Cell,
     Change,
+    ImportRun,
     LeadCursor,
     Link,
     Membership,
@@ -104,13 +119,15 @@ def to_trait(row: Row) -> Trait:
 
 
 def from_membership(membership: Membership) -> Row:
-    subject, time, mid, account, position = membership
-    return escape(subject), time, escape(mid), bucket_of(subject), escape(account), position
+    subject, time, mid, account, position, left = membership
+    place = escape(subject), time, escape(mid), bucket_of(subject)
+    return *place, escape(account), position, int(left)
 
 
 def to_membership(row: Row) -> Membership:
-    subject, time, mid, account, position = row
-    return Membership(unescape(subject), time, unescape(mid), unescape(account), position)
+    subject, time, mid, account, position, left = row
+    call = unescape(subject), time, unescape(mid), unescape(account), position
+    return Membership(*call, bool(left))
 
 
 def from_link(link: Link) -> Row:
@@ -163,6 +180,15 @@ def from_lead(lead: Lead, listed: Row) -> Row:
         lead.merged_into,
         encode(lead.flags),
         encode(lead.evidence),
+        escape(lead.default_owner),
+        lead.withdrawn,
+        None if lead.conversion is None else encode(lead.conversion),
+        lead.contacted_at,
+        lead.won_at,
+        int(lead.self_serve),
+        lead.snoozed_until,
+        lead.amount,
+        lead.currency,
         RANKS.get(lead.priority, RANKS["normal"]),
         bucket_of(lead.subject),
         *listed,
@@ -172,7 +198,8 @@ def from_lead(lead: Lead, listed: Row) -> Row:
 def to_lead(row: Row) -> Lead:
     (
         id_, definition, version, subject, cycle, qualified_at, marked_at, state, kind, priority,
-        owner, due_at, account, expires_at, merged_into, flags, evidence, _,
+        owner, due_at, account, expires_at, merged_into, flags, evidence, default_owner, withdrawn,
+        conversion, contacted_at, won_at, self_serve, snoozed_until, amount, currency, _,
     ) = row  # fmt: skip
     return Lead(
         id_,
@@ -192,6 +219,15 @@ def to_lead(row: Row) -> Lead:
         merged_into,
         decode(flags),
         decode(evidence),
+        unescape(default_owner),
+        withdrawn,
+        None if conversion is None else Conversion(*decode(conversion)),
+        contacted_at,
+        won_at,
+        bool(self_serve),
+        snoozed_until,
+        amount,
+        currency,
     )
 
 
@@ -200,14 +236,28 @@ def to_listed_lead(row: Row) -> tuple[Lead, LeadCursor]:
     return lead, LeadCursor(row[-1], lead.marked_at, lead.id)
 
 
+def from_transition(transition: Transition) -> Row:
+    subject, definition, cycle, at, patch, reason, actor, key, digest, number = transition
+    lead = escape(subject), escape(definition), cycle
+    texts = encode(to_builtins(patch)), escape(reason), escape(actor), escape(key), digest
+    return *lead, at, *texts, number, bucket_of(subject)
+
+
+def to_transition(row: Row) -> Transition:
+    subject, definition, cycle, at, patch, reason, actor, key, digest, number = row
+    lead = unescape(subject), unescape(definition), cycle
+    texts = unescape(reason), unescape(actor), unescape(key), digest
+    return Transition(*lead, at, convert(decode(patch), LeadPatch), *texts, number)
+
+
 def from_change(number: int, change: Change) -> Row:
-    lead, at, what, before, after, reason, actor = change
+    lead, at, what, before, after, reason, actor, _ = change
     texts = escape(what), encode(before), encode(after), escape(reason), escape(actor)
     return number, bucket_of(lead), escape(lead), at, *texts
 
 
 def to_change(row: Row) -> Change:
-    lead, at, what, before, after, reason, actor = row
+    lead, at, what, before, after, reason, actor, number = row
     return Change(
         unescape(lead),
         at,
@@ -216,6 +266,7 @@ def to_change(row: Row) -> Change:
         decode(after),
         unescape(reason),
         unescape(actor),
+        number,
     )
 
 
@@ -240,7 +291,7 @@ def to_key(row: Row) -> Key:
 
 
 def from_rejected(rejected: StoredRejectedEvent) -> Row:
-    id_, received_at, key, event = rejected
+    id_, received_at, key, event, import_number = rejected
     return (
         escape(id_),
         received_at,
@@ -252,12 +303,13 @@ def from_rejected(rejected: StoredRejectedEvent) -> Row:
         escape(event.mid),
         escape(event.payload),
         None if event.envelope is None else encode(event.envelope),
+        import_number,
         bucket_of(id_),
     )
 
 
 def to_rejected(row: Row) -> StoredRejectedEvent:
-    id_, received_at, key, index, code, message, field, mid, payload, envelope = row
+    id_, received_at, key, index, code, message, field, mid, payload, envelope, import_number = row
     event = RejectedEvent(
         index,
         code,
@@ -267,7 +319,17 @@ def to_rejected(row: Row) -> StoredRejectedEvent:
         unescape(payload),
         None if envelope is None else decode(envelope),
     )
-    return StoredRejectedEvent(unescape(id_), received_at, unescape(key), event)
+    return StoredRejectedEvent(unescape(id_), received_at, unescape(key), event, import_number)
+
+
+def from_import(run: ImportRun) -> Row:
+    number, began_at, source, format_, summary, *times = run
+    return number, began_at, escape(source), escape(format_), encode(dict(summary)), *times
+
+
+def to_import(row: Row) -> ImportRun:
+    number, began_at, source, format_, summary, *times = row
+    return ImportRun(number, began_at, unescape(source), unescape(format_), decode(summary), *times)
 
 
 def from_usage(usage: Usage) -> Row:

@@ -556,7 +556,7 @@ MANY_IN_BLOCK = 16
 _ADD_COUNTS = """
 INSERT INTO event_count (block, subject, name, bucket, number)
 SELECT block, {key}, name, {bucket}, count(*) FROM event
-WHERE {blocks} AND name IS NOT NULL AND (block, {column}) IN (
+WHERE {blocks} AND name IS NOT NULL AND {own} AND (block, {column}) IN (
   SELECT block, {column} FROM event WHERE {column} IS NOT NULL AND {blocks}
   GROUP BY block, {column} HAVING count(*) >= {many}
 )
@@ -567,8 +567,19 @@ ORDER BY block, {column}, name
 
 def add_counts(blocks: str) -> tuple[str, str]:
     """The statements that count the events of accounts, and of others, in some blocks."""
-    account = {"key": "'g:' || account", "column": "account", "bucket": "account_bucket"}
-    other = {"key": "subject", "column": "subject", "bucket": "bucket"}
+    account = {
+        "key": "'g:' || account",
+        "column": "account",
+        "bucket": "account_bucket",
+        "own": "account IS NOT NULL",
+    }
+    # A fact of an account alone has the account as its subject too, and is counted above.
+    other = {
+        "key": "subject",
+        "column": "subject",
+        "bucket": "bucket",
+        "own": "substr(subject, 1, 2) <> 'g:'",
+    }
     first, second = (
         _ADD_COUNTS.format(blocks=blocks, many=MANY_IN_BLOCK, **each) for each in (account, other)
     )
@@ -592,6 +603,79 @@ _COUNTS = (
     "CREATE INDEX lead_expiry ON lead (state, expires_at) WHERE expires_at IS NOT NULL",
 )
 
+# Which import stored a message, or a rejected line. It is null for what came over HTTP, so the
+# indexes take nothing from ordinary ingestion.
+_IMPORTS = (
+    """
+    CREATE TABLE import_run (
+      number BIGINT NOT NULL PRIMARY KEY,
+      began_at BIGINT NOT NULL,
+      source text NOT NULL,
+      format text NOT NULL,
+      summary text NOT NULL,
+      ended_at BIGINT,
+      undo_began_at BIGINT,
+      undone_at BIGINT
+    )
+    """,
+    "ALTER TABLE event ADD COLUMN import_number BIGINT",
+    "ALTER TABLE refused ADD COLUMN import_number BIGINT",
+    """
+    CREATE INDEX event_import ON event (import_number, time, position, mid)
+    WHERE import_number IS NOT NULL
+    """,
+    """
+    CREATE INDEX refused_import ON refused (import_number, id) WHERE import_number IS NOT NULL
+    """,
+)
+
+# Whether a group call ends the membership, instead of beginning one.
+_LEAVING = ("ALTER TABLE membership ADD COLUMN has_left INTEGER NOT NULL DEFAULT 0",)
+
+# What people did with leads, and what became of the leads. A lead is named by its subject,
+# definition and cycle, because leads of one person are merged.
+_LEADS = (
+    """
+    CREATE TABLE lead_transition (
+      number BIGINT NOT NULL,
+      bucket INTEGER NOT NULL,
+      subject text NOT NULL,
+      definition text NOT NULL,
+      cycle INTEGER NOT NULL,
+      at BIGINT NOT NULL,
+      patch text NOT NULL,
+      reason text,
+      actor text,
+      idempotency_key text,
+      digest text,
+      PRIMARY KEY (number, bucket)
+    ) CLUSTERED
+    """,
+    "CREATE INDEX lead_transition_subject ON lead_transition (subject, number)",
+    *(
+        f"ALTER TABLE lead ADD COLUMN {column}"
+        for column in (
+            "default_owner text", "withdrawn text", "conversion text", "contacted_at BIGINT",
+            "won_at BIGINT", "self_serve INTEGER NOT NULL DEFAULT 0", "snoozed_until BIGINT",
+            "amount text", "currency text",
+        )
+    ),
+    "UPDATE lead SET default_owner = owner",
+    """
+    UPDATE lead SET withdrawn = 'what it rested on is gone'
+    WHERE state = 'voided' AND merged_into IS NULL
+    """,
+    """
+    CREATE INDEX lead_due ON lead (due_at) WHERE state IN ('new', 'assigned')
+    """,
+    "DROP VIEW pqls",
+    _POSITIONS[-1].replace(
+        "merged_into, flags", """merged_into, iso(contacted_at) AS contacted_at,
+      iso(won_at) AS won_at, self_serve, iso(snoozed_until) AS snoozed_until, amount, currency,
+      flags"""
+    ),
+)  # fmt: skip
+
 _MIGRATIONS = (
     Migration("0001_facts", _FACTS),
     Migration("0002_derived", _DERIVED),
@@ -604,6 +688,9 @@ _MIGRATIONS = (
     Migration("0009_positions", _POSITIONS),
     Migration("0010_reads", _READS),
     Migration("0011_event_counts", _COUNTS),
+    Migration("0012_imports", _IMPORTS),
+    Migration("0013_leaving", _LEAVING),
+    Migration("0014_leads", _LEADS),
 )
 
 

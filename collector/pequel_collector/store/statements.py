@@ -25,6 +25,8 @@ APPEND = Insertion(
     ),
 )  # fmt: skip
 
+APPEND_IMPORTED = APPEND._replace(columns=(*APPEND.columns, "import_number"))
+
 _MESSAGE = """
 SELECT mid, type, subject, time, received, name, anonymous_id, previous_id, named_account,
   properties, traits, context, original, sent, position, account
@@ -36,6 +38,64 @@ MESSAGES = f"{_MESSAGE} WHERE mid = ANY(:mids)"
 ARRIVALS = f"""
 {_MESSAGE} WHERE block = :block
 ORDER BY received DESC, mid DESC LIMIT :limit
+"""
+
+# -- messages that are removed -------------------------------------------------------------------
+
+BLOCKS_OF = "SELECT mid, block FROM event WHERE mid = ANY(:mids)"
+
+REMOVE = "DELETE FROM event WHERE mid = ANY(:mids)"
+
+REMOVE_POSTINGS = """
+DELETE FROM posting WHERE block = :block AND subject = ANY(:subjects) AND mid = ANY(:mids)
+"""
+
+REMOVE_NAMINGS = "DELETE FROM naming WHERE block = :block AND subject = ANY(:subjects)"
+
+REMOVE_COUNTS = "DELETE FROM event_count WHERE block = :block AND subject = ANY(:subjects)"
+
+HAS_FEWER_MESSAGES = "UPDATE block SET messages = messages - :fewer WHERE number = :block"
+
+LOWER_NEWEST = """
+UPDATE block SET newest_before = (
+  SELECT max(last) FROM (
+    SELECT (
+      SELECT time FROM event WHERE event.block = earlier.number ORDER BY time DESC LIMIT 1
+    ) AS last
+    FROM block earlier WHERE earlier.number < :block
+  ) newest
+)
+WHERE number = :block AND newest_before <= :removed
+"""
+
+# -- imports -----------------------------------------------------------------------------------
+
+_IMPORT = (
+    "number", "began_at", "source", "format", "summary", "ended_at", "undo_began_at", "undone_at",
+)  # fmt: skip
+
+IMPORTS = f"SELECT {', '.join(_IMPORT)} FROM import_run ORDER BY number"
+
+IMPORT = f"SELECT {', '.join(_IMPORT)} FROM import_run WHERE number = :number"
+
+SAVE_IMPORT = Insertion(
+    "import_run",
+    _IMPORT,
+    "ON CONFLICT (number) DO UPDATE SET "
+    + ", ".join(f"{column} = excluded.{column}" for column in _IMPORT[1:]),
+)
+
+IMPORTED = f"""
+{_MESSAGE} WHERE import_number = :number
+ORDER BY time DESC, position DESC, mid DESC LIMIT :limit
+"""
+
+IMPORTED_MESSAGES = """
+SELECT import_number, count(*) FROM event WHERE import_number IS NOT NULL GROUP BY import_number
+"""
+
+KEEP = """
+UPDATE event SET import_number = NULL WHERE mid = ANY(:mids) AND import_number IS NOT NULL
 """
 
 # -- blocks ------------------------------------------------------------------------------------
@@ -50,9 +110,9 @@ _IS_LONG = """(
   OR octet_length(mid) + octet_length(account) > 2600
 )"""
 
-MESSAGES_IN_BLOCK = f"""
-SELECT count(*) FROM event WHERE block = :block AND ({_IS_LONG}) IS NOT TRUE
-"""
+MESSAGES_IN_BLOCK = "SELECT count(*) FROM event WHERE block = :block"
+
+LONG_IN_BLOCK = f"{MESSAGES_IN_BLOCK} AND {_IS_LONG}"
 
 NEWEST = """
 SELECT max(time) FROM (
@@ -64,33 +124,38 @@ SELECT max(time) FROM (
 _ADD_POSTINGS = """
 INSERT INTO posting (block, subject, time, mid, bucket, position)
 SELECT block, {subject}, time, mid, {bucket}, position FROM event
-WHERE block = :block AND {subject} IS NOT NULL
+WHERE block = :block AND {where}
 ORDER BY 2, 3, 4
 """
 
-# Account keys sort before user keys: in this order nearly every row is added at the end.
+# Account keys sort before user keys: in this order nearly every row is added at the end. A message
+# of an account alone has one posting.
 ADD_POSTINGS_OF_BLOCK = (
-    _ADD_POSTINGS.format(subject="'g:' || account", bucket="account_bucket"),
-    _ADD_POSTINGS.format(subject="subject", bucket="bucket"),
+    _ADD_POSTINGS.format(
+        subject="'g:' || account", bucket="account_bucket", where="account IS NOT NULL"
+    ),
+    _ADD_POSTINGS.format(subject="subject", bucket="bucket", where="substr(subject, 1, 2) <> 'g:'"),
 )
 
 KEEP_OPEN = f"UPDATE event SET block = block + 1 WHERE block = :block AND {_IS_LONG}"
 
 # The latest message of each subject that names an account.
-ADD_NAMINGS_OF_BLOCK = """
+_ADD_NAMINGS = """
 INSERT INTO naming (block, subject, bucket, time, position, mid)
 SELECT block, subject, bucket, time, position, mid FROM (
   SELECT block, subject, bucket, time, position, mid,
     row_number() OVER (
       PARTITION BY subject ORDER BY time DESC, position DESC, mid DESC
     ) AS place
-  FROM event WHERE block = :block AND named_account IS NOT NULL
+  FROM event WHERE block = :block AND named_account IS NOT NULL {}
 ) latest
 WHERE place = 1
 ORDER BY subject
 """
 
 ADD_COUNTS_OF_BLOCK = add_counts("block = :block")
+ADD_NAMINGS_OF_BLOCK = _ADD_NAMINGS.format("")
+ADD_NAMINGS_OF_SUBJECTS = _ADD_NAMINGS.format("AND subject = ANY(:subjects)")
 
 SEAL_BLOCK = """
 UPDATE block
@@ -210,6 +275,16 @@ OPEN_NAMES_OF_BOTH = _NAMES.format(
     "block = :block AND (subject = ANY(:subjects) OR account = ANY(:accounts))"
 )
 
+# -- members of accounts -----------------------------------------------------------------------
+
+SEALED_MEMBERS = """
+SELECT DISTINCT subject FROM event WHERE mid IN (
+  SELECT mid FROM posting WHERE block = ANY(:blocks) AND subject = :key
+)
+"""
+
+OPEN_MEMBERS = "SELECT DISTINCT subject FROM event WHERE block = :block AND account = :account"
+
 # -- pages of subjects -------------------------------------------------------------------------
 
 # A subject key such that no sealed block has more than :share subjects between :after and it.
@@ -276,6 +351,11 @@ ADD_TRAITS = Insertion(
     "ON CONFLICT DO NOTHING",
 )
 
+REMOVE_TRAITS = """
+DELETE FROM trait
+WHERE subject = :subject AND name = :name AND time = ANY(:times) AND mid = ANY(:mids)
+"""
+
 # The last row of each subject and name is the current value. There may be very many others, so
 # each name is found by a search for the next one.
 TRAITS = """
@@ -303,12 +383,18 @@ SELECT subject, name, time, mid, value, position FROM trait WHERE subject = ANY(
 
 ADD_MEMBERSHIPS = Insertion(
     "membership",
-    ("subject", "time", "mid", "bucket", "account", "position"),
+    ("subject", "time", "mid", "bucket", "account", "position", "has_left"),
     "ON CONFLICT DO NOTHING",
 )
 
+REMOVE_MEMBERSHIPS = """
+DELETE FROM membership
+WHERE subject = ANY(:subjects) AND time = ANY(:times) AND mid = ANY(:mids)
+"""
+
 MEMBERSHIPS = """
-SELECT subject, time, mid, account, position FROM membership WHERE subject = ANY(:subjects)
+SELECT subject, time, mid, account, position, has_left FROM membership
+WHERE subject = ANY(:subjects)
 """
 
 # -- who is who --------------------------------------------------------------------------------
@@ -336,6 +422,8 @@ UNION
 SELECT subject, linked_to, time, mid, position FROM link WHERE linked_to = ANY(:subjects)
 """
 
+FIRST_LINKS = f"SELECT * FROM ({LINKS}) found ORDER BY time, position, mid LIMIT :limit"
+
 LINKS_BETWEEN = """
 SELECT subject, linked_to, time, mid, position FROM link
 WHERE subject = ANY(:ids) AND linked_to = ANY(:users)
@@ -349,6 +437,10 @@ ADD_LINKS = Insertion(
     " WHERE (excluded.time, excluded.position, excluded.mid)"
     " < (link.time, link.position, link.mid)",
 )
+
+REMOVE_LINKS = """
+DELETE FROM link WHERE subject = ANY(:ids) AND linked_to = ANY(:users) AND mid = ANY(:mids)
+"""
 
 # -- histories ---------------------------------------------------------------------------------
 
@@ -435,6 +527,8 @@ NEVER_DUE = "DELETE FROM due WHERE subject = ANY(:subjects)"
 _LEAD = (
     "id", "definition", "version", "subject", "cycle", "qualified_at", "marked_at", "state", "kind",
     "priority", "owner", "due_at", "account", "expires_at", "merged_into", "flags", "evidence",
+    "default_owner", "withdrawn", "conversion", "contacted_at", "won_at", "self_serve",
+    "snoozed_until", "amount", "currency",
 )  # fmt: skip
 
 SELECT_LEADS = f"SELECT {', '.join(_LEAD)}, rank FROM lead"
@@ -473,9 +567,31 @@ SELECT DISTINCT subject FROM lead WHERE subject = ANY(:subjects) AND NOT ({
 
 REFRESH_LISTED_TRAITS = f"{SET_LISTED_TRAITS} WHERE subject = ANY(:subjects)"
 
-CHANGES = """
-SELECT lead, at, what, before, after, reason, actor FROM change WHERE lead = :lead ORDER BY number
+STANDING = "SELECT id, state, merged_into FROM lead WHERE id = ANY(:ids)"
+
+TRANSITIONS_OF = """
+SELECT subject, definition, cycle, at, patch, reason, actor, idempotency_key, digest, number
+FROM lead_transition WHERE subject = ANY(:subjects) ORDER BY number
 """
+
+LAST_TRANSITION = "SELECT coalesce(max(number), 0) FROM lead_transition"
+
+ADD_TRANSITIONS = Insertion(
+    "lead_transition",
+    (
+        "subject", "definition", "cycle", "at", "patch", "reason", "actor", "idempotency_key",
+        "digest", "number", "bucket",
+    ),
+)  # fmt: skip
+
+_CHANGES = """
+SELECT lead, at, what, before, after, reason, actor, number FROM change
+WHERE {} ORDER BY number
+"""
+
+CHANGES = _CHANGES.format("lead = :lead")
+
+CHANGES_AFTER = _CHANGES.format("number > :number") + " LIMIT :limit"
 
 LAST_CHANGE = "SELECT coalesce(max(number), 0) FROM change"
 
@@ -518,13 +634,14 @@ ADD_REJECTED = Insertion(
     "refused",
     (
         "id", "received_at", "key_id", "position", "code", "message", "field", "mid", "payload",
-        "around", "bucket",
+        "around", "import_number", "bucket",
     ),
     "ON CONFLICT DO NOTHING",
 )  # fmt: skip
 
 _REJECTED = """
-SELECT id, received_at, key_id, position, code, message, field, mid, payload, around FROM refused
+SELECT id, received_at, key_id, position, code, message, field, mid, payload, around, import_number
+FROM refused
 WHERE (received_at, id) < (:before, :id) {conditions}
 ORDER BY received_at DESC, id DESC LIMIT :limit
 """
@@ -538,6 +655,12 @@ REJECTED = {
 }
 
 DELETE_REJECTED = "DELETE FROM refused WHERE id = ANY(:subjects) RETURNING id"
+
+DELETE_REJECTED_OF_IMPORT = """
+DELETE FROM refused
+WHERE id IN (SELECT id FROM refused WHERE import_number = :number ORDER BY id LIMIT :limit)
+RETURNING id
+"""
 
 USAGE = "SELECT key_id, month, outcome, number FROM usage ORDER BY key_id, month, outcome"
 

@@ -6,10 +6,11 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from operator import attrgetter
 
-from ..model import Key, Lead, Stored, account_key, bucket_of, fact_order
+from ..model import Key, Lead, Stored, Transition, account_key, bucket_of, fact_order
 from ..ports import (
     Cell,
     Change,
+    ImportRun,
     Link,
     Membership,
     SealedPage,
@@ -62,22 +63,68 @@ class SqlWriteTransaction(SqlReadTransaction, WriteTransaction):
 
     # -- messages --------------------------------------------------------------------------
 
-    def append(self, messages: Sequence[Stored]) -> set[str]:
+    def append(
+        self, messages: Sequence[Stored], imports: Mapping[str, int] | None = None
+    ) -> set[str]:
         known = self.known([stored.message.mid for stored in messages])
         new = {s.message.mid: s for s in messages if s.message.mid not in known}
         if new:
-            self._append([new[mid] for mid in sorted(new)])
+            self._append([new[mid] for mid in sorted(new)], imports or {})
             self._is_known.update(dict.fromkeys(new, True))
         return set(new)
 
-    def _append(self, messages: list[Stored]) -> None:
+    def _append(self, messages: list[Stored], imports: Mapping[str, int]) -> None:
         block = self._open_block = self._open_block or OpenBlock(self._session, self._fill)
         while messages:
             taken, messages = messages[: block.room], messages[block.room :]
             added = [rows.from_message(stored, block.number) for stored in taken]
-            self._session.insert(sql.APPEND, added)
+            if imports:
+                numbers = [imports.get(stored.message.mid) for stored in taken]
+                numbered = [(*row, number) for row, number in zip(added, numbers, strict=True)]
+                self._session.insert(sql.APPEND_IMPORTED, numbered)
+            else:
+                self._session.insert(sql.APPEND, added)
             block.added(len(taken))
         self._index.refresh(block.number)
+
+    def remove(self, messages: Sequence[Stored]) -> None:
+        mids = [stored.message.mid for stored in messages]
+        blocks = {
+            unescape(mid): block for mid, block in self._session.run(sql.BLOCKS_OF, mids=mids)
+        }
+        self._session.run(sql.REMOVE, mids=mids)
+        self._is_known.update(dict.fromkeys(mids, False))
+        sealed: defaultdict[int, list[Stored]] = defaultdict(list)
+        for stored in messages:
+            block = blocks.get(stored.message.mid)
+            if block is not None and block < self._index.open_block:
+                sealed[block].append(stored)
+        for block in sorted(sealed):
+            self._removed_from(block, sealed[block])
+        if sealed:
+            removed = max(stored.message.time for each in sealed.values() for stored in each)
+            self._session.run(sql.LOWER_NEWEST, block=self._index.open_block, removed=removed)
+
+    def _removed_from(self, block: int, messages: Sequence[Stored]) -> None:
+        """Bring what a sealed block keeps of its messages in line with those that are left."""
+        mids = [stored.message.mid for stored in messages]
+        subjects = {stored.message.subject for stored in messages}
+        accounts = {account_key(s.account) for s in messages if s.account is not None}
+        named = {s.message.subject for s in messages if s.message.account is not None}
+        run = self._session.run
+        concerned = sorted(subjects | accounts)
+        run(sql.REMOVE_POSTINGS, block=block, subjects=concerned, mids=mids)
+        run(sql.REMOVE_COUNTS, block=block, subjects=concerned)  # counted when somebody asks
+        run(sql.HAS_FEWER_MESSAGES, block=block, fewer=len(messages))
+        if named:
+            run(sql.REMOVE_NAMINGS, block=block, subjects=sorted(named))
+            run(sql.ADD_NAMINGS_OF_SUBJECTS, block=block, subjects=sorted(named))
+
+    def keep(self, mids: Collection[str]) -> None:
+        self._session.run(sql.KEEP, mids=list(mids))
+
+    def save_import(self, run: ImportRun) -> None:
+        self._session.insert(sql.SAVE_IMPORT, [rows.from_import(run)])
 
     def attribute(self, accounts: Mapping[str, str | None], subject: str) -> None:
         moves = self._moves(accounts, subject)
@@ -124,6 +171,32 @@ class SqlWriteTransaction(SqlReadTransaction, WriteTransaction):
     def add_traits(self, traits: Sequence[Trait]) -> None:
         self._session.insert(sql.ADD_TRAITS, sorted(map(rows.from_trait, traits)))
         self._retraited.update(trait.subject for trait in traits if trait.name in LISTED_TRAITS)
+
+    def remove_traits(self, traits: Sequence[Trait]) -> None:
+        found: defaultdict[tuple[str, str], list[Trait]] = defaultdict(list)
+        for trait in traits:
+            found[trait.subject, trait.name].append(trait)
+        for (subject, name), each in sorted(found.items()):
+            times, mids = [trait.time for trait in each], [trait.mid for trait in each]
+            values = {"subject": subject, "name": name, "times": times, "mids": mids}
+            self._session.run(sql.REMOVE_TRAITS, **values)
+        self._retraited.update(trait.subject for trait in traits if trait.name in LISTED_TRAITS)
+
+    def remove_memberships(self, memberships: Sequence[Membership]) -> None:
+        self._session.run(
+            sql.REMOVE_MEMBERSHIPS,
+            subjects=sorted({call.subject for call in memberships}),
+            times=sorted({call.time for call in memberships}),
+            mids=[call.mid for call in memberships],
+        )
+
+    def remove_links(self, links: Sequence[Link]) -> None:
+        self._session.run(
+            sql.REMOVE_LINKS,
+            ids=sorted({link.id for link in links}),
+            users=sorted({link.user for link in links}),
+            mids=sorted({link.mid for link in links}),
+        )
 
     def add_memberships(self, memberships: Sequence[Membership]) -> None:
         self._session.insert(sql.ADD_MEMBERSHIPS, sorted(map(rows.from_membership, memberships)))
@@ -194,6 +267,12 @@ class SqlWriteTransaction(SqlReadTransaction, WriteTransaction):
         saved = [rows.from_lead(lead, listed[lead.subject]) for _, lead in sorted(latest.items())]
         self._session.insert(sql.SAVE_LEADS, saved)
 
+    def add_transitions(self, transitions: Sequence[Transition]) -> list[Transition]:
+        [(last,)] = self._session.run(sql.LAST_TRANSITION)
+        numbered = [t._replace(number=last + i) for i, t in enumerate(transitions, 1)]
+        self._session.insert(sql.ADD_TRANSITIONS, [rows.from_transition(t) for t in numbered])
+        return numbered
+
     def log(self, changes: Sequence[Change]) -> None:
         [(last,)] = self._session.run(sql.LAST_CHANGE)
         logged = [rows.from_change(last + i, change) for i, change in enumerate(changes, 1)]
@@ -222,6 +301,9 @@ class SqlWriteTransaction(SqlReadTransaction, WriteTransaction):
 
     def delete_rejected(self, ids: Collection[str]) -> set[str]:
         return {unescape(id_) for (id_,) in self._session.run_for(sql.DELETE_REJECTED, ids)}
+
+    def delete_rejected_of_import(self, number: int, limit: int) -> int:
+        return len(self._session.run(sql.DELETE_REJECTED_OF_IMPORT, number=number, limit=limit))
 
     def add_usage(self, usages: Sequence[Usage]) -> None:
         added: Counter[tuple[str, str, str]] = Counter()

@@ -12,12 +12,20 @@ from functools import partial
 from typing import NamedTuple
 
 from ..config import Settings
-from ..model import JSON, Message, RejectedEvent, anonymous_key, is_number, user_key
+from ..model import (
+    JSON,
+    Message,
+    RejectedEvent,
+    account_key,
+    anonymous_key,
+    is_number,
+    user_key,
+)
 from . import decode, rejected_events
 from .bounds import check_shared, read_event
 from .event import Envelope, Event, EventError, mismatch, missing
 from .event_time import event_time, time_sent
-from .junk_ids import is_junk, may_link
+from .junk_ids import JunkIds, is_placeholder, junk_ids, may_link
 
 MAX_LENGTH = 512
 """Characters in an id or a name."""
@@ -39,6 +47,14 @@ class EventRequest(NamedTuple):
     new_id: Callable[[], str]
     envelope: Envelope
     sent: int | None
+    junk: JunkIds
+
+    @classmethod
+    def of(
+        cls, envelope: Envelope, received: int, settings: Settings, new_id: Callable[[], str]
+    ) -> EventRequest:
+        sent, junk = time_sent(envelope.sent_at), junk_ids(settings.junk_ids)
+        return cls(received, settings, new_id, envelope, sent, junk)
 
 
 class Content(NamedTuple):
@@ -59,7 +75,7 @@ def normalise(
     Raises TooLarge and BadRequest for what the events share.
     """
     check_shared(envelope, settings)
-    request = EventRequest(received, settings, new_id, envelope, time_sent(envelope.sent_at))
+    request = EventRequest.of(envelope, received, settings, new_id)
     kept = rejected_events.KeptEvents(envelope, settings.max_body)
     messages, rejected = [], []
     for index, raw in enumerate(envelope.events):
@@ -80,7 +96,7 @@ def normalise_again(
     Raises EventError if it is rejected again.
     """
     envelope = rejected_events.envelope_of(rejected)
-    request = EventRequest(received, settings, new_id, envelope, time_sent(envelope.sent_at))
+    request = EventRequest.of(envelope, received, settings, new_id)
     try:
         return message(envelope.events[0], request)
     except ValueError as error:  # a rejected line of an event log is not always JSON
@@ -89,21 +105,21 @@ def normalise_again(
 
 def message(raw: bytes, request: EventRequest) -> Message:
     """One event as a message. Raises EventError."""
-    received, settings, new_id, envelope, sent = request
+    received, settings, new_id, envelope, sent, junk = request
     event = read_event(raw, settings)
     type_ = _type(envelope.type or event.type)
-    user, anonymous = _who(event, envelope.anonymous_id)
+    user, anonymous = _who(event, envelope.anonymous_id, junk)
     context = event.context or {}
     if envelope.context:
         context = {**envelope.context, **context}
-    name, account, previous, properties, traits = _CONTENT[type_](event, context)
+    name, account, previous, properties, traits = _CONTENT[type_](event, context, junk)
     if event.sent_at is not None:
         sent = time_sent(event.sent_at) or sent
     time, original = event_time(event, sent, received, settings.clock_tolerance * 1000)
     return Message(
-        _real(event.message_id, "messageId") or new_id(),
+        _message_id(event) or new_id(),
         type_,
-        _subject(user, anonymous),
+        _subject(type_, user, anonymous, account),
         time,
         received,
         name,
@@ -145,24 +161,30 @@ def _too_long(field: str, found: int, unit: str, most: int) -> EventError:
     return EventError("too_long", f"{field}: found {found} {unit}, expected at most {most}", field)
 
 
-def _real(value: JSON, field: str) -> str | None:
+def _message_id(event: Event) -> str | None:
+    """The id of a message; None for a placeholder."""
+    found = identifier(event.message_id, "messageId")
+    return None if found is None or is_placeholder(found) else found
+
+
+def _real(value: JSON, field: str, junk: JunkIds) -> str | None:
     """An id that is not junk; else None. Raises EventError for a value that cannot be an id."""
     found = identifier(value, field)
-    return None if found is None or is_junk(found) else found
+    return None if found is None or found in junk else found
 
 
-def _required(value: JSON, field: str) -> str:
+def _required(value: JSON, field: str, junk: JunkIds) -> str:
     found = identifier(value, field)
     if found is None:
         raise missing(field, "an id")
-    if is_junk(found):
+    if found in junk:
         raise _junk(found, field)
     return found
 
 
-def _linking(value: JSON, field: str) -> str:
+def _linking(value: JSON, field: str, junk: JunkIds) -> str:
     """A required id that links to another one."""
-    found = _required(value, field)
+    found = _required(value, field, junk)
     if not may_link(found):
         raise _junk(found, field)
     return found
@@ -193,15 +215,15 @@ def _is_unicode(text: str) -> bool:
 # -- whose event it is ---------------------------------------------------------------------
 
 
-def _who(event: Event, header: str | None) -> tuple[str | None, str | None]:
+def _who(event: Event, header: str | None, junk: JunkIds) -> tuple[str | None, str | None]:
     """The user id and the anonymous id of an event. Raises EventError if all its ids are junk."""
     user = given_user = identifier(event.user_id, "userId")
     anonymous = given_anonymous = identifier(event.anonymous_id, "anonymousId")
-    if user is not None and is_junk(user):
+    if user is not None and user in junk:
         user = None
-    if anonymous is not None and is_junk(anonymous):
+    if anonymous is not None and anonymous in junk:
         anonymous = None
-    if anonymous is None and user is None and header is not None:
+    if anonymous is None and user is None and header is not None and header not in junk:
         anonymous = checked(header, "anonymousId")
     if anonymous is None and user is None:
         if given_user is not None:
@@ -211,12 +233,18 @@ def _who(event: Event, header: str | None) -> tuple[str | None, str | None]:
     return user, anonymous
 
 
-def _subject(user: str | None, anonymous: str | None) -> str:
+def _subject(type_: str, user: str | None, anonymous: str | None, account: str | None) -> str:
+    """The subject key of an event: of its user, else its visitor, else its account."""
     if user is not None:
         return user_key(user)
     if anonymous is not None:
         return anonymous_key(anonymous)
-    raise EventError("missing_field", "expected a userId or an anonymousId", "userId")
+    if type_ in _OF_PEOPLE:
+        raise EventError("missing_field", "expected a userId or an anonymousId", "userId")
+    if account is None:
+        expected = "expected a userId or an anonymousId, or a groupId alone"
+        raise EventError("missing_field", expected, "userId")
+    return account_key(account)
 
 
 def _linked(user: str | None, anonymous: str | None) -> str | None:
@@ -226,10 +254,10 @@ def _linked(user: str | None, anonymous: str | None) -> str | None:
     return anonymous if may_link(user) and may_link(anonymous) else None
 
 
-def _account(event: Event, context: Mapping[str, JSON]) -> str | None:
+def _account(event: Event, context: Mapping[str, JSON], junk: JunkIds) -> str | None:
     """The account named on an event."""
-    named = _real(context["groupId"], "context.groupId") if "groupId" in context else None
-    return named or _real(event.group_id, "groupId")
+    named = _real(context["groupId"], "context.groupId", junk) if "groupId" in context else None
+    return named or _real(event.group_id, "groupId", junk)
 
 
 # -- the content by type -------------------------------------------------------------------
@@ -244,38 +272,40 @@ def _type(found: str | None) -> str:
     raise mismatch("unknown_type", "type", found, expected)
 
 
-def _track(event: Event, context: Mapping[str, JSON]) -> Content:
+def _track(event: Event, context: Mapping[str, JSON], junk: JunkIds) -> Content:
     name = event.event
     if name is None or not name or name.isspace():
         raise missing("event", "the name of the event")
-    return Content(checked(name, "event"), _account(event, context), None, event.properties)
+    return Content(checked(name, "event"), _account(event, context, junk), None, event.properties)
 
 
-def _view(type_: str, event: Event, context: Mapping[str, JSON]) -> Content:
+def _view(type_: str, event: Event, context: Mapping[str, JSON], junk: JunkIds) -> Content:
     """A page or a screen. Its name and category become properties."""
     own = {"name": event.name, "category": event.category}
     given = {name: value for name, value in own.items() if value not in (None, "")}
-    return Content(type_, _account(event, context), None, {**(event.properties or {}), **given})
+    properties = {**(event.properties or {}), **given}
+    return Content(type_, _account(event, context, junk), None, properties)
 
 
-def _identify(event: Event, context: Mapping[str, JSON]) -> Content:
+def _identify(event: Event, context: Mapping[str, JSON], junk: JunkIds) -> Content:
     traits = event.traits or {}
     shared = context.get("traits")
     if isinstance(shared, dict):
         traits = {**shared, **traits}
     elif shared is not None:
         raise mismatch("bad_value", "context.traits", shared, "an object or null")
-    return Content(None, _account(event, context), traits=_with_checked_names(traits))
+    return Content(None, _account(event, context, junk), traits=_with_checked_names(traits))
 
 
-def _group(event: Event, context: Mapping[str, JSON]) -> Content:  # noqa: ARG001
-    account = _required(event.group_id, "groupId")
+def _group(event: Event, context: Mapping[str, JSON], junk: JunkIds) -> Content:  # noqa: ARG001
+    account = _required(event.group_id, "groupId", junk)
     return Content(None, account, traits=_with_checked_names(event.traits or {}))
 
 
-def _alias(event: Event, context: Mapping[str, JSON]) -> Content:
-    _linking(event.user_id, "userId")
-    return Content(None, _account(event, context), _linking(event.previous_id, "previousId"))
+def _alias(event: Event, context: Mapping[str, JSON], junk: JunkIds) -> Content:
+    _linking(event.user_id, "userId", junk)
+    previous = _linking(event.previous_id, "previousId", junk)
+    return Content(None, _account(event, context, junk), previous)
 
 
 def _with_checked_names(traits: dict[str, JSON]) -> dict[str, JSON]:
@@ -284,7 +314,7 @@ def _with_checked_names(traits: dict[str, JSON]) -> dict[str, JSON]:
     return traits
 
 
-_CONTENT: dict[str, Callable[[Event, Mapping[str, JSON]], Content]] = {
+_CONTENT: dict[str, Callable[[Event, Mapping[str, JSON], JunkIds], Content]] = {
     "track": _track,
     "identify": _identify,
     "group": _group,
@@ -292,6 +322,9 @@ _CONTENT: dict[str, Callable[[Event, Mapping[str, JSON]], Content]] = {
     "screen": partial(_view, "screen"),
     "alias": _alias,
 }
+
+_OF_PEOPLE = frozenset({"identify", "alias"})
+"""The types of events that need a user or a visitor. Others may be of an account alone."""
 
 
 # -- rejected events -----------------------------------------------------------------------

@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from pequel_collector.cli.commands import pequel
 from pequel_collector.config import SECRET, SETTINGS
 
+LINE = '{"user_id": "u1", "event": "used"}'
 EXTRA = ("click", "flask", "granian", "marshmallow", "msgspec")
 
 
@@ -70,14 +71,14 @@ class TestMistakes:
     def test_a_definition_is_wrong(self, runner: CliRunner) -> None:
         """The line begins with file:line:column, of which editors and terminals make a link."""
         Path("pequel.toml").write_text('[[pql]]\nname = "a"\nwhen = { evnt = "x" }\n')
-        done = runner.invoke(pequel, ["import", "-"], input="{}")
+        done = runner.invoke(pequel, ["import", "-"], input=LINE)
         assert done.exit_code == 1
         assert done.output.startswith("pequel.toml:3:")
         assert "Traceback" not in done.output
 
     def test_a_wrong_definition_leaves_no_database(self, runner: CliRunner) -> None:
         Path("pequel.toml").write_text("nonsense")
-        runner.invoke(pequel, ["import", "-"], input="{}")
+        runner.invoke(pequel, ["import", "-"], input=LINE)
         assert not Path("pequel.db").exists()
 
     @pytest.mark.parametrize("url", ["mysql://x/y", "nonsense", "sqlite:////no/such/folder/x.db"])

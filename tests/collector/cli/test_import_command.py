@@ -45,8 +45,9 @@ class TestTheSummary:
     def test_says_what_became_of_every_line(self) -> None:
         Path("log").write_bytes(event(1) + event(2) + event(2) + b"{\n" + event(3, None))
         done = run("log")
-        assert done.exit_code == 0
+        assert done.exit_code == 1
         assert numbers(done) == {
+            "import": 1,
             "read": 5,
             "stored": 3,
             "duplicates": 1,
@@ -90,11 +91,19 @@ class TestTheFile:
         assert done.exit_code == 2
         assert "nowhere.ndjson" in done.stderr
 
-    @pytest.mark.parametrize("text", [b"", b"nonsense\n"])
-    def test_must_have_an_event(self, text: bytes) -> None:
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            (b"", "pequel: the log is empty\n"),
+            (b"nonsense\n", "pequel: the log has no event: line 1: not JSON: Expecting value"),
+            (b"[1]", "pequel: the log has no event: line 1: expected an object"),
+        ],
+    )
+    def test_must_have_an_event(self, text: bytes, said: str) -> None:
         done = run("-", text=text)
         assert done.exit_code == 1
-        assert done.stderr == "pequel: the log has no valid event\n"
+        assert done.stderr.startswith(said)
+        assert not Path("pequel.db").exists()
 
     def test_that_breaks_off_is_stored_so_far_and_an_error(self) -> None:
         whole = gzip.compress(b"".join(map(event, range(3000))), compresslevel=0)
@@ -103,3 +112,118 @@ class TestTheFile:
         assert done.exit_code == 1
         assert done.stderr.startswith("pequel: cannot read the log to its end: ")
         assert numbers(done)["stored"] > 1000
+
+
+MIXPANEL = {"event": "project_created", "properties": {"time": 1767261600, "distinct_id": "u1"}}
+
+
+def mixpanel(number: int) -> bytes:
+    properties = MIXPANEL["properties"] | {"$insert_id": f"i{number}"}  # type: ignore[operator]
+    return json.dumps(MIXPANEL | {"properties": properties}).encode() + b"\n"
+
+
+class TestTheFormat:
+    def test_that_is_not_known_stores_nothing_and_names_the_keys(self) -> None:
+        done = run("-", text=mixpanel(1))
+        assert done.exit_code == 1
+        assert "Keys found: event, properties.time, properties.distinct_id" in done.stderr
+        assert "It looks like --format mixpanel" in done.stderr
+        assert not Path("pequel.db").exists()
+
+    def test_may_be_said(self) -> None:
+        done = run("-", "--format", "mixpanel", text=mixpanel(1) + mixpanel(2))
+        assert (done.exit_code, done.stderr) == (0, "")
+        assert numbers(done)["leads marked"] == 1
+
+    def test_may_be_described_by_a_map(self) -> None:
+        Path("map.toml").write_text('event = "e"\nuser_id = "who.id"\n')
+        text = b'{"e": "project_created", "who": {"id": "u1"}}'
+        assert numbers(run("-", "--map", "map.toml", text=text))["stored"] == 1
+
+    def test_may_be_an_array_or_csv(self) -> None:
+        array = b"[" + event(1).strip() + b"," + event(2).strip() + b"]"
+        assert numbers(run("-", text=array))["stored"] == 2
+        csv = b"user_id,event,timestamp,event_id\nu1,project_created,2026-03-01T10:00:00Z,e3\n"
+        assert numbers(run("-", text=csv))["stored"] == 1
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [[], ["-", "--list"], ["--list", "--undo", "1"], ["-", "--format", "ga4", "--map", "m"]],
+    )
+    def test_arguments_that_contradict_each_other_are_refused(self, arguments: list[str]) -> None:
+        Path("m").write_text("")
+        assert run(*arguments).exit_code == 2
+
+
+class TestRefusedLines:
+    def test_are_shown_up_to_three_with_their_numbers_and_the_others_are_stored(self) -> None:
+        done = run("-", text=event(1) + b"{\n" * 5)
+        assert done.exit_code == 1
+        *shown, last = done.stderr.splitlines()
+        assert [line.partition(":")[0] for line in shown] == ["line 2", "line 3", "line 4"]
+        assert last == "pequel: 5 refused, see GET /v1/rejected"
+        assert numbers(done)["stored"] == 1
+
+
+class TestADryRun:
+    def test_shows_events_and_counts_and_stores_nothing(self) -> None:
+        done = run("-", "--dry-run", text=event(1) + event(2) + event(2))
+        assert done.exit_code == 0
+        assert not Path("pequel.db").exists()
+        lines = done.stdout.splitlines()
+        assert lines[:4] == [
+            "track project_created",
+            "  user         u1",
+            "  time         2026-03-01T10:00:00.000Z",
+            "  message id   e1",
+        ]
+        assert "stored                     2" in lines
+        assert "duplicates                 1" in lines
+        assert lines[-1] == "nothing is stored: this was a dry run"
+
+    def test_knows_what_is_stored_already(self) -> None:
+        run("-", text=event(1))
+        assert "duplicates                 1" in run("-", "--dry-run", text=event(1)).stdout
+        assert "   1  " in run("--list").stdout
+        assert "   2  " not in run("--list").stdout
+
+
+class TestImports:
+    def test_are_listed(self) -> None:
+        Path("log").write_bytes(event(1) + event(2))
+        run("log")
+        _, line = run("--list").stdout.splitlines()
+        number, _, format_, messages, state, file = line.split()
+        assert (number, format_, messages, state, file) == ("1", "pequel", "2", "stored", "log")
+
+    def test_can_be_undone_and_imported_again(self) -> None:
+        text = event(1) + event(2)
+        run("-", text=text)
+        done = run("--undo", "1")
+        assert done.stdout == "import 1 is undone: 2 messages removed\n"
+        assert run("--list").stdout.splitlines()[1].split()[3:5] == ["0", "undone"]
+        assert numbers(run("-", text=text))["stored"] == 2
+        assert CliRunner().invoke(pequel, ["verify"]).exit_code == 0
+
+    def test_are_not_there_before_the_first(self) -> None:
+        run("-", text=event(1))
+        assert run("--undo", "9").stderr == (
+            "pequel: there is no import 9: pequel import --list shows all\n"
+        )
+
+
+class TestMarkedLeads:
+    DEFINITIONS = """
+[[pql]]
+name = "quiet"
+when = { event = "project_created", gte = 1 }
+unless = [{ event = "left" }]
+"""
+
+    def test_are_those_that_stand_at_the_end(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """One is voided by a later line of an earlier time, and one is opened twice."""
+        monkeypatch.setattr("pequel_collector.ingest.event_log.BATCH", 1)
+        Path("pequel.toml").write_text(self.DEFINITIONS)
+        left = {"event_id": "l", "event": "left", "timestamp": "2026-02-01T10:00:00Z"}
+        text = event(1) + event(2, "u2") + json.dumps(left | {"user_id": "u1"}).encode()
+        assert numbers(run("-", text=text))["leads marked"] == 1

@@ -99,7 +99,7 @@ class TestAnotherType:
     @pytest.mark.parametrize(
         ("value", "said"),
         [
-            (1_790_000_000, "at is a number in 40 of 40 users; the window needs a date"),
+            (True, "at is true or false in 40 of 40 users; the window needs a date"),
             ("soon", "at is text that is no date in 40 of 40 users; the window needs a date"),
         ],
     )
@@ -107,10 +107,17 @@ class TestAnotherType:
         [message] = told("L23", '{ event = "x", within = "7d", of = "trait:at" }', having(at=value))
         assert message.startswith(said)
 
-    @pytest.mark.parametrize("value", ["2026-03-01", "2026-03-01T10:00:00Z"])
-    def test_a_date_is_one(self, value: str) -> None:
+    @pytest.mark.parametrize("value", ["2026-03-01", "2026-03-01T10:00:00Z", 1_790_000_000, "7"])
+    def test_a_date_is_one(self, value: Any) -> None:
         when = '{ event = "x", within = "7d", of = "trait:at" }'
         assert told("L23", when, having(at=value)) == []
+
+    @pytest.mark.parametrize("value", ["2026-03-01", 1_790_000_000])
+    def test_a_date_may_be_compared_with_a_date(self, value: Any) -> None:
+        assert told("L23", '{ trait = "at", lt = 2026-03-01 }', having(at=value)) == []
+
+    def test_a_list_of_parts_may_be_in_a_text(self) -> None:
+        assert told("L23", '{ trait = "at", contains = ["a", "b"] }', having(at="xa")) == []
 
     @pytest.mark.parametrize(("texts", "found"), [(4, 0), (5, 1)])
     def test_one_in_ten_is_an_exception(self, texts: int, found: int) -> None:

@@ -78,7 +78,10 @@ NO_DURATIONS = {
     "7 days": 'a duration such as "7d", with one of the units s m h d w (did you mean "7d"?)',
     "7D": 'a duration such as "7d", with one of the units s m h d w (did you mean "7d"?)',
     "30mins": 'a duration such as "7d", with one of the units s m h d w (did you mean "30m"?)',
-    "3 months": 'a duration such as "7d", with one of the units s m h d w',
+    "3 months": (
+        'a duration such as "7d", with one of the units s m h d w '
+        '(months have no fixed length: did you mean "90d"?)'
+    ),
     "1h30m": 'a duration such as "7d", with one of the units s m h d w',
     "1.5h": 'a whole number before the unit "h"',
     "0d": "a duration above zero and of at most 100 years",

@@ -84,6 +84,7 @@ def test_the_project_is_what_the_definitions_share() -> None:
     signup = "signed_up"
     trial = "trial_started"
     conversion = "paid"
+    expansion = "upgraded"
     key_events = ["b", "a"]
     internal = { email_domain = ["Us.Example"], trait = { staff = true, plan = ["test", 1.5] } }
     """
@@ -91,7 +92,7 @@ def test_the_project_is_what_the_definitions_share() -> None:
         frozenset({"us.example"}), (("staff", True), ("plan", "test"), ("plan", Decimal("1.5")))
     )
     assert read_catalogue(text).project == Project(
-        "Europe/Berlin", "signed_up", "trial_started", "paid", ("b", "a"), internal
+        "Europe/Berlin", "signed_up", "trial_started", "paid", ("b", "a"), internal, "upgraded"
     )
 
 
@@ -198,7 +199,6 @@ PATTERNS: dict[str, EventPattern] = {
     '["y*", "a", "x*"]': EventPattern(frozenset({"a"}), ("x", "y")),
     '["a", "*"]': EventPattern(any=True),
     '{ feature = "basic" }': EventPattern(frozenset({"b", "c"})),
-    '"a * b"': EventPattern(frozenset({"a * b"})),
 }
 
 
@@ -596,6 +596,11 @@ OPERANDS: dict[str, tuple[Operator, Any]] = {
     "contains = 3": ("contains", 3),
     'starts_with = "b"': ("starts_with", "b"),
     'ends_with = "b"': ("ends_with", "b"),
+    'ends_with = " "': ("ends_with", " "),
+    'contains = ["b", 3]': ("contains", ("b", 3)),
+    'contains = ["b"]': ("contains", "b"),
+    'starts_with = ["b", "c"]': ("starts_with", ("b", "c")),
+    'ends_with = ["b"]': ("ends_with", "b"),
 }
 
 
@@ -613,6 +618,9 @@ PATHS = {
     "{ a.b.c.gte = 1 }": ["a.b.c"],
     "{ a.b = { gte = 1 }, a.c = 2 }": ["a.b", "a.c"],
     "{ a = { gte = 1 } }": ["a"],
+    "{ context.a.b = 1 }": ["context.a.b"],
+    "{ context = { a = { b = 1, c = { gte = 2 } } } }": ["context.a.b", "context.a.c"],
+    "{ context = { gte = 1 } }": ["context"],
 }
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pytest
 
 from pequel_collector.errors import DefinitionError, Problem
-from pequel_collector.rules.parser.catalogue import DEFINITION, LATER, read_catalogue
+from pequel_collector.rules.parser.catalogue import LATER, read_catalogue
 
 MARK = "▸"
 OPERATORS = (
@@ -24,6 +24,7 @@ LEAVES = '"event", "metric", "trait", "users", "sequence", "growth", "score", "p
 NODES = f'one of {LEAVES}, "all", "any", "at_least"'
 ANCHORS = 'one of "signup", "trial", "first:EVENT", "trait:NAME"'
 DURATION = 'a duration such as "7d"'
+NO_MONTHS = '(months have no fixed length: did you mean "30d"?)'
 DURATION_UNITS = f"{DURATION}, with one of the units s m h d w"
 QUANTITY_UNITS = (
     'a number or a quantity such as "10GB", '
@@ -34,7 +35,14 @@ EVENT_FORMS = 'an event name, a list of names, "prefix*", "*" or { feature = "�
 NO_ABSENCE = (
     'a comparison that 0 does not meet: absence is allowed only in "unless", or with clock = true'
 )
-DEFINITION_KEYS = ", ".join(f'"{key}"' for key in DEFINITION)
+NEAR_COLOUR = 'one of "clock", "cooldown", "owner", "of", "sla"'
+NEAR_FROM = 'one of "priority", "of", "name", "owner", "clock"'
+NEAR_C = 'one of "contains", "starts_with", "or_missing", "not_in", "ne"'
+ONE_STAR = 'a name with one star at most, at its end, such as "project_*"'
+NO_DATE = 'dates are compared by "gte", "gt", "lte", "lt" and "between"'
+WITH_NUMBER = 'words with one {n} for the number, such as "created {n} projects"'
+A_DATE = "a date in ISO 8601, such as 2026-03-01 or 2026-03-01T10:00:00Z"
+PAIR_OF_VALUES = "a list of two numbers or two dates, the lower one first"
 NO_CIRCLE = "a definition that does not depend on this one"
 
 
@@ -85,6 +93,33 @@ FILES = [
         "{ gte = 3 }",
         "a value or a list of values",
     ),
+    Mistake(
+        "project.conversion",
+        '[project]\nconversion = ▸"paid_*"',
+        '"paid_*"',
+        "the name of one event, without a star",
+    ),
+    Mistake("project.signup", '[project]\nsignup = ▸"*_up"', '"*_up"', ONE_STAR),
+    Mistake("project.key_events[0]", '[project]\nkey_events = [▸"a*b"]', '"a*b"', ONE_STAR),
+    Mistake("features.basic[0]", '[features]\nbasic = [▸"*a"]', '"*a"', ONE_STAR),
+    Mistake(
+        "project.personal_domains[0]",
+        '[project]\npersonal_domains = [▸"me@hey.example"]',
+        '"me@hey.example"',
+        'a domain such as "example.com"',
+    ),
+    Mistake(
+        "project.person_traits", '[project]\nperson_traits = ▸"role"', '"role"', "a list of names"
+    ),
+    Mistake("labels.a", '[labels]\na = ▸"created"', '"created"', "a table"),
+    Mistake("labels.a", "[labels]\na = ▸{}", "an empty table", 'one of "one", "many", "kind"'),
+    Mistake(
+        "labels.a.many",
+        '[labels]\na = { many = ▸"created projects" }',
+        '"created projects"',
+        WITH_NUMBER,
+    ),
+    Mistake("labels.a.many", '[labels]\na = { many = ▸"{n} of {m}" }', '"{n} of {m}"', WITH_NUMBER),
     Mistake("features.basic", "[features]\nbasic = ▸[]", "an empty list", "a list of event names"),
     Mistake(
         "features.basic[1]",
@@ -158,7 +193,7 @@ KEYS = [
         "colour",
         '▸colour = "red"',
         'the unknown key "colour"',
-        "one of " + DEFINITION_KEYS,
+        NEAR_COLOUR,
     ),
     Mistake("subject", 'subject = ▸"acount"', '"acount"', '"account"'),
     Mistake("subject", 'subject = ▸"company"', '"company"', 'one of "user", "account"'),
@@ -185,7 +220,7 @@ KEYS = [
     ),
     Mistake("sla", 'sla = ▸"1.5h"', '"1.5h"', 'a whole number before the unit "h"'),
     Mistake("sla", 'sla = ▸"0h"', '"0h"', "a duration above zero and of at most 100 years"),
-    Mistake("from", '▸from = "1d"', 'the unknown key "from"', "one of " + DEFINITION_KEYS),
+    Mistake("from", '▸from = "1d"', 'the unknown key "from"', NEAR_FROM),
     Mistake("of", 'of = ▸"trial"', '"trial"', 'a trial event: set "trial" in [project]'),
     Mistake("of", 'of = ▸"first:"', '"first:"', 'the name of an event after "first:"'),
     Mistake("of", 'of = ▸"trait: "', '"trait: "', 'the name of a trait after "trait:"'),
@@ -193,7 +228,16 @@ KEYS = [
             'the name of a trait after "account."'),
     Mistake("of", 'of = ▸"sign-up"', 'the unknown anchor "sign-up"', '"signup"'),
     Mistake("unless", 'unless = ▸"internal"', '"internal"',
-            'a list of "internal", "customer" and conditions'),
+            'a list of "internal", "customer", "personal" and conditions'),
+    Mistake("of", 'of = ▸"first:*_created"', '"first:*_created"', ONE_STAR),
+    Mistake("of", 'of = ▸"trait:@mail_domain"', 'the unknown trait "@mail_domain"',
+            '"@email_domain"'),
+    Mistake("within", 'within = ▸"1mo"', '"1mo"', f"{DURATION_UNITS} {NO_MONTHS}"),
+    Mistake("within", 'within = ▸"1M"', '"1M"', f"{DURATION_UNITS} {NO_MONTHS}"),
+    Mistake("within", 'within = ▸"1 month"', '"1 month"', f"{DURATION_UNITS} {NO_MONTHS}"),
+    Mistake("within", 'within = ▸"2y"', '"2y"',
+            f'{DURATION_UNITS} (years have no fixed length: did you mean "730d"?)'),
+    Mistake("exclude", '▸exclude = ["internal"]', 'the unknown key "exclude"', '"unless"'),
     Mistake("unless[0]", 'unless = [▸"intern"]', 'the unknown guard "intern"', '"internal"'),
     Mistake("unless[1]", 'unless = ["internal", ▸"customer"]', '"customer"',
             'a conversion event: set "conversion" in [project]'),
@@ -250,6 +294,43 @@ NODE_MISTAKES = [
     Mistake("when.within", '{ event = "a", within = ▸"7x" }', '"7x"', DURATION_UNITS),
     Mistake("when.within", '{ event = "*", distinct = "@day", within = ▸"36h" }',
             "a window of 2160 minutes", 'a rolling window of whole days, as "@day" needs'),
+    Mistake("when.event", '{ event = ▸"*_created" }', '"*_created"', ONE_STAR),
+    Mistake("when.event", '{ event = ▸"a*b" }', '"a*b"', ONE_STAR),
+    Mistake("when.event", '{ event = ▸"**" }', '"**"', ONE_STAR),
+    Mistake("when.event[1]", '{ event = ["a", ▸"a**"] }', '"a**"', ONE_STAR),
+    Mistake("when.sequence[0]", '{ sequence = [▸"*a", "b"] }', '"*a"', ONE_STAR),
+    Mistake("when.event", '{ event = ▸"a*b", growth = 2, over = "7d" }', '"a*b"', ONE_STAR),
+    Mistake("when.points[0].event",
+            '{ score = { gte = 1 }, points = [{ event = ▸"*a", add = 1 }] }', '"*a"', ONE_STAR),
+    # words of other tools
+    Mistake("when.and", '{ ▸and = [{ event = "a" }] }', 'the unknown key "and"', '"all"'),
+    Mistake("when.or", '{ ▸or = [{ event = "a" }] }', 'the unknown key "or"', '"any"'),
+    Mistake("when.not", '{ ▸not = { event = "a" } }', 'the unknown key "not"',
+            'what must not hold in "unless", beside "when"'),
+    Mistake("when.unique", '{ event = "a", ▸unique = "b" }', 'the unknown key "unique"',
+            '"distinct"'),
+    Mistake("when.window", '{ event = "a", ▸window = "7d" }', 'the unknown key "window"',
+            '"within"'),
+    Mistake("when.groupBy", '{ event = "a", ▸groupBy = "b" }', 'the unknown key "groupBy"',
+            '"per"'),
+    Mistake("when.filters", '{ event = "a", ▸filters = { b = 1 } }', 'the unknown key "filters"',
+            '"where"'),
+    Mistake("when.where.b.like", '{ event = "a", where = { b = { ▸like = "c" } } }',
+            'the unknown operator "like"', '"contains"'),
+    Mistake("when.where.b.not", '{ event = "a", where = { b = { ▸not = "c" } } }',
+            'the unknown operator "not"', '"ne"'),
+    Mistake("when.of_trait", '{ event = "a", last = "b", gte = 0.8, ▸of_trait = "c" }',
+            'the unknown key "of_trait"', 'gte = { ratio = 0.8, of_trait = "c" }'),
+    Mistake("when.distinct", '{ event = "a", distinct = ▸"@month" }', '"@month"',
+            'one of "@day", "@hour", "@minute", "@user", "@event"'),
+    # dates
+    Mistake("when.gte", '{ event = "a", gte = ▸2026-03-01 }', "2026-03-01", "a number"),
+    Mistake("when.gte", '{ trait = "b", gte = ▸"2026-02-30" }', '"2026-02-30"', A_DATE),
+    Mistake("when.gte", '{ trait = "b", gte = ▸"01.03.2026" }', '"01.03.2026"', A_DATE),
+    Mistake("when.between", '{ trait = "b", between = ▸[2026-03-02, 2026-03-01] }',
+            "[2026-03-02, 2026-03-01]", PAIR_OF_VALUES),
+    Mistake("when.between", '{ trait = "b", between = ▸[1, 2026-03-01] }', "[1, 2026-03-01]",
+            PAIR_OF_VALUES),
     # thresholds of counts
     Mistake("when.gte", '{ event = "a", gte = ▸-1 }', "-1", "a whole number, 0 or more"),
     Mistake("when.gte", '{ event = "a", gte = ▸2.5 }', "2.5", "a whole number, 0 or more"),
@@ -321,7 +402,7 @@ NODE_MISTAKES = [
     Mistake("when.between",
             '{ trait = "a", between = ▸[{ ratio = 2, of_trait = "b" }, '
             '{ ratio = 1, of_trait = "b" }] }',
-            '[{ ratio = 2, of_trait = "b" }, { ratio = 1, of_trait = "b"…', PAIR),
+            '[{ ratio = 2, of_trait = "b" }, { ratio = 1, of_trait = "b"…', PAIR_OF_VALUES),
     Mistake("when.where.c.gte", '{ event = "a", where = { c = { gte = ▸{ ratio = 1 } } } }',
             "{ ratio = 1 }", "a number"),
     # windows
@@ -340,8 +421,7 @@ NODE_MISTAKES = [
     Mistake("when", '▸{ metric = "volume" }', "no comparison", f"a comparison: {COUNTED}"),
     Mistake("when.gte", '{ metric = "logins", gte = ▸0.5 }', "0.5", "a whole number, 0 or more"),
     Mistake("when.sum", '{ metric = "volume", ▸sum = "n", gte = 1 }', 'the unknown key "sum"',
-            'one of "metric", "where", "per", "within", "of", "from", '
-            f'{OPERATORS.removeprefix("one of ")}, "or_missing"'),
+            'one of "metric", "where", "per", "within", "of", "from", "gte", "or_missing"'),
     Mistake("when.within", '{ metric = "days", within = ▸"36h" }', "a window of 2160 minutes",
             'a rolling window of whole days, as "@day" needs'),
     # sequences
@@ -369,7 +449,7 @@ NODE_MISTAKES = [
     Mistake("when.score.in", '{ score = { ▸in = [1] }, points = [{ event = "a", add = 1 }] }',
             '"in" of a score', COUNTED),
     Mistake("when.score.of", '{ score = { ▸of = 1 }, points = [{ event = "a", add = 1 }] }',
-            'the unknown operator "of"', OPERATORS),
+            'the unknown operator "of"', 'one of "not_in", "contains", "starts_with", "ne", "lte"'),
     Mistake("when.score.lt", '{ score = { lt = ▸5 }, points = [{ event = "a", add = 1 }] }',
             "lt = 5", NO_ABSENCE),
     Mistake("when", "▸{ score = { gte = 1 } }", 'no "points"', 'the key "points"'),
@@ -386,7 +466,7 @@ NODE_MISTAKES = [
             "no comparison", f"a comparison: {OPERATORS}"),
     Mistake("when.points[0].cap",
             '{ score = { gte = 1 }, points = [{ trait = "a", eq = 1, add = 1, ▸cap = 5 }] }',
-            'the unknown key "cap"', f'one of "trait", "add", {OPERATORS[7:]}, "or_missing"'),
+            'the unknown key "cap"', 'one of "trait", "add", "gte", "or_missing"'),
     # some of several
     Mistake("when.at_least", '{ at_least = ▸3, of_these = [{ event = "a" }, { event = "b" }] }',
             "3", "a whole number from 1 to 2"),
@@ -413,16 +493,25 @@ NODE_MISTAKES = [
     Mistake("when.where.b.gtee", '{ event = "a", where = { b = { ▸gtee = 3 } } }',
             'the unknown operator "gtee"', '"gte"'),
     Mistake("when.where.b.c", '{ event = "a", where = { b.gte = 3, b.▸c = 3 } }',
-            'the unknown operator "c"', f'{OPERATORS}, "or_missing"'),
+            'the unknown operator "c"', NEAR_C),
     Mistake("when.where.b", '{ event = "a", where = { b = ▸1979-05-27 } }',
-            "the date 1979-05-27", "a text, a number, true or false"),
+            "the date 1979-05-27", f"a text, a number, true or false; {NO_DATE}"),
     Mistake("when.where.b.in[1]", '{ event = "a", where = { b = { in = [1, ▸inf] } } }', "inf",
             "a finite number"),
     Mistake("when.where.b.exists", '{ event = "a", where = { b = { exists = ▸1 } } }', "1",
             "true or false"),
     Mistake('when.where."b c".starts_with', '{ event = "a", where = { "b c".starts_with = ▸1 } }',
             "1", "a text that is not empty"),
+    Mistake("when.where.b.ends_with", '{ event = "a", where = { b = { ends_with = ▸"" } } }',
+            '""', "a text that is not empty"),
+    Mistake("when.where.b.ends_with", '{ event = "a", where = { b = { ends_with = ▸[] } } }',
+            "an empty list", "a list of texts"),
+    Mistake("when.where.b.ends_with[1]",
+            '{ event = "a", where = { b = { ends_with = ["c", ▸1] } } }', "1",
+            "a text that is not empty"),
     # traits
+    Mistake("when.trait", '{ trait = ▸"@email", exists = true }', 'the unknown trait "@email"',
+            '"@email_domain"'),
     Mistake("when.trait", "{ trait = ▸5, eq = 1 }", "5", "a text that is not empty"),
     Mistake("when", '▸{ trait = "b" }', "no comparison", f"a comparison: {OPERATORS}"),
     Mistake("when.lt", '{ trait = "b", gt = 1, ▸lt = 5 }', '"lt" beside "gt"',
@@ -431,7 +520,7 @@ NODE_MISTAKES = [
             f'{QUANTITY_UNITS} (did you mean "10GB"?)'),
     Mistake("when.in", '{ trait = "b", in = ▸"c" }', '"c"', "a list of values"),
     Mistake("when.within", '{ trait = "b", eq = 1, ▸within = "7d" }', 'the unknown key "within"',
-            f'one of "trait", {OPERATORS.removeprefix("one of ")}, "or_missing"'),
+            'one of "trait", "gte", "or_missing"'),
 ]  # fmt: skip
 
 ACCOUNT_MISTAKES = [
@@ -448,7 +537,7 @@ ACCOUNT_MISTAKES = [
             'no window: the leaf inside "users" looks at none'),
     Mistake("when.where", '{ users = { event = "a" }, ▸where = { b = 1 } }',
             'the unknown key "where"',
-            f'one of "users", "within", "of", "from", {OPERATORS.removeprefix("one of ")}'),
+            'one of "users", "within", "of", "from", "gte"'),
     Mistake("when.pql", '{ pql = ▸"of_users" }', '"of_users", a definition for users',
             "a definition for accounts, or a count of its users: "
             'users = { pql = "of_users" }'),

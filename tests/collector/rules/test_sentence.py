@@ -245,9 +245,36 @@ TRAIT_LEAVES = {
     'contains = "é"': 't contains "é"',
     'starts_with = "a"': 't starts with "a"',
     'ends_with = "a"': 't ends with "a"',
+    'ends_with = ["a", " "]': 't ends with "a" or " "',
+    'starts_with = ["a", "b"]': 't starts with "a" or "b"',
+    'contains = ["a", 1, true]': 't contains "a", 1 or true',
+    'contains = ["a"]': 't contains "a"',
     "eq = [1, 0.5]": "t is [1, 0.5]",
     'eq = "a", or_missing = true': 't is "a" or is missing',
 }
+
+
+def test_a_derived_trait_stands_without_quotes() -> None:
+    text = 'when = { trait = "account.@email_domain", eq = "a.example" }'
+    definition = read_catalogue(SHARED + text).definitions[0]
+    assert describe(definition) == 'A user whose account.@email_domain is "a.example"'
+
+
+@pytest.mark.parametrize(("kind", "who"), [("user", "A user who"), ("account", "An account that")])
+def test_the_guard_of_personal_addresses_is_in_the_sentence(kind: str, who: str) -> None:
+    text = f'subject = "{kind}"\nwhen = {{ event = "a" }}\nunless = ["internal", "personal"]'
+    assert describe(read_catalogue(SHARED + text).definitions[0]) == (
+        f"{who} did a at least once, "
+        f"except internal {kind}s and {kind}s with a personal email address"
+    )
+
+
+def test_a_part_of_the_context_is_named_by_its_path() -> None:
+    text = 'when = { event = "a", where = { context.campaign.source = "ads" } }'
+    definition = read_catalogue(SHARED + text).definitions[0]
+    assert describe(definition) == (
+        'A user who did a (where context.campaign.source is "ads") at least once'
+    )
 
 
 @pytest.mark.parametrize(("text", "sentence"), SENTENCES.items())

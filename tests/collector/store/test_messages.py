@@ -98,6 +98,23 @@ class TestAMessage:
         assert repr(found.properties["n"]) == repr(numbers)
 
 
+class TestAMessageOfAnAccountAlone:
+    def test_is_found_once_in_open_and_in_sealed_blocks(
+        self, store: Store, message: MakeMessage
+    ) -> None:
+        sent = [
+            message(f"m{number:02}", "g:acme", time=number, to="acme", account="acme")
+            for number in range(3 * BLOCK_SIZE - 1)
+        ]
+        append(store, *sent)
+        with store.reading() as view:
+            assert list(view.events(["g:acme"])) == sent
+            assert view.latest_of(["g:acme"], 100) == sent[::-1]
+            assert view.counts(["g:acme"]) == {sent[0].message.name: len(sent)}
+            assert view.span(["g:acme"]) == (0, len(sent) - 1)
+            assert (view.subjects(), view.visitors()) == (["g:acme"], [])
+
+
 class TestALongId:
     """An older version stored ids of 512 characters of four bytes."""
 

@@ -39,6 +39,14 @@ class TestLinks:
             assert view.links(["a:\0"]) == view.links(["u:\ud800"]) == links[3:]
             assert view.links(["v", "u:3"]) == view.links([]) == []
 
+    def test_are_the_first_ones_up_to_a_limit(self, store: Store) -> None:
+        links = [Link("a:v", f"u:{number}", number, f"m{number}") for number in range(5)]
+        with store.writing() as tx:
+            tx.add_links(links[::-1])
+            assert tx.links(["a:v", "u:4"], 2) == links[:2]
+            assert tx.links(["a:v"], 9) == links
+            assert tx.links([], 9) == []
+
 
 class TestPersons:
     def test_of_a_store_without_links_are_nobody(self, store: Store) -> None:

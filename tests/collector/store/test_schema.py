@@ -21,12 +21,12 @@ Run = Callable[..., list[tuple[object, ...]]]
 
 SPREAD = {
     "event", "event_count", "posting", "naming", "trait", "membership", "link", "person", "history",
-    "sealed_page", "cell", "lagging", "due", "lead", "change", "refused",
+    "sealed_page", "cell", "lagging", "due", "lead", "lead_transition", "change", "refused",
 }  # fmt: skip
 """Tables whose rows belong to subjects, or are as many."""
 
 REFERENCE = {"block", "definition_version", "api_key", "note", "tally", "turn", "usage"}
-REFERENCE |= {"client_report"}
+REFERENCE |= {"client_report", "import_run"}
 """Tables that are small enough to be everywhere."""
 
 
@@ -66,11 +66,11 @@ class TestOnSqlite:
         assert sqlite.triggers == []
         assert "AUTOINCREMENT" not in sqlite.schema.upper()
 
-    def test_events_are_indexed_by_id_and_within_their_block_only(
+    def test_events_are_indexed_by_id_within_their_block_and_by_their_import_only(
         self, sqlite: sqlite_utils.Database
     ) -> None:
         firsts = [index.columns[0] for index in sqlite.table("event").indexes]
-        assert set(firsts) == {"block", "mid"}
+        assert set(firsts) == {"block", "mid", "import_number"}
         assert "WITHOUT ROWID" not in sqlite.table("event").schema
 
     def test_what_is_written_is_on_disk_when_a_commit_returns(self, tmp_path: Path) -> None:
@@ -119,7 +119,8 @@ class TestOnPostgres:
         keys: defaultdict[object, list[list[str]]] = defaultdict(list)
         for table, _, columns in server.execute(KEYS):
             keys[table].append(columns)  # type: ignore[arg-type]
-        keys["event"] = [key for key in keys["event"] if key[0] != "block"]
+        within = ("block", "import_number")
+        keys["event"] = [key for key in keys["event"] if key[0] not in within]
         assert {table: {key[-1] for key in keys[table]} for table in SPREAD} == {
             table: {"bucket"} for table in SPREAD
         }

@@ -21,7 +21,7 @@ from hashlib import blake2b
 from operator import attrgetter, ge, le
 from typing import Any
 
-from msgspec import Struct, convert
+from msgspec import Struct
 
 from ...model import is_number
 from ..language.definition import Comparison, Condition, EventLeaf
@@ -30,6 +30,7 @@ from ..language.quantities import HOUR
 from ..language.values import (
     EXACT,
     compare,
+    dates_in,
     exact,
     key,
     satisfies,
@@ -53,11 +54,11 @@ def test_of(comparison: Comparison, or_missing: bool) -> Test:
     """The test of an observed value, None if it is missing, against a comparison."""
     if shares_in(comparison):
         return _shared_test(comparison, or_missing)
-    operand = comparison.operand
+    operand, is_plain = comparison.operand, not or_missing and not dates_in(comparison)
     match comparison.operator:
-        case "gte" if not or_missing:
+        case "gte" if is_plain:
             return lambda found, _: is_number(found) and bool(exact(found) >= operand)
-        case "gt" if not or_missing:
+        case "gt" if is_plain:
             return lambda found, _: is_number(found) and bool(exact(found) > operand)
     condition = Condition("", (comparison,), or_missing)
     return lambda found, _: satisfies(found, condition)
@@ -111,7 +112,7 @@ class Aggregate:
 
     def restored(self, plain: Any) -> Any:
         """An accumulator that was read from JSON, as records."""
-        return plain if self.layout is None or plain is None else convert(plain, self.layout)
+        return plain if self.layout is None or plain is None else self.layout(*plain)
 
     def add(self, acc: Any, fact: Fact, view: View) -> None:
         """Take in an event that counts."""
@@ -317,7 +318,6 @@ class Max(ComparedAggregate):
     larger number than all later ones. In a window of all time that is one event.
     """
 
-    layout = list[TimedValue]
     outdoes = staticmethod(ge)
 
     def __init__(self, test: Test, within: int | None, path: str) -> None:
@@ -327,6 +327,9 @@ class Max(ComparedAggregate):
 
     def empty(self) -> list[TimedValue]:
         return []
+
+    def restored(self, plain: Any) -> list[TimedValue]:
+        return [TimedValue(*each) for each in plain]
 
     def add(self, acc: list[TimedValue], fact: Fact, view: View) -> None:
         value = fact.data.get(self.path)

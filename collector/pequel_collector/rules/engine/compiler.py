@@ -56,7 +56,8 @@ def compiled(leaf: Leaf, context: LeafContext) -> AllTimeWindow:
     aggregate = _aged(_aggregate(leaf, context, context.number), leaf, needs, context)
     if window.of is None:
         return _windowed(context, events, aggregate, window)
-    find = anchor(window.of, knows_account=context.kind == "user")
+    zone = context.catalogue.project.timezone
+    find = anchor(window.of, context.kind == "user", zone)
     found = AnchoredWindow(context, events, aggregate, window, find)
     _bind(aggregate, found.bounds)
     return found
@@ -150,7 +151,8 @@ def _event_aggregate(leaf: EventLeaf, context: LeafContext, slot: int | None) ->
 def _members(leaf: UsersLeaf, context: LeafContext) -> Members:
     inner, window = _aggregate(leaf.inner, context, None), window_of(leaf.inner)
     if window.of is not None:
-        inner = MemberWindow(inner, window, event_filter_of(leaf.inner).counts)
+        find = anchor(window.of, True, context.catalogue.project.timezone)
+        inner = MemberWindow(inner, window, event_filter_of(leaf.inner).counts, find)
         _bind(inner.inner, inner.bounds)
     elif isinstance(inner, Score):
         _bind(inner, _rolling_bounds(window))

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
-from msgspec import Struct, convert
+from msgspec import Struct
 
 from ...model import is_number
 from ..language.definition import Comparison
@@ -49,7 +49,7 @@ class KeyedAggregate(Aggregate):
         return KeyedAccumulator()
 
     def restored(self, plain: Any) -> KeyedAccumulator:
-        found: KeyedAccumulator = convert(plain, self.layout)
+        found: KeyedAccumulator = self.layout(*plain)
         if self.has_records:
             changed = found.changed.items()
             found.changed = {k: v if v is None else self.restored_entry(v) for k, v in changed}
@@ -378,7 +378,7 @@ class MemberRegistry(KeyedAggregate):
         super().__init__(MEMBERS)
 
     def restored_entry(self, plain: Any) -> MemberTimes:
-        return convert(plain, MemberTimes)
+        return MemberTimes(*plain)
 
     def record(self, ctx: EvalContext, fact: Fact) -> None:
         """Record whose fact of the account this is."""

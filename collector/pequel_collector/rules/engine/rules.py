@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ...model import Kind
 from ..language.absence import absences, window_of_absence
+from ..language.addresses import EMAIL_DOMAIN
 from ..language.analysis import asks_others, is_permanent, names_in
 from ..language.definition import (
     AllOf,
@@ -18,9 +20,11 @@ from ..language.definition import (
     Guard,
     Internal,
     Leaf,
+    Personal,
     Project,
     leaves_of,
 )
+from ..language.personal import personal_domains
 from ..language.values import key, lookup
 from .compiler import compiled
 from .state import NEVER
@@ -31,6 +35,8 @@ FIRST_CLOCK = -2
 """The slot of the first clock; those of the others are the numbers below it."""
 
 Test = Callable[[EvalContext], bool]
+TestOfTraits = Callable[[Callable[[str], Any]], bool]
+"""A test of a subject's traits, given a function that gives them by name."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,7 +131,9 @@ class CompiledRules:
                 tests = [self._test(part, index, since, into) for part in parts]
                 return lambda ctx: sum(test(ctx) for test in tests) >= needed
             case Internal():
-                return _internal_test(self._kind, self._catalogue.project)
+                return _own_test(self._kind, _is_internal(self._catalogue.project))
+            case Personal():
+                return _own_test(self._kind, _is_personal(self._catalogue.project))
             case Customer():
                 return EvalContext.has_converted
             case leaf:
@@ -173,31 +181,38 @@ def _any(tests: Sequence[Test]) -> Test:
     return tests[0] if len(tests) == 1 else lambda ctx: any(test(ctx) for test in tests)
 
 
-def _internal_test(kind: Kind, project: Project) -> Test:
-    """Whether the subject is internal; of an account, also whether its first member is."""
+def _own_test(kind: Kind, is_one: TestOfTraits) -> Test:
+    """A test of the subject's own traits; of an account, also of those of its first member."""
 
     def test(ctx: EvalContext) -> bool:
         held = ctx.state.traits
-        if _matches_internal(project, lambda name: v.value if (v := held.get(name)) else None):
+        if is_one(lambda name: v.value if (v := held.get(name)) else None):
             return True
         member = ctx.first_member() if kind == "account" else None
-        return member is not None and _matches_internal(
-            project, lambda name: member.known_at(name, ctx.time)
+        return member is not None and is_one(lambda name: member.known_at(name, ctx.time))
+
+    return test
+
+
+def _is_internal(project: Project) -> TestOfTraits:
+    """Whether an address or another trait is one of our own."""
+    internal = project.internal
+
+    def test(trait: Callable[[str], Any]) -> bool:
+        if internal.email_domains and trait(EMAIL_DOMAIN) in internal.email_domains:
+            return True
+        return any(
+            key(lookup(name, {n: trait(n) for n in root_names(name)})) == key(value)
+            for name, value in internal.traits
         )
 
     return test
 
 
-def _matches_internal(project: Project, trait: Callable[[str], object]) -> bool:
-    internal = project.internal
-    email = trait("email") if internal.email_domains else None
-    domain = email.rpartition("@")[2].lower() if isinstance(email, str) else None
-    if domain != email and domain in internal.email_domains:
-        return True
-    return any(
-        key(lookup(name, {n: trait(n) for n in root_names(name)})) == key(value)
-        for name, value in internal.traits
-    )
+def _is_personal(project: Project) -> TestOfTraits:
+    """Whether an address is at a free mail provider."""
+    domains = personal_domains(project.personal_domains)
+    return lambda trait: trait(EMAIL_DOMAIN) in domains
 
 
 def root_names(path: str) -> set[str]:

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Any
 
-from msgspec import Struct, convert
+from msgspec import Struct
 
 from ..language.analysis import is_least
 from ..language.definition import (
@@ -245,7 +245,7 @@ class Score(ComparedAggregate):
 
     def restored(self, plain: Any) -> list[Any]:
         pairs = zip(self.components, plain, strict=True)
-        return [convert(part, component.layout) for component, part in pairs]
+        return [component.layout(*part) for component, part in pairs]
 
     def add(self, acc: list[Any], fact: Fact, view: View) -> None:
         self._change(acc, fact, fact.time, 1)

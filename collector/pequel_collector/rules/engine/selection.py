@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from ...model import Kind, Message, Stored
+from ..language.addresses import EMAIL_DOMAIN, SOURCE, domain_of
 from ..language.analysis import asked, asks_others, opens_with, turns_unseen
 from ..language.definition import (
+    CONTEXT,
     Catalogue,
     Customer,
     Definition,
@@ -18,6 +20,7 @@ from ..language.definition import (
 )
 from ..language.values import lookup, whole
 from .compiler import paths_of
+from .conversions import PATHS, conversion_names
 from .keyed import Members
 from .rules import CompiledRules, root_names
 from .state import Fact
@@ -34,14 +37,18 @@ class EventRoute(NamedTuple):
     """Where an event of one name goes.
 
     ``windows`` take it in; ``rules`` have to be evaluated at it; ``paths`` are the properties that
-    they read; ``anchors`` are those that it may be the first event of.
+    they read, and ``in_context`` the paths into the message's context; ``anchors`` are those that
+    it may be the first event of. ``expands`` is whether it stands for more from a customer; None if
+    it is no conversion.
     """
 
     windows: tuple[AllTimeWindow, ...]
     rules: frozenset[int]
     paths: tuple[str, ...]
+    in_context: tuple[str, ...]
     anchors: tuple[str, ...]
     is_conversion: bool
+    expands: bool | None = None
 
 
 class FactSelection:
@@ -50,7 +57,7 @@ class FactSelection:
     ``exports`` is what other subjects' definitions read of this kind. ``traits_to_keep`` are the
     traits among it. ``rules_by_trait`` are the rules to evaluate when a trait changes,
     ``rules_by_account`` those to evaluate when a user's account does, ``always`` those to evaluate
-    at every fact.
+    at every fact. ``keeps_moves`` says that the accounts of a user matter to their leads.
     """
 
     def __init__(self, kind: Kind, catalogue: Catalogue, compiled: CompiledRules) -> None:
@@ -62,8 +69,12 @@ class FactSelection:
         self._anchors = _anchors(sorted(own.anchors | self.exports.anchors), catalogue.project)
         reads_conversion = own.converted or self.exports.converted
         self._conversion = catalogue.project.conversion if reads_conversion else None
+        has_leads = bool(self._rules) or (not is_user and bool(catalogue.definitions))
+        self._conversions = conversion_names(catalogue.project) if has_leads else {}
+        self.keeps_moves = is_user and bool(self._conversions)
         self.traits_to_keep = {name for path in self.exports.traits for name in root_names(path)}
         self.rules_by_trait = self._by_trait(own.traits)
+        self._derives_domain = EMAIL_DOMAIN in self.rules_by_trait.keys() | self.traits_to_keep
         self.always = self._indexes(lambda d: turns_unseen(d, catalogue))
         self.rules_by_account = self._indexes(lambda d: is_user and self._reads_account(d))
         self.keeps_first_member = not is_user and needs.of_first_member.any
@@ -90,6 +101,9 @@ class FactSelection:
             for path in route.paths:
                 if (value := lookup(path, properties)) is not None:
                     data[path] = whole(value)
+            for path in route.in_context:
+                if (value := lookup(path[len(CONTEXT) :], message.context)) is not None:
+                    data[path] = whole(value)
         return Fact(
             message.time,
             message.mid,
@@ -114,20 +128,26 @@ class FactSelection:
     def _route(self, name: str) -> EventRoute | None:
         taking = [(window, leaf) for window, leaf in self._windows if window.names(name)]
         anchors = tuple(of for of, pattern in self._anchors if pattern.matches(name))
-        is_conversion = self._conversion == name
-        if not taking and not anchors and not is_conversion:
+        is_conversion, expands = self._conversion == name, self._conversions.get(name)
+        if not taking and not anchors and not is_conversion and expands is None:
             return None
         paths = dict.fromkeys(path for _, leaf in taking for path in paths_of(leaf, name))
+        if expands is not None:
+            paths |= dict.fromkeys(PATHS)
         windows = tuple(window for window, _ in taking)
         opened = [window.rule for window, leaf in self._windows if opens_with(leaf, anchors)]
         rules = frozenset([*(window.rule for window in windows), *opened])
-        return EventRoute(windows, rules, tuple(paths), anchors, is_conversion)
+        in_context = tuple(path for path in paths if path.startswith(CONTEXT))
+        own = tuple(path for path in paths if not path.startswith(CONTEXT))
+        return EventRoute(windows, rules, own, in_context, anchors, is_conversion, expands)
 
     def _needed_traits(self, message: Message) -> dict[str, Any]:
         if message.type != ("identify" if self._kind == "user" else "group"):
             return {}
         by_trait, kept = self.rules_by_trait, self.traits_to_keep
-        return {n: whole(v) for n, v in message.traits.items() if n in by_trait or n in kept}
+        traits = message.traits_set
+        found = {n: whole(v) for n, v in traits.items() if n in by_trait or n in kept}
+        return _derived(found, traits) if self._derives_domain else found
 
     def _is_needed(self, stored: Stored) -> bool:
         """Whether a message is needed of which no definition reads a name, property or trait."""
@@ -163,6 +183,14 @@ class FactSelection:
     def _has_idle_members(self) -> bool:
         aggregates = (bare(window.aggregate) for window, _ in self._windows)
         return any(isinstance(m, Members) and (m.idle or m.personal) for m in aggregates)
+
+
+def _derived(found: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Traits with what is derived from those that a message gives; nobody can send such a trait."""
+    found.pop(EMAIL_DOMAIN, None)
+    if SOURCE in given:
+        found[EMAIL_DOMAIN] = whole(domain_of(given[SOURCE]))
+    return found
 
 
 def _anchors(wanted: Iterable[str], project: Project) -> list[tuple[str, EventPattern]]:

@@ -1,7 +1,8 @@
 """What the slots of a state hold: a small record for each leaf, under the number of the leaf.
 
 A state is stored as JSON, and read back as plain lists. Each record is an array there, its fields
-in order. A leaf turns its slot into records when it first touches it.
+in order. A leaf turns its slot into records when it first touches it. It calls the record with the
+plain values, which takes less than half the time of ``msgspec.convert``.
 
 For example, ``{ event = "used", per = "project", gte = 3, within = "7d" }`` as leaf 0, after two
 events in project p1 and one in p2, is ``{"0": [[0, null, false, {"sp1": [2, [2]], "sp2": [1,
@@ -14,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Set as AbstractSet
 from typing import Any
 
-from msgspec import Struct, convert
+from msgspec import Struct
 
 from .state import HistoryReader, Position, State
 
@@ -78,8 +79,8 @@ def members_accumulator(state: State) -> KeyedAccumulator | None:
     """The `MemberTimes` of an account by user; None if it has no members yet."""
     found = state.slots.get(MEMBERS)
     if isinstance(found, list):
-        found = state.slots[MEMBERS] = convert(found, KeyedAccumulator)
-        found.changed = convert(found.changed, dict[str, MemberTimes])
+        found = state.slots[MEMBERS] = KeyedAccumulator(*found)
+        found.changed = {user: MemberTimes(*times) for user, times in found.changed.items()}
     return found
 
 
@@ -89,7 +90,7 @@ def times_of_member(state: State, user: str, history: HistoryReader) -> MemberTi
     if acc is None:
         return None
     found, is_plain = acc.find(user, MEMBERS, history)
-    return convert(found, MemberTimes) if is_plain and found is not None else found
+    return MemberTimes(*found) if is_plain and found is not None else found
 
 
 def keys_in(slot: Any) -> AbstractSet[str]:

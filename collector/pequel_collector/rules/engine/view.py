@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import islice, takewhile
 from typing import Any, Protocol
 
-from ...model import Kind, parse_iso
+from ...model import Kind
+from ..language.dates import instant_of
 from ..language.definition import TraitPath, trait_path
 from .slots import times_of_member
 from .state import NEVER, Fact, HistoryReader, Position, State, TraitValue, World
@@ -225,18 +226,13 @@ def _inside(value: Any, rest: str) -> Any:
 Anchor = Callable[[View], int | None]
 
 
-def anchor(of: str, knows_account: bool) -> Anchor:
+def anchor(of: str, knows_account: bool, zone: str) -> Anchor:
     """The function that finds the anchor of a window, as known at τ.
 
     With ``knows_account``, ``account.x`` is the trait x of the account; without it, ``account.x``
-    is itself the name of a trait.
+    is itself the name of a trait. A date without a time is 00:00 in the time ``zone``.
     """
     if of.startswith("trait:"):
         path = trait_path(of.removeprefix("trait:"), knows_account)
-        return lambda view: instant(view.trait(path))
+        return lambda view: instant_of(view.trait(path), zone)
     return lambda view: view.first(of)
-
-
-def instant(value: Any) -> int | None:
-    """The time of an ISO 8601 text in milliseconds; None if it is not one."""
-    return parse_iso(value) if isinstance(value, str) else None

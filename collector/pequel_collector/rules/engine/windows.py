@@ -27,7 +27,7 @@ from ..language.values import satisfies
 from .aggregates import Aggregate
 from .slots import EventPosition, Slot
 from .state import NEVER, Fact, Position, State
-from .view import Anchor, EvalContext, View, anchor
+from .view import Anchor, EvalContext, View
 
 NO_EVENT: tuple[()] = ()
 """In place of the oldest event of a span that has none; an empty list in JSON."""
@@ -333,9 +333,11 @@ class MemberWindow(Aggregate):
     steady = False
     looks_back = True
 
-    def __init__(self, inner: Aggregate, window: Window, counts: Callable[[Fact], bool]) -> None:
+    def __init__(
+        self, inner: Aggregate, window: Window, counts: Callable[[Fact], bool], find: Anchor
+    ) -> None:
         self.inner, self._window, self._counts = inner, window, counts
-        self._anchor = anchor(window.of or "", knows_account=True)
+        self._anchor = find
 
     def empty(self) -> AnchoredAccumulator:
         return AnchoredAccumulator(self.inner.empty(), None)

@@ -17,6 +17,7 @@ from ..language.definition import (
     Customer,
     Guard,
     Internal,
+    Personal,
     leaves_of,
 )
 from ..language.sentence import describe_leaf
@@ -95,12 +96,14 @@ class Explainer:
 
 
 def name_of(guard: Guard) -> str:
-    """The name of a guard: ``internal``, ``customer``, or its condition in words."""
+    """The name of a guard: ``internal``, ``customer``, ``personal``, or its condition in words."""
     match guard:
         case Internal():
             return "internal"
         case Customer():
             return "customer"
+        case Personal():
+            return "personal"
         case AllOf(parts):
             return " and ".join(map(name_of, parts))
         case AnyOf(parts):

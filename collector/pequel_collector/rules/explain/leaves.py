@@ -19,6 +19,7 @@ from ..engine.view import EvalContext
 from ..engine.windows import AllTimeWindow, AnchoredWindow, MinimumAge
 from ..language.definition import (
     Comparison,
+    Date,
     EventLeaf,
     EventPoints,
     GrowthLeaf,
@@ -258,7 +259,7 @@ class EventExplanation(WindowedExplanation):
         if is_number(threshold):
             return _shown(threshold)
         settled = settle(self.leaf.comparison, self.ctx.trait)
-        if settled is None or not isinstance(threshold, dict):
+        if settled is None:
             return "a share of a missing trait"
         if counts(self.leaf):
             return amount(settled)[0]
@@ -462,6 +463,8 @@ def plain(value: Any) -> JSON:
     match value:
         case tuple() | list() | frozenset():
             return [plain(item) for item in value]
+        case Date():
+            return iso(value.time)
         case Decimal() if value.adjusted() >= MAX_DIGITS:
             return str(value)
         case Decimal():

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from ...model import Kind
 from .absence import is_absence, met_by_missing, window_of_absence
+from .addresses import EMAIL_DOMAIN
 from .definition import (
     AllOf,
     AnyOf,
@@ -21,6 +22,7 @@ from .definition import (
     Guard,
     Internal,
     Leaf,
+    Personal,
     PqlLeaf,
     Project,
     ScoreLeaf,
@@ -125,9 +127,15 @@ def _ask_guards(definition: Definition, project: Project, found: Asked) -> None:
         if definition.subject == "user":
             found.of_account.converted = True
     if Internal() in definition.unless:
-        found.own[definition.subject].traits |= project.internal.names
-        if definition.subject == "account":
-            found.of_first_member.traits |= project.internal.names
+        _ask_own_and_first_member(definition.subject, project.internal.names, found)
+    if Personal() in definition.unless:
+        _ask_own_and_first_member(definition.subject, frozenset({EMAIL_DOMAIN}), found)
+
+
+def _ask_own_and_first_member(kind: Kind, traits: frozenset[str], found: Asked) -> None:
+    found.own[kind].traits |= traits
+    if kind == "account":
+        found.of_first_member.traits |= traits
 
 
 @dataclass(slots=True)
@@ -199,7 +207,7 @@ def turns_unseen(definition: Definition, catalogue: Catalogue) -> bool:
     kind = definition.subject
     if definition.clock or definition.cooldown or definition.on_change == "forward":
         return True
-    if kind == "account" and Internal() in definition.unless:
+    if kind == "account" and any(g in definition.unless for g in (Internal(), Personal())):
         return True
     ends = any(_may_end(leaf, kind, catalogue) for leaf in leaves_of(*definition.unless))
     rises = any(_may_rise(leaf, kind, catalogue) for leaf in leaves_of(definition.when))

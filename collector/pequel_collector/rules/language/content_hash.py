@@ -20,11 +20,13 @@ from .definition import (
     EventLeaf,
     Internal,
     Leaf,
+    Personal,
     PqlLeaf,
     Project,
     all_leaves,
     window_of,
 )
+from .personal import digest
 from .quantities import CALENDAR
 
 _OPTIONS = ("after_silence", "cooldown", "clock")
@@ -65,6 +67,10 @@ def _used(definition: Definition, leaves: list[Leaf], project: Project) -> dict[
         used["conversion"] = project.conversion
     if Internal() in definition.unless:
         used["internal"] = project.internal
+    if Personal() in definition.unless:
+        used["personal"] = digest(project.personal_domains)
+    if project.timezone != "UTC" and any((of or "").startswith("trait:") for of in anchors):
+        used["timezone"] = project.timezone  # of a date without a time
     return used
 
 

@@ -7,12 +7,17 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ...model import Kind
+from .addresses import EMAIL_DOMAIN
 from .quantities import Number
 
 Operator = Literal[
     "gte", "gt", "lte", "lt", "eq", "ne", "between", "in", "not_in",
     "exists", "contains", "starts_with", "ends_with",
 ]  # fmt: skip
+
+
+CONTEXT = "context."
+"""How the path of a property begins that is a part of the message's context."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +31,20 @@ class Share:
     trait: TraitPath
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Date:
+    """A threshold that is a date: an instant (ms). Bare dates are 00:00 in the time ``zone``."""
+
+    time: int
+    zone: str = "UTC"
+
+
 @dataclass(frozen=True, slots=True)
 class TraitPath:
-    """A trait, by its dotted path, of the subject or of the ``account`` of a user."""
+    """A trait, by its dotted path, of the subject or of the ``account`` of a user.
+
+    ``@email_domain`` is derived from the trait ``email``.
+    """
 
     path: str
     account: bool = False
@@ -38,7 +54,9 @@ class TraitPath:
 class Comparison:
     """One operator and its operand, a plain value: a quantity such as ``10GB`` is a number.
 
-    The operand of ``gte gt lte lt`` and each end of ``between`` may be a ``Share``.
+    The operand of ``gte gt lte lt`` and each end of ``between`` may be a ``Share`` or, of a
+    property or a trait, a ``Date``. Those of ``contains``, ``starts_with`` and ``ends_with`` may be
+    tuples: any of them.
     """
 
     operator: Operator
@@ -47,7 +65,10 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A test of a property or trait: every comparison holds, or it is missing and may be."""
+    """A test of a property or trait: every comparison holds, or it is missing and may be.
+
+    A property whose path begins with ``context.`` is a part of the message's context.
+    """
 
     path: str
     comparisons: tuple[Comparison, ...]
@@ -234,10 +255,15 @@ class Customer:
     """The guard ``customer``: the subject, or a user's account, has converted at or before τ."""
 
 
+@dataclass(frozen=True, slots=True)
+class Personal:
+    """The guard ``personal``: the subject's address is at a free mail provider."""
+
+
 Leaf = EventLeaf | TraitLeaf | UsersLeaf | SequenceLeaf | GrowthLeaf | ScoreLeaf | PqlLeaf
 Combinator = AllOf | AnyOf | AtLeast
 Node = Leaf | Combinator
-Guard = Node | Internal | Customer
+Guard = Node | Internal | Customer | Personal
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,13 +322,17 @@ class InternalRule:
     @property
     def names(self) -> frozenset[str]:
         """The traits that it reads."""
-        email = {"email"} if self.email_domains else set()
+        email = {EMAIL_DOMAIN} if self.email_domains else set()
         return frozenset(email | {name for name, _ in self.traits})
 
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """The ``[project]`` table: what the definitions share."""
+    """The ``[project]`` table: what the definitions share.
+
+    ``expansion`` is the event of more from a customer. ``personal_domains`` are counted as free
+    mail providers. ``person_traits`` are the traits that describe a person.
+    """
 
     timezone: str = "UTC"
     signup: str | None = None
@@ -310,6 +340,21 @@ class Project:
     conversion: str | None = None
     key_events: tuple[str, ...] = ()
     internal: InternalRule = InternalRule()
+    expansion: str | None = None
+    personal_domains: frozenset[str] = frozenset()
+    person_traits: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """How an event or a property reads to people: ``one``, and ``many`` with ``{n}`` for how many.
+
+    ``kind`` is what its values are called.
+    """
+
+    one: str | None = None
+    many: str | None = None
+    kind: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,6 +368,7 @@ class Catalogue:
     definitions: tuple[Definition, ...] = ()
     features: dict[str, tuple[str, ...]] = field(default_factory=dict)
     metrics: tuple[Metric, ...] = ()
+    labels: dict[str, Label] = field(default_factory=dict)
     personas: tuple[dict[str, Any], ...] = ()
     text: str = ""
 
@@ -341,7 +387,7 @@ def leaves_of(*nodes: Guard) -> Iterator[Leaf]:
         match node:
             case AllOf(parts) | AnyOf(parts) | AtLeast(_, parts):
                 yield from leaves_of(*parts)
-            case Internal() | Customer():
+            case Internal() | Customer() | Personal():
                 pass
             case _:
                 yield node

@@ -28,6 +28,13 @@ CALENDAR = ("@day", "@hour")
 _DURATIONS: dict[str, int] = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY, "w": WEEK}
 _DURATION_WORDS = {"second": "s", "minute": "m", "hour": "h", "day": "d", "week": "w"}
 
+_NO_LENGTH = {
+    "M": ("months", 30), "mo": ("months", 30), "mon": ("months", 30), "month": ("months", 30),
+    "months": ("months", 30), "y": ("years", 365), "yr": ("years", 365), "year": ("years", 365),
+    "years": ("years", 365), "quarter": ("quarters", 90), "quarters": ("quarters", 90),
+}  # fmt: skip
+"""Units of the calendar: what they are called, and about how many days they have."""
+
 _AMOUNTS: dict[str, Number] = {
     "k": 10**3, "M": 10**6, "G": 10**9,
     "B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12,
@@ -105,6 +112,9 @@ def _one_of(units: Mapping[str, Number]) -> str:
 
 def _hint(form: re.Match[str], units: Mapping[str, Number], words: Mapping[str, str]) -> str:
     """The known unit that was probably meant: ``GB`` for ``gb``, ``d`` for ``days``."""
+    if units is _DURATIONS and form[2] in _NO_LENGTH:
+        name, days = _NO_LENGTH[form[2]]
+        return f' ({name} have no fixed length: did you mean "{int(Decimal(form[1]) * days)}d"?)'
     known = {symbol.casefold(): symbol for symbol in units} | dict(words)
     near = get_close_matches(form[2].casefold(), known, n=1, cutoff=0.55)
     return f' (did you mean "{form[1]}{known[near[0]]}"?)' if near else ""

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
+from .addresses import EMAIL_DOMAIN
+from .dates import written
 from .definition import (
     AllOf,
     AnyOf,
@@ -18,6 +20,7 @@ from .definition import (
     Comparison,
     Condition,
     Customer,
+    Date,
     Definition,
     EventLeaf,
     EventPattern,
@@ -27,6 +30,7 @@ from .definition import (
     Internal,
     Leaf,
     Node,
+    Personal,
     PqlLeaf,
     ScoreLeaf,
     SequenceLeaf,
@@ -38,6 +42,7 @@ from .definition import (
 )
 from .measures import MEASURES
 from .quantities import DAY, HOUR, MINUTE, SECOND
+from .values import dates_in
 
 _SUBJECTS = {"user": ("A user", "who"), "account": ("An account", "that")}
 _LENGTHS = {"day": DAY, "hour": HOUR, "minute": MINUTE, "second": SECOND}
@@ -66,6 +71,14 @@ _PREDICATES = {
     "contains": "contains {}",
     "starts_with": "starts with {}",
     "ends_with": "ends with {}",
+}
+
+_OF_DATES = {
+    "gte": "is {} or later",
+    "gt": "is after {}",
+    "lte": "is {} or earlier",
+    "lt": "is before {}",
+    "between": "is from {} to {}",
 }
 
 _PREPOSITIONS = {"@day": "on", "@hour": "in", "@minute": "in"}
@@ -183,6 +196,8 @@ def _guard(guard: Guard, noun: str, who: str) -> str:
             return f"internal {noun}"
         case Customer():
             return "customers"
+        case Personal():
+            return f"{noun} with a personal email address"
         case _:
             return f"{noun} {clause(guard, who)}"
 
@@ -385,10 +400,11 @@ def _predicate(comparison: Comparison) -> str:
             return _PREDICATES["eq" if operator == "in" else "ne"].format(_value(operand[0]))
         case "in" | "not_in":
             return _PREDICATES[operator].format(_listed(map(_value, operand), "or"))
-        case "between":
-            return _PREDICATES[operator].format(*map(_value, operand))
+        case "contains" | "starts_with" | "ends_with" if isinstance(operand, tuple):
+            return _PREDICATES[operator].format(_listed(map(_value, operand), "or"))
         case _:
-            return _PREDICATES[operator].format(_value(operand))
+            phrase = (_OF_DATES if dates_in(comparison) else _PREDICATES)[operator]
+            return phrase.format(*map(_value, operand if operator == "between" else (operand,)))
 
 
 # -- words ---------------------------------------------------------------------------------
@@ -401,10 +417,13 @@ def _name(name: str) -> str:
 
 def _trait(path: str, account: bool) -> str:
     """A property or trait, with the account that it may be of."""
-    return _name(f"account.{path}" if account else path)
+    name = f"account.{path}" if account else path
+    return name if path == EMAIL_DOMAIN else _name(name)
 
 
 def _value(value: Any) -> str:
+    if isinstance(value, Date):
+        return written(value)
     if isinstance(value, Share):
         return f"{_value(value.ratio)} × {_trait(value.trait.path, value.trait.account)}"
     if isinstance(value, int | Decimal) and not isinstance(value, bool):

@@ -14,7 +14,8 @@ from operator import eq, ge, gt, le, lt, ne
 from typing import Any
 
 from ...model import is_number
-from .definition import Comparison, Condition, Share, TraitPath
+from .dates import instant_of
+from .definition import Comparison, Condition, Date, Share, TraitPath
 
 EXACT = Context(prec=10_000, traps=[Inexact])
 """Digits for the sum, or the product, of any numbers that are stored.
@@ -143,10 +144,30 @@ def compare(value: Any, comparison: Comparison) -> bool:
             return _contains(value, operand)
         case "starts_with" | "ends_with":
             return _affix(value, operator, operand)
-        case "gte" if type(value) is int:
+        case "gte" if type(value) is int and type(operand) is not Date:
             return bool(value >= operand)
         case _:
-            return is_number(value) and measures_up(exact(value), comparison)
+            return _has_its_size(value, comparison)
+
+
+def dates_in(comparison: Comparison) -> tuple[Date, ...]:
+    """The dates among the thresholds of a comparison: all of them, or none."""
+    operand = comparison.operand
+    if type(operand) is Date:
+        return (operand,)
+    is_pair = type(operand) is tuple and operand and type(operand[0]) is Date
+    return operand if is_pair else ()
+
+
+def _has_its_size(value: Any, comparison: Comparison) -> bool:
+    """Whether a value is a number, or where the thresholds are dates a date, that meets them."""
+    dates = dates_in(comparison)
+    if not dates:
+        return is_number(value) and measures_up(exact(value), comparison)
+    time = instant_of(value, dates[0].zone)
+    times = tuple(threshold.time for threshold in dates)
+    operand = times if comparison.operator == "between" else times[0]
+    return time is not None and measures_up(time, replace(comparison, operand=operand))
 
 
 def exact(number: float | Decimal) -> int | Decimal:
@@ -163,6 +184,8 @@ def measures_up(number: Any, comparison: Comparison) -> bool:
 
 
 def _contains(value: Any, operand: Any) -> bool:
+    if isinstance(operand, tuple):
+        return any(_contains(value, each) for each in operand)
     if isinstance(value, str):
         return isinstance(operand, str) and operand in value
     return isinstance(value, list | tuple) and any(key(v) == key(operand) for v in value)
@@ -171,8 +194,7 @@ def _contains(value: Any, operand: Any) -> bool:
 def _affix(value: Any, operator: str, operand: Any) -> bool:
     if not isinstance(value, str):
         return False
-    affixes = tuple(operand) if isinstance(operand, list | tuple) else operand
-    return value.startswith(affixes) if operator == "starts_with" else value.endswith(affixes)
+    return value.startswith(operand) if operator == "starts_with" else value.endswith(operand)
 
 
 def whole(value: Any) -> Any:

@@ -23,7 +23,6 @@ from .items import (
     ItemParser,
     SourceFile,
     choice,
-    near,
     quoted,
     read_all,
 )
@@ -32,6 +31,7 @@ from .project import (
     PROJECT,
     check_names,
     features,
+    labels,
     metrics,
     personas,
     project,
@@ -73,6 +73,7 @@ def _catalogue(item: Item, scope: Scope) -> Catalogue:
         fields.get("pql", ()),
         {name: events for name, events in (scope.features or {}).items() if events},
         tuple(found.metric for found in (scope.metrics or {}).values() if found),
+        fields.get("labels", {}),
         fields.get("persona", ()),
     )
 
@@ -137,7 +138,7 @@ def _accepted(item: Item) -> tuple[tuple[str, str], ...]:
 def _reason(item: Item) -> tuple[str, str]:
     rule = str(item.key)
     if rule not in RULES:
-        raise item.wrong_key(near(rule, RULES), f"the unknown rule {quoted(rule)}")
+        raise item.wrong_key(item.near(rule, RULES), f"the unknown rule {quoted(rule)}")
     return rule, item.text()
 
 
@@ -177,6 +178,7 @@ _FIELDS = {"requalify": "after_silence", "accept": "accepted"}
 FILE: dict[str, ItemParser] = {
     "project": project,
     "features": features,
+    "labels": labels,
     "metric": Item.keep,
     "persona": personas,
     "pql": Item.keep,

@@ -15,18 +15,19 @@ from ..language.definition import (
     Internal,
     Leaf,
     Node,
+    Personal,
     PqlLeaf,
     TraitLeaf,
     UsersLeaf,
     Window,
 )
 from .comparisons import OPERATORS
+from .hints import nearest, phrase
 from .items import (
     Item,
     ItemParser,
     UnreadableError,
     list_of,
-    near,
     one_of,
     quoted,
     read_all,
@@ -95,10 +96,10 @@ def _no_measure(item: Item) -> UnreadableError:
     """Note that a table measures nothing, at the key that was probably meant to."""
     if "of_these" in item.value:
         return item.wrong('the key "at_least"', 'no "at_least"')
-    for child in item.children():
-        expected = near(str(child.key), CONDITIONS)
-        if expected != one_of(CONDITIONS):
-            return child.wrong_key(expected, f"the unknown key {quoted(str(child.key))}")
+    for child in item.children() if item.source.gives_hints else ():
+        key = str(child.key)
+        if phrase(key, item.value, CONDITIONS) or len(nearest(key, CONDITIONS)) == 1:
+            return child.unknown_key(item, CONDITIONS)
     return item.wrong(one_of(CONDITIONS), "a table with none of them")
 
 
@@ -185,13 +186,17 @@ CONDITIONS: dict[str, Callable[[Item, Scope], Node]] = {**LEAVES, **COMBINATORS}
 
 # -- unless --------------------------------------------------------------------------------
 
-GUARDS: dict[str, Guard] = {"internal": Internal(), "customer": Customer()}
+GUARDS: dict[str, Guard] = {
+    "internal": Internal(),
+    "customer": Customer(),
+    "personal": Personal(),
+}
 
 
 def guards(item: Item, scope: Scope) -> tuple[Guard, ...]:
     """What ``unless`` lists: known guards, and conditions, which may ask for absence."""
     if not isinstance(item.value, list):
-        raise item.wrong('a list of "internal", "customer" and conditions')
+        raise item.wrong('a list of "internal", "customer", "personal" and conditions')
     inside = replace(scope, window=Window(), absence=True)
     return tuple(read_all(item.children(), lambda part: _guard(part, inside)))
 
@@ -200,7 +205,7 @@ def _guard(item: Item, scope: Scope) -> Guard:
     if not isinstance(item.value, str):
         return node(item, scope)
     if item.value not in GUARDS:
-        raise item.wrong(near(item.value, GUARDS), f"the unknown guard {quoted(item.value)}")
+        raise item.wrong(item.near(item.value, GUARDS), f"the unknown guard {quoted(item.value)}")
     if item.value == "customer" and "conversion" not in scope.settings:
         raise item.wrong('a conversion event: set "conversion" in [project]')
     return GUARDS[item.value]

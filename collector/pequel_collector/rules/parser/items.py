@@ -12,14 +12,17 @@ import json
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
-from difflib import get_close_matches
 from typing import Any, TypeVar
 
 from ...errors import Problem
 from ...model import is_number
 from ..language import quantities
+from ..language.dates import instant_of_text, zone_named
+from ..language.definition import Date
 from ..language.quantities import Number, QuantityError
+from .hints import FEW, meant, nearest, phrase
 from .toml import Document, Path, SourceSpan
 
 S = TypeVar("S")
@@ -30,13 +33,14 @@ LONGEST_NAME = 128
 MAX_DIGITS = 308
 """Digits of a number, as in an event."""
 _LARGEST_EXPONENT = 308  # of a double, which is what most JSON numbers end up as
-_MEANT = {
-    "count": "gte", "times": "gte", "min": "gte", "minimum": "gte", "at_least": "gte",
-    "max": "lte", "maximum": "lte", "at_most": "lte", "more_than": "gt", "less_than": "lt",
-    "equals": "eq", "is": "eq", "not": "ne",
-}  # fmt: skip
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
 _SHOWN = 60
+_DATE = re.compile(r"[0-9]{1,4}[-./][0-9]{1,2}[-./]")
+MOST_HINTS = 50
+"""Problems of a file after which no more words are compared: each takes a moment."""
+
+
+_ONE_STAR = 'a name with one star at most, at its end, such as "project_*"'
 
 
 class UnreadableError(Exception):
@@ -50,6 +54,18 @@ class SourceFile:
     file: str
     document: Document
     problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def gives_hints(self) -> bool:
+        """Whether words are still compared by spelling, to find the one that was meant."""
+        return len(self.problems) < MOST_HINTS
+
+    @property
+    def timezone(self) -> str:
+        """The time zone that [project] states; UTC where it states none that can be read."""
+        project = self.document.data.get("project")
+        stated = project.get("timezone", "UTC") if isinstance(project, dict) else "UTC"
+        return zone_named(stated) or "UTC"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +108,16 @@ class Item:
         """Note that the key is wrong. Returns the error to raise."""
         return self._note(expected, found, self.span.key)
 
+    def unknown_key(self, table: Item, known: Collection[str], of: str = "key") -> UnreadableError:
+        """Note that a key of a table is none of those known. Returns the error to raise."""
+        key = str(self.key)
+        expected = phrase(key, table.value, known) or self.near(key, known)
+        return self.wrong_key(expected, f"the unknown {of} {quoted(key)}")
+
+    def near(self, word: str, known: Collection[str]) -> str:
+        """What to write in place of a word: the one that was meant, or one of those known."""
+        return one_of(nearest(word, known) if self.source.gives_hints else list(known)[:FEW])
+
     def _note(self, expected: str, found: str, at: tuple[int, int]) -> UnreadableError:
         problem = Problem(expected, found, human(self.path), self.source.file, *at)
         self.source.problems.append(problem)
@@ -115,7 +141,7 @@ class Item:
                     found = f"{quoted(key)}, which is not in this release"
                     raise child.wrong_key(one_of(parsers), found)
                 if key not in parsers:
-                    raise child.wrong_key(near(key, parsers), f"the unknown {of} {quoted(key)}")
+                    raise child.unknown_key(self, parsers, of)
                 fields.values[key] = parsers[key](child)
             except UnreadableError:
                 fields.failed.add(key)
@@ -137,6 +163,30 @@ class Item:
             raise self.wrong("a text that is not empty")
         return self.value
 
+    def pattern(self) -> str:
+        """The name of an event, ``prefix*``, or ``*`` for every event."""
+        name = self.text()
+        self.check_stars(name)
+        return name
+
+    def event_name(self) -> str:
+        """The name of one event."""
+        name = self.text()
+        if "*" in name:
+            raise self.wrong("the name of one event, without a star")
+        return name
+
+    def check_stars(self, name: str) -> None:
+        """Note a star that does not stand for the rest of a name."""
+        if "*" in name[:-1]:
+            raise self.wrong(_ONE_STAR)
+
+    def affix(self) -> str:
+        """A text that is not empty; one of blanks is a text."""
+        if not isinstance(self.value, str) or not self.value:
+            raise self.wrong("a text that is not empty")
+        return self.value
+
     def boolean(self) -> bool:
         """``true`` or ``false``."""
         if not isinstance(self.value, bool):
@@ -152,9 +202,8 @@ class Item:
 
     def property_path(self) -> str:
         """A property, by its dotted path."""
-        meant = _MEANT.get(str(self.key))
-        if meant is not None and is_number(self.value):
-            raise self.wrong(f"a property (did you mean {quoted(meant)}?)")
+        if is_number(self.value) and (other := meant(str(self.key), ("gte", "lte"))):
+            raise self.wrong(f"a property (did you mean {quoted(other)}?)")
         path = self.text()
         if path.startswith("@"):
             raise self.wrong("a property")
@@ -184,6 +233,21 @@ class Item:
             return quantities.amount(self.value)
         except QuantityError as error:
             raise self.wrong(str(error)) from None
+
+    def measurable(self) -> Number | Date:
+        """A number, a quantity, or a date: in TOML, or a text in ISO 8601."""
+        if isinstance(self.value, date):
+            return self._date(self.value.isoformat())
+        if isinstance(self.value, str) and _DATE.match(self.value):
+            return self._date(self.value)
+        return self.quantity()
+
+    def _date(self, text: str) -> Date:
+        zone = self.source.timezone
+        time = instant_of_text(text, zone)
+        if time is None:
+            raise self.wrong("a date in ISO 8601, such as 2026-03-01 or 2026-03-01T10:00:00Z")
+        return Date(time, zone)
 
     def above_zero(self) -> Number:
         """A number or a quantity above zero."""
@@ -228,13 +292,6 @@ def one_of(words: Iterable[str]) -> str:
     """What to write instead: ``one of "a", "b"``."""
     listed = [quoted(word) for word in words]
     return f"one of {', '.join(listed)}" if len(listed) > 1 else "".join(listed)
-
-
-def near(word: str, known: Collection[str]) -> str:
-    """The known word that was probably meant, by meaning or by spelling; else all known words."""
-    if _MEANT.get(word) in known:
-        return quoted(_MEANT[word])
-    return one_of(get_close_matches(word, known, n=1) or known)
 
 
 # -- tables and lists ----------------------------------------------------------------------
@@ -313,7 +370,7 @@ def choice(*words: str) -> Callable[[Item], str]:
         if not isinstance(item.value, str):
             raise item.wrong(one_of(words))
         if item.value not in words:
-            raise item.wrong(near(item.value, words))
+            raise item.wrong(item.near(item.value, words))
         return item.value
 
     return read

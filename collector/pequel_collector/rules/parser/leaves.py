@@ -24,7 +24,6 @@ from .items import (
     UnreadableError,
     human,
     list_of,
-    near,
     one_of,
     quoted,
 )
@@ -157,7 +156,7 @@ def distinct_by(item: Item) -> str:
     """What makes two events different: a property, or a word that begins with an at sign."""
     word = item.text()
     if word.startswith("@") and word not in DISTINCT:
-        raise item.wrong(near(word, DISTINCT))
+        raise item.wrong(item.near(word, DISTINCT))
     return word
 
 
@@ -172,12 +171,12 @@ def pattern(item: Item, scope: Scope) -> EventPattern:
         case list():
             return pattern_of(event_names(item))
         case str():
-            return pattern_of([item.text()])
+            return pattern_of([item.pattern()])
         case _:
             raise item.wrong(_EVENT)
 
 
-event_names = list_of(Item.text, "a list of event names")
+event_names = list_of(Item.pattern, "a list of event names")
 
 
 def _feature(item: Item, scope: Scope) -> tuple[str, ...]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from itertools import chain
 from typing import Any
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import available_timezones
 
 from ...model import is_number
-from ..language.definition import InternalRule, Project
+from ..language.addresses import normal_domain
+from ..language.dates import zone_named
+from ..language.definition import InternalRule, Label, Project
 from .comparisons import spread, values
 from .items import (
     Item,
@@ -32,24 +35,31 @@ def project(item: Item) -> Project:
 
 def _timezone(item: Item) -> str:
     name = item.text()
-    try:
-        return ZoneInfo(name).key
-    except (KeyError, ValueError, OSError):  # whichever, depending on what the name looks like
-        known = get_close_matches(name, available_timezones(), n=1, cutoff=0.8)
-        expected = one_of(known) or 'a time zone such as "Europe/Berlin"'
-        raise item.wrong(expected, f"the unknown time zone {quoted(name)}") from None
+    if (found := zone_named(name)) is not None:
+        return found
+    known = get_close_matches(name, available_timezones(), n=1, cutoff=0.8)
+    expected = one_of(known) or 'a time zone such as "Europe/Berlin"'
+    raise item.wrong(expected, f"the unknown time zone {quoted(name)}")
 
 
 def _internal(item: Item) -> InternalRule:
-    fields = item.read({"email_domain": list_of(_domain, "a list of domains"), "trait": _traits})
+    fields = item.read({"email_domain": _domains, "trait": _traits})
     return InternalRule(frozenset(fields.get("email_domain", ())), fields.get("trait", ()))
 
 
 def _domain(item: Item) -> str:
-    domain = item.text().lower()
-    if "@" in domain:
+    domain = normal_domain(item.text())
+    if domain is None or "@" in domain:
         raise item.wrong('a domain such as "example.com"')
     return domain
+
+
+_domains = list_of(_domain, "a list of domains")
+_names = list_of(Item.name, "a list of names")
+
+
+def _personal_domains(item: Item) -> frozenset[str]:
+    return frozenset(_domains(item))
 
 
 def _traits(item: Item) -> tuple[tuple[str, Any], ...]:
@@ -70,6 +80,29 @@ def features(item: Item) -> dict[str, tuple[str, ...] | None]:
     parsers = dict.fromkeys(item.table().value, event_names)
     fields = item.read(parsers)
     return {name: fields.get(name) for name in parsers}
+
+
+# -- [labels] ------------------------------------------------------------------------------
+
+
+def labels(item: Item) -> dict[str, Label]:
+    """How events and properties read to people, by their names."""
+    return dict(read_all(item.table().children(), lambda one: (str(one.key), _label(one))))
+
+
+def _label(item: Item) -> Label:
+    fields = item.read(LABEL)
+    if not item.value:
+        raise item.wrong(one_of(LABEL), "an empty table")
+    return Label(**fields.values)
+
+
+def _many(item: Item) -> str:
+    """Words for several, in which ``{n}`` stands for how many."""
+    words = item.text()
+    if words.count("{n}") != 1 or re.search(r"[{}]", words.replace("{n}", "")):
+        raise item.wrong('words with one {n} for the number, such as "created {n} projects"')
+    return words
 
 
 # -- [[metric]] ----------------------------------------------------------------------------
@@ -146,11 +179,16 @@ def check_names(listed: Iterable[Item]) -> None:
 
 PROJECT: dict[str, ItemParser] = {
     "timezone": _timezone,
-    "signup": Item.text,
-    "trial": Item.text,
-    "conversion": Item.text,
+    "signup": Item.pattern,
+    "trial": Item.pattern,
+    "conversion": Item.event_name,
+    "expansion": Item.event_name,
     "key_events": event_names,
     "internal": _internal,
+    "personal_domains": _personal_domains,
+    "person_traits": _names,
 }
+
+LABEL: dict[str, ItemParser] = {"one": Item.text, "many": _many, "kind": Item.text}
 
 METRIC: dict[str, ItemParser] = {"name": Item.name, **DRAWN, "value_metric": Item.boolean}

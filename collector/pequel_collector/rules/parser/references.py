@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from graphlib import CycleError, TopologicalSorter
 
 from ..language.definition import PqlLeaf
-from .items import Item, ItemParser, near, quoted
+from .items import Item, ItemParser, quoted
 from .leaves import path_of
 from .scope import Scope
 
@@ -18,7 +18,7 @@ def pql_leaf(item: Item, scope: Scope) -> PqlLeaf:
     name = item.read(PQL).required("pql")
     called = item.child("pql")
     if name not in scope.subjects:
-        expected = near(name, scope.subjects) or "the name of a definition of this file"
+        expected = called.near(name, scope.subjects) or "the name of a definition of this file"
         raise called.wrong(expected, f"the unknown definition {quoted(name)}")
     _check_kind(called, name, scope)
     scope.calls.append((scope.name, called))

@@ -7,10 +7,14 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from ...model import Kind
+from ..language.addresses import EMAIL_DOMAIN
 from ..language.definition import Metric, TraitPath, Window, trait_path
-from .items import Item, UnreadableError, near, quoted
+from .items import Item, UnreadableError, one_of, quoted
 
 T = TypeVar("T")
+
+DERIVED = (EMAIL_DOMAIN,)
+"""The traits that are derived from others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,10 @@ class Scope:
         """The trait that a path stands for: of the subject, or of a user's account."""
         if self.subject != "account" and path == "account.":
             raise item.wrong('the name of a trait after "account."')
-        return trait_path(path, knows_account=self.subject != "account")
+        found = trait_path(path, knows_account=self.subject != "account")
+        if found.path.startswith("@") and found.path not in DERIVED:
+            raise item.wrong(one_of(DERIVED), f"the unknown trait {quoted(found.path)}")
+        return found
 
 
 def _known(item: Item, known: Mapping[str, T | None] | None, sort: str, expected: str) -> T:
@@ -67,7 +74,7 @@ def _known(item: Item, known: Mapping[str, T | None] | None, sort: str, expected
         raise UnreadableError
     if item.value not in known:
         found = f"the unknown {sort} {quoted(item.value)}"
-        raise item.wrong(near(item.value, known) or expected, found)
+        raise item.wrong(item.near(item.value, known) or expected, found)
     thing = known[item.value]
     if thing is None:
         raise UnreadableError

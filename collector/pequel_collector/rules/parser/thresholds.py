@@ -40,9 +40,12 @@ _NO_ABSENCE = (
 
 def threshold(scope: Scope) -> Callable[[Item], Threshold]:
     """A parser of a number, a quantity, or a share of a trait."""
+    return _or_share(Item.quantity, scope)
 
+
+def _or_share(plain: Callable[[Item], Threshold], scope: Scope) -> Callable[[Item], Threshold]:
     def read(item: Item) -> Threshold:
-        return _share(item, scope) if isinstance(item.value, dict) else item.quantity()
+        return _share(item, scope) if isinstance(item.value, dict) else plain(item)
 
     return read
 
@@ -54,7 +57,7 @@ def _share(item: Item, scope: Scope) -> Share:
 
 def tests(scope: Scope) -> dict[str, ItemParser]:
     """The parsers of all comparisons of a value, and of what may stand beside them."""
-    return {**operands(threshold(scope)), "or_missing": Item.boolean}
+    return {**operands(_or_share(Item.measurable, scope)), "or_missing": Item.boolean}
 
 
 # -- comparisons of a leaf -----------------------------------------------------------------

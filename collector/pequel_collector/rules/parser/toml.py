@@ -29,6 +29,10 @@ MAX_TOKENS = 50_000
 
 Each takes up to a kilobyte when the document is parsed."""
 
+_ONE_LINE = (
+    "An inline table { … } that goes on in the next line: TOML keeps it on one line; write several "
+    "in a list, as in when.all = [ … ], or the keys one by one below a header such as [pql.when]"
+)
 _INFINITE = Decimal("Infinity")
 _BLANKS = re.compile(r"[ \t]*")
 _SPACE = re.compile(r"(?:[ \t\n]|#[^\n]*)*")
@@ -199,7 +203,29 @@ def _located(error: ValueError, text: str) -> TomlError:
         position = _Scanner(text).position(len(text))
     else:
         position = Location(int(found[1]), int(found[2]))
-    return TomlError(message[: found.start()], position)
+    return TomlError(_in_braces(text, position) or message[: found.start()], position)
+
+
+def _in_braces(text: str, position: Location) -> str | None:
+    """What is wrong where an inline table has a line end, or a comma before its brace; or None."""
+    at = sum(len(line) + 1 for line in text.split("\n")[: position.line - 1]) + position.column - 1
+    rest = text[at : at + 100].lstrip(" \t")
+    if _innermost(text, at) != "{":
+        return None
+    if not rest or rest[0] in "\n#":
+        return _ONE_LINE
+    return "A comma before the closing brace of an inline table" if rest[0] == "}" else None
+
+
+def _innermost(text: str, at: int) -> str:
+    """The bracket that is open at an offset; nothing where none is."""
+    brackets = [""]
+    for found in _TOKEN.finditer(text, 0, at):
+        if found[0] in "[{":
+            brackets.append(found[0])
+        elif found[0] in "]}" and len(brackets) > 1:
+            brackets.pop()
+    return brackets[-1]
 
 
 class _Scanner:

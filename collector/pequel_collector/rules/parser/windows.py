@@ -8,7 +8,6 @@ from .items import (
     Fields,
     Item,
     ItemParser,
-    near,
     quoted,
 )
 from .scope import Scope
@@ -32,12 +31,13 @@ def anchor(item: Item, scope: Scope) -> str:
         case "first:":
             if not name.strip():
                 raise item.wrong('the name of an event after "first:"')
+            item.check_stars(name)
         case "trait:":
             if not name.strip():
                 raise item.wrong('the name of a trait after "trait:"')
             scope.trait(item, name)
         case _:
-            raise item.wrong(near(word, ANCHORS), f"the unknown anchor {quoted(word)}")
+            raise item.wrong(item.near(word, ANCHORS), f"the unknown anchor {quoted(word)}")
     return word
 
 

@@ -70,6 +70,16 @@ class OneOf(Text):
         return text if text in self.words else None
 
 
+class Flag(OneOf):
+    """``true`` or ``false``."""
+
+    def __init__(self) -> None:
+        super().__init__("true", "false")
+
+    def parse(self, text: str) -> Any:
+        return None if super().parse(text) is None else text == "true"
+
+
 class Time(Text):
     """A time in ISO 8601, as ms."""
 
@@ -126,9 +136,16 @@ class LeadArguments(PageArguments):
     country = Text()
     plan = Text()
     account = Text()
+    overdue = Flag()
     qualified_from = Time()
     qualified_to = Time()
     marked_after = Time()
+
+
+class ChangesArguments(ListArguments):
+    """The ledger of leads, after a place in it."""
+
+    after = Cursor(load_default=None)
 
 
 class RejectedArguments(PageArguments):

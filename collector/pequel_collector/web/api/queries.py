@@ -80,7 +80,7 @@ class Handlers:
         given = arguments.read(request, _LEADS)
         given.pop("format", None)
         limit, cursor = given.pop("limit"), given.pop("cursor")
-        with _slot(limit):
+        with page_slot(limit):
             found = self._queries.pqls(LeadFilter(**given), limit, cursor)
             return json_response(schemas.page(schemas.LEAD, found))
 
@@ -88,7 +88,7 @@ class Handlers:
     def pql(self, lead_id: str) -> Response:
         """``/pqls/ID``."""
         arguments.read(request, _NONE)
-        return json_response(schemas.LEAD.dump(self._queries.pql(_storable("lead", lead_id))))
+        return json_response(schemas.LEAD.dump(self._queries.pql(storable("lead", lead_id))))
 
     @describe(*_of_subject("user"))
     def user(self, rest: str) -> Response:
@@ -104,7 +104,7 @@ class Handlers:
     def events(self) -> Response:
         """``/events``."""
         limit = arguments.read(request, _LIST)["limit"]
-        with _slot(limit):
+        with page_slot(limit):
             return json_response(schemas.page(schemas.EVENT, self._queries.events(limit)))
 
     @describe(query_page("Rejected events", "events", schemas.REJECTED_EVENT, arguments=_REJECTED))
@@ -112,7 +112,7 @@ class Handlers:
         """``/rejected``."""
         given = arguments.read(request, _REJECTED)
         wanted = RejectedFilter(given.get("code"), given.get("key"))
-        with _slot(given["limit"]):
+        with page_slot(given["limit"]):
             found = self._queries.rejected(wanted, given["limit"], given["cursor"])
             return json_response(schemas.page(schemas.REJECTED_EVENT, found))
 
@@ -124,7 +124,7 @@ class Handlers:
 
     def _subject(self, kind: Kind, prefix: str, rest: str) -> Response:
         identifier, view = subject_and_view(request, prefix, rest)
-        identifier = _storable(kind, identifier)
+        identifier = storable(kind, identifier)
         if view == "timeline":
             return self._timeline(kind, identifier)
         arguments.read(request, _NONE)
@@ -134,17 +134,17 @@ class Handlers:
 
     def _timeline(self, kind: Kind, identifier: str) -> Response:
         given = arguments.read(request, _PAGE)
-        with _slot(given["limit"]):
+        with page_slot(given["limit"]):
             found = self._queries.timeline(kind, identifier, given["limit"], given["cursor"])
             return json_response(schemas.page(schemas.EVENT, found))
 
 
-def _slot(limit: int) -> AbstractContextManager[object]:
+def page_slot(limit: int) -> AbstractContextManager[object]:
     """A slot for making a long page; a short page needs none."""
     return _slots if limit > LONG_PAGE else nullcontext()
 
 
-def _storable(kind: str, identifier: str) -> str:
+def storable(kind: str, identifier: str) -> str:
     """An id that can have been stored. Raises NotFound for one that ingestion rejects."""
     if not identifier.strip() or "\0" in identifier or len(identifier) > MAX_LENGTH:
         raise NotFound(f"there is no {kind} {identifier[:MAX_LENGTH]!a}", kind=kind)

@@ -21,9 +21,17 @@ from .answer_schema import (
     Time,
 )
 
+_STATE = {"type": ["string", "null"]}
 
-class Change(AnswerSchema):
-    """An entry in the ledger of a lead."""
+
+class Entry(AnswerSchema):
+    """An entry in the ledger of a lead: ``from`` and ``to`` are its states before and after."""
+
+    class Meta:
+        include: ClassVar = {
+            "from": fields.Function(lambda entry: entry.before.get("state"), metadata=_STATE),
+            "to": fields.Function(lambda entry: entry.after.get("state"), metadata=_STATE),
+        }
 
     at = Time()
     what = fields.String()
@@ -33,13 +41,22 @@ class Change(AnswerSchema):
     actor = fields.String(allow_none=True)
 
 
+class Contact(AnswerSchema):
+    """A contact of somebody with a lead."""
+
+    at = Time()
+    channel = fields.String(allow_none=True)
+    note = fields.String(allow_none=True)
+    actor = fields.String()
+
+
 class Lead(AnswerSchema):
     """A lead. ``evidence`` has a sentence and the leaves; ``via`` says whose it is instead.
 
-    ``changes``, its entries in the ledger, come only with a lead that is asked for by its id.
+    ``history`` and ``contacts`` come only with a lead that is asked for by its id.
     """
 
-    OMITTED_IF_NONE = frozenset({"via", "changes"})
+    OMITTED_IF_NONE = frozenset({"via", "history", "contacts"})
 
     id = fields.String(attribute="lead.id")
     definition = fields.String(attribute="lead.definition")
@@ -54,6 +71,14 @@ class Lead(AnswerSchema):
     priority = fields.String(attribute="lead.priority")
     owner = fields.String(attribute="lead.owner", allow_none=True)
     due_at = Time(attribute="lead.due_at", allow_none=True)
+    overdue = fields.Boolean()
+    snoozed_until = Time(attribute="lead.snoozed_until", allow_none=True)
+    contacted_at = Time(attribute="lead.contacted_at", allow_none=True)
+    time_to_contact_seconds = fields.Raw(metadata={"type": ["number", "null"]})
+    won_at = Time(attribute="lead.won_at", allow_none=True)
+    self_serve = fields.Boolean(attribute="lead.self_serve", allow_none=True)
+    amount = fields.String(attribute="lead.amount", allow_none=True)
+    currency = fields.String(attribute="lead.currency", allow_none=True)
     expires_at = Time(attribute="lead.expires_at", allow_none=True)
     merged_into = fields.String(attribute="lead.merged_into", allow_none=True)
     flags = fields.List(fields.String(), attribute="lead.flags")
@@ -61,7 +86,15 @@ class Lead(AnswerSchema):
     traits = Object()
     evidence = Object(attribute="lead.evidence")
     via = fields.String()
-    changes = fields.List(fields.Nested(Change))
+    history = fields.List(fields.Nested(Entry))
+    contacts = fields.List(fields.Nested(Contact))
+
+
+class LedgerEntry(Entry):
+    """An entry in the ledger of all leads, with its lead as it is now."""
+
+    lead_id = fields.String(attribute="lead")
+    lead = fields.Nested(Lead, attribute="lead_now")
 
 
 class Profile(AnswerSchema):
@@ -74,11 +107,23 @@ class Profile(AnswerSchema):
     event_counts = Object()
 
 
+class LinkConflict(AnswerSchema):
+    """An id that a message named with a user, though it was linked to another user before."""
+
+    id = SubjectKey()
+    user_id = SubjectId(attribute="user")
+    message_id = fields.String(attribute="mid")
+    time = Time()
+
+
 class UserProfile(Profile):
     """What is known of a user."""
 
+    OMITTED_IF_NONE = frozenset({"conflicts"})
+
     account = fields.String(allow_none=True)
     ids = fields.List(SubjectKey())
+    conflicts = fields.List(fields.Nested(LinkConflict))
     leads = fields.List(fields.Nested(Lead))
 
 
@@ -100,7 +145,8 @@ class Status(AnswerSchema):
 
 def _anonymous_id(stored: Stored) -> str | None:
     message = stored.message
-    return message.anonymous_id if message.user_id else id_of(message.subject)
+    is_visitor = message.user_id is None and not message.is_of_account
+    return id_of(message.subject) if is_visitor else message.anonymous_id
 
 
 def _is_event(stored: Stored) -> bool:
@@ -298,8 +344,9 @@ class Usage(AnswerSchema):
 
 
 class Derived(AnswerSchema):
-    """What the messages give for a lead."""
+    """What the messages give for a lead, with what people did."""
 
+    state = fields.String()
     qualified_at = Time()
     account = fields.String(allow_none=True)
     evidence = Object()
@@ -372,6 +419,7 @@ class Linted(AnswerSchema):
     coverage = fields.List(fields.Nested(Covered), allow_none=True)
 
 
+LEDGER_ENTRY = LedgerEntry()
 LEAD, STATUS, EVENT, REJECTED_EVENT = Lead(), Status(), Event(), RejectedEvent()
 PROFILES = {"user": UserProfile(), "account": AccountProfile()}
 DEFINITIONS, NEW_VERSION, USAGE = Definitions(), NewVersion(), Usage()

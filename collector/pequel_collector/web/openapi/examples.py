@@ -44,10 +44,12 @@ INGEST_ERROR: JSON = {
     "code": "unknown_key",
     "message": "the key is unknown or revoked, expected a write, write+marks or admin key",
 }
-CHANGE: JSON = {
+ENTRY: JSON = {
+    "from": None,
+    "to": "new",
     "at": "2026-03-09T09:30:00.412Z",
     "what": "opened",
-    "before": None,
+    "before": {},
     "after": {"state": "new"},
     "reason": None,
     "actor": None,
@@ -66,6 +68,14 @@ LEAD: JSON = {
     "priority": "normal",
     "owner": None,
     "due_at": None,
+    "overdue": False,
+    "snoozed_until": None,
+    "contacted_at": None,
+    "time_to_contact_seconds": None,
+    "won_at": None,
+    "self_serve": None,
+    "amount": None,
+    "currency": None,
     "expires_at": None,
     "merged_into": None,
     "flags": [],
@@ -146,8 +156,9 @@ _BALANCE: JSON = {
 }
 
 OF_SCHEMAS: dict[str, JSON] = {
-    "Change": CHANGE,
+    "Entry": ENTRY,
     "Lead": LEAD,
+    "LedgerEntry": ENTRY | {"lead_id": LEAD["id"], "lead": LEAD},
     "Status": {
         "subject": {"kind": "user", "id": "u2"},
         "is_pql": False,
@@ -199,6 +210,7 @@ OF_SCHEMAS: dict[str, JSON] = {
         "result": "equal",
         "lead": LEAD,
         "derived": {
+            "state": "new",
             "qualified_at": LEAD["qualified_at"],
             "account": "acme",
             "evidence": _EVIDENCE,

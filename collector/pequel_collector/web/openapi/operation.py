@@ -85,6 +85,7 @@ def query(
     needs_body: bool = True,
     scope: Scope = "read",
     errors: tuple[int, ...] = (),
+    parameters: Sequence[JSON] = (),
     path: str | None = None,
 ) -> Operation:
     """A call of the query API that answers one thing. ``errors`` are those besides the usual."""
@@ -96,6 +97,7 @@ def query(
         arguments=arguments,
         bodies=bodies,
         needs_body=needs_body,
+        parameters=parameters,
         scope=scope,
         errors=(*QUERY_ERRORS, *errors, *(BODY_ERRORS if bodies else ())),
         path=path,

@@ -58,6 +58,9 @@ class _StoreMetrics:
         yield _gauge("messages", "Messages stored.", totals["messages"])
         yield _gauge("leads", "Leads ever opened.", totals["leads"])
         yield _gauge("refused", "Rejected events kept.", totals["rejected"])
+        text = "Links of an id that has an earlier link to another user."
+        yield _gauge("link_conflicts", text, totals.get("link_conflicts", 0))
+        yield _gauge("unattributed", "Events without an account.", totals.get("unattributed", 0))
         yield _gauge("waiting_events", "Events that wait for the store.", self._collector.waiting())
         yield _gauge("ready", "Whether events can be stored.", self._collector.trouble() is None)
 

@@ -1,0 +1,186 @@
+"""Any other log, by a map in TOML that says what each key is.
+
+    event = "action"
+    user_id = "actor.id"
+    time = "occurred.at"
+    time_format = "epoch_ms"
+
+    [properties]
+    project_id = "target.project"
+
+A value is the path of a key, with dots. ``properties`` is a path, or a table of paths by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timezone, tzinfo
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import tomllib
+
+from ..errors import BadRequest
+from ..model import JSON, iso
+from .format import Event, Record, from_milliseconds, number_of, object_in, without_blanks
+from .line import BadLine
+
+_FIELDS = {  # what a map may name, and what it becomes
+    "user_id": "userId",
+    "anonymous_id": "anonymousId",
+    "account_id": "groupId",
+    "message_id": "messageId",
+    "previous_id": "previousId",
+}
+_PER_SECOND = {"epoch_s": 1, "epoch_ms": 1_000, "epoch_us": 1_000_000}
+_TYPES = ("track", "identify", "group", "page", "screen", "alias")
+_OBJECTS = ("properties", "traits", "types")
+_KEYS = (*_FIELDS, "event", "type", "time", "time_format", "time_zone", *_OBJECTS)
+
+
+class Mapped:
+    """A log whose keys a map names."""
+
+    name = "map"
+
+    def __init__(self, given: Mapping[str, Any], where: str = "the map") -> None:
+        _check(given, where)
+        self._map = given
+        self._time = _reader(given, where)
+        self.keys = tuple(sorted(_paths(given)))
+
+    def fits(self, record: Record) -> bool:
+        who = [self._map[name] for name in ("user_id", "anonymous_id") if name in self._map]
+        return any(_at(record, path) is not None for path in who)
+
+    def events(self, record: Record) -> list[Event]:
+        event: Event = {
+            segment: _at(record, self._map[name])
+            for name, segment in _FIELDS.items()
+            if name in self._map
+        }
+        event["type"] = self._type(record)
+        if event["type"] in {"track", "page", "screen"}:
+            name = _at(record, self._map["event"]) if "event" in self._map else None
+            event["event" if event["type"] == "track" else "name"] = name
+        for part in ("properties", "traits"):
+            event[part] = self._object(record, part)
+        if "time" in self._map:
+            time = _at(record, self._map["time"])
+            event["timestamp"] = None if time is None else self._time(time)
+        return [without_blanks(event)]
+
+    def _type(self, record: Record) -> str:
+        """The type of call: by the value at the path ``type`` and the table ``types``."""
+        found = _at(record, self._map["type"]) if "type" in self._map else None
+        if found is None:
+            return "track"
+        type_ = self._map.get("types", {}).get(str(found), found)
+        if type_ not in _TYPES:
+            raise BadLine("unknown_type", f"type: found {found!a}, expected {', '.join(_TYPES)}")
+        return str(type_)
+
+    def _object(self, record: Record, part: str) -> dict[str, JSON]:
+        given = self._map.get(part)
+        if given is None:
+            return {}
+        if isinstance(given, str):
+            return object_in({given: _at(record, given)}, given)
+        values = {name: _at(record, path) for name, path in given.items()}
+        return {name: value for name, value in values.items() if value is not None}
+
+
+def read_map(text: str, where: str) -> Mapped:
+    """The map in a TOML text; ``where`` is its file, for errors. Raises BadRequest."""
+    try:
+        given = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BadRequest(f"{where} is not TOML: {error}") from None
+    return Mapped(given, where)
+
+
+def _check(given: Mapping[str, Any], where: str) -> None:
+    for name, value in given.items():
+        if name not in _KEYS:
+            expected = ", ".join(_KEYS)
+            raise BadRequest(f"{where}: {name}: not known, expected one of {expected}")
+        table = isinstance(value, dict) and name in _OBJECTS
+        texts = value.values() if table else [value]
+        if not all(isinstance(text, str) and text for text in texts) or (
+            name == "types" and not table
+        ):
+            expected = "a table of paths" if name == "types" else "the path of a key"
+            raise BadRequest(f"{where}: {name}: found {type(value).__name__}, expected {expected}")
+    if "event" not in given and "type" not in given:
+        raise BadRequest(f"{where}: event: not there, expected the path of the event's name")
+    if "user_id" not in given and "anonymous_id" not in given:
+        raise BadRequest(f"{where}: user_id: not there, expected the path of the user's id")
+
+
+def _reader(given: Mapping[str, Any], where: str) -> Callable[[JSON], JSON]:
+    """How a time is read."""
+    form = given.get("time_format", "iso8601")
+    zone = _zone(given.get("time_zone"), where)
+    if form in _PER_SECOND:
+        return lambda value: from_milliseconds(
+            number_of(value, "time") * 1000 / _PER_SECOND[form], "time"
+        )
+    if form == "iso8601":
+        return (lambda value: value) if zone is None else (lambda value: _in_zone(value, zone))
+    if "%" not in form:
+        expected = "iso8601, epoch_s, epoch_ms, epoch_us, or a pattern such as %d/%m/%Y %H:%M"
+        raise BadRequest(f"{where}: time_format: found {form!a}, expected {expected}")
+    if zone is None and "%z" not in form:
+        raise BadRequest(
+            f"{where}: time_zone: not there, expected a zone such as Europe/Berlin, because "
+            "time_format has no %z"
+        )
+    return lambda value: _by_pattern(value, form, zone or timezone.utc)
+
+
+def _zone(name: str | None, where: str) -> tzinfo | None:
+    return None if name is None else zone_of(name, f"{where}: time_zone")
+
+
+def zone_of(name: str, field: str) -> tzinfo:
+    """The time zone of a name. Raises BadRequest."""
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, KeyError):
+        raise BadRequest(
+            f"{field}: found {name!a}, expected a zone, such as Europe/Berlin"
+        ) from None
+
+
+def _in_zone(value: JSON, zone: tzinfo) -> JSON:
+    """A time in ISO 8601; without an offset, it is that of a clock in the zone."""
+    try:
+        found = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        return value  # it is refused later, as every other text that is no time
+    found = found if found.tzinfo else found.replace(tzinfo=zone)
+    return iso(round(found.timestamp() * 1000))
+
+
+def _by_pattern(value: JSON, pattern: str, zone: tzinfo) -> str:
+    try:
+        found = datetime.strptime(str(value), pattern)  # noqa: DTZ007 - the zone follows
+        found = found if found.tzinfo else found.replace(tzinfo=zone)
+        return iso(round(found.timestamp() * 1000))
+    except (ValueError, OverflowError):
+        raise BadLine("bad_timestamp", f"time: found {value!a}, expected {pattern}") from None
+
+
+def _paths(given: Mapping[str, Any]) -> set[str]:
+    names = [n for n in given if n not in {"time_format", "time_zone", "types"}]
+    found = (given[n].values() if isinstance(given[n], dict) else [given[n]] for n in names)
+    return {path for paths in found for path in paths}
+
+
+def _at(record: Record, path: str) -> JSON:
+    """The value at a path; a key with dots in it counts too. None if there is none."""
+    if path in record:
+        return record[path]
+    first, dot, rest = path.partition(".")
+    inner = record.get(first) if dot else None
+    return _at(inner, rest) if isinstance(inner, dict) else None

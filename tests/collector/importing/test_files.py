@@ -1,0 +1,171 @@
+"""Logs in any layout: every record is found once, in bounded memory; other files are refused."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pequel_collector.errors import BadRequest
+from pequel_collector.importing import json_values
+from pequel_collector.importing.files import Log
+from pequel_collector.importing.json_values import JsonValues
+from pequel_collector.importing.line import BadLine, Line, object_on
+
+RECORDS = [
+    {"event": "a", "n": 1},
+    {"event": "b", "in": {"x": [1, {"y": '"}],\\'}]}},
+    {"event": "c"},
+]
+
+
+def log_of(data: bytes, max_line: int = 10_000) -> Log:
+    return Log(io.BytesIO(data), max_line)
+
+
+def objects(data: bytes) -> list[Any]:
+    log = log_of(data)
+    found = [json.loads(line.text) for line in log]
+    assert log.broken is None
+    return found
+
+
+def one_a_line(records: list[Any]) -> str:
+    return "".join(json.dumps(record) + "\n" for record in records)
+
+
+LAYOUTS: dict[str, Callable[[list[Any]], str]] = {
+    "lines": one_a_line,
+    "an array on one line": json.dumps,
+    "an array, one a line": lambda r: "[\n" + ",\n".join(map(json.dumps, r)) + "\n]\n",
+    "a pretty array": lambda r: json.dumps(r, indent=2),
+    "pretty objects": lambda r: "\n".join(json.dumps(each, indent=4) for each in r),
+    "objects on one line": lambda r: " ".join(map(json.dumps, r)),
+}
+
+
+class TestJson:
+    @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
+    def test_is_read_in_every_layout(self, layout: Callable[[list[Any]], str]) -> None:
+        text = layout(RECORDS).encode()
+        assert objects(text) == RECORDS
+        assert objects(gzip.compress(text)) == RECORDS
+        assert objects(b"\xef\xbb\xbf" + text) == RECORDS
+
+    def test_has_the_number_of_the_line_on_which_an_object_begins(self) -> None:
+        text = b'[\n\n{"a": 1},\n{\n"b": 2\n}, {"c": 3}\n]'
+        assert [line.number for line in log_of(text)] == [3, 4, 6]
+
+    def test_in_an_array_that_is_no_object_is_a_line_that_is_refused(self) -> None:
+        codes = []
+        for line in log_of(b'[1, {"a": 1}, "x", [2], oops]'):
+            try:
+                object_on(line)
+            except BadLine as bad:
+                codes.append(bad.code)
+        assert codes == ["not_an_object", "not_an_object", "not_an_object", "bad_json"]
+
+    @pytest.mark.parametrize("text", [b'[{"a": 1},', b'[{"a": 1}, {"b": ', b'{\n"a": {"b": 1}'])
+    def test_that_ends_too_early_is_broken(self, text: bytes) -> None:
+        log = log_of(text)
+        assert len(list(log)) <= 1
+        assert log.broken == "it ends inside a JSON value"
+
+    @given(
+        st.lists(st.dictionaries(st.text(max_size=4), st.text(max_size=8) | st.integers())),
+        st.sampled_from(list(LAYOUTS.values())),
+        st.integers(1, 9),
+    )
+    def test_is_the_same_however_the_bytes_come(
+        self, records: list[Any], layout: Callable[[list[Any]], str], size: int
+    ) -> None:
+        stream = io.BytesIO(layout(records).encode())
+        values = JsonValues(lambda _: stream.read(size), 10_000)
+        assert [json.loads(line.text) for line in values] == records
+        assert not values.is_cut
+
+    @pytest.mark.parametrize("filler", ["x" * 5_000, "\\" * 5_001 + '"', '"{[' * 900])
+    def test_of_an_object_that_is_too_long_only_the_start_is_kept(
+        self, monkeypatch: pytest.MonkeyPatch, filler: str
+    ) -> None:
+        monkeypatch.setattr(json_values, "CHUNK", 64)
+        text = json.dumps([{"a": 1}, {"long": filler, "n": [1] * 900}, {"b": 2}], indent=1)
+        lines = list(log_of(text.encode(), 100))
+        assert [line.is_whole for line in lines] == [True, False, True]
+        assert len(lines[1].text) <= 101
+        assert json.loads(lines[2].text) == {"b": 2}
+        assert lines[2].number == text[: text.index('{\n  "b"')].count("\n") + 1
+
+    def test_takes_memory_for_one_object_only(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(json_values, "CHUNK", 64)
+        stream = io.BytesIO(json.dumps([{"text": "x" * 100_000}]).encode())
+        values = JsonValues(stream.read, 100)
+        longest = 0
+
+        def read(size: int) -> bytes:
+            nonlocal longest
+            longest = max(longest, len(values._text))
+            return stream.read(size)
+
+        values._read = read
+        assert [line.is_whole for line in values] == [False]
+        assert longest < 500
+
+
+class TestCsv:
+    def test_is_read_by_its_header(self) -> None:
+        text = b'user_id,event,properties.seats,properties.name\nu1,"a,b",5,05\nu2,x,,true\n'
+        assert objects(text) == [
+            {"user_id": "u1", "event": "a,b", "properties": {"seats": 5, "name": "05"}},
+            {"user_id": "u2", "event": "x", "properties": {"name": True}},
+        ]
+
+    @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+    def test_may_have_another_delimiter_and_a_mark(self, delimiter: str) -> None:
+        text = delimiter.join(["event", "user_id"]) + "\r\n" + delimiter.join(["x", "u1"])
+        assert objects(b"\xef\xbb\xbf" + text.encode()) == [{"event": "x", "user_id": "u1"}]
+        assert objects(gzip.compress(text.encode())) == [{"event": "x", "user_id": "u1"}]
+
+    def test_counts_lines_also_inside_cells(self) -> None:
+        lines = list(log_of(b'event,user_id\n"a\nb",u1\n\nc,u2\n'))
+        assert [line.number for line in lines] == [2, 5]
+
+    def test_a_row_that_cannot_be_read_spoils_no_other(self) -> None:
+        lines = list(log_of(b'event,user_id\na,b,c\n"a"b,u1\n\xff,u2\nok,u3\n'))
+        assert [line.trouble is None for line in lines] == [False, False, False, True]
+        assert "found 3 cells, expected 2" in str(lines[0].trouble)
+        assert [line.number for line in lines] == [2, 3, 4, 5]
+
+    def test_with_one_name_twice_is_refused(self) -> None:
+        with pytest.raises(BadRequest, match="two columns 'event'"):
+            list(log_of(b"event,event\na,b\n"))
+
+
+class TestOtherFiles:
+    @pytest.mark.parametrize(
+        ("start", "said"),
+        [
+            (b"PK\x03\x04", "a zip archive, .* unzip -p FILE"),
+            ("{}".encode("utf-16"), "UTF-16, .* iconv -f UTF-16 -t UTF-8 FILE"),
+            ("{}".encode("utf-16-le"), "perhaps UTF-16: iconv"),
+            ("{}".encode("utf-16-be"), "perhaps UTF-16: iconv"),
+            (b"BZh91AY", "bzip2 -dc FILE"),
+            (b"PAR1", "Parquet"),
+        ],
+    )
+    def test_are_refused_with_how_to_convert_them(self, start: bytes, said: str) -> None:
+        for data in (start, gzip.compress(start)):
+            with pytest.raises(BadRequest, match=said):
+                list(log_of(data))
+
+
+def test_a_line_says_why_it_is_no_object() -> None:
+    with pytest.raises(BadLine, match="no row") as bad:
+        object_on(Line(1, b"", trouble="no row"))
+    assert bad.value.code == "bad_json"
