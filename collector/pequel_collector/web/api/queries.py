@@ -13,7 +13,7 @@ from ...model import Kind
 from ...ports import LeadFilter, RejectedFilter
 from ...wire.normalise import MAX_LENGTH
 from ..json import json_response
-from ..openapi.operation import Operation, describe, query, query_page
+from ..openapi.operation import Operation, Tag, describe, query, query_page
 from ..paths import subject_and_view
 from . import arguments, schemas
 from .require_reader import require_reader
@@ -50,7 +50,8 @@ def blueprint(collector: Collector) -> Blueprint:
 
 def _of_subject(kind: Kind) -> tuple[Operation, ...]:
     """The calls about a user or an account."""
-    tag, path, errors = "users and accounts", f"/v1/{kind}s/{{id}}", (404,)
+    tag: Tag = "users and accounts"
+    path, errors = f"/v1/{kind}s/{{id}}", (404,)
     a_kind = {"user": "a user", "account": "an account"}[kind]
     status = f"Whether {a_kind} is a PQL, and how far it is"
     timeline = f"The timeline of {a_kind}"

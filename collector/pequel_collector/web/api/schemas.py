@@ -383,6 +383,16 @@ class Proof(AnswerSchema):
     differences = fields.List(fields.Nested(Difference), attribute="proof.differences")
 
 
+class AuditEntry(AnswerSchema):
+    """An administrative act. ``actor`` is the id of a key, ``cli`` or ``file``."""
+
+    at = Time()
+    what = fields.String()
+    actor = fields.String(attribute="by.actor")
+    reason = fields.String(attribute="by.reason", allow_none=True)
+    details = Object()
+
+
 class Finding(AnswerSchema):
     """A likely mistake in a definition. ``accepted`` is the reason that the definition gives."""
 
@@ -419,7 +429,7 @@ class Linted(AnswerSchema):
     coverage = fields.List(fields.Nested(Covered), allow_none=True)
 
 
-LEDGER_ENTRY = LedgerEntry()
+LEDGER_ENTRY, AUDIT_ENTRY = LedgerEntry(), AuditEntry()
 LEAD, STATUS, EVENT, REJECTED_EVENT = Lead(), Status(), Event(), RejectedEvent()
 PROFILES = {"user": UserProfile(), "account": AccountProfile()}
 DEFINITIONS, NEW_VERSION, USAGE = Definitions(), NewVersion(), Usage()

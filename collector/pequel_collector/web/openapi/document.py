@@ -8,7 +8,8 @@ from http import HTTPStatus
 from typing import Any, NamedTuple
 
 from apispec import APISpec
-from apispec.ext.marshmallow import MarshmallowPlugin, OpenAPIConverter
+from apispec.ext.marshmallow import MarshmallowPlugin
+from apispec.ext.marshmallow.openapi import OpenAPIConverter
 from flask import Flask
 from marshmallow import Schema, missing
 from marshmallow.fields import Field
@@ -85,7 +86,7 @@ class _Converter(OpenAPIConverter):
     """Adds what an answer always has, which examples show and which its docstring says."""
 
     def schema2jsonschema(self, schema: Schema) -> dict[str, Any]:
-        found: dict[str, Any] = super().schema2jsonschema(schema)
+        found: dict[str, Any] = super().schema2jsonschema(schema)  # type: ignore[no-untyped-call]
         if isinstance(schema, AnswerSchema):
             found["required"] = schema.always()
             del found["additionalProperties"]  # a later release may add a field
@@ -133,7 +134,8 @@ def document(app: Flask) -> dict[str, Any]:
     """The description of an application. A route that says nothing is left out."""
     plugin = _Plugin()
     spec = APISpec("Pequel", __version__, "3.1.0", [plugin], info={"description": _ABOUT})
-    plugin.converter.add_attribute_function(_of_itself)
+    if plugin.converter:
+        plugin.converter.add_attribute_function(_of_itself)  # type: ignore[no-untyped-call]
     for name, scheme in _SECURITY.items():
         spec.components.security_scheme(name, scheme)
     spec.components.schema("Error", _ERROR)

@@ -156,6 +156,13 @@ _BALANCE: JSON = {
 }
 
 OF_SCHEMAS: dict[str, JSON] = {
+    "AuditEntry": {
+        "at": "2026-03-09T09:30:00.412Z",
+        "what": "definitions_put",
+        "actor": "5f3c9a1e07bd",
+        "reason": "fewer leads from trials",
+        "details": {"versions": {"set_up": 2}},
+    },
     "Entry": ENTRY,
     "Lead": LEAD,
     "LedgerEntry": ENTRY | {"lead_id": LEAD["id"], "lead": LEAD},

@@ -110,6 +110,7 @@ def query_page(
     item: Schema,
     *,
     arguments: Schema | None = None,
+    scope: Scope = "read",
     errors: tuple[int, ...] = (),
     path: str | None = None,
 ) -> Operation:
@@ -120,7 +121,7 @@ def query_page(
         item,
         is_page=True,
         arguments=arguments,
-        scope="read",
+        scope=scope,
         errors=(*QUERY_ERRORS, *errors),
         path=path,
     )
