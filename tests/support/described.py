@@ -6,7 +6,7 @@ import copy
 import json
 import re
 from collections.abc import Iterator
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any
 
 import jsonschema_rs
@@ -26,14 +26,13 @@ def closed(described: JSON) -> JSON:
     return described
 
 
-@cache
-def _validator(text: str) -> Any:
-    return jsonschema_rs.Draft202012Validator(json.loads(text))
+def validator_of(schema: JSON, described: JSON) -> Any:
+    """What checks values against a schema of a description."""
+    return jsonschema_rs.Draft202012Validator(schema | {"components": described["components"]})
 
 
-def mistakes(schema: JSON, described: JSON, found: JSON) -> list[str]:
-    """What is wrong with a value of a schema."""
-    validator = _validator(json.dumps(schema | {"components": described["components"]}))
+def mistakes(validator: Any, found: JSON) -> list[str]:
+    """What is wrong with a value."""
     return [
         f"{'.'.join(map(str, error.instance_path)) or 'the whole'}: {error.message}"
         for error in validator.iter_errors(found)
@@ -45,6 +44,7 @@ class Description:
 
     def __init__(self, app: Flask) -> None:
         self._app = app
+        self._validators: dict[str, Any] = {}
 
     @cached_property
     def described(self) -> JSON:
@@ -76,8 +76,14 @@ class Description:
         content = described["content"].get(response.mimetype)
         assert content, f"{call}: {response.mimetype} is not described"
         if response.mimetype == "application/json":
-            found = mistakes(content["schema"], self.described, json.loads(response.data))
+            found = mistakes(self._validator(content["schema"]), json.loads(response.data))
             assert not found, f"{call}: the answer is not as described: {found}"
+
+    def _validator(self, schema: JSON) -> Any:
+        text = json.dumps(schema)
+        if text not in self._validators:
+            self._validators[text] = validator_of(schema, self.described)
+        return self._validators[text]
 
 
 _descriptions: list[Description] = []
