@@ -17,6 +17,7 @@ from pequel_collector.ports import By, RejectedFilter
 from pequel_collector.rules.parser.catalogue import read_catalogue
 from pequel_collector.web.app import create_app
 from support.api import Api
+from support.described import client_of
 
 TOML = '[[pql]]\nname = "once"\nwhen = { event = "used" }\n'
 KEYS = {"write_key": "w", "admin_key": "a"}
@@ -60,7 +61,7 @@ def event(mid: str | None, text: str = "", **parts: Any) -> dict[str, Any]:
 
 def send(collector: Collector, *events: Any, path: str = "/v1/batch", **around: Any) -> Any:
     body = {"batch": list(events), **around} if path == "/v1/batch" else events[0]
-    client = create_app(collector).test_client()
+    client = client_of(create_app(collector))
     answer = client.post(path, data=json.dumps(body), headers={"X-Write-Key": "w"})
     assert answer.status_code == 200
     return answer.json

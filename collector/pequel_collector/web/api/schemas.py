@@ -359,8 +359,8 @@ class Proven(AnswerSchema):
 
     name = fields.String()
     version = fields.Integer()
-    hash = fields.String()
-    text = fields.String()
+    hash = fields.String(allow_none=True)
+    text = fields.String(allow_none=True)
     problem = fields.String()
 
 
