@@ -13,10 +13,11 @@ from pequel_collector.app.bootstrap import Collector, open_collector
 from pequel_collector.config import Settings
 from pequel_collector.errors import TooLarge, Unavailable
 from pequel_collector.ingest import group_commit as module
-from pequel_collector.ingest.accept import Ingest
+from pequel_collector.ingest.accept import Committed, Ingest
 from pequel_collector.ingest.group_commit import GroupCommit
 from pequel_collector.ingest.health import Health
 from pequel_collector.ingest.receipts import Batch, Receipt
+from pequel_collector.marking.work import LeadRequest
 from pequel_collector.model import Message, RejectedEvent
 from pequel_collector.rules.language.definition import Catalogue
 from pequel_collector.rules.parser.catalogue import read_catalogue
@@ -36,7 +37,13 @@ class GatedIngest(Ingest):
         self.gate, self.entered = Event(), Event()
         self.fails: dict[str, BaseException] = {}
 
-    def accept_all(self, batches: Sequence[Batch]) -> list[Receipt]:
+    def commit(
+        self,
+        batches: Sequence[Batch],
+        requests: Sequence[LeadRequest] = (),
+        *,
+        is_brief: bool = True,
+    ) -> Committed:
         mids = [message.mid for batch in batches for message in batch.messages]
         self.commits.append(mids)
         self.entered.set()
@@ -44,7 +51,7 @@ class GatedIngest(Ingest):
         for mid in mids:
             if mid in self.fails:
                 raise self.fails[mid]
-        return super().accept_all(batches)
+        return super().commit(batches, requests, is_brief=is_brief)
 
 
 class FullDisk(Health):

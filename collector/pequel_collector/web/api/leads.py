@@ -9,7 +9,7 @@ from .. import credentials
 from ..json import json_response
 from . import arguments, schemas
 from .lead_body import lead_change_in
-from .queries import page_slot, storable
+from .queries import lead_response, page_slot, storable
 from .require_reader import require_reader
 
 _NONE = arguments.NoArguments()
@@ -28,8 +28,8 @@ def blueprint(collector: Collector) -> Blueprint:
         arguments.read(request, _NONE)
         actor = key.label or key.id
         asked = lead_change_in(request, collector.settings, collector.clock(), actor)
-        lead = collector.desk.change(storable("lead", lead_id), asked)
-        return json_response(schemas.LEAD.dump(collector.queries.pql(lead.id)))
+        lead = collector.intake.change(storable("lead", lead_id), asked)
+        return lead_response(collector.queries.pql(lead.id))
 
     @bp.get("/pqls/changes")
     def changes() -> Response:

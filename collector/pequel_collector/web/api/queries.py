@@ -11,6 +11,7 @@ from ...app.bootstrap import Collector
 from ...errors import NotFound
 from ...model import Kind
 from ...ports import LeadFilter, RejectedFilter
+from ...queries.answers import LeadAnswer
 from ...wire.normalise import MAX_LENGTH
 from ..json import json_response
 from ..paths import subject_and_view
@@ -65,7 +66,7 @@ class Handlers:
     def pql(self, lead_id: str) -> Response:
         """``/pqls/ID``."""
         arguments.read(request, _NONE)
-        return json_response(schemas.LEAD.dump(self._queries.pql(storable("lead", lead_id))))
+        return lead_response(self._queries.pql(storable("lead", lead_id)))
 
     def user(self, rest: str) -> Response:
         """``/users/ID``, ``/users/ID/pql``, ``/users/ID/timeline``."""
@@ -109,6 +110,14 @@ class Handlers:
         with page_slot(given["limit"]):
             found = self._queries.timeline(kind, identifier, given["limit"], given["cursor"])
             return json_response(schemas.page(schemas.EVENT, found))
+
+
+def lead_response(answer: LeadAnswer) -> Response:
+    """One lead, with its tag for ``If-Match``."""
+    response = json_response(schemas.LEAD.dump(answer))
+    if answer.tag is not None:
+        response.set_etag(answer.tag)
+    return response
 
 
 def page_slot(limit: int) -> AbstractContextManager[object]:
