@@ -11,6 +11,7 @@ from ..errors import PequelError
 from .demo import demo
 from .import_log import import_
 from .keys import keys
+from .leads import leads
 from .lint import lint
 from .output import Failure
 from .replay_rejected import replay_rejected
@@ -35,5 +36,5 @@ def pequel() -> None:
     """Collect product events and mark product-qualified leads."""
 
 
-for command in (serve, import_, replay_rejected, keys, lint, test, verify, demo):
+for command in (serve, import_, replay_rejected, keys, leads, lint, test, verify, demo):
     pequel.add_command(command)

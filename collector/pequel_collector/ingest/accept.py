@@ -47,8 +47,9 @@ class NewFacts(NamedTuple):
 
 
 class Committed(NamedTuple):
-    """What one transaction has done: a receipt for each batch, and for each change of a lead the
-    lead after it, or why it was not made.
+    """What one transaction has done.
+
+    ``leads`` has the lead after each change, or why the change was not made.
     """
 
     receipts: list[Receipt]

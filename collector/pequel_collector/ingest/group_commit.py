@@ -10,7 +10,7 @@ the oldest waiting thread the leader. An example with three requests A, B and C:
     B returns, C wakes up and returns; there is no leader
 
 Changes of leads are made after the batches of their transaction, each in its turn. One that is not
-allowed fails alone.
+allowed fails by itself.
 
 A batch that needs a long fold is not committed: its own thread prepares the fold, and then adds the
 batch to the queue again. Meanwhile another thread leads.
@@ -213,9 +213,9 @@ class GroupCommit:
 
 
 class _Pending:
-    """A batch or a change that waits. ``wakeup`` is released when it is done, or its thread must lead.
+    """A batch or a change that waits.
 
-    ``is_brief`` is false if it could not be prepared, and may hold the write lock for long.
+    ``wakeup`` is released when it is done, or its thread must lead. ``is_brief`` is false if it could not be prepared, and may hold the write lock for long.
     """
 
     def __init__(self, work: Batch | LeadRequest, *, is_brief: bool = True) -> None:

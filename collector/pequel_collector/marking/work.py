@@ -98,9 +98,9 @@ class LeadWork:
         named = self._tx.leads_by_id({request.lead_id for request in requests})
         self._ledger.load({lead.subject for lead in named.values()})
         results: list[Lead | PequelError] = []
-        for lead_id, asked in requests:
+        for identifier, asked in requests:
             try:
-                results.append(self._change(living(self._tx, lead_id, named), asked))
+                results.append(self._change(living(self._tx, identifier, named), asked))
             except (BadRequest, Conflict, NotFound, Stale) as error:
                 results.append(error)
         self._ledger.close()
