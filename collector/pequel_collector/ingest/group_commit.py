@@ -215,7 +215,8 @@ class GroupCommit:
 class _Pending:
     """A batch or a change that waits.
 
-    ``wakeup`` is released when it is done, or its thread must lead. ``is_brief`` is false if it could not be prepared, and may hold the write lock for long.
+    ``wakeup`` is released when it is done, or its thread must lead. ``is_brief`` is false if it
+    could not be prepared, and may hold the write lock for long.
     """
 
     def __init__(self, work: Batch | LeadRequest, *, is_brief: bool = True) -> None:

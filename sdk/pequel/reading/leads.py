@@ -262,7 +262,7 @@ def _detail(answer: dict[str, Any]) -> LeadDetail:
     return cast("LeadDetail", answer)
 
 
-def _lead_path(lead_id: str) -> str:
+def _lead_path(lead_id: object) -> str:
     """The path of a lead. Raises ReaderError if it is not an id."""
     if not isinstance(lead_id, str) or not lead_id.strip():
         raise ReaderError(BAD_ID, f"the id of a lead is a text, not {lead_id!r:.100}")
