@@ -110,7 +110,7 @@ class ConflictError(ReaderError):
 
 
 class UnauthorizedError(ReaderError):
-    """The key is unknown, or may not read."""
+    """The key is unknown, or may not do this."""
 
 
 class UnavailableError(ReaderError):

@@ -11,8 +11,8 @@ import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from urllib.request import Request, urlopen
 
+import pequel
 from support.processes import KEYS, run_server
 
 from .load import Run, request, send
@@ -74,9 +74,8 @@ def _events(name: str, count: int, first: int) -> list[bytes]:
 
 
 def _lead_ids(url: str) -> list[str]:
-    headers = {"Authorization": f"Bearer {KEYS['PEQUEL_READ_KEY']}"}
-    with urlopen(Request(f"{url}/v1/pqls?limit={LEADS}", headers=headers)) as answer:
-        return [lead["id"] for lead in json.load(answer)["data"]]
+    with pequel.Reader(KEYS["PEQUEL_READ_KEY"], url) as reader:
+        return [lead["id"] for lead in reader.pqls(page_size=LEADS)]
 
 
 def _print(what: str, run: Run) -> None:
