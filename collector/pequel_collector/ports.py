@@ -340,6 +340,12 @@ class ReadTransaction(Protocol):
     def lead(self, lead_id: str) -> Lead | None:
         """One lead; None if there is none."""
 
+    def leads_by_id(self, ids: Collection[str]) -> dict[str, Lead]:
+        """Several leads by id; an id without a lead is left out."""
+
+    def lead_ids(self, prefix: str, limit: int) -> list[str]:
+        """The ids of leads that begin with a text, in order."""
+
     def leads(
         self, wanted: LeadFilter, limit: int, after: LeadCursor | None = None
     ) -> list[tuple[Lead, LeadCursor]]:
@@ -353,6 +359,9 @@ class ReadTransaction(Protocol):
 
     def changes(self, lead_id: str) -> list[Change]:
         """The ledger of one lead, oldest first."""
+
+    def last_change(self, lead_id: str) -> int:
+        """The number of the last entry in the ledger of one lead; 0 if there is none."""
 
     def changes_after(self, number: int, limit: int) -> list[Change]:
         """The entries of the ledger after a number, in order of number.

@@ -107,9 +107,8 @@ class Queries:
         number = decode_number_cursor(of, after)
         with self.store.reading() as tx:
             found = tx.changes_after(number, limit)
-            named = {entry.lead for entry in found}
-            stored = [lead for id_ in sorted(named) if (lead := tx.lead(id_)) is not None]
-            leads = _answers(self._snapshot(tx), stored)
+            named = tx.leads_by_id({entry.lead for entry in found})
+            leads = _answers(self._snapshot(tx), list(named.values()))
         now = {answer.lead.id: answer for answer in leads}
         data = [LedgerAnswer(*entry[:-1], now.get(entry.lead)) for entry in found]
         return Page(data, encode(of, found[-1].number if found else number))

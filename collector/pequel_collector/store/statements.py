@@ -533,7 +533,10 @@ _LEAD = (
 
 SELECT_LEADS = f"SELECT {', '.join(_LEAD)}, rank FROM lead"
 
-LEAD = f"{SELECT_LEADS} WHERE id = :id"
+LEADS_BY_ID = f"{SELECT_LEADS} WHERE id = ANY(:ids)"
+
+# Ids are hexadecimal, so they sort before "~".
+LEAD_IDS = "SELECT id FROM lead WHERE id >= :first AND id < :last ORDER BY id LIMIT :limit"
 
 LEADS_OF = f"""
 {SELECT_LEADS} WHERE subject = ANY(:subjects) ORDER BY qualified_at, id
@@ -594,6 +597,8 @@ CHANGES = _CHANGES.format("lead = :lead")
 CHANGES_AFTER = _CHANGES.format("number > :number") + " LIMIT :limit"
 
 LAST_CHANGE = "SELECT coalesce(max(number), 0) FROM change"
+
+LAST_CHANGE_OF = LAST_CHANGE + " WHERE lead = :lead"
 
 LOG = Insertion(
     "change",

@@ -9,8 +9,8 @@ from .. import credentials
 from ..json import json_response
 from ..openapi.operation import describe, query, query_page
 from . import arguments, schemas
-from .lead_body import IDEMPOTENCY_KEY, LEAD_CHANGE, lead_change_in
-from .queries import page_slot, storable
+from .lead_body import IDEMPOTENCY_KEY, IF_MATCH, LEAD_CHANGE, lead_change_in
+from .queries import lead_response, page_slot, storable
 from .require_reader import require_reader
 
 _NONE = arguments.NoArguments()
@@ -21,8 +21,8 @@ _PATCH = query(
     schemas.LEAD,
     bodies=(LEAD_CHANGE,),
     scope="work",
-    errors=(404, 409),
-    parameters=(IDEMPOTENCY_KEY,),
+    errors=(404, 409, 412),
+    parameters=(IDEMPOTENCY_KEY, IF_MATCH),
 )
 _GET_CHANGES = query_page(
     "The ledger of all leads", "leads", schemas.LEDGER_ENTRY, arguments=_CHANGES
@@ -42,8 +42,8 @@ def blueprint(collector: Collector) -> Blueprint:
         arguments.read(request, _NONE)
         actor = key.label or key.id
         asked = lead_change_in(request, collector.settings, collector.clock(), actor)
-        lead = collector.desk.change(storable("lead", lead_id), asked)
-        return json_response(schemas.LEAD.dump(collector.queries.pql(lead.id)))
+        lead = collector.intake.change(storable("lead", lead_id), asked)
+        return lead_response(collector.queries.pql(lead.id))
 
     @bp.get("/pqls/changes")
     @describe(_GET_CHANGES)

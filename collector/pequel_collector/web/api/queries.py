@@ -11,6 +11,7 @@ from ...app.bootstrap import Collector
 from ...errors import NotFound
 from ...model import Kind
 from ...ports import LeadFilter, RejectedFilter
+from ...queries.answers import LeadAnswer
 from ...wire.normalise import MAX_LENGTH
 from ..json import json_response
 from ..openapi.operation import Operation, Tag, describe, query, query_page
@@ -90,7 +91,7 @@ class Handlers:
     def pql(self, lead_id: str) -> Response:
         """``/pqls/ID``."""
         arguments.read(request, _NONE)
-        return json_response(schemas.LEAD.dump(self._queries.pql(storable("lead", lead_id))))
+        return lead_response(self._queries.pql(storable("lead", lead_id)))
 
     @describe(*_of_subject("user"))
     def user(self, rest: str) -> Response:
@@ -146,6 +147,14 @@ class Handlers:
         with page_slot(given["limit"]):
             found = self._queries.timeline(kind, identifier, given["limit"], given["cursor"])
             return json_response(schemas.page(schemas.EVENT, found))
+
+
+def lead_response(answer: LeadAnswer) -> Response:
+    """One lead, with its tag for ``If-Match``."""
+    response = json_response(schemas.LEAD.dump(answer))
+    if answer.tag is not None:
+        response.set_etag(answer.tag)
+    return response
 
 
 def page_slot(limit: int) -> AbstractContextManager[object]:
