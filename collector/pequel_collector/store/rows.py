@@ -13,7 +13,6 @@ from ..ports import (
     Cell,
     Change,
     ImportRun,
-    LeadCursor,
     Link,
     Membership,
     StoredRejectedEvent,
@@ -196,11 +195,6 @@ def to_lead(row: Row) -> Lead:
         decode(flags),
         decode(evidence),
     )
-
-
-def to_listed_lead(row: Row) -> tuple[Lead, LeadCursor]:
-    lead = to_lead(row)
-    return lead, LeadCursor(row[-1], lead.marked_at, lead.id)
 
 
 def from_change(number: int, change: Change) -> Row:

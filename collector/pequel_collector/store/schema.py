@@ -37,6 +37,8 @@ class Dialect(NamedTuple):
     """The expression for a time ``{}`` in milliseconds as ISO 8601 in UTC."""
     json_object: str
     """The expression for an object as text, of the columns ``name`` and ``value`` of rows."""
+    json_text: str
+    """The expression for the text in the JSON ``{}``."""
 
 
 _FACTS = (
@@ -632,6 +634,39 @@ _IMPORTS = (
 # Whether a group call ends the membership, instead of beginning one.
 _LEAVING = ("ALTER TABLE membership ADD COLUMN has_left INTEGER NOT NULL DEFAULT 0",)
 
+NEVER_DUE = 2**61
+DUE_ORDER = f"coalesce(due_at, {NEVER_DUE})"
+"""What leads are sorted by when they are due: those that are never due come last."""
+
+# What is searched, in lower case: e-mail addresses, names, and ids with capitals. A text with an
+# escape, which PostgreSQL may not be able to decode, is added when it is next set.
+_LISTS = (
+    """
+    CREATE TABLE search_text (
+      kind text NOT NULL,
+      text text NOT NULL,
+      subject text NOT NULL,
+      bucket INTEGER NOT NULL,
+      PRIMARY KEY (kind, text, subject, bucket)
+    ) CLUSTERED
+    """,
+    """
+    INSERT INTO search_text (kind, text, subject, bucket)
+    SELECT DISTINCT CASE WHEN subject LIKE 'g:%' THEN 'g' ELSE 'u' END,
+      substr(lower(json_text(value)), 1, 64), subject, bucket
+    FROM trait
+    WHERE name IN ('email', 'name') AND value LIKE '"%' AND value NOT LIKE '%\\%'
+    """,
+    """
+    INSERT INTO search_text (kind, text, subject, bucket)
+    SELECT DISTINCT substr(subject, 1, 1), lower(substr(subject, 3, 64)), subject, bucket
+    FROM posting WHERE lower(subject) <> subject AND substr(subject, 1, 2) IN ('u:', 'g:')
+    ON CONFLICT DO NOTHING
+    """,
+    f"CREATE INDEX lead_version ON lead (version, {_LIST_ORDER})",
+    f"CREATE INDEX lead_due_order ON lead ({DUE_ORDER}, id)",
+)
+
 _MIGRATIONS = (
     Migration("0001_facts", _FACTS),
     Migration("0002_derived", _DERIVED),
@@ -646,6 +681,7 @@ _MIGRATIONS = (
     Migration("0011_event_counts", _COUNTS),
     Migration("0012_imports", _IMPORTS),
     Migration("0013_leaving", _LEAVING),
+    Migration("0016_lists", _LISTS),
 )
 
 
@@ -662,6 +698,7 @@ def _in_dialect(statement: str, dialect: Dialect) -> str:
     statement = re.sub(r"traits_of\((.+?)\)", traits_of, statement)
     statement = re.sub(r"traits_of_person\((.+?)\)", traits_of_person, statement)
     statement = re.sub(r"traits_now\((.+?)\)", _TRAITS_NOW.format(dialect.json_object), statement)
+    statement = re.sub(r"json_text\((\w+)\)", dialect.json_text.format(r"\1"), statement)
     statement = re.sub(r"ids_of\((.+?)\)", _IDS_OF, statement)
     statement = re.sub(r"iso\((\w+)\)", dialect.iso.format(r"\1"), statement)
     statement = statement.replace("CLUSTERED", dialect.clustered)
