@@ -27,10 +27,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from .model import JSON, Key, Kind, Lead, LeadState, RejectedEvent, Stored
 
-
-LeadSort = Literal[
-    "priority", "qualified_at", "-qualified_at", "marked_at", "-marked_at", "due_at"
-]
+LeadSort = Literal["priority", "qualified_at", "-qualified_at", "marked_at", "-marked_at", "due_at"]
 
 
 class Trait(NamedTuple):
@@ -182,8 +179,8 @@ class LeadFilter:
     """Which leads to list. None means any; of states, any but ``voided``.
 
     ``country`` and ``plan`` are the value of a trait as text: ``1`` is that text and the number.
-    Times are ms; ``from`` is included, ``to`` is not. ``sort`` is the order: ``priority`` is by
-    priority, then the latest mark first; a time with a minus sign is latest first. A lead that is ``new`` with its
+    ``sort`` is the order: ``priority`` is by priority, then the latest mark first; a time with a
+    minus sign is latest first. Times are ms; ``from`` is included, ``to`` is not. A lead that is ``new`` with its
     ``expires_at`` at or before ``now`` counts as ``expired``, and is returned as such.
     """
 
@@ -307,16 +304,16 @@ class ReadTransaction(Protocol):
 
     # -- lists of subjects -----------------------------------------------------------------
 
-    def search(self, kind: Kind, prefix: str, after: SearchHit | None = None) -> Iterator[SearchHit]:
+    def search(
+        self, kind: Kind, prefix: str, after: SearchHit | None = None
+    ) -> Iterator[SearchHit]:
         """Ids, e-mail addresses and names that begin with a prefix in lower case, in order.
 
         Addresses and names of the past are among them. Those after a hit.
         """
 
-    def recently_seen(
-        self, kind: Kind, before: Seen | None, limit: int
-    ) -> tuple[list[Seen], bool]:
-        """Who sent the latest messages before a place, latest first; whether there are earlier ones.
+    def recently_seen(self, kind: Kind, before: Seen | None, limit: int) -> tuple[list[Seen], bool]:
+        """Who sent the latest messages before a place, latest first; whether there are more.
 
         Somebody may come several times. At most ``limit`` messages of each block are looked at.
         """
@@ -324,9 +321,7 @@ class ReadTransaction(Protocol):
     def spans(self, ids: Collection[str]) -> dict[str, tuple[int, int]]:
         """The times of the first and the last message of each id that has any."""
 
-    def activity_in(
-        self, account: str, since: int, limit: int
-    ) -> tuple[dict[str, Activity], bool]:
+    def activity_in(self, account: str, since: int, limit: int) -> tuple[dict[str, Activity], bool]:
         """What each id did in an account (its key), and whether all of its messages were read.
 
         ``recent`` counts the events after ``since``. About ``limit`` messages are read, those that

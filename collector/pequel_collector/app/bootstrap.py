@@ -29,6 +29,7 @@ from ..marking.evaluators import Evaluators
 from ..marking.preparations import Preparations
 from ..model import Clock, Lead
 from ..ports import Store, WriteTransaction
+from ..queries.lists import Lists
 from ..queries.queries import Queries
 from ..rules.language.definition import Catalogue
 from ..rules.parser.catalogue import read_catalogue
@@ -60,6 +61,7 @@ class Collector:
     limits: Limits
     health: Health
     queries: Queries
+    lists: Lists
     keys: Keys
     clock: Clock
     changed: Event = field(default_factory=Event)
@@ -230,6 +232,7 @@ def assemble(settings: Settings, store: Store, catalogue: Catalogue, clock: Cloc
         limits=Limits(store, settings, clock),
         health=health,
         queries=Queries(store, ingest.current_evaluators, clock),
+        lists=Lists(store, ingest.current_evaluators, clock),
         keys=Keys(store, clock, settings),
         clock=clock,
     )

@@ -27,9 +27,7 @@ SELECT value, min(first), max(last) FROM edges WHERE first IS NOT NULL GROUP BY 
 
 
 def _spans(table: str, where: str, places: str) -> str:
-    first, last = (
-        _EDGE.format(table=table, where=where, order=order) for order in ("", "DESC")
-    )
+    first, last = (_EDGE.format(table=table, where=where, order=order) for order in ("", "DESC"))
     return _SPANS.format(first=first, last=last, places=places)
 
 
@@ -138,9 +136,7 @@ class ActivityIndex:
     def names(self, ids: Collection[str]) -> dict[str, Counter[str]]:
         """How many events each user or visitor has by name."""
         blocks = self._index.sealed_blocks
-        rows = self._session.run(
-            _OPEN_NAMES, block=self._index.open_block, subjects=sorted(ids)
-        )
+        rows = self._session.run(_OPEN_NAMES, block=self._index.open_block, subjects=sorted(ids))
         if blocks:
             rows += self._sealed_names(blocks, ids)
         found: dict[str, Counter[str]] = {id_: Counter() for id_ in ids}

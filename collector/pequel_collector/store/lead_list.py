@@ -1,7 +1,8 @@
 """The list of leads: its SQL, with a condition for each filter that is set.
 
-The list is in the order (rank, marked_at descending, id), or by a time and the id. A page after the cursor (rank 1, marked
-at 500, id "b") needs two statements, because the database finds each of them by its index at once:
+The list is in the order (rank, marked_at descending, id), or by a time and the id. A page of the
+first order after the cursor (rank 1, marked at 500, id "b") needs two statements, because the
+database finds each of them by its index at once:
 
     rank = 1 AND marked_at <= 500 AND (marked_at < 500 OR id > 'b')    the rest of rank 1
     rank > 1                                                           all lower ranks
@@ -207,9 +208,7 @@ def _filtered(
     fewest, condition = min(zip(numbers, conditions, strict=True))
     if fewest == _FEW:
         return page
-    few = _PAGE_OF_FEW.format(
-        condition=condition, conditions=" AND ".join(every), order=order
-    )
+    few = _PAGE_OF_FEW.format(condition=condition, conditions=" AND ".join(every), order=order)
     return few if fewest else None
 
 

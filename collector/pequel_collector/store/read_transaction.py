@@ -120,20 +120,18 @@ class SqlReadTransaction(ReadTransaction):
 
     # -- lists of subjects -----------------------------------------------------------------
 
-    def search(self, kind: Kind, prefix: str, after: SearchHit | None = None) -> Iterator[SearchHit]:
+    def search(
+        self, kind: Kind, prefix: str, after: SearchHit | None = None
+    ) -> Iterator[SearchHit]:
         return SubjectSearch(self._session, self._index).hits(kind, prefix, after)
 
-    def recently_seen(
-        self, kind: Kind, before: Seen | None, limit: int
-    ) -> tuple[list[Seen], bool]:
+    def recently_seen(self, kind: Kind, before: Seen | None, limit: int) -> tuple[list[Seen], bool]:
         return recently_seen(self._session, kind, before, limit)
 
     def spans(self, ids: Collection[str]) -> dict[str, tuple[int, int]]:
         return self._activity.spans(ids)
 
-    def activity_in(
-        self, account: str, since: int, limit: int
-    ) -> tuple[dict[str, Activity], bool]:
+    def activity_in(self, account: str, since: int, limit: int) -> tuple[dict[str, Activity], bool]:
         return self._activity.of_account(account, since, limit)
 
     def first_events(

@@ -33,9 +33,7 @@ LAST = "\U0010ffff"
 
 HITS_AT_ONCE = 200
 
-ADD = Insertion(
-    "search_text", ("kind", "text", "subject", "bucket"), "ON CONFLICT DO NOTHING"
-)
+ADD = Insertion("search_text", ("kind", "text", "subject", "bucket"), "ON CONFLICT DO NOTHING")
 
 _HITS = """
 SELECT text, subject FROM search_text
