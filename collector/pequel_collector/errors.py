@@ -4,6 +4,7 @@ PequelError
 ├── BadRequest      the request is malformed
 ├── Unauthorized    no key, an unknown key, or one without the right
 ├── NotFound        there is no such thing
+├── Conflict        a lead's state does not allow this
 ├── TooLarge        a body or an event is over its limit
 ├── Unsupported     an encoding or a scheme that is not supported
 ├── TooMany         a key is over its rate or quota; retry later
@@ -47,6 +48,12 @@ class NotFound(PequelError):
     """There is no such thing."""
 
     code = "not_found"
+
+
+class Conflict(PequelError):
+    """The state of a thing does not allow this; ``details`` has what is ``allowed``."""
+
+    code = "conflict"
 
 
 class TooLarge(PequelError):

@@ -17,7 +17,7 @@ from operator import attrgetter
 from typing import Any, Literal, NamedTuple, TypeGuard
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 Kind = Literal["user", "account"]
 LeadState = Literal["new", "assigned", "contacted", "won", "lost", "dismissed", "expired", "voided"]
@@ -26,6 +26,12 @@ LeadState = Literal["new", "assigned", "contacted", "won", "lost", "dismissed", 
 
 OPEN_STATES: tuple[LeadState, ...] = ("new", "assigned", "contacted", "won")
 """The states of a lead that makes its subject a PQL."""
+
+CLOSED_STATES: tuple[LeadState, ...] = ("won", "lost", "dismissed", "voided")
+"""The states of a lead that nobody has to work."""
+
+EXPANSION_KINDS = ("upgrade", "cross_sell", "expansion")
+"""The kinds of leads that more revenue from a customer wins."""
 
 JSON = Any
 Clock = Callable[[], int]
@@ -196,13 +202,69 @@ class RejectedEvent:
     is_kept: bool = True
 
 
+class Conversion(NamedTuple):
+    """An event that made a customer, or with ``expands`` more revenue from one.
+
+    ``amount`` is its ``mrr`` as a decimal text, ``currency`` its currency; None if it has none.
+    """
+
+    time: int
+    mid: str
+    expands: bool = False
+    amount: str | None = None
+    currency: str | None = None
+
+
+class Contact(Struct, frozen=True, omit_defaults=True):
+    """A contact of somebody with a lead; ``at`` is when (ms), None for when it was logged."""
+
+    channel: str | None = None
+    at: int | None = None
+    note: str | None = None
+
+
+class LeadPatch(Struct, frozen=True):
+    """What somebody changes of a lead. What is unset stays; None removes."""
+
+    state: LeadState | UnsetType = UNSET
+    owner: str | UnsetType | None = UNSET
+    contact: Contact | UnsetType = UNSET
+    snoozed_until: int | UnsetType | None = UNSET
+    amount: str | UnsetType | None = UNSET
+    currency: str | UnsetType | None = UNSET
+
+
+class Transition(NamedTuple):
+    """What somebody did with a lead. It is stored once and never changed.
+
+    It names the lead by its subject, definition and cycle. ``at`` is when it was recorded.
+    ``idempotency_key`` is the client's name for the request, ``digest`` the hash of its body.
+    ``number`` is its place among all transitions; the store gives it.
+    """
+
+    subject: str
+    definition: str
+    cycle: int
+    at: int
+    patch: LeadPatch
+    reason: str | None = None
+    actor: str | None = None
+    idempotency_key: str | None = None
+    digest: str | None = None
+    number: int = 0
+
+
 @dataclass(slots=True)
 class Lead:
     """A qualification of one subject by one definition in one cycle.
 
     ``account`` is the account that a user had at ``qualified_at``; None for an account's lead. A
     lead that is still ``new`` at ``expires_at`` is expired. ``merged_into`` is the id of the lead
-    that replaced this one when two users turned out to be one person.
+    that replaced this one when two users turned out to be one person. ``withdrawn`` says why the
+    lead has no basis any more. ``default_owner`` is whom the definition names.
+
+    ``conversion`` is the one that wins the lead. ``state``, ``owner``, and the fields from
+    ``contacted_at`` on are what ``leads.states.outcome`` makes of these and of the transitions.
     """
 
     id: str
@@ -222,6 +284,15 @@ class Lead:
     merged_into: str | None = None
     flags: list[str] = field(default_factory=list)
     evidence: dict[str, JSON] = field(default_factory=dict)
+    default_owner: str | None = None
+    withdrawn: str | None = None
+    conversion: Conversion | None = None
+    contacted_at: int | None = None
+    won_at: int | None = None
+    self_serve: bool = False
+    snoozed_until: int | None = None
+    amount: str | None = None
+    currency: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal, NamedTuple, Protocol
 
-from .model import JSON, Key, Kind, Lead, LeadState, RejectedEvent, Stored
+from .model import JSON, Key, Kind, Lead, LeadState, RejectedEvent, Stored, Transition
 
 LeadSort = Literal["priority", "qualified_at", "-qualified_at", "marked_at", "-marked_at", "due_at"]
 
@@ -101,8 +101,9 @@ class SealedPage(NamedTuple):
 class Change(NamedTuple):
     """An entry of the ledger of leads. Entries are never changed or removed.
 
-    ``what`` is what happened: ``opened``, ``restated``, ``voided``, ``reopened``, ``merged``, …;
-    ``before`` and ``after`` are the values that changed, by name.
+    ``what`` is what happened: ``opened``, ``restated``, ``assigned``, ``won``, …; ``before`` and
+    ``after`` are the values that changed, by name, and the ``state``. ``number`` is the place in
+    the ledger; the store gives it.
     """
 
     lead: str
@@ -112,6 +113,7 @@ class Change(NamedTuple):
     after: JSON
     reason: str | None = None
     actor: str | None = None
+    number: int = 0
 
 
 class StoredRejectedEvent(NamedTuple):
@@ -180,8 +182,8 @@ class LeadFilter:
 
     ``country`` and ``plan`` are the value of a trait as text: ``1`` is that text and the number.
     ``sort`` is the order: ``priority`` is by priority, then the latest mark first; a time with a
-    minus sign is latest first. Times are ms; ``from`` is included, ``to`` is not. A lead that is ``new`` with its
-    ``expires_at`` at or before ``now`` counts as ``expired``, and is returned as such.
+    minus sign is latest first. Times are ms; ``from`` is included, ``to`` is not. A lead that is
+    ``new`` with its ``expires_at`` at or before ``now`` counts as ``expired``, and is returned so.
     """
 
     definition: str | None = None
@@ -196,6 +198,7 @@ class LeadFilter:
     qualified_from: int | None = None
     qualified_to: int | None = None
     marked_after: int | None = None
+    overdue: bool | None = None
     version: int | None = None
     sort: LeadSort = "priority"
     now: int | None = None
@@ -398,8 +401,20 @@ class ReadTransaction(Protocol):
     def leads_of(self, subjects: Collection[str]) -> dict[str, list[Lead]]:
         """All leads of each subject, by ``qualified_at``."""
 
+    def transitions_of(self, subjects: Collection[str]) -> list[Transition]:
+        """What people did with the leads of these subjects, in order of number."""
+
     def changes(self, lead_id: str) -> list[Change]:
         """The ledger of one lead, oldest first."""
+
+    def changes_after(self, number: int, limit: int) -> list[Change]:
+        """The entries of the ledger after a number, in order of number.
+
+        An entry is never added before one that was visible.
+        """
+
+    def members(self, account: str) -> list[str]:
+        """The ids with a message in an account, given by its key, in order."""
 
     # -- what people decide, and the rest --------------------------------------------------
 
@@ -520,6 +535,9 @@ class WriteTransaction(ReadTransaction, Protocol):
 
     def save_leads(self, leads: Sequence[Lead]) -> None:
         """Write leads, new or changed."""
+
+    def add_transitions(self, transitions: Sequence[Transition]) -> list[Transition]:
+        """Append what people did with leads; returns the same with their numbers."""
 
     def log(self, changes: Sequence[Change]) -> None:
         """Append to the ledger of leads."""

@@ -89,6 +89,14 @@ class Lead(_LeadMore):
     priority: str
     owner: str | None
     due_at: str | None
+    overdue: bool
+    snoozed_until: str | None
+    contacted_at: str | None
+    time_to_contact_seconds: float | None
+    won_at: str | None
+    self_serve: bool
+    amount: str | None
+    currency: str | None
     expires_at: str | None
     merged_into: str | None
     flags: list[str]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +10,8 @@ import pytest
 from oracle.streams import START, Ids, message
 from pequel_collector.app.bootstrap import Collector
 from pequel_collector.audit.verify import verify
-from pequel_collector.model import Lead, LeadState, iso
+from pequel_collector.marking.work import LeadChange
+from pequel_collector.model import Lead, LeadPatch, LeadState, iso
 from support.api import Api
 from support.streams import collector_of, messages_of
 
@@ -120,8 +120,9 @@ def two_with_leads(told: Told) -> None:
 def work(told: Told, subject: str, state: LeadState, owner: str | None) -> None:
     """What a person does with the only lead of a subject."""
     [lead] = told.leads(subject)
-    with told.collector.store.writing() as tx:
-        tx.save_leads([replace(lead, state=state, owner=owner)])
+    if state != "new":
+        patch = LeadPatch(state=state) if owner is None else LeadPatch(state=state, owner=owner)
+        told.collector.desk.change(lead.id, LeadChange(patch, reason="why not"))
 
 
 def test_of_two_leads_that_under_the_persons_own_id_stays_with_the_earlier_time(told: Told) -> None:

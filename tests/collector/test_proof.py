@@ -130,6 +130,7 @@ def test_a_lead_that_the_messages_give_is_equal(opened: Open) -> None:
     assert (proof["result"], proof["facts"], proof["differences"]) == ("equal", 3, [])
     assert proof["lead"] == shown
     assert proof["derived"] == {
+        "state": "new",
         "qualified_at": "2026-03-26T00:00:00.002Z",
         "account": "acme",
         "evidence": lead.evidence,

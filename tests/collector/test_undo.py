@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -22,7 +21,8 @@ from pequel_collector.ingest.receipts import Batch, Receipt
 from pequel_collector.ingest.replay_rejected import ReplayRejected
 from pequel_collector.ingest.undo import Undo
 from pequel_collector.marking import history
-from pequel_collector.model import RejectedEvent, fact_order
+from pequel_collector.marking.work import LeadChange
+from pequel_collector.model import LeadPatch, RejectedEvent, fact_order
 from pequel_collector.ports import RejectedFilter
 from pequel_collector.rules.engine import keyed
 from pequel_collector.usage import balance_of
@@ -175,9 +175,9 @@ def test_users_who_were_one_person_are_two_again(collector: Collector) -> None:
 def test_a_lead_that_somebody_has_worked_stays_with_a_flag(collector: Collector) -> None:
     number = begin(collector)
     send(collector, [used(ADA, at, f"m{at}") for at in (1, 2)], number)
-    with collector.store.writing() as tx:
+    with collector.store.reading() as tx:
         [lead] = tx.leads_of(["u:ada"])["u:ada"]
-        tx.save_leads([replace(lead, state="contacted")])
+    collector.desk.change(lead.id, LeadChange(LeadPatch(state="contacted")))
     Undo(collector.store, collector.ingest, number).run()
     with collector.store.reading() as tx:
         [lead] = tx.leads_of(["u:ada"])["u:ada"]

@@ -21,7 +21,8 @@ from pequel_collector.marking import history
 from pequel_collector.marking.derive import save_cache
 from pequel_collector.marking.history import History, StoredPages
 from pequel_collector.marking.replay import depth
-from pequel_collector.model import Lead, lead_id
+from pequel_collector.marking.work import LeadChange
+from pequel_collector.model import Lead, LeadPatch, lead_id
 from pequel_collector.ports import Link, Membership, Trait
 from pequel_collector.rules.engine import keyed
 from pequel_collector.rules.parser.catalogue import read_catalogue
@@ -469,7 +470,8 @@ def test_leads_of_versions_no_longer_in_force_are_counted_only(store_url: str) -
 
 
 def test_a_lead_that_was_worked_before_its_basis_went_stays(collector: Collector) -> None:
-    _in_lead("spread", state="contacted")(collector)
+    [lead] = Api(collector).account("acme")["leads"]
+    collector.desk.change(lead["id"], LeadChange(LeadPatch(state="contacted")))
     away = message("group", BOB, START + 4, groupId="brix") | {"messageId": "m04b"}
     collector.ingest.accept(messages_of([away]))
     [lead] = Api(collector).account("acme")["leads"]

@@ -16,6 +16,8 @@ from oracle.toml import to_toml
 from pequel_collector.app.bootstrap import Collector, open_collector
 from pequel_collector.config import Settings
 from pequel_collector.errors import DefinitionError, NotFound
+from pequel_collector.marking.work import LeadChange
+from pequel_collector.model import LeadPatch
 from pequel_collector.ports import LeadFilter
 from pequel_collector.rules.parser.catalogue import read_catalogue
 from support.api import Api
@@ -63,11 +65,8 @@ class TestLooser:
         collector = collector_of(TWICE, store_url)
         collector.ingest.accept(messages_of(_used("u1", 2)))
         before = _lead(collector)
-        with collector.store.writing() as tx:
-            lead = tx.lead(before["id"])
-            assert lead
-            lead.state, lead.owner = "contacted", "ada"
-            tx.save_leads([lead])
+        patch = LeadPatch(state="contacted", owner="ada")
+        collector.desk.change(before["id"], LeadChange(patch))
         collector = _under(collector, ONCE)
         after = _lead(collector)
         assert (after["version"], after["flags"]) == (2, ["restated"])

@@ -12,18 +12,19 @@ from ..config import Settings
 from ..model import Key
 from ..ports import Store, WriteTransaction
 
-Scope = Literal["send", "marks", "read", "define"]
+Scope = Literal["send", "marks", "read", "work", "define"]
 """What a key may do: send events; see, in the answer, the leads that these open; ask everything;
-put definitions in force."""
+change leads; put definitions in force."""
 
-KeyKind = Literal["write", "write+marks", "read", "admin"]
+KeyKind = Literal["write", "write+marks", "read", "work", "admin"]
 KINDS: tuple[KeyKind, ...] = get_args(KeyKind)
 
 SCOPES: dict[str, frozenset[Scope]] = {
     "write": frozenset({"send"}),
     "write+marks": frozenset({"send", "marks"}),
     "read": frozenset({"read"}),
-    "admin": frozenset({"send", "marks", "read", "define"}),
+    "work": frozenset({"read", "work"}),
+    "admin": frozenset({"send", "marks", "read", "work", "define"}),
 }
 """What each kind of key may do. A new kind is a row here."""
 
@@ -34,6 +35,7 @@ _PREFIXES: dict[KeyKind, str] = {
     "write": "pk_w_",
     "write+marks": "pk_m_",
     "read": "pk_r_",
+    "work": "pk_k_",
     "admin": "pk_a_",
 }
 

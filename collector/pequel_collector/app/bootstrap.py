@@ -27,6 +27,7 @@ from ..marking.backfill import Activation, NewDefinitions, OnProgress
 from ..marking.derive import Derivation, save_cache
 from ..marking.evaluators import Evaluators
 from ..marking.preparations import Preparations
+from ..marking.work import LeadDesk
 from ..model import Clock, Lead
 from ..ports import Store, WriteTransaction
 from ..queries.lists import Lists
@@ -62,6 +63,7 @@ class Collector:
     health: Health
     queries: Queries
     lists: Lists
+    desk: LeadDesk
     keys: Keys
     clock: Clock
     changed: Event = field(default_factory=Event)
@@ -233,6 +235,7 @@ def assemble(settings: Settings, store: Store, catalogue: Catalogue, clock: Cloc
         health=health,
         queries=Queries(store, ingest.current_evaluators, clock),
         lists=Lists(store, ingest.current_evaluators, clock),
+        desk=LeadDesk(store, ingest.current_evaluators, clock),
         keys=Keys(store, clock, settings),
         clock=clock,
     )

@@ -56,7 +56,10 @@ BROKEN = (
 """What reading damaged data may raise."""
 
 _TIMES = {"time": "time", "first": "first event", "last": "last event", "converted": "conversion"}
-_NAMES = {"account": "account", "first_member": "first member", "accounts": "accounts"}
+_NAMES = {
+    "account": "account", "first_member": "first member", "accounts": "accounts",
+    "conversions": "conversions", "moves": "moves",
+}  # fmt: skip
 _TABLES = {"firsts": "first", "traits": "trait", "known": "known trait", "cooling": "ends of"}
 _FACT_FIELDS = ("time", "name", "data", "user", "account", "traits", "late", "ended")
 

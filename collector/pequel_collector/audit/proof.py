@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from ..errors import DefinitionError, NotFound, PequelError
-from ..leads.ledger import ExplainedQualification, LeadKey
+from ..leads.ledger import ExplainedQualification, LeadKey, transitions_of
+from ..leads.states import outcome, winning
 from ..marking.active import activations
 from ..marking.evaluators import Evaluators, active_evaluators
 from ..marking.replay import Replay
-from ..model import JSON, Lead, id_of, iso, kind_of
+from ..model import JSON, Conversion, Lead, LeadState, id_of, iso, kind_of
 from ..ports import ReadTransaction, Store, Version
 from ..rules.language.definition import Catalogue
 from ..rules.parser.catalogue import read_catalogue
@@ -25,8 +27,9 @@ Clock = Callable[[], int]
 
 
 class Derived(NamedTuple):
-    """What the messages give for a lead. ``qualified_at`` is in ms."""
+    """What the messages give for a lead, with what people did. ``qualified_at`` is in ms."""
 
+    state: LeadState
     qualified_at: int
     account: str | None
     evidence: JSON
@@ -93,8 +96,8 @@ class _Derivation:
             evaluators = self._evaluators(versions, version)
         except (DefinitionError, NotFound) as error:
             return Proof(None, None, _proven(lead, version, error.message))
-        facts, qualification = self._derive(evaluators)
-        derived = None if qualification is None else self._shown(qualification)
+        facts, qualification, state = self._derive(evaluators)
+        derived = None if qualification is None else self._shown(qualification, state)
         differences = [] if derived is None else list(self._differences(derived))
         result = self._result(derived is not None and not differences)
         return Proof(result, derived, _proven(lead, version), facts, differences)
@@ -114,8 +117,10 @@ class _Derivation:
 
     # -- what the messages give ------------------------------------------------------------
 
-    def _derive(self, evaluators: Evaluators) -> tuple[int, ExplainedQualification | None]:
-        """The number of messages, and the qualification in the lead's cycle.
+    def _derive(
+        self, evaluators: Evaluators
+    ) -> tuple[int, ExplainedQualification | None, LeadState]:
+        """The number of messages, the qualification in the lead's cycle, and the lead's state.
 
         If the lead was passed on, the subject is the person who has it now.
         """
@@ -126,11 +131,30 @@ class _Derivation:
         folded = replay.fold(key, messages)
         folded.advance(self._now)
         lead_key = LeadKey(self._lead.definition, self._lead.cycle)
-        return len(messages), folded.qualifications.get(lead_key)
+        qualification = folded.qualifications.get(lead_key)
+        following = folded.qualifications.get(lead_key._replace(cycle=lead_key.cycle + 1))
+        until = None if following is None else following.time
+        state = self._state(key, qualification, replay.conversions(folded.head), until)
+        return len(messages), qualification, state
 
-    def _shown(self, qualification: ExplainedQualification) -> Derived:
+    def _state(
+        self,
+        key: str,
+        qualification: ExplainedQualification | None,
+        conversions: list[Conversion],
+        until: int | None,
+    ) -> LeadState:
+        """The state that the messages and the transitions of people give."""
+        lead = self._lead
+        if qualification is not None:
+            lead = replace(lead, qualified_at=qualification.time, withdrawn=None)
+        lead = replace(lead, conversion=winning(lead, conversions, until))
+        done = transitions_of(self._tx, [key])[key]
+        return outcome(lead, done.get(LeadKey(lead.definition, lead.cycle), ())).state
+
+    def _shown(self, qualification: ExplainedQualification, state: LeadState) -> Derived:
         account = self._account(qualification.account)
-        return Derived(qualification.time, account, qualification.evidence)
+        return Derived(state, qualification.time, account, qualification.evidence)
 
     def _account(self, account: str | None) -> str | None:
         subject = self._lead.subject
@@ -140,7 +164,8 @@ class _Derivation:
 
     def _differences(self, derived: Derived) -> Iterator[Difference]:
         lead = self._lead
-        stored = Derived(lead.qualified_at, self._account(lead.account), lead.evidence)
+        account = self._account(lead.account)
+        stored = Derived(lead.state, lead.qualified_at, account, lead.evidence)
         for path, was, now in unlike(_compared(stored), _compared(derived)):
             yield Difference(".".join(map(str, path)), _plain(was), _plain(now))
 

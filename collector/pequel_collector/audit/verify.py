@@ -13,13 +13,20 @@ from time import monotonic
 from ..errors import BadRequest, NotFound, Unavailable
 from ..identity.links import FactOrder, links_in
 from ..identity.people import group_calls
-from ..leads.ledger import ExplainedQualification, LeadKey, expiry
+from ..leads.ledger import (
+    ExplainedQualification,
+    LeadKey,
+    expiry,
+    next_cycle,
+    transitions_by_lead,
+)
+from ..leads.states import Outcome, outcome, winning
 from ..marking.active import CATALOGUE, backfill_progress
 from ..marking.evaluators import Evaluators, active_evaluators, evaluators_of
 from ..marking.replay import Replay
-from ..model import Lead, Message, Stored, fact_order, kind_of, lead_id
+from ..model import Conversion, Lead, Message, Stored, fact_order, kind_of, lead_id
 from ..ports import LeadCursor, LeadFilter, Link, Membership, ReadTransaction, Store, Trait
-from ..rules.engine.state import Fact
+from ..rules.engine.state import Fact, State
 from ..rules.language.definition import Catalogue
 from .compare import (
     ABSENT,
@@ -322,9 +329,9 @@ class _Subject:
         if self._evaluators.has_clock:
             for latest in self._tx.latest(1):  # when it came, the clock ran for every subject
                 subject.advance(latest.message.received)
-        yield from self._leads(subject.qualifications)
+        yield from self._leads(subject.qualifications, subject.head)
 
-    def _leads(self, qualifications: dict[LeadKey, ExplainedQualification]) -> Found:
+    def _leads(self, qualifications: dict[LeadKey, ExplainedQualification], state: State) -> Found:
         leads = self._tx.leads_of([self._key])[self._key]
         self.leads = len(leads)
         stored = {LeadKey(lead.definition, lead.cycle): lead for lead in leads}
@@ -333,6 +340,20 @@ class _Subject:
         for key, lead in stored.items():
             if key not in qualifications and lead.state != "voided":
                 yield from self._lead_without_basis(key, lead)
+        if stored:
+            yield from self._outcomes(stored, self._replay.conversions(state))
+
+    def _outcomes(self, stored: dict[LeadKey, Lead], conversions: list[Conversion]) -> Found:
+        """What became of leads, from the conversions and from what people did."""
+        done = transitions_by_lead(self._tx, {self._key: self._replay.ids_of(self._key)})
+        for key, lead in stored.items():
+            conversion = winning(lead, conversions, next_cycle(key, stored))
+            wanted = outcome(replace(lead, conversion=conversion), done[self._key].get(key, ()))
+            what = _lead_name(key)
+            yield from differ(self._key, f"{what}, conversion", lead.conversion, conversion)
+            for name in Outcome.__slots__:
+                parts = getattr(lead, name), getattr(wanted, name)
+                yield from differ(self._key, f"{what}, {name}", *parts)
 
     def _lead(
         self, key: LeadKey, lead: Lead | None, qualification: ExplainedQualification
@@ -342,6 +363,7 @@ class _Subject:
             stored = "nothing" if lead is None else "voided"
             yield Difference(self._key, what, stored, f"qualified at {moment(qualification.time)}")
             return
+        yield from differ(self._key, f"{what}, withdrawn", lead.withdrawn, None)
         wanted = self._as_it_should_be(lead, qualification)
         for name in ("qualified_at", "expires_at"):
             times = moment(getattr(lead, name)), moment(getattr(wanted, name))

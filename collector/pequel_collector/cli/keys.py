@@ -24,7 +24,7 @@ def keys() -> None:
     """Create, list and revoke API keys.
 
     A write key sends events; a write+marks key also sees the leads that its events open. A read
-    key reads leads and events. An admin key can do everything.
+    key reads leads and events; a work key also changes leads. An admin key can do everything.
     Keys in PEQUEL_WRITE_KEY, PEQUEL_READ_KEY and PEQUEL_ADMIN_KEY are not stored.
     """
 

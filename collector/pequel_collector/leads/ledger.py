@@ -8,20 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from operator import attrgetter
 from types import MappingProxyType
 from typing import NamedTuple
 
-from ..model import JSON, Lead, LeadState, iso, lead_id
-from ..ports import Change, WriteTransaction
+from ..model import JSON, Conversion, Lead, Transition, iso, kind_of, lead_id
+from ..ports import Change, ReadTransaction, WriteTransaction
 from ..rules.engine.state import Qualification
 from ..rules.language.definition import Definition
+from .states import Outcome, apply, in_order, outcome, outcome_of, winning
 
 NO_BASIS = "what it rested on is gone"
 """The reason for withdrawing a lead, as the change log shows it."""
 
-_PROGRESS: list[LeadState] = ["new", "assigned", "contacted", "dismissed", "lost", "won"]
-"""The states of leads by how far people took them."""
+CONVERTED = "the conversion"
+"""The reason for the state of a lead that a conversion has won."""
 
 
 class LeadKey(NamedTuple):
@@ -63,6 +65,7 @@ class Ledger:
         self._tx, self._versions, self._now, self._new = tx, versions, now, frozenset(new)
         self._activated = activated
         self._leads: dict[str, dict[LeadKey, Lead]] = {}
+        self._transitions: dict[str, dict[LeadKey, list[Transition]]] = {}
         self._saved: dict[str, Lead] = {}
         self._opened: dict[str, Lead] = {}
         self._changes: list[Change] = []
@@ -82,6 +85,8 @@ class Ledger:
         """Read the leads of several subjects at once."""
         for subject, leads in self._tx.leads_of(subjects).items():
             self._leads[subject] = {LeadKey(lead.definition, lead.cycle): lead for lead in leads}
+        worked = [subject for subject in subjects if self._leads[subject]]
+        self._transitions |= transitions_of(self._tx, worked)
 
     # -- following the qualifications ------------------------------------------------------
 
@@ -90,11 +95,12 @@ class Ledger:
         subject: str,
         definitions: Mapping[str, Definition],
         qualifications: Mapping[LeadKey, ExplainedQualification | Qualification],
+        conversions: Collection[Conversion],
         replayed: bool,
     ) -> None:
-        """Bring the leads of a subject in line with its qualifications.
+        """Bring the leads of a subject in line with its qualifications and conversions.
 
-        A qualification without evidence is as it was before, so its lead stays as it is.
+        A qualification without evidence is as it was before, so its lead keeps its basis.
         """
         leads = self._of(subject)
         for key, qualification in qualifications.items():
@@ -108,6 +114,16 @@ class Ledger:
         for key, lead in leads.items():
             if key not in qualifications and self._is_judged(lead):
                 self._withdraw(lead)
+        for key, lead in leads.items():
+            self._win(lead, winning(lead, conversions, next_cycle(key, leads)))
+
+    def take(self, lead: Lead, transition: Transition, what: str) -> None:
+        """Bring a lead in line with what somebody did with it, which is stored."""
+        found = self._of(lead.subject)[LeadKey(lead.definition, lead.cycle)]
+        before = outcome_of(found)
+        apply(found, self._outcome(found))
+        self._log_outcome(found, what, before, transition.reason, transition.actor)
+        self._save(found)
 
     def _is_judged(self, lead: Lead) -> bool:
         """Whether the version of a lead is in force, and counts as far back as the lead."""
@@ -136,6 +152,7 @@ class Ledger:
             kind=definition.kind,
             priority=definition.priority,
             owner=definition.owner,
+            default_owner=definition.owner,
             due_at=None if definition.sla is None else self._now + definition.sla,
             account=qualification.account,
             expires_at=expiry(definition, qualification.time),
@@ -144,7 +161,9 @@ class Ledger:
         )
 
     def _open(self, lead: Lead, what: str) -> None:
-        self._log(lead, what, {}, _basis(lead))
+        apply(lead, self._outcome(lead))
+        before = {} if what == "opened" else {"state": "voided"}
+        self._log(lead, what, before, {"state": lead.state, **_basis(lead)})
         self._save(lead)
         self._opened[lead.id] = lead
 
@@ -152,8 +171,8 @@ class Ledger:
         self, lead: Lead, definition: Definition, qualification: ExplainedQualification
     ) -> None:
         """Update what a lead rests on, if that differs from before."""
-        before, evidence = _basis(lead), lead.evidence
-        lead.version = self._versions[lead.definition]
+        before, was = _basis(lead), (lead.evidence, lead.withdrawn)
+        lead.version, lead.withdrawn = self._versions[lead.definition], None
         lead.qualified_at, lead.account = qualification.time, qualification.account
         lead.expires_at = expiry(definition, qualification.time)
         lead.evidence = qualification.evidence
@@ -162,18 +181,32 @@ class Ledger:
             _flag(lead, "restated")
         if before != after:
             self._log(lead, "restated", before, after)
-        if before != after or evidence != lead.evidence:
+        if before != after or was != (lead.evidence, None):
             self._save(lead)
 
     def _withdraw(self, lead: Lead) -> None:
         """Void a lead that the facts no longer give; if somebody has worked it, only flag it."""
-        if lead.state == "new":
-            lead.state = "voided"
-            self._log(lead, "voided", {"state": "new"}, {"state": "voided"}, NO_BASIS)
-            self._save(lead)
-        elif lead.state != "voided" and _flag(lead, "restated"):
+        if lead.withdrawn is not None or lead.merged_into is not None:
+            return
+        before, lead.withdrawn = outcome_of(lead), NO_BASIS
+        apply(lead, self._outcome(lead))
+        if lead.state == "voided":
+            self._log_outcome(lead, "voided", before, NO_BASIS)
+        elif _flag(lead, "restated"):
             self._log(lead, "restated", {}, {}, NO_BASIS)
-            self._save(lead)
+        self._save(lead)
+
+    def _win(self, lead: Lead, conversion: Conversion | None) -> None:
+        """Let a conversion win a lead, or no longer."""
+        before, lead.conversion = lead.conversion, conversion
+        was = outcome_of(lead)
+        if apply(lead, self._outcome(lead)):
+            what = "won" if lead.state == "won" != was.state else "restated"
+            reason = None if before == conversion else CONVERTED
+            self._log_outcome(lead, what, was, reason)
+        elif before == conversion:
+            return
+        self._save(lead)
 
     # -- when two users turn out to be one person ------------------------------------------
 
@@ -189,11 +222,16 @@ class Ledger:
                     self._pass_on(lead, person)
 
     def _pass_on(self, lead: Lead, person: str) -> None:
-        heir = lead_id(lead.definition, person, lead.cycle)
-        own = self._of(person).get(LeadKey(lead.definition, lead.cycle))
+        key, heir = (
+            LeadKey(lead.definition, lead.cycle),
+            lead_id(lead.definition, person, lead.cycle),
+        )
+        own = self._of(person).get(key)
         if own is None or own.state == "voided":
             own = replace(lead, id=heir, subject=person, flags=list(lead.flags))
-            self._log(own, "merged", {"from": lead.id}, _basis(own))
+            self._transitions.setdefault(person, transitions_of(self._tx, [person])[person])
+            apply(own, self._outcome(own))
+            self._log(own, "merged", {"from": lead.id}, {"state": own.state, **_basis(own)})
         else:
             self._join(own, lead)
         self._save(own)
@@ -205,18 +243,38 @@ class Ledger:
 
     def _join(self, own: Lead, other: Lead) -> None:
         """Give a lead what people did with another one, and its basis if that is earlier."""
-        before = {"state": own.state, "owner": own.owner}
-        if _PROGRESS.index(other.state) > _PROGRESS.index(own.state):
-            own.state, own.owner = other.state, other.owner or own.owner
-        after = {"state": own.state, "owner": own.owner}
-        self._log(own, "merged", {"from": other.id, **before}, after)
+        before = outcome_of(own)
+        apply(own, self._outcome(own))
+        self._log(own, "merged", {"from": other.id, **_shown(before)}, _shown(outcome_of(own)))
         if other.qualified_at < own.qualified_at:
             basis = _basis(own)
             own.version, own.qualified_at = other.version, other.qualified_at
             own.account, own.expires_at = other.account, other.expires_at
-            own.evidence = other.evidence
+            own.evidence, own.withdrawn = other.evidence, other.withdrawn
             _flag(own, "restated")
             self._log(own, "restated", basis, _basis(own))
+
+    # -- what people did -------------------------------------------------------------------
+
+    def _outcome(self, lead: Lead) -> Outcome:
+        return outcome(lead, self._did(lead.subject, LeadKey(lead.definition, lead.cycle)))
+
+    def _did(self, subject: str, key: LeadKey) -> list[Transition]:
+        return self._transitions.setdefault(subject, {}).setdefault(key, [])
+
+    def _log_outcome(
+        self,
+        lead: Lead,
+        what: str,
+        before: Outcome,
+        reason: str | None = None,
+        actor: str | None = None,
+    ) -> None:
+        """Log the parts of an outcome that differ from before, and the state in any case."""
+        was, now = _shown(before), _shown(outcome_of(lead))
+        differing = [name for name in now if name == "state" or was[name] != now[name]]
+        was, now = ({name: each[name] for name in differing} for each in (was, now))
+        self._log(lead, what, was, now, reason, actor)
 
     # -- reading and writing ---------------------------------------------------------------
 
@@ -230,9 +288,49 @@ class Ledger:
         self._of(lead.subject)[LeadKey(lead.definition, lead.cycle)] = lead
 
     def _log(
-        self, lead: Lead, what: str, before: JSON, after: JSON, reason: str | None = None
+        self,
+        lead: Lead,
+        what: str,
+        before: Mapping[str, JSON],
+        after: Mapping[str, JSON],
+        reason: str | None = None,
+        actor: str | None = None,
     ) -> None:
-        self._changes.append(Change(lead.id, self._now, what, before, after, reason))
+        """Log an entry, whose ``before`` and ``after`` have the state at least.
+
+        A lead has none before it was opened.
+        """
+        was = before if what == "opened" else {"state": lead.state, **before}
+        is_now = {"state": lead.state, **after}
+        self._changes.append(Change(lead.id, self._now, what, was, is_now, reason, actor))
+
+
+def transitions_of(
+    tx: ReadTransaction, subjects: Collection[str]
+) -> dict[str, dict[LeadKey, list[Transition]]]:
+    """What people did with the leads of each subject, and with those of its other ids."""
+    users = tx.ids_of([subject for subject in subjects if kind_of(subject) == "user"])
+    return transitions_by_lead(tx, {each: users.get(each, [each]) for each in subjects})
+
+
+def transitions_by_lead(
+    tx: ReadTransaction, ids: Mapping[str, Collection[str]]
+) -> dict[str, dict[LeadKey, list[Transition]]]:
+    """What people did with the leads of each subject, given all of its ids."""
+    by_id: dict[str, list[Transition]] = {id_: [] for each in ids.values() for id_ in each}
+    for transition in tx.transitions_of(by_id):
+        by_id[transition.subject].append(transition)
+    found: dict[str, dict[LeadKey, list[Transition]]] = {subject: {} for subject in ids}
+    for subject, each in ids.items():
+        for made in sorted(chain.from_iterable(by_id[id_] for id_ in each), key=in_order):
+            found[subject].setdefault(LeadKey(made.definition, made.cycle), []).append(made)
+    return found
+
+
+def next_cycle(key: LeadKey, leads: Mapping[LeadKey, Lead]) -> int | None:
+    """When the subject of a lead qualified in the next cycle."""
+    later = leads.get(LeadKey(key.definition, key.cycle + 1))
+    return None if later is None or later.state == "voided" else later.qualified_at
 
 
 def expiry(definition: Definition | None, qualified_at: int) -> int | None:
@@ -248,6 +346,13 @@ def _basis(lead: Lead) -> dict[str, JSON]:
         "version": lead.version,
         "account": lead.account,
     }
+
+
+def _shown(found: Outcome) -> dict[str, JSON]:
+    """An outcome as the change log shows it."""
+    times = ("contacted_at", "won_at", "snoozed_until")
+    shown = {name: getattr(found, name) for name in Outcome.__slots__}
+    return shown | {name: iso(shown[name]) for name in times if shown[name] is not None}
 
 
 def _flag(lead: Lead, flag: str) -> bool:

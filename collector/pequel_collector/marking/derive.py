@@ -16,20 +16,21 @@ late, at 30, when Acme is folded up to 50:
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from secrets import randbits
 
 from ..identity.people import Move
 from ..leads.ledger import ExplainedQualification, LeadKey, Ledger
-from ..model import Lead, Stored, account_key, fact_order, kind_of
+from ..model import Conversion, Lead, Stored, account_key, fact_order, kind_of
 from ..ports import WriteTransaction
+from ..rules.engine.conversions import conversions_of
 from ..rules.engine.evaluator import Evaluator, OnQualified
 from ..rules.engine.state import Fact, Qualification, State
 from .evaluators import Evaluators
 from .exports import Exports, exports_of, first_difference
-from .facts import facts_of
+from .facts import ends_of, facts_of
 from .history import History, StoredPages, TooManyFacts
 from .loader import HistoryLoader
 from .prepare import START, LongDerivation, LongFold, PreparedFold, explaining
@@ -65,6 +66,8 @@ class Derivation(HistoryLoader):
         self._to_refold: dict[str, int] = {}
         self._prefetched: dict[str, list[Fact]] = {}
         self._merged: dict[str, str] = {}
+        self._before: dict[str, tuple[tuple[Conversion, ...], str | None]] = {}
+        self._to_win: set[str] = set()
         self._qualifications: defaultdict[str, dict[LeadKey, ExplainedQualification]]
         self._qualifications = defaultdict(dict)
 
@@ -86,10 +89,32 @@ class Derivation(HistoryLoader):
                 gone[key].add(before.message.mid)
             for key, fact in self.evaluators.facts(after):
                 found[key].append(fact)
+        for old, person, ends in self._moved_ends(moves):
+            for key in (old, person):
+                since[key] = min(since[key], *(fact.time for fact in ends))
+                gone[key].update(fact.mid for fact in ends)
+            found[person] += ends
         self.load(since)
         for key in sorted(since, reverse=True):
             if key not in self._rebuilt and (self._history(key) or found[key]):
                 self._revise(key, found[key], gone[key], since[key])
+        self._refold_dependents()
+
+    def _moved_ends(self, moves: Sequence[Move]) -> Iterator[tuple[str, str, list[Fact]]]:
+        """The ends of leads of each id that got another person: the old and the new one."""
+        persons = {
+            before.message.subject: (before.person, after.person)
+            for before, after in moves
+            if before.person != after.person
+        }
+        for id_, ends in ends_of(self.tx, self.evaluators, persons).items():
+            old, new = persons[id_]
+            if old is not None and new is not None:
+                yield old, new, ends
+
+    def end(self, key: str, fact: Fact) -> None:
+        """Take in that a lead of a subject was dismissed or lost; its history is loaded."""
+        self._add(key, [fact])
         self._refold_dependents()
 
     def take(self, stored: Sequence[Stored]) -> None:
@@ -137,6 +162,7 @@ class Derivation(HistoryLoader):
 
     def _add(self, key: str, facts: list[Fact]) -> None:
         history = self._histories[key] or self._start(key)
+        self._note(key, history.head)
         if facts[0].time <= history.head.time:
             self._revise(key, facts, (), facts[0].time)
             return
@@ -148,6 +174,7 @@ class Derivation(HistoryLoader):
     def _revise(self, key: str, facts: list[Fact], gone: Collection[str], since: int) -> None:
         """Add facts and remove others, which may be earlier than what was folded."""
         history = self._history(key) or self._start(key)
+        self._note(key, history.head)
         evaluator = self.evaluators.of(key)
         before = exports_of(evaluator, history.head)
         fold = LongFold(key, history.stamp, facts, gone, since)
@@ -166,6 +193,7 @@ class Derivation(HistoryLoader):
     def _rebuild(self, key: str) -> None:
         evaluator, known = self.evaluators.of(key), self._histories.get(key)
         before = exports_of(evaluator, known.head if known else State())
+        self._note(key, known.head if known else State())
         self._rebuilt.add(key)
         history = self._start(key)  # others that are folded meanwhile may ask for it
         prepared = None if self._new else self._prepared(LongFold(key), history)
@@ -299,10 +327,11 @@ class Derivation(HistoryLoader):
 
     def finish(self) -> list[Lead]:
         """Write what changed, and bring the leads in line; the leads that were opened."""
+        conversions = self._find_conversions()
         changed = sorted(self._changed)
         histories = {key: h for key in changed if (h := self._histories[key]) is not None}
         self._save(histories)
-        opened = self._align_leads(histories)
+        opened = self._align_leads(conversions)
         self.evaluators.cache.end(self._token, self._histories)
         return opened
 
@@ -324,8 +353,10 @@ class Derivation(HistoryLoader):
         """
         return self.evaluators.alone and history.was_cached and history.may_go_stale
 
-    def _align_leads(self, histories: Mapping[str, History]) -> list[Lead]:
-        differing = {key: h for key, h in histories.items() if self._leads_may_differ(key)}
+    def _align_leads(self, conversions: Mapping[str, list[Conversion]]) -> list[Lead]:
+        """Bring the leads of subjects in line, given the conversions of each."""
+        found = ((key, self._histories[key]) for key in sorted(conversions))
+        differing = {key: history for key, history in found if history is not None}
         if not differing and not self._merged:
             return []
         evaluators = self.evaluators
@@ -336,13 +367,60 @@ class Derivation(HistoryLoader):
             evaluator = evaluators.of(key)
             definitions = {rule.name: rule.definition for rule in evaluator.rules}
             qualifications = self._all_qualifications(evaluator, history, self._qualifications[key])
-            ledger.align(key, definitions, qualifications, key in self._rebuilt)
+            is_rebuilt = key in self._rebuilt
+            ledger.align(key, definitions, qualifications, conversions[key], is_rebuilt)
         self.withdrawn = ledger.withdrawn()
         return ledger.close()
 
     def _leads_may_differ(self, key: str) -> bool:
-        """Whether a lead was opened, moved or withdrawn, or may have other evidence now."""
-        return key in self._revised or key in self._rebuilt or bool(self._qualifications.get(key))
+        """Whether a lead was opened, moved, withdrawn or won, or may have other evidence now."""
+        return (
+            key in self._revised
+            or key in self._rebuilt
+            or bool(self._qualifications.get(key))
+            or self._is_converted_otherwise(key)
+        )
+
+    # -- conversions -----------------------------------------------------------------------
+
+    def _note(self, key: str, head: State) -> None:
+        """Note the conversions and the account of a subject before this transaction."""
+        if self.evaluators.has_conversions and key not in self._before:
+            self._before[key] = tuple(head.conversions), head.account
+
+    def _is_converted_otherwise(self, key: str) -> bool:
+        """Whether other conversions may win the leads of a subject than before."""
+        history, before = self._histories[key], self._before.get(key)
+        if history is None or before is None:
+            return False
+        moved = bool(history.head.marks) and history.head.account != before[1]
+        return moved or tuple(history.head.conversions) != before[0]
+
+    def _find_conversions(self) -> dict[str, list[Conversion]]:
+        """The conversions of every subject whose leads may differ, with those of its accounts.
+
+        To load an account may change it, and with it the leads of others, so this goes on until
+        nothing more changes.
+        """
+        asked: set[str] = set()
+        while True:
+            known = len(self._changed), len(self._to_win)
+            for key in self._changed - asked:
+                if kind_of(key) == "account" and self._is_converted_otherwise(key):
+                    asked.add(key)
+                    self._to_win |= self._users_with_leads(key)
+            self.load(self._to_win)
+            differing = self._to_win.union(filter(self._leads_may_differ, self._changed))
+            found = {key: conversions_of(self.state(key) or State(), self) for key in differing}
+            if known == (len(self._changed), len(self._to_win)):
+                return found
+
+    def _users_with_leads(self, account: str) -> set[str]:
+        ids = self.tx.members(account)
+        persons = self.tx.persons(ids)
+        users = sorted({persons.get(id_, id_) for id_ in ids})
+        leads = self.tx.leads_of([user for user in users if kind_of(user) == "user"])
+        return {user for user, each in leads.items() if each}
 
     def _all_qualifications(
         self,

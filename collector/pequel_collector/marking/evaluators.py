@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..model import Stored, account_key
 from ..ports import ReadTransaction, Version
+from ..rules.engine.conversions import conversion_names
 from ..rules.engine.evaluator import Evaluator
 from ..rules.engine.state import Fact
 from ..rules.language.definition import Catalogue
@@ -56,6 +57,10 @@ class Evaluators:
         """Long folds that write transactions of these evaluators may use."""
         leaves = sum(len(rule.leaves) for e in (self.users, self.accounts) for rule in e.rules)
         self.facts_under_lock = max(MIN_UNDER_LOCK, LEAVES_UNDER_LOCK // max(FEW_LEAVES, leaves))
+        self.has_conversions = bool(conversion_names(catalogue.project))
+        """Whether events win leads."""
+        self.cooling = {d.name for d in catalogue.definitions if d.cooldown is not None}
+        """The definitions for which it matters when a lead was dismissed or lost."""
         self.has_clock = self.users.has_clock or self.accounts.has_clock
         """Whether a definition can qualify without a fact, as time passes."""
         asks = self.users.exports.any or self.accounts.exports.any

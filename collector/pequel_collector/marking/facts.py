@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import islice
 
-from ..model import Stored, account_key, kind_of
+from ..leads.states import ENDS
+from ..model import Stored, Transition, account_key, fact_order, kind_of
 from ..ports import ReadTransaction
 from ..rules.engine.state import Fact
 from .evaluators import Evaluators
@@ -56,7 +57,36 @@ def facts_of(
     for each in with_persons(tx, room.checked(events)):
         if each.account is not None and (fact := evaluators.accounts.fact(each)) is not None:
             found[account_key(each.account)].append(fact)
+    if evaluators.cooling:
+        subjects = person_of | {account: account for account in accounts}
+        _add_ends(found, ends_of(tx, evaluators, subjects), subjects)
     return found
+
+
+def ends_of(
+    tx: ReadTransaction, evaluators: Evaluators, ids: Collection[str]
+) -> dict[str, list[Fact]]:
+    """The ends of leads of some ids as facts, where a definition has a cooldown."""
+    found: dict[str, list[Fact]] = {}
+    for transition in tx.transitions_of(ids) if evaluators.cooling else ():
+        if (fact := end_of(transition, evaluators)) is not None:
+            found.setdefault(transition.subject, []).append(fact)
+    return found
+
+
+def end_of(transition: Transition, evaluators: Evaluators) -> Fact | None:
+    """A dismissed or lost lead as a fact of its subject; None if no cooldown asks for it."""
+    if transition.patch.state not in ENDS or transition.definition not in evaluators.cooling:
+        return None
+    return Fact(transition.at, f"end {transition.number}", ended=transition.definition)
+
+
+def _add_ends(
+    found: dict[str, list[Fact]], ends: Mapping[str, list[Fact]], person_of: Mapping[str, str]
+) -> None:
+    for id_, facts in ends.items():
+        person = person_of[id_]
+        found[person] = sorted([*found[person], *facts], key=fact_order)
 
 
 class _Room:

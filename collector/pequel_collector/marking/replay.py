@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from operator import attrgetter
 from typing import Any
 
@@ -20,8 +20,9 @@ import msgspec
 from ..identity.people import People, group_calls
 from ..identity.resolver import Identities
 from ..leads.ledger import ExplainedQualification, LeadKey
-from ..model import Message, Stored, account_key, fact_order, kind_of, user_key
+from ..model import Conversion, Message, Stored, account_key, fact_order, kind_of, user_key
 from ..ports import ReadTransaction
+from ..rules.engine.conversions import conversions_of
 from ..rules.engine.evaluator import Evaluator
 from ..rules.engine.rules import Rule
 from ..rules.engine.state import EmptyWorld, Fact, HistoryReader, Position, State, World
@@ -31,6 +32,7 @@ from ..rules.language.analysis import in_order as dependencies_first
 from ..rules.language.analysis import names_in
 from ..rules.language.definition import Catalogue
 from .evaluators import Evaluators
+from .facts import ends_of
 
 CACHED_STATES = 50_000
 """States of other subjects that are kept from one subject to the next."""
@@ -129,6 +131,10 @@ class Replay:
         """The other subjects, for the definitions of one."""
         return self._world(self._depth)
 
+    def conversions(self, state: State) -> list[Conversion]:
+        """The conversions that may win the leads of a subject."""
+        return conversions_of(state, self._world(1))
+
     def messages(self, key: str) -> Iterator[Stored]:
         """The messages of a person, a visitor or an account, in order.
 
@@ -153,10 +159,21 @@ class Replay:
         return People(dict.fromkeys(ids, person), calls).attribute(messages)
 
     def facts(self, key: str, messages: Iterable[Stored]) -> list[Fact]:
-        """The messages of a subject as facts, where a definition looks at them, in order."""
+        """The messages of a subject as facts, where a definition looks at them, in order.
+
+        The ends of its leads are among them.
+        """
         evaluator = self._evaluators.of(key)
         found = (evaluator.fact(each) for each in messages)
-        return sorted((fact for fact in found if fact is not None), key=fact_order)
+        ends = ends_of(self._tx, self._evaluators, self.ids_of(key))
+        facts = [fact for fact in found if fact is not None]
+        return sorted(chain(facts, *ends.values()), key=fact_order)
+
+    def ids_of(self, key: str) -> list[str]:
+        """The ids of a person, or an account; none for an id that belongs to another person."""
+        if kind_of(key) == "account":
+            return [key]
+        return self.identities.ids_of(key) if self.identities.person(key) == key else []
 
     def begin(self, key: str) -> SubjectReplay:
         """A subject without facts yet."""

@@ -129,25 +129,56 @@ class AdoptionPage(NamedTuple):
     next_cursor: str | None
 
 
+class ContactAnswer(NamedTuple):
+    """A contact of somebody, the ``actor``, with a lead."""
+
+    at: int | None
+    channel: str | None
+    note: str | None
+    actor: str | None
+
+
 class LeadAnswer(NamedTuple):
     """A lead at an instant, with the traits of its subject.
 
     ``holds_now`` says whether its definition is still met. ``via`` is ``account`` for the lead of
-    an account that is shown on one of its users. ``changes`` is its ledger, for a single lead.
+    an account that is shown on one of its users. ``history`` and ``contacts`` are those of a single
+    lead.
     """
 
     lead: Lead
     state: str
     holds_now: bool
     traits: Mapping[str, JSON]
+    overdue: bool = False
     via: str | None = None
-    changes: Sequence[Change] | None = None
+    history: Sequence[Change] | None = None
+    contacts: Sequence[ContactAnswer] | None = None
+
+    @property
+    def time_to_contact_seconds(self) -> float | None:
+        """The seconds from ``marked_at`` to the first contact."""
+        contacted_at = self.lead.contacted_at
+        return None if contacted_at is None else max(0, contacted_at - self.lead.marked_at) / 1000
 
     @property
     def account(self) -> str | None:
         """The id of the lead's account: of an account's lead, its own."""
         subject = self.lead.subject
         return self.lead.account if kind_of(subject) == "user" else id_of(subject)
+
+
+class LedgerAnswer(NamedTuple):
+    """An entry in the ledger of leads, and its lead as it is now."""
+
+    lead: str
+    at: int
+    what: str
+    before: Mapping[str, JSON]
+    after: Mapping[str, JSON]
+    reason: str | None
+    actor: str | None
+    lead_now: LeadAnswer | None
 
 
 class Profile(NamedTuple):

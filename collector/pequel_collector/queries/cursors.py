@@ -52,6 +52,17 @@ def decode_time_cursor(of: str, cursor: str | None) -> tuple[int, str] | None:
             raise _bad_cursor()
 
 
+def decode_number_cursor(of: str, cursor: str | None) -> int:
+    """The number of the last entry of the page before; 0 at the start. Raises BadRequest."""
+    match None if cursor is None else _decode(of, cursor):
+        case None:
+            return 0
+        case [int(number)] if _in_range(number):
+            return number
+        case _:
+            raise _bad_cursor()
+
+
 def decode_fact_cursor(of: str, cursor: str | None) -> tuple[int, int, str] | None:
     """The last message of the page before: its place in the order of facts. Raises BadRequest."""
     match None if cursor is None else _decode(of, cursor):

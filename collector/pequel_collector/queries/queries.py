@@ -9,6 +9,8 @@ from difflib import get_close_matches
 from ..errors import BadRequest, NotFound
 from ..identity.conflicts import conflicts_of
 from ..identity.subject import Subject
+from ..leads.ledger import LeadKey, transitions_of
+from ..leads.states import contacts_of, is_overdue, state_at
 from ..marking.active import active_definitions, backfill_progress
 from ..marking.evaluators import Evaluators
 from ..marking.snapshot import Snapshot
@@ -27,17 +29,26 @@ from ..rules.language.sentence import describe
 from ..rules.parser.printer import shared_tables
 from ..usage import balance_of, balances
 from .answers import (
+    ContactAnswer,
     DefinitionAnswer,
     Definitions,
     KeyUsage,
     LeadAnswer,
+    LedgerAnswer,
     Page,
     Profile,
     Status,
     Total,
     UsageAnswer,
 )
-from .cursors import decode_fact_cursor, decode_lead_cursor, decode_time_cursor, encode, list_id
+from .cursors import (
+    decode_fact_cursor,
+    decode_lead_cursor,
+    decode_number_cursor,
+    decode_time_cursor,
+    encode,
+    list_id,
+)
 from .lead_tests import AT_ONCE, MAX_TESTED, NO_TESTS, LeadTests
 
 Clock = Callable[[], int]
@@ -138,13 +149,26 @@ class Queries:
         return passed, after
 
     def pql(self, lead_id: str) -> LeadAnswer:
-        """One lead, with its changes. Raises NotFound."""
+        """One lead, with its history and its contacts. Raises NotFound."""
         with self.store.reading() as tx:
             lead = tx.lead(lead_id)
             if lead is None:
                 raise NotFound(f"there is no lead {lead_id}", id=lead_id)
             [answer] = _answers(self._snapshot(tx), [lead])
-            return answer._replace(changes=tx.changes(lead_id))
+            return answer._replace(history=tx.changes(lead_id), contacts=_contacts(tx, lead))
+
+    def changes(self, limit: int, after: str | None = None) -> Page[LedgerAnswer]:
+        """The ledger of all leads after a place in it. It always has a next cursor."""
+        of = list_id("changes")
+        number = decode_number_cursor(of, after)
+        with self.store.reading() as tx:
+            found = tx.changes_after(number, limit)
+            named = {entry.lead for entry in found}
+            stored = [lead for id_ in sorted(named) if (lead := tx.lead(id_)) is not None]
+            leads = _answers(self._snapshot(tx), stored)
+        now = {answer.lead.id: answer for answer in leads}
+        data = [LedgerAnswer(*entry[:-1], now.get(entry.lead)) for entry in found]
+        return Page(data, encode(of, found[-1].number if found else number))
 
     def profile(self, kind: Kind, identifier: str) -> Profile:
         """A user or an account. Raises NotFound for one never seen."""
@@ -280,9 +304,10 @@ def _answers(snapshot: Snapshot, leads: Collection[Lead]) -> list[LeadAnswer]:
     return [
         LeadAnswer(
             _with_heir(tx, lead),
-            _state(lead, snapshot.now),
+            state_at(lead, snapshot.now),
             _holds(lead, snapshot),
             traits[lead.subject],
+            is_overdue(lead, snapshot.now),
         )
         for lead in leads
     ]
@@ -315,7 +340,12 @@ def _holds(lead: Lead, snapshot: Snapshot) -> bool:
     return (rule.permanent and rule.index in ctx.state.marks) or rule.when(ctx)
 
 
-def _state(lead: Lead, now: int) -> str:
-    """The state of a lead; ``new`` becomes ``expired`` by itself."""
-    expired = lead.state == "new" and lead.expires_at is not None and lead.expires_at <= now
-    return "expired" if expired else lead.state
+def _contacts(tx: ReadTransaction, lead: Lead) -> list[ContactAnswer]:
+    """The contacts of somebody with a lead, earliest first."""
+    done = transitions_of(tx, [lead.subject])[lead.subject]
+    found = [
+        ContactAnswer(contact.at, contact.channel, contact.note, transition.actor)
+        for transition in done.get(LeadKey(lead.definition, lead.cycle), ())
+        for contact in contacts_of(transition)
+    ]
+    return sorted(found, key=lambda contact: contact.at or 0)

@@ -21,7 +21,7 @@ from . import statements as sql
 from .session import Session
 from .subject_search import add_ids_of_block
 
-BLOCK_SIZE = 16_384
+BLOCK_SIZE = 4_096
 
 
 class BlockFill:

@@ -52,7 +52,7 @@ _PAGE_OF_FEW = f"""
 {SELECT_LEADS} WHERE id IN (
   SELECT id FROM (
     SELECT id, rank, marked_at, state, definition, subject, owner, kind, country, plan, account,
-      qualified_at, expires_at, version, due_at
+      qualified_at, expires_at, version, due_at, snoozed_until
     FROM lead WHERE {{condition}} LIMIT {_FEW}
   ) lead
   WHERE {{conditions}}
@@ -75,6 +75,14 @@ _LONG_TRAIT = """(
   )
 )"""
 
+# As ``leads.states.is_overdue`` has it.
+_OVERDUE = """(
+  state IN ('new', 'assigned') AND due_at <= :now
+  AND (state <> 'new' OR expires_at IS NULL OR expires_at > :now)
+  AND (snoozed_until IS NULL OR snoozed_until <= :now)
+)"""
+_NOT_OVERDUE = f"{_OVERDUE} IS NOT TRUE"
+
 # Each condition can be searched by an index of its own.
 _CONDITIONS = {
     "definition": "definition = :definition",
@@ -89,6 +97,7 @@ _CONDITIONS = {
     "qualified_to": "qualified_at < :qualified_to",
     "marked_after": "marked_at > :marked_after",
     "version": "version = :version",
+    "overdue": _OVERDUE,
 }
 
 _ANY_STATE = "state <> 'voided'"
@@ -219,6 +228,8 @@ def _every(wanted: LeadFilter, conditions: list[str]) -> list[str]:
 
 def _choices(name: str, values: dict[str, Any]) -> list[str]:
     """Conditions of which exactly one must be met; more than one for a trait with several forms."""
+    if name == "overdue" and not values[name]:
+        return [_NOT_OVERDUE]
     if name not in LISTED_TRAITS:
         return [_CONDITIONS[name]]
     if len(values[name]) > MAX_LISTED:

@@ -121,6 +121,14 @@ class MessageIndex:
         )
         return next((unescape(account) for (account,) in found), None)
 
+    def members(self, account: str) -> set[str]:
+        """The ids with a message in an account, given by its key."""
+        named, block = id_of(account), self.open_block
+        found = self._session.run(sql.OPEN_MEMBERS, block=block, account=named)
+        if blocks := self.sealed_blocks:
+            found += self._session.run(sql.SEALED_MEMBERS, blocks=blocks, key=account)
+        return {unescape(subject) for (subject,) in found}
+
     def names(self, subjects: Collection[str]) -> Iterator[tuple[str, int]]:
         """How many events these subjects have by name, in parts."""
         found = self._open_names(by_column(subjects))

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import islice
 
-from ..model import JSON, Key, Kind, Lead, Stored, bucket_of, fact_order
+from ..model import JSON, Key, Kind, Lead, Stored, Transition, bucket_of, fact_order
 from ..ports import (
     ANY_REJECTED,
     Activity,
@@ -264,8 +264,20 @@ class SqlReadTransaction(ReadTransaction):
             found[lead.subject].append(lead)
         return found
 
+    def transitions_of(self, subjects: Collection[str]) -> list[Transition]:
+        return [
+            rows.to_transition(row) for row in self._session.run_for(sql.TRANSITIONS_OF, subjects)
+        ]
+
     def changes(self, lead_id: str) -> list[Change]:
         return [rows.to_change(row) for row in self._session.run(sql.CHANGES, lead=lead_id)]
+
+    def changes_after(self, number: int, limit: int) -> list[Change]:
+        found = self._session.run(sql.CHANGES_AFTER, number=number, limit=limit)
+        return [rows.to_change(row) for row in found]
+
+    def members(self, account: str) -> list[str]:
+        return sorted(self._index.members(account))
 
     # -- what people decide, and the rest --------------------------------------------------
 

@@ -8,7 +8,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..model import JSON, Key, Lead, Message, RejectedEvent, Stored, account_key, bucket_of
+from msgspec import convert, to_builtins
+
+from ..model import (
+    JSON,
+    Conversion,
+    Key,
+    Lead,
+    LeadPatch,
+    Message,
+    RejectedEvent,
+    Stored,
+    Transition,
+    account_key,
+    bucket_of,
+)
 from ..ports import (
     Cell,
     Change,
@@ -165,6 +179,15 @@ def from_lead(lead: Lead, listed: Row) -> Row:
         lead.merged_into,
         encode(lead.flags),
         encode(lead.evidence),
+        escape(lead.default_owner),
+        lead.withdrawn,
+        None if lead.conversion is None else encode(lead.conversion),
+        lead.contacted_at,
+        lead.won_at,
+        int(lead.self_serve),
+        lead.snoozed_until,
+        lead.amount,
+        lead.currency,
         RANKS.get(lead.priority, RANKS["normal"]),
         bucket_of(lead.subject),
         *listed,
@@ -174,7 +197,8 @@ def from_lead(lead: Lead, listed: Row) -> Row:
 def to_lead(row: Row) -> Lead:
     (
         id_, definition, version, subject, cycle, qualified_at, marked_at, state, kind, priority,
-        owner, due_at, account, expires_at, merged_into, flags, evidence, _,
+        owner, due_at, account, expires_at, merged_into, flags, evidence, default_owner, withdrawn,
+        conversion, contacted_at, won_at, self_serve, snoozed_until, amount, currency, _,
     ) = row  # fmt: skip
     return Lead(
         id_,
@@ -194,17 +218,40 @@ def to_lead(row: Row) -> Lead:
         merged_into,
         decode(flags),
         decode(evidence),
+        unescape(default_owner),
+        withdrawn,
+        None if conversion is None else Conversion(*decode(conversion)),
+        contacted_at,
+        won_at,
+        bool(self_serve),
+        snoozed_until,
+        amount,
+        currency,
     )
 
 
+def from_transition(transition: Transition) -> Row:
+    subject, definition, cycle, at, patch, reason, actor, key, digest, number = transition
+    lead = escape(subject), escape(definition), cycle
+    texts = encode(to_builtins(patch)), escape(reason), escape(actor), escape(key), digest
+    return *lead, at, *texts, number, bucket_of(subject)
+
+
+def to_transition(row: Row) -> Transition:
+    subject, definition, cycle, at, patch, reason, actor, key, digest, number = row
+    lead = unescape(subject), unescape(definition), cycle
+    texts = unescape(reason), unescape(actor), unescape(key), digest
+    return Transition(*lead, at, convert(decode(patch), LeadPatch), *texts, number)
+
+
 def from_change(number: int, change: Change) -> Row:
-    lead, at, what, before, after, reason, actor = change
+    lead, at, what, before, after, reason, actor, _ = change
     texts = escape(what), encode(before), encode(after), escape(reason), escape(actor)
     return number, bucket_of(lead), escape(lead), at, *texts
 
 
 def to_change(row: Row) -> Change:
-    lead, at, what, before, after, reason, actor = row
+    lead, at, what, before, after, reason, actor, number = row
     return Change(
         unescape(lead),
         at,
@@ -213,6 +260,7 @@ def to_change(row: Row) -> Change:
         decode(after),
         unescape(reason),
         unescape(actor),
+        number,
     )
 
 

@@ -275,6 +275,16 @@ OPEN_NAMES_OF_BOTH = _NAMES.format(
     "block = :block AND (subject = ANY(:subjects) OR account = ANY(:accounts))"
 )
 
+# -- members of accounts -----------------------------------------------------------------------
+
+SEALED_MEMBERS = """
+SELECT DISTINCT subject FROM event WHERE mid IN (
+  SELECT mid FROM posting WHERE block = ANY(:blocks) AND subject = :key
+)
+"""
+
+OPEN_MEMBERS = "SELECT DISTINCT subject FROM event WHERE block = :block AND account = :account"
+
 # -- pages of subjects -------------------------------------------------------------------------
 
 # A subject key such that no sealed block has more than :share subjects between :after and it.
@@ -517,6 +527,8 @@ NEVER_DUE = "DELETE FROM due WHERE subject = ANY(:subjects)"
 _LEAD = (
     "id", "definition", "version", "subject", "cycle", "qualified_at", "marked_at", "state", "kind",
     "priority", "owner", "due_at", "account", "expires_at", "merged_into", "flags", "evidence",
+    "default_owner", "withdrawn", "conversion", "contacted_at", "won_at", "self_serve",
+    "snoozed_until", "amount", "currency",
 )  # fmt: skip
 
 SELECT_LEADS = f"SELECT {', '.join(_LEAD)}, rank FROM lead"
@@ -557,9 +569,29 @@ REFRESH_LISTED_TRAITS = f"{SET_LISTED_TRAITS} WHERE subject = ANY(:subjects)"
 
 STANDING = "SELECT id, state, merged_into FROM lead WHERE id = ANY(:ids)"
 
-CHANGES = """
-SELECT lead, at, what, before, after, reason, actor FROM change WHERE lead = :lead ORDER BY number
+TRANSITIONS_OF = """
+SELECT subject, definition, cycle, at, patch, reason, actor, idempotency_key, digest, number
+FROM lead_transition WHERE subject = ANY(:subjects) ORDER BY number
 """
+
+LAST_TRANSITION = "SELECT coalesce(max(number), 0) FROM lead_transition"
+
+ADD_TRANSITIONS = Insertion(
+    "lead_transition",
+    (
+        "subject", "definition", "cycle", "at", "patch", "reason", "actor", "idempotency_key",
+        "digest", "number", "bucket",
+    ),
+)  # fmt: skip
+
+_CHANGES = """
+SELECT lead, at, what, before, after, reason, actor, number FROM change
+WHERE {} ORDER BY number
+"""
+
+CHANGES = _CHANGES.format("lead = :lead")
+
+CHANGES_AFTER = _CHANGES.format("number > :number") + " LIMIT :limit"
 
 LAST_CHANGE = "SELECT coalesce(max(number), 0) FROM change"
 

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from operator import attrgetter
 
-from ..model import Key, Lead, Stored, account_key, bucket_of, fact_order
+from ..model import Key, Lead, Stored, Transition, account_key, bucket_of, fact_order
 from ..ports import (
     Cell,
     Change,
@@ -268,6 +268,12 @@ class SqlWriteTransaction(SqlReadTransaction, WriteTransaction):
         listed = {unescape(subject): tuple(values) for subject, *values in found}
         saved = [rows.from_lead(lead, listed[lead.subject]) for _, lead in sorted(latest.items())]
         self._session.insert(sql.SAVE_LEADS, saved)
+
+    def add_transitions(self, transitions: Sequence[Transition]) -> list[Transition]:
+        [(last,)] = self._session.run(sql.LAST_TRANSITION)
+        numbered = [t._replace(number=last + i) for i, t in enumerate(transitions, 1)]
+        self._session.insert(sql.ADD_TRANSITIONS, [rows.from_transition(t) for t in numbered])
+        return numbered
 
     def log(self, changes: Sequence[Change]) -> None:
         [(last,)] = self._session.run(sql.LAST_CHANGE)

@@ -24,6 +24,7 @@ STATUS: dict[type, int] = {
     errors.DefinitionError: 400,
     errors.Unauthorized: 401,
     errors.NotFound: 404,
+    errors.Conflict: 409,
     errors.TooLarge: 413,
     errors.Unsupported: 415,
     errors.TooMany: 429,

@@ -84,6 +84,7 @@ def test_the_project_is_what_the_definitions_share() -> None:
     signup = "signed_up"
     trial = "trial_started"
     conversion = "paid"
+    expansion = "upgraded"
     key_events = ["b", "a"]
     internal = { email_domain = ["Us.Example"], trait = { staff = true, plan = ["test", 1.5] } }
     """
@@ -91,7 +92,7 @@ def test_the_project_is_what_the_definitions_share() -> None:
         frozenset({"us.example"}), (("staff", True), ("plan", "test"), ("plan", Decimal("1.5")))
     )
     assert read_catalogue(text).project == Project(
-        "Europe/Berlin", "signed_up", "trial_started", "paid", ("b", "a"), internal
+        "Europe/Berlin", "signed_up", "trial_started", "paid", ("b", "a"), internal, "upgraded"
     )
 
 

@@ -340,17 +340,21 @@ def change(lead: str, at: int, what: str = "restated", **more: Any) -> Change:
     return Change(lead, at, what, **{"before": None, "after": {}} | more)
 
 
+def numbered(entry: Change, number: int) -> Change:
+    return entry._replace(number=number)
+
+
 class TestTheLedger:
     def test_is_of_each_lead_in_the_order_in_which_it_was_written(self, store: Store) -> None:
         first, second, third = change("l1", 9), change("l1", 3), change("l1", 3)
         with store.writing() as tx:
             tx.log([first, change("l2", 5), second])
             tx.log([])
-            assert tx.changes("l1") == [first, second]
+            assert tx.changes("l1") == [numbered(first, 1), numbered(second, 3)]
         with store.writing() as tx:
             tx.log([third])
         with store.reading() as view:
-            assert view.changes("l1") == [first, second, third]
+            assert view.changes("l1")[2] == numbered(third, 4)
             assert view.changes("l3") == []
 
     def test_keeps_what_changed_and_why(self, store: Store) -> None:
@@ -366,7 +370,7 @@ class TestTheLedger:
         with store.writing() as tx:
             tx.log([full])
         with store.reading() as view:
-            assert view.changes("l1") == [full]
+            assert view.changes("l1") == [numbered(full, 1)]
 
 
 def test_tallies_are_added_up_and_told_with_the_totals(store: Store) -> None:

@@ -36,6 +36,14 @@ LEAD = {
     "priority": "normal",
     "owner": None,
     "due_at": "2026-03-01T16:00:00.000Z",
+    "overdue": False,
+    "snoozed_until": None,
+    "contacted_at": None,
+    "time_to_contact_seconds": None,
+    "won_at": None,
+    "self_serve": False,
+    "amount": None,
+    "currency": None,
     "expires_at": None,
     "merged_into": None,
     "flags": [],
@@ -56,12 +64,19 @@ LEAD = {
         "guards": [],
     },
 }
-CHANGES = [
+HISTORY = [
     {
         "at": "2026-03-01T12:00:00.000Z",
         "what": "opened",
+        "from": None,
+        "to": "new",
         "before": {},
-        "after": {"qualified_at": "2026-03-01T11:59:59.993Z", "version": 1, "account": "x1"},
+        "after": {
+            "state": "new",
+            "qualified_at": "2026-03-01T11:59:59.993Z",
+            "version": 1,
+            "account": "x1",
+        },
         "reason": None,
         "actor": None,
     }
@@ -128,7 +143,7 @@ class TestWhoMayAsk:
     def test_the_message_names_the_expected_keys(self, client: FlaskClient) -> None:
         unknown = {"Authorization": "Bearer unknown"}
         read = client.get("/v1/pqls", headers=unknown).json["error"]["message"]
-        assert read == "the key is unknown or revoked, expected a read or admin key"
+        assert read == "the key is unknown or revoked, expected a read, work or admin key"
         put = client.put("/v1/definitions", headers=READ).json["error"]["message"]
         assert put == "this is a read key, expected an admin key"
         send = client.post("/v1/track", json={}, headers=READ).json["message"]
@@ -260,7 +275,7 @@ class TestLeads:
 
     def test_one_is_found_by_its_id(self, client: FlaskClient, used: Any) -> None:
         found = client.get(f"/v1/pqls/{LEAD['id']}", headers=READ).json
-        assert found == LEAD | {"changes": CHANGES}
+        assert found == LEAD | {"history": HISTORY, "contacts": []}
 
     @pytest.mark.parametrize("view", ["", "/proof"])
     def test_one_is_not_looked_up_by_bytes_that_are_no_text(

@@ -28,9 +28,16 @@ def fields_of(record: Any) -> set[str]:
 @pytest.mark.parametrize(
     ("record", "schema", "prefix", "left_out"),
     [
-        (model.Lead, schemas.Lead(), "lead.", {"state", "account"}),
+        (
+            model.Lead,
+            schemas.Lead(),
+            "lead.",
+            {"state", "account", "default_owner", "withdrawn", "conversion"},
+        ),
         (answers.LeadAnswer, schemas.Lead(), "", {"lead"}),
-        (ports.Change, schemas.Change(), "", {"lead"}),
+        (ports.Change, schemas.Entry(), "", {"lead", "number"}),
+        (answers.LedgerAnswer, schemas.LedgerEntry(), "", set()),
+        (answers.ContactAnswer, schemas.Contact(), "", set()),
         (answers.Profile, schemas.UserProfile(), "", set()),
         (answers.Profile, schemas.AccountProfile(), "", {"account", "ids", "conflicts"}),
         (answers.Status, schemas.Status(), "", set()),
@@ -41,7 +48,7 @@ def fields_of(record: Any) -> set[str]:
             "event.",
             {"envelope", "received", "is_kept"},
         ),
-        (ports.StoredRejectedEvent, schemas.RejectedEvent(), "", {"event"}),
+        (ports.StoredRejectedEvent, schemas.RejectedEvent(), "", {"event", "import_number"}),
         (answers.DefinitionAnswer, schemas.Definition(), "", {"definition"}),
         (ports.Version, schemas.Version(), "", {"name"}),
         (ActiveDefinitions, schemas.Origin(), "", {"text", "file", "versions", "changes"}),

@@ -24,6 +24,7 @@ from ..language.content_hash import canonical
 from ..language.definition import Catalogue, Definition, Leaf
 from ..language.values import key
 from .clock import Clock
+from .conversions import conversion_names, keep_conversion, keep_move
 from .keyed import MEMBER_REGISTRY, KeyedAggregate, spill
 from .rules import CompiledRules, Rule
 from .selection import EventRoute, FactSelection
@@ -246,7 +247,7 @@ class Evaluator:
             state.cooling.setdefault(fact.ended, []).append(fact.time)
             return False
         if fact.account is not None and self.kind == "user":
-            self._learn_account(state, fact.account, concerned)
+            self._learn_account(state, fact, fact.account, concerned)
         if selection.keeps_first_member and state.first_member is None:
             state.first_member = fact.user
         if selection.keeps_members:
@@ -259,19 +260,25 @@ class Evaluator:
             return False
         route = self._route(fact.name)
         if route is not None:
-            self._learn_event(state, fact.time, route, concerned)
+            self._learn_event(state, fact, route, concerned)
         return True
 
-    def _learn_event(self, state: State, time: int, route: EventRoute, concerned: set[int]) -> None:
+    def _learn_event(
+        self, state: State, fact: Fact, route: EventRoute, concerned: set[int]
+    ) -> None:
         concerned |= route.rules
         for anchor in route.anchors:
-            state.firsts.setdefault(anchor, time)
+            state.firsts.setdefault(anchor, fact.time)
         if route.is_conversion and state.converted is None:
-            state.converted = time
+            state.converted = fact.time
+        if route.expands is not None:
+            keep_conversion(state, fact, route.expands)
 
-    def _learn_account(self, state: State, account: str, concerned: set[int]) -> None:
+    def _learn_account(self, state: State, fact: Fact, account: str, concerned: set[int]) -> None:
         if account != state.account:
             state.account = account
+            if self._selection.keeps_moves:
+                keep_move(state, fact.time, account)
             concerned |= self._selection.rules_by_account
             if self._selection.keeps_accounts and account not in state.accounts:
                 state.accounts.append(account)
@@ -326,4 +333,6 @@ def _fingerprint(kind: Kind, catalogue: Catalogue, activated: Mapping[str, int])
     parts = [MEANING, kind, json.dumps(canonical(project), sort_keys=True)]
     others = [d.name + d.hash + d.subject for d in catalogue.definitions]
     parts += [*others, repr(sorted(activated.items()))]
+    if conversion_names(catalogue.project):
+        parts.append("conversions")  # earlier releases did not keep them
     return blake2b("\0".join(parts).encode(), digest_size=8).hexdigest()

@@ -20,6 +20,7 @@ from ..language.definition import (
 )
 from ..language.values import lookup, whole
 from .compiler import paths_of
+from .conversions import PATHS, conversion_names
 from .keyed import Members
 from .rules import CompiledRules, root_names
 from .state import Fact
@@ -37,7 +38,8 @@ class EventRoute(NamedTuple):
 
     ``windows`` take it in; ``rules`` have to be evaluated at it; ``paths`` are the properties that
     they read, and ``in_context`` the paths into the message's context; ``anchors`` are those that
-    it may be the first event of.
+    it may be the first event of. ``expands`` is whether it stands for more from a customer; None if
+    it is no conversion.
     """
 
     windows: tuple[AllTimeWindow, ...]
@@ -46,6 +48,7 @@ class EventRoute(NamedTuple):
     in_context: tuple[str, ...]
     anchors: tuple[str, ...]
     is_conversion: bool
+    expands: bool | None = None
 
 
 class FactSelection:
@@ -54,7 +57,7 @@ class FactSelection:
     ``exports`` is what other subjects' definitions read of this kind. ``traits_to_keep`` are the
     traits among it. ``rules_by_trait`` are the rules to evaluate when a trait changes,
     ``rules_by_account`` those to evaluate when a user's account does, ``always`` those to evaluate
-    at every fact.
+    at every fact. ``keeps_moves`` says that the accounts of a user matter to their leads.
     """
 
     def __init__(self, kind: Kind, catalogue: Catalogue, compiled: CompiledRules) -> None:
@@ -66,6 +69,9 @@ class FactSelection:
         self._anchors = _anchors(sorted(own.anchors | self.exports.anchors), catalogue.project)
         reads_conversion = own.converted or self.exports.converted
         self._conversion = catalogue.project.conversion if reads_conversion else None
+        has_leads = bool(self._rules) or (not is_user and bool(catalogue.definitions))
+        self._conversions = conversion_names(catalogue.project) if has_leads else {}
+        self.keeps_moves = is_user and bool(self._conversions)
         self.traits_to_keep = {name for path in self.exports.traits for name in root_names(path)}
         self.rules_by_trait = self._by_trait(own.traits)
         self._derives_domain = EMAIL_DOMAIN in self.rules_by_trait.keys() | self.traits_to_keep
@@ -122,16 +128,18 @@ class FactSelection:
     def _route(self, name: str) -> EventRoute | None:
         taking = [(window, leaf) for window, leaf in self._windows if window.names(name)]
         anchors = tuple(of for of, pattern in self._anchors if pattern.matches(name))
-        is_conversion = self._conversion == name
-        if not taking and not anchors and not is_conversion:
+        is_conversion, expands = self._conversion == name, self._conversions.get(name)
+        if not taking and not anchors and not is_conversion and expands is None:
             return None
         paths = dict.fromkeys(path for _, leaf in taking for path in paths_of(leaf, name))
+        if expands is not None:
+            paths |= dict.fromkeys(PATHS)
         windows = tuple(window for window, _ in taking)
         opened = [window.rule for window, leaf in self._windows if opens_with(leaf, anchors)]
         rules = frozenset([*(window.rule for window in windows), *opened])
         in_context = tuple(path for path in paths if path.startswith(CONTEXT))
         own = tuple(path for path in paths if not path.startswith(CONTEXT))
-        return EventRoute(windows, rules, own, in_context, anchors, is_conversion)
+        return EventRoute(windows, rules, own, in_context, anchors, is_conversion, expands)
 
     def _needed_traits(self, message: Message) -> dict[str, Any]:
         if message.type != ("identify" if self._kind == "user" else "group"):

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple, Protocol
 
 from msgspec import Struct, field
 
+from ...model import Conversion
+
 NEVER = -(2**62)
 """Before every time."""
 
@@ -60,7 +62,9 @@ class State(Struct, array_like=True):
     (see ``slots.py``). ``marks`` lists when each definition qualified, once per cycle; ``cycles``
     holds when the open cycle of a definition began. ``cooling`` lists the ends of leads by
     definition. ``known`` is the history of each trait that other subjects' definitions read.
-    ``accounts`` lists the accounts in which a user was seen.
+    ``accounts`` lists the accounts in which a user was seen. ``conversions`` lists conversion and
+    expansion events. ``moves`` lists when a user came into an account: the latest move before the
+    first qualification, and those after it.
     """
 
     time: int = NEVER
@@ -77,6 +81,12 @@ class State(Struct, array_like=True):
     marks: dict[int, list[Qualification]] = field(default_factory=dict)
     cycles: dict[int, int] = field(default_factory=dict)
     cooling: dict[str, list[int]] = field(default_factory=dict)
+    conversions: list[Conversion] = field(default_factory=list)
+    moves: list[tuple[int, str]] = field(default_factory=list)
+
+    def account_at(self, time: int) -> str | None:
+        """The account of a user at a time, if it is in ``moves``."""
+        return next((account for since, account in reversed(self.moves) if since <= time), None)
 
     def known_at(self, name: str, time: int) -> Any:
         """The value that a trait in ``known`` had at a time; None if it was not set."""

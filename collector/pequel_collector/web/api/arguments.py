@@ -202,9 +202,16 @@ class LeadArguments(PageArguments):
     country = Text()
     plan = Text()
     account = Text()
+    overdue = Flag()
     qualified_from = Time()
     qualified_to = Time()
     marked_after = Time()
+
+
+class ChangesArguments(ListArguments):
+    """The ledger of leads, after a place in it."""
+
+    after = Cursor(load_default=None)
 
 
 class RejectedArguments(PageArguments):

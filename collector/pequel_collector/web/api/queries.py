@@ -71,7 +71,7 @@ class Handlers:
             _require_whole(form)
             leads = self._queries.all_pqls(wanted, tests)
             return LEADS_AS[form](leads)
-        with _slot(limit):
+        with page_slot(limit):
             page = schemas.page(schemas.LEAD, self._queries.pqls(wanted, limit, cursor, tests))
             if count:
                 page |= schemas.TOTAL.dump(self._queries.count_pqls(wanted, tests))
@@ -80,7 +80,7 @@ class Handlers:
     def pql(self, lead_id: str) -> Response:
         """``/pqls/ID``."""
         arguments.read(request, _NONE)
-        return json_response(schemas.LEAD.dump(self._queries.pql(_storable("lead", lead_id))))
+        return json_response(schemas.LEAD.dump(self._queries.pql(storable("lead", lead_id))))
 
     def user(self, rest: str) -> Response:
         """``/users/ID``, and its views ``pql``, ``timeline`` and ``path``."""
@@ -93,14 +93,14 @@ class Handlers:
     def events(self) -> Response:
         """``/events``."""
         limit = arguments.read(request, _LIST)["limit"]
-        with _slot(limit):
+        with page_slot(limit):
             return json_response(schemas.page(schemas.EVENT, self._queries.events(limit)))
 
     def rejected(self) -> Response:
         """``/rejected``."""
         given = arguments.read(request, _REJECTED)
         wanted = RejectedFilter(given.get("code"), given.get("key"))
-        with _slot(given["limit"]):
+        with page_slot(given["limit"]):
             found = self._queries.rejected(wanted, given["limit"], given["cursor"])
             return json_response(schemas.page(schemas.REJECTED_EVENT, found))
 
@@ -111,7 +111,7 @@ class Handlers:
 
     def _subject(self, kind: Kind, prefix: str, rest: str) -> Response:
         identifier, view = subject_and_view(request, kind, prefix, rest)
-        identifier = _storable(kind, identifier)
+        identifier = storable(kind, identifier)
         if view == "timeline":
             return self._timeline(kind, identifier)
         if view == "people":
@@ -130,7 +130,7 @@ class Handlers:
 
     def _timeline(self, kind: Kind, identifier: str) -> Response:
         given = arguments.read(request, _PAGE)
-        with _slot(given["limit"]):
+        with page_slot(given["limit"]):
             found = self._queries.timeline(kind, identifier, given["limit"], given["cursor"])
             return json_response(schemas.page(schemas.EVENT, found))
 
@@ -151,12 +151,12 @@ def _require_whole(form: str) -> None:
             raise arguments.mistake(name, f"it with format={form}", "a list that comes whole")
 
 
-def _slot(limit: int) -> AbstractContextManager[object]:
+def page_slot(limit: int) -> AbstractContextManager[object]:
     """A slot for making a long page; a short page needs none."""
     return _slots if limit > LONG_PAGE else nullcontext()
 
 
-def _storable(kind: str, identifier: str) -> str:
+def storable(kind: str, identifier: str) -> str:
     """An id that can have been stored. Raises NotFound for one that ingestion rejects."""
     if not identifier.strip() or "\0" in identifier or len(identifier) > MAX_LENGTH:
         raise NotFound(f"there is no {kind} {identifier[:MAX_LENGTH]!a}", kind=kind)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from marshmallow import Schema, fields, missing
 
@@ -12,8 +12,14 @@ from ...queries import answers
 from .answer_schema import AnswerSchema, Counts, Read, SubjectId, SubjectKey, Time
 
 
-class Change(AnswerSchema):
-    """An entry in the ledger of a lead."""
+class Entry(AnswerSchema):
+    """An entry in the ledger of a lead: ``from`` and ``to`` are its states before and after."""
+
+    class Meta:
+        include: ClassVar = {
+            "from": fields.Function(lambda entry: entry.before.get("state")),
+            "to": fields.Function(lambda entry: entry.after.get("state")),
+        }
 
     at = Time()
     what = fields.String()
@@ -23,13 +29,22 @@ class Change(AnswerSchema):
     actor = fields.String()
 
 
+class Contact(AnswerSchema):
+    """A contact of somebody with a lead."""
+
+    at = Time()
+    channel = fields.String()
+    note = fields.String()
+    actor = fields.String()
+
+
 class Lead(AnswerSchema):
     """A lead. ``evidence`` has a sentence and the leaves; ``via`` says whose it is instead.
 
-    ``changes``, its entries in the ledger, come only with a lead that is asked for by its id.
+    ``history`` and ``contacts`` come only with a lead that is asked for by its id.
     """
 
-    OMITTED_IF_NONE = frozenset({"via", "changes"})
+    OMITTED_IF_NONE = frozenset({"via", "history", "contacts"})
 
     id = fields.String(attribute="lead.id")
     definition = fields.String(attribute="lead.definition")
@@ -44,6 +59,14 @@ class Lead(AnswerSchema):
     priority = fields.String(attribute="lead.priority")
     owner = fields.String(attribute="lead.owner")
     due_at = Time(attribute="lead.due_at")
+    overdue = fields.Boolean()
+    snoozed_until = Time(attribute="lead.snoozed_until")
+    contacted_at = Time(attribute="lead.contacted_at")
+    time_to_contact_seconds = fields.Raw()
+    won_at = Time(attribute="lead.won_at")
+    self_serve = fields.Boolean(attribute="lead.self_serve")
+    amount = fields.String(attribute="lead.amount")
+    currency = fields.String(attribute="lead.currency")
     expires_at = Time(attribute="lead.expires_at")
     merged_into = fields.String(attribute="lead.merged_into")
     flags = fields.List(fields.String(), attribute="lead.flags")
@@ -51,7 +74,15 @@ class Lead(AnswerSchema):
     traits = fields.Raw()
     evidence = fields.Raw(attribute="lead.evidence")
     via = fields.String()
-    changes = fields.List(fields.Nested(Change))
+    history = fields.List(fields.Nested(Entry))
+    contacts = fields.List(fields.Nested(Contact))
+
+
+class LedgerEntry(Entry):
+    """An entry in the ledger of all leads, with its lead as it is now."""
+
+    lead_id = fields.String(attribute="lead")
+    lead = fields.Nested(Lead, attribute="lead_now")
 
 
 class Profile(AnswerSchema):
@@ -374,8 +405,9 @@ class Usage(AnswerSchema):
 
 
 class Derived(AnswerSchema):
-    """What the messages give for a lead."""
+    """What the messages give for a lead, with what people did."""
 
+    state = fields.String()
     qualified_at = Time()
     account = fields.String()
     evidence = fields.Raw()
@@ -448,6 +480,7 @@ class Linted(AnswerSchema):
     coverage = fields.List(fields.Nested(Covered))
 
 
+LEDGER_ENTRY = LedgerEntry()
 LEAD, STATUS, EVENT, REJECTED_EVENT = Lead(), Status(), Event(), RejectedEvent()
 PROFILES = {"user": UserProfile(), "account": AccountProfile()}
 DEFINITIONS, NEW_VERSION, USAGE = Definitions(), NewVersion(), Usage()

@@ -1,0 +1,181 @@
+"""What people do with leads: check a change that somebody asks for, store it, and apply it.
+
+A lead that is dismissed or lost ends, which is a fact of its subject where the definition has a
+cooldown. So the history of the subject is folded with it, in the same transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from msgspec import UNSET
+from msgspec.structs import replace
+
+from ..errors import BadRequest, Conflict, NotFound
+from ..leads.ledger import LeadKey, Ledger, transitions_of
+from ..leads.states import ENDS, LEGAL, NEEDS_REASON, state_at
+from ..model import CLOSED_STATES, Clock, Lead, LeadPatch, LeadState, Transition, lead_id
+from ..ports import ReadTransaction, Store, WriteTransaction
+from .derive import Derivation
+from .evaluators import Evaluators
+from .facts import end_of
+from .preparations import Preparations
+
+
+@dataclass(frozen=True, slots=True)
+class LeadChange:
+    """What somebody asks for.
+
+    ``if_state`` is the state that the lead must have. A change with the ``idempotency_key`` of an
+    earlier one of the lead is that one, sent again; ``digest`` tells whether it is the same.
+    """
+
+    patch: LeadPatch
+    reason: str | None = None
+    actor: str | None = None
+    if_state: LeadState | None = None
+    idempotency_key: str | None = None
+    digest: str | None = None
+
+
+class LeadDesk:
+    """Takes the changes of people to leads.
+
+    ``evaluators_in`` returns the evaluators of the definitions that are active in a transaction.
+    """
+
+    def __init__(
+        self, store: Store, evaluators_in: Callable[[ReadTransaction], Evaluators], clock: Clock
+    ) -> None:
+        self._store, self._evaluators_in, self._clock = store, evaluators_in, clock
+
+    def change(self, lead_id: str, asked: LeadChange) -> Lead:
+        """Make a change; the lead after it, on disk when this returns.
+
+        A merged lead stands for the one that lives. Raises NotFound, BadRequest, and Conflict if
+        the state of the lead does not allow it; then nothing has changed.
+        """
+
+        def attempt(is_brief: bool) -> Lead:
+            with self._store.writing() as tx:
+                evaluators = self._evaluators_in(tx)
+                work = _Work(tx, evaluators, self._clock(), is_brief)
+                return work.change(living(tx, lead_id), asked)
+
+        with Preparations(self._store, self._clock) as preparations:
+            return preparations.run(attempt)
+
+
+class _Work:
+    """A change in one write transaction."""
+
+    def __init__(
+        self, tx: WriteTransaction, evaluators: Evaluators, now: int, is_brief: bool
+    ) -> None:
+        self._tx, self._evaluators, self._now = tx, evaluators, now
+        self._is_brief = is_brief
+
+    def change(self, lead: Lead, asked: LeadChange) -> Lead:
+        done = self._done(lead)
+        if self._is_repeated(done, asked):
+            return lead
+        check(lead, asked, self._now)
+        # After the lead qualified, whatever the clocks of different collectors say.
+        at = max([self._now, lead.qualified_at + 1, *(earlier.at for earlier in done)])
+        patch = _complete(lead, asked, self._now)
+        of = lead.subject, lead.definition, lead.cycle
+        made = Transition(
+            *of, at, patch, asked.reason, asked.actor, asked.idempotency_key, asked.digest
+        )
+        self._store(lead, made, what(lead, patch))
+        return self._tx.lead(lead.id) or lead
+
+    def _done(self, lead: Lead) -> list[Transition]:
+        found = transitions_of(self._tx, [lead.subject])[lead.subject]
+        return found.get(LeadKey(lead.definition, lead.cycle), [])
+
+    def _is_repeated(self, done: list[Transition], asked: LeadChange) -> bool:
+        """Whether a request was taken before. Raises Conflict if its key was for another one."""
+        key = asked.idempotency_key
+        earlier = next((t for t in done if key is not None and t.idempotency_key == key), None)
+        if earlier is not None and earlier.digest != asked.digest:
+            raise Conflict(
+                "this Idempotency-Key came with another change of the lead before",
+                "idempotency_key_reused",
+            )
+        return earlier is not None
+
+    def _store(self, lead: Lead, made: Transition, what: str) -> None:
+        ends = made.patch.state in ENDS and made.definition in self._evaluators.cooling
+        if ends:
+            derivation = Derivation(self._tx, self._evaluators, self._now, is_brief=self._is_brief)
+            derivation.load([lead.subject])  # before the end is stored, so that it has it not yet
+        [stored] = self._tx.add_transitions([made])
+        ledger = Ledger(self._tx, self._evaluators.versions, self._now, ())
+        ledger.take(lead, stored, what)
+        ledger.close()
+        if ends and (fact := end_of(stored, self._evaluators)) is not None:
+            derivation.end(lead.subject, fact)
+            derivation.finish()
+
+
+def living(tx: ReadTransaction, identifier: str) -> Lead:
+    """The lead of an id; of a merged one, the lead that lives. Raises NotFound."""
+    lead = tx.lead(identifier)
+    if lead is None:
+        raise NotFound(f"there is no lead {identifier}", id=identifier)
+    if lead.merged_into is None:
+        return lead
+    person = tx.persons([lead.subject]).get(lead.subject, lead.subject)
+    return tx.lead(lead_id(lead.definition, person, lead.cycle)) or lead
+
+
+def check(lead: Lead, asked: LeadChange, now: int) -> None:
+    """Raises Conflict if the state of a lead does not allow a change, BadRequest if it is wrong."""
+    state, wanted = state_at(lead, now), asked.patch.state
+    if asked.if_state is not None and asked.if_state != state:
+        raise _conflict(state, f"the lead is {state}, expected {asked.if_state}")
+    if state == "voided":
+        raise _conflict(state, "a voided lead cannot be changed")
+    if wanted is not UNSET and wanted not in LEGAL[state]:
+        raise _conflict(state, f"a lead that is {state} cannot become {wanted}")
+    if wanted is not UNSET and wanted in NEEDS_REASON and asked.reason is None:
+        raise BadRequest(
+            f"reason: found nothing, expected why the lead is {wanted}", field="reason"
+        )
+    after = state if wanted is UNSET else wanted
+    if asked.patch.snoozed_until not in (UNSET, None) and after in CLOSED_STATES:
+        raise _conflict(state, f"a lead that is {after} cannot be snoozed")
+
+
+def what(lead: Lead, patch: LeadPatch) -> str:
+    """The word for a change in the ledger."""
+    if patch.state == "new":
+        return "reopened" if lead.state == "dismissed" else "given_back"
+    if patch.state is not UNSET:
+        return patch.state
+    if patch.contact is not UNSET:
+        return "contacted"
+    if patch.owner is not UNSET:
+        return "owner_removed" if patch.owner is None else "assigned"
+    if patch.snoozed_until is not UNSET:
+        return "woken" if patch.snoozed_until is None else "snoozed"
+    return "amount_set"
+
+
+def _complete(lead: Lead, asked: LeadChange, now: int) -> LeadPatch:
+    """The patch with what follows from it.
+
+    Who takes a lead without naming an owner owns it. A contact without a time is made now.
+    """
+    patch, takes = asked.patch, asked.patch.state == "assigned"
+    if takes and patch.owner is UNSET and lead.owner is None and asked.actor is not None:
+        patch = replace(patch, owner=asked.actor)
+    if patch.contact is not UNSET and patch.contact.at is None:
+        patch = replace(patch, contact=replace(patch.contact, at=now))
+    return patch
+
+
+def _conflict(state: LeadState, message: str) -> Conflict:
+    return Conflict(message, state=state, allowed=list(LEGAL[state]))

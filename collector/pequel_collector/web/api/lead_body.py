@@ -1,0 +1,201 @@
+"""The body of ``PATCH /v1/pqls/{id}``: what somebody changes of a lead."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+from flask import Request
+
+from ...config import Settings
+from ...errors import BadRequest, TooLarge
+from ...leads.states import LEGAL, SET_BY_PEOPLE
+from ...marking.work import LeadChange
+from ...model import JSON, Contact, LeadPatch, parse_iso
+from ...rules.engine.conversions import amount_of, currency_of
+from ...wire import body
+from .. import bodies
+
+MAX_BODY = 32_768
+"""Bytes of a body."""
+
+MAX_LENGTH = 512
+"""Characters of an owner, an actor, a channel or an idempotency key."""
+
+MAX_NOTE = 2_000
+"""Characters of a reason or a note."""
+
+Reader = Callable[[JSON], Any]
+"""Reads the value of a field. Raises Expected if it is wrong."""
+
+_MAX_SHOWN = 200
+_NAMES = {dict: "an object", list: "a list", type(None): "null"}
+_HEADER = "Idempotency-Key"
+
+
+class Expected(Exception):
+    """What would have been right in place of a value."""
+
+
+def lead_change_in(request: Request, settings: Settings, now: int, actor: str) -> LeadChange:
+    """The change that a request asks for. ``actor`` is who makes it, if the body names nobody.
+
+    Raises BadRequest.
+    """
+    raw = bodies.read(request.environ, request.stream, MAX_BODY)
+    if len(raw) > MAX_BODY:
+        raise TooLarge(f"the body is over {MAX_BODY} bytes", limit=MAX_BODY)
+    text = body.read(raw, request.headers.get("Content-Encoding", ""), settings, MAX_BODY)
+    given = {"actor": actor, **_fields(_object(text), FIELDS)}
+    if request.headers.get(_HEADER) is not None:
+        given["idempotency_key"] = _value(_HEADER, request.headers[_HEADER], text_of(MAX_LENGTH))
+        given["digest"] = sha256(text).hexdigest()
+    _check(given, now)
+    patch = LeadPatch(**{name: given[name] for name in PATCHED if name in given})
+    return LeadChange(patch, **{n: v for n, v in given.items() if n not in PATCHED})
+
+
+def _object(text: bytes) -> Mapping[str, JSON]:
+    try:
+        found = msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise BadRequest(f"the body is not JSON: {error}", "bad_json") from None
+    if not isinstance(found, dict):
+        raise _mistake("body", found, "an object")
+    return found
+
+
+def _check(given: Mapping[str, Any], now: int) -> None:
+    if not given.keys() & {*PATCHED}:
+        raise BadRequest(f"found nothing to change, expected one of {', '.join(PATCHED)}")
+    contact = given.get("contact")
+    if contact is not None and contact.at is not None and contact.at > now:
+        raise BadRequest("contact.at: found a time in the future", field="contact.at")
+    if given.get("state") == "new" and given.get("owner") is not None:
+        raise BadRequest("owner: found one with the state new, expected none", field="owner")
+
+
+def _fields(
+    given: Mapping[str, JSON], readers: Mapping[str, Reader], within: str = ""
+) -> dict[str, Any]:
+    for name in given:
+        if name not in readers:
+            expected = f"one of {', '.join(readers)}"
+            raise _mistake(within + ascii(name[:_MAX_SHOWN])[1:-1], "an unknown field", expected)
+    return {name: _value(within + name, value, readers[name]) for name, value in given.items()}
+
+
+def _value(name: str, value: JSON, reader: Reader) -> Any:
+    try:
+        return reader(value)
+    except Expected as error:
+        raise _mistake(name, _shown(value), str(error)) from None
+
+
+def _mistake(field: str, found: JSON, expected: str) -> BadRequest:
+    return BadRequest(
+        f"{field}: found {found}, expected {expected}",
+        "bad_field",
+        field=field,
+        found=found,
+        expected=expected,
+    )
+
+
+def _shown(value: JSON) -> str:
+    """A value as an error shows it, with its type."""
+    if isinstance(value, dict | list | None):
+        return _NAMES[type(value)]
+    if isinstance(value, str):
+        return f"the text {value[:_MAX_SHOWN]!a}"
+    if isinstance(value, bool):
+        return f"the truth value {str(value).lower()}"
+    return f"the number {str(value)[:_MAX_SHOWN]}"
+
+
+# -- the fields ----------------------------------------------------------------------------
+
+
+def text_of(longest: int) -> Reader:
+    """A reader of a text that is not blank."""
+
+    def read(value: JSON) -> str:
+        is_text = isinstance(value, str) and value.strip() and len(value) <= longest
+        if not is_text or any(c == "\0" or "\ud800" <= c <= "\udfff" for c in value):
+            raise Expected(f"a text of 1 to {longest} characters")
+        return str(value)
+
+    return read
+
+
+def one_of(*words: str) -> Reader:
+    """A reader of one of several words."""
+
+    def read(value: JSON) -> JSON:
+        if value not in words:
+            raise Expected(f"one of {', '.join(words)}")
+        return value
+
+    return read
+
+
+def or_null(reader: Reader) -> Reader:
+    """A reader of a value that may be removed."""
+
+    def read(value: JSON) -> Any:
+        try:
+            return None if value is None else reader(value)
+        except Expected as error:
+            raise Expected(f"{error}, or null") from None
+
+    return read
+
+
+def _time(value: JSON) -> int:
+    found = parse_iso(value) if isinstance(value, str) else None
+    if found is None:
+        raise Expected("a time in ISO 8601, such as 2026-03-01T10:00:00.000Z")
+    return found
+
+
+def _amount(value: JSON) -> str:
+    found = amount_of(value)
+    if found is None:
+        raise Expected('an amount such as "1200.00"')
+    return found
+
+
+def _currency(value: JSON) -> str:
+    found = currency_of(value)
+    if found is None:
+        raise Expected('three letters such as "EUR"')
+    return found
+
+
+def _contact(value: JSON) -> Contact:
+    if not isinstance(value, dict):
+        raise Expected(f"an object with {', '.join(CONTACT)}")
+    return Contact(**_fields(value, CONTACT, "contact."))
+
+
+CONTACT: dict[str, Reader] = {
+    "channel": or_null(text_of(MAX_LENGTH)),
+    "at": or_null(_time),
+    "note": or_null(text_of(MAX_NOTE)),
+}
+
+FIELDS: dict[str, Reader] = {
+    "state": one_of(*SET_BY_PEOPLE),
+    "owner": or_null(text_of(MAX_LENGTH)),
+    "reason": text_of(MAX_NOTE),
+    "actor": text_of(MAX_LENGTH),
+    "contact": _contact,
+    "snoozed_until": or_null(_time),
+    "amount": or_null(_amount),
+    "currency": or_null(_currency),
+    "if_state": one_of(*LEGAL),
+}
+
+PATCHED = LeadPatch.__struct_fields__

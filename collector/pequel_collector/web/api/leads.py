@@ -1,0 +1,41 @@
+"""``PATCH /v1/pqls/{id}`` and ``GET /v1/pqls/changes``: leads as people work them."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, request
+
+from ...app.bootstrap import Collector
+from .. import credentials
+from ..json import json_response
+from . import arguments, schemas
+from .lead_body import lead_change_in
+from .queries import page_slot, storable
+from .require_reader import require_reader
+
+_NONE = arguments.NoArguments()
+_CHANGES = arguments.ChangesArguments()
+
+
+def blueprint(collector: Collector) -> Blueprint:
+    """Working with leads, over a collector."""
+    bp = Blueprint("leads", __name__, url_prefix="/v1")
+    require_reader(bp, collector)
+
+    @bp.patch("/pqls/<lead_id>")
+    def change(lead_id: str) -> Response:
+        token = credentials.reader_token(request)
+        key = credentials.require_key(collector.keys, token, "work")
+        arguments.read(request, _NONE)
+        actor = key.label or key.id
+        asked = lead_change_in(request, collector.settings, collector.clock(), actor)
+        lead = collector.desk.change(storable("lead", lead_id), asked)
+        return json_response(schemas.LEAD.dump(collector.queries.pql(lead.id)))
+
+    @bp.get("/pqls/changes")
+    def changes() -> Response:
+        given = arguments.read(request, _CHANGES)
+        with page_slot(given["limit"]):
+            found = collector.queries.changes(given["limit"], given["after"])
+            return json_response(schemas.page(schemas.LEDGER_ENTRY, found))
+
+    return bp
