@@ -688,21 +688,22 @@ _LISTS = (
     """
     CREATE TABLE search_text (
       kind text NOT NULL,
-      text text NOT NULL,
+      found_by text NOT NULL,
       subject text NOT NULL,
       bucket INTEGER NOT NULL,
-      PRIMARY KEY (kind, text, subject, bucket)
+      PRIMARY KEY (kind, found_by, subject, bucket)
     ) CLUSTERED
     """,
     """
-    INSERT INTO search_text (kind, text, subject, bucket)
-    SELECT DISTINCT CASE WHEN subject LIKE 'g:%' THEN 'g' ELSE 'u' END,
+    INSERT INTO search_text (kind, found_by, subject, bucket)
+    SELECT DISTINCT CASE WHEN substr(subject, 1, 2) = 'g:' THEN 'g' ELSE 'u' END,
       substr(lower(json_text(value)), 1, 64), subject, bucket
     FROM trait
-    WHERE name IN ('email', 'name') AND value LIKE '"%' AND value NOT LIKE '%\\%'
+    WHERE name IN ('email', 'name') AND substr(value, 1, 1) = '"'
+      AND replace(value, '\\', '') = value
     """,
     """
-    INSERT INTO search_text (kind, text, subject, bucket)
+    INSERT INTO search_text (kind, found_by, subject, bucket)
     SELECT DISTINCT substr(subject, 1, 1), lower(substr(subject, 3, 64)), subject, bucket
     FROM posting WHERE lower(subject) <> subject AND substr(subject, 1, 2) IN ('u:', 'g:')
     ON CONFLICT DO NOTHING

@@ -33,12 +33,13 @@ LAST = "\U0010ffff"
 
 HITS_AT_ONCE = 200
 
-ADD = Insertion("search_text", ("kind", "text", "subject", "bucket"), "ON CONFLICT DO NOTHING")
+ADD = Insertion("search_text", ("kind", "found_by", "subject", "bucket"), "ON CONFLICT DO NOTHING")
 
 _HITS = """
-SELECT text, subject FROM search_text
-WHERE kind = :kind AND text >= :prefix AND text < :last AND (text, subject) > (:text, :subject)
-ORDER BY text, subject LIMIT :limit
+SELECT found_by, subject FROM search_text
+WHERE kind = :kind AND found_by >= :prefix AND found_by < :last
+  AND (found_by, subject) > (:text, :subject)
+ORDER BY found_by, subject LIMIT :limit
 """
 
 _IDS = "SELECT DISTINCT subject FROM event WHERE block = :block"
