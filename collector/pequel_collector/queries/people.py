@@ -101,7 +101,7 @@ def _caused(tx: ReadTransaction, account: str, leads: Iterable[Lead]) -> dict[st
     for lead in leads:
         at = lead.qualified_at
         messages = [each.message for each in islice(tx.events([account], at, at), MAX_DECIDING)]
-        named_ = {mid for leaf in lead.evidence.get("leaves", ()) for mid in leaf["events"]}
+        named_ = {each["message_id"] for leaf in lead.evidence["leaves"] for each in leaf["events"]}
         deciding = [each for each in messages if each.mid in named_]
         users = {each.subject for each in deciding or messages}
         for person in {tx.persons(users).get(user, user) for user in users}:
