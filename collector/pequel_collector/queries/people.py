@@ -101,9 +101,15 @@ def _caused(tx: ReadTransaction, account: str, leads: Iterable[Lead]) -> dict[st
     for lead in leads:
         at = lead.qualified_at
         messages = [each.message for each in islice(tx.events([account], at, at), MAX_DECIDING)]
-        named_ = {each["message_id"] for leaf in lead.evidence["leaves"] for each in leaf["events"]}
+        named_ = _named_in(lead)
         deciding = [each for each in messages if each.mid in named_]
         users = {each.subject for each in deciding or messages}
         for person in {tx.persons(users).get(user, user) for user in users}:
             found[person].append(lead.id)
     return found
+
+
+def _named_in(lead: Lead) -> set[str]:
+    """The ids of the messages in the evidence of a lead. Earlier releases stored only the ids."""
+    events = [each for leaf in lead.evidence.get("leaves", ()) for each in leaf["events"]]
+    return {each if isinstance(each, str) else each["message_id"] for each in events}
