@@ -116,6 +116,40 @@ class Change(NamedTuple):
     number: int = 0
 
 
+class By(NamedTuple):
+    """Who does an administrative act, and why they say they do it.
+
+    ``actor`` is the id of an API key, ``cli`` for the command line, or ``file`` for a definitions
+    file that is read.
+    """
+
+    actor: str
+    reason: str | None = None
+
+
+CLI = By("cli")
+
+Act = Literal[
+    "key_created",
+    "key_rotated",
+    "key_revoked",
+    "definitions_put",
+    "definitions_loaded",
+    "rejected_replayed",
+    "import_undone",
+]
+
+
+class AuditEntry(NamedTuple):
+    """An administrative act. Entries are never changed or removed; ``number`` counts them."""
+
+    at: int
+    what: Act
+    by: By
+    details: Mapping[str, JSON]
+    number: int = 0
+
+
 class StoredRejectedEvent(NamedTuple):
     """A rejected event in the store. ``key`` is the id of the API key that sent it.
 
@@ -427,6 +461,9 @@ class ReadTransaction(Protocol):
     def keys(self) -> list[Key]:
         """All keys, revoked ones too, oldest first."""
 
+    def audit(self, limit: int, before: int | None = None) -> list[AuditEntry]:
+        """Administrative acts, latest first; those with a smaller number than ``before``."""
+
     def rejected(
         self, limit: int, wanted: RejectedFilter = ANY_REJECTED, after: RejectedCursor | None = None
     ) -> list[StoredRejectedEvent]:
@@ -553,6 +590,15 @@ class WriteTransaction(ReadTransaction, Protocol):
 
     def add_key(self, key: Key) -> None:
         """Store a key."""
+
+    def add_audit(self, entry: AuditEntry) -> None:
+        """Append to the administrative acts. The store gives the entry its number."""
+
+    def expire_key(self, key_id: str, at: int) -> None:
+        """Set the time from which on a key lets nobody in."""
+
+    def use_keys(self, times: Mapping[str, int], since: int) -> None:
+        """Set when each key was last used, unless it was used after ``since`` anyway."""
 
     def revoke_key(self, key_id: str, at: int) -> bool:
         """Revoke a key. False if there is no such key, or it is revoked already."""

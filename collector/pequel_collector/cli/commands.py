@@ -8,6 +8,7 @@ import click
 
 from .. import __version__
 from ..errors import PequelError
+from .audit import audit
 from .demo import demo
 from .import_log import import_
 from .keys import keys
@@ -35,5 +36,5 @@ def pequel() -> None:
     """Collect product events and mark product-qualified leads."""
 
 
-for command in (serve, import_, replay_rejected, keys, lint, test, verify, demo):
+for command in (serve, import_, replay_rejected, keys, audit, lint, test, verify, demo):
     pequel.add_command(command)

@@ -16,6 +16,7 @@ from ..marking.evaluators import Evaluators
 from ..marking.snapshot import Snapshot
 from ..model import JSON, Key, Kind, Lead, Stored, account_key, fact_order, id_of, kind_of, lead_id
 from ..ports import (
+    AuditEntry,
     LeadCursor,
     LeadFilter,
     ReadTransaction,
@@ -286,6 +287,15 @@ class Queries:
             for (month, key), balance in sorted(balances(usages).items(), reverse=True)
         ]
         return UsageAnswer(data, balance_of(usages))
+
+    def audit(self, limit: int, cursor: str | None = None) -> Page[AuditEntry]:
+        """Administrative acts, latest first."""
+        of = list_id("audit")
+        before = decode_number_cursor(of, cursor) or None
+        with self.store.reading() as tx:
+            found = tx.audit(limit + 1, before)
+        more = len(found) > limit
+        return Page(found[:limit], encode(of, found[limit - 1].number) if more else None)
 
     # -- parts -----------------------------------------------------------------------------
 

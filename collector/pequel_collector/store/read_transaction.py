@@ -10,6 +10,7 @@ from ..model import JSON, Key, Kind, Lead, Stored, Transition, bucket_of, fact_o
 from ..ports import (
     ANY_REJECTED,
     Activity,
+    AuditEntry,
     Cell,
     Change,
     FirstEvent,
@@ -290,6 +291,10 @@ class SqlReadTransaction(ReadTransaction):
 
     def keys(self) -> list[Key]:
         return [rows.to_key(row) for row in self._session.run(sql.KEYS)]
+
+    def audit(self, limit: int, before: int | None = None) -> list[AuditEntry]:
+        found = self._session.run(sql.AUDIT, limit=limit, before=before or AFTER_ALL)
+        return [rows.to_audit(row) for row in found]
 
     def rejected(
         self, limit: int, wanted: RejectedFilter = ANY_REJECTED, after: RejectedCursor | None = None

@@ -8,7 +8,7 @@ from flask import Request
 from marshmallow import Schema, ValidationError, fields
 
 from ...errors import BadRequest
-from ...model import LeadState, parse_iso
+from ...model import JSON, LeadState, parse_iso
 from ...ports import LeadSort
 from ...rules.language.quantities import milliseconds
 from ...wire.event import Code
@@ -35,6 +35,11 @@ class Text(fields.Field[Any]):
 
     expected = f"text of at most {MAX_LENGTH} characters"
     max_length = MAX_LENGTH
+
+    @property
+    def json_schema(self) -> dict[str, JSON]:
+        """What a value is, in JSON Schema."""
+        return {"type": "string", "minLength": 1, "maxLength": self.max_length, "pattern": r"\S"}
 
     def parse(self, text: str) -> Any:
         """The value; None for a mistake."""
@@ -64,6 +69,10 @@ class OneOf(Text):
         self.words = words
         self.expected = words[0] if len(words) == 1 else f"one of {', '.join(words)}"
 
+    @property
+    def json_schema(self) -> dict[str, JSON]:
+        return {"type": "string", "enum": list(self.words)}
+
     def parse(self, text: str) -> str | None:
         return text if text in self.words else None
 
@@ -82,6 +91,10 @@ class Number(Text):
     """A whole number from 1 on."""
 
     expected = "a whole number from 1 to 1000000000"
+
+    @property
+    def json_schema(self) -> dict[str, JSON]:
+        return {"type": "integer", "minimum": 1, "maximum": 10**9}
 
     def parse(self, text: str) -> int | None:
         is_short = text.isascii() and text.isdigit() and len(text) <= 10
@@ -107,6 +120,10 @@ class Time(Text):
 
     expected = "a time in ISO 8601, such as 2026-03-01T10:00:00.000Z"
 
+    @property
+    def json_schema(self) -> dict[str, JSON]:
+        return {"type": "string", "example": "2026-03-01T10:00:00.000Z"}
+
     def parse(self, text: str) -> int | None:
         # A plus sign that was not escaped arrives as a space.
         return parse_iso(text) or parse_iso("+".join(text.rsplit(" ", 1)))
@@ -117,6 +134,10 @@ class Limit(Text):
 
     expected = f"a whole number from 1 to {MAX_LIMIT}"
 
+    @property
+    def json_schema(self) -> dict[str, JSON]:
+        return {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT}
+
     def parse(self, text: str) -> int | None:
         short = text.isascii() and text.isdigit() and len(text) <= len(str(MAX_LIMIT))
         return int(text) if short and 1 <= int(text) <= MAX_LIMIT else None
@@ -126,6 +147,10 @@ class ShortLimit(Limit):
     """How many items to list, where each takes some work."""
 
     expected = f"a whole number from 1 to {MAX_SHORT}"
+
+    @property
+    def json_schema(self) -> dict[str, JSON]:
+        return {"type": "integer", "minimum": 1, "maximum": MAX_SHORT}
 
     def parse(self, text: str) -> int | None:
         found = super().parse(text)
@@ -190,7 +215,7 @@ class LeadArguments(PageArguments):
 
     format = OneOf("json", "csv", "ndjson", load_default="json")
     sort = OneOf(*get_args(LeadSort))
-    count = Flag(load_default=False)
+    count = Flag()
     q = Text()
     version = Number()
     holds_now = Flag()

@@ -17,6 +17,7 @@ from ...model import JSON, Contact, LeadPatch, parse_iso
 from ...rules.engine.conversions import amount_of, currency_of
 from ...wire import body
 from .. import bodies
+from ..openapi.operation import Content
 
 MAX_BODY = 32_768
 """Bytes of a body."""
@@ -199,3 +200,49 @@ FIELDS: dict[str, Reader] = {
 }
 
 PATCHED = LeadPatch.__struct_fields__
+
+
+# -- what the description of the API says of it -----------------------------------------------
+
+
+def _text_or_null(longest: int) -> JSON:
+    return {"type": ["string", "null"], "minLength": 1, "maxLength": longest}
+
+
+_TIME: JSON = {"type": ["string", "null"], "format": "date-time"}
+
+_CONTACT: JSON = {
+    "type": ["object", "null"],
+    "additionalProperties": False,
+    "properties": {
+        "channel": _text_or_null(MAX_LENGTH),
+        "at": _TIME,
+        "note": _text_or_null(MAX_NOTE),
+    },
+}
+LEAD_CHANGE = Content(
+    "application/json",
+    {
+        "type": "object",
+        "minProperties": 1,
+        "additionalProperties": False,
+        "properties": {
+            "state": {"type": "string", "enum": list(SET_BY_PEOPLE)},
+            "owner": _text_or_null(MAX_LENGTH),
+            "reason": {"type": "string", "minLength": 1, "maxLength": MAX_NOTE},
+            "actor": {"type": "string", "minLength": 1, "maxLength": MAX_LENGTH},
+            "contact": _CONTACT,
+            "snoozed_until": _TIME,
+            "amount": {"type": ["string", "number", "null"], "examples": ["1200.00"]},
+            "currency": {"type": ["string", "null"], "pattern": "^[A-Za-z]{3}$"},
+            "if_state": {"type": "string", "enum": list(LEGAL)},
+        },
+    },
+    {"state": "contacted", "contact": {"channel": "email"}},
+)
+IDEMPOTENCY_KEY: JSON = {
+    "name": _HEADER,
+    "in": "header",
+    "description": "A request that is sent again with the same key changes nothing more.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": MAX_LENGTH},
+}

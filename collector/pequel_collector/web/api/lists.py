@@ -8,12 +8,19 @@ from ...app.bootstrap import Collector
 from ...model import Kind
 from ...queries.adoption import AdoptionFilter
 from ..json import json_response
+from ..openapi.operation import Operation, Tag, describe, query, query_page
 from . import arguments, schemas
 from .require_reader import require_reader
 
 _SUBJECTS = arguments.SubjectArguments()
 _NEAR = arguments.NearArguments()
 _ADOPTION = arguments.AdoptionArguments()
+
+_TAG: Tag = "users and accounts"
+
+
+def _list_of(summary: str) -> Operation:
+    return query_page(summary, _TAG, schemas.LISTED_SUBJECT, arguments=_SUBJECTS)
 
 
 def blueprint(collector: Collector) -> Blueprint:
@@ -28,19 +35,23 @@ def blueprint(collector: Collector) -> Blueprint:
         return json_response(schemas.page(schemas.LISTED_SUBJECT, found))
 
     @bp.get("/users")
+    @describe(_list_of("Users"))
     def users() -> Response:
         return subjects("user")
 
     @bp.get("/accounts")
+    @describe(_list_of("Accounts"))
     def accounts() -> Response:
         return subjects("account")
 
     @bp.get("/near")
+    @describe(query("Who is nearly there", _TAG, schemas.NEAR, arguments=_NEAR))
     def near() -> Response:
         given = arguments.read(request, _NEAR)
         return json_response(schemas.NEAR.dump(lists.near(**given)))
 
     @bp.get("/adoption")
+    @describe(query("Who has used a feature", _TAG, schemas.ADOPTION, arguments=_ADOPTION))
     def adoption() -> Response:
         given = arguments.read(request, _ADOPTION)
         limit, cursor = given.pop("limit"), given.pop("cursor")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from threading import BoundedSemaphore
 from typing import Any
 
@@ -15,6 +16,7 @@ from ...ports import LeadFilter, RejectedFilter
 from ...queries.lead_tests import LeadTests
 from ...wire.normalise import MAX_LENGTH
 from ..json import json_response
+from ..openapi.operation import Content, Operation, Tag, describe, query, query_page
 from ..paths import subject_and_view, whole_rest
 from . import arguments, schemas
 from .lead_export import LEADS_AS
@@ -39,6 +41,30 @@ _LEADS = arguments.LeadArguments()
 _REJECTED = arguments.RejectedArguments()
 
 
+_GET_LEADS = replace(
+    query_page("Leads", "leads", schemas.LEAD, arguments=_LEADS),
+    contents=(
+        Content("text/csv", {"type": "string"}),
+        Content("application/x-ndjson", {"type": "string"}),
+    ),
+)
+_PATH = query(
+    "The path of a user",
+    "users and accounts",
+    schemas.PATH,
+    path="/v1/users/{id}/path",
+    errors=(404,),
+)
+_PEOPLE = query(
+    "The people of an account",
+    "users and accounts",
+    schemas.PEOPLE,
+    arguments=_SHORT_PAGE,
+    path="/v1/accounts/{id}/people",
+    errors=(404,),
+)
+
+
 def blueprint(collector: Collector) -> Blueprint:
     """The read side of the API, over a collector."""
     bp = Blueprint("queries", __name__, url_prefix="/v1")
@@ -55,6 +81,28 @@ def blueprint(collector: Collector) -> Blueprint:
     return bp
 
 
+def _of_subject(kind: Kind) -> tuple[Operation, ...]:
+    """The calls about a user or an account."""
+    tag: Tag = "users and accounts"
+    path, errors = f"/v1/{kind}s/{{id}}", (404,)
+    a_kind = {"user": "a user", "account": "an account"}[kind]
+    status = f"Whether {a_kind} is a PQL, and how far it is"
+    timeline = f"The timeline of {a_kind}"
+    return (
+        query(a_kind.capitalize(), tag, schemas.PROFILES[kind], path=path, errors=errors),
+        query(status, tag, schemas.STATUS, path=f"{path}/pql", errors=errors),
+        query_page(
+            timeline,
+            tag,
+            schemas.EVENT,
+            arguments=_PAGE,
+            path=f"{path}/timeline",
+            errors=errors,
+        ),
+        _PATH if kind == "user" else _PEOPLE,
+    )
+
+
 class Handlers:
     """Each reads its arguments, asks one question and answers."""
 
@@ -62,10 +110,12 @@ class Handlers:
         self._queries, self._lists = collector.queries, collector.lists
         self._keys = collector.keys
 
+    @describe(_GET_LEADS)
     def pqls(self) -> Response:
         """``/pqls``, as JSON, or whole as CSV or as JSON in lines."""
         given = arguments.read(request, _LEADS)
-        form, count, limit, cursor = map(given.pop, ("format", "count", "limit", "cursor"))
+        form, limit, cursor = map(given.pop, ("format", "limit", "cursor"))
+        count = given.pop("count", False)
         tests = _tests(given)
         wanted = LeadFilter(**given)
         if form != "json":
@@ -78,31 +128,37 @@ class Handlers:
                 page |= schemas.TOTAL.dump(self._queries.count_pqls(wanted, tests))
             return json_response(page)
 
+    @describe(query("A lead", "leads", schemas.LEAD, errors=(404,)))
     def pql(self, lead_id: str) -> Response:
         """``/pqls/ID``."""
         arguments.read(request, _NONE)
         return json_response(schemas.LEAD.dump(self._queries.pql(storable("lead", lead_id))))
 
+    @describe(*_of_subject("user"))
     def user(self, rest: str) -> Response:
         """``/users/ID``, and its views ``pql``, ``timeline`` and ``path``."""
         return self._subject("user", "/v1/users/", rest)
 
+    @describe(*_of_subject("account"))
     def account(self, rest: str) -> Response:
         """``/accounts/ID``, and its views ``pql``, ``timeline`` and ``people``."""
         return self._subject("account", "/v1/accounts/", rest)
 
+    @describe(query_page("The latest events", "events", schemas.EVENT, arguments=_LIST))
     def events(self) -> Response:
         """``/events``."""
         limit = arguments.read(request, _LIST)["limit"]
         with page_slot(limit):
             return json_response(schemas.page(schemas.EVENT, self._queries.events(limit)))
 
+    @describe(query("One event", "events", schemas.EVENT, errors=(404,)))
     def event(self, message_id: str) -> Response:
         """``/events/ID``."""
         mid = storable("event", whole_rest(request, "/v1/events/", message_id))
         arguments.read(request, _NONE)
         return json_response(schemas.EVENT.dump(self._queries.event(mid)))
 
+    @describe(query_page("Rejected events", "events", schemas.REJECTED_EVENT, arguments=_REJECTED))
     def rejected(self) -> Response:
         """``/rejected``."""
         given = arguments.read(request, _REJECTED)
@@ -111,6 +167,7 @@ class Handlers:
             found = self._queries.rejected(wanted, given["limit"], given["cursor"])
             return json_response(schemas.page(schemas.REJECTED_EVENT, found))
 
+    @describe(query("What came in, by key and month", "events", schemas.USAGE))
     def usage(self) -> Response:
         """``/usage``."""
         arguments.read(request, _NONE)
