@@ -22,6 +22,9 @@ from .evaluators import Evaluators
 from .facts import end_of
 from .preparations import Preparations
 
+MAX_CHANGES = 500
+"""Changes of people to one lead. Each further one reads them all, and so does each answer."""
+
 
 @dataclass(frozen=True, slots=True)
 class LeadChange:
@@ -80,6 +83,8 @@ class _Work:
         done = self._done(lead)
         if self._is_repeated(done, asked):
             return lead
+        if len(done) >= MAX_CHANGES:
+            raise Conflict(f"a lead takes {MAX_CHANGES} changes at most", "too_many_changes")
         check(lead, asked, self._now)
         # After the lead qualified, whatever the clocks of different collectors say.
         at = max([self._now, lead.qualified_at + 1, *(earlier.at for earlier in done)])
