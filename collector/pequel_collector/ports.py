@@ -234,6 +234,9 @@ class ReadTransaction(Protocol):
     def latest(self, limit: int) -> list[Stored]:
         """The messages that were received last, latest first."""
 
+    def message(self, mid: str) -> Stored | None:
+        """The message of an id; None if it is not stored."""
+
     def known(self, mids: Collection[str]) -> set[str]:
         """Which of these message ids are stored."""
 

@@ -79,6 +79,10 @@ class SqlReadTransaction(ReadTransaction):
             block -= 1
         return found
 
+    def message(self, mid: str) -> Stored | None:
+        found = self._session.run(sql.MESSAGES, mids=[mid])
+        return rows.to_message(found[0]) if found else None
+
     def known(self, mids: Collection[str]) -> set[str]:
         if not mids:
             return set()

@@ -13,7 +13,7 @@ from ...model import Kind
 from ...ports import LeadFilter, RejectedFilter
 from ...wire.normalise import MAX_LENGTH
 from ..json import json_response
-from ..paths import subject_and_view
+from ..paths import subject_and_view, whole_rest
 from . import arguments, schemas
 from .require_reader import require_reader
 
@@ -42,6 +42,7 @@ def blueprint(collector: Collector) -> Blueprint:
     bp.add_url_rule("/users/<rest:rest>", view_func=handlers.user)
     bp.add_url_rule("/accounts/<rest:rest>", view_func=handlers.account)
     bp.add_url_rule("/events", view_func=handlers.events)
+    bp.add_url_rule("/events/<rest:message_id>", view_func=handlers.event)
     bp.add_url_rule("/rejected", view_func=handlers.rejected)
     bp.add_url_rule("/usage", view_func=handlers.usage)
     return bp
@@ -80,6 +81,12 @@ class Handlers:
         limit = arguments.read(request, _LIST)["limit"]
         with page_slot(limit):
             return json_response(schemas.page(schemas.EVENT, self._queries.events(limit)))
+
+    def event(self, message_id: str) -> Response:
+        """``/events/ID``."""
+        mid = storable("event", whole_rest(request, "/v1/events/", message_id))
+        arguments.read(request, _NONE)
+        return json_response(schemas.EVENT.dump(self._queries.event(mid)))
 
     def rejected(self) -> Response:
         """``/rejected``."""

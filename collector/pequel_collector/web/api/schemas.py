@@ -29,6 +29,23 @@ class Entry(AnswerSchema):
     actor = fields.String()
 
 
+class Trial(AnswerSchema):
+    """The free trial of a subject: when it started and ends, and the days that are left."""
+
+    started_at = Time()
+    ends_at = Time()
+    days_left = fields.Integer()
+
+
+class FeatureUse(AnswerSchema):
+    """What a subject used of a feature, and what it did not use."""
+
+    name = fields.String()
+    used = fields.Boolean()
+    used_events = fields.List(fields.String())
+    unused_events = fields.List(fields.String())
+
+
 class Contact(AnswerSchema):
     """A contact of somebody with a lead."""
 
@@ -41,10 +58,11 @@ class Contact(AnswerSchema):
 class Lead(AnswerSchema):
     """A lead. ``evidence`` has a sentence and the leaves; ``via`` says whose it is instead.
 
-    ``history`` and ``contacts`` come only with a lead that is asked for by its id.
+    ``history``, ``contacts`` and ``features``, what its subject used, come only with a lead that is
+    asked for by its id.
     """
 
-    OMITTED_IF_NONE = frozenset({"via", "history", "contacts"})
+    OMITTED_IF_NONE = frozenset({"via", "history", "contacts", "features"})
 
     id = fields.String(attribute="lead.id")
     definition = fields.String(attribute="lead.definition")
@@ -72,10 +90,16 @@ class Lead(AnswerSchema):
     flags = fields.List(fields.String(), attribute="lead.flags")
     account = fields.String()
     traits = fields.Raw()
-    evidence = fields.Raw(attribute="lead.evidence")
+    title = fields.String(attribute="brief.title")
+    play = fields.String(attribute="brief.play")
+    description = fields.String(attribute="brief.description")
+    account_traits = fields.Raw(attribute="brief.account_traits")
+    trial = fields.Nested(Trial, attribute="brief.trial")
+    evidence = fields.Raw()
     via = fields.String()
     history = fields.List(fields.Nested(Entry))
     contacts = fields.List(fields.Nested(Contact))
+    features = fields.List(fields.Nested(FeatureUse))
 
 
 class LedgerEntry(Entry):
@@ -93,6 +117,7 @@ class Profile(AnswerSchema):
     first_seen = Time()
     last_seen = Time()
     event_counts = fields.Raw()
+    features = fields.List(fields.Nested(FeatureUse))
 
 
 class LinkConflict(AnswerSchema):
