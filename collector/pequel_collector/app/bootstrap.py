@@ -29,7 +29,7 @@ from ..marking.evaluators import Evaluators
 from ..marking.preparations import Preparations
 from ..marking.work import LeadDesk
 from ..model import Clock, Lead
-from ..ports import Store, WriteTransaction
+from ..ports import CLI, Act, AuditEntry, By, Store, WriteTransaction
 from ..queries.queries import Queries
 from ..rules.language.definition import Catalogue
 from ..rules.parser.catalogue import read_catalogue
@@ -39,6 +39,8 @@ __all__ = ["Collector", "now", "open_collector", "open_store", "read_definitions
 
 DUE_PER_STEP = 50
 """Subjects whose clock runs in one transaction."""
+
+FILE = By("file")
 
 BRIEFLY = 0.5
 """Seconds that a change of definitions waits for the back-fill, to say what it did."""
@@ -100,13 +102,13 @@ class Collector:
 
     # -- definitions that change -----------------------------------------------------------
 
-    def put_definitions(self, text: str) -> Activation:
+    def put_definitions(self, text: str, by: By = CLI) -> Activation:
         """Put definitions in force until their file changes; what changed.
 
         Raises DefinitionError, and then changes nothing.
         """
         catalogue = read_catalogue(text, BODY)
-        return self._activate(NewDefinitions(catalogue, "put", self._file_digest()))
+        return self._activate(NewDefinitions(catalogue, "put", self._file_digest()), by)
 
     def reload_definitions(self) -> Activation:
         """Put the definitions file in force as it is now; what changed.
@@ -151,9 +153,10 @@ class Collector:
             return active.file if active else None
         return None if text is None else digest(text)
 
-    def _activate(self, new: NewDefinitions) -> Activation:
+    def _activate(self, new: NewDefinitions, by: By = FILE) -> Activation:
         with self.store.writing() as tx:
             activation = backfill.activate(tx, new, self.clock())
+            _audit(tx, new, activation, by, self.clock())
             # Before another batch gets the lock.
             self.ingest.use_evaluators(tx, activation.evaluators)
         self._follow(activation.evaluators)
@@ -210,6 +213,7 @@ def open_collector(
         with store.writing() as tx:
             new = _file_or_put(tx, filed) if catalogue is None else filed
             activation = backfill.activate(tx, new, clock())
+            _audit(tx, new, activation, FILE, clock())
         if replay:
             backfill.finish(store, activation.evaluators, clock, on_progress)
         return assemble(settings, store, activation.evaluators.catalogue, clock)
@@ -240,6 +244,15 @@ def assemble(settings: Settings, store: Store, catalogue: Catalogue, clock: Cloc
 
 def _from_file(text: str, config: str) -> NewDefinitions:
     return NewDefinitions(read_catalogue(text, config), "file", digest(text))
+
+
+def _audit(
+    tx: WriteTransaction, new: NewDefinitions, activation: Activation, by: By, now: int
+) -> None:
+    """Note that definitions came in force, if any changed."""
+    if activation.changes:
+        what: Act = "definitions_put" if new.origin == "put" else "definitions_loaded"
+        tx.add_audit(AuditEntry(now, what, by, {"versions": dict(activation.changes)}))
 
 
 def _file_or_put(tx: WriteTransaction, filed: NewDefinitions) -> NewDefinitions:

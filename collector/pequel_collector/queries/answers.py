@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
 from ..marking.active import ActiveDefinitions, BackfillProgress
+from ..marking.work import tag
 from ..model import JSON, Lead, id_of, kind_of
 from ..ports import Change, Link, Version
 from ..rules.language.definition import Definition
@@ -55,6 +56,11 @@ class LeadAnswer(NamedTuple):
     def evidence(self) -> dict[str, JSON]:
         """The evidence as people read it."""
         return with_users(self.lead.evidence, self.lead.subject)
+
+    @property
+    def tag(self) -> str | None:
+        """The tag of a single lead, which every change of it alters."""
+        return None if not self.history else tag(self.lead.id, self.history[-1].number)
 
     @property
     def time_to_contact_seconds(self) -> float | None:

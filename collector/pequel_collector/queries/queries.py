@@ -16,6 +16,7 @@ from ..marking.evaluators import Evaluators
 from ..marking.snapshot import Snapshot
 from ..model import JSON, Key, Kind, Lead, Stored, account_key, fact_order, id_of, kind_of, lead_id
 from ..ports import (
+    AuditEntry,
     LeadFilter,
     ReadTransaction,
     RejectedCursor,
@@ -106,9 +107,8 @@ class Queries:
         number = decode_number_cursor(of, after)
         with self.store.reading() as tx:
             found = tx.changes_after(number, limit)
-            named = {entry.lead for entry in found}
-            stored = [lead for id_ in sorted(named) if (lead := tx.lead(id_)) is not None]
-            leads = _answers(self._snapshot(tx), stored)
+            named = tx.leads_by_id({entry.lead for entry in found})
+            leads = _answers(self._snapshot(tx), list(named.values()))
         now = {answer.lead.id: answer for answer in leads}
         data = [LedgerAnswer(*entry[:-1], now.get(entry.lead)) for entry in found]
         return Page(data, encode(of, found[-1].number if found else number))
@@ -222,6 +222,15 @@ class Queries:
             for (month, key), balance in sorted(balances(usages).items(), reverse=True)
         ]
         return UsageAnswer(data, balance_of(usages))
+
+    def audit(self, limit: int, cursor: str | None = None) -> Page[AuditEntry]:
+        """Administrative acts, latest first."""
+        of = list_id("audit")
+        before = decode_number_cursor(of, cursor) or None
+        with self.store.reading() as tx:
+            found = tx.audit(limit + 1, before)
+        more = len(found) > limit
+        return Page(found[:limit], encode(of, found[limit - 1].number) if more else None)
 
     # -- parts -----------------------------------------------------------------------------
 

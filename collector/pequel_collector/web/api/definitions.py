@@ -7,13 +7,13 @@ from flask import Blueprint, Response, request
 from ...app.bootstrap import Collector
 from ...marking.active import backfill_lines, change_lines
 from ...marking.backfill import Activation
+from ...ports import By
 from .. import credentials
 from ..json import json_response
+from ..openapi.operation import TOML, describe, query
 from . import arguments, schemas
 from .definitions_body import definitions_in
 from .require_reader import require_reader
-
-_NONE = arguments.NoArguments()
 
 
 class DefinitionsArguments(arguments.NoArguments):
@@ -22,7 +22,29 @@ class DefinitionsArguments(arguments.NoArguments):
     format = arguments.OneOf("json", "toml")
 
 
-_FORMAT = DefinitionsArguments()
+class PutArguments(arguments.NoArguments):
+    """``reason`` says why, for the audit log."""
+
+    reason = arguments.Text()
+
+
+_FORMAT, _REASON = DefinitionsArguments(), PutArguments()
+_GET = query(
+    "The active definitions",
+    "definitions",
+    schemas.DEFINITIONS,
+    arguments=_FORMAT,
+    contents=(TOML,),
+)
+_PUT = query(
+    "Put other definitions in force",
+    "definitions",
+    schemas.NEW_DEFINITIONS,
+    arguments=_REASON,
+    bodies=(TOML,),
+    needs_body=False,
+    scope="define",
+)
 
 
 def blueprint(collector: Collector) -> Blueprint:
@@ -31,6 +53,7 @@ def blueprint(collector: Collector) -> Blueprint:
     require_reader(bp, collector)
 
     @bp.get("/definitions")
+    @describe(_GET)
     def definitions() -> Response:
         if arguments.read(request, _FORMAT).get("format") == "toml":
             active = collector.active_definitions()
@@ -38,11 +61,12 @@ def blueprint(collector: Collector) -> Blueprint:
         return json_response(schemas.DEFINITIONS.dump(collector.queries.definitions()))
 
     @bp.put("/definitions")
+    @describe(_PUT)
     def put_definitions() -> Response:
         token = credentials.reader_token(request)
-        credentials.require_key(collector.keys, token, "define")
-        arguments.read(request, _NONE)
-        new = collector.put_definitions(definitions_in(request, collector.settings))
+        key = credentials.require_key(collector.keys, token, "define")
+        by = By(key.id, arguments.read(request, _REASON).get("reason"))
+        new = collector.put_definitions(definitions_in(request, collector.settings), by)
         changes = _changes(collector, new)
         active = schemas.DEFINITIONS.dump(collector.queries.definitions())
         versions = schemas.NEW_VERSION.dump(new.versions, many=True)
