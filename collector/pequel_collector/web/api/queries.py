@@ -23,10 +23,10 @@ from . import arguments, schemas
 from .lead_export import LEADS_AS
 from .require_reader import require_reader
 
-LONG_PAGE = 200
+LONG_PAGE = 20
 """Items of a page that takes much memory while it is made."""
 
-LONG_PAGES_AT_ONCE = 4
+LONG_PAGES_AT_ONCE = 2
 """Long pages that a process makes at once; others wait. So memory stays bounded."""
 
 _slots = BoundedSemaphore(LONG_PAGES_AT_ONCE)
