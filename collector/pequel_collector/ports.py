@@ -214,6 +214,9 @@ class Usage(NamedTuple):
 class LeadFilter:
     """Which leads to list. None means any; of states, any but ``voided``.
 
+    The state ``open`` means those that somebody can still work: ``new``, ``assigned``,
+    ``contacted``.
+
     ``country`` and ``plan`` are the value of a trait as text: ``1`` is that text and the number.
     ``sort`` is the order: ``priority`` is by priority, then the latest mark first; a time with a
     minus sign is latest first. Times are ms; ``from`` is included, ``to`` is not. A lead that is
@@ -223,7 +226,7 @@ class LeadFilter:
     definition: str | None = None
     subject_kind: str | None = None
     subject: str | None = None
-    state: LeadState | None = None
+    state: LeadState | Literal["open"] | None = None
     owner: str | None = None
     kind: str | None = None
     country: str | None = None

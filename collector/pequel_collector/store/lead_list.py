@@ -102,6 +102,8 @@ _CONDITIONS = {
 
 _ANY_STATE = "state <> 'voided'"
 _STATE = "state = :state"
+_OPEN = "state IN ('new', 'assigned', 'contacted')"
+_OPEN_NOW = f"({_OPEN} AND (state <> 'new' OR expires_at IS NULL OR expires_at > :now))"
 _EXPIRED = "(state = 'new' AND expires_at <= :now)"
 _NEW = "(state = 'new' AND (expires_at IS NULL OR expires_at > :now))"
 
@@ -266,7 +268,13 @@ def _states(wanted: LeadFilter) -> tuple[list[str], ...]:
     """Conditions on the state. Each lead of the list meets exactly one."""
     if wanted.state is None:
         return ([],)
-    by_time = {} if wanted.now is None else {"new": ([_NEW],), "expired": ([_STATE], [_EXPIRED])}
+    if wanted.now is None:
+        return ([_OPEN],) if wanted.state == "open" else ([_STATE],)
+    by_time: dict[str, tuple[list[str], ...]] = {
+        "new": ([_NEW],),
+        "open": ([_OPEN_NOW],),
+        "expired": ([_STATE], [_EXPIRED]),
+    }
     return by_time.get(wanted.state, ([_STATE],))
 
 

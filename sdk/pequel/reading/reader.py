@@ -155,7 +155,8 @@ class Reader:
         Args:
             definition: leads of this definition.
             subject_kind: leads of a "user", or of an "account".
-            state: leads in this state, such as "new". Voided leads come only with "voided".
+            state: leads in this state, such as "won". The default is "open": new, assigned or
+                contacted. "any" is every state but "voided".
             kind: leads of this kind, such as "upgrade".
             owner: leads with this owner.
             country: leads whose subject now has this trait.

@@ -221,7 +221,7 @@ class LeadArguments(PageArguments):
     holds_now = Flag()
     definition = Text()
     subject_kind = OneOf("user", "account")
-    state = OneOf(*get_args(LeadState))
+    state = OneOf("open", "any", *get_args(LeadState), load_default="open")
     owner = Text()
     kind = OneOf(*KINDS)
     country = Text()

@@ -118,7 +118,8 @@ class Handlers:
         form, limit, cursor = map(given.pop, ("format", "limit", "cursor"))
         count = given.pop("count", False)
         tests = _tests(given)
-        wanted = LeadFilter(**given)
+        state = None if given["state"] == "any" else given["state"]
+        wanted = LeadFilter(**given | {"state": state})
         if form != "json":
             _require_whole(form)
             leads = self._queries.all_pqls(wanted, tests)
