@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ..errors import DefinitionError, NotFound, PequelError
 from ..leads.ledger import ExplainedQualification, LeadKey, transitions_of
 from ..leads.states import outcome, winning
-from ..marking.active import activations
+from ..marking.active import activations, active_definitions
 from ..marking.evaluators import Evaluators, active_evaluators
 from ..marking.replay import Replay
 from ..model import JSON, Conversion, Lead, LeadState, id_of, iso, kind_of
@@ -112,7 +112,8 @@ class _Derivation:
         if version is None:
             raise NotFound(f"there is no version {lead.version} of {lead.definition}")
         catalogue = _as_it_was(version, versions, evaluators.catalogue)
-        since = {**activations(self._tx), (version.name, version.hash): version.created_at}
+        since = {**activations(active_definitions(self._tx))}
+        since[version.name, version.hash] = version.created_at
         return Evaluators(catalogue, versions, since)
 
     # -- what the messages give ------------------------------------------------------------

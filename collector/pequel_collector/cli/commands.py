@@ -13,6 +13,7 @@ from .import_log import import_
 from .keys import keys
 from .lint import lint
 from .output import Failure
+from .preview import preview
 from .replay_rejected import replay_rejected
 from .serve import serve
 from .test import test
@@ -35,5 +36,5 @@ def pequel() -> None:
     """Collect product events and mark product-qualified leads."""
 
 
-for command in (serve, import_, replay_rejected, keys, lint, test, verify, demo):
+for command in (serve, import_, replay_rejected, keys, lint, preview, test, verify, demo):
     pequel.add_command(command)

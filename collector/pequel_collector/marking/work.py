@@ -112,9 +112,9 @@ class _Work:
             derivation = Derivation(self._tx, self._evaluators, self._now, is_brief=self._is_brief)
             derivation.load([lead.subject])  # before the end is stored, so that it has it not yet
         [stored] = self._tx.add_transitions([made])
-        ledger = Ledger(self._tx, self._evaluators.versions, self._now, ())
+        ledger = Ledger(self._tx, self._evaluators.in_force, self._now)
         ledger.take(lead, stored, what)
-        ledger.close()
+        ledger.close(self._tx)
         if ends and (fact := end_of(stored, self._evaluators)) is not None:
             derivation.end(lead.subject, fact)
             derivation.finish()

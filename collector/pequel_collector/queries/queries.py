@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 
@@ -16,12 +16,14 @@ from ..marking.evaluators import Evaluators
 from ..marking.snapshot import Snapshot
 from ..model import JSON, Key, Kind, Lead, Stored, account_key, fact_order, kind_of, lead_id
 from ..ports import (
+    DefinitionEntry,
     LeadFilter,
     ReadTransaction,
     RejectedCursor,
     RejectedFilter,
     Store,
     StoredRejectedEvent,
+    Version,
 )
 from ..rules.explain.evidence import Explainer
 from ..rules.language.sentence import describe
@@ -38,6 +40,7 @@ from .answers import (
     Profile,
     Status,
     UsageAnswer,
+    VersionAnswer,
 )
 from .cursors import (
     decode_fact_cursor,
@@ -157,6 +160,7 @@ class Queries:
         with self.store.reading() as tx:
             evaluators, versions = self._evaluators_in(tx), tx.versions()
             active, backfill = active_definitions(tx), backfill_progress(tx)
+            log = tx.definition_log()
         since = {} if active is None else {n: v.since for n, v in active.versions.items()}
         data = [
             DefinitionAnswer(
@@ -164,7 +168,11 @@ class Queries:
                 description=describe(definition),
                 version=evaluators.versions.get(definition.name),
                 in_force_since=since.get(definition.name),
-                versions=[version for version in versions if version.name == definition.name],
+                versions=[
+                    VersionAnswer(version, _latest(version, log))
+                    for version in versions
+                    if version.name == definition.name
+                ],
             )
             for definition in evaluators.catalogue.definitions
         ]
@@ -229,6 +237,12 @@ class Queries:
                 found=ascii(name),
                 expected=expected,
             )
+
+
+def _latest(version: Version, log: Sequence[DefinitionEntry]) -> DefinitionEntry:
+    """When a version last came in force; one that was never logged, when it was recorded."""
+    own = [each for each in log if (each.name, each.version) == (version.name, version.version)]
+    return own[-1] if own else DefinitionEntry(version.name, version.version, version.created_at)
 
 
 def _answers(snapshot: Snapshot, leads: Collection[Lead]) -> list[LeadAnswer]:

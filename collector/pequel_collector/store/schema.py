@@ -676,6 +676,25 @@ _LEADS = (
     ),
 )  # fmt: skip
 
+_DEFINITION_CHANGES = (
+    """
+    CREATE TABLE definition_change (
+      number BIGINT NOT NULL PRIMARY KEY,
+      name text NOT NULL,
+      version INTEGER,
+      at BIGINT NOT NULL,
+      origin text,
+      actor text,
+      reason text
+    )
+    """,
+    """
+    INSERT INTO definition_change (number, name, version, at)
+    SELECT row_number() OVER (ORDER BY created_at, name, version), name, version, created_at
+    FROM definition_version
+    """,
+)
+
 _MIGRATIONS = (
     Migration("0001_facts", _FACTS),
     Migration("0002_derived", _DERIVED),
@@ -691,6 +710,7 @@ _MIGRATIONS = (
     Migration("0012_imports", _IMPORTS),
     Migration("0013_leaving", _LEAVING),
     Migration("0014_leads", _LEADS),
+    Migration("0017_definition_changes", _DEFINITION_CHANGES),
 )
 
 

@@ -7,13 +7,13 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from ..app.bootstrap import Collector
 from . import bodies, errors, logs
-from .api import definitions, leads, lint, proof, queries
+from .api import definitions, leads, lint, preview, proof, queries
 from .ingest import cors, handler
 from .ingest.fast_path import FastPath
 from .ops import health, metrics
 from .paths import RestOfPath
 
-PARTS = (queries, leads, proof, definitions, lint, health, metrics)
+PARTS = (queries, leads, proof, definitions, lint, preview, health, metrics)
 """Every part of the API but ingestion; each has a ``blueprint`` over a collector."""
 
 

@@ -13,8 +13,6 @@ from . import arguments, schemas
 from .definitions_body import definitions_in
 from .require_reader import require_reader
 
-_NONE = arguments.NoArguments()
-
 
 class DefinitionsArguments(arguments.NoArguments):
     """``format=toml`` asks for the text, as it was read."""
@@ -22,7 +20,14 @@ class DefinitionsArguments(arguments.NoArguments):
     format = arguments.OneOf("json", "toml")
 
 
-_FORMAT = DefinitionsArguments()
+class PutArguments(arguments.NoArguments):
+    """``actor`` and ``reason`` say who changes the definitions and why."""
+
+    actor = arguments.Text(load_default=None)
+    reason = arguments.Text(load_default=None)
+
+
+_FORMAT, _PUT = DefinitionsArguments(), PutArguments()
 
 
 def blueprint(collector: Collector) -> Blueprint:
@@ -41,8 +46,9 @@ def blueprint(collector: Collector) -> Blueprint:
     def put_definitions() -> Response:
         token = credentials.reader_token(request)
         credentials.require_key(collector.keys, token, "define")
-        arguments.read(request, _NONE)
-        new = collector.put_definitions(definitions_in(request, collector.settings))
+        by = arguments.read(request, _PUT)
+        text = definitions_in(request, collector.settings)
+        new = collector.put_definitions(text, by["actor"], by["reason"])
         changes = _changes(collector, new)
         active = schemas.DEFINITIONS.dump(collector.queries.definitions())
         versions = schemas.NEW_VERSION.dump(new.versions, many=True)

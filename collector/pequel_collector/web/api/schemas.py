@@ -6,8 +6,9 @@ from typing import Any, ClassVar
 
 from marshmallow import Schema, fields, missing
 
+from ...audit.preview import PreviewedLead
 from ...marking.active import BackfillProgress
-from ...model import JSON, Stored, id_of
+from ...model import JSON, Stored, id_of, kind_of
 from ...queries import answers
 from .answer_schema import AnswerSchema, Counts, Read, SubjectId, SubjectKey, Time
 
@@ -181,13 +182,16 @@ class RejectedEvent(AnswerSchema):
 
 
 class Version(AnswerSchema):
-    """A version of a definition."""
+    """A version of a definition, and when it last came in force, by whom and why."""
 
-    version = fields.Integer()
-    hash = fields.String()
-    created_at = Time()
-    source = fields.Raw()
-    text = fields.String()
+    version = fields.Integer(attribute="version.version")
+    hash = fields.String(attribute="version.hash")
+    created_at = Time(attribute="version.created_at")
+    activated_at = Time(attribute="latest.at")
+    actor = fields.String(attribute="latest.actor")
+    reason = fields.String(attribute="latest.reason")
+    source = fields.Raw(attribute="version.source")
+    text = fields.String(attribute="version.text")
 
 
 class NewVersion(AnswerSchema):
@@ -382,6 +386,53 @@ class Linted(AnswerSchema):
     coverage = fields.List(fields.Nested(Covered))
 
 
+def _kind(lead: PreviewedLead) -> dict[str, JSON]:
+    return {"kind": kind_of(lead.subject), "id": id_of(lead.subject)}
+
+
+class PreviewedLeadAnswer(AnswerSchema):
+    """A lead that would be gained, lost or moved; ``before`` is when it qualifies now."""
+
+    OMITTED_IF_NONE = frozenset({"before"})
+
+    subject = fields.Function(_kind)
+    name = fields.String()
+    cycle = fields.Integer()
+    qualified_at = Time()
+    before = Time()
+    worked = fields.Boolean(attribute="is_worked")
+
+
+class PreviewedGroup(AnswerSchema):
+    """How many leads, how many of them somebody has worked, and the first of them."""
+
+    count = fields.Integer()
+    worked = fields.Integer()
+    first = fields.List(fields.Nested(PreviewedLeadAnswer))
+
+
+class PreviewedDefinition(AnswerSchema):
+    """What a change would do to the leads of a definition."""
+
+    name = fields.String()
+    version = fields.Integer()
+    new_version = fields.Boolean(attribute="is_new")
+    gained = fields.Nested(PreviewedGroup)
+    lost = fields.Nested(PreviewedGroup)
+    earlier = fields.Nested(PreviewedGroup)
+    later = fields.Nested(PreviewedGroup)
+
+
+class Previewed(AnswerSchema):
+    """What a change of definitions would do, and how much of the data was looked at."""
+
+    data = fields.List(fields.Nested(PreviewedDefinition))
+    next_cursor = fields.Constant(None)
+    subjects = fields.Integer()
+    whole = fields.Boolean(attribute="is_whole")
+
+
+PREVIEW = Previewed()
 LEDGER_ENTRY = LedgerEntry()
 LEAD, STATUS, EVENT, REJECTED_EVENT = Lead(), Status(), Event(), RejectedEvent()
 PROFILES = {"user": UserProfile(), "account": AccountProfile()}
