@@ -27,7 +27,7 @@ from .load import Run, request, send
 BATCHES, SINGLES, ROUNDS, CONNECTIONS = 600, 6_000, 3, 16
 KEY = KEYS["PEQUEL_WRITE_KEY"]
 LONG = 25
-"""Seconds at half of the peak: long enough for what happens every 16,384 events to happen."""
+"""Seconds at half of the peak: long enough for what happens every 4,096 events to happen."""
 
 
 class Stream:

@@ -20,7 +20,7 @@ from __future__ import annotations
 from . import statements as sql
 from .session import Session
 
-BLOCK_SIZE = 16_384
+BLOCK_SIZE = 4_096
 
 
 class BlockFill:
