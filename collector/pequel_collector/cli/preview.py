@@ -42,7 +42,7 @@ from .output import columns
     default="text",
     help="The output format.",
 )
-def preview(file: str | None, /, database: str | None, limit: int, output_format: str) -> None:
+def preview(file: str | None, database: str | None, limit: int, output_format: str) -> None:
     """Show whom other definitions would mark.
 
     FILE is a definitions file; without it, the one in PEQUEL_CONFIG, else pequel.toml. For each

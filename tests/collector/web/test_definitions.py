@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import os
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from pequel_collector.config import Settings
 from pequel_collector.model import iso
 from pequel_collector.rules.language.sentence import describe
 from pequel_collector.rules.parser.catalogue import read_catalogue
+from pequel_collector.web.api import preview
 from pequel_collector.web.app import create_app
 from support.streams import NOW, marks, messages_of, plain_event
 
@@ -151,9 +154,9 @@ class TestWhoAndWhy:
         os.utime(file, (NOW // 1000, NOW // 1000))
         told = Settings(database="sqlite:///pequel.db", reason="a new quarter")
         for settings in (replace(told, reason=""), told):
-            with closing(open_collector(settings, clock=lambda: NOW)) as collector:
-                with collector.store.reading() as view:
-                    last = view.definition_log()[-1]
+            opened = open_collector(settings, clock=lambda: NOW)
+            with closing(opened), opened.store.reading() as view:
+                last = view.definition_log()[-1]
             assert last.actor == "file"
             wanted = settings.reason or f"pequel.toml, saved at {iso(NOW)}"
             assert last.reason == wanted
