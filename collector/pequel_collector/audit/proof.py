@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ..errors import DefinitionError, NotFound, PequelError
+from ..leads.basis import DEFINITION_CHANGED
 from ..leads.ledger import ExplainedQualification, LeadKey, transitions_of
 from ..leads.states import outcome, winning
 from ..marking.active import activations, active_definitions
@@ -148,7 +149,9 @@ class _Derivation:
         """The state that the messages and the transitions of people give."""
         lead = self._lead
         if qualification is not None:
-            lead = replace(lead, qualified_at=qualification.time, withdrawn=None)
+            # Its own version gives it; that another one is in force since is no other fact.
+            changed = lead.withdrawn if lead.withdrawn == DEFINITION_CHANGED else None
+            lead = replace(lead, qualified_at=qualification.time, withdrawn=changed)
         lead = replace(lead, conversion=winning(lead, conversions, until))
         done = transitions_of(self._tx, [key])[key]
         return outcome(lead, done.get(LeadKey(lead.definition, lead.cycle), ())).state
