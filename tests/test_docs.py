@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import itertools
 import json
 import re
 import shlex
@@ -260,7 +261,8 @@ class TestTheQuickstart:
         monkeypatch.setattr(pequel, "configure", lambda **_: None)
         settings = Settings(database="sqlite://", write_key="w", read_key="r")
         definitions = shown("start/quickstart.md", "toml")[0]
-        collector = open_collector(settings, read_catalogue(definitions), clock=lambda: NOW)
+        clock = itertools.count(NOW).__next__
+        collector = open_collector(settings, read_catalogue(definitions), clock=clock)
         asked = create_app(collector).test_client()
         browser = quickstart_app().test_client()
         answers = []
@@ -546,7 +548,7 @@ class TestTheApi:
 def paths(rule: str) -> list[str]:
     """A path as the documentation writes it, with every view behind it."""
     path = re.sub("<[^>]+>", "{id}", rule)
-    return [path, *(f"{path}/{view}" for view in VIEWS)] if "<rest:" in rule else [path]
+    return [path, *(f"{path}/{view}" for view in VIEWS)] if "<rest:rest>" in rule else [path]
 
 
 def is_schema(thing: object) -> bool:

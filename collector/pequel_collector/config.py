@@ -72,6 +72,19 @@ class Settings:
     )
     monthly_quota: int = _setting(0, "Maximum events a month from one key; 0 for no limit.", 0)
 
+    def __post_init__(self) -> None:
+        """Raises BadRequest if two variables hold one key: it would have the rights of one only."""
+        owners: dict[str, str] = {}
+        for name in SECRET:
+            key = getattr(self, name)
+            other = owners.setdefault(key, name)
+            if key and other != name:
+                raise BadRequest(
+                    f"PEQUEL_{name.upper()}: found the key of PEQUEL_{other.upper()}, "
+                    "expected another key",
+                    field=name,
+                )
+
 
 class Setting(NamedTuple):
     """One setting. The type of the default is the type of the setting.

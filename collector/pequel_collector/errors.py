@@ -5,6 +5,7 @@ PequelError
 ├── Unauthorized    no key, an unknown key, or one without the right
 ├── NotFound        there is no such thing
 ├── Conflict        a lead's state does not allow this
+├── Stale           a lead has changed since it was read
 ├── TooLarge        a body or an event is over its limit
 ├── Unsupported     an encoding or a scheme that is not supported
 ├── TooMany         a key is over its rate or quota; retry later
@@ -54,6 +55,12 @@ class Conflict(PequelError):
     """The state of a thing does not allow this; ``details`` has what is ``allowed``."""
 
     code = "conflict"
+
+
+class Stale(PequelError):
+    """A thing has changed since the caller read it, and the caller asked for no change then."""
+
+    code = "stale"
 
 
 class TooLarge(PequelError):

@@ -300,7 +300,8 @@ class Key:
     """An API key. Only its hash is stored. What each kind may do is in ``access.keys``.
 
     ``rate`` is how many events it may send in a second, ``quota`` in a month. None means the value
-    of the settings.
+    of the settings. ``prefix`` is how the key begins; empty for one that was made before prefixes
+    were kept. From ``expires_at`` on it lets nobody in. ``last_used_at`` is right to the hour.
     """
 
     id: str
@@ -311,6 +312,13 @@ class Key:
     revoked_at: int | None = None
     rate: int | None = None
     quota: int | None = None
+    prefix: str = ""
+    expires_at: int | None = None
+    last_used_at: int | None = None
+
+    def is_active(self, now: int) -> bool:
+        """Whether it lets anybody in."""
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
 
 
 def iso(time: int) -> str:

@@ -22,7 +22,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from .model import JSON, Key, Lead, LeadState, RejectedEvent, Stored, Transition
 
@@ -125,6 +125,40 @@ class Change(NamedTuple):
     after: JSON
     reason: str | None = None
     actor: str | None = None
+    number: int = 0
+
+
+class By(NamedTuple):
+    """Who does an administrative act, and why they say they do it.
+
+    ``actor`` is the id of an API key, ``cli`` for the command line, or ``file`` for a definitions
+    file that is read.
+    """
+
+    actor: str
+    reason: str | None = None
+
+
+CLI = By("cli")
+
+Act = Literal[
+    "key_created",
+    "key_rotated",
+    "key_revoked",
+    "definitions_put",
+    "definitions_loaded",
+    "rejected_replayed",
+    "import_undone",
+]
+
+
+class AuditEntry(NamedTuple):
+    """An administrative act. Entries are never changed or removed; ``number`` counts them."""
+
+    at: int
+    what: Act
+    by: By
+    details: Mapping[str, JSON]
     number: int = 0
 
 
@@ -249,6 +283,9 @@ class ReadTransaction(Protocol):
     def latest(self, limit: int) -> list[Stored]:
         """The messages that were received last, latest first."""
 
+    def message(self, mid: str) -> Stored | None:
+        """The message of an id; None if it is not stored."""
+
     def known(self, mids: Collection[str]) -> set[str]:
         """Which of these message ids are stored."""
 
@@ -318,6 +355,12 @@ class ReadTransaction(Protocol):
     def lead(self, lead_id: str) -> Lead | None:
         """One lead; None if there is none."""
 
+    def leads_by_id(self, ids: Collection[str]) -> dict[str, Lead]:
+        """Several leads by id; an id without a lead is left out."""
+
+    def lead_ids(self, prefix: str, limit: int) -> list[str]:
+        """The ids of leads that begin with a text, in order."""
+
     def leads(
         self, wanted: LeadFilter, limit: int, after: LeadCursor | None = None
     ) -> list[tuple[Lead, LeadCursor]]:
@@ -331,6 +374,9 @@ class ReadTransaction(Protocol):
 
     def changes(self, lead_id: str) -> list[Change]:
         """The ledger of one lead, oldest first."""
+
+    def last_change(self, lead_id: str) -> int:
+        """The number of the last entry in the ledger of one lead; 0 if there is none."""
 
     def changes_after(self, number: int, limit: int) -> list[Change]:
         """The entries of the ledger after a number, in order of number.
@@ -351,6 +397,9 @@ class ReadTransaction(Protocol):
 
     def keys(self) -> list[Key]:
         """All keys, revoked ones too, oldest first."""
+
+    def audit(self, limit: int, before: int | None = None) -> list[AuditEntry]:
+        """Administrative acts, latest first; those with a smaller number than ``before``."""
 
     def rejected(
         self, limit: int, wanted: RejectedFilter = ANY_REJECTED, after: RejectedCursor | None = None
@@ -481,6 +530,15 @@ class WriteTransaction(ReadTransaction, Protocol):
 
     def add_key(self, key: Key) -> None:
         """Store a key."""
+
+    def add_audit(self, entry: AuditEntry) -> None:
+        """Append to the administrative acts. The store gives the entry its number."""
+
+    def expire_key(self, key_id: str, at: int) -> None:
+        """Set the time from which on a key lets nobody in."""
+
+    def use_keys(self, times: Mapping[str, int], since: int) -> None:
+        """Set when each key was last used, unless it was used after ``since`` anyway."""
 
     def revoke_key(self, key_id: str, at: int) -> bool:
         """Revoke a key. False if there is no such key, or it is revoked already."""

@@ -29,6 +29,7 @@ from pequel.default_client import (
 from pequel.errors import (
     REASONS,
     ConfigError,
+    ConflictError,
     DroppedError,
     NotFoundError,
     PequelError,
@@ -51,25 +52,28 @@ from pequel.sending.transport import (
 from pequel.version import __version__
 
 if TYPE_CHECKING:
+    from pequel.reading.leads import Leads
     from pequel.reading.reader import Reader
 else:
 
     def __getattr__(name: str) -> object:
-        """Import the reader when it is first used, to keep the import of the package quick."""
-        if name != "Reader":
+        """Import what reads when it is first used, to keep the import of the package quick."""
+        if name not in {"Leads", "Reader"}:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from pequel.reading.reader import Reader
+        from pequel.reading import leads
 
-        return Reader
+        return getattr(leads, name)
 
 
 __all__ = [
     "REASONS",
     "Client",
     "ConfigError",
+    "ConflictError",
     "Delivery",
     "DroppedError",
     "FullTransport",
+    "Leads",
     "Mark",
     "NotFoundError",
     "Options",

@@ -1,4 +1,4 @@
-"""Types of the dicts that a `Reader` returns.
+"""Types of the dicts that `Reader` and `Leads` return.
 
 The reference of the query API describes each field. Times are ISO 8601 text in UTC.
 """
@@ -103,6 +103,43 @@ class Lead(_LeadMore):
     account: str | None
     traits: dict[str, Any]
     evidence: Evidence
+
+
+_States = TypedDict("_States", {"from": str | None, "to": str | None})
+
+
+class Change(_States):
+    """An entry in the history of a lead. `from` and `to` are its states before and after."""
+
+    at: str
+    what: str
+    before: dict[str, Any]
+    after: dict[str, Any]
+    reason: str | None
+    actor: str | None
+
+
+class Contact(TypedDict):
+    """Somebody's contact with the subject of a lead."""
+
+    at: str | None
+    channel: str | None
+    note: str | None
+    actor: str | None
+
+
+class LeadDetail(Lead):
+    """One lead, with its history and its contacts, oldest first."""
+
+    history: list[Change]
+    contacts: list[Contact]
+
+
+class LedgerEntry(Change):
+    """A change of some lead, and that lead as it is now."""
+
+    lead_id: str
+    lead: Lead | None
 
 
 class Progress(TypedDict):

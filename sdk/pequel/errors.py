@@ -5,6 +5,7 @@ PequelError
 ├── DroppedError    an event was dropped; never raised, passed to `on_error`
 └── ReaderError     a `Reader` got no answer
     ├── NotFoundError       the collector has never seen this user or account
+    ├── ConflictError       the state of a lead does not allow a change
     ├── UnauthorizedError   the key is unknown, or may not read
     └── UnavailableError    the collector cannot be reached, or cannot answer now
 """
@@ -84,11 +85,32 @@ class ReaderError(PequelError):
 
 
 class NotFoundError(ReaderError):
-    """The collector has never seen this user or account."""
+    """The collector has never seen this user, account or lead."""
+
+
+class ConflictError(ReaderError):
+    """The state of a lead does not allow a change, so nothing has changed.
+
+    Attributes:
+        state: the state that the lead has; None if the collector did not say.
+        allowed: the states to which it can be taken.
+    """
+
+    @property
+    def state(self) -> str | None:
+        """The state that the lead has."""
+        found = self.details.get("state")
+        return found if isinstance(found, str) else None
+
+    @property
+    def allowed(self) -> list[str]:
+        """The states to which the lead can be taken."""
+        found = self.details.get("allowed")
+        return [str(each) for each in found] if isinstance(found, list) else []
 
 
 class UnauthorizedError(ReaderError):
-    """The key is unknown, or may not read."""
+    """The key is unknown, or may not do this."""
 
 
 class UnavailableError(ReaderError):

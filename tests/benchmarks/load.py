@@ -28,11 +28,11 @@ class Run:
         return sorted(self.waits)[min(len(self.waits) - 1, int(share * len(self.waits)))]
 
 
-def request(path: str, body: bytes, key: str) -> bytes:
+def request(path: str, body: bytes, key: str, method: str = "POST") -> bytes:
     """A request as it goes over the wire."""
     user = base64.b64encode(f"{key}:".encode()).decode()
     head = (
-        f"POST {path} HTTP/1.1\r\nHost: pequel\r\nAuthorization: Basic {user}\r\n"
+        f"{method} {path} HTTP/1.1\r\nHost: pequel\r\nAuthorization: Basic {user}\r\n"
         f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body

@@ -25,6 +25,7 @@ from pequel_collector.rules.parser.catalogue import read_catalogue
 from pequel_collector.store import open_store
 from pequel_collector.web.app import create_app
 from pequel_collector.wire.junk_ids import JunkIds
+from support.described import client_of
 
 NOON = 1_772_366_400_000
 READ = {"Authorization": "Bearer r"}
@@ -68,7 +69,7 @@ def collector(store_url: str) -> Iterator[Collector]:
 
 @pytest.fixture
 def client(collector: Collector) -> FlaskClient:
-    return create_app(collector).test_client()
+    return client_of(create_app(collector))
 
 
 def send(client: FlaskClient, *events: Any) -> Any:
@@ -153,7 +154,7 @@ class TestWhoLeaves:
 
 class TestARejectedEvent:
     def test_of_an_account_alone_is_replayed(self, collector: Collector) -> None:
-        client = create_app(collector).test_client()
+        client = client_of(create_app(collector))
         long = {"note": "x" * collector.settings.max_event}
         paid = [track("invoice_paid", at, groupId="acme", properties=long) for at in (1, 2)]
         assert len(send(client, *paid)["rejected"]) == 2
@@ -169,7 +170,7 @@ class TestASettingOfJunkIds:
         collector = open_collector(settings, read_catalogue(DEFINITIONS))
         ids = ["TEST", " unit test ", "null", "tester", "unit"]
         events = [track("clicked", userId=id_) for id_ in ids]
-        answer = send(create_app(collector).test_client(), *events)
+        answer = send(client_of(create_app(collector)), *events)
         assert [each["index"] for each in answer["rejected"]] == [0, 1, 2]
         assert {each["code"] for each in answer["rejected"]} == {"junk_id"}
         collector.close()

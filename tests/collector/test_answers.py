@@ -18,6 +18,7 @@ from pequel_collector.ports import LeadFilter
 from pequel_collector.queries.cursors import list_id
 from pequel_collector.rules.parser.catalogue import read_catalogue
 from pequel_collector.web.app import create_app
+from support.described import client_of
 
 READ = {"Authorization": "Bearer r"}
 ACTIVATED = '[[pql]]\nname = "activated"\nwhen = { event = "project_created" }'
@@ -33,7 +34,7 @@ def collector(store_url: str) -> Iterator[Collector]:
 
 @pytest.fixture
 def client(collector: Collector) -> FlaskClient:
-    return create_app(collector).test_client()
+    return client_of(create_app(collector))
 
 
 def _track(client: FlaskClient, key: str = "w", **fields: Any) -> dict[str, Any]:

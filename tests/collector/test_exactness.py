@@ -276,8 +276,8 @@ def test_evidence_and_progress_say_the_dates_that_are_needed() -> None:
     )
     (lead,) = Api(collector).pqls(LeadFilter(), 9)["data"]
     assert lead["evidence"]["sentence"] == (
-        "the latest due of x being 1772323200 (2026-03-01T00:00:00.000Z needed) "
-        "and renews is 2026-03-15"
+        "did x, most recently due 2026-03-01 (2026-03-01 needed) "
+        "and renews is 2026-03-15 (2026-03-01 to 2026-03-31 needed)"
     )
 
 

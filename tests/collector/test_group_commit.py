@@ -10,14 +10,23 @@ from typing import Any
 import pytest
 
 from pequel_collector.app.bootstrap import Collector, open_collector
+from pequel_collector.audit.verify import verify
 from pequel_collector.config import Settings
-from pequel_collector.errors import TooLarge, Unavailable
+from pequel_collector.errors import Conflict, NotFound, Stale, TooLarge, Unavailable
 from pequel_collector.ingest import group_commit as module
-from pequel_collector.ingest.accept import Ingest
+from pequel_collector.ingest.accept import Committed, Ingest
 from pequel_collector.ingest.group_commit import GroupCommit
 from pequel_collector.ingest.health import Health
 from pequel_collector.ingest.receipts import Batch, Receipt
-from pequel_collector.model import Message, RejectedEvent
+from pequel_collector.marking.work import LeadChange, LeadRequest
+from pequel_collector.model import (
+    Lead,
+    LeadPatch,
+    Message,
+    RejectedEvent,
+    lead_id,
+    user_key,
+)
 from pequel_collector.rules.language.definition import Catalogue
 from pequel_collector.rules.parser.catalogue import read_catalogue
 from pequel_collector.store import open_store
@@ -36,7 +45,13 @@ class GatedIngest(Ingest):
         self.gate, self.entered = Event(), Event()
         self.fails: dict[str, BaseException] = {}
 
-    def accept_all(self, batches: Sequence[Batch]) -> list[Receipt]:
+    def commit(
+        self,
+        batches: Sequence[Batch],
+        requests: Sequence[LeadRequest] = (),
+        *,
+        is_brief: bool = True,
+    ) -> Committed:
         mids = [message.mid for batch in batches for message in batch.messages]
         self.commits.append(mids)
         self.entered.set()
@@ -44,7 +59,7 @@ class GatedIngest(Ingest):
         for mid in mids:
             if mid in self.fails:
                 raise self.fails[mid]
-        return super().accept_all(batches)
+        return super().commit(batches, requests, is_brief=is_brief)
 
 
 class FullDisk(Health):
@@ -256,3 +271,108 @@ class TestOnARealStore:
         }
         with collector.store.reading() as view:
             assert view.totals()["messages"] == 200
+
+
+WORKED = """
+[[pql]]
+name = "active"
+when = { event = "used" }
+requalify = { after_silence = "1h" }
+cooldown = "30d"
+"""
+
+
+class TestChangesOfLeads:
+    @pytest.fixture
+    def collector(self, store_url: str) -> Iterator[Collector]:
+        settings = Settings(database=store_url, config="")
+        collector = open_collector(settings, read_catalogue(WORKED), clock=lambda: NOW)
+        yield collector
+        collector.close()
+
+    def leads(self, collector: Collector, *users: str) -> list[str]:
+        """Let users qualify; the ids of their leads."""
+        events = [plain_event(user, "used", user, NOW) for user in users]
+        collector.ingest.accept(messages_of(events))
+        return [lead_id("active", user_key(user), 1) for user in users]
+
+    def test_share_a_commit_with_batches_and_each_is_decided_in_its_turn(
+        self, collector: Collector
+    ) -> None:
+        one, other = self.leads(collector, "u1", "u2")
+        patches = [
+            (one, LeadPatch(owner="ben")),
+            (one, LeadPatch(state="won")),
+            (one, LeadPatch(state="lost")),
+            ("none", LeadPatch(owner="ben")),
+            (other, LeadPatch(state="dismissed")),
+            (other, LeadPatch(state="assigned", owner="eve")),
+            (other, LeadPatch(state="new")),
+            (other, LeadPatch(state="contacted")),
+        ]
+        requests = [LeadRequest(lead, LeadChange(patch, "why")) for lead, patch in patches]
+        done = collector.ingest.commit([Batch(messages("m9"))], requests)
+        assert done.receipts[0].accepted == 1
+        found = [each.state if isinstance(each, Lead) else type(each) for each in done.leads]
+        assert found == [
+            "assigned", "won", Conflict, NotFound, "dismissed", Conflict, "new", "contacted",
+        ]  # fmt: skip
+        [refused] = [each for each in done.leads[:3] if isinstance(each, Conflict)]
+        assert refused.details == {"state": "won", "allowed": []}
+        with collector.store.reading() as view:
+            states = [view.leads_by_id([each])[each].state for each in (one, other)]
+            steps = [[entry.what for entry in view.changes(each)] for each in (one, other)]
+        assert states == ["won", "contacted"]
+        assert steps == [
+            ["opened", "assigned", "won"],
+            ["opened", "dismissed", "reopened", "contacted"],
+        ]
+        differences: list[Any] = []
+        verify(collector.store, lambda: NOW, differences.append)
+        assert differences == []
+
+    def test_sent_twice_in_one_commit_is_made_once(self, collector: Collector) -> None:
+        [lead] = self.leads(collector, "u1")
+        asked = LeadChange(LeadPatch(state="won"), idempotency_key="k", digest="d")
+        done = collector.ingest.commit([], [LeadRequest(lead, asked)] * 2)
+        assert [each.state for each in done.leads if isinstance(each, Lead)] == ["won", "won"]
+        with collector.store.reading() as view:
+            assert len(view.changes(lead)) == 2
+
+    def test_that_saw_the_lead_before_another_of_the_commit_is_stale(
+        self, collector: Collector
+    ) -> None:
+        [lead] = self.leads(collector, "u1")
+        seen = collector.queries.pql(lead).tag
+        assert seen is not None
+        changes = [LeadChange(LeadPatch(owner=who), if_match={seen}) for who in ("ben", "eve")]
+        done = collector.ingest.commit([], [LeadRequest(lead, each) for each in changes])
+        assert [type(each) for each in done.leads] == [Lead, Stale]
+
+    def test_that_fail_leave_those_beside_them(self, collector: Collector) -> None:
+        [lead] = self.leads(collector, "u1")
+        with pytest.raises(NotFound, match="there is no lead none"):
+            collector.intake.change("none", LeadChange(LeadPatch(owner="ben")))
+        assert collector.intake.change(lead, LeadChange(LeadPatch(owner="ben"))).owner == "ben"
+
+    def test_from_many_threads_are_all_made_in_a_lead_s_order(self, collector: Collector) -> None:
+        [lead] = self.leads(collector, "u1")
+
+        def take(who: int) -> bool:
+            change = LeadChange(LeadPatch(owner=f"o{who}"), if_state="new")
+            try:
+                return collector.intake.change(lead, change).owner == f"o{who}"
+            except Conflict as error:
+                return error.details["state"] != "assigned"
+
+        with ThreadPoolExecutor(8) as threads:
+            taken = list(threads.map(take, range(16)))
+        assert taken.count(True) == 1
+        with collector.store.reading() as view:
+            assert view.leads_by_id([lead])[lead].owner == f"o{taken.index(True)}"
+
+    def test_are_refused_while_the_disk_is_full(self, ingest: GatedIngest) -> None:
+        settings = Settings()
+        full = GroupCommit(ingest, settings, FullDisk(ingest.store, settings))
+        with pytest.raises(Unavailable, match="the disk is full"):
+            full.change("l1", LeadChange(LeadPatch(owner="ben")))

@@ -299,3 +299,10 @@ class TestTheThread:
         collector.put_definitions(ONCE)
         assert again.wait(10)
         housekeeper.stop()
+
+
+def test_a_round_stores_when_keys_were_used(collector: Collector, clock: Clock) -> None:
+    created = collector.keys.create("read")
+    collector.keys.find(created.token)
+    Housekeeper(collector, lambda _: None, lambda _: None).run_once()
+    assert [key.last_used_at for key in collector.keys.listed()] == [clock.now]

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from pequel_collector.access.keys import FIRST_KINDS, FRESH_FOR, KINDS, SCOPES, Keys
+from pequel_collector.access.keys import FIRST_KINDS, FRESH_FOR, KINDS, SCOPES, SHOWN, Keys
 from pequel_collector.config import Settings
-from pequel_collector.ports import Store
+from pequel_collector.errors import BadRequest, NotFound
+from pequel_collector.ports import By, Store
 from pequel_collector.store import open_store
+
+DAY = 86_400_000
 
 
 class Clock:
@@ -94,6 +97,143 @@ class TestFind:
     ) -> None:
         keys.find(keys.create("read").token)
         assert keys.find(elsewhere.create("write").token) is not None
+
+
+class TestPrefix:
+    def test_tells_a_key_from_others_and_is_no_key(self, keys: Keys) -> None:
+        created = keys.create("read")
+        assert created.key.prefix == created.token[:SHOWN]
+        assert keys.find(created.key.prefix) is None
+        assert len(created.token) - SHOWN >= 28  # 112 bits stay secret
+
+
+class TestRotate:
+    def test_makes_a_key_for_the_same(self, keys: Keys) -> None:
+        old = keys.create("write", "shop", rate=5, quota=9)
+        new = keys.rotate(old.key.id, DAY)
+        assert new.token != old.token
+        found = keys.find(new.token)
+        assert found is not None
+        assert (found.kind, found.label, found.rate, found.quota) == ("write", "shop", 5, 9)
+
+    def test_both_work_during_the_overlap_and_then_only_the_new_one(
+        self, keys: Keys, elsewhere: Keys, clock: Clock
+    ) -> None:
+        old = keys.create("write")
+        elsewhere.find(old.token)
+        new = keys.rotate(old.key.id, DAY)
+        clock.now += DAY - 1
+        for each in (keys, elsewhere):
+            assert each.find(old.token)
+            assert each.find(new.token)
+        clock.now += 1
+        for each in (keys, elsewhere):
+            assert each.find(old.token) is None
+            assert each.find(new.token)
+
+    def test_without_an_overlap_the_old_key_ends_at_once(self, keys: Keys) -> None:
+        old = keys.create("write")
+        new = keys.rotate(old.key.id, 0)
+        assert (keys.find(old.token), keys.find(new.token)) == (None, new.key)
+
+    def test_a_key_that_ends_already_is_not_rotated_again(self, keys: Keys) -> None:
+        old = keys.create("write")
+        keys.rotate(old.key.id, DAY)
+        with pytest.raises(BadRequest, match=f"the key {old.key.id} ends at 2023-11-15T"):
+            keys.rotate(old.key.id, DAY)
+        assert len(keys.listed()) == 2
+
+    @pytest.mark.parametrize("end", ["revoked", "unknown", "over"])
+    def test_a_key_that_does_not_work_is_not_rotated(
+        self, keys: Keys, clock: Clock, end: str
+    ) -> None:
+        old = keys.create("write").key.id
+        if end == "revoked":
+            keys.revoke(old)
+        elif end == "over":
+            keys.rotate(old, 0)
+        with pytest.raises(NotFound, match="no active key"):
+            keys.rotate("0" if end == "unknown" else old, DAY)
+
+    def test_a_key_that_is_over_does_not_count_as_there(self, keys: Keys, clock: Clock) -> None:
+        successor = keys.rotate(keys.create("admin").key.id, 0)
+        assert keys.missing() == []
+        keys.revoke(successor.key.id)
+        assert keys.missing() == list(FIRST_KINDS)
+
+
+class TestLastUsed:
+    def last_used(self, keys: Keys) -> list[int | None]:
+        return [key.last_used_at for key in keys.listed()]
+
+    def test_is_stored_by_the_housekeeper(self, keys: Keys, clock: Clock) -> None:
+        used, _unused = keys.create("read"), keys.create("write")
+        clock.now += 5
+        keys.find(used.token)
+        clock.now += 5
+        keys.save_uses()
+        assert sorted(self.last_used(keys), key=str) == [clock.now - 5, None]
+
+    def test_is_written_once_an_hour(self, keys: Keys, clock: Clock, store: Store) -> None:
+        created, first = keys.create("read"), clock.now
+        for _ in range(60):
+            keys.find(created.token)
+            keys.save_uses()
+            clock.now += 60_000
+        assert self.last_used(keys) == [first]
+        keys.find(created.token)
+        keys.save_uses()
+        assert self.last_used(keys) == [clock.now]
+
+    def test_without_a_use_nothing_is_written(
+        self, keys: Keys, store: Store, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        keys.create("read")
+        monkeypatch.setattr(store, "writing", None)
+        keys.save_uses()
+
+    def test_of_several_processes_one_writes(
+        self, keys: Keys, elsewhere: Keys, clock: Clock
+    ) -> None:
+        created, first = keys.create("read"), clock.now
+        for each in (keys, elsewhere):
+            each.find(created.token)
+            each.save_uses()
+            clock.now += 1
+        assert self.last_used(keys) == [first]
+
+
+class TestAudit:
+    def acts(self, store: Store) -> list[tuple[str, str, str | None]]:
+        with store.reading() as view:
+            return [(e.what, e.by.actor, e.by.reason) for e in view.audit(10)]
+
+    def test_says_what_was_done_to_keys_by_whom_and_why(self, keys: Keys, store: Store) -> None:
+        first = keys.create("read", by=By("cli", "the CRM"))
+        second = keys.rotate(first.key.id, DAY, By("cli", "each year"))
+        keys.revoke(second.key.id, By("k1"))
+        assert self.acts(store) == [
+            ("key_revoked", "k1", None),
+            ("key_rotated", "cli", "each year"),
+            ("key_created", "cli", "the CRM"),
+        ]
+
+    def test_has_no_secret(self, keys: Keys, store: Store) -> None:
+        created = keys.create("read", "shop")
+        with store.reading() as view:
+            (entry,) = view.audit(10)
+        about = {"key": created.key.id, "kind": "read", "label": "shop"}
+        assert entry.details == about | {"prefix": created.token[:SHOWN]}
+
+    def test_what_does_not_happen_is_not_noted(self, keys: Keys, store: Store) -> None:
+        assert not keys.revoke("0")
+        with pytest.raises(NotFound):
+            keys.rotate("0", DAY)
+        assert self.acts(store) == []
+
+    def test_the_keys_of_a_first_start_are_noted(self, keys: Keys, store: Store) -> None:
+        keys.create_first()
+        assert self.acts(store) == [("key_created", "cli", "first start")] * 3
 
 
 class TestRevoke:

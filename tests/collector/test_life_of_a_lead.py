@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 from typing import Any
 
 import pytest
 
+from pequel_collector.model import Lead, iso
+from pequel_collector.store.read_transaction import SqlReadTransaction
 from support.sales import DAY, HOUR, MINUTE, Sales, sales, time
 
 SET_UP = """
@@ -134,6 +136,24 @@ class TestTransitions:
         lead = qualify(team, "ada", 0)
         assert team.patch(lead, owner="ben", if_state="assigned").status_code == 409
         assert team.work(lead, owner="ben", if_state="new")["owner"] == "ben"
+
+    def test_a_change_can_name_the_tag_of_what_it_saw(self, team: Sales) -> None:
+        lead = qualify(team, "ada", 0)
+        seen = team.call("GET", f"/pqls/{lead['id']}").headers["ETag"]
+        answer = team.patch(lead, owner="ben", headers={"If-Match": seen, "Idempotency-Key": "k"})
+        assert answer.status_code == 200
+        assert answer.headers["ETag"] == team.call("GET", f"/pqls/{lead['id']}").headers["ETag"]
+        stale = team.patch(lead, state="won", headers={"If-Match": seen})
+        assert (stale.status_code, stale.json["error"]["code"]) == (412, "stale")
+        assert team.lead("ada")["state"] == "assigned"
+        again = team.patch(lead, owner="ben", headers={"If-Match": seen, "Idempotency-Key": "k"})
+        assert (again.status_code, again.json["state"]) == (200, "assigned")
+        any_other = f'"other", {answer.headers["ETag"]}'
+        for header, status in ((any_other, 200), (any_other, 412), ("*", 200)):
+            answer = team.patch(lead, contact={}, headers={"If-Match": header})
+            assert answer.status_code == status
+        weak = team.patch(lead, contact={}, headers={"If-Match": f"W/{answer.headers['ETag']}"})
+        assert weak.status_code == 412
 
     def test_a_read_key_may_not_change_a_lead(self, team: Sales) -> None:
         lead = qualify(team, "ada", 0)
@@ -350,7 +370,24 @@ class TestTheLedger:
                     working.result()
                 done.set()
                 polling.result()
-            made = [(each["lead_id"], each["after"].get("owner")) for each in seen]
-            assert len(made) == 8 + 4 * 8
+            polled = [(each["lead_id"], each["at"], each["what"], each["after"]) for each in seen]
             with one.collector.store.reading() as view:
-                assert [each.number for each in view.changes_after(0, 100)] == list(range(1, 41))
+                ledger = view.changes_after(0, 100)
+            assert [each.number for each in ledger] == list(range(1, 8 + 4 * 8 + 1))
+            assert polled == [(e.lead, iso(e.at), e.what, e.after) for e in ledger]
+            assert {each["lead_id"] for each in seen} == {lead["id"] for lead in leads}
+
+    def test_is_read_at_once_however_many_leads_changed(self, team: Sales) -> None:
+        for number in range(5):
+            qualify(team, f"u{number}", 0)
+        asked: list[list[str]] = []
+        real = SqlReadTransaction.leads_by_id
+
+        def leads_by_id(tx: SqlReadTransaction, ids: Collection[str]) -> dict[str, Lead]:
+            asked.append(sorted(ids))
+            return real(tx, ids)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(SqlReadTransaction, "leads_by_id", leads_by_id)
+            found = team.get("/pqls/changes")["data"]
+        assert asked == [sorted(each["lead_id"] for each in found)]

@@ -20,6 +20,7 @@ from pequel_collector.model import Lead
 from pequel_collector.rules.engine import keyed
 from pequel_collector.rules.parser.catalogue import read_catalogue
 from pequel_collector.web.app import create_app
+from support.described import client_of
 from support.streams import NOW, messages_of
 
 READ = {"Authorization": "Bearer reader"}
@@ -111,7 +112,7 @@ def _change(collector: Collector, lead: Lead, **values: Any) -> None:
 
 
 def _proof(collector: Collector, lead: Lead) -> dict[str, Any]:
-    response = create_app(collector).test_client().get(f"/v1/pqls/{lead.id}/proof", headers=READ)
+    response = client_of(create_app(collector)).get(f"/v1/pqls/{lead.id}/proof", headers=READ)
     assert response.status_code == 200
     answer: dict[str, Any] = response.get_json()
     return answer
@@ -125,7 +126,7 @@ def test_a_lead_that_the_messages_give_is_equal(opened: Open) -> None:
     _tell(collector, (1, ADA), (2, ADA), (3, ADA), groupId="acme")
     lead = _lead(collector, "u:ada")
     proof = _proof(collector, lead)
-    shown = create_app(collector).test_client().get(f"/v1/pqls/{lead.id}", headers=READ).get_json()
+    shown = client_of(create_app(collector)).get(f"/v1/pqls/{lead.id}", headers=READ).get_json()
     assert proof.keys() == {"result", "lead", "derived", "definition", "facts", "differences"}
     assert (proof["result"], proof["facts"], proof["differences"]) == ("equal", 3, [])
     assert proof["lead"] == shown
@@ -349,13 +350,13 @@ def test_a_version_that_never_was_is_said_not_to_be(opened: Open) -> None:
 def test_errors_have_the_shape_of_the_query_api(
     opened: Open, key: str, status: int, code: str
 ) -> None:
-    client = create_app(opened(TWICE)).test_client()
+    client = client_of(create_app(opened(TWICE)))
     response = client.get("/v1/pqls/nothing/proof", headers={"Authorization": f"Bearer {key}"})
     assert (response.status_code, response.get_json()["error"]["code"]) == (status, code)
 
 
 def test_there_are_no_parameters(opened: Open) -> None:
-    response = create_app(opened(TWICE)).test_client().get("/v1/pqls/x/proof?y=1", headers=READ)
+    response = client_of(create_app(opened(TWICE))).get("/v1/pqls/x/proof?y=1", headers=READ)
     assert (response.status_code, response.get_json()["error"]["code"]) == (400, "bad_parameter")
 
 

@@ -13,10 +13,11 @@ from pequel_collector.config import Settings
 from pequel_collector.importing.line import Line
 from pequel_collector.ingest.event_log import Import
 from pequel_collector.ingest.replay_rejected import ReplayRejected, ReplaySummary
-from pequel_collector.ports import RejectedFilter
+from pequel_collector.ports import By, RejectedFilter
 from pequel_collector.rules.parser.catalogue import read_catalogue
 from pequel_collector.web.app import create_app
 from support.api import Api
+from support.described import client_of
 
 TOML = '[[pql]]\nname = "once"\nwhen = { event = "used" }\n'
 KEYS = {"write_key": "w", "admin_key": "a"}
@@ -60,7 +61,7 @@ def event(mid: str | None, text: str = "", **parts: Any) -> dict[str, Any]:
 
 def send(collector: Collector, *events: Any, path: str = "/v1/batch", **around: Any) -> Any:
     body = {"batch": list(events), **around} if path == "/v1/batch" else events[0]
-    client = create_app(collector).test_client()
+    client = client_of(create_app(collector))
     answer = client.post(path, data=json.dumps(body), headers={"X-Write-Key": "w"})
     assert answer.status_code == 200
     return answer.json
@@ -155,6 +156,18 @@ class TestARejectedEvent:
         assert replay(collector, code="bad_timestamp").read == 1
         assert replay(collector, key="another").read == 0
         assert replay(collector, code="too_large", key="settings-write").stored == 1
+
+    def test_is_noted_in_the_audit_log_with_who_chose_it_and_why(
+        self, collector: Collector, clock: FakeClock
+    ) -> None:
+        send(collector, event("m1", "x" * 400), event("m2", timestamp="when?"))
+        again = ReplayRejected(collector.store, collector.ingest, LARGE)
+        by = By("cli", "a larger limit")
+        again.run(RejectedFilter(code="too_large"), by=by)
+        with collector.store.reading() as view:
+            entry = view.audit(1)[0]
+        about = {"code": "too_large", "read": 1, "stored": 1}
+        assert (entry.what, entry.by, entry.details) == ("rejected_replayed", by, about)
 
     def test_is_counted_in_the_month_in_which_it_came(
         self, collector: Collector, clock: FakeClock

@@ -44,12 +44,28 @@ def test_three_projects_and_two_integrations_within_14_days_mark_at_the_last_of_
     assert lead["qualified_at"] == "2026-03-06T00:00:00.000Z"
     projects, integrations = lead["evidence"]["leaves"]
     assert (projects["observed"], projects["needed"]) == (3, 3)
-    assert integrations["events"] == ["m00005", "m00006"]
+    assert integrations["events"] == [
+        {
+            "message_id": "m00006",
+            "time": "2026-03-06T00:00:00.000Z",
+            "user": "u1",
+            "properties": {"kind": "github"},
+        },
+        {
+            "message_id": "m00005",
+            "time": "2026-03-05T00:00:00.000Z",
+            "user": "u1",
+            "properties": {"kind": "slack"},
+        },
+    ]
     assert projects["window"] == {
         "from": "2026-03-01T00:00:00.000Z",
         "to": "2026-03-15T00:00:00.000Z",
     }
-    assert "3 different project_id of project_created (3 needed)" in lead["evidence"]["sentence"]
+    assert lead["evidence"]["sentence"] == (
+        "created 3 different projects (3 needed) and connected 2 different integrations by kind "
+        "(2 needed) in the first 5 days after sign-up (14 allowed)"
+    )
 
 
 @pytest.mark.parametrize(

@@ -246,14 +246,18 @@ def test_a_lead_carries_what_was_done_with_its_values() -> None:
     assert story.track("u1", "data_processed", 4, bytes=70) == ["brief"]
     [lead] = story.leads()
     volume, connected = lead["evidence"]["leaves"]
-    assert (volume["observed"], volume["needed"], volume["events"]) == (
-        130,
-        100,
-        ["m00002", "m00005"],
-    )
-    assert (connected["observed"], connected["events"]) == (2, ["m00003", "m00004"])
+    assert (volume["observed"], volume["needed"]) == (130, 100)
+    assert [(e["message_id"], e["properties"]) for e in volume["events"]] == [
+        ("m00005", {"bytes": 70}),
+        ("m00002", {"bytes": 60}),
+    ]
+    assert [e["message_id"] for e in connected["events"]] == ["m00004", "m00003"]
+    assert (connected["observed"], connected["more_events"]) == (2, 0)
     assert lead["traits"] == {"country": "DE", "plan": "free"}
-    assert "130" in lead["evidence"]["sentence"]
+    assert lead["evidence"]["sentence"] == (
+        "processed data with a total of 130 bytes (100 bytes needed) "
+        "and connected 2 different integrations by kind (2 needed)"
+    )
 
 
 @pytest.mark.parametrize(
@@ -262,15 +266,16 @@ def test_a_lead_carries_what_was_done_with_its_values() -> None:
         ("pro", "pro"),
         ('say "hi"', 'say "hi"'),
         ("", '""'),
-        (" ", '" "'),
-        (True, "true"),
-        (False, "false"),
+        (" ", '""'),
+        (True, "yes"),
+        (False, "no"),
         (1.5, "1.5"),
         ({"a": [True, None, "é"]}, '{"a": [true, null, "é"]}'),
-        (["x"], '["x"]'),
+        (["x", 2], "x, 2"),
+        (2_000_000, "2,000,000"),
     ],
 )
-def test_a_sentence_shows_a_text_as_it_is_and_other_values_as_json(value: Any, shown: str) -> None:
+def test_a_sentence_shows_values_as_people_write_them(value: Any, shown: str) -> None:
     story = Story("""
         [[pql]]
         name = "known"
@@ -279,8 +284,7 @@ def test_a_sentence_shows_a_text_as_it_is_and_other_values_as_json(value: Any, s
     story.identify("u1", 0, t=value)
     assert story.track("u1", "set", 1, to=value) == ["known"]
     [lead] = story.leads()
-    assert lead["evidence"]["sentence"].startswith(f"t is {shown} and the latest to of set ")
-    assert f"being {shown} (" in lead["evidence"]["sentence"]
+    assert lead["evidence"]["sentence"] == f"t is {shown} and set, most recently to {shown}"
 
 
 def test_there_is_no_lead_without_evidence() -> None:

@@ -23,7 +23,7 @@ from pequel_collector.ingest.undo import Undo
 from pequel_collector.marking import history
 from pequel_collector.marking.work import LeadChange
 from pequel_collector.model import LeadPatch, RejectedEvent, fact_order
-from pequel_collector.ports import RejectedFilter
+from pequel_collector.ports import By, RejectedFilter
 from pequel_collector.rules.engine import keyed
 from pequel_collector.usage import balance_of
 from support.streams import answers, collector_of, marks, messages_of
@@ -312,3 +312,13 @@ def test_the_same_holds_on_postgres(
 ) -> None:
     with postgres_server.database() as url:
         check_the_law(to_toml(catalogue), messages, chance, (url, "sqlite://"))
+
+
+def test_an_undo_is_noted_once_in_the_audit_log(collector: Collector) -> None:
+    number, by = begin(collector), By("cli", "the wrong file")
+    Undo(collector.store, collector.ingest, number, by).run()
+    with pytest.raises(BadRequest):
+        Undo(collector.store, collector.ingest, number, by).run()
+    with collector.store.reading() as view:
+        acts = [e for e in view.audit(10) if e.what == "import_undone"]
+    assert [(e.by, e.details) for e in acts] == [(by, {"import": number, "source": "log"})]

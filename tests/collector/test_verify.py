@@ -606,3 +606,26 @@ def test_the_words_of_evidence_may_change_between_releases() -> None:
     replayed = {"sentence": "did a 3 times", "leaves": [{"measure": "a user who did a", "n": 3}]}
     assert list(unlike(stored, replayed)) == []
     assert [each.path for each in unlike(stored, replayed | {"leaves": []})] == [("leaves",)]
+
+
+def _with_events(events: list[Any], **more: Any) -> dict[str, Any]:
+    return {"leaves": [{"measure": "x", "observed": len(events), "events": events, **more}]}
+
+
+@pytest.mark.parametrize("count", [0, 1, 9, 10])
+def test_evidence_of_an_earlier_release_is_compared_by_the_ids_of_messages(count: int) -> None:
+    """It had up to ten ids, earliest first; events now come latest first, with their number."""
+    mids = [f"m{n}" for n in range(count)]
+    now = [{"message_id": mid, "time": "…", "user": None, "properties": {}} for mid in mids[::-1]]
+    assert list(unlike(_with_events(mids), _with_events(now, more_events=0))) == []
+    if count:
+        others = [{**now[0], "message_id": "other"}, *now[1:]]
+        [found] = unlike(_with_events(mids), _with_events(others, more_events=0))
+        assert found.path == ("leaves", 0, "events")
+
+
+def test_of_many_events_of_an_earlier_release_the_last_five_are_compared() -> None:
+    stored = [f"m{n:02}" for n in (0, 1, 2, 3, 4, 25, 26, 27, 28, 29)]
+    now = [{"message_id": f"m{n:02}"} for n in range(29, 9, -1)]
+    leaf = {"observed": 30, "events": now, "more_events": 10}
+    assert list(unlike({"observed": 30, "events": stored}, leaf)) == []

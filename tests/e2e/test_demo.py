@@ -57,10 +57,10 @@ class TestTheStory:
     @pytest.mark.parametrize(
         "line",
         [
-            r" day 5  ada \(acme\) +set_up +3 .*",
-            r" day 8  acme +team_spread +3 .*",
-            r"day 10  ben \(acme\) +habit +5 .*",
-            r"   now  gus \(globex\) +hand_raised +1 .*; high priority,.*",
+            r" day 5  ada \(acme\) +set_up +created 3 .*",
+            r" day 8  acme +team_spread +invited 3 .*",
+            r"day 10  ben \(acme\) +habit +completed tasks on 5 .*",
+            r"   now  gus \(globex\) +hand_raised +clicked contact sales.*; high priority,.*",
         ],
     )
     def test_prints_each_lead_and_why(self, output: str, line: str) -> None:

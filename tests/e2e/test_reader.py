@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin, get
 import pytest
 
 import pequel
-from pequel.answers import Lead, PqlStatus
+from pequel.answers import Lead, LeadDetail, LedgerEntry, PqlStatus
 from support.processes import KEYS
 
 if TYPE_CHECKING:
@@ -73,6 +73,19 @@ class TestAnswers:
         statuses = [reader.pql("u1"), reader.pql("u2"), reader.account_pql("acme")]
         assert [m for status in statuses for m in mismatches(status, PqlStatus)] == []
         assert [m for lead in reader.pqls() for m in mismatches(lead, Lead)] == []
+
+    def test_of_leads_have_the_types_that_are_promised(self, api: Api) -> None:
+        fill(api)
+        with pequel.Leads(KEYS["PEQUEL_ADMIN_KEY"], api.server.url) as leads:
+            for lead in leads:
+                leads.assign(lead["id"], "ben")
+                assert mismatches(leads.contact(lead["id"], note="hello"), LeadDetail) == []
+                with pytest.raises(pequel.ConflictError) as caught:
+                    leads.reopen(lead["id"])
+                assert (caught.value.state, "won" in caught.value.allowed) == ("contacted", True)
+            changes = list(leads.changes(page_size=2))
+        assert [m for change in changes for m in mismatches(change, LedgerEntry)] == []
+        assert {"opened", "assigned", "contacted"} <= {change["what"] for change in changes}
 
     def test_are_those_of_the_api(self, api: Api, reader: pequel.Reader) -> None:
         fill(api)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -173,6 +174,25 @@ def ask() -> str | None:
         return None
     except pequel.ReaderError as error:
         return str(error)
+
+
+def work(leads: pequel.Leads) -> str | None:
+    """Work leads, and follow what others do with them."""
+    try:
+        for lead in leads.list(state="new", overdue=True):
+            assert_type(leads.assign(lead["id"], "ben")["history"][0]["from"], str | None)
+            leads.contact(lead["id"], channel="email", note="hello", at=now)
+            leads.snooze(lead["id"], timedelta(days=3), actor="eve")
+            leads.win(lead["id"], Decimal("1200.00"), "EUR")
+            leads.dismiss(lead["id"])  # type: ignore[call-arg]
+    except pequel.ConflictError as error:
+        assert_type(error.allowed, list[str])
+        return error.state
+    changes = leads.changes(after=None)
+    for change in changes:
+        assert_type(change["lead_id"], str)
+    assert_type(next(iter(leads))["state"], str)
+    return changes.cursor
 
 
 # -- frameworks ----------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from pequel_collector.model import iso
 from pequel_collector.rules.parser.catalogue import read_catalogue
 from pequel_collector.web.app import create_app
 
+from .described import client_of
 from .streams import messages_of, plain_event
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
@@ -40,7 +41,7 @@ class Sales:
         catalogue = read_catalogue(PROJECT + toml)
         self.collector: Collector = open_collector(settings, catalogue, clock=lambda: self.now)
         self.work_key = self.collector.keys.create("work", "the CRM").token
-        self.client: FlaskClient = create_app(self.collector).test_client()
+        self.client: FlaskClient = client_of(create_app(self.collector))
         self.told = 0
 
     def at(self, time: int) -> None:

@@ -28,9 +28,14 @@ basic = ["project_created", "task_assigned", "comment_added"]
 class Story:
     """Facts told one after the other to a collector, each at a time after the start."""
 
-    def __init__(self, toml: str) -> None:
-        self.collector: Collector = collector_of(PROJECT + toml)
+    def __init__(self, toml: str, project: str = PROJECT) -> None:
+        self.collector: Collector = collector_of(project + toml)
         self.told = 0
+
+    @classmethod
+    def of_file(cls, toml: str) -> Story:
+        """A story under a whole definitions file."""
+        return cls(toml, project="")
 
     def tell(self, kind: str, user: str, at: int, **parts: Any) -> list[str]:
         """One message; the definitions that qualified because of it."""

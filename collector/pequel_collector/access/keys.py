@@ -6,15 +6,16 @@ import secrets
 from collections.abc import Callable
 from hashlib import sha256
 from threading import Lock
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, cast, get_args
 
 from ..config import Settings
-from ..model import Key
-from ..ports import Store, WriteTransaction
+from ..errors import BadRequest, NotFound
+from ..model import JSON, Key, iso
+from ..ports import CLI, Act, AuditEntry, By, Store, WriteTransaction
 
-Scope = Literal["send", "marks", "read", "work", "define"]
+Scope = Literal["send", "marks", "read", "work", "define", "audit"]
 """What a key may do: send events; see, in the answer, the leads that these open; ask everything;
-change leads; put definitions in force."""
+change leads; put definitions in force; see who administered what."""
 
 KeyKind = Literal["write", "write+marks", "read", "work", "admin"]
 KINDS: tuple[KeyKind, ...] = get_args(KeyKind)
@@ -24,7 +25,7 @@ SCOPES: dict[str, frozenset[Scope]] = {
     "write+marks": frozenset({"send", "marks"}),
     "read": frozenset({"read"}),
     "work": frozenset({"read", "work"}),
-    "admin": frozenset({"send", "marks", "read", "work", "define"}),
+    "admin": frozenset({"send", "marks", "read", "work", "define", "audit"}),
 }
 """What each kind of key may do. A new kind is a row here."""
 
@@ -38,6 +39,12 @@ _PREFIXES: dict[KeyKind, str] = {
     "work": "pk_k_",
     "admin": "pk_a_",
 }
+
+SHOWN = 9
+"""Characters of a token that may be shown: its kind, and what tells it from others."""
+
+HOUR = 3_600_000
+"""Milliseconds between two writes of when a key was last used."""
 
 # Milliseconds until a process sees the keys that another one creates or revokes.
 FRESH_FOR = 1_000
@@ -73,6 +80,8 @@ class Keys:
         self._clock = clock
         self._given = {key.digest: key for key in _given(settings)}
         self._stored: dict[str, Key] = {}
+        self._uses: dict[str, int] = {}
+        self._saved: dict[str, int] = {}
         self._read_at: int | None = None
         self._reading = Lock()
 
@@ -83,16 +92,50 @@ class Keys:
         token.
         """
         digest = digest_of(token)
-        return self._given.get(digest) or self._find_stored(digest)
+        return self._given.get(digest) or self._used(self._find_stored(digest))
 
     def create(
-        self, kind: KeyKind, label: str = "", rate: int | None = None, quota: int | None = None
+        self,
+        kind: KeyKind,
+        label: str = "",
+        rate: int | None = None,
+        quota: int | None = None,
+        by: By = CLI,
     ) -> NewKey:
         """Create and store a key; ``rate`` and ``quota`` are those of ``model.Key``."""
         with self._store.writing() as tx:
             new = self._add(tx, kind, label, rate, quota)
+            self._audit(tx, "key_created", by, **_about(new.key))
         self._invalidate()
         return new
+
+    def rotate(self, key_id: str, overlap: int, by: By = CLI) -> NewKey:
+        """Create a key in place of another one, which ends after ``overlap`` ms.
+
+        The new key has the same kind, label, rate and quota. Raises NotFound if no active key has
+        this id, BadRequest for one that ends already.
+        """
+        with self._store.writing() as tx:
+            old = self._active(tx, key_id)
+            if old.expires_at is not None:
+                raise BadRequest(f"the key {key_id} ends at {iso(old.expires_at)} already")
+            ends = self._clock() + overlap
+            new = self._add(tx, cast(KeyKind, old.kind), old.label, old.rate, old.quota)
+            tx.expire_key(key_id, ends)
+            about = _about(old) | {"new_key": new.key.id, "ends_at": iso(ends)}
+            self._audit(tx, "key_rotated", by, **about)
+        self._invalidate()
+        return new
+
+    def save_uses(self) -> None:
+        """Store when keys were last used: of each key once an hour at most."""
+        since = self._clock() - HOUR
+        used = {id_: at for id_, at in self._uses.copy().items() if self._saved_at(id_) <= since}
+        if not used:
+            return
+        with self._store.writing() as tx:
+            tx.use_keys(used, since)
+        self._saved.update(used)
 
     def needs_first(self) -> bool:
         """Whether neither the store nor the settings have, or have had, a key."""
@@ -104,12 +147,15 @@ class Keys:
             return []
         with self._store.writing() as tx:
             new = [] if tx.keys() else [self._add(tx, kind, "first start") for kind in FIRST_KINDS]
+            for each in new:
+                self._audit(tx, "key_created", By("cli", "first start"), **_about(each.key))
         self._invalidate()
         return new
 
     def missing(self) -> list[KeyKind]:
         """The kinds of a first start whose scopes no active key has."""
-        active = [SCOPES.get(key.kind, frozenset()) for key in self.listed() if not key.revoked_at]
+        now = self._clock()
+        active = [SCOPES.get(key.kind, frozenset()) for key in self.listed() if key.is_active(now)]
         return [k for k in FIRST_KINDS if not any(SCOPES[k] <= scopes for scopes in active)]
 
     def listed(self) -> list[Key]:
@@ -117,10 +163,14 @@ class Keys:
         with self._store.reading() as view:
             return [*self._given.values(), *view.keys()]
 
-    def revoke(self, key_id: str) -> bool:
+    def revoke(self, key_id: str, by: By = CLI) -> bool:
         """Revoke a stored key. Returns False if there is no active key with this id."""
         with self._store.writing() as tx:
+            found = tx.keys()
+            stored = {key.id: key for key in found}
             revoked = tx.revoke_key(key_id, self._clock())
+            if revoked:
+                self._audit(tx, "key_revoked", by, **_about(stored[key_id]))
         self._invalidate()
         return revoked
 
@@ -134,14 +184,36 @@ class Keys:
     ) -> NewKey:
         token = f"{_PREFIXES[kind]}{secrets.token_hex(16)}"
         id_, digest, now = secrets.token_hex(6), digest_of(token), self._clock()
-        key = Key(id_, kind, label, digest, now, rate=rate, quota=quota)
+        prefix = token[:SHOWN]
+        key = Key(id_, kind, label, digest, now, rate=rate, quota=quota, prefix=prefix)
         tx.add_key(key)
         return NewKey(key, token)
 
     def _find_stored(self, digest: str) -> Key | None:
         if not self._is_fresh() or digest not in self._stored:
             self._read()
-        return self._stored.get(digest)
+        found = self._stored.get(digest)
+        return found if found and found.is_active(self._clock()) else None
+
+    def _used(self, key: Key | None) -> Key | None:
+        """The key, once its use is noted."""
+        if key is not None:
+            self._uses[key.id] = self._clock()
+            self._saved.setdefault(key.id, key.last_used_at or 0)
+        return key
+
+    def _saved_at(self, key_id: str) -> int:
+        return self._saved.get(key_id, 0)
+
+    def _active(self, tx: WriteTransaction, key_id: str) -> Key:
+        now, stored = self._clock(), tx.keys()
+        for key in stored:
+            if key.id == key_id and key.is_active(now):
+                return key
+        raise NotFound(f"there is no active key {key_id}: see `pequel keys list`")
+
+    def _audit(self, tx: WriteTransaction, what: Act, by: By, **details: JSON) -> None:
+        tx.add_audit(AuditEntry(self._clock(), what, by, details))
 
     def _is_fresh(self) -> bool:
         return self._read_at is not None and 0 <= self._clock() - self._read_at < FRESH_FOR
@@ -150,12 +222,17 @@ class Keys:
         with self._reading, self._store.reading() as view:
             now = self._clock()
             known = view.keys()
-            self._stored = {key.digest: key for key in known if key.revoked_at is None}
+            self._stored = {key.digest: key for key in known if key.is_active(now)}
             self._read_at = now
 
     def _invalidate(self) -> None:
         with self._reading:  # a read in progress may have missed the change
             self._read_at = None
+
+
+def _about(key: Key) -> dict[str, JSON]:
+    """What the audit log says of a key."""
+    return {"key": key.id, "kind": key.kind, "label": key.label, "prefix": key.prefix}
 
 
 def _given(settings: Settings) -> list[Key]:

@@ -31,7 +31,7 @@ from ..marking.evaluators import Evaluators
 from ..marking.preparations import Preparations
 from ..marking.work import LeadDesk
 from ..model import Clock, Lead, iso
-from ..ports import Store, WriteTransaction
+from ..ports import CLI, Act, AuditEntry, By, Store, WriteTransaction
 from ..queries.queries import Queries
 from ..rules.language.definition import Catalogue
 from ..rules.parser.catalogue import read_catalogue
@@ -41,6 +41,8 @@ __all__ = ["Collector", "now", "open_collector", "open_store", "read_definitions
 
 DUE_PER_STEP = 50
 """Subjects whose clock runs in one transaction."""
+
+FILE = By("file")
 
 BRIEFLY = 0.5
 """Seconds that a change of definitions waits for the back-fill, to say what it did."""
@@ -102,17 +104,16 @@ class Collector:
 
     # -- definitions that change -----------------------------------------------------------
 
-    def put_definitions(
-        self, text: str, actor: str | None = None, reason: str | None = None
-    ) -> Activation:
+    def put_definitions(self, text: str, by: By = CLI, actor: str | None = None) -> Activation:
         """Put definitions in force until their file changes; what changed.
 
-        ``actor`` and ``reason`` say who does it and why. Raises DefinitionError, and then changes
-        nothing.
+        ``actor`` is who does it, as they say; else it is the actor of ``by``. Raises
+        DefinitionError, and then changes nothing.
         """
         catalogue = read_catalogue(text, BODY)
         file = self._file_digest()
-        return self._activate(NewDefinitions(catalogue, "put", file, None, actor, reason))
+        said = actor or by.actor
+        return self._activate(NewDefinitions(catalogue, "put", file, None, said, by.reason), by)
 
     def preview(self, catalogue: Catalogue, budget: Budget) -> Preview:
         """What putting definitions would do, with bounded work; nothing is changed."""
@@ -162,9 +163,10 @@ class Collector:
             return active.file if active else None
         return None if text is None else digest(text)
 
-    def _activate(self, new: NewDefinitions) -> Activation:
+    def _activate(self, new: NewDefinitions, by: By = FILE) -> Activation:
         with self.store.writing() as tx:
             activation = backfill.activate(tx, new, self.clock())
+            _audit(tx, new, activation, by, self.clock())
             # Before another batch gets the lock.
             self.ingest.use_evaluators(tx, activation.evaluators)
         self._follow(activation.evaluators)
@@ -221,6 +223,7 @@ def open_collector(
         with store.writing() as tx:
             new = _file_or_put(tx, filed) if catalogue is None else filed
             activation = backfill.activate(tx, new, clock())
+            _audit(tx, new, activation, FILE, clock())
         if replay:
             backfill.finish(store, activation.evaluators, clock, on_progress)
         return assemble(settings, store, activation.evaluators.catalogue, clock)
@@ -262,6 +265,15 @@ def _saved(config: str) -> str | None:
         saved = int(Path(config).stat().st_mtime * 1000)
         return f"{Path(config).name}, saved at {iso(saved)}"
     return None
+
+
+def _audit(
+    tx: WriteTransaction, new: NewDefinitions, activation: Activation, by: By, now: int
+) -> None:
+    """Note that definitions came in force, if any changed."""
+    if activation.changes:
+        what: Act = "definitions_put" if new.origin == "put" else "definitions_loaded"
+        tx.add_audit(AuditEntry(now, what, by, {"versions": dict(activation.changes)}))
 
 
 def _file_or_put(tx: WriteTransaction, filed: NewDefinitions) -> NewDefinitions:

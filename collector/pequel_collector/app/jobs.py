@@ -77,6 +77,7 @@ class Housekeeper:
         self.collector.refresh_definitions()
         self._report_definitions()
         self.collector.run_clock()
+        self.collector.keys.save_uses()
         return self._backfill()
 
     def _reload_definitions(self) -> None:

@@ -46,6 +46,9 @@ MAX_SHOWN = 200
 WORDING = {"sentence", "measure"}
 """The parts of evidence that are words. A release may change them; what they say stands beside."""
 
+OLD_SHOWN = 10
+"""How many ids of messages evidence had before it had events."""
+
 ABSENT = object()
 """Stands for a value that is missing."""
 
@@ -133,8 +136,11 @@ def entries(
 def unlike(stored: JSON, replayed: JSON, *path: str | int) -> Iterator[Unlike]:
     """The innermost parts in which two values differ, without the words of evidence."""
     match stored, replayed:
+        case {"events": [str(), *_] as mids, **leaf}, {"events": [*_] as events, **other}:
+            yield from _unlike_mids(mids, events, *path, "events")
+            yield from unlike(leaf, other, *path)
         case dict(), dict():
-            for name in (name for name in {**replayed, **stored} if name not in WORDING):
+            for name in _compared(stored, replayed):
                 pair = stored.get(name, ABSENT), replayed.get(name, ABSENT)
                 yield from unlike(*pair, *path, name)
         case list(), list() if len(stored) == len(replayed):
@@ -142,6 +148,23 @@ def unlike(stored: JSON, replayed: JSON, *path: str | int) -> Iterator[Unlike]:
                 yield from unlike(*pair, *path, place)
         case _ if not same(stored, replayed):
             yield Unlike(path, stored, replayed)
+
+
+def _compared(stored: dict[str, JSON], replayed: dict[str, JSON]) -> list[str]:
+    """The names of the parts that are compared. Old evidence does not count its other events."""
+    names = [name for name in {**replayed, **stored} if name not in WORDING]
+    return names if "more_events" in stored else [n for n in names if n != "more_events"]
+
+
+def _unlike_mids(stored: list[JSON], replayed: list[JSON], *path: str | int) -> Iterator[Unlike]:
+    """The events of evidence from before they had times: up to ten ids, the latest last.
+
+    Of more than ten there were the first five and the last five.
+    """
+    latest = stored[::-1] if len(stored) < OLD_SHOWN else stored[: OLD_SHOWN // 2 - 1 : -1]
+    now = [event.get("message_id", ABSENT) for event in replayed[: len(latest)]]
+    if set(latest) != set(now):
+        yield Unlike(path, latest, now)
 
 
 def same(one: Any, other: Any) -> bool:

@@ -261,8 +261,8 @@ def _compared(derived: Derived) -> dict[str, JSON]:
 
 def _named_in(evidence: dict[str, JSON]) -> set[str]:
     """The messages that evidence names."""
-    leaves = evidence.get("leaves", [])
-    return {mid for leaf in leaves for mid in leaf.get("events", [])}
+    events = [event for leaf in evidence.get("leaves", []) for event in leaf.get("events", [])]
+    return {event if isinstance(event, str) else event["message_id"] for event in events}
 
 
 def _plain(value: JSON) -> JSON:

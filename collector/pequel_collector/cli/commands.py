@@ -8,9 +8,11 @@ import click
 
 from .. import __version__
 from ..errors import PequelError
+from .audit import audit
 from .demo import demo
 from .import_log import import_
 from .keys import keys
+from .leads import leads
 from .lint import lint
 from .output import Failure
 from .preview import preview
@@ -36,5 +38,8 @@ def pequel() -> None:
     """Collect product events and mark product-qualified leads."""
 
 
-for command in (serve, import_, replay_rejected, keys, lint, preview, test, verify, demo):
+COMMANDS = (
+    serve, import_, replay_rejected, keys, leads, audit, lint, preview, test, verify, demo,
+)  # fmt: skip
+for command in COMMANDS:
     pequel.add_command(command)

@@ -25,10 +25,10 @@ from ..ingest.event_log import Import, ImportSummary
 from ..ingest.import_runs import DryRun, ListedImport
 from ..ingest.undo import Undo
 from ..model import iso
-from ..ports import ImportRun
+from ..ports import By, ImportRun
 from ..server.garbage import collect_rarely
 from .messages import told
-from .options import FILE, INGEST, example, settings_from, settings_options
+from .options import FILE, INGEST, example, reason_option, settings_from, settings_options
 
 TABLES = ("track", "identify", "group", "page", "screen", "alias")
 
@@ -52,6 +52,7 @@ TABLES = ("track", "identify", "group", "page", "screen", "alias")
 @click.option("--dry-run", is_flag=True, help="Show what would be stored, and store nothing.")
 @click.option("--list", "list_", is_flag=True, help="List all imports.")
 @click.option("--undo", type=click.IntRange(1), metavar="ID", help="Take an import back.")
+@reason_option
 @settings_options(*INGEST)
 def import_(
     file: BinaryIO | None,
@@ -63,6 +64,7 @@ def import_(
     dry_run: bool,
     list_: bool,
     undo: int | None,
+    reason: str | None,
     **given: Any,
 ) -> None:
     """Import an event log, list imports, or take one back.
@@ -79,7 +81,7 @@ def import_(
     if list_:
         _list(settings)
     elif undo is not None:
-        _undo(settings, undo)
+        _undo(settings, undo, By("cli", reason))
     elif file is not None:
         options = Options(group, table, *_zone(time_zone))
         format_ = format_of(name or "pequel", options) if map_ is None else _mapped(map_)
@@ -212,11 +214,11 @@ def _listed(each: ListedImport) -> str:
 # -- taking back -------------------------------------------------------------------------------
 
 
-def _undo(settings: Settings, number: int) -> None:
+def _undo(settings: Settings, number: int, by: By) -> None:
     with replaying() as replayed:
         collector = open_collector(settings, on_progress=replayed, make=False)
     with closing(collector):
-        removed = Undo(collector.store, collector.ingest, number).run(_progress())
+        removed = Undo(collector.store, collector.ingest, number, by).run(_progress())
     click.echo(f"import {number} is undone: {removed:,} messages removed")
 
 

@@ -18,6 +18,8 @@ FILE = click.Path(exists=True, dir_okay=False)
 
 definitions_file = click.argument("file", type=FILE, required=False)
 
+reason_option = click.option("--reason", metavar="TEXT", help="Why; kept in the audit log.")
+
 NAMES = tuple(setting.name for setting in SETTINGS if setting.name not in SECRET)
 
 INGEST = (

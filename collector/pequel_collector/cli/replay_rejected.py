@@ -11,8 +11,8 @@ import click
 from ..app.bootstrap import open_collector
 from ..app.progress import replaying
 from ..ingest.replay_rejected import ReplayRejected, ReplaySummary
-from ..ports import RejectedFilter
-from .options import INGEST, example, settings_from, settings_options
+from ..ports import By, RejectedFilter
+from .options import INGEST, example, reason_option, settings_from, settings_options
 
 
 @click.command(
@@ -22,7 +22,8 @@ from .options import INGEST, example, settings_from, settings_options
 @settings_options(*INGEST)
 @click.option("--code", help="Only events rejected with this code, such as too_large.")
 @click.option("--key", help="Only events sent with the key of this id.")
-def replay_rejected(code: str | None, key: str | None, **given: Any) -> None:
+@reason_option
+def replay_rejected(code: str | None, key: str | None, reason: str | None, **given: Any) -> None:
     """Try again to store rejected events.
 
     Each event is read again with the current settings and version, as if it arrived when it was
@@ -34,7 +35,7 @@ def replay_rejected(code: str | None, key: str | None, **given: Any) -> None:
         collector = open_collector(settings, on_progress=replayed, make=False)
     with closing(collector):
         replay = ReplayRejected(collector.store, collector.ingest, settings)
-        summary = replay.run(RejectedFilter(code, key), _progress())
+        summary = replay.run(RejectedFilter(code, key), _progress(), By("cli", reason))
     for line in _summary_lines(summary):
         click.echo(line)
 

@@ -13,12 +13,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from secrets import token_hex
 from typing import NamedTuple
 
-from ..errors import Unavailable
+from ..errors import PequelError, Unavailable
 from ..identity.people import Move, group_calls, link, moves, people_of
 from ..marking.active import CATALOGUE
 from ..marking.derive import Derivation
 from ..marking.evaluators import Evaluators, active_evaluators, evaluators_of
 from ..marking.preparations import Preparations
+from ..marking.work import LeadRequest, LeadWork
 from ..model import Clock, Lead, Message, RejectedEvent, Stored, account_key, kind_of
 from ..ports import (
     ReadTransaction,
@@ -43,6 +44,16 @@ class NewFacts(NamedTuple):
     stored: list[Stored]
     moved: list[Move]
     merged: dict[str, str]
+
+
+class Committed(NamedTuple):
+    """What one transaction has done.
+
+    ``leads`` has the lead after each change, or why the change was not made.
+    """
+
+    receipts: list[Receipt]
+    leads: list[Lead | PequelError]
 
 
 class Ingest:
@@ -113,28 +124,52 @@ class Ingest:
     def accept_all(self, batches: Sequence[Batch], *, is_brief: bool = True) -> list[Receipt]:
         """Store several batches in one transaction; returns a receipt for each.
 
-        Each opened lead is on one of the receipts. Raises the same errors as ``accept``, and with
-        ``is_brief`` LongDerivation if that would hold the write lock for too long.
+        Each opened lead is on one of the receipts. Raises the same errors as ``commit``.
         """
-        if not any(batch.messages or batch.rejected or batch.report for batch in batches):
-            return [Receipt() for _ in batches]
+        return self.commit(batches, is_brief=is_brief).receipts
+
+    def commit(
+        self,
+        batches: Sequence[Batch],
+        requests: Sequence[LeadRequest] = (),
+        *,
+        is_brief: bool = True,
+    ) -> Committed:
+        """Store batches, then make changes of leads, in one transaction.
+
+        Raises the same errors as ``accept``, and with ``is_brief`` LongDerivation if that would
+        hold the write lock for too long.
+        """
+        has_news = any(batch.messages or batch.rejected or batch.report for batch in batches)
+        if not has_news and not requests:
+            return Committed([Receipt() for _ in batches], [])
         with self.store.writing() as tx:
             now = self.clock()
-            tx.add_rejected(_rejected(batches, now))
-            new = _new_messages(tx, batches)
-            imports = _imports(tx, batches, new)
-            facts = (
-                _store_facts(tx, [m for each in new for m in each], imports) if any(new) else None
-            )
-            opened = self._mark(tx, facts, now, is_brief)
-            replayed = [rejected.id for batch in batches for rejected in batch.replayed]
-            deleted = tx.delete_rejected(replayed)
-            outcome = Outcome(batches, facts.stored if facts else (), opened)
-            tx.add_usage([*outcome.usage(now, deleted), *_dropped(tx, batches, now)])
+            receipts = [Receipt() for _ in batches]
+            new: list[Sequence[Message]] = [() for _ in batches]
+            if has_news:
+                receipts, new = self._store_batches(tx, batches, now, is_brief)
+            evaluators = self.current_evaluators(tx)
+            leads = LeadWork(tx, evaluators, now, is_brief=is_brief).change_all(requests)
         for batch, messages in zip(batches, new, strict=True):
             if batch.instants is not None:
                 batch.instants.add(messages)
-        return outcome.receipts()
+        return Committed(receipts, leads)
+
+    def _store_batches(
+        self, tx: WriteTransaction, batches: Sequence[Batch], now: int, is_brief: bool
+    ) -> tuple[list[Receipt], list[Sequence[Message]]]:
+        """Store batches; a receipt and the new messages of each."""
+        tx.add_rejected(_rejected(batches, now))
+        new = _new_messages(tx, batches)
+        imports = _imports(tx, batches, new)
+        facts = _store_facts(tx, [m for each in new for m in each], imports) if any(new) else None
+        opened = self._mark(tx, facts, now, is_brief)
+        replayed = [rejected.id for batch in batches for rejected in batch.replayed]
+        deleted = tx.delete_rejected(replayed)
+        outcome = Outcome(batches, facts.stored if facts else (), opened)
+        tx.add_usage([*outcome.usage(now, deleted), *_dropped(tx, batches, now)])
+        return outcome.receipts(), new
 
     def _mark(
         self, tx: WriteTransaction, facts: NewFacts | None, now: int, is_brief: bool

@@ -1,4 +1,4 @@
-"""Group commit: batches that wait for the store are stored in one transaction.
+"""Group commit: batches, and changes of leads, that wait for the store share a transaction.
 
 A request thread whose batch finds no leader becomes the leader: it stores what waits, then makes
 the oldest waiting thread the leader. An example with three requests A, B and C:
@@ -8,6 +8,9 @@ the oldest waiting thread the leader. An example with three requests A, B and C:
     A is stored, and returns; B becomes the leader
     B commits   [B, C] in one transaction
     B returns, C wakes up and returns; there is no leader
+
+Changes of leads are made after the batches of their transaction, each in its turn. One that is not
+allowed fails by itself.
 
 A batch that needs a long fold is not committed: its own thread prepares the fold, and then adds the
 batch to the queue again. Meanwhile another thread leads.
@@ -27,7 +30,8 @@ from time import monotonic
 from ..config import Settings
 from ..errors import PequelError, Unavailable
 from ..marking.prepare import LongDerivation
-from ..model import Message, RejectedEvent, Report
+from ..marking.work import LeadChange, LeadRequest
+from ..model import Lead, Message, RejectedEvent, Report
 from .accept import Ingest
 from .health import Health
 from .receipts import Batch, Receipt
@@ -62,11 +66,16 @@ class GroupCommit:
         """
         if (trouble := self._health.trouble(self.oldest_wait())) is not None:
             raise Unavailable(trouble)
-        batch = Batch(messages, rejected, key, report=report)
-        pending = self._commit(_Pending(batch))
-        if isinstance(pending.result, LongDerivation):
-            pending = self._prepare_and_commit(batch, pending.result)
-        return pending.receipt()
+        return self._run(Batch(messages, rejected, key, report=report)).receipt()
+
+    def change(self, lead_id: str, asked: LeadChange) -> Lead:
+        """Make a change of a lead, together with others; on disk when it returns.
+
+        Raises as ``LeadDesk.change``, and Unavailable as ``accept``.
+        """
+        if (trouble := self._health.trouble(self.oldest_wait())) is not None:
+            raise Unavailable(trouble)
+        return self._run(LeadRequest(lead_id, asked)).lead()
 
     @property
     def waiting_events(self) -> int:
@@ -79,18 +88,24 @@ class GroupCommit:
             oldest = self._queue[0].since if self._queue else None
         return 0.0 if oldest is None else monotonic() - oldest
 
+    def _run(self, work: Batch | LeadRequest) -> _Pending:
+        pending = self._commit(_Pending(work))
+        if isinstance(pending.result, LongDerivation):
+            pending = self._prepare_and_commit(work, pending.result)
+        return pending
+
     def _commit(self, pending: _Pending) -> _Pending:
         if self._enqueue(pending) or self._wait(pending):
             self._commit_as_leader(pending)
         return pending
 
-    def _prepare_and_commit(self, batch: Batch, long: LongDerivation) -> _Pending:
-        """Store a batch that takes long. Its own thread prepares it, while others commit."""
-        result: Receipt | Exception | None = long
+    def _prepare_and_commit(self, work: Batch | LeadRequest, long: LongDerivation) -> _Pending:
+        """Store work that takes long. Its own thread prepares it, while others commit."""
+        result: Receipt | Lead | Exception | None = long
         with self._ingest.preparations() as preparations:
             while isinstance(result, LongDerivation):
                 preparations.prepare(result)
-                pending = self._commit(_Pending(batch, is_brief=preparations.is_brief))
+                pending = self._commit(_Pending(work, is_brief=preparations.is_brief))
                 result = pending.result
         return pending
 
@@ -152,11 +167,7 @@ class GroupCommit:
 
     def _store(self, group: list[_Pending]) -> None:
         try:
-            batches = [pending.batch for pending in group]
-            if all(pending.is_brief for pending in group):
-                receipts = self._ingest.accept_all(batches)
-            else:
-                receipts = self._ingest.accept_all(batches, is_brief=False)
+            results = self._results(group)
         except Exception as error:  # noqa: BLE001 - the threads of its batches raise it
             self._failed(group, error)
         except BaseException:
@@ -164,8 +175,19 @@ class GroupCommit:
                 self._done(pending, Unavailable("the collector is being stopped"))
             raise
         else:
-            for pending, receipt in zip(group, receipts, strict=True):
-                self._done(pending, receipt)
+            for pending, result in zip(group, results, strict=True):
+                self._done(pending, result)
+
+    def _results(self, group: list[_Pending]) -> list[Receipt | Lead | PequelError]:
+        """Store a group in one transaction; what became of each."""
+        works = [pending.work for pending in group]
+        done = self._ingest.commit(
+            [work for work in works if isinstance(work, Batch)],
+            [work for work in works if isinstance(work, LeadRequest)],
+            is_brief=all(pending.is_brief for pending in group),
+        )
+        receipts, leads = iter(done.receipts), iter(done.leads)
+        return [next(receipts if isinstance(work, Batch) else leads) for work in works]
 
     def _failed(self, group: list[_Pending], error: Exception) -> None:
         """Store each batch alone, because one of them may be the reason for the error.
@@ -183,7 +205,7 @@ class GroupCommit:
         for pending in group:
             self._store([pending])
 
-    def _done(self, pending: _Pending, result: Receipt | Exception) -> None:
+    def _done(self, pending: _Pending, result: Receipt | Lead | Exception) -> None:
         with self._lock:
             self._events -= pending.events
         pending.result = result
@@ -191,16 +213,19 @@ class GroupCommit:
 
 
 class _Pending:
-    """A batch that waits. ``wakeup`` is released when it is done, or its thread must lead.
+    """A batch or a change that waits.
 
-    ``is_brief`` is false if it could not be prepared, and may hold the write lock for long.
+    ``wakeup`` is released when it is done, or its thread must lead. ``is_brief`` is false if it
+    could not be prepared, and may hold the write lock for long.
     """
 
-    def __init__(self, batch: Batch, *, is_brief: bool = True) -> None:
-        self.batch, self.is_brief = batch, is_brief
-        self.events = len(batch.messages) + len(batch.rejected)
+    def __init__(self, work: Batch | LeadRequest, *, is_brief: bool = True) -> None:
+        self.work, self.is_brief = work, is_brief
+        self.events = 1
+        if isinstance(work, Batch):
+            self.events = len(work.messages) + len(work.rejected)
         self.since = monotonic()
-        self.result: Receipt | Exception | None = None
+        self.result: Receipt | Lead | Exception | None = None
         self.is_leader = False
         self.wakeup = Lock()
         self.wakeup.acquire()
@@ -214,4 +239,15 @@ class _Pending:
         """The receipt of the batch. Raises the error if it could not be stored."""
         if isinstance(self.result, Receipt):
             return self.result
-        raise self.result or RuntimeError("a batch was not stored, and no error was recorded")
+        raise self._error()
+
+    def lead(self) -> Lead:
+        """The lead after the change. Raises the error if the change was not made."""
+        if isinstance(self.result, Lead):
+            return self.result
+        raise self._error()
+
+    def _error(self) -> Exception:
+        if isinstance(self.result, Exception):
+            return self.result
+        return RuntimeError("it was not stored, and no error was recorded")

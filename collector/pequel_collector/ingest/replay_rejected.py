@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from ..config import Settings
 from ..model import Message
-from ..ports import RejectedCursor, RejectedFilter, Store, StoredRejectedEvent
+from ..ports import CLI, AuditEntry, By, RejectedCursor, RejectedFilter, Store, StoredRejectedEvent
 from ..wire.event import EventError
 from ..wire.normalise import normalise_again
 from .accept import Ingest
@@ -34,7 +34,10 @@ class ReplayRejected:
         self._store, self._ingest, self._settings = store, ingest, settings
 
     def run(
-        self, wanted: RejectedFilter, on_progress: Callable[[int], None] | None = None
+        self,
+        wanted: RejectedFilter,
+        on_progress: Callable[[int], None] | None = None,
+        by: By = CLI,
     ) -> ReplaySummary:
         """Store the events that are no longer rejected, at the time at which they came.
 
@@ -42,12 +45,22 @@ class ReplayRejected:
         it again at any time: each event is stored once.
         """
         summary, after = ReplaySummary(), None
-        while page := self._page(wanted, after):
-            after = RejectedCursor(page[-1].received_at, page[-1].id)
-            self._replay(page, summary)
-            if on_progress:
-                on_progress(summary.read)
+        try:
+            while page := self._page(wanted, after):
+                after = RejectedCursor(page[-1].received_at, page[-1].id)
+                self._replay(page, summary)
+                if on_progress:
+                    on_progress(summary.read)
+        finally:
+            self._audit(wanted, summary, by)
         return summary
+
+    def _audit(self, wanted: RejectedFilter, summary: ReplaySummary, by: By) -> None:
+        numbers = {"read": summary.read, "stored": summary.stored}
+        given = {name: value for name, value in wanted._asdict().items() if value is not None}
+        with self._store.writing() as tx:
+            now = self._ingest.clock()
+            tx.add_audit(AuditEntry(now, "rejected_replayed", by, given | numbers))
 
     def _page(
         self, wanted: RejectedFilter, after: RejectedCursor | None

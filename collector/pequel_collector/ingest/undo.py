@@ -16,7 +16,7 @@ from ..identity.people import Move, People, group_calls, moves, people_of
 from ..identity.unlink import unlink
 from ..marking.derive import Derivation
 from ..model import Message, Stored
-from ..ports import ImportRun, Store, Usage, WriteTransaction
+from ..ports import CLI, AuditEntry, By, ImportRun, Store, Usage, WriteTransaction
 from ..usage import month_of
 from .accept import Ingest, attribute_moved, traits_of, unattributed_events
 from .event_log import KEY
@@ -30,8 +30,8 @@ REJECTED_AT_ONCE = 1_000
 class Undo:
     """Takes back the import of a number. Raises NotFound if there is none, BadRequest if undone."""
 
-    def __init__(self, store: Store, ingest: Ingest, number: int) -> None:
-        self._store, self._ingest, self._number = store, ingest, number
+    def __init__(self, store: Store, ingest: Ingest, number: int, by: By = CLI) -> None:
+        self._store, self._ingest, self._number, self._by = store, ingest, number, by
 
     def run(self, on_progress: Callable[[int], None] | None = None) -> int:
         """Remove the messages; how many. ``on_progress`` gets the number removed so far."""
@@ -52,7 +52,10 @@ class Undo:
             if run.undone_at is not None:
                 raise BadRequest(f"import {self._number} is undone already")
             if run.undo_began_at is None:
-                tx.save_import(run._replace(undo_began_at=self._ingest.clock()))
+                now = self._ingest.clock()
+                tx.save_import(run._replace(undo_began_at=now))
+                about = {"import": self._number, "source": run.source}
+                tx.add_audit(AuditEntry(now, "import_undone", self._by, about))
 
     def _delete_rejected(self) -> None:
         """Delete refused lines first, so that nothing of them is replayed meanwhile."""

@@ -118,9 +118,19 @@ class Ledger:
         for key, lead in leads.items():
             self._win(lead, winning(lead, conversions, next_cycle(key, leads)))
 
+    def lead(self, named: Lead) -> Lead:
+        """A lead as it is now in this transaction."""
+        return self._of(named.subject)[LeadKey(named.definition, named.cycle)]
+
+    def transitions(self, lead: Lead) -> list[Transition]:
+        """What people did with a lead, in order."""
+        self._of(lead.subject)
+        return self._did(lead.subject, LeadKey(lead.definition, lead.cycle))
+
     def take(self, lead: Lead, transition: Transition, what: str) -> None:
-        """Bring a lead in line with what somebody did with it, which is stored."""
-        found = self._of(lead.subject)[LeadKey(lead.definition, lead.cycle)]
+        """Bring a lead in line with what somebody has just done with it."""
+        found = self.lead(lead)
+        self.transitions(found).append(transition)
         before = outcome_of(found)
         self._apply(found)
         self._log_outcome(found, what, before, transition.reason, transition.actor)

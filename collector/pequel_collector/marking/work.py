@@ -6,14 +6,16 @@ cooldown. So the history of the subject is folded with it, in the same transacti
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from typing import NamedTuple
 
+import msgspec
 from msgspec import UNSET
-from msgspec.structs import replace
 
-from ..errors import BadRequest, Conflict, NotFound
-from ..leads.ledger import LeadKey, Ledger, transitions_of
+from ..errors import BadRequest, Conflict, NotFound, PequelError, Stale
+from ..leads.ledger import Ledger
 from ..leads.states import ENDS, LEGAL, NEEDS_REASON, state_at
 from ..model import CLOSED_STATES, Clock, Lead, LeadPatch, LeadState, Transition, lead_id
 from ..ports import ReadTransaction, Store, WriteTransaction
@@ -27,20 +29,29 @@ from .preparations import Preparations
 class LeadChange:
     """What somebody asks for.
 
-    ``if_state`` is the state that the lead must have. A change with the ``idempotency_key`` of an
-    earlier one of the lead is that one, sent again; ``digest`` tells whether it is the same.
+    ``if_state`` is the state that the lead must have, ``if_match`` are the tags of which it must
+    have one. A change with the ``idempotency_key`` of an earlier one of the lead is that one, sent
+    again; ``digest`` tells whether it is the same.
     """
 
     patch: LeadPatch
     reason: str | None = None
     actor: str | None = None
     if_state: LeadState | None = None
+    if_match: Collection[str] | None = None
     idempotency_key: str | None = None
     digest: str | None = None
 
 
+class LeadRequest(NamedTuple):
+    """A change of one lead, given by its id."""
+
+    lead_id: str
+    change: LeadChange
+
+
 class LeadDesk:
-    """Takes the changes of people to leads.
+    """Takes the changes of people to leads, each in a transaction of its own.
 
     ``evaluators_in`` returns the evaluators of the definitions that are active in a transaction.
     """
@@ -53,33 +64,54 @@ class LeadDesk:
     def change(self, lead_id: str, asked: LeadChange) -> Lead:
         """Make a change; the lead after it, on disk when this returns.
 
-        A merged lead stands for the one that lives. Raises NotFound, BadRequest, and Conflict if
-        the state of the lead does not allow it; then nothing has changed.
+        A merged lead stands for the one that lives. Raises NotFound, BadRequest, Conflict if the
+        state of the lead does not allow it, and Stale; then nothing has changed.
         """
 
-        def attempt(is_brief: bool) -> Lead:
+        def attempt(is_brief: bool) -> Lead | PequelError:
             with self._store.writing() as tx:
-                evaluators = self._evaluators_in(tx)
-                work = _Work(tx, evaluators, self._clock(), is_brief)
-                return work.change(living(tx, lead_id), asked)
+                work = LeadWork(tx, self._evaluators_in(tx), self._clock(), is_brief=is_brief)
+                [result] = work.change_all([LeadRequest(lead_id, asked)])
+                return result
 
         with Preparations(self._store, self._clock) as preparations:
-            return preparations.run(attempt)
+            result = preparations.run(attempt)
+        if isinstance(result, PequelError):
+            raise result
+        return result
 
 
-class _Work:
-    """A change in one write transaction."""
+class LeadWork:
+    """The changes of people in one write transaction, each decided in its turn."""
 
     def __init__(
-        self, tx: WriteTransaction, evaluators: Evaluators, now: int, is_brief: bool
+        self, tx: WriteTransaction, evaluators: Evaluators, now: int, *, is_brief: bool
     ) -> None:
         self._tx, self._evaluators, self._now = tx, evaluators, now
         self._is_brief = is_brief
+        self._ledger = self._new_ledger()
 
-    def change(self, lead: Lead, asked: LeadChange) -> Lead:
-        done = self._done(lead)
+    def change_all(self, requests: Sequence[LeadRequest]) -> list[Lead | PequelError]:
+        """Make several changes; for each the lead after it, or why it was not made."""
+        if not requests:
+            return []
+        named = self._tx.leads_by_id({request.lead_id for request in requests})
+        self._ledger.load({lead.subject for lead in named.values()})
+        results: list[Lead | PequelError] = []
+        for identifier, asked in requests:
+            try:
+                results.append(self._change(living(self._tx, identifier, named), asked))
+            except (BadRequest, Conflict, NotFound, Stale) as error:
+                results.append(error)
+        self._ledger.close(self._tx)
+        return results
+
+    def _change(self, named: Lead, asked: LeadChange) -> Lead:
+        lead, done = self._ledger.lead(named), self._ledger.transitions(named)
         if self._is_repeated(done, asked):
-            return lead
+            return replace(lead)
+        if asked.if_match is not None and self._tag(lead) not in asked.if_match:
+            raise Stale("the lead has changed since it was read: read it again", id=lead.id)
         check(lead, asked, self._now)
         # After the lead qualified, whatever the clocks of different collectors say.
         at = max([self._now, lead.qualified_at + 1, *(earlier.at for earlier in done)])
@@ -88,14 +120,12 @@ class _Work:
         made = Transition(
             *of, at, patch, asked.reason, asked.actor, asked.idempotency_key, asked.digest
         )
-        self._store(lead, made, what(lead, patch))
-        return self._tx.lead(lead.id) or lead
+        if patch.state in ENDS and lead.definition in self._evaluators.cooling:
+            return self._end(lead, made)
+        self._take(lead, made)
+        return replace(lead)
 
-    def _done(self, lead: Lead) -> list[Transition]:
-        found = transitions_of(self._tx, [lead.subject])[lead.subject]
-        return found.get(LeadKey(lead.definition, lead.cycle), [])
-
-    def _is_repeated(self, done: list[Transition], asked: LeadChange) -> bool:
+    def _is_repeated(self, done: Sequence[Transition], asked: LeadChange) -> bool:
         """Whether a request was taken before. Raises Conflict if its key was for another one."""
         key = asked.idempotency_key
         earlier = next((t for t in done if key is not None and t.idempotency_key == key), None)
@@ -106,23 +136,44 @@ class _Work:
             )
         return earlier is not None
 
-    def _store(self, lead: Lead, made: Transition, what: str) -> None:
-        ends = made.patch.state in ENDS and made.definition in self._evaluators.cooling
-        if ends:
-            derivation = Derivation(self._tx, self._evaluators, self._now, is_brief=self._is_brief)
-            derivation.load([lead.subject])  # before the end is stored, so that it has it not yet
+    def _tag(self, lead: Lead) -> str:
+        self._write()
+        return tag(lead.id, self._tx.last_change(lead.id))
+
+    def _take(self, lead: Lead, made: Transition) -> Transition:
         [stored] = self._tx.add_transitions([made])
-        ledger = Ledger(self._tx, self._evaluators.in_force, self._now)
-        ledger.take(lead, stored, what)
-        ledger.close(self._tx)
-        if ends and (fact := end_of(stored, self._evaluators)) is not None:
+        self._ledger.take(lead, stored, what(lead, made.patch))
+        return stored
+
+    def _end(self, lead: Lead, made: Transition) -> Lead:
+        """Dismiss or lose a lead that has a cooldown, and fold the history of its subject."""
+        self._write()
+        derivation = Derivation(self._tx, self._evaluators, self._now, is_brief=self._is_brief)
+        derivation.load([lead.subject])  # before the end is stored, so that it has it not yet
+        stored = self._take(lead, made)
+        self._write()
+        if (fact := end_of(stored, self._evaluators)) is not None:
             derivation.end(lead.subject, fact)
             derivation.finish()
+        return replace(self._ledger.lead(lead))
+
+    def _write(self) -> None:
+        """Write what the ledger has; leads are read again after that."""
+        self._ledger.close(self._tx)
+        self._ledger = self._new_ledger()
+
+    def _new_ledger(self) -> Ledger:
+        return Ledger(self._tx, self._evaluators.in_force, self._now)
 
 
-def living(tx: ReadTransaction, identifier: str) -> Lead:
-    """The lead of an id; of a merged one, the lead that lives. Raises NotFound."""
-    lead = tx.lead(identifier)
+def tag(lead_id: str, change: int) -> str:
+    """The tag of a lead after a change, for ``ETag`` and ``If-Match``; every change has another."""
+    return blake2b(f"{lead_id}\0{change}".encode(), digest_size=8).hexdigest()
+
+
+def living(tx: ReadTransaction, identifier: str, known: Mapping[str, Lead]) -> Lead:
+    """The lead of an id among ``known``; of a merged one, the lead that lives. Raises NotFound."""
+    lead = known.get(identifier)
     if lead is None:
         raise NotFound(f"there is no lead {identifier}", id=identifier)
     if lead.merged_into is None:
@@ -171,9 +222,10 @@ def _complete(lead: Lead, asked: LeadChange, now: int) -> LeadPatch:
     """
     patch, takes = asked.patch, asked.patch.state == "assigned"
     if takes and patch.owner is UNSET and lead.owner is None and asked.actor is not None:
-        patch = replace(patch, owner=asked.actor)
+        patch = msgspec.structs.replace(patch, owner=asked.actor)
     if patch.contact is not UNSET and patch.contact.at is None:
-        patch = replace(patch, contact=replace(patch.contact, at=now))
+        contact = msgspec.structs.replace(patch.contact, at=now)
+        patch = msgspec.structs.replace(patch, contact=contact)
     return patch
 
 

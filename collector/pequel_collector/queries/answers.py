@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
 from ..marking.active import ActiveDefinitions, BackfillProgress
+from ..marking.work import tag
 from ..model import JSON, Lead, id_of, kind_of
 from ..ports import Change, DefinitionEntry, Link, Version
 from ..rules.language.definition import Definition
 from ..usage import Balance
+from .briefs import Brief, FeatureUse, with_users
 
 Item = TypeVar("Item")
 OPEN_STATES = frozenset({"new", "assigned", "contacted", "won"})
@@ -36,17 +38,29 @@ class LeadAnswer(NamedTuple):
 
     ``holds_now`` says whether its definition is still met. ``via`` is ``account`` for the lead of
     an account that is shown on one of its users. ``history`` and ``contacts`` are those of a single
-    lead.
+    lead, and so is ``features``: what its subject used.
     """
 
     lead: Lead
     state: str
     holds_now: bool
     traits: Mapping[str, JSON]
+    brief: Brief
     overdue: bool = False
     via: str | None = None
     history: Sequence[Change] | None = None
     contacts: Sequence[ContactAnswer] | None = None
+    features: Sequence[FeatureUse] | None = None
+
+    @property
+    def evidence(self) -> dict[str, JSON]:
+        """The evidence as people read it."""
+        return with_users(self.lead.evidence, self.lead.subject)
+
+    @property
+    def tag(self) -> str | None:
+        """The tag of a single lead, which every change of it alters."""
+        return None if not self.history else tag(self.lead.id, self.history[-1].number)
 
     @property
     def time_to_contact_seconds(self) -> float | None:
@@ -85,6 +99,7 @@ class Profile(NamedTuple):
     first_seen: int
     last_seen: int
     event_counts: Mapping[str, int]
+    features: Sequence[FeatureUse]
     leads: Sequence[LeadAnswer]
     account: str | None = None
     ids: Sequence[str] = ()

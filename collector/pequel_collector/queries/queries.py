@@ -14,8 +14,9 @@ from ..leads.states import contacts_of, is_overdue, state_at
 from ..marking.active import active_definitions, backfill_progress
 from ..marking.evaluators import Evaluators
 from ..marking.snapshot import Snapshot
-from ..model import JSON, Key, Kind, Lead, Stored, account_key, fact_order, kind_of, lead_id
+from ..model import JSON, Key, Kind, Lead, Stored, account_key, fact_order, id_of, kind_of, lead_id
 from ..ports import (
+    AuditEntry,
     DefinitionEntry,
     LeadFilter,
     ReadTransaction,
@@ -42,6 +43,7 @@ from .answers import (
     UsageAnswer,
     VersionAnswer,
 )
+from .briefs import Briefs, features_used, with_users
 from .cursors import (
     decode_fact_cursor,
     decode_lead_cursor,
@@ -93,8 +95,14 @@ class Queries:
             lead = tx.lead(lead_id)
             if lead is None:
                 raise NotFound(f"there is no lead {lead_id}", id=lead_id)
-            [answer] = _answers(self._snapshot(tx), [lead])
-            return answer._replace(history=tx.changes(lead_id), contacts=_contacts(tx, lead))
+            snapshot = self._snapshot(tx)
+            [answer] = _answers(snapshot, [lead])
+            ids = Subject.of(tx, kind_of(lead.subject) or "user", id_of(lead.subject)).ids
+            return answer._replace(
+                history=tx.changes(lead_id),
+                contacts=_contacts(tx, lead),
+                features=features_used(snapshot.evaluators.catalogue, tx.counts(ids)),
+            )
 
     def changes(self, limit: int, after: str | None = None) -> Page[LedgerAnswer]:
         """The ledger of all leads after a place in it. It always has a next cursor."""
@@ -102,9 +110,8 @@ class Queries:
         number = decode_number_cursor(of, after)
         with self.store.reading() as tx:
             found = tx.changes_after(number, limit)
-            named = {entry.lead for entry in found}
-            stored = [lead for id_ in sorted(named) if (lead := tx.lead(id_)) is not None]
-            leads = _answers(self._snapshot(tx), stored)
+            named = tx.leads_by_id({entry.lead for entry in found})
+            leads = _answers(self._snapshot(tx), list(named.values()))
         now = {answer.lead.id: answer for answer in leads}
         data = [LedgerAnswer(*entry[:-1], now.get(entry.lead)) for entry in found]
         return Page(data, encode(of, found[-1].number if found else number))
@@ -114,13 +121,15 @@ class Queries:
         with self.store.reading() as tx:
             subject = Subject.of(tx, kind, identifier)
             first_seen, last_seen = subject.span()
+            snapshot, counts = self._snapshot(tx), tx.counts(subject.ids)
             profile = Profile(
                 key=subject.key,
                 traits=tx.traits({subject.key: subject.ids})[subject.key],
                 first_seen=first_seen,
                 last_seen=last_seen,
-                event_counts=dict(sorted(tx.counts(subject.ids).items())),
-                leads=self._leads_of(self._snapshot(tx), subject.key),
+                event_counts=dict(sorted(counts.items())),
+                features=features_used(snapshot.evaluators.catalogue, counts),
+                leads=self._leads_of(snapshot, subject.key),
             )
             if kind == "account":
                 return profile
@@ -192,6 +201,14 @@ class Queries:
         with self.store.reading() as tx:
             return Page(tx.latest(limit))
 
+    def event(self, mid: str) -> Stored:
+        """One message. Raises NotFound for an id that is not stored."""
+        with self.store.reading() as tx:
+            found = tx.message(mid)
+        if found is None:
+            raise NotFound(f"there is no event {mid}", id=mid)
+        return found
+
     def rejected(
         self, wanted: RejectedFilter, limit: int, cursor: str | None = None
     ) -> Page[StoredRejectedEvent]:
@@ -213,6 +230,15 @@ class Queries:
             for (month, key), balance in sorted(balances(usages).items(), reverse=True)
         ]
         return UsageAnswer(data, balance_of(usages))
+
+    def audit(self, limit: int, cursor: str | None = None) -> Page[AuditEntry]:
+        """Administrative acts, latest first."""
+        of = list_id("audit")
+        before = decode_number_cursor(of, cursor) or None
+        with self.store.reading() as tx:
+            found = tx.audit(limit + 1, before)
+        more = len(found) > limit
+        return Page(found[:limit], encode(of, found[limit - 1].number) if more else None)
 
     # -- parts -----------------------------------------------------------------------------
 
@@ -251,12 +277,14 @@ def _answers(snapshot: Snapshot, leads: Collection[Lead]) -> list[LeadAnswer]:
     users = tx.ids_of([key for key in keys if kind_of(key) == "user"])
     traits = tx.traits({key: users.get(key, [key]) for key in keys})
     snapshot.load(keys)
+    briefs = Briefs(snapshot, leads, traits)
     return [
         LeadAnswer(
             _with_heir(tx, lead),
             state_at(lead, snapshot.now),
             _holds(lead, snapshot),
             traits[lead.subject],
+            briefs.of(lead),
             is_overdue(lead, snapshot.now),
         )
         for lead in leads
@@ -266,7 +294,7 @@ def _answers(snapshot: Snapshot, leads: Collection[Lead]) -> list[LeadAnswer]:
 def _progress(snapshot: Snapshot, key: str, qualified: Collection[str]) -> list[dict[str, JSON]]:
     evaluator, ctx = snapshot.evaluators.of(key), snapshot.context_of_anyone(key)
     return [
-        Explainer(evaluator, rule, ctx, LOOKED_AT).progress()
+        with_users(Explainer(evaluator, rule, ctx, LOOKED_AT).progress(), key)
         for rule in evaluator.rules
         if rule.name not in qualified
     ]

@@ -9,6 +9,7 @@ from itertools import islice
 from ..model import JSON, Key, Lead, Stored, Transition, bucket_of, fact_order
 from ..ports import (
     ANY_REJECTED,
+    AuditEntry,
     Cell,
     Change,
     DefinitionEntry,
@@ -79,6 +80,10 @@ class SqlReadTransaction(ReadTransaction):
             found += map(rows.to_message, arrivals)
             block -= 1
         return found
+
+    def message(self, mid: str) -> Stored | None:
+        found = self._session.run(sql.MESSAGES, mids=[mid])
+        return rows.to_message(found[0]) if found else None
 
     def known(self, mids: Collection[str]) -> set[str]:
         if not mids:
@@ -216,7 +221,15 @@ class SqlReadTransaction(ReadTransaction):
     # -- leads -----------------------------------------------------------------------------
 
     def lead(self, lead_id: str) -> Lead | None:
-        return next(map(rows.to_lead, self._session.run(sql.LEAD, id=lead_id)), None)
+        return self.leads_by_id([lead_id]).get(lead_id)
+
+    def leads_by_id(self, ids: Collection[str]) -> dict[str, Lead]:
+        found = self._session.run(sql.LEADS_BY_ID, ids=sorted(ids)) if ids else []
+        return {lead.id: lead for lead in map(rows.to_lead, found)}
+
+    def lead_ids(self, prefix: str, limit: int) -> list[str]:
+        values = {"first": prefix, "last": prefix + "~", "limit": limit}
+        return [id_ for (id_,) in self._session.run(sql.LEAD_IDS, **values)]
 
     def leads(
         self, wanted: LeadFilter, limit: int, after: LeadCursor | None = None
@@ -238,6 +251,10 @@ class SqlReadTransaction(ReadTransaction):
     def changes(self, lead_id: str) -> list[Change]:
         return [rows.to_change(row) for row in self._session.run(sql.CHANGES, lead=lead_id)]
 
+    def last_change(self, lead_id: str) -> int:
+        [(number,)] = self._session.run(sql.LAST_CHANGE_OF, lead=lead_id)
+        return int(number)
+
     def changes_after(self, number: int, limit: int) -> list[Change]:
         found = self._session.run(sql.CHANGES_AFTER, number=number, limit=limit)
         return [rows.to_change(row) for row in found]
@@ -255,6 +272,10 @@ class SqlReadTransaction(ReadTransaction):
 
     def keys(self) -> list[Key]:
         return [rows.to_key(row) for row in self._session.run(sql.KEYS)]
+
+    def audit(self, limit: int, before: int | None = None) -> list[AuditEntry]:
+        found = self._session.run(sql.AUDIT, limit=limit, before=before or AFTER_ALL)
+        return [rows.to_audit(row) for row in found]
 
     def rejected(
         self, limit: int, wanted: RejectedFilter = ANY_REJECTED, after: RejectedCursor | None = None

@@ -24,6 +24,8 @@ from ..model import (
     bucket_of,
 )
 from ..ports import (
+    AuditEntry,
+    By,
     Cell,
     Change,
     DefinitionEntry,
@@ -293,12 +295,34 @@ def to_definition_entry(row: Row) -> DefinitionEntry:
 
 def from_key(key: Key) -> Row:
     text = key.id, key.kind, escape(key.label), key.digest
-    return *text, key.created_at, key.revoked_at, key.rate, key.quota
+    limits = key.rate, key.quota
+    return (
+        *text,
+        key.created_at,
+        key.revoked_at,
+        *limits,
+        key.prefix,
+        key.expires_at,
+        key.last_used_at,
+    )
 
 
 def to_key(row: Row) -> Key:
-    id_, kind, label, digest, created_at, revoked_at, rate, quota = row
-    return Key(id_, kind, unescape(label), digest, created_at, revoked_at, rate, quota)
+    id_, kind, label, digest, created_at, revoked_at, rate, quota, prefix, *times = row
+    limits = rate, quota
+    return Key(
+        id_, kind, unescape(label), digest, created_at, revoked_at, *limits, prefix or "", *times
+    )
+
+
+def from_audit(number: int, entry: AuditEntry) -> Row:
+    by = escape(entry.by.actor), escape(entry.by.reason)
+    return number, entry.at, entry.what, *by, encode(entry.details)
+
+
+def to_audit(row: Row) -> AuditEntry:
+    at, what, actor, reason, details, number = row
+    return AuditEntry(at, what, By(unescape(actor), unescape(reason)), decode(details), number)
 
 
 def from_rejected(rejected: StoredRejectedEvent) -> Row:

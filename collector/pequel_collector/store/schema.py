@@ -695,6 +695,22 @@ _DEFINITION_CHANGES = (
     """,
 )
 
+_ACCESS = (
+    "ALTER TABLE api_key ADD COLUMN prefix text",
+    "ALTER TABLE api_key ADD COLUMN expires_at BIGINT",
+    "ALTER TABLE api_key ADD COLUMN last_used_at BIGINT",
+    """
+    CREATE TABLE audit (
+      number BIGINT NOT NULL PRIMARY KEY,
+      at BIGINT NOT NULL,
+      what text NOT NULL,
+      actor text NOT NULL,
+      reason text,
+      details text NOT NULL
+    )
+    """,
+)
+
 _MIGRATIONS = (
     Migration("0001_facts", _FACTS),
     Migration("0002_derived", _DERIVED),
@@ -710,6 +726,7 @@ _MIGRATIONS = (
     Migration("0012_imports", _IMPORTS),
     Migration("0013_leaving", _LEAVING),
     Migration("0014_leads", _LEADS),
+    Migration("0015_access", _ACCESS),
     Migration("0017_definition_changes", _DEFINITION_CHANGES),
 )
 

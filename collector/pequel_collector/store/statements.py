@@ -533,7 +533,10 @@ _LEAD = (
 
 SELECT_LEADS = f"SELECT {', '.join(_LEAD)}, rank FROM lead"
 
-LEAD = f"{SELECT_LEADS} WHERE id = :id"
+LEADS_BY_ID = f"{SELECT_LEADS} WHERE id = ANY(:ids)"
+
+# Ids are hexadecimal, so they sort before "~".
+LEAD_IDS = "SELECT id FROM lead WHERE id >= :first AND id < :last ORDER BY id LIMIT :limit"
 
 LEADS_OF = f"""
 {SELECT_LEADS} WHERE subject = ANY(:subjects) ORDER BY qualified_at, id
@@ -595,6 +598,8 @@ CHANGES_AFTER = _CHANGES.format("number > :number") + " LIMIT :limit"
 
 LAST_CHANGE = "SELECT coalesce(max(number), 0) FROM change"
 
+LAST_CHANGE_OF = LAST_CHANGE + " WHERE lead = :lead"
+
 LOG = Insertion(
     "change",
     ("number", "bucket", "lead", "at", "what", "before", "after", "reason", "actor"),
@@ -622,13 +627,35 @@ LOG_DEFINITIONS = Insertion(
 )
 
 KEYS = """
-SELECT id, kind, label, digest, created_at, revoked_at, rate, quota FROM api_key
+SELECT
+  id, kind, label, digest, created_at, revoked_at, rate, quota, prefix, expires_at, last_used_at
+FROM api_key
 ORDER BY created_at, id
 """
 
 ADD_KEY = Insertion(
-    "api_key", ("id", "kind", "label", "digest", "created_at", "revoked_at", "rate", "quota")
-)
+    "api_key",
+    (
+        "id", "kind", "label", "digest", "created_at", "revoked_at", "rate", "quota", "prefix",
+        "expires_at", "last_used_at",
+    ),
+)  # fmt: skip
+
+EXPIRE_KEY = "UPDATE api_key SET expires_at = :at WHERE id = :id"
+
+USE_KEY = """
+UPDATE api_key SET last_used_at = :at
+WHERE id = :id AND (last_used_at IS NULL OR last_used_at <= :since)
+"""
+
+AUDIT = """
+SELECT at, what, actor, reason, details, number FROM audit
+WHERE number < :before ORDER BY number DESC LIMIT :limit
+"""
+
+LAST_AUDIT = "SELECT coalesce(max(number), 0) FROM audit"
+
+ADD_AUDIT = Insertion("audit", ("number", "at", "what", "actor", "reason", "details"))
 
 REVOKE_KEY = """
 UPDATE api_key SET revoked_at = :at WHERE id = :id AND revoked_at IS NULL RETURNING id

@@ -8,6 +8,7 @@ from operator import attrgetter
 
 from ..model import Key, Lead, Stored, Transition, account_key, bucket_of, fact_order
 from ..ports import (
+    AuditEntry,
     Cell,
     Change,
     DefinitionEntry,
@@ -296,6 +297,17 @@ class SqlWriteTransaction(SqlReadTransaction, WriteTransaction):
 
     def add_key(self, key: Key) -> None:
         self._session.insert(sql.ADD_KEY, [rows.from_key(key)])
+
+    def add_audit(self, entry: AuditEntry) -> None:
+        [(last,)] = self._session.run(sql.LAST_AUDIT)
+        self._session.insert(sql.ADD_AUDIT, [rows.from_audit(last + 1, entry)])
+
+    def expire_key(self, key_id: str, at: int) -> None:
+        self._session.run(sql.EXPIRE_KEY, id=key_id, at=at)
+
+    def use_keys(self, times: Mapping[str, int], since: int) -> None:
+        for key_id, at in times.items():
+            self._session.run(sql.USE_KEY, id=key_id, at=at, since=since)
 
     def revoke_key(self, key_id: str, at: int) -> bool:
         return bool(self._session.run(sql.REVOKE_KEY, id=key_id, at=at))

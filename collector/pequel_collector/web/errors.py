@@ -25,6 +25,7 @@ STATUS: dict[type, int] = {
     errors.Unauthorized: 401,
     errors.NotFound: 404,
     errors.Conflict: 409,
+    errors.Stale: 412,
     errors.TooLarge: 413,
     errors.Unsupported: 415,
     errors.TooMany: 429,

@@ -41,6 +41,11 @@ def subject_and_view(request: Request, prefix: str, rest: str) -> tuple[str, str
     return unquote(escaped), ""
 
 
+def whole_rest(request: Request, prefix: str, rest: str) -> str:
+    """The id behind a prefix, to the end of the path."""
+    return unquote(_escaped_rest(request, prefix) or quote(rest))
+
+
 def _escaped_rest(request: Request, prefix: str) -> str:
     """What the request line has after a prefix; empty if the server does not pass the line on."""
     line = request.environ.get("RAW_URI") or request.environ.get("REQUEST_URI") or ""

@@ -1,4 +1,4 @@
-"""GET requests to the collector, by one `requests` session per process."""
+"""Requests to the collector, by one `requests` session per process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,13 @@ from urllib.parse import urlencode
 from pequel import fork_guard, network_errors
 from pequel.backoff import backoff, retry_after
 from pequel.clock import Clock
-from pequel.errors import NotFoundError, ReaderError, UnauthorizedError, UnavailableError
+from pequel.errors import (
+    ConflictError,
+    NotFoundError,
+    ReaderError,
+    UnauthorizedError,
+    UnavailableError,
+)
 from pequel.version import __version__
 
 if TYPE_CHECKING:
@@ -25,10 +31,12 @@ if TYPE_CHECKING:
 NO_ANSWER = "no_answer"
 UNEXPECTED = "unexpected_answer"
 _OK = 200
+_FAILED = 500
 _TEMPORARY = {429, 502, 503, 504}  # the same request may succeed a little later
 _ERRORS: dict[int, type[ReaderError]] = {
     401: UnauthorizedError,
     404: NotFoundError,
+    409: ConflictError,
     **dict.fromkeys(_TEMPORARY, UnavailableError),
 }
 
@@ -54,11 +62,30 @@ class ApiClient:
     def get(self, path: str, parameters: Mapping[str, str] | None = None) -> dict[str, Any]:
         """The JSON object at a path. Raises ReaderError."""
         target = f"{path}?{urlencode(parameters)}" if parameters else path
+        return self._request("GET", target)
+
+    def patch(self, path: str, fields: Mapping[str, Any], key: str) -> dict[str, Any]:
+        """Make a change at a path, once; the JSON object in the answer. Raises ReaderError.
+
+        `key` names the change, so that the collector knows it again if it is sent twice.
+        """
+        headers = {"Idempotency-Key": key, "Content-Type": "application/json"}
+        return self._request("PATCH", path, json.dumps(fields).encode(), headers)
+
+    def _request(
+        self,
+        method: str,
+        target: str,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:
         failures = 0
         while True:
             try:
-                return self._try(target)
-            except UnavailableError as error:
+                return self._try(method, target, body, headers)
+            except ReaderError as error:
+                if not _may_pass(error, method):
+                    raise
                 failures += 1
                 wait = self._wait(failures, error.retry_after)
                 if failures > self._options.max_retries or wait > self._options.max_retry_wait:
@@ -75,7 +102,9 @@ class ApiClient:
         chosen = backoff(failures, self._jitter(), self._options.max_retry_wait)
         return max(asked or 0.0, chosen)
 
-    def _try(self, target: str) -> dict[str, Any]:
+    def _try(
+        self, method: str, target: str, body: bytes | None, headers: Mapping[str, str] | None
+    ) -> dict[str, Any]:
         fork_guard.import_for_sending()
         import requests  # here, so that only those who read pay for it
 
@@ -85,18 +114,21 @@ class ApiClient:
             requests.exceptions.ChunkedEncodingError,
         )
         try:
-            answer = self._send(target)
+            answer = self._send(method, target, body, headers)
         except requests.RequestException as error:
             kind = UnavailableError if isinstance(error, no_connection) else ReaderError
             raise kind(NO_ANSWER, network_errors.describe(self._options.host, error)) from error
         wait = retry_after(answer.headers.get("Retry-After"), self._clock.now_ms())
         return parse(answer.status_code, answer.content, wait)
 
-    def _send(self, target: str) -> requests.Response:
+    def _send(
+        self, method: str, target: str, body: bytes | None, headers: Mapping[str, str] | None
+    ) -> requests.Response:
         import requests
 
         session = self._session()
-        plain = requests.Request("GET", f"{self._options.host}/", auth=self._authorize)
+        host = f"{self._options.host}/"
+        plain = requests.Request(method, host, headers, data=body, auth=self._authorize)
         request = session.prepare_request(plain)
         # Set here, as requests would resolve an id such as `..` like a folder.
         request.url = str(request.url).removesuffix("/") + target
@@ -142,6 +174,12 @@ def parse(status: int, body: bytes, retry_after: float | None = None) -> dict[st
     kind = UnavailableError if status in _TEMPORARY else ReaderError
     message = f"status {status}, which is not the answer of a collector; check the host"
     raise kind(UNEXPECTED, message, status=status, retry_after=retry_after)
+
+
+def _may_pass(error: ReaderError, method: str) -> bool:
+    """Whether the same request may succeed a little later."""
+    failed_inside = error.status is not None and error.status >= _FAILED
+    return isinstance(error, UnavailableError) or (method == "PATCH" and failed_inside)
 
 
 def member(answer: Mapping[str, Any], name: str, kind: type) -> Any:

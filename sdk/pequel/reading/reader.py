@@ -88,7 +88,7 @@ class Reader:
         }
         argument_checks.check_for_reader(session=session, jitter=jitter)
         options = config.checked({**settings, **address})
-        self._api = ApiClient(options, _key(read_key), session, clock, jitter)
+        self._api = ApiClient(options, self._key(read_key), session, clock, jitter)
 
     def __enter__(self) -> Reader:  # noqa: PYI034 - typing has no Self on Python 3.10
         return self
@@ -131,6 +131,7 @@ class Reader:
         country: str | None = None,
         plan: str | None = None,
         account: Id | None = None,
+        overdue: bool | None = None,
         qualified_from: Time | None = None,
         qualified_to: Time | None = None,
         marked_after: Time | None = None,
@@ -150,6 +151,7 @@ class Reader:
             country: leads whose subject now has this trait.
             plan: leads whose subject now has this trait.
             account: leads of this account, or of a user who was in it.
+            overdue: leads that nobody contacted in time; with False, the others.
             qualified_from: qualified at this time or later; a datetime without a zone is UTC.
             qualified_to: qualified before this time.
             marked_after: marked after this time.
@@ -157,7 +159,7 @@ class Reader:
         """
         filters = {**locals(), "limit": page_size}
         del filters["self"], filters["page_size"]
-        parameters = {n: _wire_text(v) for n, v in filters.items() if v is not None}
+        parameters = {n: wire_text(v) for n, v in filters.items() if v is not None}
         return self._pages("/v1/pqls", parameters)
 
     def user(self, user_id: Id) -> User:
@@ -188,6 +190,10 @@ class Reader:
         found: list[Definition] = member(self._api.get("/v1/definitions"), "data", list)
         return found
 
+    @staticmethod
+    def _key(given: object) -> str:
+        return key_of("read_key", given, "a reader")
+
     def _pages(self, path: str, parameters: dict[str, str]) -> Iterator[Any]:
         cursors: set[str] = set()
         while True:
@@ -207,13 +213,14 @@ class Reader:
         return cast("PqlStatus", answer)
 
 
-def _key(given: object) -> str:
-    """The key of the argument, else of the environment. Raises ConfigError without one."""
-    called, key = "read_key", given
+def key_of(argument: str, given: object, whose: str) -> str:
+    """The key of an argument, else of its variable in the environment. Raises ConfigError."""
+    variable = f"PEQUEL_{argument.upper()}"
+    called, key = argument, given
     if not key:
-        called, key = "PEQUEL_READ_KEY", os.environ.get("PEQUEL_READ_KEY", "")
+        called, key = variable, os.environ.get(variable, "")
     if not isinstance(key, str) or not key.strip():
-        raise ConfigError("a reader needs a key: pass read_key, or set PEQUEL_READ_KEY")
+        raise ConfigError(f"{whose} needs a key: pass {argument}, or set {variable}")
     return config.check_kind_of_key(called, key.strip(), config.WRITE_KEY)
 
 
@@ -225,9 +232,10 @@ def _path(kind: str, identity: Id, end: str = "") -> str:
         raise ReaderError(BAD_ID, error.detail) from error
     if text is None:
         raise ReaderError(BAD_ID, "the id is blank")
-    return f"/v1/{kind}/{quote(_wire_text(text), safe='').replace('.', '%2E')}{end}"
+    return f"/v1/{kind}/{quote(wire_text(text), safe='').replace('.', '%2E')}{end}"
 
 
-def _wire_text(value: object) -> str:
+def wire_text(value: object) -> str:
     """The text of a value as an event would hold it."""
-    return str(json.loads(encode(value)))
+    found = json.loads(encode(value))
+    return str(found).lower() if isinstance(found, bool) else str(found)

@@ -66,6 +66,17 @@ class TestKeys:
         assert error.value.message.startswith(f"PEQUEL_WRITE_KEY: found {found}, expected ")
         assert text.strip() not in error.value.message or not text.strip()
 
+    def test_one_key_in_two_variables_is_refused_without_showing_it(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It would act as the stronger of the two."""
+        monkeypatch.setenv("PEQUEL_WRITE_KEY", KEY)
+        monkeypatch.setenv("PEQUEL_ADMIN_KEY", KEY)
+        done = CliRunner().invoke(pequel, ["serve", "--port", "0"])
+        assert (done.exit_code, Path("pequel.db").exists()) == (1, False)
+        message = "PEQUEL_ADMIN_KEY: found the key of PEQUEL_WRITE_KEY, expected another key"
+        assert (message in done.output, KEY in done.output) == (True, False)
+
     def test_an_empty_variable_is_not_set(self) -> None:
         assert write_key("") is None
 

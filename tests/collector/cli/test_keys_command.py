@@ -103,3 +103,48 @@ class TestRevoke:
         done = shell.run("revoke", "nobody")
         assert done.exit_code == 1
         assert done.stderr == "pequel: there is no active key nobody: see `pequel keys list`\n"
+
+
+class TestRotate:
+    def test_prints_the_new_key_alone(self, shell: Shell) -> None:
+        old = shell.run("create", "--kind", "read", "--label", "the CRM").stdout.strip()
+        key = shell.find(old)
+        assert key is not None
+        done = shell.run("rotate", key.id, "--overlap", "2h", "--reason", "each year")
+        new = shell.find(done.stdout.strip())
+        assert new is not None
+        assert (new.kind, new.label) == ("read", "the CRM")
+        assert shell.find(old) is not None
+        assert f"in place of {key.id}, which works for 2h more" in done.stderr
+
+    @pytest.mark.parametrize("overlap", ["soon", "5", "-1h", ""])
+    def test_an_overlap_that_is_no_duration_changes_nothing(
+        self, shell: Shell, overlap: str
+    ) -> None:
+        key = shell.find(shell.run("create", "--kind", "read").stdout.strip())
+        assert key is not None
+        done = shell.run("rotate", key.id, "--overlap", overlap)
+        assert (done.exit_code, "--overlap" in done.stderr) == (2, True)
+        assert len(shell.run("list").stdout.splitlines()) == 2
+
+    def test_an_unknown_key_is_named(self, shell: Shell) -> None:
+        shell.run("create", "--kind", "read")
+        assert "there is no active key nobody" in shell.run("rotate", "nobody").stderr
+
+
+def test_the_list_shows_how_a_key_begins_and_when_it_was_used(shell: Shell) -> None:
+    token = shell.run("create", "--kind", "read").stdout.strip()
+    header, row = shell.run("list").stdout.splitlines()
+    assert header.split("  ")[0] == "ID"
+    assert [name for name in ("PREFIX", "LAST USED", "ENDS") if name not in header] == []
+    assert token[:9] in row
+    assert token not in row
+
+
+def test_the_audit_log_is_printed(shell: Shell) -> None:
+    shell.run("create", "--kind", "read", "--reason", "the\nCRM")
+    printed = CliRunner().invoke(pequel, ["audit", "--database", shell.url])
+    _header, row = printed.stdout.splitlines()
+    assert "cli" in row
+    assert "key_created" in row
+    assert "the\\nCRM" in row

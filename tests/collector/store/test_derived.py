@@ -11,6 +11,8 @@ import pytest
 
 from pequel_collector.model import JSON, Key, Lead, RejectedEvent
 from pequel_collector.ports import (
+    AuditEntry,
+    By,
     Change,
     LeadCursor,
     LeadFilter,
@@ -416,6 +418,36 @@ class TestWhatPeopleDecide:
                 tx.add_key(key)
         with store.reading() as view:
             assert view.keys() == keys
+
+    def test_a_key_keeps_its_prefix_its_end_and_its_last_use(self, store: Store) -> None:
+        key = Key("k1", "write", "", "d1", 1, prefix="pk_w_1234")
+        with store.writing() as tx:
+            tx.add_key(key)
+            tx.expire_key("k1", 2**40)
+            tx.use_keys({"k1": 7, "other": 7}, since=3)
+            tx.use_keys({"k1": 9}, since=6)
+        with store.reading() as view:
+            assert view.keys() == [replace(key, expires_at=2**40, last_used_at=7)]
+        with store.writing() as tx:
+            tx.use_keys({"k1": 9}, since=7)
+            assert tx.keys() == [replace(key, expires_at=2**40, last_used_at=9)]
+
+    def test_administrative_acts_are_listed_latest_first(self, store: Store) -> None:
+        acts = [
+            AuditEntry(
+                at, "key_created", By("cli", "\0why" if at else None), {"key": "\0é", "n": at}
+            )
+            for at in (5, 0, 3)
+        ]
+        for act in acts:
+            with store.writing() as tx:
+                tx.add_audit(act)
+        with store.reading() as view:
+            listed = view.audit(2)
+            assert [entry.number for entry in listed] == [3, 2]
+            assert [*listed, *view.audit(2, before=2)] == [
+                act._replace(number=i) for i, act in reversed(list(enumerate(acts, 1)))
+            ]
 
     def test_a_key_is_revoked_once(self, store: Store) -> None:
         key = Key("k1", "write", "", "d1", 1)

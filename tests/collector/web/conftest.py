@@ -16,6 +16,7 @@ from pequel_collector.ports import LeadFilter, RejectedFilter
 from pequel_collector.queries.queries import Queries
 from pequel_collector.rules.parser.catalogue import read_catalogue
 from pequel_collector.web.app import create_app
+from support.described import client_of
 
 NOW = 1_772_366_400_000  # 2026-03-01T12:00:00.000Z
 SETTINGS = Settings(
@@ -104,4 +105,5 @@ def collector() -> Iterator[Collector]:
 
 @pytest.fixture
 def client(collector: Collector) -> FlaskClient:
-    return create_app(collector).test_client()
+    """Every answer is compared with the description of the API."""
+    return client_of(create_app(collector))

@@ -49,8 +49,13 @@ LEAD = {
     "flags": [],
     "account": "x1",
     "traits": {"email": "é"},
+    "title": "Activated",
+    "play": None,
+    "description": "A user who did activated at least once",
+    "account_traits": {},
+    "trial": {"started_at": None, "ends_at": None, "days_left": None},
     "evidence": {
-        "sentence": "1 × activated (1 needed)",
+        "sentence": "activated",
         "leaves": [
             {
                 "measure": "activated at least once",
@@ -58,7 +63,15 @@ LEAD = {
                 "observed": 1,
                 "needed": 1,
                 "window": {"from": None, "to": "2026-03-01T11:59:59.993Z"},
-                "events": ["m2"],
+                "events": [
+                    {
+                        "message_id": "m2",
+                        "time": "2026-03-01T11:59:59.993Z",
+                        "user": "x1",
+                        "properties": {},
+                    }
+                ],
+                "more_events": 0,
             }
         ],
         "guards": [],
@@ -275,7 +288,7 @@ class TestLeads:
 
     def test_one_is_found_by_its_id(self, client: FlaskClient, used: Any) -> None:
         found = client.get(f"/v1/pqls/{LEAD['id']}", headers=READ).json
-        assert found == LEAD | {"history": HISTORY, "contacts": []}
+        assert found == LEAD | {"history": HISTORY, "contacts": [], "features": []}
 
     @pytest.mark.parametrize("view", ["", "/proof"])
     def test_one_is_not_looked_up_by_bytes_that_are_no_text(
@@ -297,6 +310,7 @@ class TestASubject:
             "first_seen": "2026-03-01T11:59:59.992Z",
             "last_seen": "2026-03-01T11:59:59.993Z",
             "event_counts": {"activated": 1},
+            "features": [],
             "account": "x1",
             "ids": [{"kind": "user", "id": "x1"}],
             "leads": [LEAD],
@@ -307,6 +321,7 @@ class TestASubject:
             "first_seen": "2026-03-01T11:59:59.993Z",
             "last_seen": "2026-03-01T11:59:59.993Z",
             "event_counts": {"activated": 1},
+            "features": [],
             "leads": [],
         }
         answer = client.get(f"/v1/{path}/x1", headers=READ).json
@@ -437,6 +452,25 @@ class TestLists:
         identify = client.get("/v1/events", headers=READ).json["data"][1]
         assert identify["traits"] == {"email": "é"}
         assert "properties" not in identify
+
+    def test_one_event_is_found_by_its_id(self, client: FlaskClient, collector: Any) -> None:
+        odd = plain_event("x1", "activated", "a/b ü", NOW) | {"properties": {"a": 1}}
+        collector.ingest.accept(messages_of([odd]))
+        answer = client.get(
+            "/", headers=READ, environ_overrides=_sent("/v1/events/a/b ü".encode(), "")
+        )
+        assert answer.status_code == 200, answer.json
+        assert (answer.json["messageId"], answer.json["properties"]) == ("a/b ü", {"a": 1})
+
+    @pytest.mark.parametrize("mid", ["nope", "%00", "x" * 600, "m2/timeline"])
+    def test_an_event_that_is_not_stored_is_not_found(
+        self, client: FlaskClient, used: Any, mid: str
+    ) -> None:
+        answer = client.get(f"/v1/events/{mid}", headers=READ)
+        assert (answer.status_code, answer.json["error"]["code"]) == (404, "not_found")
+
+    def test_one_event_needs_a_key_that_reads(self, client: FlaskClient) -> None:
+        assert client.get("/v1/events/m2").status_code == 401
 
     def test_rejected_events_are_shown_as_they_came(self, client: FlaskClient) -> None:
         client.post(

@@ -14,8 +14,11 @@ PATHS = ("mrr", "currency")
 """The properties that are read."""
 
 MAX_KEPT = 1_000
-"""Conversions, and moves to another account, that are kept of one subject. Later ones win no
-lead."""
+"""Conversions, and moves to another account, that are kept of one subject. Later conversions win
+no lead, and a user is in no account after the next move."""
+
+NOWHERE = ""
+"""In place of an account: the user has moved more often than is kept."""
 
 _AMOUNT = re.compile(r"\d{1,15}(\.\d{1,6})?", re.ASCII)
 _CURRENCY = re.compile("[A-Za-z]{3}", re.ASCII)
@@ -38,15 +41,15 @@ def keep_move(state: State, time: int, account: str) -> None:
     """Note that a user is in another account now. Before the first lead, only the last counts."""
     if not state.marks:
         state.moves.clear()
-    if len(state.moves) < MAX_KEPT:
-        state.moves.append((time, account))
+    if len(state.moves) <= MAX_KEPT:
+        state.moves.append((time, account if len(state.moves) < MAX_KEPT else NOWHERE))
 
 
 def conversions_of(state: State, world: World) -> list[Conversion]:
     """The conversions of a subject, and those of a user's account while the user was in it."""
     found = list(state.conversions)
     for name in dict.fromkeys(account for _, account in state.moves):
-        account = world.account(name)
+        account = None if name == NOWHERE else world.account(name)
         if account is not None:
             found += [c for c in account.conversions if state.account_at(c.time) == name]
     return found

@@ -24,7 +24,7 @@ from ..language.content_hash import canonical
 from ..language.definition import Catalogue, Definition, Leaf
 from ..language.values import key
 from .clock import Clock
-from .conversions import conversion_names, keep_conversion, keep_move
+from .conversions import keep_conversion, keep_move
 from .keyed import MEMBER_REGISTRY, KeyedAggregate, spill
 from .rules import CompiledRules, Rule
 from .selection import EventRoute, FactSelection
@@ -44,7 +44,7 @@ from .state import (
 from .view import BEYOND, FIRST, EvalContext
 from .windows import AllTimeWindow, bare
 
-MEANING = "2"
+MEANING = "3"
 """Changes where a release reads the same definition otherwise, so that histories are made anew."""
 
 OnQualified = Callable[[EvalContext, Rule, int], None]
@@ -62,7 +62,7 @@ class Evaluator:
     def __init__(
         self, kind: Kind, catalogue: Catalogue, activated: Mapping[str, int] | None = None
     ) -> None:
-        self.kind = kind
+        self.kind, self.catalogue = kind, catalogue
         self.definitions = catalogue.of_kind(kind)
         compiled = CompiledRules(kind, catalogue, activated or {})
         self.rules = compiled.rules
@@ -327,13 +327,9 @@ def qualify(
 def _fingerprint(kind: Kind, catalogue: Catalogue, activated: Mapping[str, int]) -> str:
     """What states depend on: a catalogue with the same fingerprint can continue them."""
     # What only some definitions use is in their hashes, and what no definition uses is left out.
-    project = replace(
-        catalogue.project, expansion=None, personal_domains=frozenset(), person_traits=()
-    )
+    project = replace(catalogue.project, personal_domains=frozenset(), person_traits=())
     parts = [MEANING, kind, json.dumps(canonical(project), sort_keys=True)]
     others = [d.name + d.hash + d.subject for d in catalogue.definitions]
     parts += [*others, repr(sorted(activated.items()))]
     parts.append("superseded")  # earlier releases left the leads of older versions as they were
-    if conversion_names(catalogue.project):
-        parts.append("conversions")  # earlier releases did not keep them
     return blake2b("\0".join(parts).encode(), digest_size=8).hexdigest()

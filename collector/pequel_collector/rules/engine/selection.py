@@ -66,7 +66,9 @@ class FactSelection:
         self._routes: dict[str, EventRoute | None] = {}
         needs, is_user = asked(catalogue), kind == "user"
         own, self.exports = needs.own[kind], needs.of(kind)
-        self._anchors = _anchors(sorted(own.anchors | self.exports.anchors), catalogue.project)
+        known = {"trial"} if catalogue.project.trial is not None and self._rules else set()
+        wanted = sorted(own.anchors | self.exports.anchors | known)
+        self._anchors = _anchors(wanted, catalogue.project)
         reads_conversion = own.converted or self.exports.converted
         self._conversion = catalogue.project.conversion if reads_conversion else None
         has_leads = bool(self._rules) or (not is_user and bool(catalogue.definitions))

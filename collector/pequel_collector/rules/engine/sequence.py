@@ -81,11 +81,11 @@ class Sequence(Aggregate):
         """How many steps, from the first, were made."""
         return max((n + 1 for n, chain in enumerate(acc.chains) if chain is not None), default=0)
 
-    def chain(self, acc: Chains) -> list[str]:
-        """The ids of the messages of the longest chain."""
+    def chain(self, acc: Chains) -> tuple[int, list[str]]:
+        """When the longest chain starts, and the ids of its messages."""
         made = self.made(acc)
         chain = acc.chains[made - 1] if made else None
-        return [] if chain is None else list(chain[1:])
+        return (NEVER, []) if chain is None else (chain[0], list(chain[1:]))
 
     def _is_needed(self, steps: list[int], candidates: list[Candidate]) -> bool:
         """Whether another event of one instant can make a difference.

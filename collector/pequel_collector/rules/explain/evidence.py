@@ -22,6 +22,8 @@ from ..language.definition import (
 )
 from ..language.sentence import describe_leaf
 from .leaves import LeafExplanation, explain_leaf
+from .phrases import phrase_of, sentence
+from .vocabulary import Vocabulary
 
 
 class Explainer:
@@ -39,9 +41,10 @@ class Explainer:
     def evidence(self) -> dict[str, JSON]:
         """The evidence of a lead: a sentence, the leaves, the guards that were checked."""
         explanations = self._explanations
-        phrases = [each.phrase() for each in explanations.values() if each.holds]
+        words, kind = Vocabulary(self.evaluator.catalogue), self.evaluator.kind
+        held = [phrase_of(each, words, kind) for each in explanations.values() if each.holds]
         return {
-            "sentence": " and ".join(phrases),
+            "sentence": sentence(held),
             "leaves": [each.evidence() for each in explanations.values()],
             "guards": self.guards(),
         }

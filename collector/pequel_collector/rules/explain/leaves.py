@@ -11,6 +11,7 @@ from typing import Any
 
 from ...model import JSON, is_number, iso
 from ..engine.aggregates import Calendar, Distinct, Units, value_of
+from ..engine.compiler import paths_of
 from ..engine.keyed import Members, Parts, Values
 from ..engine.score import Growth, Score
 from ..engine.sequence import Sequence as Steps
@@ -31,11 +32,13 @@ from ..language.definition import (
     UsersLeaf,
 )
 from ..language.measures import MEASURES
-from ..language.quantities import DAY
-from ..language.sentence import amount, clause, describe_leaf, events, length
+from ..language.sentence import amount, describe_leaf, events
 from ..language.values import exact, settle
 
-SHOWN = 10
+SHOWN = 20
+"""Events that evidence shows of a leaf."""
+MAX_TEXT = 200
+"""Characters of a property that evidence shows."""
 MAX_DIGITS = 4_300
 """A number of more digits is shown as text: it cannot be read back as a number."""
 
@@ -77,9 +80,17 @@ class LeafExplanation:
         return 1.0 if self.holds else _share(self.observed, asked)
 
     @property
-    def events(self) -> Sequence[str]:
-        """The ids of the messages that it rests on, earliest first."""
-        return [fact.mid for fact in self.counted]
+    def events(self) -> list[JSON]:
+        """The events that decided it, the latest first, at most ``SHOWN``."""
+        return [self._event(fact) for fact in self.counted[: -SHOWN - 1 : -1]]
+
+    @property
+    def more_events(self) -> int:
+        """How many events decided it beyond those that are shown."""
+        found = len(self.counted)
+        if counts(self.leaf) and found and is_number(self.observed):
+            found = max(found, int(self.observed))
+        return max(0, found - SHOWN)
 
     @cached_property
     def counted(self) -> list[Fact]:
@@ -90,17 +101,31 @@ class LeafExplanation:
         """The keys that only this sort of leaf has."""
         return {}
 
+    def _event(self, fact: Fact) -> JSON:
+        """An event as evidence shows it: with the properties that the leaf reads."""
+        read = paths_of(self.leaf, fact.name or "")
+        return {
+            "message_id": fact.mid,
+            "time": iso(fact.time),
+            "user": self._user(fact),
+            "properties": {p: bounded(fact.data[p]) for p in read if p in fact.data},
+        }
+
+    def _user(self, fact: Fact | None) -> str | None:
+        """Who sent a message of an account. Those of a user are all the user's own, so: None."""
+        return None if fact is None or self.ctx.kind == "user" else fact.user
+
     def evidence(self) -> dict[str, JSON]:
-        """The leaf as a lead shows it; of many events the first five and the last five."""
+        """The leaf as a lead shows it."""
         start, end = self.bounds()
-        mids = list(self.events)
         return {
             "measure": self.describe(),
             "holds": self.holds,
             "observed": self.observed,
             "needed": self.needed,
             "window": None if start is None and end is None else {"from": start, "to": end},
-            "events": mids if len(mids) <= SHOWN else mids[: SHOWN // 2] + mids[-SHOWN // 2 :],
+            "events": self.events,
+            "more_events": self.more_events,
             **self.more(),
         }
 
@@ -118,10 +143,6 @@ class LeafExplanation:
     def is_closed(self) -> bool:
         """Whether its anchored window is over without it: only a late event can still meet it."""
         return False
-
-    def phrase(self) -> str:
-        """What was observed, in words."""
-        return self.describe()
 
     def bounds(self) -> tuple[str | None, str | None]:
         """The window as two instants; None where it is open."""
@@ -172,20 +193,6 @@ class WindowedExplanation(LeafExplanation):
             return False
         return window.within is not None and anchor + window.within <= self.ctx.time
 
-    def span(self) -> str:
-        """The window in words; of an anchored one also how many of its days have passed."""
-        window = self.leaf.window
-        if window.of is None:
-            return "" if window.within is None else f" within {length(window.within)}"
-        since = _since(window.of)
-        anchor = self.anchor()
-        if window.within is None:
-            return f" since {since}"
-        if window.within % DAY or anchor is None or window.start:
-            return f" within {length(window.within)} of {since}"
-        used = max(1, ceil((self.ctx.time - anchor) / DAY))
-        return f" within {used} of the {window.within // DAY} days after {since}"
-
 
 class EventExplanation(WindowedExplanation):
     """A number that is drawn from events."""
@@ -211,11 +218,6 @@ class EventExplanation(WindowedExplanation):
         facts = self.counted
         found = facts[0].data.get(self.leaf.per) if facts and self.leaf.per[0] != "@" else None
         return {"per": {self.leaf.per: found}}
-
-    def phrase(self) -> str:
-        """What was observed: ``3 different project_id of project_created (3 needed) …``."""
-        part = "" if self.leaf.per is None else f" with one {self.leaf.per}"
-        return f"{self._counted()}{part} ({self._asked()} needed){self.span()}"
 
     def ends(self) -> int | None:
         """When an anchored window closes, or when a rolling one loses its first event."""
@@ -278,14 +280,21 @@ class TraitExplanation(LeafExplanation):
         return {c.operator: plain(c.operand) for c in settled if c is not None}
 
     @property
-    def events(self) -> Sequence[str]:
-        """The id of the message that set it."""
-        held = self.ctx.state.traits.get(self.leaf.condition.path)
-        return [held.mid] if held is not None and not self.leaf.account else []
-
-    def phrase(self) -> str:
-        of = "account." if self.leaf.account else ""
-        return f"{of}{self.leaf.condition.path} is {_shown(self.observed)}"
+    def events(self) -> list[JSON]:
+        """The message that set it, with its value among the properties."""
+        path = self.leaf.condition.path
+        held = self.ctx.state.traits.get(path)
+        if held is None or self.leaf.account:
+            return []
+        setting = next(iter(facts_of([held.mid], held.time, self.ctx)), None)
+        return [
+            {
+                "message_id": held.mid,
+                "time": iso(held.time),
+                "user": self._user(setting),
+                "properties": {path: bounded(held.value)},
+            }
+        ]
 
 
 class UsersExplanation(LeafExplanation):
@@ -305,11 +314,6 @@ class UsersExplanation(LeafExplanation):
             return {"users": []}
         return {"users": sorted(aggregate.holding(self.acc, self.ctx))[:SHOWN]}
 
-    def phrase(self) -> str:
-        plural = "" if self.observed == 1 else "s"
-        found = f"{_shown(self.observed)} user{plural} ({_threshold_in_words(self.needed)} needed)"
-        return f"{found} {clause(self.leaf.inner, 'who')}"
-
 
 class SequenceExplanation(WindowedExplanation):
     """How many steps of a sequence were made."""
@@ -321,17 +325,14 @@ class SequenceExplanation(WindowedExplanation):
         """The number of steps."""
         return len(self.leaf.steps)
 
-    @property
-    def events(self) -> Sequence[str]:
-        """The ids of the messages that make the steps."""
+    @cached_property
+    def counted(self) -> list[Fact]:
+        """The events that make the steps, earliest first."""
         aggregate = bare(self.compiled)
         if not isinstance(aggregate, Steps) or self.acc is None:
             return []
-        return aggregate.chain(self.acc)
-
-    def phrase(self) -> str:
-        steps = ", then ".join(events(step) for step in self.leaf.steps)
-        return f"{self.observed or 0} of {len(self.leaf.steps)} steps: {steps}"
+        start, mids = aggregate.chain(self.acc)
+        return facts_of(mids, start, self.ctx)
 
     def bounds(self) -> tuple[str | None, str | None]:
         """The anchored window; without an anchor the steps may be anywhere in time."""
@@ -369,10 +370,6 @@ class GrowthExplanation(LeafExplanation):
         asked = self.needed
         return min(_share(self.latest, asked["latest"]), _share(self.before, asked["before"]))
 
-    def phrase(self) -> str:
-        of, over = events(self.leaf.events), length(self.leaf.over)
-        return f"{self.latest} × {of} in {over} after {self.before} in the {over} before"
-
     def bounds(self) -> tuple[str | None, str | None]:
         """The start of the first period and the end of the second."""
         return iso(self.ctx.time - 2 * self.leaf.over), iso(self.ctx.time)
@@ -385,12 +382,10 @@ class ScoreExplanation(WindowedExplanation):
 
     def more(self) -> dict[str, JSON]:
         """What each component adds."""
-        return {"points": self._points()}
+        return {"points": self.points()}
 
-    def phrase(self) -> str:
-        return f"{_shown(self.observed)} points ({_threshold_in_words(self.needed)} needed)"
-
-    def _points(self) -> list[JSON]:
+    def points(self) -> list[JSON]:
+        """What each component adds, in the order of the definition."""
         aggregate = bare(self.compiled)
         if not isinstance(aggregate, Score) or self.acc is None:
             return []
@@ -408,9 +403,6 @@ class PqlExplanation(LeafExplanation):
     """Whether another definition was met."""
 
     leaf: PqlLeaf
-
-    def phrase(self) -> str:
-        return f"qualified for {self.leaf.name}"
 
 
 _EXPLANATIONS: dict[type, type[LeafExplanation]] = {
@@ -472,6 +464,28 @@ def plain(value: Any) -> JSON:
             return whole if value == whole or isinf(float(value)) else float(value)
         case _:
             return value
+
+
+def bounded(value: Any) -> JSON:
+    """A value of a property as evidence shows it: a long one is cut off."""
+    if value is None or isinstance(value, bool | int | float | Decimal):
+        return plain(value)
+    text = value if isinstance(value, str) else json.dumps(plain(value), ensure_ascii=False)
+    if len(text) > MAX_TEXT:
+        return f"{text[: MAX_TEXT - 1]}…"
+    return plain(value)
+
+
+def facts_of(mids: Sequence[str], since: int, ctx: EvalContext) -> list[Fact]:
+    """The facts with these ids, none of which is before an instant, in order."""
+    left, found = set(mids), []
+    for _, fact in ctx.facts(ctx.history.since(since)) if mids else ():
+        if fact.mid in left:
+            left.remove(fact.mid)
+            found.append(fact)
+            if not left:
+                break
+    return found
 
 
 def _deciding(

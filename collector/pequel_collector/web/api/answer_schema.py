@@ -33,6 +33,8 @@ class AnswerSchema(Schema):
     """
 
     OMITTED_IF_NONE: ClassVar[frozenset[str]] = frozenset()
+    OMITTED: ClassVar[frozenset[str]] = frozenset()
+    """Attributes that a ``reader`` of a subclass leaves out of some records."""
 
     def dump(self, obj: Any, *, many: bool | None = None) -> Any:
         """A record as JSON, or each of many."""
@@ -45,6 +47,12 @@ class AnswerSchema(Schema):
         if attribute not in self.OMITTED_IF_NONE:
             return read
         return lambda obj: missing if (value := read(obj)) is None else value
+
+    def always(self) -> list[str]:
+        """The keys in JSON that every record has."""
+        sometimes = self.OMITTED_IF_NONE | self.OMITTED
+        found = self.dump_fields.items()
+        return [f.data_key or name for name, f in found if (f.attribute or name) not in sometimes]
 
     def _record(self, obj: Any) -> dict[str, JSON]:
         found: dict[str, JSON] = {}
@@ -69,29 +77,62 @@ def _nothing(_: Any) -> None:
     """The value of a field that reads none."""
 
 
-class Time(fields.Field[Any]):
+class DescribedField(fields.Field[Any]):
+    """A field that says what its values are in JSON Schema."""
+
+    json_schema: ClassVar[dict[str, JSON]] = {}
+
+
+class Time(DescribedField):
     """A time in ms as text."""
+
+    json_schema: ClassVar = {"type": "string", "format": "date-time"}
 
     def _serialize(self, value: Any, *_: Any, **_options: Any) -> Any:
         return None if value is None else iso(value)
 
 
-class SubjectKey(fields.Field[Any]):
+class SubjectKey(DescribedField):
     """A subject key as an object: ``{"kind": "user", "id": "u1"}``."""
+
+    json_schema: ClassVar = {
+        "type": "object",
+        "required": ["kind", "id"],
+        "properties": {
+            "kind": {"type": "string", "enum": ["user", "account", "anonymous"]},
+            "id": {"type": "string"},
+        },
+    }
 
     def _serialize(self, value: Any, *_: Any, **_options: Any) -> Any:
         return {"kind": kind_of(value) or "anonymous", "id": id_of(value)}
 
 
-class SubjectId(fields.Field[Any]):
+class SubjectId(DescribedField):
     """The id in a subject key."""
+
+    json_schema: ClassVar = {"type": "string"}
 
     def _serialize(self, value: Any, *_: Any, **_options: Any) -> Any:
         return id_of(value)
 
 
-class Counts(fields.Field[Any]):
+class Counts(DescribedField):
     """Numbers by name, in the order of the names, without zeros."""
+
+    json_schema: ClassVar = {"type": "object", "additionalProperties": {"type": "integer"}}
 
     def _serialize(self, value: Any, *_: Any, **_options: Any) -> Any:
         return {name: number for name, number in sorted(value.items()) if number}
+
+
+class Object(DescribedField):
+    """An object that is shown as it is stored."""
+
+    json_schema: ClassVar = {"type": "object"}
+
+
+class Objects(DescribedField):
+    """A list of objects that are shown as they are stored."""
+
+    json_schema: ClassVar = {"type": "array", "items": {"type": "object"}}

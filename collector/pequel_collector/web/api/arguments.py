@@ -8,7 +8,7 @@ from flask import Request
 from marshmallow import Schema, ValidationError, fields
 
 from ...errors import BadRequest
-from ...model import LeadState, parse_iso
+from ...model import JSON, LeadState, parse_iso
 from ...wire.event import Code
 
 DEFAULT_LIMIT = 100
@@ -30,6 +30,11 @@ class Text(fields.Field[Any]):
 
     expected = f"text of at most {MAX_LENGTH} characters"
     max_length = MAX_LENGTH
+
+    @property
+    def json_schema(self) -> dict[str, JSON]:
+        """What a value is, in JSON Schema."""
+        return {"type": "string", "minLength": 1, "maxLength": self.max_length, "pattern": r"\S"}
 
     def parse(self, text: str) -> Any:
         """The value; None for a mistake."""
@@ -57,6 +62,10 @@ class OneOf(Text):
         self.words = words
         self.expected = words[0] if len(words) == 1 else f"one of {', '.join(words)}"
 
+    @property
+    def json_schema(self) -> dict[str, JSON]:
+        return {"type": "string", "enum": list(self.words)}
+
     def parse(self, text: str) -> str | None:
         return text if text in self.words else None
 
@@ -76,6 +85,10 @@ class Time(Text):
 
     expected = "a time in ISO 8601, such as 2026-03-01T10:00:00.000Z"
 
+    @property
+    def json_schema(self) -> dict[str, JSON]:
+        return {"type": "string", "example": "2026-03-01T10:00:00.000Z"}
+
     def parse(self, text: str) -> int | None:
         # A plus sign that was not escaped arrives as a space.
         return parse_iso(text) or parse_iso("+".join(text.rsplit(" ", 1)))
@@ -85,6 +98,10 @@ class Limit(Text):
     """How many items to list."""
 
     expected = f"a whole number from 1 to {MAX_LIMIT}"
+
+    @property
+    def json_schema(self) -> dict[str, JSON]:
+        return {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT}
 
     def parse(self, text: str) -> int | None:
         short = text.isascii() and text.isdigit() and len(text) <= len(str(MAX_LIMIT))

@@ -7,8 +7,10 @@ from flask import Blueprint, Response, request
 from ...app.bootstrap import Collector
 from ...marking.active import backfill_lines, change_lines
 from ...marking.backfill import Activation
+from ...ports import By
 from .. import credentials
 from ..json import json_response
+from ..openapi.operation import TOML, describe, query
 from . import arguments, schemas
 from .definitions_body import definitions_in
 from .require_reader import require_reader
@@ -23,11 +25,27 @@ class DefinitionsArguments(arguments.NoArguments):
 class PutArguments(arguments.NoArguments):
     """``actor`` and ``reason`` say who changes the definitions and why."""
 
-    actor = arguments.Text(load_default=None)
-    reason = arguments.Text(load_default=None)
+    actor = arguments.Text()
+    reason = arguments.Text()
 
 
-_FORMAT, _PUT = DefinitionsArguments(), PutArguments()
+_FORMAT, _WHO = DefinitionsArguments(), PutArguments()
+_GET = query(
+    "The active definitions",
+    "definitions",
+    schemas.DEFINITIONS,
+    arguments=_FORMAT,
+    contents=(TOML,),
+)
+_PUT = query(
+    "Put other definitions in force",
+    "definitions",
+    schemas.NEW_DEFINITIONS,
+    arguments=_WHO,
+    bodies=(TOML,),
+    needs_body=False,
+    scope="define",
+)
 
 
 def blueprint(collector: Collector) -> Blueprint:
@@ -36,6 +54,7 @@ def blueprint(collector: Collector) -> Blueprint:
     require_reader(bp, collector)
 
     @bp.get("/definitions")
+    @describe(_GET)
     def definitions() -> Response:
         if arguments.read(request, _FORMAT).get("format") == "toml":
             active = collector.active_definitions()
@@ -43,12 +62,14 @@ def blueprint(collector: Collector) -> Blueprint:
         return json_response(schemas.DEFINITIONS.dump(collector.queries.definitions()))
 
     @bp.put("/definitions")
+    @describe(_PUT)
     def put_definitions() -> Response:
         token = credentials.reader_token(request)
-        credentials.require_key(collector.keys, token, "define")
-        by = arguments.read(request, _PUT)
+        key = credentials.require_key(collector.keys, token, "define")
+        given = arguments.read(request, _WHO)
+        by = By(key.id, given.get("reason"))
         text = definitions_in(request, collector.settings)
-        new = collector.put_definitions(text, by["actor"], by["reason"])
+        new = collector.put_definitions(text, by, given.get("actor"))
         changes = _changes(collector, new)
         active = schemas.DEFINITIONS.dump(collector.queries.definitions())
         versions = schemas.NEW_VERSION.dump(new.versions, many=True)

@@ -17,6 +17,7 @@ from ...model import JSON, Contact, LeadPatch, parse_iso
 from ...rules.engine.conversions import amount_of, currency_of
 from ...wire import body
 from .. import bodies
+from ..openapi.operation import Content
 
 MAX_BODY = 32_768
 """Bytes of a body."""
@@ -48,13 +49,26 @@ def lead_change_in(request: Request, settings: Settings, now: int, actor: str) -
     if len(raw) > MAX_BODY:
         raise TooLarge(f"the body is over {MAX_BODY} bytes", limit=MAX_BODY)
     text = body.read(raw, request.headers.get("Content-Encoding", ""), settings, MAX_BODY)
-    given = {"actor": actor, **_fields(_object(text), FIELDS)}
+    conditions: dict[str, Any] = {}
     if request.headers.get(_HEADER) is not None:
-        given["idempotency_key"] = _value(_HEADER, request.headers[_HEADER], text_of(MAX_LENGTH))
-        given["digest"] = sha256(text).hexdigest()
+        key = _value(_HEADER, request.headers[_HEADER], text_of(MAX_LENGTH))
+        conditions |= {"idempotency_key": key, "digest": sha256(text).hexdigest()}
+    if "If-Match" in request.headers and not request.if_match.star_tag:
+        conditions["if_match"] = request.if_match.as_set()
+    return lead_change(_object(text), now, actor, **conditions)
+
+
+def lead_change(
+    fields: Mapping[str, JSON], now: int, actor: str | None, **conditions: Any
+) -> LeadChange:
+    """The change that the fields of a body ask for. Raises BadRequest.
+
+    ``actor`` is who makes it, if the fields name nobody.
+    """
+    given = {"actor": actor, **_fields(fields, FIELDS)}
     _check(given, now)
     patch = LeadPatch(**{name: given[name] for name in PATCHED if name in given})
-    return LeadChange(patch, **{n: v for n, v in given.items() if n not in PATCHED})
+    return LeadChange(patch, **{n: v for n, v in given.items() if n not in PATCHED}, **conditions)
 
 
 def _object(text: bytes) -> Mapping[str, JSON]:
@@ -199,3 +213,55 @@ FIELDS: dict[str, Reader] = {
 }
 
 PATCHED = LeadPatch.__struct_fields__
+
+
+# -- what the description of the API says of it -----------------------------------------------
+
+
+def _text_or_null(longest: int) -> JSON:
+    return {"type": ["string", "null"], "minLength": 1, "maxLength": longest}
+
+
+_TIME: JSON = {"type": ["string", "null"], "format": "date-time"}
+
+_CONTACT: JSON = {
+    "type": ["object", "null"],
+    "additionalProperties": False,
+    "properties": {
+        "channel": _text_or_null(MAX_LENGTH),
+        "at": _TIME,
+        "note": _text_or_null(MAX_NOTE),
+    },
+}
+LEAD_CHANGE = Content(
+    "application/json",
+    {
+        "type": "object",
+        "minProperties": 1,
+        "additionalProperties": False,
+        "properties": {
+            "state": {"type": "string", "enum": list(SET_BY_PEOPLE)},
+            "owner": _text_or_null(MAX_LENGTH),
+            "reason": {"type": "string", "minLength": 1, "maxLength": MAX_NOTE},
+            "actor": {"type": "string", "minLength": 1, "maxLength": MAX_LENGTH},
+            "contact": _CONTACT,
+            "snoozed_until": _TIME,
+            "amount": {"type": ["string", "number", "null"], "examples": ["1200.00"]},
+            "currency": {"type": ["string", "null"], "pattern": "^[A-Za-z]{3}$"},
+            "if_state": {"type": "string", "enum": list(LEGAL)},
+        },
+    },
+    {"state": "contacted", "contact": {"channel": "email"}},
+)
+IDEMPOTENCY_KEY: JSON = {
+    "name": _HEADER,
+    "in": "header",
+    "description": "A request that is sent again with the same key changes nothing more.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": MAX_LENGTH},
+}
+IF_MATCH: JSON = {
+    "name": "If-Match",
+    "in": "header",
+    "description": "The `ETag` of the lead as you know it. If it has changed since: 412.",
+    "schema": {"type": "string", "minLength": 1},
+}

@@ -7,13 +7,26 @@ from flask import Blueprint, Response, request
 from ...app.bootstrap import Collector
 from .. import credentials
 from ..json import json_response
+from ..openapi.operation import describe, query, query_page
 from . import arguments, schemas
-from .lead_body import lead_change_in
-from .queries import page_slot, storable
+from .lead_body import IDEMPOTENCY_KEY, IF_MATCH, LEAD_CHANGE, lead_change_in
+from .queries import lead_response, page_slot, storable
 from .require_reader import require_reader
 
 _NONE = arguments.NoArguments()
 _CHANGES = arguments.ChangesArguments()
+_PATCH = query(
+    "Change a lead: its state, owner, contact or snooze",
+    "leads",
+    schemas.LEAD,
+    bodies=(LEAD_CHANGE,),
+    scope="work",
+    errors=(404, 409, 412),
+    parameters=(IDEMPOTENCY_KEY, IF_MATCH),
+)
+_GET_CHANGES = query_page(
+    "The ledger of all leads", "leads", schemas.LEDGER_ENTRY, arguments=_CHANGES
+)
 
 
 def blueprint(collector: Collector) -> Blueprint:
@@ -22,16 +35,18 @@ def blueprint(collector: Collector) -> Blueprint:
     require_reader(bp, collector)
 
     @bp.patch("/pqls/<lead_id>")
+    @describe(_PATCH)
     def change(lead_id: str) -> Response:
         token = credentials.reader_token(request)
         key = credentials.require_key(collector.keys, token, "work")
         arguments.read(request, _NONE)
         actor = key.label or key.id
         asked = lead_change_in(request, collector.settings, collector.clock(), actor)
-        lead = collector.desk.change(storable("lead", lead_id), asked)
-        return json_response(schemas.LEAD.dump(collector.queries.pql(lead.id)))
+        lead = collector.intake.change(storable("lead", lead_id), asked)
+        return lead_response(collector.queries.pql(lead.id))
 
     @bp.get("/pqls/changes")
+    @describe(_GET_CHANGES)
     def changes() -> Response:
         given = arguments.read(request, _CHANGES)
         with page_slot(given["limit"]):

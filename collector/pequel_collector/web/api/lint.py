@@ -12,6 +12,7 @@ from ...marking.active import BODY
 from ...rules.language.definition import Catalogue
 from ...rules.parser.catalogue import read_catalogue
 from ..json import json_response
+from ..openapi.operation import TOML, describe, query
 from . import arguments, schemas
 from .bounds import messages_for
 from .definitions_body import definitions_in
@@ -29,6 +30,14 @@ class LintArguments(arguments.NoArguments):
 
 
 _ARGUMENTS = LintArguments()
+_LINT = query(
+    "Likely mistakes in definitions: in the body, or the active ones",
+    "definitions",
+    schemas.LINTED,
+    arguments=_ARGUMENTS,
+    bodies=(TOML,),
+    needs_body=False,
+)
 
 
 def blueprint(collector: Collector) -> Blueprint:
@@ -37,6 +46,7 @@ def blueprint(collector: Collector) -> Blueprint:
     require_reader(bp, collector)
 
     @bp.post("/definitions/lint")
+    @describe(_LINT)
     def definitions() -> Response:
         given = arguments.read(request, _ARGUMENTS)
         catalogue = _catalogue(collector)

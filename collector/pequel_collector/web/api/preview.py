@@ -9,6 +9,7 @@ from ...audit.preview import Budget
 from ...marking.active import BODY
 from ...rules.parser.catalogue import read_catalogue
 from ..json import json_response
+from ..openapi.operation import TOML, describe, query
 from . import arguments, schemas
 from .bounds import messages_for
 from .definitions_body import definitions_in
@@ -28,6 +29,14 @@ class PreviewArguments(arguments.NoArguments):
 
 
 _ARGUMENTS = PreviewArguments()
+_PREVIEW = query(
+    "Who would be gained, lost and moved by the definitions in the body",
+    "definitions",
+    schemas.PREVIEW,
+    arguments=_ARGUMENTS,
+    bodies=(TOML,),
+    needs_body=False,
+)
 
 
 def blueprint(collector: Collector) -> Blueprint:
@@ -36,6 +45,7 @@ def blueprint(collector: Collector) -> Blueprint:
     require_reader(bp, collector)
 
     @bp.post("/definitions/preview")
+    @describe(_PREVIEW)
     def definitions() -> Response:
         limit = arguments.read(request, _ARGUMENTS)["limit"]
         catalogue = read_catalogue(definitions_in(request, collector.settings), BODY)

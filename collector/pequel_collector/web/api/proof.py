@@ -10,6 +10,7 @@ from ...app.bootstrap import Collector
 from ...audit.proof import Proof, Proofs
 from ...queries.answers import LeadAnswer
 from ..json import json_response
+from ..openapi.operation import describe, query
 from . import arguments, schemas
 from .require_reader import require_reader
 
@@ -29,6 +30,7 @@ def blueprint(collector: Collector) -> Blueprint:
     require_reader(bp, collector)
 
     @bp.get("/pqls/<lead_id>/proof")
+    @describe(query("A lead, derived again", "leads", schemas.PROOF, errors=(404,)))
     def proof(lead_id: str) -> Response:
         arguments.read(request, _NONE)
         proven = Proofs(collector.store, collector.clock).proof(lead_id)

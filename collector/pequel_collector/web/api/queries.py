@@ -11,9 +11,11 @@ from ...app.bootstrap import Collector
 from ...errors import NotFound
 from ...model import Kind
 from ...ports import LeadFilter, RejectedFilter
+from ...queries.answers import LeadAnswer
 from ...wire.normalise import MAX_LENGTH
 from ..json import json_response
-from ..paths import subject_and_view
+from ..openapi.operation import Operation, Tag, describe, query, query_page
+from ..paths import subject_and_view, whole_rest
 from . import arguments, schemas
 from .require_reader import require_reader
 
@@ -42,9 +44,31 @@ def blueprint(collector: Collector) -> Blueprint:
     bp.add_url_rule("/users/<rest:rest>", view_func=handlers.user)
     bp.add_url_rule("/accounts/<rest:rest>", view_func=handlers.account)
     bp.add_url_rule("/events", view_func=handlers.events)
+    bp.add_url_rule("/events/<rest:message_id>", view_func=handlers.event)
     bp.add_url_rule("/rejected", view_func=handlers.rejected)
     bp.add_url_rule("/usage", view_func=handlers.usage)
     return bp
+
+
+def _of_subject(kind: Kind) -> tuple[Operation, ...]:
+    """The calls about a user or an account."""
+    tag: Tag = "users and accounts"
+    path, errors = f"/v1/{kind}s/{{id}}", (404,)
+    a_kind = {"user": "a user", "account": "an account"}[kind]
+    status = f"Whether {a_kind} is a PQL, and how far it is"
+    timeline = f"The timeline of {a_kind}"
+    return (
+        query(a_kind.capitalize(), tag, schemas.PROFILES[kind], path=path, errors=errors),
+        query(status, tag, schemas.STATUS, path=f"{path}/pql", errors=errors),
+        query_page(
+            timeline,
+            tag,
+            schemas.EVENT,
+            arguments=_PAGE,
+            path=f"{path}/timeline",
+            errors=errors,
+        ),
+    )
 
 
 class Handlers:
@@ -53,6 +77,7 @@ class Handlers:
     def __init__(self, collector: Collector) -> None:
         self._queries, self._keys = collector.queries, collector.keys
 
+    @describe(query_page("Leads", "leads", schemas.LEAD, arguments=_LEADS))
     def pqls(self) -> Response:
         """``/pqls``."""
         given = arguments.read(request, _LEADS)
@@ -62,25 +87,37 @@ class Handlers:
             found = self._queries.pqls(LeadFilter(**given), limit, cursor)
             return json_response(schemas.page(schemas.LEAD, found))
 
+    @describe(query("A lead", "leads", schemas.LEAD, errors=(404,)))
     def pql(self, lead_id: str) -> Response:
         """``/pqls/ID``."""
         arguments.read(request, _NONE)
-        return json_response(schemas.LEAD.dump(self._queries.pql(storable("lead", lead_id))))
+        return lead_response(self._queries.pql(storable("lead", lead_id)))
 
+    @describe(*_of_subject("user"))
     def user(self, rest: str) -> Response:
         """``/users/ID``, ``/users/ID/pql``, ``/users/ID/timeline``."""
         return self._subject("user", "/v1/users/", rest)
 
+    @describe(*_of_subject("account"))
     def account(self, rest: str) -> Response:
         """``/accounts/ID``, ``/accounts/ID/pql``, ``/accounts/ID/timeline``."""
         return self._subject("account", "/v1/accounts/", rest)
 
+    @describe(query_page("The latest events", "events", schemas.EVENT, arguments=_LIST))
     def events(self) -> Response:
         """``/events``."""
         limit = arguments.read(request, _LIST)["limit"]
         with page_slot(limit):
             return json_response(schemas.page(schemas.EVENT, self._queries.events(limit)))
 
+    @describe(query("One event", "events", schemas.EVENT, errors=(404,)))
+    def event(self, message_id: str) -> Response:
+        """``/events/ID``."""
+        mid = storable("event", whole_rest(request, "/v1/events/", message_id))
+        arguments.read(request, _NONE)
+        return json_response(schemas.EVENT.dump(self._queries.event(mid)))
+
+    @describe(query_page("Rejected events", "events", schemas.REJECTED_EVENT, arguments=_REJECTED))
     def rejected(self) -> Response:
         """``/rejected``."""
         given = arguments.read(request, _REJECTED)
@@ -89,6 +126,7 @@ class Handlers:
             found = self._queries.rejected(wanted, given["limit"], given["cursor"])
             return json_response(schemas.page(schemas.REJECTED_EVENT, found))
 
+    @describe(query("What came in, by key and month", "events", schemas.USAGE))
     def usage(self) -> Response:
         """``/usage``."""
         arguments.read(request, _NONE)
@@ -109,6 +147,14 @@ class Handlers:
         with page_slot(given["limit"]):
             found = self._queries.timeline(kind, identifier, given["limit"], given["cursor"])
             return json_response(schemas.page(schemas.EVENT, found))
+
+
+def lead_response(answer: LeadAnswer) -> Response:
+    """One lead, with its tag for ``If-Match``."""
+    response = json_response(schemas.LEAD.dump(answer))
+    if answer.tag is not None:
+        response.set_etag(answer.tag)
+    return response
 
 
 def page_slot(limit: int) -> AbstractContextManager[object]:

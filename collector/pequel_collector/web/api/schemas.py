@@ -6,11 +6,22 @@ from typing import Any, ClassVar
 
 from marshmallow import Schema, fields, missing
 
-from ...audit.preview import PreviewedLead
 from ...marking.active import BackfillProgress
-from ...model import JSON, Stored, id_of, kind_of
+from ...model import JSON, Stored, id_of
 from ...queries import answers
-from .answer_schema import AnswerSchema, Counts, Read, SubjectId, SubjectKey, Time
+from .answer_schema import (
+    AnswerSchema,
+    Counts,
+    DescribedField,
+    Object,
+    Objects,
+    Read,
+    SubjectId,
+    SubjectKey,
+    Time,
+)
+
+_STATE = {"type": ["string", "null"]}
 
 
 class Entry(AnswerSchema):
@@ -18,34 +29,52 @@ class Entry(AnswerSchema):
 
     class Meta:
         include: ClassVar = {
-            "from": fields.Function(lambda entry: entry.before.get("state")),
-            "to": fields.Function(lambda entry: entry.after.get("state")),
+            "from": fields.Function(lambda entry: entry.before.get("state"), metadata=_STATE),
+            "to": fields.Function(lambda entry: entry.after.get("state"), metadata=_STATE),
         }
 
     at = Time()
     what = fields.String()
-    before = fields.Raw()
-    after = fields.Raw()
-    reason = fields.String()
-    actor = fields.String()
+    before = fields.Raw(allow_none=True)
+    after = fields.Raw(allow_none=True)
+    reason = fields.String(allow_none=True)
+    actor = fields.String(allow_none=True)
+
+
+class Trial(AnswerSchema):
+    """The free trial of a subject: when it started and ends, and the days that are left."""
+
+    started_at = Time(allow_none=True)
+    ends_at = Time(allow_none=True)
+    days_left = fields.Integer(allow_none=True)
+
+
+class FeatureUse(AnswerSchema):
+    """What a subject used of a feature, and what it did not use."""
+
+    name = fields.String()
+    used = fields.Boolean()
+    used_events = fields.List(fields.String())
+    unused_events = fields.List(fields.String())
 
 
 class Contact(AnswerSchema):
     """A contact of somebody with a lead."""
 
     at = Time()
-    channel = fields.String()
-    note = fields.String()
+    channel = fields.String(allow_none=True)
+    note = fields.String(allow_none=True)
     actor = fields.String()
 
 
 class Lead(AnswerSchema):
     """A lead. ``evidence`` has a sentence and the leaves; ``via`` says whose it is instead.
 
-    ``history`` and ``contacts`` come only with a lead that is asked for by its id.
+    ``history``, ``contacts`` and ``features``, what its subject used, come only with a lead that is
+    asked for by its id.
     """
 
-    OMITTED_IF_NONE = frozenset({"via", "history", "contacts"})
+    OMITTED_IF_NONE = frozenset({"via", "history", "contacts", "features"})
 
     id = fields.String(attribute="lead.id")
     definition = fields.String(attribute="lead.definition")
@@ -58,25 +87,31 @@ class Lead(AnswerSchema):
     holds_now = fields.Boolean()
     kind = fields.String(attribute="lead.kind")
     priority = fields.String(attribute="lead.priority")
-    owner = fields.String(attribute="lead.owner")
-    due_at = Time(attribute="lead.due_at")
+    owner = fields.String(attribute="lead.owner", allow_none=True)
+    due_at = Time(attribute="lead.due_at", allow_none=True)
     overdue = fields.Boolean()
-    snoozed_until = Time(attribute="lead.snoozed_until")
-    contacted_at = Time(attribute="lead.contacted_at")
-    time_to_contact_seconds = fields.Raw()
-    won_at = Time(attribute="lead.won_at")
-    self_serve = fields.Boolean(attribute="lead.self_serve")
-    amount = fields.String(attribute="lead.amount")
-    currency = fields.String(attribute="lead.currency")
-    expires_at = Time(attribute="lead.expires_at")
-    merged_into = fields.String(attribute="lead.merged_into")
+    snoozed_until = Time(attribute="lead.snoozed_until", allow_none=True)
+    contacted_at = Time(attribute="lead.contacted_at", allow_none=True)
+    time_to_contact_seconds = fields.Raw(metadata={"type": ["number", "null"]})
+    won_at = Time(attribute="lead.won_at", allow_none=True)
+    self_serve = fields.Boolean(attribute="lead.self_serve", allow_none=True)
+    amount = fields.String(attribute="lead.amount", allow_none=True)
+    currency = fields.String(attribute="lead.currency", allow_none=True)
+    expires_at = Time(attribute="lead.expires_at", allow_none=True)
+    merged_into = fields.String(attribute="lead.merged_into", allow_none=True)
     flags = fields.List(fields.String(), attribute="lead.flags")
-    account = fields.String()
-    traits = fields.Raw()
-    evidence = fields.Raw(attribute="lead.evidence")
+    account = fields.String(allow_none=True)
+    traits = Object()
+    title = fields.String(attribute="brief.title")
+    play = fields.String(attribute="brief.play", allow_none=True)
+    description = fields.String(attribute="brief.description", allow_none=True)
+    account_traits = Object(attribute="brief.account_traits", allow_none=True)
+    trial = fields.Nested(Trial, attribute="brief.trial", allow_none=True)
+    evidence = Object()
     via = fields.String()
     history = fields.List(fields.Nested(Entry))
     contacts = fields.List(fields.Nested(Contact))
+    features = fields.List(fields.Nested(FeatureUse))
 
 
 class LedgerEntry(Entry):
@@ -90,10 +125,11 @@ class Profile(AnswerSchema):
     """What is known of a user or an account."""
 
     id = SubjectId(attribute="key")
-    traits = fields.Raw()
+    traits = Object()
     first_seen = Time()
     last_seen = Time()
-    event_counts = fields.Raw()
+    event_counts = Object()
+    features = fields.List(fields.Nested(FeatureUse))
 
 
 class LinkConflict(AnswerSchema):
@@ -110,7 +146,7 @@ class UserProfile(Profile):
 
     OMITTED_IF_NONE = frozenset({"conflicts"})
 
-    account = fields.String()
+    account = fields.String(allow_none=True)
     ids = fields.List(SubjectKey())
     conflicts = fields.List(fields.Nested(LinkConflict))
     leads = fields.List(fields.Nested(Lead))
@@ -127,9 +163,9 @@ class Status(AnswerSchema):
 
     subject = SubjectKey(attribute="key")
     is_pql = fields.Boolean()
-    account = fields.String()
+    account = fields.String(allow_none=True)
     leads = fields.List(fields.Nested(Lead))
-    progress = fields.Raw()
+    progress = Objects()
 
 
 def _anonymous_id(stored: Stored) -> str | None:
@@ -145,17 +181,21 @@ def _is_event(stored: Stored) -> bool:
 class Event(AnswerSchema):
     """A stored message, in the words of the tracking API. Events have properties, others traits."""
 
+    OMITTED = frozenset({"message.properties", "message.traits"})
+
     message_id = fields.String(data_key="messageId", attribute="message.mid")
     type = fields.String(attribute="message.type")
-    event = fields.String(attribute="message.name")
-    user_id = fields.String(data_key="userId", attribute="message.user_id")
-    anonymous_id = fields.Function(_anonymous_id, data_key="anonymousId")
-    account = fields.String()
+    event = fields.String(attribute="message.name", allow_none=True)
+    user_id = fields.String(data_key="userId", attribute="message.user_id", allow_none=True)
+    anonymous_id = fields.Function(
+        _anonymous_id, data_key="anonymousId", metadata={"type": ["string", "null"]}
+    )
+    account = fields.String(allow_none=True)
     timestamp = Time(attribute="message.time")
     received_at = Time(attribute="message.received")
-    properties = fields.Raw(attribute="message.properties")
-    traits = fields.Raw(attribute="message.traits")
-    context = fields.Raw(attribute="message.context")
+    properties = Object(attribute="message.properties")
+    traits = Object(attribute="message.traits")
+    context = Object(attribute="message.context")
 
     def reader(self, attribute: str) -> Read:
         match attribute:
@@ -172,12 +212,12 @@ class RejectedEvent(AnswerSchema):
 
     id = fields.String()
     received_at = Time()
-    key = fields.String()
+    key = fields.String(allow_none=True)
     index = fields.Integer(attribute="event.index")
-    message_id = fields.String(data_key="messageId", attribute="event.mid")
+    message_id = fields.String(data_key="messageId", attribute="event.mid", allow_none=True)
     code = fields.String(attribute="event.code")
     message = fields.String(attribute="event.message")
-    field = fields.String(attribute="event.field")
+    field = fields.String(attribute="event.field", allow_none=True)
     payload = fields.String(attribute="event.payload")
 
 
@@ -188,9 +228,9 @@ class Version(AnswerSchema):
     hash = fields.String(attribute="version.hash")
     created_at = Time(attribute="version.created_at")
     activated_at = Time(attribute="latest.at")
-    actor = fields.String(attribute="latest.actor")
-    reason = fields.String(attribute="latest.reason")
-    source = fields.Raw(attribute="version.source")
+    actor = fields.String(attribute="latest.actor", allow_none=True)
+    reason = fields.String(attribute="latest.reason", allow_none=True)
+    source = Object(attribute="version.source")
     text = fields.String(attribute="version.text")
 
 
@@ -207,7 +247,7 @@ class Origin(AnswerSchema):
 
     kind = fields.String(attribute="origin")
     at = Time()
-    instead_of = Time(attribute="replaced_put_at")
+    instead_of = Time(attribute="replaced_put_at", allow_none=True)
 
 
 def _state(backfill: BackfillProgress) -> str:
@@ -218,8 +258,22 @@ def _total(backfill: BackfillProgress) -> int | None:
     return None if backfill.total is None else max(backfill.total, backfill.done)
 
 
-class DefinitionChanges(fields.Field[Any]):
+class DefinitionChanges(DescribedField):
     """What a back-fill did for each definition that changed, as a list."""
+
+    json_schema: ClassVar = {
+        "type": "array",
+        "items": {
+            "type": "object",
+            "required": ["name", "version", "added", "withdrawn"],
+            "properties": {
+                "name": {"type": "string"},
+                "version": {"type": ["integer", "null"]},
+                "added": {"type": "integer"},
+                "withdrawn": {"type": "integer"},
+            },
+        },
+    }
 
     def _serialize(self, value: Any, *_: Any, **_options: Any) -> Any:
         return [
@@ -231,12 +285,12 @@ class DefinitionChanges(fields.Field[Any]):
 class Backfill(AnswerSchema):
     """How far history has been replayed under the active definitions."""
 
-    state = fields.Function(_state)
+    state = fields.Function(_state, metadata={"type": "string", "enum": ["running", "done"]})
     done = fields.Integer()
-    total = fields.Function(_total)
+    total = fields.Function(_total, metadata={"type": ["integer", "null"]})
     leads = fields.Integer()
     started_at = Time()
-    finished_at = Time()
+    finished_at = Time(allow_none=True)
     changes = DefinitionChanges()
 
 
@@ -245,16 +299,16 @@ class Definition(AnswerSchema):
 
     name = fields.String(attribute="definition.name")
     subject = fields.String(attribute="definition.subject")
-    title = fields.String(attribute="definition.title")
+    title = fields.String(attribute="definition.title", allow_none=True)
     kind = fields.String(attribute="definition.kind")
     priority = fields.String(attribute="definition.priority")
-    owner = fields.String(attribute="definition.owner")
+    owner = fields.String(attribute="definition.owner", allow_none=True)
     description = fields.String()
     on_change = fields.String(attribute="definition.on_change")
-    version = fields.Integer()
+    version = fields.Integer(allow_none=True)
     hash = fields.String(attribute="definition.hash")
-    in_force_since = Time()
-    source = fields.Raw(attribute="definition.source")
+    in_force_since = Time(allow_none=True)
+    source = Object(attribute="definition.source")
     text = fields.String(attribute="definition.text")
     versions = fields.List(fields.Nested(Version))
 
@@ -266,13 +320,20 @@ class Definitions(AnswerSchema):
     """
 
     data = fields.List(fields.Nested(Definition))
-    next_cursor = fields.Constant(None)
-    origin = fields.Nested(Origin)
-    backfill = fields.Nested(Backfill)
-    project = fields.Raw()
-    features = fields.Raw()
-    metrics = fields.Raw()
-    labels = fields.Raw()
+    next_cursor = fields.Constant(None, metadata={"enum": [None]})
+    origin = fields.Nested(Origin, allow_none=True)
+    backfill = fields.Nested(Backfill, allow_none=True)
+    project = Object()
+    features = Object()
+    metrics = Objects()
+    labels = Object()
+
+
+class NewDefinitions(Definitions):
+    """The definitions that a request put in force, and what that changed, in words."""
+
+    new_versions = fields.List(fields.Nested(NewVersion))
+    changes = fields.List(fields.String())
 
 
 class Balance(AnswerSchema):
@@ -289,8 +350,8 @@ class Balance(AnswerSchema):
 class Sender(AnswerSchema):
     """A key and a month. ``key`` is null for events that were imported from a file."""
 
-    key = fields.String()
-    label = fields.String()
+    key = fields.String(allow_none=True)
+    label = fields.String(allow_none=True)
     month = fields.String()
 
 
@@ -307,7 +368,7 @@ class Usage(AnswerSchema):
 
     data = fields.List(fields.Nested(KeyUsage))
     total = fields.Nested(Balance)
-    next_cursor = fields.Constant(None)
+    next_cursor = fields.Constant(None, metadata={"enum": [None]})
 
 
 class Derived(AnswerSchema):
@@ -315,8 +376,8 @@ class Derived(AnswerSchema):
 
     state = fields.String()
     qualified_at = Time()
-    account = fields.String()
-    evidence = fields.Raw()
+    account = fields.String(allow_none=True)
+    evidence = Object()
 
 
 class Proven(AnswerSchema):
@@ -326,8 +387,8 @@ class Proven(AnswerSchema):
 
     name = fields.String()
     version = fields.Integer()
-    hash = fields.String()
-    text = fields.String()
+    hash = fields.String(allow_none=True)
+    text = fields.String(allow_none=True)
     problem = fields.String()
 
 
@@ -342,12 +403,22 @@ class Difference(AnswerSchema):
 class Proof(AnswerSchema):
     """A stored lead, the derived one, and their differences."""
 
-    result = fields.String(attribute="proof.result")
+    result = fields.String(attribute="proof.result", allow_none=True)
     lead = fields.Nested(Lead)
-    derived = fields.Nested(Derived, attribute="proof.derived")
+    derived = fields.Nested(Derived, attribute="proof.derived", allow_none=True)
     definition = fields.Nested(Proven, attribute="proof.definition")
     facts = fields.Integer(attribute="proof.facts")
     differences = fields.List(fields.Nested(Difference), attribute="proof.differences")
+
+
+class AuditEntry(AnswerSchema):
+    """An administrative act. ``actor`` is the id of a key, ``cli`` or ``file``."""
+
+    at = Time()
+    what = fields.String()
+    actor = fields.String(attribute="by.actor")
+    reason = fields.String(attribute="by.reason", allow_none=True)
+    details = Object()
 
 
 class Finding(AnswerSchema):
@@ -355,12 +426,12 @@ class Finding(AnswerSchema):
 
     code = fields.String()
     level = fields.String()
-    definition = fields.String()
-    file = fields.String()
-    line = fields.Integer()
-    column = fields.Integer()
+    definition = fields.String(allow_none=True)
+    file = fields.String(allow_none=True)
+    line = fields.Integer(allow_none=True)
+    column = fields.Integer(allow_none=True)
     message = fields.String()
-    accepted = fields.String()
+    accepted = fields.String(allow_none=True)
 
 
 class Covered(AnswerSchema):
@@ -369,8 +440,8 @@ class Covered(AnswerSchema):
     definition = fields.String()
     kind = fields.String()
     name = fields.String()
-    of = fields.String()
-    last_seen = Time()
+    of = fields.String(allow_none=True)
+    last_seen = Time(allow_none=True)
     seen = fields.Integer()
 
 
@@ -382,12 +453,8 @@ class Linted(AnswerSchema):
     warnings = fields.Integer(attribute="report.warnings")
     notes = fields.Integer(attribute="report.notes")
     accepted = fields.Integer(attribute="report.accepted")
-    sample = fields.String(attribute="report.sample")
-    coverage = fields.List(fields.Nested(Covered))
-
-
-def _kind(lead: PreviewedLead) -> dict[str, JSON]:
-    return {"kind": kind_of(lead.subject), "id": id_of(lead.subject)}
+    sample = fields.String(attribute="report.sample", allow_none=True)
+    coverage = fields.List(fields.Nested(Covered), allow_none=True)
 
 
 class PreviewedLeadAnswer(AnswerSchema):
@@ -395,8 +462,8 @@ class PreviewedLeadAnswer(AnswerSchema):
 
     OMITTED_IF_NONE = frozenset({"before"})
 
-    subject = fields.Function(_kind)
-    name = fields.String()
+    subject = SubjectKey()
+    name = fields.String(allow_none=True)
     cycle = fields.Integer()
     qualified_at = Time()
     before = Time()
@@ -415,7 +482,7 @@ class PreviewedDefinition(AnswerSchema):
     """What a change would do to the leads of a definition."""
 
     name = fields.String()
-    version = fields.Integer()
+    version = fields.Integer(allow_none=True)
     new_version = fields.Boolean(attribute="is_new")
     gained = fields.Nested(PreviewedGroup)
     lost = fields.Nested(PreviewedGroup)
@@ -433,11 +500,13 @@ class Previewed(AnswerSchema):
 
 
 PREVIEW = Previewed()
-LEDGER_ENTRY = LedgerEntry()
+LEDGER_ENTRY, AUDIT_ENTRY = LedgerEntry(), AuditEntry()
 LEAD, STATUS, EVENT, REJECTED_EVENT = Lead(), Status(), Event(), RejectedEvent()
 PROFILES = {"user": UserProfile(), "account": AccountProfile()}
 DEFINITIONS, NEW_VERSION, USAGE = Definitions(), NewVersion(), Usage()
 PROOF, LINTED = Proof(), Linted()
+NEW_DEFINITIONS = NewDefinitions()
+"""Describes an answer that is put together of two others."""
 
 
 def page(schema: Schema, found: answers.Page[Any]) -> dict[str, JSON]:

@@ -14,7 +14,8 @@ from ...access.keys import Keys
 from ...model import JSON
 from .. import credentials
 from ..json import json_response
-from . import routes
+from ..openapi.operation import describe
+from . import description, routes
 
 CACHE_CONTROL = "private, no-store"
 
@@ -27,11 +28,13 @@ def blueprint(keys: Keys) -> Blueprint:
     bp = Blueprint("client_settings", __name__)
 
     @bp.get(routes.SETTINGS)
+    @describe(description.SETTINGS)
     def settings(key: str) -> Response:
         found = credentials.find(keys, key)
         return _uncached(_settings(key if found is None or found.kind == "write" else ""))
 
     @bp.get(routes.SOURCE_CONFIG)
+    @describe(description.SETTINGS)
     def source_config() -> Response:
         token = credentials.any_token(request) or ""
         found = credentials.find(keys, token)

@@ -25,8 +25,9 @@ from ...wire.rejected_events import MAX_KEPT
 from .. import bodies, credentials
 from ..errors import ingest_error
 from ..json import json_response
+from ..openapi.operation import describe
 from ..request import RawRequest
-from . import client_settings, pixel, routes
+from . import client_settings, description, pixel, routes
 from .accept import accept
 from .large_bodies import LargeBodySlots
 
@@ -35,9 +36,11 @@ def blueprint(collector: Collector, ingest_handler: IngestHandler) -> Blueprint:
     """The write side of the API, over a collector."""
     bp = Blueprint("ingest", __name__)
     for path in routes.BATCHES:
-        bp.add_url_rule(path, path, _view(ingest_handler), methods=["POST"])
+        view = describe(description.BATCH)(_view(ingest_handler))
+        bp.add_url_rule(path, path, view, methods=["POST"])
     for path, type_ in routes.SINGLES.items():
-        bp.add_url_rule(path, path, _view(ingest_handler, type_), methods=["POST"])
+        view = describe(description.SINGLES[type_])(_view(ingest_handler, type_))
+        bp.add_url_rule(path, path, view, methods=["POST"])
     bp.add_url_rule(routes.METRICS, routes.METRICS, _discard, methods=["POST"])
     bp.register_blueprint(pixel.blueprint(collector, ingest_handler.new_id))
     bp.register_blueprint(client_settings.blueprint(collector.keys))
@@ -124,6 +127,7 @@ def _view(ingest_handler: IngestHandler, type_: EventType | None = None) -> Call
     return handle
 
 
+@describe(description.DISCARDED)
 def _discard() -> Response:
     """Libraries send metrics about themselves, and need a response."""
     return json_response({"success": True})

@@ -13,7 +13,8 @@ from ...wire import pixel
 from ...wire.event import Envelope
 from ...wire.normalise import normalise
 from .. import credentials
-from . import routes
+from ..openapi.operation import describe
+from . import description, routes
 from .accept import accept
 
 GIF = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
@@ -25,6 +26,7 @@ def blueprint(collector: Collector, new_id: Callable[[], str]) -> Blueprint:
     bp = Blueprint("pixel", __name__)
 
     @bp.get(routes.PIXEL)
+    @describe(description.PIXEL)
     def show(type_: str) -> Response:
         if request.method == "GET":
             _try_accept(collector, type_, new_id)

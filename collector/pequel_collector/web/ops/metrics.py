@@ -13,6 +13,14 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from ...app.bootstrap import Collector
 from ...ports import Usage
 from ...usage import balance_of
+from ..openapi.operation import Content, Operation, describe
+
+_METRICS = Operation(
+    "Metrics for Prometheus",
+    "operations",
+    contents=(Content("text/plain", {"type": "string"}),),
+    errors=(500, 503),
+)
 
 
 def blueprint(collector: Collector) -> Blueprint:
@@ -22,6 +30,7 @@ def blueprint(collector: Collector) -> Blueprint:
     registry.register(_StoreMetrics(collector))
 
     @bp.get("/metrics")
+    @describe(_METRICS)
     def metrics() -> Response:
         return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 

@@ -1,0 +1,266 @@
+"""Examples of answers, by the name of their schema. A test checks each against its schema."""
+
+from __future__ import annotations
+
+from ...model import JSON
+
+_TEXT = '[[pql]]\nname = "set_up"\nwhen = { event = "project_created", gte = 3 }'
+_SOURCE: JSON = {"name": "set_up", "when": {"event": "project_created", "gte": 3}}
+_HASH = "5b275533a9092fc1534847bf1fb7fb1f"
+_WINDOW: JSON = {"from": None, "to": "2026-03-09T09:30:00.000Z"}
+_TRAITS: JSON = {"email": "ada@acme.example", "country": "DE", "plan": "free"}
+_LEAF: JSON = {
+    "measure": "at least 3 × project_created",
+    "holds": True,
+    "observed": 3,
+    "needed": 3,
+    "window": _WINDOW,
+    "events": [
+        {
+            "message_id": "019c9ab0-9626-7137-a380-d76cb4cf3d72",
+            "time": "2026-03-09T09:30:00.000Z",
+            "user": "u1",
+            "properties": {"project_id": "p9"},
+        },
+    ],
+    "more_events": 2,
+}
+_EVIDENCE: JSON = {
+    "sentence": "created 3 projects (3 needed)",
+    "leaves": [_LEAF],
+    "guards": [{"guard": "internal", "blocks": False}],
+}
+
+ERROR: JSON = {
+    "error": {
+        "code": "bad_parameter",
+        "message": "limit: found '0', expected a whole number from 1 to 1000",
+        "details": {
+            "field": "limit",
+            "found": "'0'",
+            "expected": "a whole number from 1 to 1000",
+        },
+    }
+}
+INGEST_ERROR: JSON = {
+    "success": False,
+    "error": "the key is unknown or revoked, expected a write, write+marks or admin key",
+    "code": "unknown_key",
+    "message": "the key is unknown or revoked, expected a write, write+marks or admin key",
+}
+ENTRY: JSON = {
+    "from": None,
+    "to": "new",
+    "at": "2026-03-09T09:30:00.412Z",
+    "what": "opened",
+    "before": {},
+    "after": {"state": "new"},
+    "reason": None,
+    "actor": None,
+}
+LEAD: JSON = {
+    "id": "df48c7f1430f4abf6c7b7b16",
+    "definition": "set_up",
+    "version": 1,
+    "subject": {"kind": "user", "id": "u1"},
+    "cycle": 1,
+    "qualified_at": "2026-03-09T09:30:00.000Z",
+    "marked_at": "2026-03-09T09:30:00.412Z",
+    "state": "new",
+    "holds_now": True,
+    "kind": "new",
+    "priority": "normal",
+    "owner": None,
+    "due_at": None,
+    "overdue": False,
+    "snoozed_until": None,
+    "contacted_at": None,
+    "time_to_contact_seconds": None,
+    "won_at": None,
+    "self_serve": None,
+    "amount": None,
+    "currency": None,
+    "expires_at": None,
+    "merged_into": None,
+    "flags": [],
+    "account": "acme",
+    "traits": _TRAITS,
+    "title": "Set up",
+    "play": "offer the team plan",
+    "description": "a user who has project_created at least 3 times",
+    "account_traits": {"employees": 120},
+    "trial": {"started_at": "2026-03-01T09:00:00.000Z", "ends_at": None, "days_left": None},
+    "evidence": _EVIDENCE,
+}
+_PROGRESS: JSON = {
+    "definition": "set_up",
+    "progress": 0.333333,
+    "leaves": [
+        _LEAF
+        | {
+            "holds": False,
+            "observed": 1,
+            "events": ["019ca500-9626-7137-a380-d772b4cf3d72"],
+            "missing": 2,
+            "time_left": None,
+            "closed": False,
+        }
+    ],
+    "blocked_by": [],
+    "can_still_qualify": True,
+}
+_PROFILE: JSON = {
+    "id": "acme",
+    "traits": {"plan": "free"},
+    "first_seen": "2026-03-01T09:00:00.000Z",
+    "last_seen": "2026-03-09T09:30:00.000Z",
+    "event_counts": {"project_created": 3, "signed_up": 1},
+    "features": [
+        {
+            "name": "basic",
+            "used": True,
+            "used_events": ["project_created"],
+            "unused_events": ["task_assigned"],
+        }
+    ],
+    "leads": [],
+}
+_NEW_VERSION: JSON = {"version": 1, "hash": _HASH}
+_STORED_VERSION: JSON = _NEW_VERSION | {
+    "created_at": "2026-03-01T08:00:00.000Z",
+    "source": _SOURCE,
+    "text": _TEXT,
+}
+_DEFINITION: JSON = _NEW_VERSION | {
+    "name": "set_up",
+    "subject": "user",
+    "title": None,
+    "kind": "new",
+    "priority": "normal",
+    "owner": None,
+    "description": "a user who has project_created at least 3 times",
+    "on_change": "retroactive",
+    "in_force_since": "2026-03-01T08:00:00.000Z",
+    "source": _SOURCE,
+    "text": _TEXT,
+    "versions": [_STORED_VERSION],
+}
+_DEFINITIONS: JSON = {
+    "data": [_DEFINITION],
+    "next_cursor": None,
+    "origin": {"kind": "file", "at": "2026-03-01T08:00:00.000Z", "instead_of": None},
+    "backfill": {
+        "state": "done",
+        "done": 1204,
+        "total": 1204,
+        "leads": 17,
+        "started_at": "2026-03-01T08:00:00.000Z",
+        "finished_at": "2026-03-01T08:00:02.113Z",
+        "changes": [{"name": "set_up", "version": 1, "added": 17, "withdrawn": 0}],
+    },
+    "project": {},
+    "features": {},
+    "metrics": [],
+    "labels": {},
+}
+_BALANCE: JSON = {
+    "received": 1210,
+    "stored": 1204,
+    "duplicates": 4,
+    "rejected": {"too_large": 2},
+    "suppressed": 0,
+    "dropped_by_clients": {},
+}
+
+OF_SCHEMAS: dict[str, JSON] = {
+    "AuditEntry": {
+        "at": "2026-03-09T09:30:00.412Z",
+        "what": "definitions_put",
+        "actor": "5f3c9a1e07bd",
+        "reason": "fewer leads from trials",
+        "details": {"versions": {"set_up": 2}},
+    },
+    "Entry": ENTRY,
+    "Lead": LEAD,
+    "LedgerEntry": ENTRY | {"lead_id": LEAD["id"], "lead": LEAD},
+    "Status": {
+        "subject": {"kind": "user", "id": "u2"},
+        "is_pql": False,
+        "account": "acme",
+        "leads": [],
+        "progress": [_PROGRESS],
+    },
+    "AccountProfile": _PROFILE,
+    "UserProfile": _PROFILE
+    | {
+        "id": "u1",
+        "traits": _TRAITS,
+        "account": "acme",
+        "ids": [{"kind": "user", "id": "u1"}, {"kind": "anonymous", "id": "5f1c"}],
+        "leads": [LEAD],
+    },
+    "Event": {
+        "messageId": "019c9ab0-9626-7137-a380-d76eb4cf3d72",
+        "type": "track",
+        "event": "project_created",
+        "userId": "u1",
+        "anonymousId": None,
+        "account": "acme",
+        "timestamp": "2026-03-09T09:30:00.000Z",
+        "received_at": "2026-03-09T09:30:00.398Z",
+        "properties": {"project_id": "p3"},
+        "context": {},
+    },
+    "RejectedEvent": {
+        "id": "019c9ab0962671378380",
+        "received_at": "2026-03-09T09:30:00.398Z",
+        "key": "5f3c9a1e07bd",
+        "index": 0,
+        "messageId": None,
+        "code": "missing_id",
+        "message": "found neither userId nor anonymousId, expected one of them",
+        "field": "userId",
+        "payload": '{"event": "project_created"}',
+    },
+    "Definitions": _DEFINITIONS,
+    "NewDefinitions": _DEFINITIONS
+    | {"new_versions": [_NEW_VERSION | {"name": "set_up"}], "changes": ["set_up → version 1"]},
+    "Usage": {
+        "data": [{"key": "5f3c9a1e07bd", "label": "web shop", "month": "2026-03"} | _BALANCE],
+        "total": _BALANCE,
+        "next_cursor": None,
+    },
+    "Proof": {
+        "result": "equal",
+        "lead": LEAD,
+        "derived": {
+            "state": "new",
+            "qualified_at": LEAD["qualified_at"],
+            "account": "acme",
+            "evidence": _EVIDENCE,
+        },
+        "definition": {"name": "set_up", "version": 1, "hash": _HASH, "text": _TEXT},
+        "facts": 12,
+        "differences": [],
+    },
+    "Linted": {
+        "findings": [
+            {
+                "code": "L101",
+                "level": "warning",
+                "definition": "set_up",
+                "file": "body",
+                "line": 3,
+                "column": 10,
+                "message": "project_created was never seen",
+                "accepted": None,
+            }
+        ],
+        "errors": 0,
+        "warnings": 1,
+        "notes": 0,
+        "accepted": 0,
+        "sample": None,
+        "coverage": None,
+    },
+}
