@@ -27,6 +27,7 @@ class Settings:
 
     database: str = _setting("sqlite:///pequel.db", "Where events and leads are stored.")
     config: str = _setting("pequel.toml", "The definitions file. Collecting works without one.")
+    reason: str = _setting("", "Why the definitions file has changed, for the log of definitions.")
     host: str = _setting("127.0.0.1", "The address to listen on.")
     port: int = _setting(8321, "The port to listen on; 0 takes a free one.", 0, 65_535)
     trusted_proxies: int = _setting(

@@ -82,6 +82,21 @@ class Version(NamedTuple):
     text: str = ""
 
 
+class DefinitionEntry(NamedTuple):
+    """An entry of the log of definitions: a version came in force at an instant (ms), or none.
+
+    ``version`` is None if the definition was taken out. ``origin`` is ``file`` or ``put``, None for
+    entries from before the log. ``actor`` and ``reason`` are who did it and why, as they said.
+    """
+
+    name: str
+    version: int | None
+    at: int
+    origin: str | None = None
+    actor: str | None = None
+    reason: str | None = None
+
+
 class Cell(NamedTuple):
     """A part of a history's state that is stored apart; ``body`` is None if it was removed."""
 
@@ -470,6 +485,9 @@ class ReadTransaction(Protocol):
     def versions(self) -> list[Version]:
         """All versions of all definitions, oldest first."""
 
+    def definition_log(self) -> list[DefinitionEntry]:
+        """When which version of each definition came in force, oldest first."""
+
     def keys(self) -> list[Key]:
         """All keys, revoked ones too, oldest first."""
 
@@ -596,6 +614,9 @@ class WriteTransaction(ReadTransaction, Protocol):
 
     def add_version(self, version: Version) -> None:
         """Store a version of a definition."""
+
+    def log_definitions(self, entries: Sequence[DefinitionEntry]) -> None:
+        """Append to the log of definitions."""
 
     def set_meta(self, name: str, text: str) -> None:
         """Store a text under a name."""

@@ -458,14 +458,14 @@ def test_subjects_that_ask_each_other_are_told_as_deep_as_definitions_name_each_
 # -- leads that stay as they are ---------------------------------------------------------------
 
 
-def test_leads_of_versions_no_longer_in_force_are_counted_only(store_url: str) -> None:
+def test_leads_of_versions_no_longer_in_force_are_withdrawn(store_url: str) -> None:
     told = collector_of(DEFINITIONS, store_url)
     told.ingest.accept(messages_of(_told()))
     told.put_definitions(DEFINITIONS.replace('"used", gte = 2', '"used", gte = 3'))
     while (replay := told.backfill_some()) and not replay.is_finished:
         pass
     found, summary = _verified(told)
-    assert (found, summary.outdated) == ([], 1)
+    assert (found, summary.outdated) == ([], 0)
     told.close()
 
 

@@ -80,3 +80,22 @@ def taken(step: Step, state: str, owner: Any, desk: Any) -> tuple[str, Any, bool
     if step.contact is not None and state in ("new", "assigned"):
         state = "contacted"
     return state, owner, won
+
+
+def standing(lead: Any, since: dict[str, int], kept: set[str], names: set[str]) -> str:
+    """Whether the definitions in force decide about a lead: `judged`, `kept` or `merged`.
+
+    `since` has, for each definition that looks forward, when it came in force. Reading: what
+    qualified before that instant belongs to the time before the change, whenever it arrived. A
+    lead that had lost its basis before such a change stays without one, until it is given.
+    """
+    if lead.merged_into is not None:
+        return "merged"
+    if lead.definition not in names:
+        return "kept" if lead.definition in kept else "judged"
+    return "kept" if lead.qualified_at < since.get(lead.definition, lead.qualified_at) else "judged"
+
+
+def is_flagged(lead: Any, steps: list[Step]) -> bool:
+    """Whether a lead has the flag `superseded`: its definition changed after people worked it."""
+    return lead.withdrawn == "definition_changed" and fate(lead, steps)[0] != "voided"

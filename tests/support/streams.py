@@ -7,7 +7,8 @@ from typing import Any
 
 from pequel_collector.app.bootstrap import Collector, open_collector
 from pequel_collector.config import Settings
-from pequel_collector.marking.backfill import NewDefinitions, activate, finish
+from pequel_collector.marking.backfill import activate, finish
+from pequel_collector.marking.change import NewDefinitions
 from pequel_collector.model import (
     Message,
     account_key,

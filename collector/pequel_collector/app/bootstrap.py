@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event
 
 from ..access.keys import Keys
+from ..audit.preview import Budget, Preview, preview
 from ..config import SETTINGS, Settings
 from ..errors import BadRequest, NotFound, PequelError, Unavailable
 from ..ingest.accept import Ingest
@@ -23,12 +24,13 @@ from ..marking.active import (
     active_definitions,
     digest,
 )
-from ..marking.backfill import Activation, NewDefinitions, OnProgress
+from ..marking.backfill import Activation, OnProgress
+from ..marking.change import NewDefinitions
 from ..marking.derive import Derivation, save_cache
 from ..marking.evaluators import Evaluators
 from ..marking.preparations import Preparations
 from ..marking.work import LeadDesk
-from ..model import Clock, Lead
+from ..model import Clock, Lead, iso
 from ..ports import CLI, Act, AuditEntry, By, Store, WriteTransaction
 from ..queries.lists import Lists
 from ..queries.queries import Queries
@@ -104,13 +106,21 @@ class Collector:
 
     # -- definitions that change -----------------------------------------------------------
 
-    def put_definitions(self, text: str, by: By = CLI) -> Activation:
+    def put_definitions(self, text: str, by: By = CLI, actor: str | None = None) -> Activation:
         """Put definitions in force until their file changes; what changed.
 
-        Raises DefinitionError, and then changes nothing.
+        ``actor`` is who does it, as they say; else it is the actor of ``by``. Raises
+        DefinitionError, and then changes nothing.
         """
         catalogue = read_catalogue(text, BODY)
-        return self._activate(NewDefinitions(catalogue, "put", self._file_digest()), by)
+        file = self._file_digest()
+        said = actor or by.actor
+        return self._activate(NewDefinitions(catalogue, "put", file, None, said, by.reason), by)
+
+    def preview(self, catalogue: Catalogue, budget: Budget) -> Preview:
+        """What putting definitions would do, with bounded work; nothing is changed."""
+        new = NewDefinitions(catalogue, "put", self._file_digest())
+        return preview(self.store, new, self.clock, budget=budget)
 
     def reload_definitions(self) -> Activation:
         """Put the definitions file in force as it is now; what changed.
@@ -203,7 +213,7 @@ def open_collector(
     filed = (
         NewDefinitions(catalogue or Catalogue())
         if text is None
-        else _from_file(text, settings.config)
+        else _from_file(text, settings.config, settings.reason)
     )
     store = open_store(
         settings.database,
@@ -245,8 +255,19 @@ def assemble(settings: Settings, store: Store, catalogue: Catalogue, clock: Cloc
     )
 
 
-def _from_file(text: str, config: str) -> NewDefinitions:
-    return NewDefinitions(read_catalogue(text, config), "file", digest(text))
+def _from_file(text: str, config: str, reason: str = "") -> NewDefinitions:
+    catalogue = read_catalogue(text, config)
+    return NewDefinitions(
+        catalogue, "file", digest(text), actor="file", reason=reason or _saved(config)
+    )
+
+
+def _saved(config: str) -> str | None:
+    """Which file, and when it was saved. Its folder is nobody's business."""
+    with suppress(OSError):  # it is gone since it was read
+        saved = int(Path(config).stat().st_mtime * 1000)
+        return f"{Path(config).name}, saved at {iso(saved)}"
+    return None
 
 
 def _audit(
@@ -266,7 +287,7 @@ def _file_or_put(tx: WriteTransaction, filed: NewDefinitions) -> NewDefinitions:
         return filed
     if filed.file is None or filed.file == found.file:
         return NewDefinitions(read_catalogue(found.text, BODY), "put", found.file)
-    return NewDefinitions(filed.catalogue, "file", filed.file, replaced_put_at=found.at)
+    return replace(filed, replaced_put_at=found.at)
 
 
 def _require_file(tx: WriteTransaction, filed: NewDefinitions) -> None:

@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ..errors import DefinitionError, NotFound, PequelError
+from ..leads.basis import DEFINITION_CHANGED
 from ..leads.ledger import ExplainedQualification, LeadKey, transitions_of
 from ..leads.states import outcome, winning
-from ..marking.active import activations
+from ..marking.active import activations, active_definitions
 from ..marking.evaluators import Evaluators, active_evaluators
 from ..marking.replay import Replay
 from ..model import JSON, Conversion, Lead, LeadState, id_of, iso, kind_of
@@ -112,7 +113,8 @@ class _Derivation:
         if version is None:
             raise NotFound(f"there is no version {lead.version} of {lead.definition}")
         catalogue = _as_it_was(version, versions, evaluators.catalogue)
-        since = {**activations(self._tx), (version.name, version.hash): version.created_at}
+        since = {**activations(active_definitions(self._tx))}
+        since[version.name, version.hash] = version.created_at
         return Evaluators(catalogue, versions, since)
 
     # -- what the messages give ------------------------------------------------------------
@@ -147,7 +149,9 @@ class _Derivation:
         """The state that the messages and the transitions of people give."""
         lead = self._lead
         if qualification is not None:
-            lead = replace(lead, qualified_at=qualification.time, withdrawn=None)
+            # Its own version gives it; that another one is in force since is no other fact.
+            changed = lead.withdrawn if lead.withdrawn == DEFINITION_CHANGED else None
+            lead = replace(lead, qualified_at=qualification.time, withdrawn=changed)
         lead = replace(lead, conversion=winning(lead, conversions, until))
         done = transitions_of(self._tx, [key])[key]
         return outcome(lead, done.get(LeadKey(lead.definition, lead.cycle), ())).state

@@ -13,6 +13,7 @@ from time import monotonic
 from ..errors import BadRequest, NotFound, Unavailable
 from ..identity.links import FactOrder, links_in
 from ..identity.people import group_calls
+from ..leads.basis import SUPERSEDED, is_superseded
 from ..leads.ledger import (
     ExplainedQualification,
     LeadKey,
@@ -56,7 +57,8 @@ KeysAfter = Callable[[ReadTransaction, str], list[str]]
 class Summary:
     """What was compared, and the number of differences.
 
-    ``outdated`` are leads of versions that are no longer in force, which stay as they are.
+    ``outdated`` are leads that the definitions in force do not judge, which stay as they are: they
+    qualified before a change with ``on_change = "forward"``.
     ``unattributed`` are events without an account, ``conflicts`` links of an id that has an earlier
     one to another user. ``tallied`` says whether the tallies were compared; if messages arrive
     meanwhile, they are not.
@@ -338,8 +340,9 @@ class _Subject:
         for key, qualification in qualifications.items():
             yield from self._lead(key, stored.get(key), qualification)
         for key, lead in stored.items():
-            if key not in qualifications and lead.state != "voided":
+            if key not in qualifications or self._evaluators.in_force.keeps(lead):
                 yield from self._lead_without_basis(key, lead)
+            yield from self._flag(key, lead)
         if stored:
             yield from self._outcomes(stored, self._replay.conversions(state))
 
@@ -359,6 +362,8 @@ class _Subject:
         self, key: LeadKey, lead: Lead | None, qualification: ExplainedQualification
     ) -> Found:
         what = _lead_name(key)
+        if lead is not None and self._evaluators.in_force.keeps(lead):
+            return
         if lead is None or lead.state == "voided":
             stored = "nothing" if lead is None else "voided"
             yield Difference(self._key, what, stored, f"qualified at {moment(qualification.time)}")
@@ -388,12 +393,22 @@ class _Subject:
         )
 
     def _lead_without_basis(self, key: LeadKey, lead: Lead) -> Found:
-        """A lead that the messages do not give. If it was worked, it stays and has a flag."""
-        if self._evaluators.versions.get(lead.definition) != lead.version:
+        """A lead that the messages do not give under the definitions in force."""
+        in_force = self._evaluators.in_force
+        if lead.merged_into is not None:
+            return
+        if not in_force.judges(lead):
             self.outdated += 1
-        elif not _is_worked_without_basis(lead):
+        elif lead.withdrawn is None:
             stored = f"qualified at {moment(lead.qualified_at)}"
             yield Difference(self._key, _lead_name(key), stored, "nothing")
+        else:
+            reason = in_force.reason(lead)
+            yield from differ(self._key, f"{_lead_name(key)}, withdrawn", lead.withdrawn, reason)
+
+    def _flag(self, key: LeadKey, lead: Lead) -> Found:
+        flags = SUPERSEDED in lead.flags, is_superseded(lead)
+        yield from differ(self._key, f"{_lead_name(key)}, flag {SUPERSEDED}", *flags)
 
 
 def _accounts(calls: Iterable[Membership]) -> dict[Membership, str]:
@@ -410,19 +425,14 @@ def _lead_name(key: LeadKey) -> str:
     return f"lead for {key.definition}" + (f", cycle {key.cycle}" if key.cycle > 1 else "")
 
 
-def _is_worked_without_basis(lead: Lead) -> bool:
-    """Whether a lead stays although no message gives it, because somebody has worked it."""
-    return lead.state != "new" and "restated" in lead.flags
-
-
 def _leads_without_messages(tx: ReadTransaction, evaluators: Evaluators) -> Found:
-    """Leads in force of subjects that have no message."""
+    """Leads with a basis, of subjects that have no message."""
     cursor: LeadCursor | None = None
     while found := tx.leads(LeadFilter(), AT_ONCE, cursor):
         cursor = found[-1][1]
         for lead, _ in found:
-            is_active = evaluators.versions.get(lead.definition) == lead.version
-            if is_active and not _is_worked_without_basis(lead) and tx.span([lead.subject]) is None:
+            is_active = lead.withdrawn is None and evaluators.in_force.judges(lead)
+            if is_active and tx.span([lead.subject]) is None:
                 what = _lead_name(LeadKey(lead.definition, lead.cycle))
                 qualified = f"qualified at {moment(lead.qualified_at)}"
                 yield Difference(lead.subject, what, qualified, "nothing")

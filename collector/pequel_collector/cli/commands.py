@@ -15,6 +15,7 @@ from .keys import keys
 from .leads import leads
 from .lint import lint
 from .output import Failure
+from .preview import preview
 from .replay_rejected import replay_rejected
 from .serve import serve
 from .test import test
@@ -37,6 +38,8 @@ def pequel() -> None:
     """Collect product events and mark product-qualified leads."""
 
 
-COMMANDS = (serve, import_, replay_rejected, keys, leads, audit, lint, test, verify, demo)
+COMMANDS = (
+    serve, import_, replay_rejected, keys, leads, audit, lint, preview, test, verify, demo,
+)  # fmt: skip
 for command in COMMANDS:
     pequel.add_command(command)

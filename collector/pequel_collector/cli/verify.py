@@ -102,6 +102,6 @@ def _summary_lines(summary: Summary, limit: int) -> Iterator[str]:
     yield f"messages                   {summary.messages:>9,}"
     yield f"leads                      {summary.leads:>9,}"
     if summary.outdated:
-        yield f"of inactive versions       {summary.outdated:>9,}"
+        yield f"kept as they were          {summary.outdated:>9,}"
     if not summary.tallied:
         yield "messages arrived meanwhile, so the tallies were not compared"

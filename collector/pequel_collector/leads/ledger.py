@@ -7,20 +7,17 @@ qualified, and on what evidence, follows the facts and the definition in force.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from operator import attrgetter
-from types import MappingProxyType
 from typing import NamedTuple
 
 from ..model import JSON, Conversion, Lead, Transition, iso, kind_of, lead_id
 from ..ports import Change, ReadTransaction, WriteTransaction
 from ..rules.engine.state import Qualification
 from ..rules.language.definition import Definition
+from .basis import DEFINITION_CHANGED, SUPERSEDED, InForce, is_superseded
 from .states import Outcome, apply, in_order, outcome, outcome_of, winning
-
-NO_BASIS = "what it rested on is gone"
-"""The reason for withdrawing a lead, as the change log shows it."""
 
 CONVERTED = "the conversion"
 """The reason for the state of a lead that a conversion has won."""
@@ -48,38 +45,42 @@ class ExplainedQualification:
     deciding: frozenset[str] = frozenset()
 
 
+@dataclass(slots=True)
+class Effects:
+    """What aligning did to leads, by id.
+
+    ``gained`` have a basis that they did not have before, ``lost`` the reverse, voided or not.
+    ``moved`` qualified at another time before, which is given (ms).
+    """
+
+    gained: dict[str, Lead] = field(default_factory=dict)
+    lost: dict[str, Lead] = field(default_factory=dict)
+    moved: dict[str, tuple[Lead, int]] = field(default_factory=dict)
+
+
 class Ledger:
     """The leads of one transaction. ``new`` are the ids of the messages that it stored.
 
-    ``activated`` is since when a definition with ``on_change = "forward"`` counts, by name.
+    Until ``close``, nothing is written: a read transaction will do to see the ``effects``.
     """
 
     def __init__(
-        self,
-        tx: WriteTransaction,
-        versions: Mapping[str, int],
-        now: int,
-        new: Collection[str],
-        activated: Mapping[str, int] = MappingProxyType({}),
+        self, tx: ReadTransaction, in_force: InForce, now: int, new: Collection[str] = ()
     ) -> None:
-        self._tx, self._versions, self._now, self._new = tx, versions, now, frozenset(new)
-        self._activated = activated
+        self._tx, self._in_force, self._now, self._new = tx, in_force, now, frozenset(new)
+        self.effects = Effects()
         self._leads: dict[str, dict[LeadKey, Lead]] = {}
         self._transitions: dict[str, dict[LeadKey, list[Transition]]] = {}
         self._saved: dict[str, Lead] = {}
         self._opened: dict[str, Lead] = {}
         self._changes: list[Change] = []
 
-    def close(self) -> list[Lead]:
+    def close(self, tx: WriteTransaction) -> list[Lead]:
         """Write all changes; the leads that were opened, earliest qualification first."""
-        self._tx.save_leads(list(self._saved.values()))
-        self._tx.log(self._changes)
+        tx.save_leads(list(self._saved.values()))
+        tx.log(self._changes)
         opened = (lead for lead in self._opened.values() if lead.state != "voided")
         return sorted(opened, key=attrgetter("qualified_at", "definition", "subject", "cycle"))
-
-    def withdrawn(self) -> list[Lead]:
-        """The leads that this transaction has voided."""
-        return [lead for lead in self._saved.values() if lead.state == "voided"]
 
     def load(self, subjects: Collection[str]) -> None:
         """Read the leads of several subjects at once."""
@@ -106,13 +107,13 @@ class Ledger:
         for key, qualification in qualifications.items():
             if isinstance(qualification, ExplainedQualification):
                 definition, lead = definitions[key.definition], leads.get(key)
-                if lead is None or lead.state == "voided":
+                if lead is None or (lead.state == "voided" and not _can_come_back(lead)):
                     opened = self._new_lead(subject, definition, key.cycle, qualification, replayed)
                     self._open(opened, "opened" if lead is None else "reopened")
-                else:
+                elif not self._in_force.keeps(lead):
                     self._restate(lead, definition, qualification)
         for key, lead in leads.items():
-            if key not in qualifications and self._is_judged(lead):
+            if key not in qualifications and self._in_force.judges(lead):
                 self._withdraw(lead)
         for key, lead in leads.items():
             self._win(lead, winning(lead, conversions, next_cycle(key, leads)))
@@ -131,15 +132,9 @@ class Ledger:
         found = self.lead(lead)
         self.transitions(found).append(transition)
         before = outcome_of(found)
-        apply(found, self._outcome(found))
+        self._apply(found)
         self._log_outcome(found, what, before, transition.reason, transition.actor)
         self._save(found)
-
-    def _is_judged(self, lead: Lead) -> bool:
-        """Whether the version of a lead is in force, and counts as far back as the lead."""
-        since = self._activated.get(lead.definition, lead.qualified_at)
-        same = self._versions.get(lead.definition) == lead.version
-        return same and since <= lead.qualified_at
 
     def _new_lead(
         self,
@@ -154,7 +149,7 @@ class Ledger:
         return Lead(
             id=lead_id(definition.name, subject, cycle),
             definition=definition.name,
-            version=self._versions[definition.name],
+            version=self._in_force.versions[definition.name],
             subject=subject,
             cycle=cycle,
             qualified_at=qualification.time,
@@ -171,46 +166,65 @@ class Ledger:
         )
 
     def _open(self, lead: Lead, what: str) -> None:
-        apply(lead, self._outcome(lead))
+        self._apply(lead)
         before = {} if what == "opened" else {"state": "voided"}
         self._log(lead, what, before, {"state": lead.state, **_basis(lead)})
         self._save(lead)
-        self._opened[lead.id] = lead
+        self._opened[lead.id] = self.effects.gained[lead.id] = lead
 
     def _restate(
         self, lead: Lead, definition: Definition, qualification: ExplainedQualification
     ) -> None:
         """Update what a lead rests on, if that differs from before."""
         before, was = _basis(lead), (lead.evidence, lead.withdrawn)
-        lead.version, lead.withdrawn = self._versions[lead.definition], None
+        since, state = lead.qualified_at, lead.state
+        lead.version, lead.withdrawn = self._in_force.versions[lead.definition], None
         lead.qualified_at, lead.account = qualification.time, qualification.account
         lead.expires_at = expiry(definition, qualification.time)
         lead.evidence = qualification.evidence
         after = _basis(lead)
-        if before["qualified_at"] != after["qualified_at"] and lead.id not in self._opened:
+        if since != lead.qualified_at and lead.id not in self._opened:
             _flag(lead, "restated")
-        if before != after:
-            self._log(lead, "restated", before, after)
+        if was[1] is not None:
+            self._reinstate(lead, state, {"state": state, **before})
+        else:
+            if before != after:
+                self._log(lead, "restated", before, after)
+            if since != lead.qualified_at and lead.id not in self._opened:
+                self.effects.moved[lead.id] = lead, since
         if before != after or was != (lead.evidence, None):
             self._save(lead)
 
+    def _reinstate(self, lead: Lead, state: str, before: Mapping[str, JSON]) -> None:
+        """Let a lead that was withdrawn stand again, as people left it."""
+        self._apply(lead)
+        self._log(lead, "reopened", before, {"state": lead.state, **_basis(lead)})
+        self.effects.gained[lead.id] = lead
+        if state == "voided":
+            self._opened[lead.id] = lead
+
     def _withdraw(self, lead: Lead) -> None:
-        """Void a lead that the facts no longer give; if somebody has worked it, only flag it."""
-        if lead.withdrawn is not None or lead.merged_into is not None:
+        """Void a lead that is no longer given; if somebody has worked it, only flag it."""
+        reason, was = self._in_force.reason(lead), lead.withdrawn
+        if lead.merged_into is not None or was not in (None, DEFINITION_CHANGED) or was == reason:
             return
-        before, lead.withdrawn = outcome_of(lead), NO_BASIS
-        apply(lead, self._outcome(lead))
-        if lead.state == "voided":
-            self._log_outcome(lead, "voided", before, NO_BASIS)
-        elif _flag(lead, "restated"):
-            self._log(lead, "restated", {}, {}, NO_BASIS)
+        before, lead.withdrawn = outcome_of(lead), reason
+        self._apply(lead)
+        if was is None:
+            self.effects.lost[lead.id] = lead
+        if lead.state == "voided" != before.state:
+            self._log_outcome(lead, "voided", before, reason)
+        elif is_superseded(lead):
+            self._log(lead, SUPERSEDED, {}, {}, reason)
+        elif lead.state != "voided" and _flag(lead, "restated"):
+            self._log(lead, "restated", {}, {}, reason)
         self._save(lead)
 
     def _win(self, lead: Lead, conversion: Conversion | None) -> None:
         """Let a conversion win a lead, or no longer."""
         before, lead.conversion = lead.conversion, conversion
         was = outcome_of(lead)
-        if apply(lead, self._outcome(lead)):
+        if self._apply(lead):
             what = "won" if lead.state == "won" != was.state else "restated"
             reason = None if before == conversion else CONVERTED
             self._log_outcome(lead, what, was, reason)
@@ -240,7 +254,7 @@ class Ledger:
         if own is None or own.state == "voided":
             own = replace(lead, id=heir, subject=person, flags=list(lead.flags))
             self._transitions.setdefault(person, transitions_of(self._tx, [person])[person])
-            apply(own, self._outcome(own))
+            self._apply(own)
             self._log(own, "merged", {"from": lead.id}, {"state": own.state, **_basis(own)})
         else:
             self._join(own, lead)
@@ -254,9 +268,9 @@ class Ledger:
     def _join(self, own: Lead, other: Lead) -> None:
         """Give a lead what people did with another one, and its basis if that is earlier."""
         before = outcome_of(own)
-        apply(own, self._outcome(own))
+        self._apply(own)
         self._log(own, "merged", {"from": other.id, **_shown(before)}, _shown(outcome_of(own)))
-        if other.qualified_at < own.qualified_at:
+        if other.qualified_at < own.qualified_at and other.withdrawn != DEFINITION_CHANGED:
             basis = _basis(own)
             own.version, own.qualified_at = other.version, other.qualified_at
             own.account, own.expires_at = other.account, other.expires_at
@@ -268,6 +282,15 @@ class Ledger:
 
     def _outcome(self, lead: Lead) -> Outcome:
         return outcome(lead, self._did(lead.subject, LeadKey(lead.definition, lead.cycle)))
+
+    def _apply(self, lead: Lead) -> bool:
+        """Bring a lead in line with its basis and what people did; whether its outcome changed."""
+        is_other = apply(lead, self._outcome(lead))
+        if is_superseded(lead):
+            _flag(lead, SUPERSEDED)
+        elif SUPERSEDED in lead.flags:
+            lead.flags.remove(SUPERSEDED)
+        return is_other
 
     def _did(self, subject: str, key: LeadKey) -> list[Transition]:
         return self._transitions.setdefault(subject, {}).setdefault(key, [])
@@ -335,6 +358,11 @@ def transitions_by_lead(
         for made in sorted(chain.from_iterable(by_id[id_] for id_ in each), key=in_order):
             found[subject].setdefault(LeadKey(made.definition, made.cycle), []).append(made)
     return found
+
+
+def _can_come_back(lead: Lead) -> bool:
+    """Whether a voided lead is the same again once it is given: only its definition had changed."""
+    return lead.withdrawn == DEFINITION_CHANGED and lead.merged_into is None
 
 
 def next_cycle(key: LeadKey, leads: Mapping[LeadKey, Lead]) -> int | None:

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 import msgspec
 from msgspec import Struct
 
-from ..model import Lead
+from ..leads.ledger import Effects
 from ..ports import ReadTransaction, Version, WriteTransaction
 from ..rules.language.definition import Catalogue
 from ..rules.language.quantities import many
@@ -42,7 +42,8 @@ class ActiveVersion(NamedTuple):
 class DefinitionChange(Struct):
     """What a change of definitions did to one: ``version`` is the one in force, None for none.
 
-    ``added`` and ``withdrawn`` are the leads that the back-fill has opened and voided so far.
+    ``added`` are the leads that have a basis through the back-fill so far, ``withdrawn`` those that
+    lost theirs, whether they were voided or only flagged.
     """
 
     version: int | None
@@ -57,7 +58,8 @@ class ActiveDefinitions(Struct, frozen=True):
     time, None if there was none. If a changed file replaced definitions that were put over HTTP,
     ``replaced_put_at`` is when those were put. ``versions`` are by definition name. ``changes``
     are the version numbers of the definitions that differ from those before, as in
-    ``DefinitionChange``.
+    ``DefinitionChange``. ``kept`` are the names of definitions that were taken out while they
+    looked forward: their leads stay.
     """
 
     text: str
@@ -67,6 +69,7 @@ class ActiveDefinitions(Struct, frozen=True):
     replaced_put_at: int | None = msgspec.field(default=None, name="instead_of")
     versions: dict[str, ActiveVersion] = msgspec.field(default_factory=dict, name="standing")
     changes: dict[str, int | None] = msgspec.field(default_factory=dict)
+    kept: list[str] = msgspec.field(default_factory=list)
 
 
 class BackfillProgress(Struct):
@@ -95,13 +98,13 @@ class BackfillProgress(Struct):
         """Whether every subject has been visited."""
         return self.finished_at is not None
 
-    def count(self, added: Iterable[Lead], withdrawn: Iterable[Lead] = ()) -> None:
-        """Count leads that were opened and voided."""
-        for lead in added:
-            self.leads += 1
+    def count(self, effects: Effects) -> None:
+        """Count leads that gained and lost their basis."""
+        self.leads += len(effects.gained)
+        for lead in effects.gained.values():
             if change := self.changes.get(lead.definition):
                 change.added += 1
-        for lead in withdrawn:
+        for lead in effects.lost.values():
             if change := self.changes.get(lead.definition):
                 change.withdrawn += 1
 
@@ -161,9 +164,8 @@ def active_versions(
     return fresh | {name: v for name, v in known.items() if v.hash == fresh[name].hash}
 
 
-def activations(tx: ReadTransaction) -> Mapping[tuple[str, str], int]:
+def activations(active: ActiveDefinitions | None) -> Mapping[tuple[str, str], int]:
     """Since when each version in force is in force (ms), by name and hash."""
-    active = active_definitions(tx)
     versions = active.versions if active is not None else {}
     return {(name, hash_): since for name, (hash_, since) in versions.items()}
 

@@ -20,23 +20,18 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from time import monotonic, sleep
 
-from msgspec.structs import replace
-
-from ..ports import ReadTransaction, Store, Version, WriteTransaction
-from ..rules.language.definition import Catalogue, Definition
+from ..ports import DefinitionEntry, ReadTransaction, Store, Version, WriteTransaction
+from ..rules.language.definition import Catalogue
 from .active import (
     CATALOGUE,
-    ActiveDefinitions,
-    ActiveVersion,
     BackfillProgress,
     DefinitionChange,
-    Origin,
     active_definitions,
-    active_versions,
     backfill_progress,
     set_active_definitions,
     set_backfill_progress,
 )
+from .change import NewDefinitions, Plan, plan
 from .derive import Derivation
 from .evaluators import Evaluators, evaluators_of
 from .preparations import Preparations
@@ -50,16 +45,6 @@ KEYS_PER_COUNT = 10_000
 
 Clock = Callable[[], int]
 OnProgress = Callable[[BackfillProgress], None]
-
-
-@dataclass(frozen=True, slots=True)
-class NewDefinitions:
-    """Definitions to put in force, and where they come from; see ``ActiveDefinitions``."""
-
-    catalogue: Catalogue
-    origin: Origin = "file"
-    file: str | None = None
-    replaced_put_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +67,9 @@ def activate(tx: WriteTransaction, new: NewDefinitions, now: int) -> Activation:
     A version is recorded for each definition whose content is new. If marks may change, a back-fill
     begins. Definitions that are in force already change nothing.
     """
-    versions = _record_versions(tx, new.catalogue, now)
-    changes = _remember(tx, new, now)
+    planned = plan(tx, new, now)
+    _record(tx, new, planned, now)
+    changes = planned.changes
     evaluators, progress = evaluators_of(tx, new.catalogue), backfill_progress(tx)
     is_retroactive = progress is None or progress.catalogue != evaluators.version
     if is_retroactive:
@@ -91,7 +77,7 @@ def activate(tx: WriteTransaction, new: NewDefinitions, now: int) -> Activation:
         fresh = BackfillProgress("", now, epoch, changes=_all_changes(progress, changes))
         evaluators = _begin_backfill(tx, new.catalogue, fresh)
     tx.set_meta(CATALOGUE, evaluators.version)
-    return Activation(evaluators, versions, changes, is_retroactive)
+    return Activation(evaluators, list(planned.versions), dict(changes), is_retroactive)
 
 
 def finish(
@@ -122,7 +108,8 @@ def step(store: Store, evaluators: Evaluators, clock: Clock) -> BackfillProgress
                 return None
             if not progress.is_finished:
                 progress.total = total
-                progress.count(preparations.leads)
+                for effects in preparations.effects:
+                    progress.count(effects)
                 derivation = Derivation(tx, evaluators, clock(), is_brief=is_brief)
                 _rebuild_some(derivation, progress)
                 set_backfill_progress(tx, progress)
@@ -135,54 +122,18 @@ def step(store: Store, evaluators: Evaluators, clock: Clock) -> BackfillProgress
 # -- a change of definitions ---------------------------------------------------------------
 
 
-def _record_versions(tx: WriteTransaction, catalogue: Catalogue, now: int) -> list[Version]:
-    known = tx.versions()
-    latest = {version.name: version for version in known}
-    hashes = {(version.name, version.hash) for version in known}
-    new = [
-        _version(definition, latest.get(definition.name), now)
-        for definition in catalogue.definitions
-        if (definition.name, definition.hash) not in hashes
-    ]
-    for version in new:
+def _record(tx: WriteTransaction, new: NewDefinitions, planned: Plan, now: int) -> None:
+    """Record new versions, what comes in force, and who changed what and why."""
+    for version in planned.versions:
         tx.add_version(version)
-    return new
-
-
-def _version(definition: Definition, latest: Version | None, now: int) -> Version:
-    number = 1 if latest is None else latest.version + 1
-    return Version(
-        definition.name, number, definition.hash, now, definition.source, definition.text
+    if planned.active != active_definitions(tx):
+        set_active_definitions(tx, planned.active)
+    tx.log_definitions(
+        [
+            DefinitionEntry(name, version, now, new.origin, new.actor, new.reason)
+            for name, version in planned.changes.items()
+        ]
     )
-
-
-def _remember(tx: WriteTransaction, new: NewDefinitions, now: int) -> dict[str, int | None]:
-    """Remember the definitions that come in force; those that change, with their versions."""
-    before, recorded = active_definitions(tx), tx.versions()
-    versions = active_versions(new.catalogue, before, recorded, now)
-    changes = _changes(before.versions if before else {}, versions, recorded)
-    text, origin = new.catalogue.text, new.origin
-    active = ActiveDefinitions(text, origin, now, new.file, new.replaced_put_at, versions, changes)
-    if before is not None and (before.text, before.origin) == (text, origin):
-        active = replace(active, at=before.at, replaced_put_at=before.replaced_put_at)
-        active = replace(active, changes=before.changes)
-    if active != before:
-        set_active_definitions(tx, active)
-    return changes
-
-
-def _changes(
-    before: Mapping[str, ActiveVersion],
-    after: Mapping[str, ActiveVersion],
-    recorded: Collection[Version],
-) -> dict[str, int | None]:
-    numbers = {(version.name, version.hash): version.version for version in recorded}
-    came = {
-        name: numbers[name, version.hash]
-        for name, version in after.items()
-        if name not in before or before[name].hash != version.hash
-    }
-    return {**came, **dict.fromkeys(name for name in before if name not in after)}
 
 
 def _all_changes(
@@ -236,7 +187,8 @@ def _rebuild_some(derivation: Derivation, progress: BackfillProgress) -> None:
         progress.total, progress.finished_at = progress.done, derivation.now
         return
     visited = _rebuild(derivation, keys, tx.persons(keys))
-    progress.count(derivation.finish(), derivation.withdrawn)
+    derivation.finish()
+    progress.count(derivation.effects)
     progress.done, progress.after = progress.done + visited, keys[visited - 1]
 
 

@@ -22,7 +22,7 @@ from dataclasses import replace
 from secrets import randbits
 
 from ..identity.people import Move
-from ..leads.ledger import ExplainedQualification, LeadKey, Ledger
+from ..leads.ledger import Effects, ExplainedQualification, LeadKey, Ledger
 from ..model import Conversion, Lead, Stored, account_key, fact_order, kind_of
 from ..ports import WriteTransaction
 from ..rules.engine.conversions import conversions_of
@@ -57,7 +57,7 @@ class Derivation(HistoryLoader):
         super().__init__(tx, evaluators, new)
         self._limit = evaluators.facts_under_lock if is_brief else None
         self.now = now
-        self.withdrawn: list[Lead] = []
+        self.effects = Effects()
         self._token = randbits(62)
         evaluators.cache.begin(tx.swap_writer_token(self._token))
         self._changed: set[str] = set()
@@ -360,7 +360,7 @@ class Derivation(HistoryLoader):
         if not differing and not self._merged:
             return []
         evaluators = self.evaluators
-        ledger = Ledger(self.tx, evaluators.versions, self.now, self._new, evaluators.activated)
+        ledger = Ledger(self.tx, evaluators.in_force, self.now, self._new)
         ledger.load(differing)
         ledger.merge(self._merged)
         for key, history in differing.items():
@@ -369,8 +369,8 @@ class Derivation(HistoryLoader):
             qualifications = self._all_qualifications(evaluator, history, self._qualifications[key])
             is_rebuilt = key in self._rebuilt
             ledger.align(key, definitions, qualifications, conversions[key], is_rebuilt)
-        self.withdrawn = ledger.withdrawn()
-        return ledger.close()
+        self.effects = ledger.effects
+        return ledger.close(self.tx)
 
     def _leads_may_differ(self, key: str) -> bool:
         """Whether a lead was opened, moved, withdrawn or won, or may have other evidence now."""

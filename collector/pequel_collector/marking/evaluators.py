@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from ..leads.basis import InForce
 from ..model import Stored, account_key
 from ..ports import ReadTransaction, Version
 from ..rules.engine.conversions import conversion_names
@@ -28,7 +29,8 @@ class Evaluators:
 
     ``since`` is since when a version is in force (ms), by name and hash, if that is not when it was
     recorded. A definition with ``on_change = "forward"`` counts from then on: ``activated`` has
-    those by name. ``epoch`` is the number of the back-fill that made the histories.
+    those by name. ``epoch`` is the number of the back-fill that made the histories. ``kept`` are
+    the definitions that were taken out and keep their leads.
     """
 
     def __init__(
@@ -37,6 +39,7 @@ class Evaluators:
         versions: Iterable[Version],
         since: Mapping[tuple[str, str], int] | None = None,
         epoch: int = 0,
+        kept: Collection[str] = (),
     ) -> None:
         self.catalogue = catalogue
         known = {(version.name, version.hash): version for version in versions}
@@ -48,6 +51,7 @@ class Evaluators:
             for d in catalogue.definitions
             if d.on_change == "forward" and (version := found[d.name]) is not None
         }
+        self.in_force = InForce(self.versions, self.activated, frozenset(kept))
         self.users = Evaluator("user", catalogue, self.activated)
         self.accounts = Evaluator("account", catalogue, self.activated)
         for evaluator in (self.users, self.accounts):
@@ -91,7 +95,9 @@ def evaluators_of(tx: ReadTransaction, catalogue: Catalogue) -> Evaluators:
     """The evaluators of a catalogue, as they are or would be in force in a store."""
     progress = backfill_progress(tx)
     epoch = 0 if progress is None else progress.epoch
-    return Evaluators(catalogue, tx.versions(), activations(tx), epoch)
+    active = active_definitions(tx)
+    kept = () if active is None else active.kept
+    return Evaluators(catalogue, tx.versions(), activations(active), epoch, kept)
 
 
 def active_evaluators(tx: ReadTransaction) -> Evaluators:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from typing import TypeVar
 
+from ..leads.ledger import Effects
 from ..model import Clock, Lead
 from ..ports import Store
 from .active import backfill_progress
@@ -22,11 +23,13 @@ Result = TypeVar("Result")
 class Preparations(AbstractContextManager["Preparations"]):
     """The long folds of one request. They are dropped when the request ends.
 
-    ``leads`` are those that were opened by histories that had to be brought up to date first.
+    ``leads`` are those that were opened by histories that had to be brought up to date first,
+    ``effects`` what else that did.
     """
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self.leads: list[Lead] = []
+        self.effects: list[Effects] = []
         self._store, self._clock = store, clock
         self._tries = 0
         self._made: list[tuple[Evaluators, PreparedFold]] = []
@@ -69,3 +72,4 @@ class Preparations(AbstractContextManager["Preparations"]):
                 derivation = Derivation(tx, evaluators, self._clock(), is_brief=True)
                 derivation.load([key])
                 self.leads += derivation.finish()
+                self.effects.append(derivation.effects)

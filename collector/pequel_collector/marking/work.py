@@ -106,7 +106,7 @@ class LeadWork:
                 results.append(self._change(living(self._tx, identifier, named), asked))
             except (BadRequest, Conflict, NotFound, Stale) as error:
                 results.append(error)
-        self._ledger.close()
+        self._ledger.close(self._tx)
         return results
 
     def _change(self, named: Lead, asked: LeadChange) -> Lead:
@@ -164,11 +164,11 @@ class LeadWork:
 
     def _write(self) -> None:
         """Write what the ledger has; leads are read again after that."""
-        self._ledger.close()
+        self._ledger.close(self._tx)
         self._ledger = self._new_ledger()
 
     def _new_ledger(self) -> Ledger:
-        return Ledger(self._tx, self._evaluators.versions, self._now, ())
+        return Ledger(self._tx, self._evaluators.in_force, self._now)
 
 
 def tag(lead_id: str, change: int) -> str:

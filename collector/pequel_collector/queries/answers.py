@@ -8,7 +8,7 @@ from typing import Generic, NamedTuple, TypeVar
 from ..marking.active import ActiveDefinitions, BackfillProgress
 from ..marking.work import tag
 from ..model import JSON, Lead, id_of, kind_of
-from ..ports import Change, Link, Version
+from ..ports import Change, DefinitionEntry, Link, Version
 from ..rules.language.definition import Definition
 from ..usage import Balance
 from .briefs import Brief, FeatureUse, with_users
@@ -227,6 +227,13 @@ class Status(NamedTuple):
         return any(lead.state in OPEN_STATES for lead in self.leads)
 
 
+class VersionAnswer(NamedTuple):
+    """A version of a definition, and when it last came in force: who did that, and why."""
+
+    version: Version
+    latest: DefinitionEntry
+
+
 class DefinitionAnswer(NamedTuple):
     """An active definition, and every version of it."""
 
@@ -234,7 +241,7 @@ class DefinitionAnswer(NamedTuple):
     description: str
     version: int | None
     in_force_since: int | None
-    versions: Sequence[Version]
+    versions: Sequence[VersionAnswer]
 
 
 class Definitions(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 
@@ -17,6 +17,7 @@ from ..marking.snapshot import Snapshot
 from ..model import JSON, Key, Kind, Lead, Stored, account_key, fact_order, id_of, kind_of, lead_id
 from ..ports import (
     AuditEntry,
+    DefinitionEntry,
     LeadCursor,
     LeadFilter,
     ReadTransaction,
@@ -24,6 +25,7 @@ from ..ports import (
     RejectedFilter,
     Store,
     StoredRejectedEvent,
+    Version,
 )
 from ..rules.explain.evidence import Explainer
 from ..rules.language.sentence import describe
@@ -41,6 +43,7 @@ from .answers import (
     Status,
     Total,
     UsageAnswer,
+    VersionAnswer,
 )
 from .briefs import Briefs, features_used, with_users
 from .cursors import (
@@ -230,6 +233,7 @@ class Queries:
         with self.store.reading() as tx:
             evaluators, versions = self._evaluators_in(tx), tx.versions()
             active, backfill = active_definitions(tx), backfill_progress(tx)
+            log = tx.definition_log()
         since = {} if active is None else {n: v.since for n, v in active.versions.items()}
         data = [
             DefinitionAnswer(
@@ -237,7 +241,11 @@ class Queries:
                 description=describe(definition),
                 version=evaluators.versions.get(definition.name),
                 in_force_since=since.get(definition.name),
-                versions=[version for version in versions if version.name == definition.name],
+                versions=[
+                    VersionAnswer(version, _latest(version, log))
+                    for version in versions
+                    if version.name == definition.name
+                ],
             )
             for definition in evaluators.catalogue.definitions
         ]
@@ -319,6 +327,12 @@ class Queries:
                 found=ascii(name),
                 expected=expected,
             )
+
+
+def _latest(version: Version, log: Sequence[DefinitionEntry]) -> DefinitionEntry:
+    """When a version last came in force; one that was never logged, when it was recorded."""
+    own = [each for each in log if (each.name, each.version) == (version.name, version.version)]
+    return own[-1] if own else DefinitionEntry(version.name, version.version, version.created_at)
 
 
 def _answers(snapshot: Snapshot, leads: Collection[Lead]) -> list[LeadAnswer]:

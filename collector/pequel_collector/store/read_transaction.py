@@ -13,6 +13,7 @@ from ..ports import (
     AuditEntry,
     Cell,
     Change,
+    DefinitionEntry,
     FirstEvent,
     ImportRun,
     LeadCursor,
@@ -300,6 +301,9 @@ class SqlReadTransaction(ReadTransaction):
 
     def versions(self) -> list[Version]:
         return [rows.to_version(row) for row in self._session.run(sql.VERSIONS)]
+
+    def definition_log(self) -> list[DefinitionEntry]:
+        return [rows.to_definition_entry(row) for row in self._session.run(sql.DEFINITION_LOG)]
 
     def keys(self) -> list[Key]:
         return [rows.to_key(row) for row in self._session.run(sql.KEYS)]

@@ -28,6 +28,7 @@ from ..ports import (
     By,
     Cell,
     Change,
+    DefinitionEntry,
     ImportRun,
     Link,
     Membership,
@@ -274,6 +275,16 @@ def from_version(version: Version) -> Row:
 def to_version(row: Row) -> Version:
     name, number, hash_, created_at, source, text = row
     return Version(unescape(name), number, hash_, created_at, decode(source), unescape(text))
+
+
+def from_definition_entry(number: int, entry: DefinitionEntry) -> Row:
+    name, version, at, *texts = entry
+    return number, escape(name), version, at, *map(escape, texts)
+
+
+def to_definition_entry(row: Row) -> DefinitionEntry:
+    name, version, at, *texts = row
+    return DefinitionEntry(unescape(name), version, at, *map(unescape, texts))
 
 
 def from_key(key: Key) -> Row:

@@ -678,6 +678,25 @@ _LEADS = (
     ),
 )  # fmt: skip
 
+_DEFINITION_CHANGES = (
+    """
+    CREATE TABLE definition_change (
+      number BIGINT NOT NULL PRIMARY KEY,
+      name text NOT NULL,
+      version INTEGER,
+      at BIGINT NOT NULL,
+      origin text,
+      actor text,
+      reason text
+    )
+    """,
+    """
+    INSERT INTO definition_change (number, name, version, at)
+    SELECT row_number() OVER (ORDER BY created_at, name, version), name, version, created_at
+    FROM definition_version
+    """,
+)
+
 _ACCESS = (
     "ALTER TABLE api_key ADD COLUMN prefix text",
     "ALTER TABLE api_key ADD COLUMN expires_at BIGINT",
@@ -745,6 +764,7 @@ _MIGRATIONS = (
     Migration("0014_leads", _LEADS),
     Migration("0015_access", _ACCESS),
     Migration("0016_lists", _LISTS),
+    Migration("0017_definition_changes", _DEFINITION_CHANGES),
 )
 
 

@@ -616,6 +616,16 @@ ADD_VERSION = Insertion(
     "definition_version", ("name", "version", "hash", "created_at", "source", "text")
 )
 
+DEFINITION_LOG = """
+SELECT name, version, at, origin, actor, reason FROM definition_change ORDER BY number
+"""
+
+LAST_DEFINITION_ENTRY = "SELECT coalesce(max(number), 0) FROM definition_change"
+
+LOG_DEFINITIONS = Insertion(
+    "definition_change", ("number", "name", "version", "at", "origin", "actor", "reason")
+)
+
 KEYS = """
 SELECT
   id, kind, label, digest, created_at, revoked_at, rate, quota, prefix, expires_at, last_used_at

@@ -11,6 +11,7 @@ from ..ports import (
     AuditEntry,
     Cell,
     Change,
+    DefinitionEntry,
     ImportRun,
     Link,
     Membership,
@@ -287,6 +288,11 @@ class SqlWriteTransaction(SqlReadTransaction, WriteTransaction):
 
     def add_version(self, version: Version) -> None:
         self._session.insert(sql.ADD_VERSION, [rows.from_version(version)])
+
+    def log_definitions(self, entries: Sequence[DefinitionEntry]) -> None:
+        [(last,)] = self._session.run(sql.LAST_DEFINITION_ENTRY)
+        logged = [rows.from_definition_entry(last + i, each) for i, each in enumerate(entries, 1)]
+        self._session.insert(sql.LOG_DEFINITIONS, logged)
 
     def set_meta(self, name: str, text: str) -> None:
         self._session.insert(sql.SET_META, [(escape(name), escape(text))])

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import os
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from pequel_collector.config import Settings
 from pequel_collector.model import iso
 from pequel_collector.rules.language.sentence import describe
 from pequel_collector.rules.parser.catalogue import read_catalogue
+from pequel_collector.web.api import preview
 from pequel_collector.web.app import create_app
 from support.streams import NOW, marks, messages_of, plain_event
 
@@ -124,6 +127,100 @@ class TestReading:
 
     def test_takes_no_parameter(self, http: FlaskClient) -> None:
         assert http.get("/v1/definitions?name=x", headers=READ).status_code == 400
+
+
+class TestWhoAndWhy:
+    def test_are_recorded_with_the_version(self, http: FlaskClient, real: Collector) -> None:
+        put(http, KEEN)
+        http.put("/v1/definitions?actor=ada&reason=too+few", data=KEENER, headers=ADMIN)
+        http.put("/v1/definitions?actor=ben", data=KEEN, headers=ADMIN)
+        [definition] = http.get("/v1/definitions", headers=READ).json["data"]
+        shown = [(v["version"], v["actor"], v["reason"]) for v in definition["versions"]]
+        assert shown == [(1, "ben", None), (2, "ada", "too few")]
+        assert {v["activated_at"] for v in definition["versions"]} == {iso(NOW)}
+        put(http, "")
+        with real.store.reading() as view:
+            log = [(each.version, each.origin, each.actor) for each in view.definition_log()]
+        key = log[0][2]
+        assert key not in (None, "ada", "ben")
+        assert log == [(1, "put", key), (2, "put", "ada"), (1, "put", "ben"), (None, "put", key)]
+
+    def test_of_a_file_are_its_name_and_when_it_was_saved(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        file = Path("pequel.toml")
+        file.write_text(KEEN)
+        os.utime(file, (NOW // 1000, NOW // 1000))
+        told = Settings(database="sqlite:///pequel.db", reason="a new quarter")
+        for settings in (replace(told, reason=""), told):
+            opened = open_collector(settings, clock=lambda: NOW)
+            with closing(opened), opened.store.reading() as view:
+                last = view.definition_log()[-1]
+            assert last.actor == "file"
+            wanted = settings.reason or f"pequel.toml, saved at {iso(NOW)}"
+            assert last.reason == wanted
+            file.write_text(KEENER)
+
+    @pytest.mark.parametrize("query", ["actor=", "reason=%00", "who=ada", "reason=" + 600 * "x"])
+    def test_are_texts(self, http: FlaskClient, query: str) -> None:
+        answer = http.put(f"/v1/definitions?{query}", data=KEEN, headers=ADMIN)
+        assert (answer.status_code, answer.json["error"]["code"]) == (400, "bad_parameter")
+
+
+class TestPreview:
+    URL = "/v1/definitions/preview"
+
+    def test_names_who_would_be_gained_and_lost_and_changes_nothing(
+        self, http: FlaskClient, real: Collector
+    ) -> None:
+        put(http, KEEN)
+        called = plain_event("u1", "", "i1", NOW, type="identify", traits={"email": "u1@x.example"})
+        used = plain_event("u1", "used", "m1", NOW)
+        real.ingest.accept(messages_of([used, called | {"event": None}]))
+        before = http.get("/v1/definitions", headers=READ).json
+        found = http.post(self.URL, data=KEENER, headers=READ).json
+        assert (found["subjects"], found["whole"]) == (1, True)
+        [keen] = found["data"]
+        assert (keen["name"], keen["version"], keen["new_version"]) == ("keen", 2, True)
+        assert keen["gained"] == {
+            "count": 1,
+            "worked": 0,
+            "first": [
+                {
+                    "subject": {"kind": "user", "id": "u1"},
+                    "name": "u1@x.example",
+                    "cycle": 1,
+                    "qualified_at": iso(NOW),
+                    "worked": False,
+                }
+            ],
+        }
+        assert http.get("/v1/definitions", headers=READ).json == before
+        assert marks(real) == {}
+        assert http.post(self.URL, data=KEEN, headers=READ).json["data"] == []
+        put(http, KEENER)
+        [gone] = http.post(f"{self.URL}?limit=1", data="", headers=READ).json["data"]
+        assert (gone["version"], gone["lost"]["count"]) == (None, 1)
+
+    def test_stops_when_it_has_read_enough(
+        self, http: FlaskClient, real: Collector, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(preview, "MAX_MESSAGES", 5)
+        told = [plain_event(f"u{n % 3}", "used", f"m{n}", NOW, groupId="acme") for n in range(9)]
+        real.ingest.accept(messages_of(told))
+        found = http.post(self.URL, data=KEENER, headers=READ).json
+        assert (found["subjects"], found["whole"]) == (1, False)
+        assert found["data"][0]["gained"]["count"] == 1
+
+    def test_has_a_limit_of_conditions(self, http: FlaskClient) -> None:
+        many = "".join(KEEN.replace("keen", f"d{n}") for n in range(501))
+        answer = http.post(self.URL, data=many, headers=READ)
+        assert (answer.status_code, answer.json["error"]["details"]) == (413, {"limit": 500})
+
+    def test_refuses_mistakes_and_keys_that_do_not_read(self, http: FlaskClient) -> None:
+        assert http.post(self.URL, data="nonsense", headers=READ).status_code == 400
+        assert http.post(self.URL, data=KEEN).status_code == 401
 
 
 class TestPutting:

@@ -331,4 +331,5 @@ def _fingerprint(kind: Kind, catalogue: Catalogue, activated: Mapping[str, int])
     parts = [MEANING, kind, json.dumps(canonical(project), sort_keys=True)]
     others = [d.name + d.hash + d.subject for d in catalogue.definitions]
     parts += [*others, repr(sorted(activated.items()))]
+    parts.append("superseded")  # earlier releases left the leads of older versions as they were
     return blake2b("\0".join(parts).encode(), digest_size=8).hexdigest()

@@ -23,12 +23,13 @@ class DefinitionsArguments(arguments.NoArguments):
 
 
 class PutArguments(arguments.NoArguments):
-    """``reason`` says why, for the audit log."""
+    """``actor`` and ``reason`` say who changes the definitions and why."""
 
+    actor = arguments.Text()
     reason = arguments.Text()
 
 
-_FORMAT, _REASON = DefinitionsArguments(), PutArguments()
+_FORMAT, _WHO = DefinitionsArguments(), PutArguments()
 _GET = query(
     "The active definitions",
     "definitions",
@@ -40,7 +41,7 @@ _PUT = query(
     "Put other definitions in force",
     "definitions",
     schemas.NEW_DEFINITIONS,
-    arguments=_REASON,
+    arguments=_WHO,
     bodies=(TOML,),
     needs_body=False,
     scope="define",
@@ -65,8 +66,10 @@ def blueprint(collector: Collector) -> Blueprint:
     def put_definitions() -> Response:
         token = credentials.reader_token(request)
         key = credentials.require_key(collector.keys, token, "define")
-        by = By(key.id, arguments.read(request, _REASON).get("reason"))
-        new = collector.put_definitions(definitions_in(request, collector.settings), by)
+        given = arguments.read(request, _WHO)
+        by = By(key.id, given.get("reason"))
+        text = definitions_in(request, collector.settings)
+        new = collector.put_definitions(text, by, given.get("actor"))
         changes = _changes(collector, new)
         active = schemas.DEFINITIONS.dump(collector.queries.definitions())
         versions = schemas.NEW_VERSION.dump(new.versions, many=True)

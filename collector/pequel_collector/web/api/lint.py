@@ -5,21 +5,18 @@ from __future__ import annotations
 from flask import Blueprint, Response, request
 
 from ...app.bootstrap import Collector
-from ...errors import TooLarge
 from ...insights.sampling import MESSAGES, take
 from ...lint.coverage import Linted, coverage
 from ...lint.linter import lint
 from ...marking.active import BODY
-from ...rules.language.definition import Catalogue, leaves_of
+from ...rules.language.definition import Catalogue
 from ...rules.parser.catalogue import read_catalogue
 from ..json import json_response
 from ..openapi.operation import TOML, describe, query
 from . import arguments, schemas
+from .bounds import messages_for
 from .definitions_body import definitions_in
 from .require_reader import require_reader
-
-MAX_LEAVES = 500
-"""Conditions of definitions that are linted with data, over HTTP."""
 
 MAX_WORK = 4_000_000
 """Messages read, times conditions. With 20 conditions or fewer, the sample is as on the command
@@ -64,16 +61,9 @@ def blueprint(collector: Collector) -> Blueprint:
 
 
 def _messages(catalogue: Catalogue) -> int:
-    """How many messages to read, each for each leaf. Raises TooLarge for too many leaves."""
-    parts = [part for each in catalogue.definitions for part in (each.when, *each.unless)]
-    leaves = sum(1 for part in parts for _ in leaves_of(part))
-    if leaves > MAX_LEAVES:
-        raise TooLarge(
-            f"the definitions have {leaves} conditions, and data=true looks at {MAX_LEAVES} at most"
-            ": use `pequel lint --database`",
-            limit=MAX_LEAVES,
-        )
-    return min(MESSAGES, MAX_WORK // max(1, leaves))
+    """How many messages to read. Raises TooLarge for too many conditions."""
+    instead = "and data=true looks at {limit} at most: use `pequel lint --database`"
+    return messages_for(catalogue, MESSAGES, MAX_WORK, instead)
 
 
 def _catalogue(collector: Collector) -> Catalogue:

@@ -320,13 +320,16 @@ class RejectedEvent(AnswerSchema):
 
 
 class Version(AnswerSchema):
-    """A version of a definition."""
+    """A version of a definition, and when it last came in force, by whom and why."""
 
-    version = fields.Integer()
-    hash = fields.String()
-    created_at = Time()
-    source = Object()
-    text = fields.String()
+    version = fields.Integer(attribute="version.version")
+    hash = fields.String(attribute="version.hash")
+    created_at = Time(attribute="version.created_at")
+    activated_at = Time(attribute="latest.at")
+    actor = fields.String(attribute="latest.actor", allow_none=True)
+    reason = fields.String(attribute="latest.reason", allow_none=True)
+    source = Object(attribute="version.source")
+    text = fields.String(attribute="version.text")
 
 
 class NewVersion(AnswerSchema):
@@ -552,6 +555,49 @@ class Linted(AnswerSchema):
     coverage = fields.List(fields.Nested(Covered), allow_none=True)
 
 
+class PreviewedLeadAnswer(AnswerSchema):
+    """A lead that would be gained, lost or moved; ``before`` is when it qualifies now."""
+
+    OMITTED_IF_NONE = frozenset({"before"})
+
+    subject = SubjectKey()
+    name = fields.String(allow_none=True)
+    cycle = fields.Integer()
+    qualified_at = Time()
+    before = Time()
+    worked = fields.Boolean(attribute="is_worked")
+
+
+class PreviewedGroup(AnswerSchema):
+    """How many leads, how many of them somebody has worked, and the first of them."""
+
+    count = fields.Integer()
+    worked = fields.Integer()
+    first = fields.List(fields.Nested(PreviewedLeadAnswer))
+
+
+class PreviewedDefinition(AnswerSchema):
+    """What a change would do to the leads of a definition."""
+
+    name = fields.String()
+    version = fields.Integer(allow_none=True)
+    new_version = fields.Boolean(attribute="is_new")
+    gained = fields.Nested(PreviewedGroup)
+    lost = fields.Nested(PreviewedGroup)
+    earlier = fields.Nested(PreviewedGroup)
+    later = fields.Nested(PreviewedGroup)
+
+
+class Previewed(AnswerSchema):
+    """What a change of definitions would do, and how much of the data was looked at."""
+
+    data = fields.List(fields.Nested(PreviewedDefinition))
+    next_cursor = fields.Constant(None)
+    subjects = fields.Integer()
+    whole = fields.Boolean(attribute="is_whole")
+
+
+PREVIEW = Previewed()
 LEDGER_ENTRY, AUDIT_ENTRY = LedgerEntry(), AuditEntry()
 LEAD, STATUS, EVENT, REJECTED_EVENT = Lead(), Status(), Event(), RejectedEvent()
 PROFILES = {"user": UserProfile(), "account": AccountProfile()}
