@@ -238,7 +238,7 @@ class Qualify(NamedTuple):
         tx.save_leads([self.lead])
         tx.log([entry])
         model.leads[self.lead.id] = self.lead
-        model.ledger.append(entry)
+        model.ledger.append(entry._replace(number=len(model.ledger) + 1))
 
 
 class Look(NamedTuple):

@@ -42,7 +42,9 @@ output_format = click.option(
 _HELP = {
     "definition": "Leads of this definition.",
     "subject_kind": "Leads of users, or of accounts.",
-    "state": "Leads in this state.",
+    "state": "Leads in this state. Without it, the open ones.",
+    "version": "Leads of this version of their definition.",
+    "sort": "The order. A minus sign puts the latest first.",
     "owner": "Leads with this owner.",
     "kind": "Leads of this kind.",
     "country": "Leads whose subject now has this country.",
