@@ -434,7 +434,7 @@ TABLES: list[tuple[str, str, Iterable[str]]] = [
     ("reference/definitions.md", "Guards", GUARDS),
     ("reference/wire-format.md", "Events", [field.encode_name for field in fields(Event)]),
     ("reference/wire-format.md", "Verdicts", get_args(Code)),
-    ("reference/api.md", "`GET /v1/pqls`", arguments.LeadArguments().fields),
+    ("reference/api.md", "`GET /v1/pqls`", [*arguments.LeadArguments().fields, "trait.NAME"]),
     ("reference/api.md", "A lead", names_of(schemas.Lead)),
     ("reference/cli.md", "Keys", KINDS),
 ]
@@ -548,7 +548,8 @@ class TestTheApi:
 def paths(rule: str) -> list[str]:
     """A path as the documentation writes it, with every view behind it."""
     path = re.sub("<[^>]+>", "{id}", rule)
-    return [path, *(f"{path}/{view}" for view in VIEWS)] if "<rest:rest>" in rule else [path]
+    views = VIEWS["account" if "/accounts/" in rule else "user"]
+    return [path, *(f"{path}/{view}" for view in views)] if "<rest:rest>" in rule else [path]
 
 
 def is_schema(thing: object) -> bool:

@@ -18,13 +18,16 @@ messages of a person, pass all ids of that person.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal, NamedTuple, Protocol
 
-from .model import JSON, Key, Lead, LeadState, RejectedEvent, Stored, Transition
+from .model import JSON, Key, Kind, Lead, LeadState, RejectedEvent, Stored, Transition
+
+LeadSort = Literal["priority", "qualified_at", "-qualified_at", "marked_at", "-marked_at", "due_at"]
 
 
 class Trait(NamedTuple):
@@ -226,15 +229,19 @@ class Usage(NamedTuple):
 class LeadFilter:
     """Which leads to list. None means any; of states, any but ``voided``.
 
+    The state ``open`` means those that somebody can still work: ``new``, ``assigned``,
+    ``contacted``.
+
     ``country`` and ``plan`` are the value of a trait as text: ``1`` is that text and the number.
-    Times are ms; ``from`` is included, ``to`` is not. A lead that is ``new`` with its
-    ``expires_at`` at or before ``now`` counts as ``expired``, and is returned as such.
+    ``sort`` is the order: ``priority`` is by priority, then the latest mark first; a time with a
+    minus sign is latest first. Times are ms; ``from`` is included, ``to`` is not. A lead that is
+    ``new`` with its ``expires_at`` at or before ``now`` counts as ``expired``, and is returned so.
     """
 
     definition: str | None = None
     subject_kind: str | None = None
     subject: str | None = None
-    state: LeadState | None = None
+    state: LeadState | Literal["open"] | None = None
     owner: str | None = None
     kind: str | None = None
     country: str | None = None
@@ -244,15 +251,64 @@ class LeadFilter:
     qualified_to: int | None = None
     marked_after: int | None = None
     overdue: bool | None = None
+    version: int | None = None
+    sort: LeadSort = "priority"
     now: int | None = None
 
 
 class LeadCursor(NamedTuple):
-    """The last lead of a page: priority (0 high, 1 normal, 2 low), ``marked_at``, id."""
+    """The last lead of a page: what the list is sorted by, and the id.
+
+    ``rank`` is the priority (0 high, 1 normal, 2 low); 0 in a list that is sorted by a time.
+    ``time`` is ``marked_at``, or the time that the list is sorted by.
+    """
 
     rank: int
-    marked_at: int
+    time: int
     id: str
+
+
+class SearchHit(NamedTuple):
+    """An id, an e-mail address or a name that begins with what is searched, and whose it is.
+
+    ``text`` is in lower case, and cut off after 64 characters. ``subject`` may be a visitor.
+    """
+
+    text: str
+    subject: str
+
+
+class Seen(NamedTuple):
+    """Somebody had a message at ``time``. The key is empty for one without an account."""
+
+    time: int
+    key: str
+
+
+class Activity(NamedTuple):
+    """What somebody did: all events, those since an instant, and the span of all messages."""
+
+    events: int = 0
+    recent: int = 0
+    first: int = 2**62
+    last: int = -(2**62)
+
+    def plus(self, other: Activity) -> Activity:
+        """Both together."""
+        return Activity(
+            self.events + other.events,
+            self.recent + other.recent,
+            min(self.first, other.first),
+            max(self.last, other.last),
+        )
+
+
+class FirstEvent(NamedTuple):
+    """The first event of a name."""
+
+    name: str
+    time: int
+    mid: str
 
 
 class ReadTransaction(Protocol):
@@ -303,6 +359,40 @@ class ReadTransaction(Protocol):
 
     def visitors(self, after: str = "", limit: int | None = None) -> list[str]:
         """The same for visitors, linked or not."""
+
+    # -- lists of subjects -----------------------------------------------------------------
+
+    def search(
+        self, kind: Kind, prefix: str, after: SearchHit | None = None
+    ) -> Iterator[SearchHit]:
+        """Ids, e-mail addresses and names that begin with a prefix in lower case, in order.
+
+        Addresses and names of the past are among them. Those after a hit.
+        """
+
+    def recently_seen(self, kind: Kind, before: Seen | None, limit: int) -> tuple[list[Seen], bool]:
+        """Who sent the latest messages before a place, latest first; whether there are more.
+
+        Somebody may come several times. At most ``limit`` messages of each block are looked at.
+        """
+
+    def spans(self, ids: Collection[str]) -> dict[str, tuple[int, int]]:
+        """The times of the first and the last message of each id that has any."""
+
+    def activity_in(self, account: str, since: int, limit: int) -> tuple[dict[str, Activity], bool]:
+        """What each id did in an account (its key), and whether all of its messages were read.
+
+        ``recent`` counts the events after ``since``. About ``limit`` messages are read, those that
+        arrived last.
+        """
+
+    def first_events(
+        self, ids: Collection[str], names: Collection[str], limit: int
+    ) -> list[FirstEvent]:
+        """The first event of each name, in the order of facts, among the first so many messages."""
+
+    def names_of(self, ids: Collection[str]) -> dict[str, Counter[str]]:
+        """How many events each user or visitor has, by event name."""
 
     # -- who is who ------------------------------------------------------------------------
 
@@ -364,7 +454,10 @@ class ReadTransaction(Protocol):
     def leads(
         self, wanted: LeadFilter, limit: int, after: LeadCursor | None = None
     ) -> list[tuple[Lead, LeadCursor]]:
-        """Leads by priority, then by ``marked_at``, latest first; those after a cursor."""
+        """Leads in the order that the filter names; those after a cursor."""
+
+    def count_leads(self, wanted: LeadFilter, limit: int) -> int:
+        """How many leads there are, counted up to a limit."""
 
     def leads_of(self, subjects: Collection[str]) -> dict[str, list[Lead]]:
         """All leads of each subject, by ``qualified_at``."""

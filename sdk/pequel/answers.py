@@ -203,6 +203,66 @@ class User(Account, _Conflicts):
     account: str | None
 
 
+class ListedSubject(TypedDict):
+    """A user or an account in a list. `traits` are those that describe a person."""
+
+    id: str
+    traits: dict[str, Any]
+    first_seen: str
+    last_seen: str
+    open_leads: int
+
+
+class Person(TypedDict):
+    """A user in an account, and what they did there. `caused` are ids of the account's leads."""
+
+    id: str
+    traits: dict[str, Any]
+    first_seen: str
+    last_seen: str
+    events: int
+    events_30d: int
+    caused: list[str]
+
+
+class _StepMore(TypedDict, total=False):
+    count: int
+    lead: str
+
+
+class Step(_StepMore):
+    """A step of a user's path. `name` is an event, or the definition of a lead.
+
+    An event has `count`, and a lead has `lead`, its id.
+    """
+
+    at: str
+    kind: Literal["event", "signup", "trial", "conversion", "lead"]
+    name: str
+
+
+class NearSubject(TypedDict):
+    """Somebody near a definition. `missing` are the conditions that do not hold yet."""
+
+    subject: Subject
+    account: str | None
+    traits: dict[str, Any]
+    last_seen: str
+    progress: float
+    missing: list[LeafProgress]
+
+
+class Adopter(TypedDict):
+    """A user, and whether and how often they have used a feature."""
+
+    id: str
+    traits: dict[str, Any]
+    first_seen: str
+    last_seen: str
+    used: bool
+    uses: int
+
+
 class TimelineEvent(TypedDict, total=False):
     """A call about a user or an account. One that is not an event has `traits`, not `properties`.
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from typing import Any
+from typing import Any, cast
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from oracle import identity as oracle
-from pequel_collector.identity.links import Links, links_in, news, resolve
-from pequel_collector.model import Message
+from pequel_collector.identity import links
+from pequel_collector.identity.links import Links, connected, links_in, news, resolve
+from pequel_collector.model import Message, kind_of
+from pequel_collector.ports import Link
 
 IDS = ("i1", "i2", "i3", "i4")  # each a name in both name spaces
 Plain = dict[str, Any]
@@ -192,3 +195,25 @@ def test_news_and_what_is_known_are_all_links(arrived: list[Plain], cut: int) ->
     messages = [of_oracle(each) for each in arrived]
     known, named = links_in(messages[:cut]), links_in(messages[cut:])
     assert known | news(named, known) == links_in(messages)
+
+
+class Chain:
+    """A store of users each of whom is linked to the next one."""
+
+    def __init__(self, length: int) -> None:
+        self._links = [Link(f"u:{n}", f"u:{n + 1}", n, f"m{n}") for n in range(length)]
+
+    def links(self, users: set[str]) -> list[Link]:
+        return [link for link in self._links if {link.id, link.user} & users]
+
+
+def test_each_link_of_a_long_chain_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at: list[str] = []
+
+    def counted(key: str) -> str:
+        looked_at.append(key)
+        return kind_of(key)
+
+    monkeypatch.setattr(links, "kind_of", counted)
+    users, found = connected(cast(Any, Chain(200)), {"u:0"})
+    assert (len(users), len(found), len(looked_at)) == (201, 200, 200)

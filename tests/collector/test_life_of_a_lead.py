@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from pequel_collector.marking import work
 from pequel_collector.model import Lead, iso
 from pequel_collector.store.read_transaction import SqlReadTransaction
 from support.sales import DAY, HOUR, MINUTE, Sales, sales, time
@@ -131,6 +132,19 @@ class TestTransitions:
         other = team.patch(lead, contact={"note": "mailed"}, headers=key)
         assert (other.status_code, other.json["error"]["code"]) == (409, "idempotency_key_reused")
         assert len(team.lead("ada")["contacts"]) == 1
+
+    def test_people_can_change_a_lead_only_so_often(
+        self, team: Sales, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(work, "MAX_CHANGES", 3)
+        lead, key = qualify(team, "ada", 0), {"Idempotency-Key": "k1"}
+        for _ in range(2):
+            team.work(lead, contact={"note": "called"})
+        last = team.work(lead, contact={"note": "called"}, headers=key)
+        refused = team.patch(lead, contact={"note": "called"})
+        assert (refused.status_code, refused.json["error"]["code"]) == (409, "too_many_changes")
+        assert team.work(lead, contact={"note": "called"}, headers=key) == last
+        assert len(team.lead("ada")["contacts"]) == 3
 
     def test_a_change_can_name_the_state_that_it_expects(self, team: Sales) -> None:
         lead = qualify(team, "ada", 0)

@@ -125,8 +125,17 @@ class TestTheList:
         """The rest is the reader's business."""
         from pequel_collector.web.api.arguments import LeadArguments
 
-        filters = inspect.signature(Reader.pqls).parameters.keys() - {"self", "page_size"}
-        assert filters == LeadArguments().fields.keys() - {"limit", "cursor", "format"}
+        filters = inspect.signature(Reader.pqls).parameters.keys() - {"self", "page_size", "traits"}
+        assert filters == LeadArguments().fields.keys() - {"limit", "cursor", "count", "format"}
+
+    def test_takes_traits_and_truth_values(self, http, reader):
+        wanted = {"trait.seats": "5", "trait.beta": "true", "holds_now": "false", "limit": "100"}
+        http.get(
+            f"{HOST}/v1/pqls",
+            json={"data": [], "next_cursor": None},
+            match=[matchers.query_param_matcher(wanted)],
+        )
+        assert [*reader.pqls(traits={"seats": 5, "beta": True}, holds_now=False)] == []
 
 
 class TestAnError:
@@ -299,6 +308,28 @@ class TestWhatIsKnown:
         events = getattr(reader, call)("u1", page_size=1)
         assert [event["event"] for event in events] == ["b", "a"]
         assert asked(http) == [f"/v1/{path}?limit=1", f"/v1/{path}?limit=1&cursor=c"]
+
+    @pytest.mark.parametrize(
+        ("ask", "url"),
+        [
+            (lambda r: r.users(q="Ada L"), "/v1/users?q=Ada+L&limit=100"),
+            (lambda r: r.accounts(page_size=5), "/v1/accounts?limit=5"),
+            (lambda r: r.people("a/b"), "/v1/accounts/a%2Fb/people?limit=100"),
+            (lambda r: r.near("set_up"), "/v1/near?definition=set_up&limit=100"),
+            (
+                lambda r: r.adoption("export", used=False, min_age="7d"),
+                "/v1/adoption?feature=export&used=false&min_age=7d&limit=100",
+            ),
+        ],
+    )
+    def test_a_list_asks_for_what_is_wanted(self, http, reader, ask, url):
+        http.get(HOST + url, json={"data": [{"id": "u1"}], "next_cursor": None})
+        assert [*ask(reader)] == [{"id": "u1"}]
+        assert asked(http) == [url]
+
+    def test_a_path_is_a_list_of_steps(self, http, reader):
+        http.get(f"{HOST}/v1/users/u1/path", json={"id": "u1", "steps": [{"name": "paid"}]})
+        assert reader.path("u1") == [{"name": "paid"}]
 
     def test_definitions_are_a_list(self, http, reader):
         http.get(f"{HOST}/v1/definitions", json={"data": [{"name": "set_up"}], "origin": {}})

@@ -32,6 +32,7 @@ from ..marking.preparations import Preparations
 from ..marking.work import LeadDesk
 from ..model import Clock, Lead, iso
 from ..ports import CLI, Act, AuditEntry, By, Store, WriteTransaction
+from ..queries.lists import Lists
 from ..queries.queries import Queries
 from ..rules.language.definition import Catalogue
 from ..rules.parser.catalogue import read_catalogue
@@ -65,6 +66,7 @@ class Collector:
     limits: Limits
     health: Health
     queries: Queries
+    lists: Lists
     desk: LeadDesk
     keys: Keys
     clock: Clock
@@ -246,6 +248,7 @@ def assemble(settings: Settings, store: Store, catalogue: Catalogue, clock: Cloc
         limits=Limits(store, settings, clock),
         health=health,
         queries=Queries(store, ingest.current_evaluators, clock),
+        lists=Lists(store, ingest.current_evaluators, clock),
         desk=LeadDesk(store, ingest.current_evaluators, clock),
         keys=Keys(store, clock, settings),
         clock=clock,

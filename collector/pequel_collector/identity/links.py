@@ -110,9 +110,10 @@ def connected(tx: ReadTransaction, users: set[str]) -> tuple[set[str], set[Link]
     links: set[Link] = set()
     seen: set[str] = set()
     while users:
-        links.update(tx.links(users))
+        found = set(tx.links(users)) - links  # a chain takes a round for each of its links
+        links |= found
         seen |= users
-        between = (link for link in links if kind_of(link.id) == "user")
+        between = (link for link in found if kind_of(link.id) == "user")
         users = {end for link in between for end in (link.id, link.user)} - seen
     return seen, links
 

@@ -10,6 +10,7 @@ import csv
 import io
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from itertools import chain
 from typing import Any
@@ -20,6 +21,12 @@ from .line import Line, encoded
 _SCALAR = re.compile(r"-?(?:0|[1-9]\d{0,14})(?:\.\d+)?|true|false", re.ASCII)
 _UNDECODED = re.compile("[\udc80-\udcff]")
 _DELIMITERS = ",;\t|"
+
+MAX_COLUMNS = 10_000
+"""Names in a header."""
+
+MAX_LEVELS = 64
+"""Parts of a name with dots."""
 
 
 def delimiter_of(header: str) -> str | None:
@@ -80,7 +87,12 @@ def _header(rows: Iterator[list[str]]) -> list[str]:
         header = [name.strip() for name in next(rows)]
     except (StopIteration, csv.Error) as error:
         raise BadRequest(f"line 1 is no header of CSV: {error}") from None
-    twice = sorted({name for name in header if header.count(name) > 1 and name})
+    if len(header) > MAX_COLUMNS:
+        raise BadRequest(f"the header has {len(header)} columns, expected at most {MAX_COLUMNS}")
+    deep = next((name for name in header if name.count(".") >= MAX_LEVELS), None)
+    if deep is not None:
+        raise BadRequest(f"the column {deep[:100]!a} has more than {MAX_LEVELS} levels")
+    twice = sorted(name for name, count in Counter(header).items() if count > 1 and name)
     if twice:
         raise BadRequest(f"the header has two columns {twice[0]!a}")
     return header

@@ -112,7 +112,7 @@ def _is_spread(start: bytes) -> bool:
         goes_on = error.pos >= len(first)
         second = next((line.strip() for line in lines[1:] if line.strip()), b"")
         return goes_on and second != b"" and (first[-1] in "[:" or not second.startswith(b"{"))
-    except RecursionError:
+    except (ValueError, RecursionError):  # a number with too many digits, or too many levels
         return False
     return first[end:].lstrip().startswith("{")
 

@@ -146,8 +146,7 @@ def met_by_one(node: Node, name: str, case: Case) -> bool:
         case ScoreLeaf():
             return _score_met(node, name, case)
         case PqlLeaf():
-            called = case.calls(node)
-            return called is not None and met_by_one(called.when, name, case)
+            return case.of(node).decide(name, lambda called: met_by_one(called.when, name, called))
         case _:
             return False
 
@@ -206,7 +205,7 @@ def _is_met(number: object, comparison: Comparison) -> bool:
 def no_key_action(case: Case) -> Iterator[Found]:
     """L03: it uses no event that was declared as a key action, and no request to talk."""
     keys = key_actions(case)
-    if any(_touches(leaf, keys, case) for leaf in _reached(case)):
+    if _uses_key_action(case, keys):
         return
     if keys:
         found = f"{case.definition.name} uses none of your key actions: use one of "
@@ -231,14 +230,18 @@ def key_actions(case: Case) -> frozenset[str]:
     return frozenset([*catalogue.project.key_events, *features, *metrics])
 
 
-def _reached(case: Case) -> Iterator[Leaf]:
-    """The leaves of a definition and of those that it names."""
-    for leaf in case.leaves:
-        called = case.calls(leaf) if isinstance(leaf, PqlLeaf) else None
-        if called is None:
-            yield leaf
-        else:
-            yield from _reached(Case(case.catalogue, called))
+def _uses_key_action(case: Case, keys: frozenset[str]) -> bool:
+    """Whether a definition, or one that it names, uses a key action."""
+
+    def ask(case: Case) -> bool:
+        return any(
+            case.of(leaf).decide(keys, ask)
+            if isinstance(leaf, PqlLeaf)
+            else _touches(leaf, keys, case)
+            for leaf in case.leaves
+        )
+
+    return case.decide(keys, ask)
 
 
 def _touches(leaf: Leaf, keys: frozenset[str], case: Case) -> bool:

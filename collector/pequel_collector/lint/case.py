@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from ..insights.sample import Sample
 from ..rules.language.absence import is_absence
+from ..rules.language.analysis import names_in as definitions_named_by
 from ..rules.language.analysis import needs_of
 from ..rules.language.definition import (
     Catalogue,
@@ -44,7 +45,8 @@ class Case:
     """A definition among the others of its catalogue.
 
     ``written`` has the text of every value of the definition by its path, such as ``when.gte``.
-    ``capacity`` is how many leads somebody can follow up in a week.
+    ``capacity`` is how many leads somebody can follow up in a week. ``decided`` has the answers to
+    questions by question and definition; the cases of a catalogue can share it.
     """
 
     catalogue: Catalogue
@@ -52,6 +54,7 @@ class Case:
     written: Mapping[str, str] = field(default_factory=dict)
     sample: Sample | None = None
     capacity: int | None = None
+    decided: dict[tuple[Hashable, str], bool] = field(default_factory=dict)
 
     @property
     def when(self) -> Node:
@@ -82,9 +85,35 @@ class Case:
         """The traits that a leaf, other than ``users``, looks at."""
         return needs_of(leaf, knows_account=self.definition.subject == "user").traits
 
-    def calls(self, leaf: PqlLeaf) -> Definition | None:
-        """The definition that a leaf names."""
-        return self.catalogue.named(leaf.name)
+    def of(self, leaf: PqlLeaf) -> Case:
+        """The case of the definition that a leaf names, which is one of the catalogue."""
+        return self.among([leaf.name])[0]
+
+    def decide(self, question: Hashable, ask: Callable[[Case], bool]) -> bool:
+        """Ask a question about every definition that this one names, each once, and then about it.
+
+        A chain of definitions may be longer than Python can recurse, and many may name the same
+        one. ``ask`` can decide the question of those that it names.
+        """
+        waiting = [] if (question, self.definition.name) in self.decided else [self]
+        while waiting:
+            case = waiting[-1]
+            below = case.among(
+                name
+                for name in definitions_named_by(case.definition)
+                if (question, name) not in self.decided
+            )
+            if below:
+                waiting += below
+            else:
+                self.decided[question, waiting.pop().definition.name] = ask(case)
+        return self.decided[question, self.definition.name]
+
+    def among(self, names: Iterable[str]) -> list[Case]:
+        """The cases of the definitions with these names, in the order of the file."""
+        wanted = frozenset(names)
+        found = (d for d in self.catalogue.definitions if d.name in wanted) if wanted else ()
+        return [replace(self, definition=definition) for definition in found]
 
 
 def patterns(leaf: Leaf) -> list[EventPattern]:

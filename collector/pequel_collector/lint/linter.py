@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import NamedTuple
 
 from ..insights.sample import Sample
@@ -106,10 +106,11 @@ def lint(
         parts.setdefault(path[:2], {})[path[2:]] = span
     found: list[Finding] = []
     shared = _about_all(catalogue, sample)
+    decided: dict[tuple[Hashable, str], bool] = {}
     for number, definition in enumerate(catalogue.definitions):
         own = {human(path): span for path, span in parts.get(("pql", number), {}).items()}
         written = {path: place.text for path, place in own.items()}
-        case = Case(catalogue, definition, written, sample, capacity)
+        case = Case(catalogue, definition, written, sample, capacity, decided)
         found += _findings(case, file, own, shared.get(definition.name, {}))
     looked = None if sample is None else str(sample)
     return Report(ordered(found), len(catalogue.definitions), looked)

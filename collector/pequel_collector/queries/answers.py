@@ -24,6 +24,113 @@ class Page(NamedTuple, Generic[Item]):
     next_cursor: str | None = None
 
 
+class Total(NamedTuple):
+    """How many items a list has; at least so many if it is not exact."""
+
+    total: int
+    is_exact: bool
+
+
+class ListedSubject(NamedTuple):
+    """A user or an account in a list. ``traits`` are those that describe a person."""
+
+    key: str
+    traits: Mapping[str, JSON]
+    first_seen: int
+    last_seen: int
+    open_leads: int
+
+
+class Person(NamedTuple):
+    """A user in an account: what they did there, and the ids of the account's leads they caused.
+
+    ``events_30d`` are the events of the last 30 days. ``first_seen`` and ``last_seen`` are those in
+    the account.
+    """
+
+    id: str
+    traits: Mapping[str, JSON]
+    first_seen: int
+    last_seen: int
+    events: int
+    events_30d: int
+    caused: Sequence[str]
+
+
+class PeoplePage(NamedTuple):
+    """A page of people. ``complete`` is false if the account has more messages than are read."""
+
+    data: Sequence[Person]
+    complete: bool
+    next_cursor: str | None
+
+
+class Step(NamedTuple):
+    """A step of a path: an ``event``, ``signup``, ``trial``, ``conversion``, or a ``lead``.
+
+    ``name`` is the event, or the definition of the lead; ``times`` how often an event happened.
+    """
+
+    at: int
+    kind: str
+    name: str
+    times: int | None = None
+    lead: str | None = None
+
+
+class Path(NamedTuple):
+    """The steps of a user, in order. ``complete`` is false if there are too many messages."""
+
+    key: str
+    steps: Sequence[Step]
+    complete: bool
+
+
+class NearSubject(NamedTuple):
+    """Somebody who is near a definition: ``missing`` are the leaves that do not hold yet."""
+
+    key: str
+    account: str | None
+    traits: Mapping[str, JSON]
+    last_seen: int
+    progress: float
+    missing: Sequence[JSON]
+
+
+class NearPage(NamedTuple):
+    """A page of those near a definition, out of ``looked_at`` subjects."""
+
+    data: Sequence[NearSubject]
+    looked_at: int
+    next_cursor: str | None
+
+
+class Adopter(NamedTuple):
+    """A user, and whether and how often they have used a feature."""
+
+    key: str
+    traits: Mapping[str, JSON]
+    first_seen: int
+    last_seen: int
+    uses: int
+
+    @property
+    def used(self) -> bool:
+        """Whether the user has used the feature."""
+        return self.uses > 0
+
+
+class AdoptionPage(NamedTuple):
+    """A page of users by a feature, and how many of those looked at have used it, or have not."""
+
+    feature: str
+    events: Sequence[str]
+    data: Sequence[Adopter]
+    used: int
+    not_used: int
+    next_cursor: str | None
+
+
 class ContactAnswer(NamedTuple):
     """A contact of somebody, the ``actor``, with a lead."""
 

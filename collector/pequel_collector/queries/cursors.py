@@ -11,7 +11,9 @@ from hashlib import blake2b
 from typing import Any
 
 from ..errors import BadRequest
-from ..ports import LeadCursor
+from ..ports import LeadCursor, SearchHit, Seen
+from .near import NearCursor
+from .people import PeopleCursor
 
 LIMIT = 2**62
 """Beyond every time, and within what every database holds."""
@@ -33,8 +35,8 @@ def decode_lead_cursor(of: str, cursor: str | None) -> LeadCursor | None:
     match None if cursor is None else _decode(of, cursor):
         case None:
             return None
-        case [int(rank), int(marked_at), str(identifier)] if _in_range(rank, marked_at):
-            return LeadCursor(rank, marked_at, identifier)
+        case [int(rank), int(time), str(identifier)] if _in_range(rank, time):
+            return LeadCursor(rank, time, identifier)
         case _:
             raise _bad_cursor()
 
@@ -68,6 +70,47 @@ def decode_fact_cursor(of: str, cursor: str | None) -> tuple[int, int, str] | No
             return None
         case [int(time), int(position), str(identifier)] if _in_range(time, position):
             return time, position, identifier
+        case _:
+            raise _bad_cursor()
+
+
+def decode_seen(of: str, cursor: str | None) -> Seen | None:
+    """Who was seen last on the page before. Raises BadRequest."""
+    place = decode_time_cursor(of, cursor)
+    return None if place is None else Seen(*place)
+
+
+def decode_hit(of: str, cursor: str | None) -> SearchHit | None:
+    """What was found last on the page before. Raises BadRequest."""
+    match None if cursor is None else _decode(of, cursor):
+        case None:
+            return None
+        case [str(text), str(subject)]:
+            return SearchHit(text, subject)
+        case _:
+            raise _bad_cursor()
+
+
+def decode_people_cursor(of: str, cursor: str | None) -> PeopleCursor | None:
+    """The last person of the page before. Raises BadRequest."""
+    match None if cursor is None else _decode(of, cursor):
+        case None:
+            return None
+        case [int(now), int(recent), int(last), str(key)] if _in_range(now, recent, last):
+            return PeopleCursor(now, recent, last, key)
+        case _:
+            raise _bad_cursor()
+
+
+def decode_near_cursor(of: str, cursor: str | None) -> NearCursor | None:
+    """Where a set begins, and the last subject of the page before. Raises BadRequest."""
+    match None if cursor is None else _decode(of, cursor):
+        case None:
+            return None
+        case [int(time), str(who), int(progress), int(last), str(key)] if _in_range(
+            time, progress, last
+        ):
+            return NearCursor(Seen(time, who), progress, last, key)
         case _:
             raise _bad_cursor()
 

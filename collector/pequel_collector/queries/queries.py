@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 
@@ -18,6 +18,7 @@ from ..model import JSON, Key, Kind, Lead, Stored, account_key, fact_order, id_o
 from ..ports import (
     AuditEntry,
     DefinitionEntry,
+    LeadCursor,
     LeadFilter,
     ReadTransaction,
     RejectedCursor,
@@ -40,6 +41,7 @@ from .answers import (
     Page,
     Profile,
     Status,
+    Total,
     UsageAnswer,
     VersionAnswer,
 )
@@ -52,11 +54,15 @@ from .cursors import (
     encode,
     list_id,
 )
+from .lead_tests import AT_ONCE, MAX_TESTED, NO_TESTS, LeadTests
 
 Clock = Callable[[], int]
 
 LOOKED_AT = 64
 """Facts at either end of a window among which progress looks for the events that were counted."""
+
+MAX_COUNTED = 10_000
+"""Leads that are counted; if there are more, the number says so."""
 
 MAX_NAMED = 20
 """Definitions that an error names."""
@@ -75,19 +81,77 @@ class Queries:
         self.store, self.clock = store, clock
         self._evaluators_in = evaluators_in
 
-    def pqls(self, wanted: LeadFilter, limit: int, cursor: str | None = None) -> Page[LeadAnswer]:
-        """Leads by priority, then the latest mark first.
+    def pqls(
+        self,
+        wanted: LeadFilter,
+        limit: int,
+        cursor: str | None = None,
+        tests: LeadTests = NO_TESTS,
+    ) -> Page[LeadAnswer]:
+        """Leads in the order of the filter: by priority, then the latest mark first, or by a time.
 
+        With tests the work of a page is bounded: it may be short, and still have a next one.
         Raises BadRequest for a definition that is not known, or a cursor of other filters.
         """
-        of = list_id("pqls", wanted)
+        of = list_id("pqls", wanted, *tests.parts)
         after, wanted = decode_lead_cursor(of, cursor), replace(wanted, now=self.clock())
         with self.store.reading() as tx:
             if wanted.definition is not None:
                 self._require_definition(tx, wanted.definition)
-            found = tx.leads(wanted, limit + 1, after)
-            leads = _answers(self._snapshot(tx), [lead for lead, _ in found[:limit]])
-        return Page(leads, encode(of, *found[limit - 1][1]) if len(found) > limit else None)
+            leads, last = self._tested(tx, wanted, tests, limit, after)
+        return Page(leads, last and encode(of, *last))
+
+    def count_pqls(self, wanted: LeadFilter, tests: LeadTests = NO_TESTS) -> Total:
+        """How many leads there are; at least how many, where that would be too much work."""
+        wanted = replace(wanted, now=self.clock())
+        with self.store.reading() as tx:
+            if tests:
+                leads, last = self._tested(tx, wanted, tests, MAX_TESTED, None)
+                return Total(len(leads), last is None)
+            number = tx.count_leads(wanted, MAX_COUNTED + 1)
+            return Total(min(number, MAX_COUNTED), number <= MAX_COUNTED)
+
+    def all_pqls(self, wanted: LeadFilter, tests: LeadTests = NO_TESTS) -> Iterator[LeadAnswer]:
+        """Every lead, page by page; each page is as of the moment when it is read.
+
+        Raises BadRequest at once for a definition that is not known.
+        """
+        page = self.pqls(wanted, AT_ONCE, None, tests)
+        return self._pages_from(page, wanted, tests)
+
+    def _pages_from(
+        self, page: Page[LeadAnswer], wanted: LeadFilter, tests: LeadTests
+    ) -> Iterator[LeadAnswer]:
+        yield from page.data
+        while page.next_cursor is not None:
+            page = self.pqls(wanted, AT_ONCE, page.next_cursor, tests)
+            yield from page.data
+
+    def _tested(
+        self,
+        tx: ReadTransaction,
+        wanted: LeadFilter,
+        tests: LeadTests,
+        limit: int,
+        after: LeadCursor | None,
+    ) -> tuple[list[LeadAnswer], LeadCursor | None]:
+        """The leads after a cursor that pass tests, and where the next page begins."""
+        passed: list[LeadAnswer] = []
+        at_once = AT_ONCE if tests else limit
+        for _ in range(MAX_TESTED // AT_ONCE):
+            found = tx.leads(wanted, at_once + 1, after)
+            is_more, found = len(found) > at_once, found[:at_once]
+            answers = _answers(self._snapshot(tx), [lead for lead, _ in found])
+            for answer, (_, place) in zip(answers, found, strict=True):
+                if tests.passes(answer):
+                    passed.append(answer)
+                after = place
+                if len(passed) == limit:
+                    is_last = answer is answers[-1] and not is_more
+                    return passed, None if is_last else after
+            if not is_more:
+                return passed, None
+        return passed, after
 
     def pql(self, lead_id: str) -> LeadAnswer:
         """One lead, with its history and its contacts. Raises NotFound."""

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from . import statements as sql
 from .session import Session
+from .subject_search import add_ids_of_block
 
 BLOCK_SIZE = 4_096
 
@@ -80,6 +81,7 @@ class OpenBlock:
     def _seal(self) -> None:
         [(newest,)] = self._session.run(sql.NEWEST, block=self.number)
         self._session.run(sql.KEEP_OPEN, block=self.number)
+        add_ids_of_block(self._session, self.number)
         for statement in (
             *sql.ADD_POSTINGS_OF_BLOCK,
             sql.ADD_NAMINGS_OF_BLOCK,

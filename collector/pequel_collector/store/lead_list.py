@@ -1,7 +1,8 @@
 """The list of leads: its SQL, with a condition for each filter that is set.
 
-The list is in the order (rank, marked_at descending, id). A page after the cursor (rank 1, marked
-at 500, id "b") needs two statements, because the database finds each of them by its index at once:
+The list is in the order (rank, marked_at descending, id), or by a time and the id. A page of the
+first order after the cursor (rank 1, marked at 500, id "b") needs two statements, because the
+database finds each of them by its index at once:
 
     rank = 1 AND marked_at <= 500 AND (marked_at < 500 OR id > 'b')    the rest of rank 1
     rank > 1                                                           all lower ranks
@@ -22,24 +23,26 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
+from functools import partial
 from heapq import merge
 from itertools import islice, product
 from math import isfinite
-from typing import Any
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 from ..model import Lead, account_key, subject_key
-from ..ports import LeadCursor, LeadFilter
+from ..ports import LeadCursor, LeadFilter, LeadSort
 from . import rows
 from .encoding import encode
-from .schema import LISTED_TRAITS, MAX_LISTED
-from .session import Session
+from .schema import DUE_ORDER, LISTED_TRAITS, MAX_LISTED, NEVER_DUE
+from .session import Row, Session
 from .statements import SELECT_LEADS
 
 Listed = tuple[Lead, LeadCursor]
 
 _PAGE = f"""
 {SELECT_LEADS} WHERE {{conditions}}
-ORDER BY rank, marked_at DESC, id LIMIT :limit
+ORDER BY {{order}} LIMIT :limit
 """
 
 _FEW = 1_000
@@ -49,14 +52,16 @@ _PAGE_OF_FEW = f"""
 {SELECT_LEADS} WHERE id IN (
   SELECT id FROM (
     SELECT id, rank, marked_at, state, definition, subject, owner, kind, country, plan, account,
-      qualified_at, expires_at, due_at, snoozed_until
+      qualified_at, expires_at, version, due_at, snoozed_until
     FROM lead WHERE {{condition}} LIMIT {_FEW}
   ) lead
   WHERE {{conditions}}
-  ORDER BY rank, marked_at DESC, id LIMIT :limit
+  ORDER BY {{order}} LIMIT :limit
 )
-ORDER BY rank, marked_at DESC, id
+ORDER BY {{order}}
 """
+
+_COUNT_UP_TO = "SELECT count(*) FROM (SELECT 1 FROM lead WHERE {} LIMIT :limit) counted"
 
 _COUNT = f"(SELECT count(*) FROM (SELECT 1 FROM lead WHERE {{}} LIMIT {_FEW}) few)"
 
@@ -91,19 +96,57 @@ _CONDITIONS = {
     "qualified_from": "qualified_at >= :qualified_from",
     "qualified_to": "qualified_at < :qualified_to",
     "marked_after": "marked_at > :marked_after",
+    "version": "version = :version",
     "overdue": _OVERDUE,
 }
 
 _ANY_STATE = "state <> 'voided'"
 _STATE = "state = :state"
+_OPEN = "state IN ('new', 'assigned', 'contacted')"
+_OPEN_NOW = f"({_OPEN} AND (state <> 'new' OR expires_at IS NULL OR expires_at > :now))"
 _EXPIRED = "(state = 'new' AND expires_at <= :now)"
 _NEW = "(state = 'new' AND (expires_at IS NULL OR expires_at > :now))"
 
 _ANYWHERE = ("1 = 1",)
-_AFTER_CURSOR = (
-    "rank = :rank AND marked_at <= :marked_at AND (marked_at < :marked_at OR id > :id)",
-    "rank > :rank",
-)
+
+
+class Order(NamedTuple):
+    """An order of the list: its SQL, the places after a cursor, and the cursor of a lead."""
+
+    sql: str
+    after: tuple[str, ...]
+    cursor: Callable[[Lead, int], LeadCursor]
+    sign: int = 1
+    """1 if the earliest time comes first, -1 if the latest does."""
+
+
+def _by_time(column: str, of: Callable[[Lead], int | None], sign: int = 1) -> Order:
+    direction, compare = ("DESC", "<") if sign < 0 else ("", ">")
+    after = f"{column} {compare}= :time AND ({column} {compare} :time OR id > :id)"
+
+    def cursor(lead: Lead, _: int) -> LeadCursor:
+        time = of(lead)
+        return LeadCursor(0, NEVER_DUE if time is None else time, lead.id)
+
+    return Order(f"{column} {direction}, id", (after,), cursor, sign)
+
+
+_ORDERS: dict[LeadSort, Order] = {
+    "priority": Order(
+        "rank, marked_at DESC, id",
+        (
+            "rank = :rank AND marked_at <= :time AND (marked_at < :time OR id > :id)",
+            "rank > :rank",
+        ),
+        lambda lead, rank: LeadCursor(rank, lead.marked_at, lead.id),
+        -1,
+    ),
+    "qualified_at": _by_time("qualified_at", attrgetter("qualified_at")),
+    "-qualified_at": _by_time("qualified_at", attrgetter("qualified_at"), -1),
+    "marked_at": _by_time("marked_at", attrgetter("marked_at")),
+    "-marked_at": _by_time("marked_at", attrgetter("marked_at"), -1),
+    "due_at": _by_time(DUE_ORDER, attrgetter("due_at")),
+}
 
 _TO_COLUMN: dict[str, Callable[[Any], str]] = {
     "subject_kind": lambda kind: subject_key(kind, ""),  # the prefix of a subject key
@@ -116,18 +159,35 @@ def lead_page(
     session: Session, wanted: LeadFilter, limit: int, after: LeadCursor | None
 ) -> list[Listed]:
     """A page of leads in the order of the list; those after a cursor."""
-    values = _values(wanted, after)
+    values, order = _values(wanted, after), _ORDERS[wanted.sort]
     lists = [_filtered(session, wanted, each, values) for each in _alternatives(wanted, values)]
     found: list[Listed] = []
-    for position in _AFTER_CURSOR if after else _ANYWHERE:
+    for position in order.after if after else _ANYWHERE:
         left = limit - len(found)
         pages = [
-            map(rows.to_listed_lead, session.run(each.format(position), **values, limit=left))
+            _listed(session.run(each.format(position), **values, limit=left), order)
             for each in lists
             if each is not None
         ]
-        found += islice(merge(*pages, key=_order), left)
+        found += islice(merge(*pages, key=partial(_place, order)), left)
     return [_with_expiry(wanted.now, listed) for listed in found]
+
+
+def lead_count(session: Session, wanted: LeadFilter, limit: int) -> int:
+    """How many leads there are, counted up to a limit."""
+    values, found = _values(wanted, None), 0
+    for conditions in _alternatives(wanted, values):
+        every = " AND ".join(_every(wanted, conditions)).format(*_ANYWHERE)
+        statement = _COUNT_UP_TO.format(every)
+        [(number,)] = session.run(statement, **values, limit=limit - found)
+        found += number
+    return found
+
+
+def _listed(rows_: list[Row], order: Order) -> Iterator[Listed]:
+    for row in rows_:
+        lead = rows.to_lead(row)
+        yield lead, order.cursor(lead, row[-1])
 
 
 def _alternatives(wanted: LeadFilter, values: dict[str, Any]) -> Iterator[list[str]]:
@@ -150,8 +210,8 @@ def _filtered(
     It has a place for the position in the list. If one of the conditions is met by few leads, only
     those are looked at.
     """
-    every = ["{}", *conditions] if wanted.state else ["{}", _ANY_STATE, *conditions]
-    page = _PAGE.format(conditions=" AND ".join(every))
+    every, order = _every(wanted, conditions), _ORDERS[wanted.sort].sql
+    page = _PAGE.format(conditions=" AND ".join(every), order=order)
     if not conditions:
         return page
     counts = ", ".join(map(_COUNT.format, conditions))
@@ -159,8 +219,13 @@ def _filtered(
     fewest, condition = min(zip(numbers, conditions, strict=True))
     if fewest == _FEW:
         return page
-    few = _PAGE_OF_FEW.format(condition=condition, conditions=" AND ".join(every))
+    few = _PAGE_OF_FEW.format(condition=condition, conditions=" AND ".join(every), order=order)
     return few if fewest else None
+
+
+def _every(wanted: LeadFilter, conditions: list[str]) -> list[str]:
+    """All conditions, after a place for the position in the list."""
+    return ["{}", *conditions] if wanted.state else ["{}", _ANY_STATE, *conditions]
 
 
 def _choices(name: str, values: dict[str, Any]) -> list[str]:
@@ -203,7 +268,13 @@ def _states(wanted: LeadFilter) -> tuple[list[str], ...]:
     """Conditions on the state. Each lead of the list meets exactly one."""
     if wanted.state is None:
         return ([],)
-    by_time = {} if wanted.now is None else {"new": ([_NEW],), "expired": ([_STATE], [_EXPIRED])}
+    if wanted.now is None:
+        return ([_OPEN],) if wanted.state == "open" else ([_STATE],)
+    by_time: dict[str, tuple[list[str], ...]] = {
+        "new": ([_NEW],),
+        "open": ([_OPEN_NOW],),
+        "expired": ([_STATE], [_EXPIRED]),
+    }
     return by_time.get(wanted.state, ([_STATE],))
 
 
@@ -214,6 +285,6 @@ def _with_expiry(now: int | None, listed: Listed) -> Listed:
     return (replace(lead, state="expired"), cursor) if is_over and lead.state == "new" else listed
 
 
-def _order(listed: Listed) -> tuple[int, int, str]:
-    rank, marked_at, id_ = listed[1]
-    return rank, -marked_at, id_
+def _place(order: Order, listed: Listed) -> tuple[int, int, str]:
+    rank, time, id_ = listed[1]
+    return rank, order.sign * time, id_

@@ -106,7 +106,7 @@ class MessageIndex:
         if not last:
             return None
         firsts = self._session.run(sql.FIRST_SEALED, subjects=sorted(subjects))
-        for column, keys in _by_column(subjects).items():
+        for column, keys in by_column(subjects).items():
             statement = sql.FIRST_OPEN[column]
             firsts += self._session.run(statement, block=self.open_block, keys=keys)
         return min(first for (first,) in firsts if first is not None), last[0][0]
@@ -131,7 +131,7 @@ class MessageIndex:
 
     def names(self, subjects: Collection[str]) -> Iterator[tuple[str, int]]:
         """How many events these subjects have by name, in parts."""
-        found = self._open_names(_by_column(subjects))
+        found = self._open_names(by_column(subjects))
         if blocks := self.sealed_blocks:
             found += sealed_names(self._session, blocks, subjects)
         yield from ((unescape(name), number) for name, number in found)
@@ -171,7 +171,7 @@ class MessageIndex:
     ) -> tuple[list[_Last], int | None]:
         lasts: list[_Last] = []
         newest_before: int | None = None
-        for column, keys in _by_column(subjects).items():
+        for column, keys in by_column(subjects).items():
             rows = self._session.run(
                 sql.LAST_OPEN[column], block=self.open_block, keys=keys, until=until
             )
@@ -182,6 +182,13 @@ class MessageIndex:
     def subjects(self, after: str, limit: int | None) -> list[str]:
         """The users and accounts after a key, in order."""
         return self._page(max(after, VISITORS_END), SUBJECTS_END, limit)
+
+    def between(self, after: str, last: str, at_once: int) -> Iterator[str]:
+        """The subjects after a key and before another one, in order. So many are read at once."""
+        found = [after]
+        while found:
+            found = self._page(found[-1], last, at_once)
+            yield from found
 
     def visitors(self, after: str, limit: int | None) -> list[str]:
         """The visitors after a key, in order."""
@@ -233,7 +240,7 @@ class MessageIndex:
                 since=since,
                 until=until,
             )
-            for column, keys in _by_column(subjects).items()
+            for column, keys in by_column(subjects).items()
         ]
         return [(time, position, unescape(mid)) for time, position, mid in merge(*found)]
 
@@ -257,7 +264,7 @@ def _lasts_in(rows: list[Row], statement: str) -> tuple[list[_Last], int | None]
     return lasts, newest_before
 
 
-def _by_column(subjects: Collection[str]) -> dict[str, list[str]]:
+def by_column(subjects: Collection[str]) -> dict[str, list[str]]:
     """The column of a message that has the subject, and the values to look for."""
     found = {
         "subject": [key for key in subjects if kind_of(key) != "account"],

@@ -40,6 +40,7 @@ DIALECT = Dialect(
         ' \'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"\')'
     ),
     json_object="json_object_agg(name, value::json ORDER BY name)::text",
+    json_text="({}::json #>> '{{}}')",
 )
 
 READ = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"

@@ -6,13 +6,15 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import islice
 
-from ..model import JSON, Key, Lead, Stored, Transition, bucket_of, fact_order
+from ..model import JSON, Key, Kind, Lead, Stored, Transition, bucket_of, fact_order
 from ..ports import (
     ANY_REJECTED,
+    Activity,
     AuditEntry,
     Cell,
     Change,
     DefinitionEntry,
+    FirstEvent,
     ImportRun,
     LeadCursor,
     LeadFilter,
@@ -21,6 +23,8 @@ from ..ports import (
     ReadTransaction,
     RejectedCursor,
     RejectedFilter,
+    SearchHit,
+    Seen,
     StoredRejectedEvent,
     Trait,
     Usage,
@@ -28,10 +32,13 @@ from ..ports import (
 )
 from . import rows
 from . import statements as sql
+from .activity import ActivityIndex
 from .encoding import decode, unescape
-from .lead_list import lead_page
+from .lead_list import lead_count, lead_page
 from .message_index import MessageIndex
+from .recent import recently_seen
 from .session import Session
+from .subject_search import SubjectSearch
 
 MESSAGES_AT_ONCE = 500
 """Messages that one statement reads."""
@@ -52,6 +59,7 @@ class SqlReadTransaction(ReadTransaction):
     def __init__(self, session: Session) -> None:
         self._session = session
         self._index = MessageIndex(session)
+        self._activity = ActivityIndex(session, self._index)
         self._has_persons: bool | None = None
 
     # -- messages --------------------------------------------------------------------------
@@ -115,6 +123,30 @@ class SqlReadTransaction(ReadTransaction):
         found = map(rows.to_message, self._session.run(sql.MESSAGES, mids=mids))
         by_id = {stored.message.mid: stored for stored in found}
         return [by_id[mid] for mid in mids]
+
+    # -- lists of subjects -----------------------------------------------------------------
+
+    def search(
+        self, kind: Kind, prefix: str, after: SearchHit | None = None
+    ) -> Iterator[SearchHit]:
+        return SubjectSearch(self._session, self._index).hits(kind, prefix, after)
+
+    def recently_seen(self, kind: Kind, before: Seen | None, limit: int) -> tuple[list[Seen], bool]:
+        return recently_seen(self._session, kind, before, limit)
+
+    def spans(self, ids: Collection[str]) -> dict[str, tuple[int, int]]:
+        return self._activity.spans(ids)
+
+    def activity_in(self, account: str, since: int, limit: int) -> tuple[dict[str, Activity], bool]:
+        return self._activity.of_account(account, since, limit)
+
+    def first_events(
+        self, ids: Collection[str], names: Collection[str], limit: int
+    ) -> list[FirstEvent]:
+        return self._activity.firsts(ids, names, limit)
+
+    def names_of(self, ids: Collection[str]) -> dict[str, Counter[str]]:
+        return self._activity.names(ids)
 
     # -- who is who ------------------------------------------------------------------------
 
@@ -235,6 +267,9 @@ class SqlReadTransaction(ReadTransaction):
         self, wanted: LeadFilter, limit: int, after: LeadCursor | None = None
     ) -> list[tuple[Lead, LeadCursor]]:
         return lead_page(self._session, wanted, limit, after)
+
+    def count_leads(self, wanted: LeadFilter, limit: int) -> int:
+        return lead_count(self._session, wanted, limit)
 
     def leads_of(self, subjects: Collection[str]) -> dict[str, list[Lead]]:
         found: dict[str, list[Lead]] = {subject: [] for subject in subjects}

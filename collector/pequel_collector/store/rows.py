@@ -30,7 +30,6 @@ from ..ports import (
     Change,
     DefinitionEntry,
     ImportRun,
-    LeadCursor,
     Link,
     Membership,
     StoredRejectedEvent,
@@ -232,11 +231,6 @@ def to_lead(row: Row) -> Lead:
         amount,
         currency,
     )
-
-
-def to_listed_lead(row: Row) -> tuple[Lead, LeadCursor]:
-    lead = to_lead(row)
-    return lead, LeadCursor(row[-1], lead.marked_at, lead.id)
 
 
 def from_transition(transition: Transition) -> Row:

@@ -37,6 +37,8 @@ class Dialect(NamedTuple):
     """The expression for a time ``{}`` in milliseconds as ISO 8601 in UTC."""
     json_object: str
     """The expression for an object as text, of the columns ``name`` and ``value`` of rows."""
+    json_text: str
+    """The expression for the text in the JSON ``{}``."""
 
 
 _FACTS = (
@@ -711,6 +713,40 @@ _ACCESS = (
     """,
 )
 
+NEVER_DUE = 2**61
+DUE_ORDER = f"coalesce(due_at, {NEVER_DUE})"
+"""What leads are sorted by when they are due: those that are never due come last."""
+
+# What is searched, in lower case: e-mail addresses, names, and ids with capitals. A text with an
+# escape, which PostgreSQL may not be able to decode, is added when it is next set.
+_LISTS = (
+    """
+    CREATE TABLE search_text (
+      kind text NOT NULL,
+      found_by text NOT NULL,
+      subject text NOT NULL,
+      bucket INTEGER NOT NULL,
+      PRIMARY KEY (kind, found_by, subject, bucket)
+    ) CLUSTERED
+    """,
+    """
+    INSERT INTO search_text (kind, found_by, subject, bucket)
+    SELECT DISTINCT CASE WHEN substr(subject, 1, 2) = 'g:' THEN 'g' ELSE 'u' END,
+      substr(lower(json_text(value)), 1, 64), subject, bucket
+    FROM trait
+    WHERE name IN ('email', 'name') AND substr(value, 1, 1) = '"'
+      AND replace(value, '\\', '') = value
+    """,
+    """
+    INSERT INTO search_text (kind, found_by, subject, bucket)
+    SELECT DISTINCT substr(subject, 1, 1), lower(substr(subject, 3, 64)), subject, bucket
+    FROM posting WHERE lower(subject) <> subject AND substr(subject, 1, 2) IN ('u:', 'g:')
+    ON CONFLICT DO NOTHING
+    """,
+    f"CREATE INDEX lead_version ON lead (version, {_LIST_ORDER})",
+    f"CREATE INDEX lead_due_order ON lead ({DUE_ORDER}, id)",
+)
+
 _MIGRATIONS = (
     Migration("0001_facts", _FACTS),
     Migration("0002_derived", _DERIVED),
@@ -727,6 +763,7 @@ _MIGRATIONS = (
     Migration("0013_leaving", _LEAVING),
     Migration("0014_leads", _LEADS),
     Migration("0015_access", _ACCESS),
+    Migration("0016_lists", _LISTS),
     Migration("0017_definition_changes", _DEFINITION_CHANGES),
 )
 
@@ -744,6 +781,7 @@ def _in_dialect(statement: str, dialect: Dialect) -> str:
     statement = re.sub(r"traits_of\((.+?)\)", traits_of, statement)
     statement = re.sub(r"traits_of_person\((.+?)\)", traits_of_person, statement)
     statement = re.sub(r"traits_now\((.+?)\)", _TRAITS_NOW.format(dialect.json_object), statement)
+    statement = re.sub(r"json_text\((\w+)\)", dialect.json_text.format(r"\1"), statement)
     statement = re.sub(r"ids_of\((.+?)\)", _IDS_OF, statement)
     statement = re.sub(r"iso\((\w+)\)", dialect.iso.format(r"\1"), statement)
     statement = statement.replace("CLUSTERED", dialect.clustered)

@@ -54,6 +54,7 @@ DIALECT = Dialect(
     clustered="WITHOUT ROWID",
     iso="strftime('%Y-%m-%dT%H:%M:%fZ', {} / 1000.0, 'unixepoch')",
     json_object="json_group_object(name, json(value))",
+    json_text="json_extract({}, '$')",
 )
 
 _PRAGMAS = (

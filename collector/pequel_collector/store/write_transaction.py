@@ -30,6 +30,7 @@ from .event_counts import Move, move_counts
 from .read_transaction import SqlReadTransaction
 from .schema import LISTED_TRAITS
 from .session import Session
+from .subject_search import ADD, rows_of_traits
 
 
 class SqlWriteTransaction(SqlReadTransaction, WriteTransaction):
@@ -172,6 +173,7 @@ class SqlWriteTransaction(SqlReadTransaction, WriteTransaction):
 
     def add_traits(self, traits: Sequence[Trait]) -> None:
         self._session.insert(sql.ADD_TRAITS, sorted(map(rows.from_trait, traits)))
+        self._session.insert(ADD, rows_of_traits(traits))
         self._retraited.update(trait.subject for trait in traits if trait.name in LISTED_TRAITS)
 
     def remove_traits(self, traits: Sequence[Trait]) -> None:

@@ -8,8 +8,12 @@ from flask import Request
 from werkzeug.routing import BaseConverter
 
 from ..errors import BadRequest
+from ..model import Kind
 
-VIEWS = ("pql", "timeline")
+VIEWS: dict[Kind, tuple[str, ...]] = {
+    "user": ("pql", "timeline", "path"),
+    "account": ("pql", "timeline", "people"),
+}
 
 
 class RestOfPath(BaseConverter):
@@ -29,14 +33,14 @@ def require_utf8(request: Request) -> None:
         raise BadRequest(f"the path is not UTF-8: {found}", "bad_path") from None
 
 
-def subject_and_view(request: Request, prefix: str, rest: str) -> tuple[str, str]:
-    """The id behind a prefix, and the view of it: ``""``, ``pql`` or ``timeline``.
+def subject_and_view(request: Request, kind: Kind, prefix: str, rest: str) -> tuple[str, str]:
+    """The id behind a prefix, and the view of it: ``""``, ``pql``, ``timeline``, ….
 
     ``/v1/users/a%2Fpql`` is the user ``a/pql``, ``/v1/users/a/pql`` the view of the user ``a``.
     """
     escaped = _escaped_rest(request, prefix) or quote(rest)
     identifier, slash, view = escaped.rpartition("/")
-    if slash and view in VIEWS:
+    if slash and view in VIEWS[kind]:
         return unquote(identifier), view
     return unquote(escaped), ""
 

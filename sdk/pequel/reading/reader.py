@@ -21,7 +21,7 @@ from pequel.messages.encode import encode
 from pequel.reading.http import UNEXPECTED, ApiClient, member
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
     from typing import TypeAlias
 
@@ -29,10 +29,15 @@ if TYPE_CHECKING:
 
     from pequel.answers import (
         Account,
+        Adopter,
         Definition,
         Lead,
+        ListedSubject,
+        NearSubject,
+        Person,
         PqlStatus,
         Progress,
+        Step,
         TimelineEvent,
         User,
     )
@@ -135,6 +140,11 @@ class Reader:
         qualified_from: Time | None = None,
         qualified_to: Time | None = None,
         marked_after: Time | None = None,
+        q: str | None = None,
+        traits: Mapping[str, object] | None = None,
+        holds_now: bool | None = None,
+        version: int | None = None,
+        sort: str | None = None,
         page_size: int = 100,
     ) -> Iterator[Lead]:
         """Every lead that matches the filters: high priority first, then the latest mark.
@@ -145,7 +155,8 @@ class Reader:
         Args:
             definition: leads of this definition.
             subject_kind: leads of a "user", or of an "account".
-            state: leads in this state, such as "new". Voided leads come only with "voided".
+            state: leads in this state, such as "won". The default is "open": new, assigned or
+                contacted. "any" is every state but "voided".
             kind: leads of this kind, such as "upgrade".
             owner: leads with this owner.
             country: leads whose subject now has this trait.
@@ -155,12 +166,18 @@ class Reader:
             qualified_from: qualified at this time or later; a datetime without a zone is UTC.
             qualified_to: qualified before this time.
             marked_after: marked after this time.
+            q: leads whose id, e-mail address, name or account begins with this text.
+            traits: leads whose subject now has these traits, by name.
+            holds_now: leads whose definition is met now, or is not.
+            version: leads of this version of their definition.
+            sort: "priority", "qualified_at", "-qualified_at", "marked_at", "-marked_at" or
+                "due_at". With a minus sign the latest come first.
             page_size: leads in one request, up to 1000.
         """
         filters = {**locals(), "limit": page_size}
-        del filters["self"], filters["page_size"]
-        parameters = {n: wire_text(v) for n, v in filters.items() if v is not None}
-        return self._pages("/v1/pqls", parameters)
+        del filters["self"], filters["page_size"], filters["traits"]
+        filters |= {f"trait.{name}": value for name, value in (traits or {}).items()}
+        return self._pages("/v1/pqls", _parameters(**filters))
 
     def user(self, user_id: Id) -> User:
         """What is known about a user: traits, counts of events, ids, leads. Raises as `pql`."""
@@ -184,6 +201,64 @@ class Reader:
     def account_timeline(self, account_id: Id, *, page_size: int = 100) -> Iterator[TimelineEvent]:
         """The same for an account."""
         return self._pages(_path("accounts", account_id, "/timeline"), {"limit": str(page_size)})
+
+    def users(self, *, q: str | None = None, page_size: int = 100) -> Iterator[ListedSubject]:
+        """Users, those seen last first; with `q`, those that it finds, in alphabetical order.
+
+        Each page is requested when the iteration reaches it, and raises the errors of `pql` then.
+
+        Args:
+            q: users whose id, e-mail address or name begins with this text, in any case.
+            page_size: users in one request, up to 100.
+        """
+        return self._pages("/v1/users", _parameters(q=q, limit=page_size))
+
+    def accounts(self, *, q: str | None = None, page_size: int = 100) -> Iterator[ListedSubject]:
+        """The same for accounts."""
+        return self._pages("/v1/accounts", _parameters(q=q, limit=page_size))
+
+    def people(self, account_id: Id, *, page_size: int = 100) -> Iterator[Person]:
+        """The users of an account, most engaged first. Pages and errors are as for `users`."""
+        path = _path("accounts", account_id, "/people")
+        return self._pages(path, {"limit": str(page_size)})
+
+    def path(self, user_id: Id) -> list[Step]:
+        """The first time of each key action of a user, and what came of it. Raises as `pql`."""
+        found: list[Step] = member(self._api.get(_path("users", user_id, "/path")), "steps", list)
+        return found
+
+    def near(self, definition: str, *, page_size: int = 100) -> Iterator[NearSubject]:
+        """Who is near a definition, without a lead of it. Pages and errors are as for `users`.
+
+        The nearest of the few hundred who were seen last come first, then the nearest of the next
+        few hundred, and so on.
+        """
+        return self._pages("/v1/near", _parameters(definition=definition, limit=page_size))
+
+    def adoption(
+        self,
+        feature: str,
+        *,
+        used: bool | None = None,
+        plan: str | None = None,
+        min_age: str | None = None,
+        max_age: str | None = None,
+        page_size: int = 100,
+    ) -> Iterator[Adopter]:
+        """Users by a feature, those seen last first. Pages and errors are as for `users`.
+
+        Args:
+            feature: a feature of the definitions file, or the name of an event.
+            used: only those who have used it, or only those who have not.
+            plan: users whose trait `plan` has this value now.
+            min_age: users who signed up at least so long ago, such as "7d".
+            max_age: users who signed up less than so long ago.
+            page_size: users in one request, up to 100.
+        """
+        filters = _parameters(
+            feature=feature, used=used, plan=plan, min_age=min_age, max_age=max_age, limit=page_size
+        )
+        return self._pages("/v1/adoption", filters)
 
     def definitions(self) -> list[Definition]:
         """The definitions in force."""
@@ -233,6 +308,11 @@ def _path(kind: str, identity: Id, end: str = "") -> str:
     if text is None:
         raise ReaderError(BAD_ID, "the id is blank")
     return f"/v1/{kind}/{quote(wire_text(text), safe='').replace('.', '%2E')}{end}"
+
+
+def _parameters(**given: object) -> dict[str, str]:
+    """The parameters of a query that are set, as text."""
+    return {name: wire_text(value) for name, value in given.items() if value is not None}
 
 
 def wire_text(value: object) -> str:

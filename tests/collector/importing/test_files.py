@@ -169,3 +169,28 @@ def test_a_line_says_why_it_is_no_object() -> None:
     with pytest.raises(BadLine, match="no row") as bad:
         object_on(Line(1, b"", trouble="no row"))
     assert bad.value.code == "bad_json"
+
+
+def test_a_first_line_with_a_number_of_too_many_digits_is_a_line_like_others() -> None:
+    lines = [*log_of(b'{"n": ' + b"1" * 5_000 + b'}\n{"event": "a"}\n')]
+    assert len(lines) == 2
+    with pytest.raises(BadLine, match="not JSON"):
+        object_on(lines[0])
+
+
+@pytest.mark.parametrize(
+    ("header", "found"),
+    [
+        (",".join(f"c{n}" for n in range(10_001)), "has 10001 columns, expected at most 10000"),
+        ("user_id," + ".".join(["a"] * 65), "has more than 64 levels"),
+    ],
+)
+def test_a_header_of_csv_has_a_limit(header: str, found: str) -> None:
+    with pytest.raises(BadRequest, match=found):
+        list(log_of(f"{header}\n1,2\n".encode(), max_line=100_000))
+
+
+def test_a_header_of_csv_at_its_limits_is_read() -> None:
+    names = ["user_id", ".".join(["a"] * 64), *(f"c{n}" for n in range(9_998))]
+    [line] = log_of((",".join(names) + "\nada,1\n").encode(), max_line=100_000)
+    assert object_on(line)["user_id"] == "ada"

@@ -17,6 +17,26 @@ def defined(rest: str) -> str:
     return f'[[pql]]\nname = "it"\n{rest}'
 
 
+def named(count: int) -> str:
+    """Definitions each of which names the one before it twice."""
+    first = defined('when = { event = "report_shared" }').replace('"it"', '"p0"')
+    others = (
+        f'[[pql]]\nname = "p{n}"\n'
+        f'when.all = [{{ pql = "p{n - 1}" }}, {{ any = [{{ pql = "p{n - 1}" }}] }}]'
+        for n in range(1, count)
+    )
+    return "\n".join([first, *others])
+
+
+@pytest.mark.parametrize("project", ["", '[project]\nkey_events = ["report_shared"]\n'])
+def test_definitions_that_many_paths_lead_to_are_looked_at_once(project: str) -> None:
+    """Two to the power of 300 paths lead to the first one."""
+    found = linted(project + named(300)).findings
+    without_key_action = [each for each in found if each.code == "L03"]
+    assert len(without_key_action) == (0 if project else 300)
+    assert not any(each.code == "L02" for each in found)
+
+
 class TestActivityOnly:
     @pytest.mark.parametrize(
         "when",

@@ -13,6 +13,7 @@ from pequel_collector.app.bootstrap import Collector, open_collector
 from pequel_collector.config import Settings
 from pequel_collector.model import Kind, Message, RejectedEvent
 from pequel_collector.ports import LeadFilter, RejectedFilter
+from pequel_collector.queries.lead_tests import NO_TESTS, LeadTests
 from pequel_collector.queries.queries import Queries
 from pequel_collector.rules.parser.catalogue import read_catalogue
 from pequel_collector.web.app import create_app
@@ -43,9 +44,15 @@ class SpyQueries(Queries):
         super().__init__(collector.store, collector.ingest.current_evaluators, collector.clock)
         self.asked: list[tuple[Any, ...]] = []
 
-    def pqls(self, wanted: LeadFilter, limit: int, cursor: str | None = None) -> Any:
+    def pqls(
+        self,
+        wanted: LeadFilter,
+        limit: int,
+        cursor: str | None = None,
+        tests: LeadTests = NO_TESTS,
+    ) -> Any:
         self.asked.append(("pqls", wanted, limit, cursor))
-        return super().pqls(wanted, limit, cursor)
+        return super().pqls(wanted, limit, cursor, tests)
 
     def pql(self, lead_id: str) -> Any:
         self.asked.append(("pql", lead_id))

@@ -19,6 +19,8 @@ from pequel_collector.app.bootstrap import Collector, open_collector
 from pequel_collector.config import Settings
 from pequel_collector.rules.language.definition import Catalogue
 from pequel_collector.web.api import lint
+from pequel_collector.web.api.arguments import DEFAULT_LIMIT, MAX_LIMIT
+from pequel_collector.web.api.queries import LONG_PAGE, page_slot
 from pequel_collector.web.app import create_app
 from pequel_collector.web.logs import OneLine
 from pequel_collector.wire.rejected_events import MAX_KEPT
@@ -244,3 +246,9 @@ def test_a_traceback_cannot_look_like_a_record() -> None:
     record = logging.LogRecord("n", logging.ERROR, "f", 1, "failed", (), found)
     lines = OneLine("%(levelname)s %(message)s").format(record).splitlines()
     assert [line for line in lines if not line.startswith("  ")] == ["ERROR failed"]
+
+
+def test_pages_of_the_usual_length_take_a_slot_as_the_longest_do() -> None:
+    """64 readers of 100 long events each would take gigabytes together."""
+    assert page_slot(DEFAULT_LIMIT) is page_slot(MAX_LIMIT)
+    assert page_slot(LONG_PAGE) is not page_slot(MAX_LIMIT)

@@ -234,8 +234,8 @@ class TestLeads:
             ("marked_after=5", "marked_after", "'5'", "a time in ISO 8601"),
             ("owner=", "owner", "''", "text"),
             ("owner=%00", "owner", r"'\x00'", "text"),
-            ("format=xml", "format", "'xml'", "json"),
-            ("colour=red", "colour", "an unknown parameter", "one of limit, cursor, format"),
+            ("format=xml", "format", "'xml'", "one of json, csv, ndjson"),
+            ("colour=red", "colour", "an unknown parameter", "one of limit, cursor"),
             ("plan=a&plan=b", "plan", "2 values", "one"),
         ],
     )

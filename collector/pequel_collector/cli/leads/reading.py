@@ -116,8 +116,9 @@ def _help(name: str) -> str:
 def list_(limit: int | None, output_format: str, database: str | None, **given: Any) -> None:
     """List leads: high priority first, then the latest mark.
 
-    The filters are those of GET /v1/pqls. Voided leads come only with --state voided.
+    The filters are those of GET /v1/pqls. Without --state, the open leads are listed.
     """
+    given["state"] = None if given["state"] == "any" else given["state"] or "open"
     wanted = LeadFilter(**{name: value for name, value in given.items() if value is not None})
     with lead_database({"database": database}) as leads:
         if output_format == "text":

@@ -17,6 +17,7 @@ from .definition import (
     Customer,
     Definition,
     EventLeaf,
+    EventPattern,
     EventPoints,
     GrowthLeaf,
     Guard,
@@ -34,6 +35,7 @@ from .definition import (
     Window,
     all_leaves,
     leaves_of,
+    pattern_of,
     trait_path,
     window_of,
 )
@@ -193,6 +195,23 @@ def _traits_of_points(points: EventPoints | TraitPoints) -> set[TraitPath]:
         return set()
     shares = set().union(*map(traits_of, points.condition.comparisons))
     return {TraitPath(points.condition.path, points.account), *shares}
+
+
+def patterns_of(definition: Definition) -> Iterator[EventPattern]:
+    """The events that a definition names: those that it counts, and those of anchors."""
+    for leaf in all_leaves(definition.when, *definition.unless):
+        match leaf:
+            case EventLeaf(events) | GrowthLeaf(events):
+                yield events
+            case SequenceLeaf(steps):
+                yield from steps
+            case ScoreLeaf(points):
+                yield from (each.events for each in points if isinstance(each, EventPoints))
+            case _:
+                pass
+        of = window_of(leaf).of or ""
+        if of.startswith("first:"):
+            yield pattern_of([of.removeprefix("first:")])
 
 
 # -- what can change without a fact ----------------------------------------------------------------

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import Any, ClassVar, get_args
 
 from flask import Request
 from marshmallow import Schema, ValidationError, fields
 
 from ...errors import BadRequest
 from ...model import JSON, LeadState, parse_iso
+from ...ports import LeadSort
+from ...rules.language.quantities import milliseconds
 from ...wire.event import Code
 
 DEFAULT_LIMIT = 100
@@ -19,6 +21,9 @@ MAX_LENGTH = 512
 
 MAX_CURSOR = 10_000
 """Characters of a cursor, which holds an id."""
+
+MAX_SHORT = 100
+"""Items of a page where each takes some work."""
 
 _MAX_SHOWN = 200
 
@@ -40,6 +45,8 @@ class Text(fields.Field[Any]):
         """The value; None for a mistake."""
         return text if text.strip() and "\0" not in text else None
 
+    default_error_messages = {"required": "a value: it is required"}  # noqa: RUF012
+
     def _deserialize(self, value: str, attr: Any, data: Any, **kwargs: Any) -> Any:  # noqa: ARG002
         found = self.parse(value) if len(value) <= self.max_length else None
         if found is None:
@@ -57,8 +64,8 @@ class Cursor(Text):
 class OneOf(Text):
     """One of several words."""
 
-    def __init__(self, *words: str) -> None:
-        super().__init__()
+    def __init__(self, *words: str, **options: Any) -> None:
+        super().__init__(**options)
         self.words = words
         self.expected = words[0] if len(words) == 1 else f"one of {', '.join(words)}"
 
@@ -73,11 +80,39 @@ class OneOf(Text):
 class Flag(OneOf):
     """``true`` or ``false``."""
 
-    def __init__(self) -> None:
-        super().__init__("true", "false")
+    def __init__(self, **options: Any) -> None:
+        super().__init__("true", "false", **options)
 
     def parse(self, text: str) -> Any:
         return None if super().parse(text) is None else text == "true"
+
+
+class Number(Text):
+    """A whole number from 1 on."""
+
+    expected = "a whole number from 1 to 1000000000"
+
+    @property
+    def json_schema(self) -> dict[str, JSON]:
+        return {"type": "integer", "minimum": 1, "maximum": 10**9}
+
+    def parse(self, text: str) -> int | None:
+        is_short = text.isascii() and text.isdigit() and len(text) <= 10
+        return int(text) if is_short and 1 <= int(text) <= 10**9 else None
+
+
+class Duration(Text):
+    """A length of time, as ms."""
+
+    expected = "a length of time, such as 7d"
+
+    def parse(self, text: str) -> int | None:
+        if text == "0":
+            return 0
+        try:
+            return milliseconds(text)
+        except ValueError:
+            return None
 
 
 class Time(Text):
@@ -108,8 +143,28 @@ class Limit(Text):
         return int(text) if short and 1 <= int(text) <= MAX_LIMIT else None
 
 
+class ShortLimit(Limit):
+    """How many items to list, where each takes some work."""
+
+    expected = f"a whole number from 1 to {MAX_SHORT}"
+
+    @property
+    def json_schema(self) -> dict[str, JSON]:
+        return {"type": "integer", "minimum": 1, "maximum": MAX_SHORT}
+
+    def parse(self, text: str) -> int | None:
+        found = super().parse(text)
+        return found if found is not None and found <= MAX_SHORT else None
+
+
 class NoArguments(Schema):
-    """A call without parameters."""
+    """A call without parameters.
+
+    ``PREFIX`` begins parameters with any name behind it, whose values are texts; ``load`` returns
+    them by that name under ``PREFIX``.
+    """
+
+    PREFIX: ClassVar[str | None] = None
 
 
 class ListArguments(NoArguments):
@@ -124,13 +179,49 @@ class PageArguments(ListArguments):
     cursor = Cursor(load_default=None)
 
 
+class ShortPageArguments(NoArguments):
+    """A list in short pages."""
+
+    limit = ShortLimit(load_default=MAX_SHORT)
+    cursor = Cursor(load_default=None)
+
+
+class SubjectArguments(ShortPageArguments):
+    """The list of users or accounts."""
+
+    q = Text(load_default=None)
+
+
+class NearArguments(ShortPageArguments):
+    """The list of those near a definition."""
+
+    definition = Text(required=True)
+
+
+class AdoptionArguments(ShortPageArguments):
+    """The list of users by a feature."""
+
+    feature = Text(required=True)
+    used = Flag()
+    plan = Text()
+    min_age = Duration()
+    max_age = Duration()
+
+
 class LeadArguments(PageArguments):
     """The list of leads."""
 
-    format = OneOf("json")
+    PREFIX = "trait."
+
+    format = OneOf("json", "csv", "ndjson", load_default="json")
+    sort = OneOf(*get_args(LeadSort))
+    count = Flag()
+    q = Text()
+    version = Number()
+    holds_now = Flag()
     definition = Text()
     subject_kind = OneOf("user", "account")
-    state = OneOf(*get_args(LeadState))
+    state = OneOf("open", "any", *get_args(LeadState), load_default="open")
     owner = Text()
     kind = OneOf(*KINDS)
     country = Text()
@@ -158,21 +249,40 @@ class RejectedArguments(PageArguments):
 def read(request: Request, schema: Schema) -> dict[str, Any]:
     """The arguments of a request. Raises BadRequest."""
     given = request.args.to_dict(flat=False)
+    prefix = getattr(schema, "PREFIX", None)
+    open_: dict[str, str] = {}
     for name, values in given.items():
-        if name not in schema.fields:
-            known = f"one of {', '.join(schema.fields)}" if schema.fields else "no parameters"
-            raise _mistake(name[:_MAX_SHOWN], "an unknown parameter", known)
+        is_open = prefix is not None and name.startswith(prefix) and name != prefix
+        if name not in schema.fields and not is_open:
+            names = [*schema.fields, *([f"{prefix}NAME"] if prefix else [])]
+            known = f"one of {', '.join(names)}" if names else "no parameters"
+            raise mistake(name[:_MAX_SHOWN], "an unknown parameter", known)
         if len(values) > 1:
-            raise _mistake(name, f"{len(values)} values", "one")
+            raise mistake(name, f"{len(values)} values", "one")
+        if is_open:
+            open_[name] = values[0]
+    fixed = {name: values[0] for name, values in given.items() if name not in open_}
     try:
-        found: dict[str, Any] = schema.load({name: values[0] for name, values in given.items()})
+        found: dict[str, Any] = schema.load(fixed)
+        for name, value in open_.items():
+            found.setdefault(str(prefix), {})[name.removeprefix(str(prefix))] = _text(name, value)
     except ValidationError as error:
         name, expected = next(iter(error.messages_dict.items()))
-        raise _mistake(name, ascii(given[name][0][:_MAX_SHOWN]), expected[0]) from None
+        shown = ascii(given[name][0][:_MAX_SHOWN]) if name in given else "nothing"
+        raise mistake(name, shown, expected[0]) from None
     return found
 
 
-def _mistake(field: str, found: str, expected: str) -> BadRequest:
+def _text(name: str, value: str) -> Any:
+    """The value of a parameter with an open name. Raises ValidationError."""
+    try:
+        return Text().deserialize(value)
+    except ValidationError as error:
+        raise ValidationError({name: error.messages}) from None
+
+
+def mistake(field: str, found: str, expected: str) -> BadRequest:
+    """The error for a parameter that cannot be used."""
     return BadRequest(
         f"{field}: found {found}, expected {expected}",
         "bad_parameter",

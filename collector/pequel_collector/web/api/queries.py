@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from threading import BoundedSemaphore
+from typing import Any
 
 from flask import Blueprint, Response, request
 
@@ -12,26 +14,56 @@ from ...errors import NotFound
 from ...model import Kind
 from ...ports import LeadFilter, RejectedFilter
 from ...queries.answers import LeadAnswer
+from ...queries.lead_tests import LeadTests
 from ...wire.normalise import MAX_LENGTH
 from ..json import json_response
-from ..openapi.operation import Operation, Tag, describe, query, query_page
+from ..openapi.operation import Content, Operation, Tag, describe, query, query_page
 from ..paths import subject_and_view, whole_rest
 from . import arguments, schemas
+from .lead_export import LEADS_AS
 from .require_reader import require_reader
 
-LONG_PAGE = 200
+LONG_PAGE = 20
 """Items of a page that takes much memory while it is made."""
 
-LONG_PAGES_AT_ONCE = 4
+LONG_PAGES_AT_ONCE = 2
 """Long pages that a process makes at once; others wait. So memory stays bounded."""
 
 _slots = BoundedSemaphore(LONG_PAGES_AT_ONCE)
 
+LISTED_TRAITS = ("country", "plan")
+"""Traits that have an index."""
+
 _NONE = arguments.NoArguments()
 _LIST = arguments.ListArguments()
 _PAGE = arguments.PageArguments()
+_SHORT_PAGE = arguments.ShortPageArguments()
 _LEADS = arguments.LeadArguments()
 _REJECTED = arguments.RejectedArguments()
+
+
+_GET_LEADS = replace(
+    query_page("Leads", "leads", schemas.LEAD, arguments=_LEADS),
+    contents=(
+        Content("text/csv", {"type": "string"}),
+        Content("application/x-ndjson", {"type": "string"}),
+    ),
+)
+_PATH = query(
+    "The path of a user",
+    "users and accounts",
+    schemas.PATH,
+    path="/v1/users/{id}/path",
+    errors=(404,),
+)
+_PEOPLE = query(
+    "The people of an account",
+    "users and accounts",
+    schemas.PEOPLE,
+    arguments=_SHORT_PAGE,
+    path="/v1/accounts/{id}/people",
+    errors=(404,),
+)
 
 
 def blueprint(collector: Collector) -> Blueprint:
@@ -68,6 +100,7 @@ def _of_subject(kind: Kind) -> tuple[Operation, ...]:
             path=f"{path}/timeline",
             errors=errors,
         ),
+        _PATH if kind == "user" else _PEOPLE,
     )
 
 
@@ -75,17 +108,27 @@ class Handlers:
     """Each reads its arguments, asks one question and answers."""
 
     def __init__(self, collector: Collector) -> None:
-        self._queries, self._keys = collector.queries, collector.keys
+        self._queries, self._lists = collector.queries, collector.lists
+        self._keys = collector.keys
 
-    @describe(query_page("Leads", "leads", schemas.LEAD, arguments=_LEADS))
+    @describe(_GET_LEADS)
     def pqls(self) -> Response:
-        """``/pqls``."""
+        """``/pqls``, as JSON, or whole as CSV or as JSON in lines."""
         given = arguments.read(request, _LEADS)
-        given.pop("format", None)
-        limit, cursor = given.pop("limit"), given.pop("cursor")
+        form, limit, cursor = map(given.pop, ("format", "limit", "cursor"))
+        count = given.pop("count", False)
+        tests = _tests(given)
+        state = None if given["state"] == "any" else given["state"]
+        wanted = LeadFilter(**given | {"state": state})
+        if form != "json":
+            _require_whole(form)
+            leads = self._queries.all_pqls(wanted, tests)
+            return LEADS_AS[form](leads)
         with page_slot(limit):
-            found = self._queries.pqls(LeadFilter(**given), limit, cursor)
-            return json_response(schemas.page(schemas.LEAD, found))
+            page = schemas.page(schemas.LEAD, self._queries.pqls(wanted, limit, cursor, tests))
+            if count:
+                page |= schemas.TOTAL.dump(self._queries.count_pqls(wanted, tests))
+            return json_response(page)
 
     @describe(query("A lead", "leads", schemas.LEAD, errors=(404,)))
     def pql(self, lead_id: str) -> Response:
@@ -95,12 +138,12 @@ class Handlers:
 
     @describe(*_of_subject("user"))
     def user(self, rest: str) -> Response:
-        """``/users/ID``, ``/users/ID/pql``, ``/users/ID/timeline``."""
+        """``/users/ID``, and its views ``pql``, ``timeline`` and ``path``."""
         return self._subject("user", "/v1/users/", rest)
 
     @describe(*_of_subject("account"))
     def account(self, rest: str) -> Response:
-        """``/accounts/ID``, ``/accounts/ID/pql``, ``/accounts/ID/timeline``."""
+        """``/accounts/ID``, and its views ``pql``, ``timeline`` and ``people``."""
         return self._subject("account", "/v1/accounts/", rest)
 
     @describe(query_page("The latest events", "events", schemas.EVENT, arguments=_LIST))
@@ -133,14 +176,23 @@ class Handlers:
         return json_response(schemas.USAGE.dump(self._queries.usage(self._keys.listed())))
 
     def _subject(self, kind: Kind, prefix: str, rest: str) -> Response:
-        identifier, view = subject_and_view(request, prefix, rest)
+        identifier, view = subject_and_view(request, kind, prefix, rest)
         identifier = storable(kind, identifier)
         if view == "timeline":
             return self._timeline(kind, identifier)
+        if view == "people":
+            return self._people(identifier)
         arguments.read(request, _NONE)
+        if view == "path":
+            return json_response(schemas.PATH.dump(self._lists.path(identifier)))
         if view == "pql":
             return json_response(schemas.STATUS.dump(self._queries.status(kind, identifier)))
         return json_response(schemas.PROFILES[kind].dump(self._queries.profile(kind, identifier)))
+
+    def _people(self, identifier: str) -> Response:
+        given = arguments.read(request, _SHORT_PAGE)
+        found = self._lists.people(identifier, given["limit"], given["cursor"])
+        return json_response(schemas.PEOPLE.dump(found))
 
     def _timeline(self, kind: Kind, identifier: str) -> Response:
         given = arguments.read(request, _PAGE)
@@ -155,6 +207,22 @@ def lead_response(answer: LeadAnswer) -> Response:
     if answer.tag is not None:
         response.set_etag(answer.tag)
     return response
+
+
+def _tests(given: dict[str, Any]) -> LeadTests:
+    """What no index serves, taken out of the arguments. ``trait.country`` is ``country``."""
+    traits = given.pop(arguments.LeadArguments.PREFIX, {})
+    for name in LISTED_TRAITS:
+        if name in traits and name not in given:
+            given[name] = traits.pop(name)
+    return LeadTests(given.pop("q", None), given.pop("holds_now", None), traits)
+
+
+def _require_whole(form: str) -> None:
+    """Raises BadRequest for an argument that would cut a list which comes whole."""
+    for name in ("limit", "cursor", "count"):
+        if name in request.args:
+            raise arguments.mistake(name, f"it with format={form}", "a list that comes whole")
 
 
 def page_slot(limit: int) -> AbstractContextManager[object]:

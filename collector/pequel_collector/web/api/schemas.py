@@ -168,6 +168,104 @@ class Status(AnswerSchema):
     progress = Objects()
 
 
+class Total(AnswerSchema):
+    """How many leads a list has; at least so many, if ``total_is_exact`` is false."""
+
+    total = fields.Integer()
+    total_is_exact = fields.Boolean(attribute="is_exact")
+
+
+class ListedSubject(AnswerSchema):
+    """A user or an account in a list, with the traits that describe a person."""
+
+    id = SubjectId(attribute="key")
+    traits = fields.Raw()
+    first_seen = Time()
+    last_seen = Time()
+    open_leads = fields.Integer()
+
+
+class Person(AnswerSchema):
+    """A user in an account. ``caused`` are the ids of the account's leads that they caused."""
+
+    id = fields.String()
+    traits = fields.Raw()
+    first_seen = Time()
+    last_seen = Time()
+    events = fields.Integer()
+    events_30d = fields.Integer()
+    caused = fields.List(fields.String())
+
+
+class People(AnswerSchema):
+    """The people of an account. ``complete`` says whether all of its messages were read."""
+
+    data = fields.List(fields.Nested(Person))
+    complete = fields.Boolean()
+    next_cursor = fields.String(allow_none=True)
+
+
+class Step(AnswerSchema):
+    """A step of a path: a key action, a milestone, or a lead."""
+
+    OMITTED_IF_NONE = frozenset({"times", "lead"})
+
+    at = Time()
+    kind = fields.String()
+    name = fields.String()
+    count = fields.Integer(attribute="times")
+    lead = fields.String()
+
+
+class Path(AnswerSchema):
+    """The path of a user. ``complete`` says whether all messages that matter were read."""
+
+    id = SubjectId(attribute="key")
+    steps = fields.List(fields.Nested(Step))
+    complete = fields.Boolean()
+
+
+class NearSubject(AnswerSchema):
+    """A subject that is near a definition, and the leaves that do not hold yet."""
+
+    subject = SubjectKey(attribute="key")
+    account = fields.String(allow_none=True)
+    traits = fields.Raw()
+    last_seen = Time()
+    progress = fields.Float()
+    missing = Objects()
+
+
+class Near(AnswerSchema):
+    """Those near a definition, out of ``looked_at`` subjects."""
+
+    data = fields.List(fields.Nested(NearSubject))
+    looked_at = fields.Integer()
+    next_cursor = fields.String(allow_none=True)
+
+
+class Adopter(AnswerSchema):
+    """A user, and whether and how often they have used a feature."""
+
+    id = SubjectId(attribute="key")
+    traits = fields.Raw()
+    first_seen = Time()
+    last_seen = Time()
+    used = fields.Boolean()
+    uses = fields.Integer()
+
+
+class Adoption(AnswerSchema):
+    """Users by a feature; ``used`` and ``not_used`` are numbers of users."""
+
+    feature = fields.String()
+    events = fields.List(fields.String())
+    data = fields.List(fields.Nested(Adopter))
+    used = fields.Integer()
+    not_used = fields.Integer()
+    next_cursor = fields.String(allow_none=True)
+
+
 def _anonymous_id(stored: Stored) -> str | None:
     message = stored.message
     is_visitor = message.user_id is None and not message.is_of_account
@@ -505,6 +603,8 @@ LEAD, STATUS, EVENT, REJECTED_EVENT = Lead(), Status(), Event(), RejectedEvent()
 PROFILES = {"user": UserProfile(), "account": AccountProfile()}
 DEFINITIONS, NEW_VERSION, USAGE = Definitions(), NewVersion(), Usage()
 PROOF, LINTED = Proof(), Linted()
+TOTAL, LISTED_SUBJECT, PEOPLE, PATH = Total(), ListedSubject(), People(), Path()
+NEAR, ADOPTION = Near(), Adoption()
 NEW_DEFINITIONS = NewDefinitions()
 """Describes an answer that is put together of two others."""
 

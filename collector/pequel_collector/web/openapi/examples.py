@@ -25,6 +25,8 @@ _LEAF: JSON = {
     ],
     "more_events": 2,
 }
+_SEEN: JSON = {"first_seen": "2026-03-01T09:00:00.000Z", "last_seen": "2026-03-09T09:30:00.000Z"}
+_PERSON: JSON = {"id": "u1", "traits": {"name": "Ada", "email": "ada@acme.example"}} | _SEEN
 _EVIDENCE: JSON = {
     "sentence": "created 3 projects (3 needed)",
     "leaves": [_LEAF],
@@ -230,6 +232,43 @@ OF_SCHEMAS: dict[str, JSON] = {
     "Definitions": _DEFINITIONS,
     "NewDefinitions": _DEFINITIONS
     | {"new_versions": [_NEW_VERSION | {"name": "set_up"}], "changes": ["set_up → version 1"]},
+    "ListedSubject": _PERSON | {"open_leads": 1},
+    "People": {
+        "data": [_PERSON | {"events": 40, "events_30d": 12, "caused": [LEAD["id"]]}],
+        "complete": True,
+        "next_cursor": None,
+    },
+    "Path": {
+        "id": "u1",
+        "steps": [
+            {"at": _SEEN["first_seen"], "kind": "signup", "name": "signed_up"},
+            {"at": _SEEN["last_seen"], "kind": "event", "name": "project_created", "count": 3},
+            {"at": _SEEN["last_seen"], "kind": "lead", "name": "set_up", "lead": LEAD["id"]},
+        ],
+        "complete": True,
+    },
+    "Near": {
+        "data": [
+            {
+                "subject": {"kind": "user", "id": "u2"},
+                "account": "acme",
+                "traits": {"name": "Bob"},
+                "last_seen": _SEEN["last_seen"],
+                "progress": 0.666667,
+                "missing": [_LEAF | {"holds": False, "observed": 2, "missing": 1}],
+            }
+        ],
+        "looked_at": 400,
+        "next_cursor": None,
+    },
+    "Adoption": {
+        "feature": "export",
+        "events": ["exported_csv"],
+        "data": [_PERSON | {"used": True, "uses": 4}],
+        "used": 1,
+        "not_used": 0,
+        "next_cursor": None,
+    },
     "Usage": {
         "data": [{"key": "5f3c9a1e07bd", "label": "web shop", "month": "2026-03"} | _BALANCE],
         "total": _BALANCE,

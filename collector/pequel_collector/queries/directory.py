@@ -1,0 +1,138 @@
+"""The lists of users and accounts: those seen last first, or those that a search finds."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import islice
+
+from ..marking.evaluators import Evaluators
+from ..marking.snapshot import Snapshot
+from ..model import JSON, OPEN_STATES, Kind, Lead, id_of, kind_of
+from ..ports import ReadTransaction, SearchHit, Seen
+from .answers import ListedSubject
+from .recent import Known, known, recently_seen
+
+PERSON_TRAITS = ("name", "email", "role", "title")
+"""The traits that describe a person, if ``[project]`` names none."""
+
+MAX_TEXT = 64
+"""Characters of a search text in the store."""
+
+MAX_STEPS = 20
+"""Steps that one page takes at most. So the work is bounded, and a page may be short."""
+
+Cursor = SearchHit | Seen
+
+
+def latest_page(
+    snapshot: Snapshot, kind: Kind, limit: int, before: Seen | None
+) -> tuple[list[ListedSubject], Seen | None]:
+    """Those seen last, latest first, and the place where the next page begins."""
+    shown: list[Known] = []
+    place = before
+    steps = recently_seen(snapshot.tx, kind, before, limit)
+    for some, after in islice(steps, MAX_STEPS):
+        shown, place = shown + some, after
+        if len(shown) >= limit or after is None:
+            break
+    if len(shown) > limit or (len(shown) == limit and place is not None):
+        place = shown[limit - 1].place
+    return listed(snapshot, shown[:limit]), place
+
+
+def search_page(
+    snapshot: Snapshot, kind: Kind, text: str, limit: int, after: SearchHit | None
+) -> tuple[list[ListedSubject], SearchHit | None]:
+    """Those with an id, e-mail address or name that begins with a text, in alphabetical order."""
+    prefix = text.lower()
+    hits = snapshot.tx.search(kind, prefix, after)
+    shown: list[tuple[SearchHit, Known]] = []
+    for _ in range(MAX_STEPS):
+        some = list(islice(hits, limit))
+        shown += _checked(snapshot.tx, kind, prefix, some)
+        if len(some) < limit:
+            place = None
+            break
+        place = some[-1]
+        if len(shown) >= limit:
+            break
+    if len(shown) > limit or (len(shown) == limit and place is not None):
+        place = shown[limit - 1][0]
+    return listed(snapshot, [each for _, each in shown[:limit]]), place
+
+
+def listed(snapshot: Snapshot, subjects: Sequence[Known]) -> list[ListedSubject]:
+    """Subjects as a list shows them."""
+    tx, names = snapshot.tx, person_traits(snapshot.evaluators)
+    traits = tx.traits({each.key: each.ids for each in subjects})
+    leads = tx.leads_of([each.key for each in subjects])
+    return [
+        ListedSubject(
+            each.key,
+            named(traits[each.key], names),
+            each.first,
+            each.last,
+            sum(is_open(lead, snapshot.now) for lead in leads[each.key]),
+        )
+        for each in subjects
+    ]
+
+
+def person_traits(evaluators: Evaluators) -> Sequence[str]:
+    """The traits that describe a person."""
+    return evaluators.catalogue.project.person_traits or PERSON_TRAITS
+
+
+def named(traits: Mapping[str, JSON], names: Iterable[str]) -> dict[str, JSON]:
+    """Those of the traits with one of these names, in the order of the names."""
+    return {name: traits[name] for name in names if name in traits}
+
+
+def is_open(lead: Lead, now: int) -> bool:
+    """Whether a lead makes its subject a PQL."""
+    is_over = lead.state == "new" and lead.expires_at is not None and lead.expires_at <= now
+    return lead.state in OPEN_STATES and not is_over
+
+
+def texts_of(key: str, ids: Iterable[str], traits: Mapping[str, JSON]) -> list[str]:
+    """What a user or an account can be found by, in lower case."""
+    names = [id_of(id_) for id_ in ids if kind_of(id_) == kind_of(key)]
+    names += [value for name in ("email", "name") if isinstance(value := traits.get(name), str)]
+    return [name.lower() for name in names]
+
+
+def _checked(
+    tx: ReadTransaction, kind: Kind, prefix: str, hits: Sequence[SearchHit]
+) -> list[tuple[SearchHit, Known]]:
+    """Those of the hits that are of today, each subject at the first text that it is found by."""
+    subjects = known(tx, kind, {hit.subject for hit in hits})
+    ids_of = dict(subjects.values())
+    traits = tx.traits(ids_of)
+    spans = tx.spans({id_ for ids in ids_of.values() for id_ in ids})
+    sources = _sources(tx, [ids for ids in ids_of.values() if len(ids) > 1])
+    found = []
+    for hit in hits:
+        key, ids = subjects.get(hit.subject, ("", ()))
+        own = [spans[id_] for id_ in ids if id_ in spans]
+        fit = [t for t in texts_of(key, ids, traits.get(key, {})) if t.startswith(prefix)]
+        if not own or not fit or min(fit)[:MAX_TEXT] != hit.text:
+            continue
+        holders = sources.get(hit.text, set()).intersection(ids)
+        if len(ids) == 1 or hit.subject == min(holders):
+            span = min(first for first, _ in own), max(last for _, last in own)
+            found.append((hit, Known(key, ids, *span, Seen(span[1], key))))
+    return found
+
+
+def _sources(tx: ReadTransaction, persons: Iterable[Sequence[str]]) -> dict[str, set[str]]:
+    """The ids that have a search text, of people with several ids: each may be a hit."""
+    ids: Collection[str] = {id_ for each in persons for id_ in each}
+    found: dict[str, set[str]] = defaultdict(set)
+    for id_ in ids:
+        if kind_of(id_) == "user":
+            found[id_of(id_).lower()[:MAX_TEXT]].add(id_)
+    for trait in tx.trait_history(ids) if ids else ():
+        if trait.name in ("email", "name") and isinstance(trait.value, str):
+            found[trait.value.lower()[:MAX_TEXT]].add(trait.subject)
+    return found

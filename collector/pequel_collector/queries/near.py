@@ -1,0 +1,135 @@
+"""Who is nearly there: the subjects with the most progress towards a definition.
+
+Progress is not stored, so it is computed for the subjects that were seen last, some hundred at a
+time. Within such a set the nearest come first; the next set follows it.
+"""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import NamedTuple
+
+from ..identity.subject import Subject
+from ..marking.snapshot import Snapshot
+from ..model import JSON, kind_of
+from ..ports import Seen
+from ..rules.engine.rules import Rule
+from ..rules.explain.evidence import Explainer
+from .answers import NearSubject
+from .directory import named, person_traits
+from .recent import Known, recently_seen
+
+SET = 400
+"""Subjects of which the nearest come first."""
+
+AT_ONCE = 200
+MAX_STEPS = 10
+
+FACTS_LOOKED_AT = 64
+"""Facts at either end of a window among which progress looks for the events that were counted."""
+
+
+class NearCursor(NamedTuple):
+    """Where a set begins, and the last subject of it that was shown; none if its key is empty."""
+
+    start: Seen
+    progress: int
+    last: int
+    key: str
+
+
+class Near(NamedTuple):
+    """Those who are near, how many were looked at, and where the next page begins."""
+
+    data: list[NearSubject]
+    looked_at: int
+    next: NearCursor | None
+
+
+class _Candidate(NamedTuple):
+    """Somebody with a progress, in millionths."""
+
+    known: Known
+    progress: int
+    answer: dict[str, JSON]
+
+    @property
+    def order(self) -> tuple[int, int, str]:
+        return -self.progress, -self.known.last, self.known.key
+
+
+def near(snapshot: Snapshot, rule: Rule, limit: int, after: NearCursor | None) -> Near:
+    """Subjects without a lead of a definition that can still qualify, the nearest first."""
+    kind = rule.definition.subject
+    start = after.start if after else None
+    some: list[Known] = []
+    end = start
+    for found, end in islice(recently_seen(snapshot.tx, kind, start, AT_ONCE), MAX_STEPS):
+        some += found
+        if len(some) >= SET or end is None:
+            break
+    candidates = sorted(_candidates(snapshot, rule, some), key=lambda each: each.order)
+    if after is not None and after.key:
+        place = -after.progress, -after.last, after.key
+        candidates = [each for each in candidates if each.order > place]
+    shown = candidates[:limit]
+    return Near(
+        [_answer(snapshot, each) for each in shown],
+        len(some),
+        _next(start or _start(some), shown, len(candidates) > limit, end),
+    )
+
+
+def _next(
+    start: Seen | None, shown: list[_Candidate], is_more: bool, end: Seen | None
+) -> NearCursor | None:
+    if is_more and start is not None:
+        known, progress, _ = shown[-1]
+        return NearCursor(start, progress, known.last, known.key)
+    return None if end is None else NearCursor(end, 0, 0, "")
+
+
+def _start(some: list[Known]) -> Seen | None:
+    """The place before a set, so that a later page finds the same set."""
+    return Seen(some[0].last + 1, "") if some else None
+
+
+def _candidates(snapshot: Snapshot, rule: Rule, some: list[Known]) -> list[_Candidate]:
+    """Those of some subjects who have no lead, have begun, and can still qualify."""
+    leads = snapshot.tx.leads_of([each.key for each in some])
+    without = [
+        each
+        for each in some
+        if not any(
+            lead.definition == rule.name and lead.state != "voided" for lead in leads[each.key]
+        )
+    ]
+    snapshot.load([each.key for each in without])
+    found = []
+    for each in without:
+        ctx = snapshot.ctx(each.key)
+        if ctx is None:
+            continue
+        evaluator = snapshot.evaluators.of(each.key)
+        progress = Explainer(evaluator, rule, ctx, FACTS_LOOKED_AT).progress()
+        if (
+            progress["progress"] > 0
+            and progress["can_still_qualify"]
+            and not progress["blocked_by"]
+        ):
+            found.append(_Candidate(each, round(progress["progress"] * 1_000_000), progress))
+    return found
+
+
+def _answer(snapshot: Snapshot, candidate: _Candidate) -> NearSubject:
+    tx, known = snapshot.tx, candidate.known
+    is_user = kind_of(known.key) == "user"
+    traits = tx.traits({known.key: known.ids})[known.key]
+    return NearSubject(
+        key=known.key,
+        account=Subject(tx, known.key, list(known.ids)).account() if is_user else None,
+        traits=named(traits, person_traits(snapshot.evaluators)),
+        last_seen=known.last,
+        progress=candidate.answer["progress"],
+        missing=[leaf for leaf in candidate.answer["leaves"] if not leaf["holds"]],
+    )
