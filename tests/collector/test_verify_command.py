@@ -67,12 +67,13 @@ def test_the_limit_is_of_lines_and_not_of_the_count(collector: Collector) -> Non
     assert lines[2] == "5 differences, the first 2 are above"
 
 
-def test_leads_of_other_versions_are_counted(collector: Collector) -> None:
-    Path("pequel.toml").write_text('[[pql]]\nname = "other"\nwhen = { event = "seen" }\n')
+def test_leads_that_a_change_keeps_are_counted(collector: Collector) -> None:
+    changed = DEFINITIONS.replace("2", "9") + 'on_change = "forward"\n'
+    Path("pequel.toml").write_text(changed)
     open_collector(Settings()).close()
     done = _run()
     assert done.exit_code == 0
-    assert done.stdout.splitlines()[-1].split() == ["of", "inactive", "versions", "1"]
+    assert done.stdout.splitlines()[-1].split() == ["kept", "as", "they", "were", "1"]
 
 
 @pytest.mark.parametrize(

@@ -130,6 +130,9 @@ _PROFILE: JSON = {
 _NEW_VERSION: JSON = {"version": 1, "hash": _HASH}
 _STORED_VERSION: JSON = _NEW_VERSION | {
     "created_at": "2026-03-01T08:00:00.000Z",
+    "activated_at": "2026-03-01T08:00:00.000Z",
+    "actor": "file",
+    "reason": "pequel.toml, saved at 2026-03-01T07:59:48.000Z",
     "source": _SOURCE,
     "text": _TEXT,
 }
@@ -173,6 +176,8 @@ _BALANCE: JSON = {
     "suppressed": 0,
     "dropped_by_clients": {},
 }
+
+_NOBODY: JSON = {"count": 0, "worked": 0, "first": []}
 
 OF_SCHEMAS: dict[str, JSON] = {
     "AuditEntry": {
@@ -281,6 +286,34 @@ OF_SCHEMAS: dict[str, JSON] = {
         "definition": {"name": "set_up", "version": 1, "hash": _HASH, "text": _TEXT},
         "facts": 12,
         "differences": [],
+    },
+    "Previewed": {
+        "data": [
+            {
+                "name": "set_up",
+                "version": 2,
+                "new_version": True,
+                "gained": _NOBODY,
+                "lost": {
+                    "count": 1,
+                    "worked": 0,
+                    "first": [
+                        {
+                            "subject": {"kind": "user", "id": "ada"},
+                            "name": "ada@acme.example",
+                            "cycle": 1,
+                            "qualified_at": "2026-03-09T09:30:00.000Z",
+                            "worked": False,
+                        }
+                    ],
+                },
+                "earlier": _NOBODY,
+                "later": _NOBODY,
+            }
+        ],
+        "next_cursor": None,
+        "subjects": 1204,
+        "whole": True,
     },
     "Linted": {
         "findings": [
