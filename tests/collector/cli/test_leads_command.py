@@ -147,7 +147,7 @@ class TestAStory:
             assert part in shown
         assert "overdue" not in shown
         assert json.loads(run("show", ada, "--format", "json"))["time_to_contact_seconds"] == 7_200
-        every = json.loads(run("list", "--format", "json"))
+        every = json.loads(run("list", "--state", "any", "--format", "json"))
         found = {lead["subject"]["id"]: (lead["state"], lead["self_serve"]) for lead in every}
         assert found == {"ada": ("won", False), "eli": ("won", True), "kim": ("dismissed", False)}
         assert picture == {lead["id"]: lead["state"] for lead in every}
@@ -185,7 +185,7 @@ class TestTheList:
     @pytest.mark.parametrize(
         ("filters", "named"),
         [
-            (["--state", "open"], "--state"),
+            (["--state", "opened"], "--state"),
             (["--marked-after", "soon"], "--marked-after"),
             (["--plan", " "], "--plan"),
         ],

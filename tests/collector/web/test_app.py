@@ -31,7 +31,7 @@ def test_it_is_ready_when_its_store_answers(
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/v1", "/v1/pqls/a/b", "/v1/users", "/v1/users/", "/static/x"]
+    "path", ["/", "/v1", "/v1/pqls/a/b", "/v1/people", "/v1/people/", "/static/x"]
 )
 def test_what_is_not_there_is_not_found(client: FlaskClient, path: str) -> None:
     answer = client.get(path)

@@ -18,7 +18,7 @@ from flask.testing import FlaskClient
 from pequel_collector.app.bootstrap import Collector, open_collector
 from pequel_collector.config import Settings
 from pequel_collector.rules.language.definition import Catalogue
-from pequel_collector.web.api import lint
+from pequel_collector.web.api import bounds
 from pequel_collector.web.api.arguments import DEFAULT_LIMIT, MAX_LIMIT
 from pequel_collector.web.api.queries import LONG_PAGE, page_slot
 from pequel_collector.web.app import create_app
@@ -222,7 +222,7 @@ class TestDefinitions:
         assert (answer.status_code, answer.json["error"]["code"]) == (400, "bad_definition")
 
     def test_with_many_conditions_are_not_linted_with_data(self, large: FlaskClient) -> None:
-        leaves = ",".join(f'{{event="e{n}"}}' for n in range(lint.MAX_LEAVES + 1))
+        leaves = ",".join(f'{{event="e{n}"}}' for n in range(bounds.MAX_LEAVES + 1))
         text = f'[[pql]]\nname="a"\nwhen={{any=[{leaves}]}}'
         assert large.post("/v1/definitions/lint", data=text, headers=READ).status_code == 200
         answer = large.post("/v1/definitions/lint?data=true", data=text, headers=READ)

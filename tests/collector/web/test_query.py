@@ -168,7 +168,7 @@ class TestLeads:
         answer = client.get("/v1/pqls", headers=READ)
         assert answer.json == {"data": [LEAD], "next_cursor": None}
         assert list(answer.json["data"][0]) == list(LEAD)
-        assert used.queries.asked == [("pqls", LeadFilter(), 100, None)]
+        assert used.queries.asked == [("pqls", LeadFilter(state="open"), 100, None)]
 
     def test_are_continued_by_a_cursor(self, client: FlaskClient, used: Any) -> None:
         used.ingest.accept(messages_of([plain_event("x2", "activated", "m3", NOW)]))
@@ -227,7 +227,7 @@ class TestLeads:
             ("limit=ten", "limit", "'ten'", "a whole number from 1 to 1000"),
             ("limit=²", "limit", r"'\xb2'", "a whole number from 1 to 1000"),
             ("limit=" + "9" * 5000, "limit", "'999", "a whole number from 1 to 1000"),
-            ("state=open", "state", "'open'", "one of new, assigned, contacted, won, lost"),
+            ("state=opened", "state", "'opened'", "one of open, any, new, assigned, contacted"),
             ("kind=old", "kind", "'old'", "one of new, upgrade"),
             ("subject_kind=team", "subject_kind", "'team'", "one of user, account"),
             ("qualified_from=soon", "qualified_from", "'soon'", "a time in ISO 8601"),
