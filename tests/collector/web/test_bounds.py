@@ -221,6 +221,31 @@ class TestDefinitions:
         answer = send(path, data=text, headers=ADMIN)
         assert (answer.status_code, answer.json["error"]["code"]) == (400, "bad_definition")
 
+    @pytest.mark.parametrize(
+        ("shared", "use"),
+        [
+            ("[features]\nall = [{values}]", 'when = { event = { feature = "all" } }'),
+            (
+                '[[metric]]\nname = "m"\nevent = "e"\nwhere = { x = [{values}] }',
+                'when = { metric = "m" }',
+            ),
+            (
+                "[project]\ninternal = { email_domain = [{values}] }",
+                'when = { event = "e" }\nunless = ["internal"]',
+            ),
+        ],
+        ids=["feature", "metric", "guard"],
+    )
+    def test_that_share_too_much_are_refused(
+        self, large: FlaskClient, shared: str, use: str
+    ) -> None:
+        values = ", ".join(f'"v{number}.example"' for number in range(2_000))
+        many = "".join(f'\n[[pql]]\nname = "p{number}"\n{use}' for number in range(300))
+        text = shared.replace("{values}", values) + many
+        answer = large.post("/v1/definitions/lint", data=text, headers=READ)
+        assert (answer.status_code, answer.json["error"]["code"]) == (400, "bad_definition")
+        assert "at most 500,000 values" in answer.text
+
     def test_with_many_conditions_are_not_linted_with_data(self, large: FlaskClient) -> None:
         leaves = ",".join(f'{{event="e{n}"}}' for n in range(bounds.MAX_LEAVES + 1))
         text = f'[[pql]]\nname="a"\nwhen={{any=[{leaves}]}}'

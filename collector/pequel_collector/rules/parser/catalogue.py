@@ -17,6 +17,7 @@ from ..language.analysis import in_order
 from ..language.content_hash import content_hash
 from ..language.definition import Catalogue, Definition, Project
 from .conditions import guards, node
+from .expansion import check_expanded
 from .items import (
     Fields,
     Item,
@@ -55,8 +56,11 @@ def read_catalogue(text: str, file: str = "pequel.toml") -> Catalogue:
         raise DefinitionError([problem]) from None
     source = SourceFile(file, document)
     scope = Scope()
-    catalogue = _catalogue(Item(document.data, (), source), scope)
+    whole = Item(document.data, (), source)
+    catalogue = _catalogue(whole, scope)
     check_circles(scope.calls)
+    if not source.problems:
+        check_expanded(catalogue, whole)
     if source.problems:
         raise DefinitionError(sorted(source.problems, key=lambda p: (p.line, p.column)))
     return replace(catalogue, definitions=_hashed(catalogue), text=text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 
 from ..language.definition import (
     EventLeaf,
@@ -167,7 +168,7 @@ def pattern(item: Item, scope: Scope) -> EventPattern:
     """Which events are counted: a name, a prefix, all, a list of those, or a feature's."""
     match item.value:
         case dict():
-            return pattern_of(_feature(item, scope))
+            return _pattern_of_feature(_feature(item, scope))
         case list():
             return pattern_of(event_names(item))
         case str():
@@ -177,6 +178,9 @@ def pattern(item: Item, scope: Scope) -> EventPattern:
 
 
 event_names = list_of(Item.pattern, "a list of event names")
+
+
+_pattern_of_feature = lru_cache(maxsize=64)(pattern_of)  # many definitions may use one feature
 
 
 def _feature(item: Item, scope: Scope) -> tuple[str, ...]:
