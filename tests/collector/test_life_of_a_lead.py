@@ -145,6 +145,7 @@ class TestTransitions:
         assert (refused.status_code, refused.json["error"]["code"]) == (409, "too_many_changes")
         assert team.work(lead, contact={"note": "called"}, headers=key) == last
         assert len(team.lead("ada")["contacts"]) == 3
+        assert team.work(lead, state="lost", reason="no budget")["state"] == "lost"
 
     def test_a_change_can_name_the_state_that_it_expects(self, team: Sales) -> None:
         lead = qualify(team, "ada", 0)

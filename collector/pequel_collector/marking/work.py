@@ -25,7 +25,8 @@ from .facts import end_of
 from .preparations import Preparations
 
 MAX_CHANGES = 500
-"""Changes of people to one lead. Each further one reads them all, and so does each answer."""
+"""Changes of people to one lead. Each further one reads them all, and so does each answer. After
+that a lead can only be closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,7 @@ class LeadWork:
         lead, done = self._ledger.lead(named), self._ledger.transitions(named)
         if self._is_repeated(done, asked):
             return replace(lead)
-        if len(done) >= MAX_CHANGES:
+        if len(done) >= MAX_CHANGES and asked.patch.state not in CLOSED_STATES:
             raise Conflict(f"a lead takes {MAX_CHANGES} changes at most", "too_many_changes")
         if asked.if_match is not None and self._tag(lead) not in asked.if_match:
             raise Stale("the lead has changed since it was read: read it again", id=lead.id)
