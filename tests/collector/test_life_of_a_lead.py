@@ -274,6 +274,15 @@ class TestConversions:
         assert (won["won_at"], won["amount"], won["currency"]) == (time(HOUR), "1200.00", "USD")
         assert team.verified() == []
 
+    def test_a_late_conversion_takes_no_owner_away(self, team: Sales) -> None:
+        lead = qualify(team, "ada", 0)
+        team.at(2 * HOUR)
+        team.work(lead, state="assigned", owner="ben")
+        team.tell("ada", "subscribed", HOUR)
+        won = team.lead("ada")
+        assert (won["state"], won["owner"], won["self_serve"]) == ("won", "ben", True)
+        assert team.verified() == []
+
     def test_the_conversion_of_the_account_wins_the_leads_of_who_was_in_it(
         self, team: Sales
     ) -> None:
