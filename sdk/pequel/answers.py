@@ -26,6 +26,15 @@ class Points(TypedDict):
     points: float
 
 
+class EvidenceEvent(TypedDict):
+    """An event that a condition counted, with the properties that the condition reads."""
+
+    message_id: str
+    time: str
+    user: str | None
+    properties: dict[str, Any]
+
+
 class _LeafMore(TypedDict, total=False):
     per: dict[str, Any]
     users: list[str]
@@ -35,7 +44,8 @@ class _LeafMore(TypedDict, total=False):
 class Leaf(_LeafMore):
     """One condition of a definition: what was observed, and what is needed.
 
-    Only some conditions have `per`, `users` or `points`.
+    Only some conditions have `per`, `users` or `points`. `events` are the latest ones, the latest
+    first, and `more_events` is the number of the others.
     """
 
     measure: str
@@ -43,7 +53,8 @@ class Leaf(_LeafMore):
     observed: Any
     needed: Any
     window: Window | None
-    events: list[str]
+    events: list[EvidenceEvent]
+    more_events: int
 
 
 class LeafProgress(Leaf):
@@ -69,12 +80,32 @@ class Evidence(TypedDict):
     guards: list[Guard]
 
 
+class Trial(TypedDict):
+    """When the free trial of a subject started and ends, and the days that are left."""
+
+    started_at: str | None
+    ends_at: str | None
+    days_left: int | None
+
+
+class FeatureUse(TypedDict):
+    """What a subject has used of a feature, and what not."""
+
+    name: str
+    used: bool
+    used_events: list[str]
+    unused_events: list[str]
+
+
 class _LeadMore(TypedDict, total=False):
     via: Literal["account"]
 
 
 class Lead(_LeadMore):
-    """A lead. `via` is present if a user has it through the account."""
+    """A lead. `via` is present if a user has it through the account.
+
+    `title` and `play` are those of the definition, and `description` is its sentence.
+    """
 
     id: str
     definition: str
@@ -102,6 +133,11 @@ class Lead(_LeadMore):
     flags: list[str]
     account: str | None
     traits: dict[str, Any]
+    title: str
+    play: str | None
+    description: str | None
+    account_traits: dict[str, Any] | None
+    trial: Trial | None
     evidence: Evidence
 
 
@@ -129,10 +165,11 @@ class Contact(TypedDict):
 
 
 class LeadDetail(Lead):
-    """One lead, with its history and its contacts, oldest first."""
+    """One lead, with its history and its contacts, oldest first, and the use of features."""
 
     history: list[Change]
     contacts: list[Contact]
+    features: list[FeatureUse]
 
 
 class LedgerEntry(Change):
@@ -177,6 +214,7 @@ class Account(TypedDict):
     first_seen: str | None
     last_seen: str | None
     event_counts: dict[str, int]
+    features: list[FeatureUse]
     ids: list[PersonId]
     leads: list[Lead]
 
@@ -288,6 +326,9 @@ class DefinitionVersion(TypedDict):
     version: int
     hash: str
     created_at: str
+    activated_at: str | None
+    actor: str | None
+    reason: str | None
     source: dict[str, Any]
     text: str
 

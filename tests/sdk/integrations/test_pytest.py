@@ -43,7 +43,7 @@ def run(pytester, monkeypatch):
 
     def run(code):
         pytester.makepyfile(code)
-        return pytester.runpytest_subprocess("-Werror", "-pno:cacheprovider")
+        return pytester.runpytest_subprocess("-Werror", "-pno:cacheprovider", "-pno:schemathesis")
 
     return run
 
