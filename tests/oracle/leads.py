@@ -71,7 +71,7 @@ def taken(step: Step, state: str, owner: Any, desk: Any) -> tuple[str, Any, bool
     if wanted is KEEP and step.owner is not KEEP:
         wanted = "assigned" if step.owner else "new"
     can = wanted is not KEEP and wanted in WAYS[state].split()
-    if step.owner is not KEEP and (step.owner or can or step.state is KEEP):
+    if step.owner is not KEEP and (can or owner == desk or step.state is KEEP):
         owner = step.owner or desk
     if can:
         state = wanted

@@ -8,9 +8,9 @@ example, with the conversion at 30, which came late:
     30   the conversion      won, won_at 30
     40   lost, by ben        won: ben did not know yet
 
-A transition that is not legal where it lands leaves the state as it is, and its other parts count:
-an owner that somebody named stays the owner, also of a lead that was won meanwhile. So it does not
-matter what was known when it was recorded.
+A transition that is not legal where it lands leaves the state as it is, and its other parts count.
+An owner counts if nobody has taken the lead: so the owner of a lead that was won meanwhile is not
+lost. It does not matter what was known when a transition was recorded.
 """
 
 from __future__ import annotations
@@ -172,7 +172,8 @@ def _convert(found: Outcome, conversion: Conversion) -> None:
 def _take(found: Outcome, transition: Transition, default_owner: str | None) -> None:
     patch, wanted = transition.patch, _wanted(transition.patch)
     is_legal = wanted is not None and wanted in LEGAL[found.state]
-    if patch.owner is not UNSET and (patch.owner or is_legal or patch.state is UNSET):
+    is_free = found.owner == default_owner
+    if patch.owner is not UNSET and (is_legal or is_free or patch.state is UNSET):
         found.owner = patch.owner or default_owner
     if wanted is not None and is_legal:
         found.state = wanted
