@@ -51,7 +51,7 @@ class Settings:
         "Seconds between sentAt and receipt up to which a client's clock is not corrected.",
         0,
     )
-    junk_ids: str = _setting("", "More ids that name nobody, with commas between them.")
+    junk_ids: str = _setting("", "More ids that stand for no user, separated by commas.")
     max_waiting: int = _setting(
         50_000, "Maximum number of events that wait for the store; others are asked to retry."
     )

@@ -231,7 +231,7 @@ class Keys:
 
 
 def _about(key: Key) -> dict[str, JSON]:
-    """What the audit log says of a key."""
+    """The details of a key in the audit log."""
     return {"key": key.id, "kind": key.kind, "label": key.label, "prefix": key.prefix}
 
 

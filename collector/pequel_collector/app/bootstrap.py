@@ -263,7 +263,7 @@ def _from_file(text: str, config: str, reason: str = "") -> NewDefinitions:
 
 
 def _saved(config: str) -> str | None:
-    """Which file, and when it was saved. Its folder is nobody's business."""
+    """The name of a file, without its folder, and when it was saved; None if it is gone."""
     with suppress(OSError):  # it is gone since it was read
         saved = int(Path(config).stat().st_mtime * 1000)
         return f"{Path(config).name}, saved at {iso(saved)}"

@@ -30,7 +30,7 @@ _REMEMBERED = 50_000
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the user says of a log that it does not say itself.
+    """What a log does not say about itself, and the user has to.
 
     ``group`` is the type of group, or the key, that names the account. ``table`` is the type of the
     calls of a warehouse table. ``zone`` is the time zone of times that have none.

@@ -297,6 +297,7 @@ def _identify(event: Event, context: Mapping[str, JSON], junk: JunkIds) -> Conte
     return Content(None, _account(event, context, junk), traits=_with_checked_names(traits))
 
 
+# The signature is that of the others; a group call falls to its groupId, whatever the context says.
 def _group(event: Event, context: Mapping[str, JSON], junk: JunkIds) -> Content:  # noqa: ARG001
     account = _required(event.group_id, "groupId", junk)
     return Content(None, account, traits=_with_checked_names(event.traits or {}))

@@ -50,7 +50,7 @@ _HELP = {
     "country": "Leads whose subject now has this country.",
     "plan": "Leads whose subject now has this plan.",
     "account": "Leads of this account, or of a user who was in it.",
-    "overdue": "Leads that nobody contacted in time, or the others.",
+    "overdue": "Leads that are overdue, or that are not.",
     "qualified_from": "Qualified at this time or later, such as 2026-03-01T10:00Z.",
     "qualified_to": "Qualified before this time.",
     "marked_after": "Marked after this time.",

@@ -85,6 +85,7 @@ def blueprint(_collector: Collector) -> Blueprint:
     @bp.get("/openapi.json")
     @describe(_DESCRIPTION)
     def openapi() -> Response:
+        # The app itself, because the description is kept for each app, not for each proxy of it.
         app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
         return json_response(described(app) | {"servers": [{"url": request.root_path or "/"}]})
 
