@@ -20,7 +20,7 @@ from ..model import account_key, id_of, kind_of
 from . import rows
 from . import statements as sql
 from .encoding import unescape
-from .schema import MANY_IN_BLOCK
+from .migrations.reads import MANY_IN_BLOCK
 from .session import Row, Session
 
 Place = tuple[int, str]

@@ -34,7 +34,7 @@ from ..model import Lead, account_key, subject_key
 from ..ports import LeadCursor, LeadFilter, LeadSort
 from . import rows
 from .encoding import encode
-from .schema import DUE_ORDER, LISTED_TRAITS, MAX_LISTED, NEVER_DUE
+from .migrations.reads import DUE_ORDER, LISTED_TRAITS, MAX_LISTED, NEVER_DUE
 from .session import Row, Session
 from .statements import SELECT_LEADS
 

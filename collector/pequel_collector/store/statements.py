@@ -9,7 +9,7 @@ server would try every pair of two lists. The SQL of the list of leads is in ``l
 
 from __future__ import annotations
 
-from .schema import LISTED_TRAITS, SET_LISTED_TRAITS, add_counts, listed_traits
+from .migrations.reads import LISTED_TRAITS, SET_LISTED_TRAITS, add_counts, listed_traits
 from .session import Insertion
 
 # -- messages ----------------------------------------------------------------------------------

@@ -27,8 +27,8 @@ from . import statements as sql
 from .blocks import BlockFill, OpenBlock
 from .encoding import escape, unescape
 from .event_counts import Move, move_counts
+from .migrations.reads import LISTED_TRAITS
 from .read_transaction import SqlReadTransaction
-from .schema import LISTED_TRAITS
 from .session import Session
 from .subject_search import ADD, rows_of_traits
 
