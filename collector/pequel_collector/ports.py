@@ -212,6 +212,20 @@ class RejectedCursor(NamedTuple):
     id: str
 
 
+class Arrival(NamedTuple):
+    """What one transaction stored: ids of messages, of rejected events and of opened leads.
+
+    ``number`` is its place in the order of the commits, without gaps. ``left_out`` is how many ids
+    are not named, because there were too many.
+    """
+
+    number: int
+    messages: Sequence[str]
+    rejected: Sequence[str]
+    leads: Sequence[str]
+    left_out: int = 0
+
+
 class Usage(NamedTuple):
     """How many events of a key in a month (``2026-11``) had an outcome.
 
@@ -341,6 +355,9 @@ class ReadTransaction(Protocol):
 
     def message(self, mid: str) -> Stored | None:
         """The message of an id; None if it is not stored."""
+
+    def messages(self, mids: Collection[str]) -> dict[str, Stored]:
+        """Several messages by id; an id that is not stored is left out."""
 
     def known(self, mids: Collection[str]) -> set[str]:
         """Which of these message ids are stored."""
@@ -498,6 +515,19 @@ class ReadTransaction(Protocol):
         self, limit: int, wanted: RejectedFilter = ANY_REJECTED, after: RejectedCursor | None = None
     ) -> list[StoredRejectedEvent]:
         """Rejected events, latest first; those after a cursor."""
+
+    def rejected_by_id(self, ids: Collection[str]) -> dict[str, StoredRejectedEvent]:
+        """Several rejected events by id; an id that is not there is left out."""
+
+    def last_arrival(self) -> int:
+        """The number of the last arrival; 0 if nothing ever arrived."""
+
+    def arrivals_after(self, number: int, limit: int) -> list[Arrival]:
+        """The arrivals after a number, oldest first. Only about the last thousand are kept.
+
+        An arrival is never added before one that was visible. Imports are no arrivals, but the
+        leads that they open are.
+        """
 
     def usage(self) -> list[Usage]:
         """The number of events by key, month and outcome."""

@@ -37,6 +37,7 @@ from ..queries.queries import Queries
 from ..rules.language.definition import Catalogue
 from ..rules.parser.catalogue import read_catalogue
 from ..store import open_store
+from .arrival_watch import ArrivalWatch
 
 __all__ = ["Collector", "now", "open_collector", "open_store", "read_definitions"]
 
@@ -70,6 +71,7 @@ class Collector:
     desk: LeadDesk
     keys: Keys
     clock: Clock
+    arrivals: ArrivalWatch
     changed: Event = field(default_factory=Event)
 
     def waiting(self) -> int:
@@ -184,6 +186,7 @@ class Collector:
 
     def close(self) -> None:
         """Write the histories that are newer in memory, if possible, and close the store."""
+        self.arrivals.close()
         evaluators = self.ingest.evaluators
         if evaluators.cache.has_stale:
             # If it fails, the next process catches up from the messages.
@@ -252,6 +255,7 @@ def assemble(settings: Settings, store: Store, catalogue: Catalogue, clock: Cloc
         desk=LeadDesk(store, ingest.current_evaluators, clock),
         keys=Keys(store, clock, settings),
         clock=clock,
+        arrivals=ArrivalWatch(store),
     )
 
 

@@ -304,6 +304,10 @@ class Queries:
         more = len(found) > limit
         return Page(found[:limit], encode(of, found[limit - 1].number) if more else None)
 
+    def answers_in(self, tx: ReadTransaction, leads: Collection[Lead]) -> list[LeadAnswer]:
+        """Leads as answers, in a transaction of the caller."""
+        return _answers(self._snapshot(tx), leads)
+
     # -- parts -----------------------------------------------------------------------------
 
     def _snapshot(self, tx: ReadTransaction) -> Snapshot:

@@ -10,6 +10,7 @@ from ..model import JSON, Key, Kind, Lead, Stored, Transition, bucket_of, fact_o
 from ..ports import (
     ANY_REJECTED,
     Activity,
+    Arrival,
     AuditEntry,
     Cell,
     Change,
@@ -33,6 +34,7 @@ from ..ports import (
 from . import rows
 from . import statements as sql
 from .activity import ActivityIndex
+from .arrivals import arrivals_after, last_arrival
 from .encoding import decode, unescape
 from .lead_list import lead_count, lead_page
 from .message_index import MessageIndex
@@ -93,6 +95,10 @@ class SqlReadTransaction(ReadTransaction):
         found = self._session.run(sql.MESSAGES, mids=[mid])
         return rows.to_message(found[0]) if found else None
 
+    def messages(self, mids: Collection[str]) -> dict[str, Stored]:
+        found = self._session.run(sql.MESSAGES, mids=list(mids)) if mids else []
+        return {stored.message.mid: stored for stored in map(rows.to_message, found)}
+
     def known(self, mids: Collection[str]) -> set[str]:
         if not mids:
             return set()
@@ -120,8 +126,7 @@ class SqlReadTransaction(ReadTransaction):
 
     def _messages(self, mids: list[str]) -> list[Stored]:
         """These messages, in this order."""
-        found = map(rows.to_message, self._session.run(sql.MESSAGES, mids=mids))
-        by_id = {stored.message.mid: stored for stored in found}
+        by_id = self.messages(mids)
         return [by_id[mid] for mid in mids]
 
     # -- lists of subjects -----------------------------------------------------------------
@@ -320,6 +325,16 @@ class SqlReadTransaction(ReadTransaction):
         statement = sql.REJECTED["code" in values, "key" in values]
         found = self._session.run(statement, limit=limit, before=before, id=id_, **values)
         return [rows.to_rejected(row) for row in found]
+
+    def rejected_by_id(self, ids: Collection[str]) -> dict[str, StoredRejectedEvent]:
+        found = self._session.run_for(sql.REJECTED_BY_ID, ids)
+        return {rejected.id: rejected for rejected in map(rows.to_rejected, found)}
+
+    def last_arrival(self) -> int:
+        return last_arrival(self._session)
+
+    def arrivals_after(self, number: int, limit: int) -> list[Arrival]:
+        return arrivals_after(self._session, number, limit)
 
     def usage(self) -> list[Usage]:
         return [rows.to_usage(row) for row in self._session.run(sql.USAGE)]

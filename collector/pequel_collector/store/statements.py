@@ -676,10 +676,15 @@ ADD_REJECTED = Insertion(
     "ON CONFLICT DO NOTHING",
 )  # fmt: skip
 
-_REJECTED = """
+_ANY_REJECTED = """
 SELECT id, received_at, key_id, position, code, message, field, mid, payload, around, import_number
-FROM refused
-WHERE (received_at, id) < (:before, :id) {conditions}
+FROM refused"""
+
+REJECTED_BY_ID = f"{_ANY_REJECTED} WHERE id = ANY(:subjects)"
+
+_REJECTED = f"""
+{_ANY_REJECTED}
+WHERE (received_at, id) < (:before, :id) {{conditions}}
 ORDER BY received_at DESC, id DESC LIMIT :limit
 """
 

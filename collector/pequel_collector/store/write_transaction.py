@@ -24,6 +24,7 @@ from ..ports import (
 )
 from . import rows
 from . import statements as sql
+from .arrivals import Arriving
 from .blocks import BlockFill, OpenBlock
 from .encoding import escape, unescape
 from .event_counts import Move, move_counts
@@ -42,11 +43,14 @@ class SqlWriteTransaction(SqlReadTransaction, WriteTransaction):
         self._open_block: OpenBlock | None = None
         self._is_known: dict[str, bool] = {}
         self._retraited: set[str] = set()
+        self._arriving = Arriving()
 
     def finish(self) -> None:
         """Write what depends on the whole transaction. Must be the last call before the commit."""
         if self._retraited:
             self._refresh_listed_traits()
+        if not self._session.has_failed:  # the commit will be refused
+            self._arriving.save(self._session)
         if self._open_block is not None:
             self._open_block.remember()
 
@@ -74,6 +78,7 @@ class SqlWriteTransaction(SqlReadTransaction, WriteTransaction):
         if new:
             self._append([new[mid] for mid in sorted(new)], imports or {})
             self._is_known.update(dict.fromkeys(new, True))
+            self._arriving.add_messages(new, imports or ())
         return set(new)
 
     def _append(self, messages: list[Stored], imports: Mapping[str, int]) -> None:
@@ -281,6 +286,7 @@ class SqlWriteTransaction(SqlReadTransaction, WriteTransaction):
         [(last,)] = self._session.run(sql.LAST_CHANGE)
         logged = [rows.from_change(last + i, change) for i, change in enumerate(changes, 1)]
         self._session.insert(sql.LOG, logged)
+        self._arriving.add_changes(changes)
 
     def count(self, tallies: Mapping[str, int]) -> None:
         added = [(escape(name), number) for name, number in sorted(tallies.items())]
@@ -318,6 +324,7 @@ class SqlWriteTransaction(SqlReadTransaction, WriteTransaction):
         by_id = {each.id: each for each in reversed(rejected)}
         added = [rows.from_rejected(by_id[id_]) for id_ in sorted(by_id)]
         self._session.insert(sql.ADD_REJECTED, added)
+        self._arriving.add_rejected(list(by_id.values()))
 
     def delete_rejected(self, ids: Collection[str]) -> set[str]:
         return {unescape(id_) for (id_,) in self._session.run_for(sql.DELETE_REJECTED, ids)}

@@ -68,6 +68,7 @@ def app() -> Iterator[Flask]:
     given = Settings(database="sqlite://", admin_key="admin-of-the-tests")
     collector = open_collector(given, read_catalogue(DEFINITIONS), clock=lambda: NOW)
     with closing(collector):
+        collector.arrivals.close()  # no call waits
         app = create_app(collector)
         app.test_client().post("/v1/batch", json={"batch": EVENTS}, headers=ADMIN)
         yield app

@@ -319,6 +319,29 @@ class RejectedEvent(AnswerSchema):
     payload = fields.String(attribute="event.payload")
 
 
+class Followed(AnswerSchema):
+    """Something that arrived: an ``event``, a ``refused`` one or a ``lead``, under that name.
+
+    An item ``missed`` says that items before the next one are not listed: they came too long ago,
+    or too many at once. ``count`` is how many, null if that is not known.
+    """
+
+    OMITTED = frozenset({"event", "refused", "lead", "number"})
+
+    kind = fields.String(metadata={"enum": ["event", "refused", "lead", "missed"]})
+    at = Time(allow_none=True)
+    event = fields.Nested(Event)
+    refused = fields.Nested(RejectedEvent)
+    lead = fields.Nested(Lead)
+    count = fields.Integer(attribute="number", allow_none=True)
+
+    def reader(self, attribute: str) -> Read:
+        if attribute in ("kind", "at"):
+            return super().reader(attribute)
+        kind = "missed" if attribute == "number" else attribute
+        return lambda item: getattr(item, attribute) if item.kind == kind else missing
+
+
 class Version(AnswerSchema):
     """A version of a definition, and when it last came in force, by whom and why."""
 
@@ -604,6 +627,7 @@ PROFILES = {"user": UserProfile(), "account": AccountProfile()}
 DEFINITIONS, NEW_VERSION, USAGE = Definitions(), NewVersion(), Usage()
 PROOF, LINTED = Proof(), Linted()
 TOTAL, LISTED_SUBJECT, PEOPLE, PATH = Total(), ListedSubject(), People(), Path()
+FOLLOWED = Followed()
 NEAR, ADOPTION = Near(), Adoption()
 NEW_DEFINITIONS = NewDefinitions()
 """Describes an answer that is put together of two others."""

@@ -247,6 +247,7 @@ OF_SCHEMAS: dict[str, JSON] = {
         ],
         "complete": True,
     },
+    "Followed": {"kind": "lead", "at": LEAD["marked_at"], "lead": LEAD},
     "Near": {
         "data": [
             {
