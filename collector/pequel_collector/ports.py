@@ -365,6 +365,17 @@ class ReadTransaction(Protocol):
     def newest(self) -> int | None:
         """The latest event time of any stored message; None in an empty store."""
 
+    def first_times(self, since: int) -> dict[int, int]:
+        """The time of the first message of each block at or after an instant.
+
+        A block has messages that arrived together. Only the last one still grows.
+        """
+
+    def messages_in(
+        self, block: int, after: tuple[int, int, str], until: int, limit: int
+    ) -> list[Stored]:
+        """The messages of a block after a place in the order of facts, before an instant."""
+
     def counts(self, subjects: Collection[str]) -> dict[str, int]:
         """How many events these subjects have in total, by event name."""
 

@@ -10,6 +10,7 @@ from .. import __version__
 from ..errors import PequelError
 from .audit import audit
 from .demo import demo
+from .export import export
 from .import_log import import_
 from .keys import keys
 from .leads import leads
@@ -18,6 +19,7 @@ from .output import Failure
 from .preview import preview
 from .replay_rejected import replay_rejected
 from .serve import serve
+from .tail import tail
 from .test import test
 from .verify import verify
 
@@ -40,6 +42,7 @@ def pequel() -> None:
 
 COMMANDS = (
     serve, import_, replay_rejected, keys, leads, audit, lint, preview, test, verify, demo,
+    export, tail,
 )  # fmt: skip
 for command in COMMANDS:
     pequel.add_command(command)

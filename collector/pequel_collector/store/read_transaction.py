@@ -38,6 +38,7 @@ from .arrivals import arrivals_after, last_arrival
 from .encoding import decode, unescape
 from .lead_list import lead_count, lead_page
 from .message_index import MessageIndex
+from .message_log import first_times, messages_in
 from .recent import recently_seen
 from .session import Session
 from .subject_search import SubjectSearch
@@ -108,6 +109,14 @@ class SqlReadTransaction(ReadTransaction):
         [(time,)] = self._session.run(sql.NEWEST, block=self._index.open_block)
         newest: int | None = time
         return newest
+
+    def first_times(self, since: int) -> dict[int, int]:
+        return first_times(self._session, since)
+
+    def messages_in(
+        self, block: int, after: tuple[int, int, str], until: int, limit: int
+    ) -> list[Stored]:
+        return messages_in(self._session, block, after, until, limit)
 
     def counts(self, subjects: Collection[str]) -> dict[str, int]:
         counts: Counter[str] = Counter()

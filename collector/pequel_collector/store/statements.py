@@ -27,16 +27,16 @@ APPEND = Insertion(
 
 APPEND_IMPORTED = APPEND._replace(columns=(*APPEND.columns, "import_number"))
 
-_MESSAGE = """
+SELECT_MESSAGES = """
 SELECT mid, type, subject, time, received, name, anonymous_id, previous_id, named_account,
   properties, traits, context, original, sent, position, account
 FROM event
 """
 
-MESSAGES = f"{_MESSAGE} WHERE mid = ANY(:mids)"
+MESSAGES = f"{SELECT_MESSAGES} WHERE mid = ANY(:mids)"
 
 ARRIVALS = f"""
-{_MESSAGE} WHERE block = :block
+{SELECT_MESSAGES} WHERE block = :block
 ORDER BY received DESC, mid DESC LIMIT :limit
 """
 
@@ -86,7 +86,7 @@ SAVE_IMPORT = Insertion(
 )
 
 IMPORTED = f"""
-{_MESSAGE} WHERE import_number = :number
+{SELECT_MESSAGES} WHERE import_number = :number
 ORDER BY time DESC, position DESC, mid DESC LIMIT :limit
 """
 
