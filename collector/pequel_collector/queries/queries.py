@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
 
@@ -234,6 +235,10 @@ class Queries:
             evaluators, versions = self._evaluators_in(tx), tx.versions()
             active, backfill = active_definitions(tx), backfill_progress(tx)
             log = tx.definition_log()
+        latest = {(each.name, each.version): each for each in log}
+        own: defaultdict[str, list[VersionAnswer]] = defaultdict(list)
+        for version in versions:
+            own[version.name].append(VersionAnswer(version, _latest(version, latest)))
         since = {} if active is None else {n: v.since for n, v in active.versions.items()}
         data = [
             DefinitionAnswer(
@@ -241,11 +246,7 @@ class Queries:
                 description=describe(definition),
                 version=evaluators.versions.get(definition.name),
                 in_force_since=since.get(definition.name),
-                versions=[
-                    VersionAnswer(version, _latest(version, log))
-                    for version in versions
-                    if version.name == definition.name
-                ],
+                versions=own[definition.name],
             )
             for definition in evaluators.catalogue.definitions
         ]
@@ -333,10 +334,10 @@ class Queries:
             )
 
 
-def _latest(version: Version, log: Sequence[DefinitionEntry]) -> DefinitionEntry:
+def _latest(version: Version, latest: Mapping[tuple[str, int | None], DefinitionEntry]) -> DefinitionEntry:
     """When a version last came in force; one that was never logged, when it was recorded."""
-    own = [each for each in log if (each.name, each.version) == (version.name, version.version)]
-    return own[-1] if own else DefinitionEntry(version.name, version.version, version.created_at)
+    recorded = DefinitionEntry(version.name, version.version, version.created_at)
+    return latest.get((version.name, version.version), recorded)
 
 
 def _answers(snapshot: Snapshot, leads: Collection[Lead]) -> list[LeadAnswer]:

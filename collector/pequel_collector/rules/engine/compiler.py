@@ -224,11 +224,10 @@ class QualifiedTest(EventlessAggregate):
     """Whether the subject, or the user's account, has qualified for another definition."""
 
     def __init__(self, leaf: PqlLeaf, catalogue: Catalogue) -> None:
-        named = catalogue.named(leaf.name)
-        if named is None:
+        place = catalogue.place(leaf.name)
+        if place is None:
             raise LookupError(f"there is no definition {leaf.name}")
-        self.kind = named.subject
-        self.rule = catalogue.of_kind(named.subject).index(named)
+        self.kind, self.rule = place.definition.subject, place.in_kind
 
     def observed(self, acc: list[Any], view: View) -> object:
         return view.is_marked(self.kind, self.rule)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from ...model import Kind
 from .addresses import EMAIL_DOMAIN
@@ -357,6 +357,14 @@ class Label:
     kind: str | None = None
 
 
+class Place(NamedTuple):
+    """A definition, and its number from 0 in the file and among those of its kind."""
+
+    definition: Definition
+    in_file: int
+    in_kind: int
+
+
 @dataclass(frozen=True, slots=True)
 class Catalogue:
     """All that a definitions file says. ``text`` is the file as written.
@@ -371,14 +379,32 @@ class Catalogue:
     labels: dict[str, Label] = field(default_factory=dict)
     personas: tuple[dict[str, Any], ...] = ()
     text: str = ""
+    _of_kind: dict[Kind, tuple[Definition, ...]] = field(init=False, repr=False, compare=False)
+    _places: dict[str, Place] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Index the definitions; of two with one name, the first counts."""
+        of_kind: dict[Kind, list[Definition]] = {"user": [], "account": []}
+        places: dict[str, Place] = {}
+        for number, each in enumerate(self.definitions):
+            places.setdefault(each.name, Place(each, number, len(of_kind[each.subject])))
+            of_kind[each.subject].append(each)
+        # A frozen dataclass can set what it derives only like this.
+        object.__setattr__(self, "_of_kind", {k: tuple(found) for k, found in of_kind.items()})
+        object.__setattr__(self, "_places", places)
 
     def of_kind(self, kind: Kind) -> tuple[Definition, ...]:
         """The definitions for users, or for accounts."""
-        return tuple(d for d in self.definitions if d.subject == kind)
+        return self._of_kind[kind]
+
+    def place(self, name: str) -> Place | None:
+        """Where the definition of this name is, if there is one."""
+        return self._places.get(name)
 
     def named(self, name: str) -> Definition | None:
         """The definition of this name, if there is one."""
-        return next((d for d in self.definitions if d.name == name), None)
+        found = self._places.get(name)
+        return None if found is None else found.definition
 
 
 def leaves_of(*nodes: Guard) -> Iterator[Leaf]:

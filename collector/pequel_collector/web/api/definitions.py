@@ -12,6 +12,7 @@ from .. import credentials
 from ..json import json_response
 from ..openapi.operation import TOML, describe, query
 from . import arguments, schemas
+from .definition_slots import READING
 from .definitions_body import definitions_in
 from .require_reader import require_reader
 
@@ -59,7 +60,8 @@ def blueprint(collector: Collector) -> Blueprint:
         if arguments.read(request, _FORMAT).get("format") == "toml":
             active = collector.active_definitions()
             return Response(active.text if active else "", mimetype="application/toml")
-        return json_response(schemas.DEFINITIONS.dump(collector.queries.definitions()))
+        with READING.held():
+            return json_response(schemas.DEFINITIONS.dump(collector.queries.definitions()))
 
     @bp.put("/definitions")
     @describe(_PUT)
@@ -69,13 +71,18 @@ def blueprint(collector: Collector) -> Blueprint:
         given = arguments.read(request, _WHO)
         by = By(key.id, given.get("reason"))
         text = definitions_in(request, collector.settings)
-        new = collector.put_definitions(text, by, given.get("actor"))
-        changes = _changes(collector, new)
-        active = schemas.DEFINITIONS.dump(collector.queries.definitions())
-        versions = schemas.NEW_VERSION.dump(new.versions, many=True)
-        return json_response(active | {"new_versions": versions, "changes": changes})
+        with READING.held():
+            return _put(collector, text, by, given.get("actor"))
 
     return bp
+
+
+def _put(collector: Collector, text: str, by: By, actor: str | None) -> Response:
+    new = collector.put_definitions(text, by, actor)
+    changes = _changes(collector, new)
+    active = schemas.DEFINITIONS.dump(collector.queries.definitions())
+    versions = schemas.NEW_VERSION.dump(new.versions, many=True)
+    return json_response(active | {"new_versions": versions, "changes": changes})
 
 
 def _changes(collector: Collector, new: Activation) -> list[str]:
