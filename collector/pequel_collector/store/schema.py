@@ -32,6 +32,7 @@ from .migrations.persons import (
     VIEWS_OF_PERSONS,
 )
 from .migrations.reads import COUNTS, LISTS, READS
+from .migrations.routing import ROUTING
 
 
 class Migration(NamedTuple):
@@ -76,6 +77,7 @@ _MIGRATIONS = (
     Migration("0015_access", ACCESS),
     Migration("0016_lists", LISTS),
     Migration("0017_definition_changes", DEFINITION_CHANGES),
+    Migration("0018_routing", ROUTING),
 )
 
 
