@@ -40,6 +40,7 @@ from .lead_list import lead_count, lead_page
 from .message_index import MessageIndex
 from .message_log import first_times, messages_in
 from .recent import recently_seen
+from .routing import RoutingReads
 from .session import Session
 from .subject_search import SubjectSearch
 
@@ -56,7 +57,7 @@ _Value = tuple[int, int, str, str]
 """A place in the order of facts, and the value of a trait that was set there, as JSON."""
 
 
-class SqlReadTransaction(ReadTransaction):
+class SqlReadTransaction(RoutingReads, ReadTransaction):
     """A consistent view of a database. ``ports`` documents the methods."""
 
     def __init__(self, session: Session) -> None:

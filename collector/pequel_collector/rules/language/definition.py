@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from ...model import Kind
 from .addresses import EMAIL_DOMAIN
-from .quantities import Number
+from .quantities import DAY, HOUR, Number
+
+if TYPE_CHECKING:
+    from .routing import RoutingTables
 
 Operator = Literal[
     "gte", "gt", "lte", "lt", "eq", "ne", "between", "in", "not_in",
     "exists", "contains", "starts_with", "ends_with",
 ]  # fmt: skip
 
+
+CLAIM = 14 * DAY
+"""How long a partner's claim lasts, unless the file says otherwise (ms)."""
 
 CONTEXT = "context."
 """How the path of a property begins that is a part of the message's context."""
@@ -331,7 +337,9 @@ class Project:
     """The ``[project]`` table: what the definitions share.
 
     ``expansion`` is the event of more from a customer. ``personal_domains`` are counted as free
-    mail providers. ``person_traits`` are the traits that describe a person.
+    mail providers. ``person_traits`` are the traits that describe a person. ``partner_traits`` are
+    those that a partner sees before it has claimed a lead. ``claim`` is how long a claim lasts,
+    ``due_soon`` how long before it is due a lead is due soon (ms).
     """
 
     timezone: str = "UTC"
@@ -343,6 +351,9 @@ class Project:
     expansion: str | None = None
     personal_domains: frozenset[str] = frozenset()
     person_traits: tuple[str, ...] = ()
+    partner_traits: tuple[str, ...] | None = None
+    claim: int = CLAIM
+    due_soon: int = HOUR
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,11 +376,17 @@ class Place(NamedTuple):
     in_kind: int
 
 
+def _no_routing() -> RoutingTables:
+    from .routing import RoutingTables  # which imports the records above
+
+    return RoutingTables()
+
+
 @dataclass(frozen=True, slots=True)
 class Catalogue:
     """All that a definitions file says. ``text`` is the file as written.
 
-    ``personas`` are its ``[[persona]]`` tables as plain data.
+    ``personas`` are its ``[[persona]]`` tables as plain data. ``routing`` says who gets a lead.
     """
 
     project: Project = Project()
@@ -379,6 +396,7 @@ class Catalogue:
     labels: dict[str, Label] = field(default_factory=dict)
     personas: tuple[dict[str, Any], ...] = ()
     text: str = ""
+    routing: RoutingTables = field(default_factory=_no_routing)
     _of_kind: dict[Kind, tuple[Definition, ...]] = field(init=False, repr=False, compare=False)
     _places: dict[str, Place] = field(init=False, repr=False, compare=False)
 
