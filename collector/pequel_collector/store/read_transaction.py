@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import islice
 
 from ..model import JSON, Key, Kind, Lead, Stored, Transition, bucket_of, fact_order
@@ -35,7 +35,7 @@ from . import rows
 from . import statements as sql
 from .activity import ActivityIndex
 from .arrivals import arrivals_after, last_arrival
-from .encoding import decode, unescape
+from .encoding import unescape
 from .lead_list import lead_count, lead_page
 from .message_index import MessageIndex
 from .message_log import first_times, messages_in
@@ -43,6 +43,7 @@ from .recent import recently_seen
 from .routing import RoutingReads
 from .session import Session
 from .subject_search import SubjectSearch
+from .traits import current_traits
 
 MESSAGES_AT_ONCE = 500
 """Messages that one statement reads."""
@@ -53,16 +54,13 @@ PAIRS_AT_ONCE = 8
 AFTER_ALL = 2**62
 """Later than any time."""
 
-_Value = tuple[int, int, str, str]
-"""A place in the order of facts, and the value of a trait that was set there, as JSON."""
-
 
 class SqlReadTransaction(RoutingReads, ReadTransaction):
     """A consistent view of a database. ``ports`` documents the methods."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, *, is_fixed: bool = True) -> None:
         self._session = session
-        self._index = MessageIndex(session)
+        self._index = MessageIndex(session, is_fixed=is_fixed)
         self._activity = ActivityIndex(session, self._index)
         self._has_persons: bool | None = None
 
@@ -208,15 +206,7 @@ class SqlReadTransaction(RoutingReads, ReadTransaction):
     # -- what is known of subjects ---------------------------------------------------------
 
     def traits(self, subjects: Mapping[str, Collection[str]]) -> dict[str, dict[str, JSON]]:
-        latest: dict[str, dict[str, _Value]] = {}
-        every_id = {id_ for ids in subjects.values() for id_ in ids}
-        for id_, name, *place, mid, value in self._session.run_for(sql.TRAITS, every_id):
-            of_id = latest.setdefault(unescape(id_), {})
-            of_id[unescape(name)] = *place, unescape(mid), value
-        return {
-            subject: _current(latest[id_] for id_ in ids if id_ in latest)
-            for subject, ids in subjects.items()
-        }
+        return current_traits(self._session, subjects)
 
     def trait_history(self, ids: Collection[str]) -> list[Trait]:
         found = map(rows.to_trait, self._session.run_for(sql.TRAIT_HISTORY, ids))
@@ -386,12 +376,3 @@ class SqlReadTransaction(RoutingReads, ReadTransaction):
         [(messages, leads, rejected)] = self._session.run(sql.TOTALS, block=self._index.open_block)
         tallies = {unescape(name): number for name, number in self._session.run(sql.TALLIES)}
         return tallies | {"messages": int(messages), "leads": leads, "rejected": rejected}
-
-
-def _current(values: Iterable[Mapping[str, _Value]]) -> dict[str, JSON]:
-    """The latest value of each trait of several ids, without those that are unset."""
-    latest: dict[str, _Value] = {}
-    for of_one_id in values:
-        for name, value in of_one_id.items():
-            latest[name] = max(value, latest.get(name, value))
-    return {name: decode(value) for name, (*_, value) in latest.items() if value != "null"}

@@ -218,12 +218,23 @@ LAST_OPEN = {
     for column in ("subject", "account")
 }
 
-# The time of the first message of subjects.
-_FIRST = "SELECT min({edge}) FROM {places}"
-FIRST_SEALED = _FIRST.format(
-    edge=_EDGE.format(table="posting", where="block = number AND subject = value.value", order=""),
-    places="block CROSS JOIN EACH(:subjects) AS value WHERE sealed = 1",
+# The sealed blocks with messages of subjects: the time of the first one in each, and whether its
+# events are counted there. Most blocks have none, so the rest is looked up for the others only.
+SEALED_PLACES = f"""
+WITH firsts AS MATERIALIZED (
+  SELECT number, value.value AS value, {
+    _EDGE.format(table="posting", where="block = number AND subject = value.value", order="")
+} AS first
+  FROM block CROSS JOIN EACH(:subjects) AS value WHERE sealed = 1
 )
+SELECT number, value, first, (
+  SELECT 1 FROM event_count WHERE block = firsts.number AND subject = firsts.value LIMIT 1
+)
+FROM firsts WHERE first IS NOT NULL
+"""
+
+# The time of the first message of subjects in the open block.
+_FIRST = "SELECT min({edge}) FROM {places}"
 FIRST_OPEN = {
     column: _FIRST.format(
         edge=_EDGE.format(
@@ -262,6 +273,10 @@ _NAMES = "SELECT name, count(*) FROM event WHERE {} AND name IS NOT NULL GROUP B
 NAMES_OF_MESSAGES = _NAMES.format("mid = ANY(:mids)")
 SEALED_MIDS = """
 SELECT mid FROM posting WHERE block = ANY(:blocks) AND subject = ANY(:subjects)
+"""
+SEALED_TOTALS = """
+SELECT name, sum(number) FROM event_count
+WHERE block = ANY(:blocks) AND subject = :subject GROUP BY name
 """
 SEALED_COUNTS = """
 SELECT block, subject, name, number FROM event_count
@@ -354,6 +369,11 @@ ADD_TRAITS = Insertion(
 REMOVE_TRAITS = """
 DELETE FROM trait
 WHERE subject = :subject AND name = :name AND time = ANY(:times) AND mid = ANY(:mids)
+"""
+
+FEW_TRAITS = """
+SELECT subject, name, time, position, mid, value FROM trait WHERE subject = ANY(:subjects)
+LIMIT :limit
 """
 
 # The last row of each subject and name is the current value. There may be very many others, so

@@ -39,7 +39,7 @@ class SqlWriteTransaction(RoutingWrites, SqlReadTransaction, WriteTransaction):
     """The only write transaction at a time: an id that is new stays new until it ends."""
 
     def __init__(self, session: Session, fill: BlockFill) -> None:
-        super().__init__(session)
+        super().__init__(session, is_fixed=False)
         self._fill = fill
         self._open_block: OpenBlock | None = None
         self._is_known: dict[str, bool] = {}

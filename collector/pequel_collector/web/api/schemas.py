@@ -318,7 +318,7 @@ class Event(AnswerSchema):
     traits = Object(attribute="message.traits")
     context = Object(attribute="message.context")
 
-    def reader(self, attribute: str) -> Read:
+    def reader(self, attribute: str) -> Read | None:
         match attribute:
             case "message.properties":
                 return lambda stored: stored.message.properties if _is_event(stored) else missing
@@ -419,7 +419,7 @@ class DefinitionChanges(DescribedField):
         },
     }
 
-    def _serialize(self, value: Any, *_: Any, **_options: Any) -> Any:
+    def convert(self, value: Any) -> Any:
         return [
             {"name": name, "version": c.version, "added": c.added, "withdrawn": c.withdrawn}
             for name, c in value.items()
@@ -502,9 +502,8 @@ class Sender(AnswerSchema):
 class KeyUsage(Balance, Sender):
     """The events that came in with a key in a month."""
 
-    def reader(self, attribute: str) -> Read:
-        is_own = attribute in answers.KeyUsage._fields
-        return super().reader(attribute if is_own else f"balance.{attribute}")
+    def path(self, attribute: str) -> str:
+        return attribute if attribute in answers.KeyUsage._fields else f"balance.{attribute}"
 
 
 class Usage(AnswerSchema):
