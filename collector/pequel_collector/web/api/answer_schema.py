@@ -43,8 +43,8 @@ class AnswerSchema(Schema):
         for key, convert in self._conversions:
             if (value := found[key]) is not None and value is not missing:
                 found[key] = convert(value)
-        for key in self._omitted:
-            if found[key] is None or found[key] is missing:
+        for key, left_out in self._omitted:
+            if found[key] in left_out:
                 del found[key]
         return found
 
@@ -67,9 +67,13 @@ class AnswerSchema(Schema):
         return [field.data_key or name for name, field in self.dump_fields.items()]
 
     @cached_property
-    def _omitted(self) -> list[str]:
-        always = set(self.always())
-        return [key for key in self._keys if key not in always]
+    def _omitted(self) -> list[tuple[str, tuple[object, ...]]]:
+        """The keys that some records do not have, and the values that stand for that."""
+        found = zip(self._keys, self.dump_fields.items(), strict=True)
+        named = [(key, field.attribute or name) for key, (name, field) in found]
+        if_none = [(key, (None, missing)) for key, name in named if name in self.OMITTED_IF_NONE]
+        others = self.OMITTED - self.OMITTED_IF_NONE
+        return if_none + [(key, (missing,)) for key, name in named if name in others]
 
     @cached_property
     def _values(self) -> Callable[[Any], Any]:

@@ -358,7 +358,7 @@ class Followed(AnswerSchema):
     lead = fields.Nested(Lead)
     count = fields.Integer(attribute="number", allow_none=True)
 
-    def reader(self, attribute: str) -> Read:
+    def reader(self, attribute: str) -> Read | None:
         if attribute in ("kind", "at"):
             return super().reader(attribute)
         kind = "missed" if attribute == "number" else attribute
