@@ -515,6 +515,12 @@ class ReadTransaction(Protocol):
     def changes(self, lead_id: str) -> list[Change]:
         """The ledger of one lead, oldest first."""
 
+    def latest_changes(self, lead_id: str, limit: int) -> list[Change]:
+        """The newest entries in the ledger of one lead, oldest first."""
+
+    def count_changes(self, lead_id: str) -> int:
+        """How many entries the ledger of one lead has."""
+
     def last_change(self, lead_id: str) -> int:
         """The number of the last entry in the ledger of one lead; 0 if there is none."""
 

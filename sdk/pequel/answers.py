@@ -168,6 +168,7 @@ class LeadDetail(Lead):
     """One lead, with its history and its contacts, oldest first, and the use of features."""
 
     history: list[Change]
+    history_total: int
     contacts: list[Contact]
     features: list[FeatureUse]
 

@@ -156,7 +156,8 @@ class LeadAnswer(NamedTuple):
 
     ``holds_now`` says whether its definition is still met. ``via`` is ``account`` for the lead of
     an account that is shown on one of its users. ``history`` and ``contacts`` are those of a single
-    lead, and so is ``features``: what its subject used.
+    lead, and so is ``features``: what its subject used. Of a long history, which has
+    ``history_total`` entries, only the newest are there.
     """
 
     lead: Lead
@@ -167,6 +168,7 @@ class LeadAnswer(NamedTuple):
     overdue: bool = False
     via: str | None = None
     history: Sequence[Change] | None = None
+    history_total: int | None = None
     contacts: Sequence[ContactAnswer] | None = None
     features: Sequence[FeatureUse] | None = None
     claim: ClaimAnswer | None = None

@@ -57,8 +57,12 @@ from .cursors import (
     list_id,
 )
 from .lead_tests import AT_ONCE, MAX_TESTED, NO_TESTS, LeadTests
+from .rejected import rejected_page
 
 Clock = Callable[[], int]
+
+MAX_HISTORY = 1_000
+"""Entries in the history of a lead, the newest ones. All are in the ledger."""
 
 LOOKED_AT = 64
 """Facts at either end of a window among which progress looks for the events that were counted."""
@@ -165,7 +169,8 @@ class Queries:
             [answer] = _answers(snapshot, [lead])
             ids = Subject.of(tx, kind_of(lead.subject) or "user", id_of(lead.subject)).ids
             return answer._replace(
-                history=tx.changes(lead_id),
+                history=tx.latest_changes(lead_id, MAX_HISTORY),
+                history_total=tx.count_changes(lead_id),
                 contacts=_contacts(tx, lead),
                 features=features_used(snapshot.evaluators.catalogue, tx.counts(ids)),
             )
@@ -278,13 +283,13 @@ class Queries:
     def rejected(
         self, wanted: RejectedFilter, limit: int, cursor: str | None = None
     ) -> Page[StoredRejectedEvent]:
-        """Rejected events, latest first."""
+        """Rejected events, latest first; fewer than ``limit`` where their texts are long."""
         of = list_id("rejected", wanted)
         after = decode_time_cursor(of, cursor)
         with self.store.reading() as tx:
-            found = tx.rejected(limit + 1, wanted, after and RejectedCursor(*after))
-        last = found[limit - 1] if len(found) > limit else None
-        return Page(found[:limit], last and encode(of, last.received_at, last.id))
+            found, is_more = rejected_page(tx, wanted, limit, after and RejectedCursor(*after))
+        last = found[-1] if is_more else None
+        return Page(found, last and encode(of, last.received_at, last.id))
 
     def usage(self, keys: Iterable[Key]) -> UsageAnswer:
         """How many events came in, by key and month, latest month first."""

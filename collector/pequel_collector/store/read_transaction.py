@@ -291,6 +291,14 @@ class SqlReadTransaction(RoutingReads, ReadTransaction):
     def changes(self, lead_id: str) -> list[Change]:
         return [rows.to_change(row) for row in self._session.run(sql.CHANGES, lead=lead_id)]
 
+    def latest_changes(self, lead_id: str, limit: int) -> list[Change]:
+        found = self._session.run(sql.LATEST_CHANGES, lead=lead_id, limit=limit)
+        return [rows.to_change(row) for row in reversed(found)]
+
+    def count_changes(self, lead_id: str) -> int:
+        [(number,)] = self._session.run(sql.COUNT_CHANGES, lead=lead_id)
+        return int(number)
+
     def last_change(self, lead_id: str) -> int:
         [(number,)] = self._session.run(sql.LAST_CHANGE_OF, lead=lead_id)
         return int(number)

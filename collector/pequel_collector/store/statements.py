@@ -617,6 +617,10 @@ CHANGES = _CHANGES.format("lead = :lead")
 
 CHANGES_AFTER = _CHANGES.format("number > :number") + " LIMIT :limit"
 
+LATEST_CHANGES = CHANGES + " DESC LIMIT :limit"
+
+COUNT_CHANGES = "SELECT count(*) FROM change WHERE lead = :lead"
+
 LAST_CHANGE = "SELECT coalesce(max(number), 0) FROM change"
 
 LAST_CHANGE_OF = LAST_CHANGE + " WHERE lead = :lead"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -67,6 +67,13 @@ class Comparison:
 
     operator: Operator
     operand: Any
+    _keys: list[frozenset[str]] = field(init=False, repr=False, compare=False, default_factory=list)
+
+    def keys(self, key: Callable[[Any], str]) -> frozenset[str]:
+        """What ``key`` makes of each value of a list, made once: a list may be long."""
+        if not self._keys:
+            self._keys.append(frozenset(map(key, self.operand)))
+        return self._keys[0]
 
 
 @dataclass(frozen=True, slots=True)

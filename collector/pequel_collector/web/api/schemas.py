@@ -90,10 +90,10 @@ class Lead(AnswerSchema):
     """A lead. ``evidence`` has a sentence and the leaves; ``via`` says whose it is instead.
 
     ``history``, ``contacts`` and ``features``, what its subject used, come only with a lead that is
-    asked for by its id.
+    asked for by its id. Of ``history_total`` entries of the history, the newest 1,000 are there.
     """
 
-    OMITTED_IF_NONE = frozenset({"via", "history", "contacts", "features"})
+    OMITTED_IF_NONE = frozenset({"via", "history", "history_total", "contacts", "features"})
 
     id = fields.String(attribute="lead.id")
     definition = fields.String(attribute="lead.definition")
@@ -133,6 +133,7 @@ class Lead(AnswerSchema):
     evidence = Object()
     via = fields.String()
     history = fields.List(fields.Nested(Entry))
+    history_total = fields.Integer()
     contacts = fields.List(fields.Nested(Contact))
     features = fields.List(fields.Nested(FeatureUse))
 
