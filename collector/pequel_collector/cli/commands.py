@@ -15,6 +15,7 @@ from .keys import keys
 from .leads import leads
 from .lint import lint
 from .output import Failure
+from .partners import partners
 from .preview import preview
 from .replay_rejected import replay_rejected
 from .serve import serve
@@ -39,7 +40,8 @@ def pequel() -> None:
 
 
 COMMANDS = (
-    serve, import_, replay_rejected, keys, leads, audit, lint, preview, test, verify, demo,
+    serve, import_, replay_rejected, keys, leads, partners, audit, lint, preview, test, verify,
+    demo,
 )  # fmt: skip
 for command in COMMANDS:
     pequel.add_command(command)
