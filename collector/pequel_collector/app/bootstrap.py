@@ -26,6 +26,7 @@ from ..marking.active import (
 )
 from ..marking.backfill import Activation, OnProgress
 from ..marking.change import NewDefinitions
+from ..marking.deadlines import LEADS_PER_STEP, any_passed, pass_deadlines
 from ..marking.derive import Derivation, save_cache
 from ..marking.evaluators import Evaluators
 from ..marking.preparations import Preparations
@@ -33,6 +34,7 @@ from ..marking.work import LeadDesk
 from ..model import Clock, Lead, iso
 from ..ports import CLI, Act, AuditEntry, By, Store, WriteTransaction
 from ..queries.lists import Lists
+from ..queries.partners import Partners
 from ..queries.queries import Queries
 from ..rules.language.definition import Catalogue
 from ..rules.parser.catalogue import read_catalogue
@@ -68,6 +70,7 @@ class Collector:
     health: Health
     queries: Queries
     lists: Lists
+    partners: Partners
     desk: LeadDesk
     keys: Keys
     clock: Clock
@@ -105,6 +108,14 @@ class Collector:
             return False
         with self.store.reading() as view:
             return bool(view.due(self.clock(), 1))
+
+    def pass_deadlines(self) -> bool:
+        """Log deadlines of leads that have passed, and escalate; whether there is more to do."""
+        if not any_passed(self.store, self.clock()):
+            return False
+        with self.store.writing() as tx:
+            evaluators = self.ingest.current_evaluators(tx)
+            return pass_deadlines(tx, evaluators, self.clock()) == LEADS_PER_STEP
 
     # -- definitions that change -----------------------------------------------------------
 
@@ -252,6 +263,7 @@ def assemble(settings: Settings, store: Store, catalogue: Catalogue, clock: Cloc
         health=health,
         queries=Queries(store, ingest.current_evaluators, clock),
         lists=Lists(store, ingest.current_evaluators, clock),
+        partners=Partners(store, clock),
         desk=LeadDesk(store, ingest.current_evaluators, clock),
         keys=Keys(store, clock, settings),
         clock=clock,

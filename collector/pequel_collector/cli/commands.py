@@ -16,6 +16,7 @@ from .keys import keys
 from .leads import leads
 from .lint import lint
 from .output import Failure
+from .partners import partners
 from .preview import preview
 from .replay_rejected import replay_rejected
 from .serve import serve
@@ -41,8 +42,20 @@ def pequel() -> None:
 
 
 COMMANDS = (
-    serve, import_, replay_rejected, keys, leads, audit, lint, preview, test, verify, demo,
-    export, tail,
-)  # fmt: skip
+    serve,
+    import_,
+    export,
+    replay_rejected,
+    tail,
+    keys,
+    leads,
+    partners,
+    audit,
+    lint,
+    preview,
+    test,
+    verify,
+    demo,
+)
 for command in COMMANDS:
     pequel.add_command(command)

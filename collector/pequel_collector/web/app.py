@@ -7,7 +7,18 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from ..app.bootstrap import Collector
 from . import bodies, errors, logs
-from .api import audit, definitions, following, leads, lint, lists, preview, proof, queries
+from .api import (
+    audit,
+    definitions,
+    following,
+    leads,
+    lint,
+    lists,
+    partners,
+    preview,
+    proof,
+    queries,
+)
 from .ingest import cors, handler
 from .ingest.fast_path import FastPath
 from .openapi import pages
@@ -15,9 +26,20 @@ from .ops import health, metrics
 from .paths import RestOfPath
 
 PARTS = (
-    queries, lists, leads, proof, definitions, lint, preview, audit, health, metrics, pages,
+    queries,
+    lists,
+    leads,
+    partners,
+    proof,
+    definitions,
+    lint,
+    preview,
+    audit,
     following,
-)  # fmt: skip
+    health,
+    metrics,
+    pages,
+)
 """Every part of the API but ingestion; each has a ``blueprint`` over a collector."""
 
 

@@ -44,22 +44,37 @@ class Expected(Exception):
     """What would have been right in place of a value."""
 
 
-def lead_change_in(request: Request, settings: Settings, now: int, actor: str) -> LeadChange:
+def lead_change_in(request: Request, settings: Settings, now: int, actor: str | None) -> LeadChange:
     """The change that a request asks for. ``actor`` is who makes it, if the body names nobody.
 
     Raises BadRequest.
     """
+    text = body_text(request, settings)
+    return lead_change(_object(text), now, actor, **conditions_in(request, text))
+
+
+def body_text(request: Request, settings: Settings) -> bytes:
+    """The body of a request. Raises TooLarge."""
     raw = bodies.read(request.environ, request.stream, MAX_BODY)
     if len(raw) > MAX_BODY:
         raise TooLarge(f"the body is over {MAX_BODY} bytes", limit=MAX_BODY)
-    text = body.read(raw, request.headers.get("Content-Encoding", ""), settings, MAX_BODY)
+    return body.read(raw, request.headers.get("Content-Encoding", ""), settings, MAX_BODY)
+
+
+def conditions_in(request: Request, text: bytes) -> dict[str, Any]:
+    """What the headers of a request with this body say of its change. Raises BadRequest."""
     conditions: dict[str, Any] = {}
     if request.headers.get(_HEADER) is not None:
         key = _value(_HEADER, request.headers[_HEADER], text_of(MAX_LENGTH))
         conditions |= {"idempotency_key": key, "digest": sha256(text).hexdigest()}
     if "If-Match" in request.headers and not request.if_match.star_tag:
         conditions["if_match"] = request.if_match.as_set()
-    return lead_change(_object(text), now, actor, **conditions)
+    return conditions
+
+
+def fields_in(text: bytes, readers: Mapping[str, Reader]) -> dict[str, Any]:
+    """The fields of a body, none in an empty one. Raises BadRequest."""
+    return _fields(_object(text), readers) if text.strip() else {}
 
 
 def lead_change(

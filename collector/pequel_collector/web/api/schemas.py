@@ -634,16 +634,83 @@ class PreviewedDefinition(AnswerSchema):
     later = fields.Nested(PreviewedGroup)
 
 
+class PreviewedRoute(AnswerSchema):
+    """How many open leads of a definition a route would assign to somebody."""
+
+    definition = fields.String()
+    route = fields.String(allow_none=True)
+    assigned = fields.String(allow_none=True)
+    leads = fields.Integer()
+
+
 class Previewed(AnswerSchema):
-    """What a change of definitions would do, and how much of the data was looked at."""
+    """What a change of definitions would do, and how much of the data was looked at.
+
+    ``routing`` says where the open leads would go.
+    """
 
     data = fields.List(fields.Nested(PreviewedDefinition))
     next_cursor = fields.Constant(None)
     subjects = fields.Integer()
     whole = fields.Boolean(attribute="is_whole")
+    routing = fields.List(fields.Nested(PreviewedRoute))
+
+
+class WonLead(AnswerSchema):
+    """A lead that a partner has won."""
+
+    id = fields.String()
+    definition = fields.String()
+    subject = SubjectKey()
+    account = fields.String(allow_none=True)
+    won_at = Time()
+    amount = fields.String(allow_none=True)
+    currency = fields.String(allow_none=True)
+    self_serve = fields.Boolean()
+    claimed_at = Time(allow_none=True)
+    contacted_at = Time(allow_none=True)
+
+
+class PartnerTotals(AnswerSchema):
+    """How many leads a partner has, and what it has won in each currency."""
+
+    leads = fields.Integer()
+    open = fields.Integer()
+    claimed = fields.Integer()
+    contacted = fields.Integer()
+    won = fields.Integer()
+    lost = fields.Integer()
+    amounts = Object()
+
+
+class PartnerLedger(AnswerSchema):
+    """The leads that a partner has won, earliest first."""
+
+    partner = fields.String()
+    data = fields.List(fields.Nested(WonLead))
+    totals = fields.Nested(PartnerTotals)
+    next_cursor = fields.String(allow_none=True)
+
+
+class PotentialGroup(AnswerSchema):
+    """How many subjects of a group have an open lead."""
+
+    name = fields.String()
+    pqls = fields.Integer()
+
+
+class Potential(AnswerSchema):
+    """Groups of subjects with an open lead, without those that are too small."""
+
+    by = fields.String()
+    data = fields.List(fields.Nested(PotentialGroup))
+    suppressed_groups = fields.Integer()
+    smallest_group = fields.Integer()
+    next_cursor = fields.Constant(None, metadata={"enum": [None]})
 
 
 PREVIEW = Previewed()
+PARTNER_LEDGER, POTENTIAL = PartnerLedger(), Potential()
 LEDGER_ENTRY, AUDIT_ENTRY = LedgerEntry(), AuditEntry()
 LEAD, STATUS, EVENT, REJECTED_EVENT = Lead(), Status(), Event(), RejectedEvent()
 PROFILES = {"user": UserProfile(), "account": AccountProfile()}

@@ -319,6 +319,48 @@ OF_SCHEMAS: dict[str, JSON] = {
         "next_cursor": None,
         "subjects": 1204,
         "whole": True,
+        "routing": [
+            {
+                "definition": "set_up",
+                "route": "german",
+                "assigned": "round_robin:dach",
+                "leads": 12,
+            }
+        ],
+    },
+    "PartnerLedger": {
+        "partner": "north",
+        "data": [
+            {
+                "id": "df48c7f1430f4abf6c7b7b16",
+                "definition": "set_up",
+                "subject": {"kind": "account", "id": "acme"},
+                "account": "acme",
+                "won_at": "2026-03-20T14:00:00.000Z",
+                "amount": "1200.00",
+                "currency": "EUR",
+                "self_serve": False,
+                "claimed_at": "2026-03-09T10:00:00.000Z",
+                "contacted_at": "2026-03-09T11:00:00.000Z",
+            }
+        ],
+        "totals": {
+            "leads": 12,
+            "open": 8,
+            "claimed": 6,
+            "contacted": 5,
+            "won": 1,
+            "lost": 3,
+            "amounts": {"EUR": "1200.00"},
+        },
+        "next_cursor": None,
+    },
+    "Potential": {
+        "by": "country",
+        "data": [{"name": "DE", "pqls": 41}, {"name": "FR", "pqls": 12}],
+        "suppressed_groups": 3,
+        "smallest_group": 5,
+        "next_cursor": None,
     },
     "Linted": {
         "findings": [
