@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from ...model import Kind
 from .addresses import EMAIL_DOMAIN
+from .alerts import MAX_AGE, Alert
 from .quantities import Number
 
 Operator = Literal[
@@ -332,6 +333,7 @@ class Project:
 
     ``expansion`` is the event of more from a customer. ``personal_domains`` are counted as free
     mail providers. ``person_traits`` are the traits that describe a person.
+    ``alert_max_age`` is the age up to which a qualification is alerted, in milliseconds.
     """
 
     timezone: str = "UTC"
@@ -343,6 +345,7 @@ class Project:
     expansion: str | None = None
     personal_domains: frozenset[str] = frozenset()
     person_traits: tuple[str, ...] = ()
+    alert_max_age: int = MAX_AGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,6 +374,7 @@ class Catalogue:
     labels: dict[str, Label] = field(default_factory=dict)
     personas: tuple[dict[str, Any], ...] = ()
     text: str = ""
+    alerts: tuple[Alert, ...] = ()
 
     def of_kind(self, kind: Kind) -> tuple[Definition, ...]:
         """The definitions for users, or for accounts."""

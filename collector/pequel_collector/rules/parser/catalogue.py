@@ -16,6 +16,7 @@ from ...model import Kind
 from ..language.analysis import in_order
 from ..language.content_hash import content_hash
 from ..language.definition import Catalogue, Definition, Project
+from .alerts import alerts
 from .conditions import guards, node
 from .expansion import check_expanded
 from .items import (
@@ -79,6 +80,7 @@ def _catalogue(item: Item, scope: Scope) -> Catalogue:
         tuple(found.metric for found in (scope.metrics or {}).values() if found),
         fields.get("labels", {}),
         fields.get("persona", ()),
+        alerts=fields.get("alert", ()),
     )
 
 
@@ -186,6 +188,7 @@ FILE: dict[str, ItemParser] = {
     "metric": Item.keep,
     "persona": personas,
     "pql": Item.keep,
+    "alert": alerts,
 }
 
-LATER = frozenset({"route", "alert"})
+LATER = frozenset({"route"})

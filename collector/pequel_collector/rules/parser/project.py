@@ -187,6 +187,7 @@ PROJECT: dict[str, ItemParser] = {
     "internal": _internal,
     "personal_domains": _personal_domains,
     "person_traits": _names,
+    "alert_max_age": Item.duration,
 }
 
 LABEL: dict[str, ItemParser] = {"one": Item.text, "many": _many, "kind": Item.text}

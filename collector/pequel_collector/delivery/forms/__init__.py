@@ -1,0 +1,14 @@
+"""The forms of alerts, each with its ``Sender``, such as a webhook, Slack and e-mail.
+
+May import: the other modules of `delivery`, `rules.language` and `model`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..records import MakeSender
+from . import webhook
+
+SENDERS: Mapping[str, MakeSender] = {"webhook": webhook.make}
+"""What makes the sender of each form in ``rules.parser.alerts.FORMS``."""
