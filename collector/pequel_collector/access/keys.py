@@ -13,9 +13,10 @@ from ..errors import BadRequest, NotFound
 from ..model import JSON, Key, iso
 from ..ports import CLI, Act, AuditEntry, By, Store, WriteTransaction
 
-Scope = Literal["send", "marks", "read", "work", "define", "audit"]
+Scope = Literal["send", "marks", "read", "work", "define", "audit", "alert"]
 """What a key may do: send events; see, in the answer, the leads that these open; ask everything;
-change leads; put definitions in force; see who administered what."""
+change leads; put definitions in force; see who administered what; test alerts and send
+them again."""
 
 KeyKind = Literal["write", "write+marks", "read", "work", "admin"]
 KINDS: tuple[KeyKind, ...] = get_args(KeyKind)
@@ -25,7 +26,7 @@ SCOPES: dict[str, frozenset[Scope]] = {
     "write+marks": frozenset({"send", "marks"}),
     "read": frozenset({"read"}),
     "work": frozenset({"read", "work"}),
-    "admin": frozenset({"send", "marks", "read", "work", "define", "audit"}),
+    "admin": frozenset({"send", "marks", "read", "work", "define", "audit", "alert"}),
 }
 """What each kind of key may do. A new kind is a row here."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -37,6 +38,7 @@ from ..queries.queries import Queries
 from ..rules.language.definition import Catalogue
 from ..rules.parser.catalogue import read_catalogue
 from ..store import open_store
+from .alerts import AlertDesk
 
 __all__ = ["Collector", "now", "open_collector", "open_store", "read_definitions"]
 
@@ -68,6 +70,7 @@ class Collector:
     queries: Queries
     lists: Lists
     desk: LeadDesk
+    alerts: AlertDesk
     keys: Keys
     clock: Clock
     changed: Event = field(default_factory=Event)
@@ -250,6 +253,9 @@ def assemble(settings: Settings, store: Store, catalogue: Catalogue, clock: Cloc
         queries=Queries(store, ingest.current_evaluators, clock),
         lists=Lists(store, ingest.current_evaluators, clock),
         desk=LeadDesk(store, ingest.current_evaluators, clock),
+        alerts=AlertDesk(
+            store, lambda: ingest.evaluators.catalogue.alerts, clock, settings, os.environ
+        ),
         keys=Keys(store, clock, settings),
         clock=clock,
     )

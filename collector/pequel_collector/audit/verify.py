@@ -97,7 +97,7 @@ def _evaluators_in_force(tx: ReadTransaction, catalogue: Catalogue | None) -> Ev
     version = tx.meta(CATALOGUE)
     if version is None:
         raise NotFound("no collector has opened this database yet: there is nothing to verify")
-    if catalogue is not None and evaluators_of(tx, catalogue).version != version:
+    if catalogue is not None and evaluators_of(tx, catalogue).fingerprint != version:
         raise BadRequest(
             "other definitions are in force in this database: without --config they are verified"
         )
@@ -147,7 +147,7 @@ class _Verification:
         after: str | None = ""
         while after is not None:
             with self._store.reading() as tx:
-                if tx.meta(CATALOGUE) != self._evaluators.version:
+                if tx.meta(CATALOGUE) != self._evaluators.fingerprint:
                     raise Unavailable("the definitions have changed meanwhile: verify again")
                 after = self._verify_some(tx, after, keys_after)
 

@@ -69,11 +69,22 @@ class Refused:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """There is nothing to send any more: the lead was erased. No sender answers this."""
+
+    reason: str = "the lead is gone"
+
+
 Result = Sent | Retry | Refused
 
 
 class Sender(Protocol):
-    """Sends deliveries of one alert. It may raise ``Unreachable`` and ``Forbidden`` of ``http``."""
+    """Sends deliveries of one alert, from several threads at once.
+
+    An attempt has to end within a minute, and each request of ``Http`` within 15 seconds.
+    ``Unreachable`` and ``Forbidden`` may pass through it.
+    """
 
     def send(self, delivery: Delivery, http: Http) -> Result:
         """Make one attempt."""

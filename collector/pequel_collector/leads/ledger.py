@@ -17,6 +17,7 @@ from ..ports import Change, ReadTransaction, WriteTransaction
 from ..rules.engine.state import Qualification
 from ..rules.language.definition import Definition
 from .basis import DEFINITION_CHANGED, SUPERSEDED, InForce, is_superseded
+from .outbox import to_send
 from .states import Outcome, apply, in_order, outcome, outcome_of, winning
 
 CONVERTED = "the conversion"
@@ -78,7 +79,11 @@ class Ledger:
     def close(self, tx: WriteTransaction) -> list[Lead]:
         """Write all changes; the leads that were opened, earliest qualification first."""
         tx.save_leads(list(self._saved.values()))
-        tx.log(self._changes)
+        logged = tx.log(self._changes)
+        if self._in_force.alerts.alerts:
+            tx.queue_deliveries(
+                list(to_send(self._in_force.alerts, logged, self._saved, self._now))
+            )
         opened = (lead for lead in self._opened.values() if lead.state != "voided")
         return sorted(opened, key=attrgetter("qualified_at", "definition", "subject", "cycle"))
 

@@ -76,7 +76,7 @@ def activate(tx: WriteTransaction, new: NewDefinitions, now: int) -> Activation:
         epoch = 1 if progress is None else progress.epoch + 1
         fresh = BackfillProgress("", now, epoch, changes=_all_changes(progress, changes))
         evaluators = _begin_backfill(tx, new.catalogue, fresh)
-    tx.set_meta(CATALOGUE, evaluators.version)
+    tx.set_meta(CATALOGUE, evaluators.fingerprint)
     return Activation(evaluators, list(planned.versions), dict(changes), is_retroactive)
 
 

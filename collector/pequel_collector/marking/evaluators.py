@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from ..leads.basis import InForce
+from ..leads.outbox import AlertRules
 from ..model import Stored, account_key
 from ..ports import ReadTransaction, Version
 from ..rules.engine.conversions import conversion_names
@@ -51,7 +53,8 @@ class Evaluators:
             for d in catalogue.definitions
             if d.on_change == "forward" and (version := found[d.name]) is not None
         }
-        self.in_force = InForce(self.versions, self.activated, frozenset(kept))
+        alerts = AlertRules(catalogue.alerts, catalogue.project.alert_max_age)
+        self.in_force = InForce(self.versions, self.activated, frozenset(kept), alerts)
         self.users = Evaluator("user", catalogue, self.activated)
         self.accounts = Evaluator("account", catalogue, self.activated)
         for evaluator in (self.users, self.accounts):
@@ -75,6 +78,15 @@ class Evaluators:
     def version(self) -> str:
         """A fingerprint. Catalogues that mean the same have the same one."""
         return f"{self.users.version}-{self.accounts.version}"
+
+    @property
+    def fingerprint(self) -> str:
+        """The version, and what else other processes have to follow: the alerts."""
+        alerts = self.in_force.alerts
+        if not alerts.alerts:
+            return self.version
+        digest = blake2b(repr(alerts).encode("utf-8", "surrogatepass"), digest_size=8)
+        return f"{self.version}-{digest.hexdigest()}"
 
     def of(self, key: str) -> Evaluator:
         """The evaluator for a subject."""

@@ -8,7 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..records import MakeSender
-from . import webhook
+from . import email, post, slack, webhook
 
-SENDERS: Mapping[str, MakeSender] = {"webhook": webhook.make}
+SENDERS: Mapping[str, MakeSender] = {
+    "webhook": webhook.make,
+    "post": post.make,
+    "slack": slack.make,
+    "email": email.make,
+}
 """What makes the sender of each form in ``rules.parser.alerts.FORMS``."""

@@ -9,6 +9,9 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from jinja2 import TemplateSyntaxError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
 from ..language.alerts import EVENTS, Alert
 from .items import Fields, Item, ItemParser, UnreadableError, choice, list_of, one_of
 from .project import check_names, tables
@@ -108,10 +111,15 @@ def url(item: Item) -> str:
 
 
 def template(item: Item) -> str:
-    """The text of a template."""
+    """The text of a Jinja template. It is read here, and filled in when it is sent."""
     text = item.text()
     if len(text) > MOST_TEXT:
         raise item.wrong(f"a text of at most {MOST_TEXT:,} characters", f"{len(text):,} characters")
+    try:
+        ImmutableSandboxedEnvironment().parse(text)
+    except TemplateSyntaxError as error:
+        expected = f"a Jinja template: {error.message} in its line {error.lineno}"
+        raise item.wrong(expected) from None
     return text
 
 
@@ -162,6 +170,7 @@ FORMS: dict[str, dict[str, ItemParser]] = {
         **_WHERE,
         "template": template,
         "content_type": one_line,
+        "secret_env": variables,
         "headers_env": headers_from_variables,
     },
     "slack": _WHERE,
