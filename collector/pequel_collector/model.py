@@ -223,8 +223,34 @@ class Contact(Struct, frozen=True, omit_defaults=True):
     note: str | None = None
 
 
+class Routed(Struct, frozen=True):
+    """Who a route assigned a lead to, and why.
+
+    ``name`` is the route; None if every route that matched was full. ``assigned`` is what it says,
+    such as ``round_robin:dach``; ``owner`` or ``partner`` who that came to. ``step`` is 0 for the
+    route itself, and from 1 on the step of its escalation.
+    """
+
+    name: str | None
+    assigned: str | None
+    why: str
+    owner: str | None = None
+    partner: str | None = None
+    step: int = 0
+
+
+class Claim(Struct, frozen=True):
+    """A partner claims a lead until an instant (ms), for which nobody else can claim it."""
+
+    partner: str
+    until: int
+
+
 class LeadPatch(Struct, frozen=True):
-    """What somebody changes of a lead. What is unset stays; None removes."""
+    """What somebody changes of a lead. What is unset stays; None removes.
+
+    ``routed`` is what a route decides, and ``claim`` what a partner does: both stand alone.
+    """
 
     state: LeadState | UnsetType = UNSET
     owner: str | UnsetType | None = UNSET
@@ -232,6 +258,8 @@ class LeadPatch(Struct, frozen=True):
     snoozed_until: int | UnsetType | None = UNSET
     amount: str | UnsetType | None = UNSET
     currency: str | UnsetType | None = UNSET
+    routed: Routed | UnsetType = UNSET
+    claim: Claim | UnsetType = UNSET
 
 
 class Transition(NamedTuple):
@@ -263,6 +291,9 @@ class Lead:
     that replaced this one when two users turned out to be one person. ``withdrawn`` says why the
     lead has no basis any more. ``default_owner`` is whom the definition names.
 
+    ``due_soon_at`` and ``escalate_at`` are when the background jobs next look at the lead; None if
+    that is done. ``overdue_for`` is the ``due_at`` for which the ledger says ``overdue``.
+
     ``conversion`` is the one that wins the lead. ``state``, ``owner``, and the fields from
     ``contacted_at`` on are what ``leads.states.outcome`` makes of these and of the transitions.
     """
@@ -293,6 +324,13 @@ class Lead:
     snoozed_until: int | None = None
     amount: str | None = None
     currency: str | None = None
+    partner: str | None = None
+    route: Routed | None = None
+    claimed_at: int | None = None
+    claimed_until: int | None = None
+    due_soon_at: int | None = None
+    overdue_for: int | None = None
+    escalate_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,6 +340,7 @@ class Key:
     ``rate`` is how many events it may send in a second, ``quota`` in a month. None means the value
     of the settings. ``prefix`` is how the key begins; empty for one that was made before prefixes
     were kept. From ``expires_at`` on it lets nobody in. ``last_used_at`` is right to the hour.
+    ``partner`` is whose leads a key of the kind ``partner`` sees.
     """
 
     id: str
@@ -315,6 +354,7 @@ class Key:
     prefix: str = ""
     expires_at: int | None = None
     last_used_at: int | None = None
+    partner: str | None = None
 
     def is_active(self, now: int) -> bool:
         """Whether it lets anybody in."""

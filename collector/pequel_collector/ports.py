@@ -118,7 +118,7 @@ class Change(NamedTuple):
 
     ``what`` is what happened: ``opened``, ``restated``, ``assigned``, ``won``, …; ``before`` and
     ``after`` are the values that changed, by name, and the ``state``. ``number`` is the place in
-    the ledger; the store gives it.
+    the ledger; the store gives it. ``partner`` is whose the lead was after the change.
     """
 
     lead: str
@@ -129,6 +129,24 @@ class Change(NamedTuple):
     reason: str | None = None
     actor: str | None = None
     number: int = 0
+    partner: str | None = None
+
+
+class WonAmount(NamedTuple):
+    """How many leads were won with an amount and a currency; None where they have none."""
+
+    currency: str | None
+    amount: str | None
+    number: int
+
+
+class PartnerLeads(NamedTuple):
+    """How many leads of a partner are in a state, and how many were ever claimed and contacted."""
+
+    state: LeadState
+    leads: int
+    claimed: int
+    contacted: int
 
 
 # -- the outbox of alerts ------------------------------------------------------------------
@@ -330,6 +348,7 @@ class LeadFilter:
     subject: str | None = None
     state: LeadState | Literal["open"] | None = None
     owner: str | None = None
+    partner: str | None = None
     kind: str | None = None
     country: str | None = None
     plan: str | None = None
@@ -564,6 +583,37 @@ class ReadTransaction(Protocol):
         An entry is never added before one that was visible.
         """
 
+    # -- routing, partners and deadlines ---------------------------------------------------
+
+    def routed_counts(self, week: int) -> dict[str, int]:
+        """How many leads routes gave to each user and partner in a week, by ``leads.routing``."""
+
+    def last_of_teams(self) -> dict[str, str]:
+        """Who got the last lead of each ``round_robin``."""
+
+    def leads_to_check(self, until: int, limit: int) -> list[Lead]:
+        """Leads with a deadline at or before an instant, the earliest first."""
+
+    def changes_of_partner(self, partner: str, number: int, limit: int) -> list[Change]:
+        """The entries of the ledger after a number, of leads that were a partner's then."""
+
+    def won_by_partner(
+        self, partner: str, since: int, until: int, limit: int, after: tuple[int, str] | None = None
+    ) -> list[Lead]:
+        """Won leads of a partner, by when they were won and id; those after such a place."""
+
+    def won_amounts(self, partner: str, since: int, until: int) -> list[WonAmount]:
+        """The amounts of the won leads of a partner; ``until`` is not included."""
+
+    def leads_of_partner(self, partner: str) -> list[PartnerLeads]:
+        """How many leads of a partner are in each state."""
+
+    def potential(self, by: str, since: int, limit: int) -> dict[str | None, int]:
+        """How many subjects have an open lead, by country, plan, definition or kind.
+
+        Of the leads marked since an instant, the latest so many are looked at.
+        """
+
     def members(self, account: str) -> list[str]:
         """The ids with a message in an account, given by its key, in order."""
 
@@ -742,6 +792,12 @@ class WriteTransaction(ReadTransaction, Protocol):
 
     def redeliver(self, delivery: StoredDelivery, now: int) -> bool:
         """Let an ended delivery wait again; False if it waits already."""
+
+    def count_routed(self, week: int, numbers: Mapping[str, int]) -> None:
+        """Add to the numbers of ``routed_counts``."""
+
+    def set_last_of_teams(self, members: Mapping[str, str]) -> None:
+        """Set who got the last lead of each ``round_robin``."""
 
     def add_version(self, version: Version) -> None:
         """Store a version of a definition."""

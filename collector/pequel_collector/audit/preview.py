@@ -216,7 +216,8 @@ class _Preview:
         began, kind = monotonic(), kind_of(after)
         while keys := [key for key in tx.subjects(after, AT_ONCE) if kind_of(key) == kind]:
             linked = tx.persons(keys)
-            ledger = Ledger(tx, self._evaluators.in_force, self._now)
+            evaluators = self._evaluators
+            ledger = Ledger(tx, evaluators.in_force, evaluators.catalogue, self._now)
             ledger.load([key for key in keys if key not in linked])
             for key in keys:
                 if key not in linked and not self._visit(ledger, replay, key):

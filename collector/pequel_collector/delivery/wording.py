@@ -17,6 +17,7 @@ HEADLINES = {
     "voided": "The lead {who} is no longer one",
     "superseded": "The definition of the lead {who} has changed",
     "merged": "{who} is one person with another lead",
+    "routed": "{who} goes to {owner}",
     "assigned": "{who} is assigned to {owner}",
     "given_back": "{who} was given back",
     "owner_removed": "{who} has no owner any more",

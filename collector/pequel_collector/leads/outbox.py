@@ -6,13 +6,14 @@ alerted that it qualified. What happens to it afterwards is alerted.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
 from ..model import Lead
 from ..ports import Change, Queued
 from ..rules.language.alerts import EVENT_OF, MAX_AGE, Alert
+from ..rules.language.lead_condition import LeadView, holds
 
 BACKFILLED = "backfilled"
 
@@ -29,9 +30,17 @@ NO_ALERTS = AlertRules()
 
 
 def to_send(
-    rules: AlertRules, changes: Iterable[Change], leads: Mapping[str, Lead], now: int
+    rules: AlertRules,
+    changes: Iterable[Change],
+    leads: Mapping[str, Lead],
+    now: int,
+    view: Callable[[Lead], LeadView],
 ) -> Iterator[Queued]:
-    """What the alerts send of some ledger entries; ``leads`` are those that they name, by id."""
+    """What the alerts send of some ledger entries; ``leads`` are those that they name, by id.
+
+    ``view`` gives what a condition sees of a lead. It is asked only where an alert has one.
+    """
+    views: dict[str, LeadView] = {}
     for change in changes:
         event, lead = EVENT_OF.get(change.what), leads.get(change.lead)
         if (
@@ -41,8 +50,14 @@ def to_send(
         ):
             continue
         for alert in rules.alerts:
-            if event in alert.on:
-                yield Queued(change.number, alert.name, change.lead, event, change.at, now)
+            if event not in alert.on:
+                continue
+            if alert.when is not None:
+                if lead.id not in views:
+                    views[lead.id] = view(lead)
+                if not holds(alert.when, views[lead.id]):
+                    continue
+            yield Queued(change.number, alert.name, change.lead, event, change.at, now)
 
 
 def is_news(lead: Lead, rules: AlertRules, now: int) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from ..leads.basis import InForce
@@ -78,15 +77,6 @@ class Evaluators:
     def version(self) -> str:
         """A fingerprint. Catalogues that mean the same have the same one."""
         return f"{self.users.version}-{self.accounts.version}"
-
-    @property
-    def fingerprint(self) -> str:
-        """The version, and what else other processes have to follow: the alerts."""
-        alerts = self.in_force.alerts
-        if not alerts.alerts:
-            return self.version
-        digest = blake2b(repr(alerts).encode("utf-8", "surrogatepass"), digest_size=8)
-        return f"{self.version}-{digest.hexdigest()}"
 
     def of(self, key: str) -> Evaluator:
         """The evaluator for a subject."""

@@ -169,7 +169,8 @@ class LeadWork:
         self._ledger = self._new_ledger()
 
     def _new_ledger(self) -> Ledger:
-        return Ledger(self._tx, self._evaluators.in_force, self._now)
+        evaluators = self._evaluators
+        return Ledger(self._tx, evaluators.in_force, evaluators.catalogue, self._now)
 
 
 def tag(lead_id: str, change: int) -> str:

@@ -10,7 +10,7 @@ from ..errors import BadRequest, NotFound
 from ..identity.conflicts import conflicts_of
 from ..identity.subject import Subject
 from ..leads.ledger import LeadKey, transitions_of
-from ..leads.states import contacts_of, is_overdue, state_at
+from ..leads.states import contacts_of, is_claimed, is_overdue, state_at
 from ..marking.active import active_definitions, backfill_progress
 from ..marking.evaluators import Evaluators
 from ..marking.snapshot import Snapshot
@@ -32,6 +32,7 @@ from ..rules.language.sentence import describe
 from ..rules.parser.printer import shared_tables
 from ..usage import balance_of, balances
 from .answers import (
+    ClaimAnswer,
     ContactAnswer,
     DefinitionAnswer,
     Definitions,
@@ -177,7 +178,7 @@ class Queries:
             named = tx.leads_by_id({entry.lead for entry in found})
             leads = _answers(self._snapshot(tx), list(named.values()))
         now = {answer.lead.id: answer for answer in leads}
-        data = [LedgerAnswer(*entry[:-1], now.get(entry.lead)) for entry in found]
+        data = [LedgerAnswer(*entry[:7], now.get(entry.lead)) for entry in found]
         return Page(data, encode(of, found[-1].number if found else number))
 
     def profile(self, kind: Kind, identifier: str) -> Profile:
@@ -350,9 +351,18 @@ def _answers(snapshot: Snapshot, leads: Collection[Lead]) -> list[LeadAnswer]:
             traits[lead.subject],
             briefs.of(lead),
             is_overdue(lead, snapshot.now),
+            claim=_claim(lead, snapshot.now),
         )
         for lead in leads
     ]
+
+
+def _claim(lead: Lead, now: int) -> ClaimAnswer | None:
+    """The claim that holds a lead at an instant."""
+    at, until, partner = lead.claimed_at, lead.claimed_until, lead.partner
+    if at is None or until is None or partner is None or not is_claimed(lead, now):
+        return None
+    return ClaimAnswer(partner, at, until)
 
 
 def _progress(snapshot: Snapshot, key: str, qualified: Collection[str]) -> list[dict[str, JSON]]:

@@ -38,6 +38,7 @@ from .lead_list import lead_count, lead_page
 from .message_index import MessageIndex
 from .outbox import OutboxReads
 from .recent import recently_seen
+from .routing import RoutingReads
 from .session import Session
 from .subject_search import SubjectSearch
 
@@ -54,7 +55,7 @@ _Value = tuple[int, int, str, str]
 """A place in the order of facts, and the value of a trait that was set there, as JSON."""
 
 
-class SqlReadTransaction(OutboxReads, ReadTransaction):
+class SqlReadTransaction(OutboxReads, RoutingReads, ReadTransaction):
     """A consistent view of a database. ``ports`` documents the methods."""
 
     def __init__(self, session: Session) -> None:

@@ -33,6 +33,7 @@ from .migrations.persons import (
     VIEWS_OF_PERSONS,
 )
 from .migrations.reads import COUNTS, LISTS, READS
+from .migrations.routing import ROUTING
 
 
 class Migration(NamedTuple):
@@ -77,6 +78,7 @@ _MIGRATIONS = (
     Migration("0015_access", ACCESS),
     Migration("0016_lists", LISTS),
     Migration("0017_definition_changes", DEFINITION_CHANGES),
+    Migration("0018_routing", ROUTING),
     Migration("0019_delivery", DELIVERY),
 )
 

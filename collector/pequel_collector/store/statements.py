@@ -529,6 +529,7 @@ _LEAD = (
     "priority", "owner", "due_at", "account", "expires_at", "merged_into", "flags", "evidence",
     "default_owner", "withdrawn", "conversion", "contacted_at", "won_at", "self_serve",
     "snoozed_until", "amount", "currency",
+    "partner", "route", "claimed_at", "claimed_until", "due_soon_at", "overdue_for", "escalate_at",
 )  # fmt: skip
 
 SELECT_LEADS = f"SELECT {', '.join(_LEAD)}, rank FROM lead"
@@ -544,11 +545,11 @@ LEADS_OF = f"""
 
 SAVE_LEADS = Insertion(
     "lead",
-    (*_LEAD, "rank", "bucket", *LISTED_TRAITS),
+    (*_LEAD, "check_at", "rank", "bucket", *LISTED_TRAITS),
     "ON CONFLICT (subject, definition, cycle, bucket) DO UPDATE SET "
     + ", ".join(
         f"{column} = excluded.{column}"
-        for column in (*_LEAD, "rank", *LISTED_TRAITS)
+        for column in (*_LEAD, "check_at", "rank", *LISTED_TRAITS)
         if column not in {"subject", "definition", "cycle"}
     ),
 )
@@ -602,7 +603,7 @@ LAST_CHANGE_OF = LAST_CHANGE + " WHERE lead = :lead"
 
 LOG = Insertion(
     "change",
-    ("number", "bucket", "lead", "at", "what", "before", "after", "reason", "actor"),
+    ("number", "bucket", "lead", "at", "what", "before", "after", "reason", "actor", "partner"),
 )
 
 # -- what people decide, rejected events, numbers ----------------------------------------------
@@ -628,7 +629,8 @@ LOG_DEFINITIONS = Insertion(
 
 KEYS = """
 SELECT
-  id, kind, label, digest, created_at, revoked_at, rate, quota, prefix, expires_at, last_used_at
+  id, kind, label, digest, created_at, revoked_at, rate, quota, prefix, expires_at, last_used_at,
+  partner
 FROM api_key
 ORDER BY created_at, id
 """
@@ -637,7 +639,7 @@ ADD_KEY = Insertion(
     "api_key",
     (
         "id", "kind", "label", "digest", "created_at", "revoked_at", "rate", "quota", "prefix",
-        "expires_at", "last_used_at",
+        "expires_at", "last_used_at", "partner",
     ),
 )  # fmt: skip
 

@@ -30,11 +30,12 @@ from .event_counts import Move, move_counts
 from .migrations.reads import LISTED_TRAITS
 from .outbox import OutboxWrites
 from .read_transaction import SqlReadTransaction
+from .routing import RoutingWrites
 from .session import Session
 from .subject_search import ADD, rows_of_traits
 
 
-class SqlWriteTransaction(OutboxWrites, SqlReadTransaction, WriteTransaction):
+class SqlWriteTransaction(OutboxWrites, RoutingWrites, SqlReadTransaction, WriteTransaction):
     """The only write transaction at a time: an id that is new stays new until it ends."""
 
     def __init__(self, session: Session, fill: BlockFill) -> None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .quantities import HOUR
+
+if TYPE_CHECKING:
+    from .lead_condition import LeadCondition
 
 EVENTS = {
     "qualified": "opened",
@@ -15,6 +18,7 @@ EVENTS = {
     "voided": "voided",
     "superseded": "superseded",
     "merged": "merged",
+    "routed": "routed",
     "assigned": "assigned",
     "given_back": "given_back",
     "owner_removed": "owner_removed",
@@ -48,16 +52,13 @@ Form = str
 class Alert:
     """One ``[[alert]]``.
 
-    ``on`` are words of ``EVENTS``. ``options`` are the other keys, as the form reads them: ``url``,
-    ``secret_env``, ``to``, … Secrets are never in it, only the names of the environment variables
-    that hold them.
+    ``on`` are words of ``EVENTS``. ``when`` is what the lead must be like. ``options`` are the
+    other keys, as the form reads them: ``url``, ``secret_env``, ``to``, … Secrets are never in it,
+    only the names of the environment variables that hold them.
     """
 
     name: str
     on: tuple[str, ...]
     form: Form = "webhook"
+    when: LeadCondition | None = None
     options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
-
-    def wants(self, what: str) -> bool:
-        """Whether a change is sent, by its word in the ledger."""
-        return EVENT_OF.get(what) in self.on

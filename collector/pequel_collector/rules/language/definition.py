@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ...model import Kind
 from .addresses import EMAIL_DOMAIN
 from .alerts import MAX_AGE, Alert
-from .quantities import Number
+from .quantities import DAY, HOUR, Number
+
+if TYPE_CHECKING:
+    from .routing import RoutingTables
 
 Operator = Literal[
     "gte", "gt", "lte", "lt", "eq", "ne", "between", "in", "not_in",
     "exists", "contains", "starts_with", "ends_with",
 ]  # fmt: skip
 
+
+CLAIM = 14 * DAY
+"""How long a partner's claim lasts, unless the file says otherwise (ms)."""
 
 CONTEXT = "context."
 """How the path of a property begins that is a part of the message's context."""
@@ -332,8 +338,10 @@ class Project:
     """The ``[project]`` table: what the definitions share.
 
     ``expansion`` is the event of more from a customer. ``personal_domains`` are counted as free
-    mail providers. ``person_traits`` are the traits that describe a person.
-    ``alert_max_age`` is the age up to which a qualification is alerted, in milliseconds.
+    mail providers. ``person_traits`` are the traits that describe a person. ``partner_traits`` are
+    those that a partner sees before it has claimed a lead. ``claim`` is how long a claim lasts,
+    ``due_soon`` how long before it is due a lead is due soon (ms).
+    ``alert_max_age`` is the age up to which a qualification is alerted (ms).
     """
 
     timezone: str = "UTC"
@@ -345,6 +353,9 @@ class Project:
     expansion: str | None = None
     personal_domains: frozenset[str] = frozenset()
     person_traits: tuple[str, ...] = ()
+    partner_traits: tuple[str, ...] | None = None
+    claim: int = CLAIM
+    due_soon: int = HOUR
     alert_max_age: int = MAX_AGE
 
 
@@ -360,11 +371,17 @@ class Label:
     kind: str | None = None
 
 
+def _no_routing() -> RoutingTables:
+    from .routing import RoutingTables  # which imports the records above
+
+    return RoutingTables()
+
+
 @dataclass(frozen=True, slots=True)
 class Catalogue:
     """All that a definitions file says. ``text`` is the file as written.
 
-    ``personas`` are its ``[[persona]]`` tables as plain data.
+    ``personas`` are its ``[[persona]]`` tables as plain data. ``routing`` says who gets a lead.
     """
 
     project: Project = Project()
@@ -374,6 +391,7 @@ class Catalogue:
     labels: dict[str, Label] = field(default_factory=dict)
     personas: tuple[dict[str, Any], ...] = ()
     text: str = ""
+    routing: RoutingTables = field(default_factory=_no_routing)
     alerts: tuple[Alert, ...] = ()
 
     def of_kind(self, kind: Kind) -> tuple[Definition, ...]:

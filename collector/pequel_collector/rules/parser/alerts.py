@@ -13,7 +13,8 @@ from jinja2 import TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from ..language.alerts import EVENTS, Alert
-from .items import Fields, Item, ItemParser, UnreadableError, choice, list_of, one_of
+from .items import Fields, Item, ItemParser, choice, list_of, one_of, read_all
+from .lead_conditions import LeadScope, lead_condition
 from .project import check_names, tables
 
 MOST = 50
@@ -28,28 +29,22 @@ _ADDRESS = re.compile(r"[^@\s<>,;]{1,128}@[^@\s<>,;]{1,255}")
 _KEPT = frozenset({"host", "content-length", "transfer-encoding", "connection"})
 
 
-def alerts(item: Item) -> tuple[Alert, ...]:
-    """Every ``[[alert]]``, in the order of the text."""
+def alerts(item: Item, scope: LeadScope) -> tuple[Alert, ...]:
+    """Every ``[[alert]]``, in the order of the text; ``when`` may name what is in the scope."""
     listed = tables(item, "alert")
     if len(listed) > MOST:
         raise item.wrong(f"at most {MOST} alerts", f"{len(listed)} alerts")
     check_names(listed)
-    found = []
-    for one in listed:
-        try:
-            found.append(_alert(one))
-        except UnreadableError:
-            continue
-    return tuple(found)
+    return tuple(read_all(listed, lambda one: _alert(one, scope)))
 
 
-def _alert(item: Item) -> Alert:
+def _alert(item: Item, scope: LeadScope) -> Alert:
     form = _form(item)
     fields = item.read({**COMMON, **FORMS[form]})
+    fields.refine("when", lambda when: lead_condition(when, scope))
     fields.required_all("name", "on")
-    check = CHECKS.get(form)
-    if check is not None:
-        check(fields)
+    if form in CHECKS:
+        CHECKS[form](fields)
     options = {key: found for key, found in fields.values.items() if key not in COMMON}
     own = {key: found for key, found in fields.values.items() if key in COMMON}
     return Alert(**own, options=MappingProxyType(options))
@@ -160,6 +155,7 @@ COMMON: dict[str, ItemParser] = {
     "name": Item.name,
     "on": list_of(_event, f"a list of {one_of(EVENTS)}"),
     "form": Item.text,
+    "when": Item.keep,
 }
 
 _WHERE: dict[str, ItemParser] = {"url": url, "url_env": variable}

@@ -212,7 +212,7 @@ FIELDS: dict[str, Reader] = {
     "if_state": one_of(*LEGAL),
 }
 
-PATCHED = LeadPatch.__struct_fields__
+PATCHED = tuple(name for name in LeadPatch.__struct_fields__ if name in FIELDS)
 
 
 # -- what the description of the API says of it -----------------------------------------------

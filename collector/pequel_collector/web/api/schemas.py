@@ -67,6 +67,25 @@ class Contact(AnswerSchema):
     actor = fields.String()
 
 
+class Route(AnswerSchema):
+    """The route that assigned a lead, to whom, and why; ``step`` counts escalations."""
+
+    name = fields.String(allow_none=True)
+    assigned = fields.String(allow_none=True)
+    owner = fields.String(allow_none=True)
+    partner = fields.String(allow_none=True)
+    why = fields.String()
+    step = fields.Integer()
+
+
+class Claim(AnswerSchema):
+    """A partner's claim: nobody else can claim the lead meanwhile."""
+
+    partner = fields.String()
+    at = Time()
+    until = Time()
+
+
 class Lead(AnswerSchema):
     """A lead. ``evidence`` has a sentence and the leaves; ``via`` says whose it is instead.
 
@@ -88,6 +107,10 @@ class Lead(AnswerSchema):
     kind = fields.String(attribute="lead.kind")
     priority = fields.String(attribute="lead.priority")
     owner = fields.String(attribute="lead.owner", allow_none=True)
+    partner = fields.String(attribute="lead.partner", allow_none=True)
+    route = fields.Nested(Route, attribute="lead.route", allow_none=True)
+    claim = fields.Nested(Claim, allow_none=True)
+    stage = fields.Raw(metadata={"type": ["string", "number", "boolean", "null"]})
     due_at = Time(attribute="lead.due_at", allow_none=True)
     overdue = fields.Boolean()
     snoozed_until = Time(attribute="lead.snoozed_until", allow_none=True)
