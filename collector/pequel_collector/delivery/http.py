@@ -105,7 +105,10 @@ class Http:
                 connection.sock = self._connected(addresses, target, limit)
                 connection.request(method, target.path, body, {**sent, "Connection": "close"})
                 with connection.getresponse() as response:
-                    return _answer(response)
+                    answer = _answer(response)
+                if limit.has_ended:
+                    raise TimeoutError
+                return answer
             except (OSError, HTTPException, ValueError) as error:
                 raise Unreachable(self._why(error, limit)) from error
             finally:

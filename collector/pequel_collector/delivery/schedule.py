@@ -22,7 +22,7 @@ def next_attempt(retry: Retry, began_at: int, now: int, chance: float) -> int | 
     """When to try again (ms); None if a day has passed since the first attempt.
 
     The delay is twice the time that has passed since then, half of it by ``chance`` (0 to 1). So
-    about a dozen attempts fill a day. The last one is at its end.
+    ten to thirty attempts fill a day. The last one is at its end.
     """
     end = began_at + LIFETIME
     if now >= end:
