@@ -19,7 +19,7 @@ messages of a person, pass all ids of that person.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -149,6 +149,92 @@ class PartnerLeads(NamedTuple):
     contacted: int
 
 
+# -- the outbox of alerts ------------------------------------------------------------------
+
+DeliveryState = Literal["waiting", "sent", "dead", "dropped"]
+"""What became of a delivery. A ``dead`` one has failed for good; the lead of a ``dropped`` one is
+gone. Both can be sent again."""
+
+
+class Queued(NamedTuple):
+    """A change of a lead for an alert to send: ``change`` is its number in the ledger.
+
+    ``event`` is the word of ``on``; ``at`` is when it changed.
+    """
+
+    change: int
+    alert: str
+    lead: str
+    event: str
+    at: int
+    queued_at: int
+
+
+class Claimed(NamedTuple):
+    """A delivery that this process sends now. ``began_at`` is the time of its first attempt."""
+
+    change: int
+    alert: str
+    lead: str
+    event: str
+    at: int
+    attempt: int
+    began_at: int
+
+
+class Attempted(NamedTuple):
+    """An attempt. What came of it counts only while no other attempt has begun."""
+
+    change: int
+    alert: str
+    lead: str
+    attempt: int
+
+
+class StoredDelivery(NamedTuple):
+    """A delivery in the store. ``next_at`` is None while it waits for another one of its lead."""
+
+    change: int
+    alert: str
+    lead: str
+    event: str
+    at: int
+    queued_at: int
+    state: DeliveryState
+    attempts: int
+    next_at: int | None = None
+    began_at: int | None = None
+    ended_at: int | None = None
+    result: str | None = None
+    reference: str | None = None
+
+
+class DeliveryFilter(NamedTuple):
+    """Which deliveries to list. None means any."""
+
+    alert: str | None = None
+    state: DeliveryState | None = None
+    lead: str | None = None
+
+
+class DeliveryPlace(NamedTuple):
+    """The last delivery of a page."""
+
+    change: int
+    alert: str
+
+
+class OutboxDepth(NamedTuple):
+    """How many deliveries of an alert wait, and since when the oldest does."""
+
+    alert: str
+    waiting: int
+    oldest: int
+
+
+# ------------------------------------------------------------------------------------------
+
+
 class By(NamedTuple):
     """Who does an administrative act, and why they say they do it.
 
@@ -170,6 +256,7 @@ Act = Literal[
     "definitions_loaded",
     "rejected_replayed",
     "import_undone",
+    "redelivered",
 ]
 
 
@@ -564,6 +651,25 @@ class ReadTransaction(Protocol):
     def members(self, account: str) -> list[str]:
         """The ids with a message in an account, given by its key, in order."""
 
+    # -- the outbox of alerts --------------------------------------------------------------
+
+    def deliveries(
+        self, wanted: DeliveryFilter, limit: int, after: DeliveryPlace | None = None
+    ) -> list[StoredDelivery]:
+        """Deliveries, the latest change first; those after a place."""
+
+    def deliveries_of_change(self, change: int) -> list[StoredDelivery]:
+        """The deliveries of one ledger entry, by alert."""
+
+    def next_delivery(self, alert: str) -> int | None:
+        """When the next delivery of an alert is due; None if none waits."""
+
+    def outbox(self) -> list[OutboxDepth]:
+        """How much waits, by alert, without those where nothing does."""
+
+    def reference(self, alert: str, lead: str) -> str | None:
+        """The latest reference that a delivery of a lead by an alert has brought."""
+
     # -- what people decide, and the rest --------------------------------------------------
 
     def versions(self) -> list[Version]:
@@ -706,8 +812,33 @@ class WriteTransaction(ReadTransaction, Protocol):
     def add_transitions(self, transitions: Sequence[Transition]) -> list[Transition]:
         """Append what people did with leads; returns the same with their numbers."""
 
-    def log(self, changes: Sequence[Change]) -> None:
-        """Append to the ledger of leads."""
+    def log(self, changes: Sequence[Change]) -> list[Change]:
+        """Append to the ledger of leads; returns the same with their numbers."""
+
+    def queue_deliveries(self, queued: Sequence[Queued]) -> None:
+        """Put deliveries into the outbox. Each waits for those of its alert and lead before it."""
+
+    def claim_deliveries(self, alert: str, now: int, until: int, limit: int) -> list[Claimed]:
+        """Claim deliveries that are due, the earliest first: nobody else sends them until then."""
+
+    def retry_delivery(self, attempted: Attempted, next_at: int, result: str) -> bool:
+        """Let a delivery wait for its next attempt; False if the attempt does not count."""
+
+    def end_delivery(
+        self,
+        attempted: Attempted,
+        state: DeliveryState,
+        now: int,
+        result: str,
+        reference: str | None = None,
+    ) -> bool:
+        """End a delivery, and make the next of its lead due; False if it does not count."""
+
+    def give_up_deliveries(self, alert: str, before: int, now: int, result: str, limit: int) -> int:
+        """Give up deliveries that are due and were queued before an instant; how many."""
+
+    def redeliver(self, delivery: StoredDelivery, now: int) -> bool:
+        """Let an ended delivery wait again; False if it waits already."""
 
     def count_routed(self, week: int, numbers: Mapping[str, int]) -> None:
         """Add to the numbers of ``routed_counts``."""
@@ -759,9 +890,13 @@ class WriteTransaction(ReadTransaction, Protocol):
 
 
 class Store(Protocol):
-    """A database of one project."""
+    """A database of one project.
+
+    ``on_queued`` is called after each commit that has put deliveries into the outbox.
+    """
 
     url: str
+    on_queued: Callable[[], None]
 
     def free(self) -> int | None:
         """Free bytes on the disk of the database; None if that is not known."""

@@ -13,10 +13,11 @@ from ..errors import BadRequest, NotFound
 from ..model import JSON, Key, iso
 from ..ports import CLI, Act, AuditEntry, By, Store, WriteTransaction
 
-Scope = Literal["send", "marks", "leads", "read", "act", "work", "define", "audit"]
+Scope = Literal["send", "marks", "leads", "read", "act", "work", "define", "audit", "alert"]
 """What a key may do: send events; see, in the answer, the leads that these open; see leads, a
 partner's key its own; ask everything; change such leads, a partner's key those that it has claimed;
-change all leads; put definitions in force; see who administered what."""
+change all leads; put definitions in force; see who administered what; test alerts and send them
+again."""
 
 KeyKind = Literal["write", "write+marks", "read", "work", "admin", "partner"]
 KINDS: tuple[KeyKind, ...] = get_args(KeyKind)
@@ -26,7 +27,7 @@ SCOPES: dict[str, frozenset[Scope]] = {
     "write+marks": frozenset({"send", "marks"}),
     "read": frozenset({"leads", "read"}),
     "work": frozenset({"leads", "read", "act", "work"}),
-    "admin": frozenset({"send", "marks", "leads", "read", "act", "work", "define", "audit"}),
+    "admin": frozenset(get_args(Scope)),
     "partner": frozenset({"leads", "act"}),
 }
 """What each kind of key may do. A new kind is a row here."""

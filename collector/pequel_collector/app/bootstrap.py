@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -39,6 +40,7 @@ from ..queries.queries import Queries
 from ..rules.language.definition import Catalogue
 from ..rules.parser.catalogue import read_catalogue
 from ..store import open_store
+from .alerts import AlertDesk
 from .arrival_watch import ArrivalWatch
 
 __all__ = ["Collector", "now", "open_collector", "open_store", "read_definitions"]
@@ -72,6 +74,7 @@ class Collector:
     lists: Lists
     partners: Partners
     desk: LeadDesk
+    alerts: AlertDesk
     keys: Keys
     clock: Clock
     arrivals: ArrivalWatch
@@ -265,6 +268,9 @@ def assemble(settings: Settings, store: Store, catalogue: Catalogue, clock: Cloc
         lists=Lists(store, ingest.current_evaluators, clock),
         partners=Partners(store, clock),
         desk=LeadDesk(store, ingest.current_evaluators, clock),
+        alerts=AlertDesk(
+            store, lambda: ingest.evaluators.catalogue.alerts, clock, settings, os.environ
+        ),
         keys=Keys(store, clock, settings),
         clock=clock,
         arrivals=ArrivalWatch(store),

@@ -8,6 +8,7 @@ import click
 
 from .. import __version__
 from ..errors import PequelError
+from .alerts import alerts
 from .audit import audit
 from .demo import demo
 from .export import export
@@ -57,5 +58,7 @@ COMMANDS = (
     verify,
     demo,
 )
+    serve, import_, replay_rejected, keys, leads, alerts, audit, lint, preview, test, verify, demo,
+)  # fmt: skip
 for command in COMMANDS:
     pequel.add_command(command)

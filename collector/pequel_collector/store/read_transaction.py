@@ -39,6 +39,7 @@ from .encoding import unescape
 from .lead_list import lead_count, lead_page
 from .message_index import MessageIndex
 from .message_log import first_times, messages_in
+from .outbox import OutboxReads
 from .recent import recently_seen
 from .routing import RoutingReads
 from .session import Session
@@ -55,7 +56,7 @@ AFTER_ALL = 2**62
 """Later than any time."""
 
 
-class SqlReadTransaction(RoutingReads, ReadTransaction):
+class SqlReadTransaction(OutboxReads, RoutingReads, ReadTransaction):
     """A consistent view of a database. ``ports`` documents the methods."""
 
     def __init__(self, session: Session, *, is_fixed: bool = True) -> None:

@@ -8,6 +8,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from ..app.bootstrap import Collector
 from . import bodies, errors, logs
 from .api import (
+    alerts,
     audit,
     definitions,
     following,
@@ -30,6 +31,7 @@ PARTS = (
     lists,
     leads,
     partners,
+    alerts,
     proof,
     definitions,
     lint,

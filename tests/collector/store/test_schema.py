@@ -22,7 +22,7 @@ Run = Callable[..., list[tuple[object, ...]]]
 SPREAD = {
     "event", "event_count", "posting", "naming", "trait", "membership", "link", "person", "history",
     "sealed_page", "cell", "lagging", "due", "lead", "lead_transition", "change", "refused",
-    "search_text",
+    "search_text", "delivery",
 }  # fmt: skip
 """Tables whose rows belong to subjects, or are as many."""
 

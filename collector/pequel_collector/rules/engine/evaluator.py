@@ -21,7 +21,7 @@ from typing import Any
 from ...model import Kind, fact_order
 from ..language.analysis import in_order
 from ..language.content_hash import canonical
-from ..language.definition import Catalogue, Definition, Leaf
+from ..language.definition import Catalogue, Definition, Leaf, Project
 from ..language.values import key
 from .clock import Clock
 from .conversions import keep_conversion, keep_move
@@ -324,10 +324,17 @@ def qualify(
     return found[0].time if found else None
 
 
+WITHOUT_MARKS = (
+    "personal_domains", "person_traits", "partner_traits", "claim", "due_soon", "alert_max_age",
+)  # fmt: skip
+"""Keys of ``[project]`` that decide no mark by themselves."""
+
+
 def _fingerprint(kind: Kind, catalogue: Catalogue, activated: Mapping[str, int]) -> str:
     """What states depend on: a catalogue with the same fingerprint can continue them."""
     # What only some definitions use is in their hashes, and what no definition uses is left out.
-    project = replace(catalogue.project, personal_domains=frozenset(), person_traits=())
+    unused = {name: getattr(Project(), name) for name in WITHOUT_MARKS}
+    project = replace(catalogue.project, **unused)
     parts = [MEANING, kind, json.dumps(canonical(project), sort_keys=True)]
     others = [d.name + d.hash + d.subject for d in catalogue.definitions]
     parts += [*others, repr(sorted(activated.items()))]

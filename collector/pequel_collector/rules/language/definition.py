@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from ...model import Kind
 from .addresses import EMAIL_DOMAIN
+from .alerts import MAX_AGE, Alert
 from .quantities import DAY, HOUR, Number
 
 if TYPE_CHECKING:
@@ -347,6 +348,7 @@ class Project:
     mail providers. ``person_traits`` are the traits that describe a person. ``partner_traits`` are
     those that a partner sees before it has claimed a lead. ``claim`` is how long a claim lasts,
     ``due_soon`` how long before it is due a lead is due soon (ms).
+    ``alert_max_age`` is the age up to which a qualification is alerted (ms).
     """
 
     timezone: str = "UTC"
@@ -361,6 +363,7 @@ class Project:
     partner_traits: tuple[str, ...] | None = None
     claim: int = CLAIM
     due_soon: int = HOUR
+    alert_max_age: int = MAX_AGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -404,6 +407,7 @@ class Catalogue:
     personas: tuple[dict[str, Any], ...] = ()
     text: str = ""
     routing: RoutingTables = field(default_factory=_no_routing)
+    alerts: tuple[Alert, ...] = ()
     _of_kind: dict[Kind, tuple[Definition, ...]] = field(init=False, repr=False, compare=False)
     _places: dict[str, Place] = field(init=False, repr=False, compare=False)
 

@@ -50,6 +50,19 @@ INGEST_ERROR: JSON = {
     "code": "unknown_key",
     "message": "the key is unknown or revoked, expected a write, write+marks or admin key",
 }
+_DELIVERY: JSON = {
+    "id": "msg_17_0f8e2b61c9d4a735",
+    "alert": "sales",
+    "type": "lead.qualified",
+    "lead_id": "df48c7f1430f4abf6c7b7b16",
+    "state": "waiting",
+    "attempts": 1,
+    "at": "2026-03-09T09:30:00.412Z",
+    "queued_at": "2026-03-09T09:30:00.412Z",
+    "next_attempt_at": "2026-03-09T09:30:04.102Z",
+    "ended_at": None,
+    "result": "503 Service Unavailable",
+}
 ENTRY: JSON = {
     "from": None,
     "to": "new",
@@ -193,6 +206,23 @@ OF_SCHEMAS: dict[str, JSON] = {
     },
     "Entry": ENTRY,
     "Lead": LEAD,
+    "Alert": {
+        "name": "sales",
+        "configured": True,
+        "form": "webhook",
+        "on": ["qualified", "overdue"],
+        "waiting": 2,
+        "oldest_waiting_at": "2026-03-09T09:30:00.412Z",
+        "problem": None,
+    },
+    "DeliveryEntry": _DELIVERY,
+    "AlertTest": {
+        "id": "msg_test_6f2a91c07e3b5d48",
+        "alert": "sales",
+        "type": "lead.qualified",
+        "outcome": "sent",
+        "result": "200 OK",
+    },
     "LedgerEntry": ENTRY | {"lead_id": LEAD["id"], "lead": LEAD},
     "Status": {
         "subject": {"kind": "user", "id": "u2"},
