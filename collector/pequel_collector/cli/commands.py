@@ -9,6 +9,7 @@ import click
 from .. import __version__
 from ..errors import PequelError
 from .audit import audit
+from .backtest import backtest
 from .demo import demo
 from .import_log import import_
 from .keys import keys
@@ -40,6 +41,7 @@ def pequel() -> None:
 
 COMMANDS = (
     serve, import_, replay_rejected, keys, leads, audit, lint, preview, test, verify, demo,
+    backtest,
 )  # fmt: skip
 for command in COMMANDS:
     pequel.add_command(command)

@@ -33,6 +33,7 @@ from ..ports import (
 from . import rows
 from . import statements as sql
 from .activity import ActivityIndex
+from .bulk_reads import BulkReads
 from .encoding import decode, unescape
 from .lead_list import lead_count, lead_page
 from .message_index import MessageIndex
@@ -53,7 +54,7 @@ _Value = tuple[int, int, str, str]
 """A place in the order of facts, and the value of a trait that was set there, as JSON."""
 
 
-class SqlReadTransaction(ReadTransaction):
+class SqlReadTransaction(BulkReads, ReadTransaction):
     """A consistent view of a database. ``ports`` documents the methods."""
 
     def __init__(self, session: Session) -> None:

@@ -7,14 +7,17 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from ..app.bootstrap import Collector
 from . import bodies, errors, logs
-from .api import audit, definitions, leads, lint, lists, preview, proof, queries
+from .api import audit, backtest, definitions, leads, lint, lists, preview, proof, queries
 from .ingest import cors, handler
 from .ingest.fast_path import FastPath
 from .openapi import pages
 from .ops import health, metrics
 from .paths import RestOfPath
 
-PARTS = (queries, lists, leads, proof, definitions, lint, preview, audit, health, metrics, pages)
+PARTS = (
+    queries, lists, leads, proof, definitions, lint, preview, audit, health, metrics, pages,
+    backtest,
+)  # fmt: skip
 """Every part of the API but ingestion; each has a ``blueprint`` over a collector."""
 
 
