@@ -431,6 +431,51 @@ class FirstEvent(NamedTuple):
     mid: str
 
 
+class Scan(NamedTuple):
+    """Which messages to read of all subjects of a kind.
+
+    ``names`` are names of events; None means every message. ``sets_traits`` adds the calls that set
+    traits on such subjects, ``in_accounts`` every message with an account. The other three say
+    whether the JSON of a message is read.
+    """
+
+    kind: Kind
+    names: frozenset[str] | None
+    sets_traits: bool = False
+    in_accounts: bool = False
+    properties: bool = False
+    context: bool = False
+
+    @property
+    def has_parts(self) -> bool:
+        """Whether more is read of a message than its place and its name."""
+        parts = self.sets_traits, self.in_accounts, self.properties, self.context
+        return self.kind == "account" or any(parts)
+
+
+class ScannedMessage(NamedTuple):
+    """A message as a scan reads it. What the scan does not ask for is None; JSON is text.
+
+    A scan gives plain tuples in this order, up to ``name`` unless it ``has_parts``: to make a
+    record of each would take as long as to read it.
+
+    ``person`` is given in the scan of accounts: the subject that the message came with, or its
+    person.
+    """
+
+    subject: str
+    time: int
+    position: int
+    mid: str
+    name: str | None
+    account: str | None = None
+    person: str | None = None
+    type: str | None = None
+    properties: str | None = None
+    traits: str | None = None
+    context: str | None = None
+
+
 class ReadTransaction(Protocol):
     """A consistent view of the store: it sees what was committed before it began."""
 
@@ -471,7 +516,7 @@ class ReadTransaction(Protocol):
     def newest(self) -> int | None:
         """The latest event time of any stored message; None in an empty store."""
 
-    def first_times(self, since: int) -> dict[int, int]:
+    def block_starts(self, since: int) -> dict[int, int]:
         """The time of the first message of each block at or after an instant.
 
         A block has messages that arrived together. Only the last one still grows.
@@ -493,6 +538,29 @@ class ReadTransaction(Protocol):
 
     def visitors(self, after: str = "", limit: int | None = None) -> list[str]:
         """The same for visitors, linked or not."""
+
+    # -- all subjects at once --------------------------------------------------------------
+
+    def scan(self, wanted: Scan) -> Iterator[tuple[str, Sequence[ScannedMessage]]]:
+        """The messages of every subject of a kind, in the order of facts, subject by subject.
+
+        Persons and accounts are taken as stored. The messages of one subject are in memory at once.
+        """
+
+    def first_times(self, kind: Kind, name: str | None) -> Iterator[tuple[str, int]]:
+        """When every subject of a kind had its first event of a name, or of any."""
+
+    def trait_values(self, kind: Kind, names: Collection[str]) -> Iterator[tuple[str, list[Trait]]]:
+        """The values that some traits ever had, in the order of facts, subject by subject."""
+
+    def times_in_accounts(self, name: str) -> Iterator[tuple[str, int]]:
+        """Each account id with the time of an event of a name in it, in order."""
+
+    def lead_subjects(self) -> Iterator[tuple[str, str]]:
+        """Each definition with a subject that has a lead of it that is not voided."""
+
+    def has_only_dates(self) -> bool:
+        """Whether every message is at 00:00 UTC: the data says days, and no times of day."""
 
     # -- lists of subjects -----------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from .. import __version__
 from ..errors import PequelError
 from .alerts import alerts
 from .audit import audit
+from .backtest import backtest
 from .demo import demo
 from .export import export
 from .import_log import import_
@@ -51,14 +52,14 @@ COMMANDS = (
     keys,
     leads,
     partners,
+    alerts,
     audit,
     lint,
     preview,
+    backtest,
     test,
     verify,
     demo,
 )
-    serve, import_, replay_rejected, keys, leads, alerts, audit, lint, preview, test, verify, demo,
-)  # fmt: skip
 for command in COMMANDS:
     pequel.add_command(command)

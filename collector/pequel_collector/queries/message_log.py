@@ -74,7 +74,7 @@ class Block:
 def _of_all(store: Store, wanted: LogFilter) -> Iterator[Stored]:
     until = AFTER_ALL if wanted.until is None else wanted.until
     with store.reading() as tx:
-        firsts = tx.first_times(-AFTER_ALL if wanted.since is None else wanted.since)
+        firsts = tx.block_starts(-AFTER_ALL if wanted.since is None else wanted.since)
     waiting = deque(sorted((time, number) for number, time in firsts.items() if time < until))
     merged: list[tuple[tuple[int, int, str], int]] = []
     blocks: dict[int, Block] = {}

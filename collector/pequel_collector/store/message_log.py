@@ -23,7 +23,7 @@ ORDER BY time, position, mid LIMIT :limit
 """
 
 
-def first_times(session: Session, since: int) -> dict[int, int]:
+def block_starts(session: Session, since: int) -> dict[int, int]:
     """The time of the first message of each block at or after an instant."""
     found = session.run(_FIRST_TIMES, since=since)
     return {number: time for number, time in found if time is not None}

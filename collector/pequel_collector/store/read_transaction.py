@@ -35,10 +35,11 @@ from . import rows
 from . import statements as sql
 from .activity import ActivityIndex
 from .arrivals import arrivals_after, last_arrival
+from .bulk_reads import BulkReads
 from .encoding import unescape
 from .lead_list import lead_count, lead_page
 from .message_index import MessageIndex
-from .message_log import first_times, messages_in
+from .message_log import block_starts, messages_in
 from .outbox import OutboxReads
 from .recent import recently_seen
 from .routing import RoutingReads
@@ -56,7 +57,7 @@ AFTER_ALL = 2**62
 """Later than any time."""
 
 
-class SqlReadTransaction(OutboxReads, RoutingReads, ReadTransaction):
+class SqlReadTransaction(BulkReads, OutboxReads, RoutingReads, ReadTransaction):
     """A consistent view of a database. ``ports`` documents the methods."""
 
     def __init__(self, session: Session, *, is_fixed: bool = True) -> None:
@@ -110,8 +111,8 @@ class SqlReadTransaction(OutboxReads, RoutingReads, ReadTransaction):
         newest: int | None = time
         return newest
 
-    def first_times(self, since: int) -> dict[int, int]:
-        return first_times(self._session, since)
+    def block_starts(self, since: int) -> dict[int, int]:
+        return block_starts(self._session, since)
 
     def messages_in(
         self, block: int, after: tuple[int, int, str], until: int, limit: int

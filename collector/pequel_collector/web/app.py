@@ -10,6 +10,7 @@ from . import bodies, errors, logs
 from .api import (
     alerts,
     audit,
+    backtest,
     definitions,
     following,
     leads,
@@ -36,6 +37,7 @@ PARTS = (
     definitions,
     lint,
     preview,
+    backtest,
     audit,
     following,
     health,
