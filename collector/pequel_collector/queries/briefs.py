@@ -12,7 +12,6 @@ from ..rules.explain.vocabulary import title_of
 from ..rules.language.dates import instant_of
 from ..rules.language.definition import Catalogue, pattern_of
 from ..rules.language.quantities import DAY
-from ..rules.language.sentence import describe
 
 TRIAL_ENDS_AT = "trial_ends_at"
 """The trait that says when the trial of a user or an account ends."""
@@ -78,7 +77,7 @@ class Briefs:
         return Brief(
             title=definition.title or title_of(lead.definition),
             play=definition.play,
-            description=describe(definition),
+            description=self._snapshot.evaluators.descriptions[definition.name],
             account_traits=account_traits,
             trial=self._trial(own),
         )
