@@ -271,13 +271,27 @@ def is_partner_name(name: str) -> bool:
 
 
 def _given(settings: Settings) -> list[Key]:
+    """The keys in the settings. Raises BadRequest for a key of another kind than its variable."""
     tokens: dict[KeyKind, str] = {
         "write": settings.write_key,
         "read": settings.read_key,
         "admin": settings.admin_key,
     }
+    for kind, token in tokens.items():
+        _require_kind(kind, token)
     return [
         Key(f"settings-{kind}", kind, f"PEQUEL_{kind.upper()}_KEY", digest_of(token), 0)
         for kind, token in tokens.items()
         if token
     ]
+
+
+def _require_kind(kind: KeyKind, token: str) -> None:
+    """Raises BadRequest for a key that Pequel made as one of another kind."""
+    made_as = next((each for each in KINDS if token.startswith(_PREFIXES[each])), kind)
+    if made_as != kind:
+        variable = f"PEQUEL_{kind.upper()}_KEY"
+        raise BadRequest(
+            f"{variable}: found a {made_as} key ({_PREFIXES[made_as]}…), expected a {kind} key",
+            field=f"{kind}_key",
+        )

@@ -101,10 +101,11 @@ class NearSubject(NamedTuple):
 
 
 class NearPage(NamedTuple):
-    """A page of those near a definition, out of ``looked_at`` subjects."""
+    """A page of those near a definition, out of ``looked_at`` subjects, which may be all."""
 
     data: Sequence[NearSubject]
     looked_at: int
+    is_complete: bool
     next_cursor: str | None
 
 

@@ -12,7 +12,6 @@ from ..rules.explain.vocabulary import title_of
 from ..rules.language.dates import instant_of
 from ..rules.language.definition import Catalogue, pattern_of
 from ..rules.language.quantities import DAY
-from ..rules.language.sentence import describe
 
 TRIAL_ENDS_AT = "trial_ends_at"
 """The trait that says when the trial of a user or an account ends."""
@@ -86,7 +85,11 @@ class Briefs:
                 self._words[name] = title_of(name), None, None
             else:
                 title = definition.title or title_of(name)
-                self._words[name] = title, definition.play, describe(definition)
+                self._words[name] = (
+                    title,
+                    definition.play,
+                    self._snapshot.evaluators.descriptions[name],
+                )
         return self._words[name]
 
     def _trial(self, keys: Collection[str]) -> Trial:

@@ -29,7 +29,6 @@ from ..ports import (
     Version,
 )
 from ..rules.explain.evidence import Explainer
-from ..rules.language.sentence import describe
 from ..rules.parser.printer import shared_tables
 from ..usage import balance_of, balances
 from .answers import (
@@ -285,7 +284,7 @@ class Queries:
         data = [
             DefinitionAnswer(
                 definition=definition,
-                description=describe(definition),
+                description=evaluators.descriptions[definition.name],
                 version=evaluators.versions.get(definition.name),
                 in_force_since=since.get(definition.name),
                 versions=own[definition.name],

@@ -137,6 +137,13 @@ class TestDocument:
         assert parameters["limit"]["schema"] == limit
         assert parameters["subject_kind"]["schema"]["enum"] == ["user", "account"]
         assert parameters["cursor"]["schema"]["maxLength"] == 10_000
+        assert parameters["trait.NAME"]["schema"]["type"] == "string"
+
+    def test_a_page_may_have_a_total(self, described: Any) -> None:
+        answer = described["paths"]["/v1/pqls"]["get"]["responses"]["200"]
+        page = answer["content"]["application/json"]["schema"]
+        assert set(page["properties"]) == {"data", "next_cursor", "total", "total_is_exact"}
+        assert page["required"] == ["data", "next_cursor"]
 
     def test_a_call_says_which_keys_may_make_it(self, described: Any) -> None:
         put = described["paths"]["/v1/definitions"]["put"]

@@ -261,10 +261,14 @@ class NearSubject(AnswerSchema):
 
 
 class Near(AnswerSchema):
-    """Those near a definition, out of ``looked_at`` subjects."""
+    """Those near a definition, out of ``looked_at`` subjects.
+
+    ``complete`` says that those are all subjects, so that nobody else is nearer.
+    """
 
     data = fields.List(fields.Nested(NearSubject))
     looked_at = fields.Integer()
+    complete = fields.Boolean(attribute="is_complete")
     next_cursor = fields.String(allow_none=True)
 
 

@@ -317,6 +317,7 @@ OF_SCHEMAS: dict[str, JSON] = {
             }
         ],
         "looked_at": 400,
+        "complete": False,
         "next_cursor": None,
     },
     "Adoption": {
