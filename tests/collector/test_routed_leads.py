@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pequel_collector.app.jobs import Housekeeper
+from pequel_collector.marking.deadlines import pass_deadlines
 from support.sales import DAY, HOUR, Sales, sales, time
 
 DEFINITIONS = """
@@ -196,6 +198,53 @@ class TestRouting:
         assert answer.status_code == 200
         found = {(g["route"], g["assigned"]): g["leads"] for g in answer.json["routing"]}
         assert found == {("german", "partner:north"): 1, ("direct", "round_robin:direct"): 1}
+
+
+class TestDeadlines:
+    def test_the_background_job_passes_them_in_rounds_and_once(self, team: Sales) -> None:
+        for n in range(3):
+            qualify(team, f"u{n}", "FR")
+        team.at(5 * HOUR)
+        with team.collector.store.writing() as tx:
+            evaluators = team.collector.ingest.current_evaluators(tx)
+            assert [pass_deadlines(tx, evaluators, team.now, 2) for _ in range(3)] == [2, 1, 0]
+        for _ in range(2):
+            Housekeeper(team.collector, lambda _: None, lambda _: None).run_once()
+        told = [entry["what"] for entry in team.get("/pqls/changes")["data"]]
+        assert told.count("overdue") == 3
+
+    def test_a_snoozed_lead_waits_and_a_contacted_one_has_none(self, team: Sales) -> None:
+        snoozed, contacted = qualify(team, "ada", "FR"), qualify(team, "bob", "FR")
+        team.work(snoozed, snoozed_until=time(10 * HOUR))
+        team.work(contacted, contact={})
+        for hour, expected in ((9, []), (10, ["overdue"]), (11, ["overdue"])):
+            team.at(hour * HOUR)
+            team.collector.pass_deadlines()
+            assert [w for w in what(team.lead("ada")) if w in ("due_soon", "overdue")] == expected
+        assert "overdue" not in what(team.lead("bob"))
+
+    def test_due_at_follows_the_hours_of_whom_the_lead_goes_to(self, store_url: str) -> None:
+        hours = 'hours = { timezone = "UTC", from = "09:00", to = "17:00" }'
+        text = DEFINITIONS.replace("capacity = 2", f"capacity = 2\n{hours}")
+        with sales(text, store_url) as team:  # the start is a Sunday
+            assert qualify(team, "joe", "US")["due_at"] == time(DAY + 13 * HOUR)
+            assert qualify(team, "luc", "FR")["due_at"] == time(4 * HOUR)
+
+
+class TestStages:
+    def test_a_stage_is_a_trait_that_leads_show_and_routes_read(self, store_url: str) -> None:
+        text = DEFINITIONS.replace(
+            '[[route]]\nname = "german"',
+            '[[route]]\nwhen = { trait = "stage", eq = "sql" }\nassign = "user:sam"\n'
+            '[[route]]\nname = "german"',
+        )
+        with sales(text, store_url) as team:
+            team.tell("ada", "", 0, type="identify", traits={"stage": "sql"})
+            lead = qualify(team, "ada", "DE")
+            assert (lead["stage"], lead["owner"]) == ("sql", "sam")
+            team.tell("luc", "", 0, type="group", groupId="acme", traits={"stage": "mql"})
+            assert qualify(team, "luc", "FR", groupId="acme")["stage"] == "mql"
+            assert qualify(team, "joe", "US")["stage"] is None
 
 
 class TestClaims:

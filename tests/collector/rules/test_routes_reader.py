@@ -18,6 +18,7 @@ members = ["ben", "eva"]
 """
 DAY = 86_400_000
 ROUTE = '[[route]]\nassign = "user:b"\n'
+MANY = "when.any = [" + 100 * '{ kind = "new" },' + "]\n"
 
 
 def problems(more: str) -> list[str]:
@@ -102,6 +103,18 @@ def test_a_mistake_is_reported_at_its_place(more: str, expected: str) -> None:
     found = problems(more)
     assert len(found) == 1
     assert expected in found[0]
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        (201 * ROUTE, "201 routes; at most 200 routes"),
+        (5 * (ROUTE + MANY), "505 conditions; at most 500 conditions in all routes"),
+    ],
+    ids=["routes", "conditions"],
+)
+def test_the_work_for_a_lead_is_bounded(more: str, expected: str) -> None:
+    assert [expected in found for found in problems(more)] == [True]
 
 
 def condition(text: str) -> object:
