@@ -97,6 +97,25 @@ class FeatureUse(TypedDict):
     unused_events: list[str]
 
 
+class Route(TypedDict):
+    """The route that assigned a lead, to whom and why. `step` counts escalations."""
+
+    name: str | None
+    assigned: str | None
+    owner: str | None
+    partner: str | None
+    why: str
+    step: int
+
+
+class Claim(TypedDict):
+    """A partner's claim on a lead."""
+
+    partner: str
+    at: str
+    until: str
+
+
 class _LeadMore(TypedDict, total=False):
     via: Literal["account"]
 
@@ -119,6 +138,10 @@ class Lead(_LeadMore):
     kind: str
     priority: str
     owner: str | None
+    partner: str | None
+    route: Route | None
+    claim: Claim | None
+    stage: Any
     due_at: str | None
     overdue: bool
     snoozed_until: str | None

@@ -134,6 +134,7 @@ class Reader:
         state: str | None = None,
         kind: str | None = None,
         owner: str | None = None,
+        partner: str | None = None,
         country: str | None = None,
         plan: str | None = None,
         account: Id | None = None,
@@ -160,6 +161,7 @@ class Reader:
                 contacted. "any" is every state but "voided".
             kind: leads of this kind, such as "upgrade".
             owner: leads with this owner.
+            partner: leads of this partner.
             country: leads whose subject now has this trait.
             plan: leads whose subject now has this trait.
             account: leads of this account, or of a user who was in it.
