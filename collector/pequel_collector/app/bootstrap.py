@@ -33,6 +33,7 @@ from ..marking.work import LeadDesk
 from ..model import Clock, Lead, iso
 from ..ports import CLI, Act, AuditEntry, By, Store, WriteTransaction
 from ..queries.lists import Lists
+from ..queries.metrics import Metrics
 from ..queries.queries import Queries
 from ..rules.language.definition import Catalogue
 from ..rules.parser.catalogue import read_catalogue
@@ -67,6 +68,7 @@ class Collector:
     health: Health
     queries: Queries
     lists: Lists
+    metrics: Metrics
     desk: LeadDesk
     keys: Keys
     clock: Clock
@@ -249,6 +251,7 @@ def assemble(settings: Settings, store: Store, catalogue: Catalogue, clock: Cloc
         health=health,
         queries=Queries(store, ingest.current_evaluators, clock),
         lists=Lists(store, ingest.current_evaluators, clock),
+        metrics=Metrics(store, ingest.current_evaluators, clock),
         desk=LeadDesk(store, ingest.current_evaluators, clock),
         keys=Keys(store, clock, settings),
         clock=clock,

@@ -78,7 +78,8 @@ class Housekeeper:
         self._report_definitions()
         self.collector.run_clock()
         self.collector.keys.save_uses()
-        return self._backfill()
+        is_behind = self.collector.metrics.keep_up()
+        return self._backfill() or is_behind
 
     def _reload_definitions(self) -> None:
         try:

@@ -14,6 +14,7 @@ from .import_log import import_
 from .keys import keys
 from .leads import leads
 from .lint import lint
+from .metrics import metrics
 from .output import Failure
 from .preview import preview
 from .replay_rejected import replay_rejected
@@ -40,6 +41,7 @@ def pequel() -> None:
 
 COMMANDS = (
     serve, import_, replay_rejected, keys, leads, audit, lint, preview, test, verify, demo,
+    metrics,
 )  # fmt: skip
 for command in COMMANDS:
     pequel.add_command(command)

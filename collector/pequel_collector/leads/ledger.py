@@ -17,6 +17,7 @@ from ..ports import Change, ReadTransaction, WriteTransaction
 from ..rules.engine.state import Qualification
 from ..rules.language.definition import Definition
 from .basis import DEFINITION_CHANGED, SUPERSEDED, InForce, is_superseded
+from .holdout import HOLDOUT, falls_in, is_held_out
 from .states import Outcome, apply, in_order, outcome, outcome_of, winning
 
 CONVERTED = "the conversion"
@@ -145,7 +146,8 @@ class Ledger:
         replayed: bool,
     ) -> Lead:
         backfilled = replayed and not qualification.deciding & self._new
-        flags = {"backfilled": backfilled, "late": qualification.late}
+        held_out = not backfilled and falls_in(subject, self._in_force.holdout)
+        flags = {"backfilled": backfilled, "late": qualification.late, HOLDOUT: held_out}
         return Lead(
             id=lead_id(definition.name, subject, cycle),
             definition=definition.name,
@@ -168,7 +170,8 @@ class Ledger:
     def _open(self, lead: Lead, what: str) -> None:
         self._apply(lead)
         before = {} if what == "opened" else {"state": "voided"}
-        self._log(lead, what, before, {"state": lead.state, **_basis(lead)})
+        held_out = {HOLDOUT: True} if is_held_out(lead) else {}
+        self._log(lead, what, before, {"state": lead.state, **_basis(lead), **held_out})
         self._save(lead)
         self._opened[lead.id] = self.effects.gained[lead.id] = lead
 

@@ -51,7 +51,8 @@ class Evaluators:
             for d in catalogue.definitions
             if d.on_change == "forward" and (version := found[d.name]) is not None
         }
-        self.in_force = InForce(self.versions, self.activated, frozenset(kept))
+        holdout = catalogue.project.holdout
+        self.in_force = InForce(self.versions, self.activated, frozenset(kept), holdout)
         self.users = Evaluator("user", catalogue, self.activated)
         self.accounts = Evaluator("account", catalogue, self.activated)
         for evaluator in (self.users, self.accounts):

@@ -36,6 +36,7 @@ from .activity import ActivityIndex
 from .encoding import decode, unescape
 from .lead_list import lead_count, lead_page
 from .message_index import MessageIndex
+from .metric_reads import MetricReads
 from .recent import recently_seen
 from .session import Session
 from .subject_search import SubjectSearch
@@ -53,7 +54,7 @@ _Value = tuple[int, int, str, str]
 """A place in the order of facts, and the value of a trait that was set there, as JSON."""
 
 
-class SqlReadTransaction(ReadTransaction):
+class SqlReadTransaction(MetricReads, ReadTransaction):
     """A consistent view of a database. ``ports`` documents the methods."""
 
     def __init__(self, session: Session) -> None:

@@ -20,6 +20,7 @@ from typing import NamedTuple
 from .migrations.accounting import ACCESS, ACCOUNTING, IMPORTS, REPORTS
 from .migrations.facts import DECIDED, DERIVED, FACTS, TRAITS_OF, VIEWS
 from .migrations.leads import DEFINITION_CHANGES, LEADS, LEAVING
+from .migrations.metrics import METRICS
 from .migrations.persons import (
     HISTORIES,
     IDENTITY,
@@ -76,6 +77,7 @@ _MIGRATIONS = (
     Migration("0015_access", ACCESS),
     Migration("0016_lists", LISTS),
     Migration("0017_definition_changes", DEFINITION_CHANGES),
+    Migration("0020_metrics", METRICS),
 )
 
 

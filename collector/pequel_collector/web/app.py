@@ -8,13 +8,27 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from ..app.bootstrap import Collector
 from . import bodies, errors, logs
 from .api import audit, definitions, leads, lint, lists, preview, proof, queries
+from .api import metrics as metric_calls
 from .ingest import cors, handler
 from .ingest.fast_path import FastPath
 from .openapi import pages
 from .ops import health, metrics
 from .paths import RestOfPath
 
-PARTS = (queries, lists, leads, proof, definitions, lint, preview, audit, health, metrics, pages)
+PARTS = (
+    queries,
+    lists,
+    leads,
+    proof,
+    definitions,
+    lint,
+    preview,
+    audit,
+    health,
+    metrics,
+    pages,
+    metric_calls,
+)
 """Every part of the API but ingestion; each has a ``blueprint`` over a collector."""
 
 

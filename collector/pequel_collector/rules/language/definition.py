@@ -331,7 +331,9 @@ class Project:
     """The ``[project]`` table: what the definitions share.
 
     ``expansion`` is the event of more from a customer. ``personal_domains`` are counted as free
-    mail providers. ``person_traits`` are the traits that describe a person.
+    mail providers. ``person_traits`` are the traits that describe a person. ``contraction`` and
+    ``churn`` are the events of less, and of nothing more, from a customer. ``holdout`` is the share
+    of subjects that nobody contacts, to measure what contact does.
     """
 
     timezone: str = "UTC"
@@ -343,6 +345,9 @@ class Project:
     expansion: str | None = None
     personal_domains: frozenset[str] = frozenset()
     person_traits: tuple[str, ...] = ()
+    contraction: str | None = None
+    churn: str | None = None
+    holdout: Number = 0
 
 
 @dataclass(frozen=True, slots=True)

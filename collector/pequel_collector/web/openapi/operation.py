@@ -12,7 +12,9 @@ from ...access.keys import Scope
 from ...model import JSON
 
 View = TypeVar("View", bound=Callable[..., Any])
-Tag = Literal["leads", "users and accounts", "events", "definitions", "operations", "sending"]
+Tag = Literal[
+    "leads", "users and accounts", "events", "definitions", "metrics", "operations", "sending"
+]
 
 QUERY_ERRORS = (400, 401, 500, 503)
 """The errors of every call of the query API."""
