@@ -476,6 +476,107 @@ class ScannedMessage(NamedTuple):
     context: str | None = None
 
 
+MILESTONES = "milestones"
+"""The meta entry that is there once somebody has asked for a metric. From then on, the store notes
+which ids must be read again."""
+
+
+class BlockMessage(NamedTuple):
+    """What metrics need of a stored message. ``properties`` and ``context`` come only if needed."""
+
+    subject: str
+    account: str | None
+    time: int
+    position: int
+    mid: str
+    name: str | None
+    properties: JSON
+    context: JSON
+
+
+class FirstFact(NamedTuple):
+    """The first fact of a raw id in an account (empty for none) that plays a ``role``.
+
+    ``channel`` is where it came from, for the role ``touch``.
+    """
+
+    subject: str
+    role: str
+    account: str
+    time: int
+    position: int
+    mid: str
+    channel: str | None = None
+
+
+class RevenueEvent(NamedTuple):
+    """An event that changes what a customer pays; ``subject`` is the person or the account.
+
+    ``role`` is ``conversion``, ``expansion``, ``contraction`` or ``churn``.
+    """
+
+    subject: str
+    time: int
+    position: int
+    mid: str
+    account: str | None
+    role: str
+    mrr: str | None
+    currency: str | None
+    term_months: int | None
+
+
+class Spend(NamedTuple):
+    """What a channel cost on a day (``2026-03-01``); ``amount`` is a decimal text."""
+
+    day: str
+    channel: str
+    currency: str
+    amount: str
+
+
+class SpanQuery(NamedTuple):
+    """From which milestone to which, and of whom.
+
+    ``subjects`` are ``user``, ``account`` or ``visitor``: every person, known or not. ``start`` is
+    ``seen``, ``signup`` or ``trial``; ``end`` is ``signup``, ``value`` or ``qualified``, for any
+    definition or one. Starts are in [since, until). ``by`` is ``channel`` or ``trait.NAME``.
+    """
+
+    subjects: str
+    start: str
+    end: str
+    since: int
+    until: int
+    definition: str | None = None
+    by: str | None = None
+
+
+class MetricLead(NamedTuple):
+    """What metrics need of a lead that stands.
+
+    ``converted`` is when its subject first became a customer, itself or in the account of the lead.
+    ``segment`` is the value of the trait or channel that was asked for.
+    """
+
+    id: str
+    subject: str
+    definition: str
+    version: int
+    state: str
+    qualified_at: int
+    marked_at: int
+    contacted_at: int | None
+    won_at: int | None
+    due_at: int | None
+    expires_at: int | None
+    owner: str | None
+    is_held_out: bool
+    converted: int | None
+    channel: str | None
+    segment: JSON = None
+
+
 class ReadTransaction(Protocol):
     """A consistent view of the store: it sees what was committed before it began."""
 
@@ -794,6 +895,56 @@ class ReadTransaction(Protocol):
     def totals(self) -> dict[str, int]:
         """The numbers of ``messages``, ``leads`` and ``rejected``, and every tally."""
 
+    # -- what metrics are counted from -----------------------------------------------------
+
+    def open_block(self) -> int:
+        """The number of the block that new messages go to. Blocks are numbered from 1."""
+
+    def block_messages(self, block: int, priced: Collection[str]) -> list[BlockMessage]:
+        """The messages of a block; those of the ``priced`` names come with properties."""
+
+    def stale_milestones(self, limit: int) -> list[str]:
+        """Ids whose milestones must be read again, because something earlier changed."""
+
+    def span_counts(
+        self, wanted: SpanQuery, horizon: int, now: int
+    ) -> list[tuple[JSON, int, int, int]]:
+        """Of each segment: who arrived in time, who is mature, and who is immature."""
+
+    def span_lengths(self, wanted: SpanQuery) -> list[tuple[JSON, list[int], list[int]]]:
+        """Of each segment: the lengths of the spans that have an end, and the starts of others."""
+
+    def named_spans_of(
+        self, wanted: SpanQuery, after: str, limit: int
+    ) -> list[tuple[str, int, int | None]]:
+        """The key, start and end of each subject, in order of the keys, after one."""
+
+    def metric_leads(
+        self, since: int, until: int, definition: str | None = None, by: str | None = None
+    ) -> list[MetricLead]:
+        """The leads that were marked in [since, until) and stand; ``by`` is a trait."""
+
+    def lead_flags(self, definition: str, since: int, until: int) -> list[tuple[str, str]]:
+        """State and flags, as JSON, of every lead of a definition marked in [since, until)."""
+
+    def dismissals(self, since: int, until: int) -> list[tuple[str, str]]:
+        """Definition and reason of each dismissal at a time in [since, until)."""
+
+    def revenue_events(self, until: int) -> list[RevenueEvent]:
+        """The events before ``until`` that change revenue, by subject, in the order of facts."""
+
+    def channels_of(self, keys: Collection[str]) -> dict[str, str]:
+        """The channel of each person or account that has one; an account has its first member's."""
+
+    def earliest_seen(self) -> int | None:
+        """The first time in any milestone; None if there is none."""
+
+    def spend(self, first_day: str, before_day: str) -> list[Spend]:
+        """What channels cost on the days from one on, before another."""
+
+    def last_write(self) -> tuple[int, ...]:
+        """Numbers of which at least one changes with every write that metrics depend on."""
+
 
 class WriteTransaction(ReadTransaction, Protocol):
     """The only write transaction at a time. It sees its own writes."""
@@ -949,6 +1100,29 @@ class WriteTransaction(ReadTransaction, Protocol):
 
     def add_usage(self, usages: Sequence[Usage]) -> None:
         """Add to the numbers of events by key, month and outcome."""
+
+    def add_first_facts(
+        self, facts: Sequence[FirstFact], revenue: Sequence[RevenueEvent]
+    ) -> list[FirstFact]:
+        """Add facts and events; returns the facts that are the first ones now."""
+
+    def forget_first_facts(self, ids: Collection[str]) -> set[str]:
+        """Remove the first facts and revenue events of ids; the accounts that they were in."""
+
+    def accounts_of_first_facts(self, ids: Collection[str]) -> set[str]:
+        """The accounts in which these ids have facts."""
+
+    def refresh_milestones(self, ids: Collection[str], accounts: Collection[str]) -> None:
+        """Put together the milestones of the persons of some ids, and of accounts."""
+
+    def clear_stale_milestones(self, ids: Collection[str]) -> None:
+        """Note that these ids were read again."""
+
+    def clear_milestones(self) -> None:
+        """Remove all milestones, first facts and revenue events."""
+
+    def save_spend(self, spent: Sequence[Spend]) -> None:
+        """Write what channels cost; an amount replaces that of its day, channel and currency."""
 
     def record_client_report(self, key: str, client: str, number: int) -> bool:
         """Record the number of a client's report; whether the report is new.

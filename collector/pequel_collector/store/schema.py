@@ -22,6 +22,7 @@ from .migrations.arrivals import ARRIVALS
 from .migrations.delivery import DELIVERY
 from .migrations.facts import DECIDED, DERIVED, FACTS, TRAITS_OF, VIEWS
 from .migrations.leads import DEFINITION_CHANGES, LEADS, LEAVING
+from .migrations.metrics import METRICS
 from .migrations.persons import (
     HISTORIES,
     IDENTITY,
@@ -82,6 +83,7 @@ _MIGRATIONS = (
     Migration("0018_routing", ROUTING),
     Migration("0023_arrivals", ARRIVALS),
     Migration("0019_delivery", DELIVERY),
+    Migration("0020_metrics", METRICS),
 )
 
 

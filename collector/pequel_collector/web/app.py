@@ -21,6 +21,7 @@ from .api import (
     proof,
     queries,
 )
+from .api import metrics as metric_calls
 from .ingest import cors, handler
 from .ingest.fast_path import FastPath
 from .openapi import pages
@@ -40,6 +41,7 @@ PARTS = (
     backtest,
     audit,
     following,
+    metric_calls,
     health,
     metrics,
     pages,

@@ -33,6 +33,7 @@ _TAGS = {
     "users and accounts": "What is known of a user or an account, and how far it is.",
     "events": "What arrived, and what was rejected.",
     "definitions": "What qualifies a user or an account.",
+    "metrics": "Shares, times, money and counts, each with its formula.",
     "sending": "Events in, as the Segment tracking API has it and as other libraries send them.",
     "operations": "Health, metrics and this description.",
 }
