@@ -35,6 +35,7 @@ from . import rows
 from . import statements as sql
 from .activity import ActivityIndex
 from .arrivals import arrivals_after, last_arrival
+from .console import SqlConsoleReads
 from .encoding import decode, unescape
 from .lead_list import lead_count, lead_page
 from .message_index import MessageIndex
@@ -55,7 +56,7 @@ _Value = tuple[int, int, str, str]
 """A place in the order of facts, and the value of a trait that was set there, as JSON."""
 
 
-class SqlReadTransaction(ReadTransaction):
+class SqlReadTransaction(SqlConsoleReads, ReadTransaction):
     """A consistent view of a database. ``ports`` documents the methods."""
 
     def __init__(self, session: Session) -> None:

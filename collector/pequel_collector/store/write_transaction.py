@@ -26,6 +26,7 @@ from . import rows
 from . import statements as sql
 from .arrivals import Arriving
 from .blocks import BlockFill, OpenBlock
+from .console import SqlConsoleWrites
 from .encoding import escape, unescape
 from .event_counts import Move, move_counts
 from .migrations.reads import LISTED_TRAITS
@@ -34,7 +35,7 @@ from .session import Session
 from .subject_search import ADD, rows_of_traits
 
 
-class SqlWriteTransaction(SqlReadTransaction, WriteTransaction):
+class SqlWriteTransaction(SqlReadTransaction, SqlConsoleWrites, WriteTransaction):
     """The only write transaction at a time: an id that is new stays new until it ends."""
 
     def __init__(self, session: Session, fill: BlockFill) -> None:

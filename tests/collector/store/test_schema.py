@@ -28,6 +28,7 @@ SPREAD = {
 
 REFERENCE = {"block", "definition_version", "api_key", "note", "tally", "turn", "usage", "audit"}
 REFERENCE |= {"client_report", "import_run", "definition_change", "arrival"}
+REFERENCE |= {"console_session", "saved_view"}
 """Tables that are small enough to be everywhere."""
 
 

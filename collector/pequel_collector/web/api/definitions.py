@@ -70,7 +70,7 @@ def blueprint(collector: Collector) -> Blueprint:
         by = By(key.id, given.get("reason"))
         text = definitions_in(request, collector.settings)
         new = collector.put_definitions(text, by, given.get("actor"))
-        changes = _changes(collector, new)
+        changes = changes_of(collector, new)
         active = schemas.DEFINITIONS.dump(collector.queries.definitions())
         versions = schemas.NEW_VERSION.dump(new.versions, many=True)
         return json_response(active | {"new_versions": versions, "changes": changes})
@@ -78,7 +78,7 @@ def blueprint(collector: Collector) -> Blueprint:
     return bp
 
 
-def _changes(collector: Collector, new: Activation) -> list[str]:
+def changes_of(collector: Collector, new: Activation) -> list[str]:
     """What changed, and what that did if history is short."""
     if new.changes and new.is_retroactive:
         progress = collector.backfill_briefly()
