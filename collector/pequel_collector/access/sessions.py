@@ -90,6 +90,7 @@ class Sessions:
             digest_of(token), family, "link", None, LOCAL.label, now, now, now + LINK_LASTS
         )
         with self._store.writing() as tx:
+            tx.purge_console_sessions(now)
             tx.add_console_session(session)
         return token
 

@@ -6,7 +6,7 @@ waits until there is something, as ``GET /v1/events/stream`` does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -30,6 +30,9 @@ from .timeline import properties_of
 
 LATEST = 50
 """Lines with which the page begins."""
+
+AT_ONCE = 200
+"""Lines of one answer: as many as the page keeps."""
 
 WAIT = 15
 """Seconds that a request of the script waits."""
@@ -60,7 +63,7 @@ def add(bp: Blueprint, console: Console) -> None:
     following, watch = Following(collector.queries), collector.arrivals
 
     def rendered(page: FollowPage) -> bytes:
-        lines = [_line(each, collector.catalogue) for each in page.data]
+        lines = _lines(page.data, collector.catalogue)
         html = console.render("live_lines.html", lines=list(reversed(lines)))
         return encode({"html": html, "number": len(lines), "next": page.next_cursor})
 
@@ -72,7 +75,7 @@ def add(bp: Blueprint, console: Console) -> None:
             # The status is sent already; the next request gets the error.
             with suppress(Unavailable):
                 while not page.data and watch.wait(page.next.number, until):
-                    page = following.page(wanted, arguments.MAX_SHORT, page.next)
+                    page = following.page(wanted, AT_ONCE, page.next)
         finally:
             leave()
         yield rendered(page)
@@ -101,7 +104,7 @@ def add(bp: Blueprint, console: Console) -> None:
     def live_lines() -> Response:
         read = arguments.read(request, _AFTER)
         wanted = FollowFilter(read.get("user"), read.get("event"))
-        page = following.page(wanted, arguments.MAX_SHORT, following.place(wanted, read["after"]))
+        page = following.page(wanted, AT_ONCE, following.place(wanted, read["after"]))
         if page.data:
             return Response(rendered(page), mimetype="application/json")
         leave = watch.enter()
@@ -127,7 +130,7 @@ def _latest(console: Console, wanted: FollowFilter) -> list[dict[str, Any]]:
         *(Followed("refused", each.received_at, refused=each) for each in refused),
     ]
     found.sort(key=lambda each: each.at or 0, reverse=True)
-    return [_line(each, collector.catalogue) for each in found[:LATEST]]
+    return _lines(found[:LATEST], collector.catalogue)
 
 
 def _latest_events(console: Console, wanted: FollowFilter) -> Sequence[Stored]:
@@ -162,17 +165,24 @@ def _send_test(console: Console, key: Key) -> None:
     accept(collector, messages, rejected, key)
 
 
-def _line(followed: Followed, catalogue: Catalogue) -> dict[str, Any]:
-    """Something that arrived, as a line of the page."""
+def _lines(found: Sequence[Followed], catalogue: Catalogue) -> list[dict[str, Any]]:
+    """What arrived, as the lines of the page."""
+    names = {each.event.message.name for each in found if each.event is not None}
+    slips_of = slips_in(names, catalogue)
+    return [_line(each, slips_of) for each in found]
+
+
+def _line(followed: Followed, slips_of: Mapping[str | None, str]) -> dict[str, Any]:
     line: dict[str, Any] = {"kind": followed.kind, "at": followed.at, "number": followed.number}
     if followed.event is not None:
-        return line | _event_line(followed.event, catalogue)
+        name = followed.event.message.name
+        return line | _event_line(followed.event) | {"looks_like": slips_of.get(name)}
     if followed.refused is not None:
         return line | _refused_line(followed.refused)
     return line | {"lead": followed.lead}
 
 
-def _event_line(stored: Stored, catalogue: Catalogue) -> dict[str, Any]:
+def _event_line(stored: Stored) -> dict[str, Any]:
     message = stored.message
     return {
         "mid": message.mid,
@@ -182,7 +192,6 @@ def _event_line(stored: Stored, catalogue: Catalogue) -> dict[str, Any]:
         "visitor": message.anonymous_id,
         "account": stored.account,
         "properties": properties_of(message),
-        "looks_like": slip_of(message.name, catalogue),
     }
 
 
@@ -191,12 +200,13 @@ def _refused_line(refused: StoredRejectedEvent) -> dict[str, Any]:
     return {"mid": event.mid, "code": event.code, "reason": event.message, "payload": event.payload}
 
 
-def slip_of(name: str | None, catalogue: Catalogue) -> str | None:
-    """The event of a definition that a name is nearly; None for a name that is used itself."""
-    if name is None:
-        return None
+def slips_in(names: Collection[str | None], catalogue: Catalogue) -> dict[str | None, str]:
+    """The names that no definition uses and that are nearly one that a definition uses."""
     known = {used for _, _, used in uses(catalogue) if "*" not in used}
-    if name in known:
-        return None
-    own = slips(name)
-    return min((other for other in known if own & slips(other)), default=None)
+    near = {slip: used for used in sorted(known, reverse=True) for slip in slips(used)}
+    found: dict[str | None, str] = {}
+    for name in names:
+        meant = sorted(near[slip] for slip in slips(name) if slip in near) if name else []
+        if meant and name not in known:
+            found[name] = meant[0]
+    return found

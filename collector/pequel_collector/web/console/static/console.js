@@ -42,9 +42,14 @@ document.addEventListener("keydown", (event) => {
   closeMenus();
   if (menu) one("summary", menu).focus();
 });
+function openMenu(menu) {
+  menu.open = true;
+  one("input:not([type=hidden]), select, textarea", menu)?.focus();
+}
+
 for (const menu of all("details.menu"))
   menu.addEventListener("toggle", () => {
-    if (menu.open) one("input:not([type=hidden]), select, textarea", menu)?.focus();
+    if (menu.open && !menu.contains(document.activeElement.closest(".stack"))) openMenu(menu);
   });
 
 // -- the list of leads ------------------------------------------------------------------------
@@ -88,7 +93,7 @@ class Rows {
     const menu = one(`[data-act="${key}"]`, this.form);
     if (!menu) return false;
     if (!this.selected.length) this.toggle();
-    if (this.selected.length) menu.open = true;
+    if (this.selected.length) openMenu(menu);
     return true;
   }
   key(key) {
@@ -112,7 +117,7 @@ function keyOf(event) {
 
 function actOnPage(key) {
   const menu = one(`[data-act-bar] [data-act="${CSS.escape(key)}"]`);
-  if (menu) menu.open = true;
+  if (menu) openMenu(menu);
   return Boolean(menu);
 }
 

@@ -8,6 +8,7 @@ const dot = document.querySelector(".dot");
 const pause = document.querySelector("[data-pause]");
 let after = live.dataset.after;
 let isPaused = false;
+let isBehind = false;
 let arrived = []; // when lines came within the last minute: [time, number]
 
 const wait = (seconds) => new Promise((resolve) => setTimeout(resolve, 1000 * seconds));
@@ -48,6 +49,7 @@ async function step() {
   const found = await answer.json();
   after = found.next;
   if (found.number) show(found.html);
+  isBehind = found.number >= LINES;
   say(true, `receiving · ${rate(found.number)} in the last minute`);
 }
 
@@ -61,7 +63,7 @@ async function follow() {
     try {
       await step();
       failures = 0;
-      await wait(0.25); // many events a second come as one answer
+      if (!isBehind) await wait(0.25); // many events a second come as one answer
     } catch (error) {
       failures += 1;
       say(false, `no connection, trying again: ${error.message}`);
