@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 from hashlib import blake2b
@@ -42,12 +42,13 @@ _PREFIX = {"user": "u:", "account": "g:"}
 _KIND: dict[str, Kind] = {"u:": "user", "g:": "account"}
 
 _NUMBERS = (int, float, Decimal)
-_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - in UTC, like every time here
-_EPOCH_DAY = _EPOCH.toordinal()
+_EPOCH_DAY = date(1970, 1, 1).toordinal()
 _FIRST, _LAST = -62_135_596_800_000, 253_402_300_799_999
-_MINUTE = 60_000
+_DAY, _MINUTE = 86_400_000, 60_000
 _SECONDS = {f"{n:02}": n * 1000 for n in range(60)}
 _MILLISECONDS = {f"{n:03}": n for n in range(1000)}
+_OF_MINUTE = [f"T{n // 60:02}:{n % 60:02}:" for n in range(1440)]
+_OF_SECOND, _OF_MILLISECOND = list(_SECONDS), [f".{n:03}Z" for n in range(1000)]
 _ISO_8601 = re.compile(
     r"(?P<date>\d{4}-\d\d-\d\d)"
     r"(?:[Tt ](?P<hour>[01]\d|2[0-3]):(?P<minute>[0-5]\d)"
@@ -223,8 +224,34 @@ class Contact(Struct, frozen=True, omit_defaults=True):
     note: str | None = None
 
 
+class Routed(Struct, frozen=True):
+    """Who a route assigned a lead to, and why.
+
+    ``name`` is the route; None if every route that matched was full. ``assigned`` is what it says,
+    such as ``round_robin:dach``; ``owner`` or ``partner`` who that came to. ``step`` is 0 for the
+    route itself, and from 1 on the step of its escalation.
+    """
+
+    name: str | None
+    assigned: str | None
+    why: str
+    owner: str | None = None
+    partner: str | None = None
+    step: int = 0
+
+
+class Claim(Struct, frozen=True):
+    """A partner claims a lead until an instant (ms), for which nobody else can claim it."""
+
+    partner: str
+    until: int
+
+
 class LeadPatch(Struct, frozen=True):
-    """What somebody changes of a lead. What is unset stays; None removes."""
+    """What somebody changes of a lead. What is unset stays; None removes.
+
+    ``routed`` is what a route decides, and ``claim`` what a partner does: both stand alone.
+    """
 
     state: LeadState | UnsetType = UNSET
     owner: str | UnsetType | None = UNSET
@@ -232,6 +259,8 @@ class LeadPatch(Struct, frozen=True):
     snoozed_until: int | UnsetType | None = UNSET
     amount: str | UnsetType | None = UNSET
     currency: str | UnsetType | None = UNSET
+    routed: Routed | UnsetType = UNSET
+    claim: Claim | UnsetType = UNSET
 
 
 class Transition(NamedTuple):
@@ -263,6 +292,9 @@ class Lead:
     that replaced this one when two users turned out to be one person. ``withdrawn`` says why the
     lead has no basis any more. ``default_owner`` is whom the definition names.
 
+    ``due_soon_at`` and ``escalate_at`` are when the background jobs next look at the lead; None if
+    that is done. ``overdue_for`` is the ``due_at`` for which the ledger says ``overdue``.
+
     ``conversion`` is the one that wins the lead. ``state``, ``owner``, and the fields from
     ``contacted_at`` on are what ``leads.states.outcome`` makes of these and of the transitions.
     """
@@ -293,6 +325,13 @@ class Lead:
     snoozed_until: int | None = None
     amount: str | None = None
     currency: str | None = None
+    partner: str | None = None
+    route: Routed | None = None
+    claimed_at: int | None = None
+    claimed_until: int | None = None
+    due_soon_at: int | None = None
+    overdue_for: int | None = None
+    escalate_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,6 +341,7 @@ class Key:
     ``rate`` is how many events it may send in a second, ``quota`` in a month. None means the value
     of the settings. ``prefix`` is how the key begins; empty for one that was made before prefixes
     were kept. From ``expires_at`` on it lets nobody in. ``last_used_at`` is right to the hour.
+    ``partner`` is whose leads a key of the kind ``partner`` sees.
     """
 
     id: str
@@ -315,6 +355,7 @@ class Key:
     prefix: str = ""
     expires_at: int | None = None
     last_used_at: int | None = None
+    partner: str | None = None
 
     def is_active(self, now: int) -> bool:
         """Whether it lets anybody in."""
@@ -323,8 +364,17 @@ class Key:
 
 def iso(time: int) -> str:
     """A time as ISO 8601: ``2026-03-01T10:00:00.000Z``. Limited to the years 1 to 9999."""
-    within = min(max(time, _FIRST), _LAST)
-    return (_EPOCH + timedelta(milliseconds=within)).isoformat(timespec="milliseconds") + "Z"
+    day, of_day = divmod(min(max(time, _FIRST), _LAST), _DAY)
+    minute, of_minute = divmod(of_day, _MINUTE)
+    second, millisecond = divmod(of_minute, 1000)
+    # A tenth of the time that `datetime.isoformat` takes, and a page of leads has hundreds.
+    end = _OF_SECOND[second] + _OF_MILLISECOND[millisecond]
+    return _day(day) + _OF_MINUTE[minute] + end
+
+
+@lru_cache(maxsize=4096)
+def _day(number: int) -> str:
+    return date.fromordinal(_EPOCH_DAY + number).isoformat()
 
 
 def parse_iso(text: str) -> int | None:

@@ -19,7 +19,7 @@ messages of a person, pass all ids of that person.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -118,7 +118,7 @@ class Change(NamedTuple):
 
     ``what`` is what happened: ``opened``, ``restated``, ``assigned``, ``won``, …; ``before`` and
     ``after`` are the values that changed, by name, and the ``state``. ``number`` is the place in
-    the ledger; the store gives it.
+    the ledger; the store gives it. ``partner`` is whose the lead was after the change.
     """
 
     lead: str
@@ -129,6 +129,110 @@ class Change(NamedTuple):
     reason: str | None = None
     actor: str | None = None
     number: int = 0
+    partner: str | None = None
+
+
+class WonAmount(NamedTuple):
+    """How many leads were won with an amount and a currency; None where they have none."""
+
+    currency: str | None
+    amount: str | None
+    number: int
+
+
+class PartnerLeads(NamedTuple):
+    """How many leads of a partner are in a state, and how many were ever claimed and contacted."""
+
+    state: LeadState
+    leads: int
+    claimed: int
+    contacted: int
+
+
+# -- the outbox of alerts ------------------------------------------------------------------
+
+DeliveryState = Literal["waiting", "sent", "dead", "dropped"]
+"""What became of a delivery. A ``dead`` one has failed for good; the lead of a ``dropped`` one is
+gone. Both can be sent again."""
+
+
+class Queued(NamedTuple):
+    """A change of a lead for an alert to send: ``change`` is its number in the ledger.
+
+    ``event`` is the word of ``on``; ``at`` is when it changed.
+    """
+
+    change: int
+    alert: str
+    lead: str
+    event: str
+    at: int
+    queued_at: int
+
+
+class Claimed(NamedTuple):
+    """A delivery that this process sends now. ``began_at`` is the time of its first attempt."""
+
+    change: int
+    alert: str
+    lead: str
+    event: str
+    at: int
+    attempt: int
+    began_at: int
+
+
+class Attempted(NamedTuple):
+    """An attempt. What came of it counts only while no other attempt has begun."""
+
+    change: int
+    alert: str
+    lead: str
+    attempt: int
+
+
+class StoredDelivery(NamedTuple):
+    """A delivery in the store. ``next_at`` is None while it waits for another one of its lead."""
+
+    change: int
+    alert: str
+    lead: str
+    event: str
+    at: int
+    queued_at: int
+    state: DeliveryState
+    attempts: int
+    next_at: int | None = None
+    began_at: int | None = None
+    ended_at: int | None = None
+    result: str | None = None
+    reference: str | None = None
+
+
+class DeliveryFilter(NamedTuple):
+    """Which deliveries to list. None means any."""
+
+    alert: str | None = None
+    state: DeliveryState | None = None
+    lead: str | None = None
+
+
+class DeliveryPlace(NamedTuple):
+    """The last delivery of a page."""
+
+    change: int
+    alert: str
+
+
+class OutboxDepth(NamedTuple):
+    """How many deliveries of an alert wait, and since when the oldest does."""
+
+    alert: str
+    waiting: int
+    oldest: int
+
+
+# ------------------------------------------------------------------------------------------
 
 
 class By(NamedTuple):
@@ -152,6 +256,7 @@ Act = Literal[
     "definitions_loaded",
     "rejected_replayed",
     "import_undone",
+    "redelivered",
 ]
 
 
@@ -257,6 +362,7 @@ class LeadFilter:
     subject: str | None = None
     state: LeadState | Literal["open"] | None = None
     owner: str | None = None
+    partner: str | None = None
     kind: str | None = None
     country: str | None = None
     plan: str | None = None
@@ -391,6 +497,51 @@ class ConsoleWrites(Protocol):
         """Remove a view; False if there is none."""
 
 
+class Scan(NamedTuple):
+    """Which messages to read of all subjects of a kind.
+
+    ``names`` are names of events; None means every message. ``sets_traits`` adds the calls that set
+    traits on such subjects, ``in_accounts`` every message with an account. The other three say
+    whether the JSON of a message is read.
+    """
+
+    kind: Kind
+    names: frozenset[str] | None
+    sets_traits: bool = False
+    in_accounts: bool = False
+    properties: bool = False
+    context: bool = False
+
+    @property
+    def has_parts(self) -> bool:
+        """Whether more is read of a message than its place and its name."""
+        parts = self.sets_traits, self.in_accounts, self.properties, self.context
+        return self.kind == "account" or any(parts)
+
+
+class ScannedMessage(NamedTuple):
+    """A message as a scan reads it. What the scan does not ask for is None; JSON is text.
+
+    A scan gives plain tuples in this order, up to ``name`` unless it ``has_parts``: to make a
+    record of each would take as long as to read it.
+
+    ``person`` is given in the scan of accounts: the subject that the message came with, or its
+    person.
+    """
+
+    subject: str
+    time: int
+    position: int
+    mid: str
+    name: str | None
+    account: str | None = None
+    person: str | None = None
+    type: str | None = None
+    properties: str | None = None
+    traits: str | None = None
+    context: str | None = None
+
+
 class ReadTransaction(ConsoleReads, Protocol):
     """A consistent view of the store: it sees what was committed before it began."""
 
@@ -431,6 +582,17 @@ class ReadTransaction(ConsoleReads, Protocol):
     def newest(self) -> int | None:
         """The latest event time of any stored message; None in an empty store."""
 
+    def block_starts(self, since: int) -> dict[int, int]:
+        """The time of the first message of each block at or after an instant.
+
+        A block has messages that arrived together. Only the last one still grows.
+        """
+
+    def messages_in(
+        self, block: int, after: tuple[int, int, str], until: int, limit: int
+    ) -> list[Stored]:
+        """The messages of a block after a place in the order of facts, before an instant."""
+
     def counts(self, subjects: Collection[str]) -> dict[str, int]:
         """How many events these subjects have in total, by event name."""
 
@@ -442,6 +604,29 @@ class ReadTransaction(ConsoleReads, Protocol):
 
     def visitors(self, after: str = "", limit: int | None = None) -> list[str]:
         """The same for visitors, linked or not."""
+
+    # -- all subjects at once --------------------------------------------------------------
+
+    def scan(self, wanted: Scan) -> Iterator[tuple[str, Sequence[ScannedMessage]]]:
+        """The messages of every subject of a kind, in the order of facts, subject by subject.
+
+        Persons and accounts are taken as stored. The messages of one subject are in memory at once.
+        """
+
+    def first_times(self, kind: Kind, name: str | None) -> Iterator[tuple[str, int]]:
+        """When every subject of a kind had its first event of a name, or of any."""
+
+    def trait_values(self, kind: Kind, names: Collection[str]) -> Iterator[tuple[str, list[Trait]]]:
+        """The values that some traits ever had, in the order of facts, subject by subject."""
+
+    def times_in_accounts(self, name: str) -> Iterator[tuple[str, int]]:
+        """Each account id with the time of an event of a name in it, in order."""
+
+    def lead_subjects(self) -> Iterator[tuple[str, str]]:
+        """Each definition with a subject that has a lead of it that is not voided."""
+
+    def has_only_dates(self) -> bool:
+        """Whether every message is at 00:00 UTC: the data says days, and no times of day."""
 
     # -- lists of subjects -----------------------------------------------------------------
 
@@ -551,6 +736,12 @@ class ReadTransaction(ConsoleReads, Protocol):
     def changes(self, lead_id: str) -> list[Change]:
         """The ledger of one lead, oldest first."""
 
+    def latest_changes(self, lead_id: str, limit: int) -> list[Change]:
+        """The newest entries in the ledger of one lead, oldest first."""
+
+    def count_changes(self, lead_id: str) -> int:
+        """How many entries the ledger of one lead has."""
+
     def last_change(self, lead_id: str) -> int:
         """The number of the last entry in the ledger of one lead; 0 if there is none."""
 
@@ -560,8 +751,58 @@ class ReadTransaction(ConsoleReads, Protocol):
         An entry is never added before one that was visible.
         """
 
+    # -- routing, partners and deadlines ---------------------------------------------------
+
+    def routed_counts(self, week: int) -> dict[str, int]:
+        """How many leads routes gave to each user and partner in a week, by ``leads.routing``."""
+
+    def last_of_teams(self) -> dict[str, str]:
+        """Who got the last lead of each ``round_robin``."""
+
+    def leads_to_check(self, until: int, limit: int) -> list[Lead]:
+        """Leads with a deadline at or before an instant, the earliest first."""
+
+    def changes_of_partner(self, partner: str, number: int, limit: int) -> list[Change]:
+        """The entries of the ledger after a number, of leads that were a partner's then."""
+
+    def won_by_partner(
+        self, partner: str, since: int, until: int, limit: int, after: tuple[int, str] | None = None
+    ) -> list[Lead]:
+        """Won leads of a partner, by when they were won and id; those after such a place."""
+
+    def won_amounts(self, partner: str, since: int, until: int) -> list[WonAmount]:
+        """The amounts of the won leads of a partner; ``until`` is not included."""
+
+    def leads_of_partner(self, partner: str) -> list[PartnerLeads]:
+        """How many leads of a partner are in each state."""
+
+    def potential(self, by: str, since: int, limit: int) -> dict[str | None, int]:
+        """How many subjects have an open lead, by country, plan, definition or kind.
+
+        Of the leads marked since an instant, the latest so many are looked at.
+        """
+
     def members(self, account: str) -> list[str]:
         """The ids with a message in an account, given by its key, in order."""
+
+    # -- the outbox of alerts --------------------------------------------------------------
+
+    def deliveries(
+        self, wanted: DeliveryFilter, limit: int, after: DeliveryPlace | None = None
+    ) -> list[StoredDelivery]:
+        """Deliveries, the latest change first; those after a place."""
+
+    def deliveries_of_change(self, change: int) -> list[StoredDelivery]:
+        """The deliveries of one ledger entry, by alert."""
+
+    def next_delivery(self, alert: str) -> int | None:
+        """When the next delivery of an alert is due; None if none waits."""
+
+    def outbox(self) -> list[OutboxDepth]:
+        """How much waits, by alert, without those where nothing does."""
+
+    def reference(self, alert: str, lead: str) -> str | None:
+        """The latest reference that a delivery of a lead by an alert has brought."""
 
     # -- what people decide, and the rest --------------------------------------------------
 
@@ -705,8 +946,39 @@ class WriteTransaction(ReadTransaction, ConsoleWrites, Protocol):
     def add_transitions(self, transitions: Sequence[Transition]) -> list[Transition]:
         """Append what people did with leads; returns the same with their numbers."""
 
-    def log(self, changes: Sequence[Change]) -> None:
-        """Append to the ledger of leads."""
+    def log(self, changes: Sequence[Change]) -> list[Change]:
+        """Append to the ledger of leads; returns the same with their numbers."""
+
+    def queue_deliveries(self, queued: Sequence[Queued]) -> None:
+        """Put deliveries into the outbox. Each waits for those of its alert and lead before it."""
+
+    def claim_deliveries(self, alert: str, now: int, until: int, limit: int) -> list[Claimed]:
+        """Claim deliveries that are due, the earliest first: nobody else sends them until then."""
+
+    def retry_delivery(self, attempted: Attempted, next_at: int, result: str) -> bool:
+        """Let a delivery wait for its next attempt; False if the attempt does not count."""
+
+    def end_delivery(
+        self,
+        attempted: Attempted,
+        state: DeliveryState,
+        now: int,
+        result: str,
+        reference: str | None = None,
+    ) -> bool:
+        """End a delivery, and make the next of its lead due; False if it does not count."""
+
+    def give_up_deliveries(self, alert: str, before: int, now: int, result: str, limit: int) -> int:
+        """Give up deliveries that are due and were queued before an instant; how many."""
+
+    def redeliver(self, delivery: StoredDelivery, now: int) -> bool:
+        """Let an ended delivery wait again; False if it waits already."""
+
+    def count_routed(self, week: int, numbers: Mapping[str, int]) -> None:
+        """Add to the numbers of ``routed_counts``."""
+
+    def set_last_of_teams(self, members: Mapping[str, str]) -> None:
+        """Set who got the last lead of each ``round_robin``."""
 
     def add_version(self, version: Version) -> None:
         """Store a version of a definition."""
@@ -752,9 +1024,13 @@ class WriteTransaction(ReadTransaction, ConsoleWrites, Protocol):
 
 
 class Store(Protocol):
-    """A database of one project."""
+    """A database of one project.
+
+    ``on_queued`` is called after each commit that has put deliveries into the outbox.
+    """
 
     url: str
+    on_queued: Callable[[], None]
 
     def free(self) -> int | None:
         """Free bytes on the disk of the database; None if that is not known."""

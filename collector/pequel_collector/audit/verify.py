@@ -22,7 +22,7 @@ from ..leads.ledger import (
     transitions_by_lead,
 )
 from ..leads.states import Outcome, outcome, winning
-from ..marking.active import CATALOGUE, backfill_progress
+from ..marking.active import backfill_progress, version_in_force
 from ..marking.evaluators import Evaluators, active_evaluators, evaluators_of
 from ..marking.replay import Replay
 from ..model import Conversion, Lead, Message, Stored, fact_order, kind_of, lead_id
@@ -94,7 +94,7 @@ def verify(
 
 
 def _evaluators_in_force(tx: ReadTransaction, catalogue: Catalogue | None) -> Evaluators:
-    version = tx.meta(CATALOGUE)
+    version = version_in_force(tx)
     if version is None:
         raise NotFound("no collector has opened this database yet: there is nothing to verify")
     if catalogue is not None and evaluators_of(tx, catalogue).version != version:
@@ -147,7 +147,7 @@ class _Verification:
         after: str | None = ""
         while after is not None:
             with self._store.reading() as tx:
-                if tx.meta(CATALOGUE) != self._evaluators.version:
+                if version_in_force(tx) != self._evaluators.version:
                     raise Unavailable("the definitions have changed meanwhile: verify again")
                 after = self._verify_some(tx, after, keys_after)
 

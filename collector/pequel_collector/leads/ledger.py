@@ -6,21 +6,41 @@ qualified, and on what evidence, follows the facts and the definition in force.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from operator import attrgetter
 from typing import NamedTuple
 
-from ..model import JSON, Conversion, Lead, Transition, iso, kind_of, lead_id
+from msgspec import UNSET
+
+from ..model import (
+    JSON,
+    Conversion,
+    Lead,
+    LeadPatch,
+    Routed,
+    Transition,
+    iso,
+    kind_of,
+    lead_id,
+)
 from ..ports import Change, ReadTransaction, WriteTransaction
 from ..rules.engine.state import Qualification
-from ..rules.language.definition import Definition
+from ..rules.language.definition import Catalogue, Definition
+from ..rules.language.lead_condition import LeadView
 from .basis import DEFINITION_CHANGED, SUPERSEDED, InForce, is_superseded
-from .states import Outcome, apply, in_order, outcome, outcome_of, winning
+from .deadlines import WAITING, passed
+from .outbox import to_send
+from .router import Router
+from .states import Outcome, apply, in_order, is_claimed, outcome, outcome_of, winning
+from .view import needs_of, view_of
 
 CONVERTED = "the conversion"
 """The reason for the state of a lead that a conversion has won."""
+
+_LAST = 2**62
+"""The number of a transition until it is stored."""
 
 
 class LeadKey(NamedTuple):
@@ -61,11 +81,17 @@ class Effects:
 class Ledger:
     """The leads of one transaction. ``new`` are the ids of the messages that it stored.
 
-    Until ``close``, nothing is written: a read transaction will do to see the ``effects``.
+    ``catalogue`` says who gets new leads. Until ``close``, nothing is written: a read transaction
+    will do to see the ``effects``.
     """
 
     def __init__(
-        self, tx: ReadTransaction, in_force: InForce, now: int, new: Collection[str] = ()
+        self,
+        tx: ReadTransaction,
+        in_force: InForce,
+        catalogue: Catalogue,
+        now: int,
+        new: Collection[str] = (),
     ) -> None:
         self._tx, self._in_force, self._now, self._new = tx, in_force, now, frozenset(new)
         self.effects = Effects()
@@ -74,13 +100,31 @@ class Ledger:
         self._saved: dict[str, Lead] = {}
         self._opened: dict[str, Lead] = {}
         self._changes: list[Change] = []
+        self._routed: list[Transition] = []
+        self._catalogue = catalogue
+        self._router = Router(tx, catalogue, now, lambda key: self._of(key).values())
 
     def close(self, tx: WriteTransaction) -> list[Lead]:
         """Write all changes; the leads that were opened, earliest qualification first."""
+        if self._routed:
+            tx.add_transitions(self._routed)
+        self._router.close(tx)
         tx.save_leads(list(self._saved.values()))
-        tx.log(self._changes)
+        self._queue_alerts(tx, tx.log(self._changes))
         opened = (lead for lead in self._opened.values() if lead.state != "voided")
         return sorted(opened, key=attrgetter("qualified_at", "definition", "subject", "cycle"))
+
+    def _queue_alerts(self, tx: WriteTransaction, logged: Sequence[Change]) -> None:
+        """Put what alerts send of these entries into the outbox."""
+        rules = self._in_force.alerts
+        if not (rules.alerts and logged):
+            return
+        needs = needs_of(alert.when for alert in rules.alerts)
+
+        def view(lead: Lead) -> LeadView:
+            return view_of(tx, lead, self._catalogue, needs, lambda key: self._of(key).values())
+
+        tx.queue_deliveries(list(to_send(rules, logged, self._saved, self._now, view)))
 
     def load(self, subjects: Collection[str]) -> None:
         """Read the leads of several subjects at once."""
@@ -103,13 +147,14 @@ class Ledger:
 
         A qualification without evidence is as it was before, so its lead keeps its basis.
         """
-        leads = self._of(subject)
+        leads, fresh = self._of(subject), []
         for key, qualification in qualifications.items():
             if isinstance(qualification, ExplainedQualification):
                 definition, lead = definitions[key.definition], leads.get(key)
                 if lead is None or (lead.state == "voided" and not _can_come_back(lead)):
                     opened = self._new_lead(subject, definition, key.cycle, qualification, replayed)
                     self._open(opened, "opened" if lead is None else "reopened")
+                    fresh.append(opened)
                 elif not self._in_force.keeps(lead):
                     self._restate(lead, definition, qualification)
         for key, lead in leads.items():
@@ -117,6 +162,8 @@ class Ledger:
                 self._withdraw(lead)
         for key, lead in leads.items():
             self._win(lead, winning(lead, conversions, next_cycle(key, leads)))
+        for lead in fresh:
+            self._route(lead)
 
     def lead(self, named: Lead) -> Lead:
         """A lead as it is now in this transaction."""
@@ -136,6 +183,56 @@ class Ledger:
         self._log_outcome(found, what, before, transition.reason, transition.actor)
         self._save(found)
 
+    # -- who gets a lead -------------------------------------------------------------------
+
+    def _route(self, lead: Lead) -> None:
+        """Route a lead that has been opened, unless it was routed before or is closed already."""
+        if lead.state not in WAITING:
+            return
+        if lead.route is None and (routed := self._router.decide(lead)) is not None:
+            self._follow(lead, routed, "routed")
+        if lead.route is not None:
+            self._router.set_deadlines(lead, self._first_routed(lead))
+        self._save(lead)
+
+    def _follow(self, lead: Lead, routed: Routed, what: str) -> None:
+        """Record what a route decided, and bring the lead in line with it."""
+        before, done = outcome_of(lead), self.transitions(lead)
+        at = max([self._now, lead.qualified_at + 1, *(earlier.at for earlier in done)])
+        of, actor = (lead.subject, lead.definition, lead.cycle), route_actor(routed)
+        made = Transition(*of, at, LeadPatch(routed=routed), routed.why, actor, number=_LAST)
+        self._routed.append(made)
+        done.append(made)
+        self._apply(lead)
+        self._log_outcome(lead, what, before, routed.why, actor)
+
+    def _first_routed(self, lead: Lead) -> int:
+        done = self.transitions(lead)
+        return min((t.at for t in done if t.patch.routed is not UNSET), default=self._now)
+
+    def pass_deadlines(self, named: Lead) -> None:
+        """Log that a lead is due soon or overdue, and escalate it, if it is time; once each."""
+        lead = self.lead(named)
+        for what in passed(lead, self._now):
+            lead.due_soon_at = None
+            if what == "escalated":
+                self._escalate(lead)
+                continue
+            if what == "overdue":
+                lead.overdue_for = lead.due_at
+            due = None if lead.due_at is None else iso(lead.due_at)
+            self._log(lead, what, {}, {"due_at": due})
+        self._save(lead)
+
+    def _escalate(self, lead: Lead) -> None:
+        """Give a lead to whom its route names next. From a partner's claim no partner takes it."""
+        to, lead.escalate_at = self._router.next_assignment(lead), None
+        if to is not None and to.kind == "partner" and is_claimed(lead, self._now):
+            lead.escalate_at = lead.claimed_until
+        elif (routed := self._router.escalate(lead)) is not None:
+            self._follow(lead, routed, "escalated")
+            self._router.set_deadlines(lead, self._first_routed(lead))
+
     def _new_lead(
         self,
         subject: str,
@@ -146,7 +243,7 @@ class Ledger:
     ) -> Lead:
         backfilled = replayed and not qualification.deciding & self._new
         flags = {"backfilled": backfilled, "late": qualification.late}
-        return Lead(
+        lead = Lead(
             id=lead_id(definition.name, subject, cycle),
             definition=definition.name,
             version=self._in_force.versions[definition.name],
@@ -164,6 +261,8 @@ class Ledger:
             flags=[flag for flag, is_set in flags.items() if is_set],
             evidence=qualification.evidence,
         )
+        self._router.set_due_soon(lead)
+        return lead
 
     def _open(self, lead: Lead, what: str) -> None:
         self._apply(lead)
@@ -269,6 +368,9 @@ class Ledger:
         """Give a lead what people did with another one, and its basis if that is earlier."""
         before = outcome_of(own)
         self._apply(own)
+        if before.route is None and own.route is not None:
+            own.due_at, own.due_soon_at = other.due_at, other.due_soon_at
+            own.overdue_for, own.escalate_at = other.overdue_for, other.escalate_at
         self._log(own, "merged", {"from": other.id, **_shown(before)}, _shown(outcome_of(own)))
         if other.qualified_at < own.qualified_at and other.withdrawn != DEFINITION_CHANGED:
             basis = _basis(own)
@@ -335,7 +437,8 @@ class Ledger:
         """
         was = before if what == "opened" else {"state": lead.state, **before}
         is_now = {"state": lead.state, **after}
-        self._changes.append(Change(lead.id, self._now, what, was, is_now, reason, actor))
+        change = Change(lead.id, self._now, what, was, is_now, reason, actor, 0, lead.partner)
+        self._changes.append(change)
 
 
 def transitions_of(
@@ -358,6 +461,11 @@ def transitions_by_lead(
         for made in sorted(chain.from_iterable(by_id[id_] for id_ in each), key=in_order):
             found[subject].setdefault(LeadKey(made.definition, made.cycle), []).append(made)
     return found
+
+
+def route_actor(routed: Routed) -> str:
+    """Who did what a route decided, as the ledger names it."""
+    return "routes" if routed.name is None else f"route:{routed.name}"
 
 
 def _can_come_back(lead: Lead) -> bool:
@@ -388,8 +496,9 @@ def _basis(lead: Lead) -> dict[str, JSON]:
 
 def _shown(found: Outcome) -> dict[str, JSON]:
     """An outcome as the change log shows it."""
-    times = ("contacted_at", "won_at", "snoozed_until")
+    times = ("contacted_at", "won_at", "snoozed_until", "claimed_at", "claimed_until")
     shown = {name: getattr(found, name) for name in Outcome.__slots__}
+    shown["route"] = None if found.route is None else found.route.name
     return shown | {name: iso(shown[name]) for name in times if shown[name] is not None}
 
 

@@ -11,6 +11,9 @@ example, with the conversion at 30, which came late:
 A transition that is not legal where it lands leaves the state as it is, and its other parts count.
 An owner counts if nobody has taken the lead: so the owner of a lead that was won meanwhile is not
 lost. It does not matter what was known when a transition was recorded.
+
+What a route decided is a transition too. It sets the owner or the partner, and leaves the state:
+nobody has worked a lead that was only routed. See ``deciding`` for two leads that became one.
 """
 
 from __future__ import annotations
@@ -24,11 +27,13 @@ from msgspec import UNSET
 from ..model import (
     CLOSED_STATES,
     EXPANSION_KINDS,
+    Claim,
     Contact,
     Conversion,
     Lead,
     LeadPatch,
     LeadState,
+    Routed,
     Transition,
 )
 
@@ -69,11 +74,15 @@ class Outcome:
     snoozed_until: int | None = None
     amount: str | None = None
     currency: str | None = None
+    partner: str | None = None
+    route: Routed | None = None
+    claimed_at: int | None = None
+    claimed_until: int | None = None
 
 
 def outcome(lead: Lead, transitions: Iterable[Transition]) -> Outcome:
     """What the facts of a lead and its transitions add up to, without the clock."""
-    ordered = sorted(transitions, key=in_order)
+    ordered = deciding(lead.subject, sorted(transitions, key=in_order))
     if lead.merged_into is not None:
         return Outcome("voided", lead.default_owner)
     if lead.withdrawn is not None:
@@ -136,19 +145,55 @@ def contacts_of(transition: Transition) -> list[Contact]:
     return [Contact(contact.channel, at, contact.note)]
 
 
+def is_claimed(lead: Lead, now: int) -> bool:
+    """Whether a partner holds a lead: its claim has not run out, or it made contact in time."""
+    return lead.claimed_until is not None and (
+        now < lead.claimed_until or lead.state not in ("new", "assigned")
+    )
+
+
+def deciding(subject: str, transitions: Iterable[Transition]) -> list[Transition]:
+    """The transitions without those of routes that do not count.
+
+    Two leads that became one were routed twice. Then the decision for the subject's own id counts,
+    else the first one, with the escalations of either.
+    """
+    made = list(transitions)
+    first = [each for each in made if each.patch.routed is not UNSET and not each.patch.routed.step]
+    if len(first) < 2:
+        return made
+    own = [each for each in first if each.subject == subject]
+    chosen = (own or first)[0]
+    return [
+        each
+        for each in made
+        if each.patch.routed is UNSET
+        or each is chosen
+        or (each.patch.routed.step and each.subject in (chosen.subject, subject))
+    ]
+
+
 # -- the fold ------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Fold:
+    """An outcome in the making. ``desk`` is who owns the lead while nobody has taken it."""
+
+    found: Outcome
+    desk: str | None
 
 
 def _fold(
     default_owner: str | None, transitions: Sequence[Transition], conversion: Conversion | None
 ) -> Outcome:
-    found = Outcome("new", default_owner)
-    waiting = conversion
+    fold = _Fold(Outcome("new", default_owner), default_owner)
+    found, waiting = fold.found, conversion
     for transition in transitions:
         if waiting is not None and waiting.time <= transition.at:
             _convert(found, waiting)
             waiting = None
-        _take(found, transition, default_owner)
+        _take(fold, transition, default_owner)
     if waiting is not None:
         _convert(found, waiting)
     times = [c.at for t in transitions for c in contacts_of(t) if c.at is not None]
@@ -169,16 +214,51 @@ def _convert(found: Outcome, conversion: Conversion) -> None:
         found.amount, found.currency = conversion.amount, conversion.currency
 
 
-def _take(found: Outcome, transition: Transition, default_owner: str | None) -> None:
+def _take(fold: _Fold, transition: Transition, default_owner: str | None) -> None:
+    patch = transition.patch
+    if patch.routed is not UNSET:
+        _route(fold, patch.routed, transition.at, default_owner)
+    elif patch.claim is not UNSET:
+        _claim(fold.found, patch.claim, transition.at)
+    else:
+        _change(fold, transition)
+
+
+def _route(fold: _Fold, routed: Routed, at: int, default_owner: str | None) -> None:
+    """Follow a route. It takes a lead from nobody; an escalation takes it from all but a claim."""
+    found, owner = fold.found, routed.owner or default_owner
+    if routed.step or found.owner == fold.desk:
+        found.owner = owner
+    if not _holds_claim(found, at):
+        found.partner, found.claimed_at, found.claimed_until = routed.partner, None, None
+    fold.desk, found.route = owner, routed
+
+
+def _claim(found: Outcome, claim: Claim, at: int) -> None:
+    """Let a partner claim a lead, unless it is claimed or closed."""
+    if _holds_claim(found, at) or found.state not in ("new", "assigned"):
+        return
+    found.state, found.partner = "assigned", claim.partner
+    found.claimed_at, found.claimed_until = at, claim.until
+
+
+def _holds_claim(found: Outcome, at: int) -> bool:
+    return found.claimed_until is not None and (
+        at < found.claimed_until or found.state not in ("new", "assigned")
+    )
+
+
+def _change(fold: _Fold, transition: Transition) -> None:
+    found, desk = fold.found, fold.desk
     patch, wanted = transition.patch, _wanted(transition.patch)
     is_legal = wanted is not None and wanted in LEGAL[found.state]
-    is_free = found.owner == default_owner
+    is_free = found.owner == desk
     if patch.owner is not UNSET and (is_legal or is_free or patch.state is UNSET):
-        found.owner = patch.owner or default_owner
+        found.owner = patch.owner or desk
     if wanted is not None and is_legal:
         found.state = wanted
         if wanted == "new":
-            found.owner = default_owner
+            found.owner, found.claimed_at, found.claimed_until = desk, None, None
         if wanted == "won":
             found.won_at = transition.at
     if contacts_of(transition) and found.state in ("new", "assigned"):

@@ -19,7 +19,9 @@ from ..rules.language.definition import Catalogue
 from ..rules.language.quantities import many
 
 CATALOGUE = "catalogue"
-"""The meta entry with the version of the evaluators in force. It changes when marks may change."""
+"""The meta entry with the version of the evaluators in force, and after a space the digest of the
+text that they were made of. Processes read the definitions again when it changes: marks may have
+changed, or only who gets the leads."""
 
 _ACTIVE, _BACKFILL = "in_force", "replay"
 
@@ -186,6 +188,12 @@ def backfill_lines(progress: BackfillProgress) -> list[str]:
 
 def _arrow(name: str, version: int | None) -> str:
     return f"{name} → {'no longer in force' if version is None else f'version {version}'}"
+
+
+def version_in_force(tx: ReadTransaction) -> str | None:
+    """The version of the evaluators in force; None if no collector has opened the store."""
+    found = tx.meta(CATALOGUE)
+    return None if found is None else found.partition(" ")[0]
 
 
 def digest(text: str) -> str:

@@ -28,6 +28,7 @@ from .active import (
     DefinitionChange,
     active_definitions,
     backfill_progress,
+    digest,
     set_active_definitions,
     set_backfill_progress,
 )
@@ -76,7 +77,7 @@ def activate(tx: WriteTransaction, new: NewDefinitions, now: int) -> Activation:
         epoch = 1 if progress is None else progress.epoch + 1
         fresh = BackfillProgress("", now, epoch, changes=_all_changes(progress, changes))
         evaluators = _begin_backfill(tx, new.catalogue, fresh)
-    tx.set_meta(CATALOGUE, evaluators.version)
+    tx.set_meta(CATALOGUE, f"{evaluators.version} {digest(new.catalogue.text)}")
     return Activation(evaluators, list(planned.versions), dict(changes), is_retroactive)
 
 

@@ -360,7 +360,7 @@ class Derivation(HistoryLoader):
         if not differing and not self._merged:
             return []
         evaluators = self.evaluators
-        ledger = Ledger(self.tx, evaluators.in_force, self.now, self._new)
+        ledger = Ledger(self.tx, evaluators.in_force, evaluators.catalogue, self.now, self._new)
         ledger.load(differing)
         ledger.merge(self._merged)
         for key, history in differing.items():

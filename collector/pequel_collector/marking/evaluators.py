@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from ..leads.basis import InForce
+from ..leads.outbox import AlertRules
 from ..model import Stored, account_key
 from ..ports import ReadTransaction, Version
 from ..rules.engine.conversions import conversion_names
@@ -51,7 +52,8 @@ class Evaluators:
             for d in catalogue.definitions
             if d.on_change == "forward" and (version := found[d.name]) is not None
         }
-        self.in_force = InForce(self.versions, self.activated, frozenset(kept))
+        alerts = AlertRules(catalogue.alerts, catalogue.project.alert_max_age)
+        self.in_force = InForce(self.versions, self.activated, frozenset(kept), alerts)
         self.users = Evaluator("user", catalogue, self.activated)
         self.accounts = Evaluator("account", catalogue, self.activated)
         for evaluator in (self.users, self.accounts):

@@ -14,6 +14,9 @@ from ..usage import Balance
 from .briefs import Brief, FeatureUse, with_users
 
 Item = TypeVar("Item")
+STAGE = "stage"
+"""The trait with the stage that others set: MQL, SQL and so on."""
+
 OPEN_STATES = frozenset({"new", "assigned", "contacted", "won"})
 
 
@@ -140,12 +143,21 @@ class ContactAnswer(NamedTuple):
     actor: str | None
 
 
+class ClaimAnswer(NamedTuple):
+    """The claim of a partner that holds a lead."""
+
+    partner: str
+    at: int
+    until: int
+
+
 class LeadAnswer(NamedTuple):
     """A lead at an instant, with the traits of its subject.
 
     ``holds_now`` says whether its definition is still met. ``via`` is ``account`` for the lead of
     an account that is shown on one of its users. ``history`` and ``contacts`` are those of a single
-    lead, and so is ``features``: what its subject used.
+    lead, and so is ``features``: what its subject used. Of a long history, which has
+    ``history_total`` entries, only the newest are there.
     """
 
     lead: Lead
@@ -156,8 +168,16 @@ class LeadAnswer(NamedTuple):
     overdue: bool = False
     via: str | None = None
     history: Sequence[Change] | None = None
+    history_total: int | None = None
     contacts: Sequence[ContactAnswer] | None = None
     features: Sequence[FeatureUse] | None = None
+    claim: ClaimAnswer | None = None
+
+    @property
+    def stage(self) -> JSON:
+        """The stage that others set on the lead's subject, else on its account; a trait."""
+        own = self.traits.get(STAGE)
+        return self.brief.account_traits.get(STAGE) if own is None else own
 
     @property
     def evidence(self) -> dict[str, JSON]:

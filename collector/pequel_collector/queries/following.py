@@ -139,6 +139,8 @@ class Following:
         subjects: frozenset[str],
     ) -> Mapping[str, LeadAnswer]:
         found = tx.leads_by_id(ids_of(named, "lead"))
+        if not found:
+            return {}
         if any(wanted):
             arrivals = {item.id: item.arrival for item in named if item.kind == "lead"}
             found = {

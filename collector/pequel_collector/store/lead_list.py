@@ -51,8 +51,8 @@ _FEW = 1_000
 _PAGE_OF_FEW = f"""
 {SELECT_LEADS} WHERE id IN (
   SELECT id FROM (
-    SELECT id, rank, marked_at, state, definition, subject, owner, kind, country, plan, account,
-      qualified_at, expires_at, version, due_at, snoozed_until
+    SELECT id, rank, marked_at, state, definition, subject, owner, partner, kind, country, plan,
+      account, qualified_at, expires_at, version, due_at, snoozed_until
     FROM lead WHERE {{condition}} LIMIT {_FEW}
   ) lead
   WHERE {{conditions}}
@@ -90,6 +90,7 @@ _CONDITIONS = {
     "subject": "subject = :subject",
     # With a plain `owner = :owner`, SQLite would replace the owner in the indexed expression.
     "owner": "(substr(owner, 1, 64) = substr(:owner, 1, 64) AND coalesce(owner, '') = :owner)",
+    "partner": "partner = :partner",
     "kind": "kind = :kind",
     "country": "country = :country",
     "plan": "plan = :plan",

@@ -6,10 +6,12 @@ The values of a row are in the order of the columns of its statement.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from msgspec import convert, to_builtins
 
+from ..leads.deadlines import next_check
 from ..model import (
     JSON,
     Conversion,
@@ -18,6 +20,7 @@ from ..model import (
     LeadPatch,
     Message,
     RejectedEvent,
+    Routed,
     Stored,
     Transition,
     account_key,
@@ -191,6 +194,14 @@ def from_lead(lead: Lead, listed: Row) -> Row:
         lead.snoozed_until,
         lead.amount,
         lead.currency,
+        escape(lead.partner),
+        None if lead.route is None else encode(to_builtins(lead.route)),
+        lead.claimed_at,
+        lead.claimed_until,
+        lead.due_soon_at,
+        lead.overdue_for,
+        lead.escalate_at,
+        next_check(lead),
         RANKS.get(lead.priority, RANKS["normal"]),
         bucket_of(lead.subject),
         *listed,
@@ -201,7 +212,8 @@ def to_lead(row: Row) -> Lead:
     (
         id_, definition, version, subject, cycle, qualified_at, marked_at, state, kind, priority,
         owner, due_at, account, expires_at, merged_into, flags, evidence, default_owner, withdrawn,
-        conversion, contacted_at, won_at, self_serve, snoozed_until, amount, currency, _,
+        conversion, contacted_at, won_at, self_serve, snoozed_until, amount, currency, partner,
+        route, claimed_at, claimed_until, due_soon_at, overdue_for, escalate_at, _,
     ) = row  # fmt: skip
     return Lead(
         id_,
@@ -230,6 +242,13 @@ def to_lead(row: Row) -> Lead:
         snoozed_until,
         amount,
         currency,
+        unescape(partner),
+        None if route is None else convert(decode(route), Routed),
+        claimed_at,
+        claimed_until,
+        due_soon_at,
+        overdue_for,
+        escalate_at,
     )
 
 
@@ -248,9 +267,9 @@ def to_transition(row: Row) -> Transition:
 
 
 def from_change(number: int, change: Change) -> Row:
-    lead, at, what, before, after, reason, actor, _ = change
+    lead, at, what, before, after, reason, actor, _, partner = change
     texts = escape(what), encode(before), encode(after), escape(reason), escape(actor)
-    return number, bucket_of(lead), escape(lead), at, *texts
+    return number, bucket_of(lead), escape(lead), at, *texts, escape(partner)
 
 
 def to_change(row: Row) -> Change:
@@ -298,14 +317,20 @@ def from_key(key: Key) -> Row:
         key.prefix,
         key.expires_at,
         key.last_used_at,
+        escape(key.partner),
     )
 
 
 def to_key(row: Row) -> Key:
-    id_, kind, label, digest, created_at, revoked_at, rate, quota, prefix, *times = row
-    limits = rate, quota
-    return Key(
-        id_, kind, unescape(label), digest, created_at, revoked_at, *limits, prefix or "", *times
+    id_, kind, label, digest, created_at, revoked_at, rate, quota, prefix, *rest = row
+    expires_at, last_used_at, partner = rest
+    found = Key(id_, kind, unescape(label), digest, created_at, revoked_at, rate, quota)
+    return replace(
+        found,
+        prefix=prefix or "",
+        expires_at=expires_at,
+        last_used_at=last_used_at,
+        partner=unescape(partner),
     )
 
 

@@ -30,16 +30,20 @@ from .console import SqlConsoleWrites
 from .encoding import escape, unescape
 from .event_counts import Move, move_counts
 from .migrations.reads import LISTED_TRAITS
+from .outbox import OutboxWrites
 from .read_transaction import SqlReadTransaction
+from .routing import RoutingWrites
 from .session import Session
 from .subject_search import ADD, rows_of_traits
 
 
-class SqlWriteTransaction(SqlReadTransaction, SqlConsoleWrites, WriteTransaction):
+class SqlWriteTransaction(
+    OutboxWrites, RoutingWrites, SqlConsoleWrites, SqlReadTransaction, WriteTransaction
+):
     """The only write transaction at a time: an id that is new stays new until it ends."""
 
     def __init__(self, session: Session, fill: BlockFill) -> None:
-        super().__init__(session)
+        super().__init__(session, is_fixed=False)
         self._fill = fill
         self._open_block: OpenBlock | None = None
         self._is_known: dict[str, bool] = {}
@@ -283,11 +287,14 @@ class SqlWriteTransaction(SqlReadTransaction, SqlConsoleWrites, WriteTransaction
         self._session.insert(sql.ADD_TRANSITIONS, [rows.from_transition(t) for t in numbered])
         return numbered
 
-    def log(self, changes: Sequence[Change]) -> None:
+    def log(self, changes: Sequence[Change]) -> list[Change]:
+        if not changes:
+            return []
         [(last,)] = self._session.run(sql.LAST_CHANGE)
-        logged = [rows.from_change(last + i, change) for i, change in enumerate(changes, 1)]
-        self._session.insert(sql.LOG, logged)
+        logged = [change._replace(number=last + i) for i, change in enumerate(changes, 1)]
+        self._session.insert(sql.LOG, [rows.from_change(each.number, each) for each in logged])
         self._arriving.add_changes(changes)
+        return logged
 
     def count(self, tallies: Mapping[str, int]) -> None:
         added = [(escape(name), number) for name, number in sorted(tallies.items())]

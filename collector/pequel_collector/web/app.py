@@ -7,7 +7,20 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from ..app.bootstrap import Collector
 from . import bodies, errors, logs
-from .api import audit, definitions, following, leads, lint, lists, preview, proof, queries
+from .api import (
+    alerts,
+    audit,
+    backtest,
+    definitions,
+    following,
+    leads,
+    lint,
+    lists,
+    partners,
+    preview,
+    proof,
+    queries,
+)
 from .console import blueprint as console
 from .ingest import cors, handler
 from .ingest.fast_path import FastPath
@@ -16,9 +29,22 @@ from .ops import health, metrics
 from .paths import RestOfPath
 
 PARTS = (
-    queries, lists, leads, proof, definitions, lint, preview, audit, health, metrics, pages,
+    queries,
+    lists,
+    leads,
+    partners,
+    alerts,
+    proof,
+    definitions,
+    lint,
+    preview,
+    backtest,
+    audit,
     following,
-)  # fmt: skip
+    health,
+    metrics,
+    pages,
+)
 """Every part of the API but ingestion; each has a ``blueprint`` over a collector."""
 
 

@@ -416,6 +416,7 @@ class TestSettings:
         [
             ("/keys", {"kind": "god"}),
             ("/keys", {"kind": "read", "rate": "-1"}),
+            ("/keys", {"kind": "partner"}),
             ("/keys", {"kind": "read", "label": "x" * 200}),
             ("/keys/nothing/rotate", {"overlap": "soon"}),
         ],

@@ -35,6 +35,10 @@ LEAD = {
     "kind": "new",
     "priority": "normal",
     "owner": None,
+    "partner": None,
+    "route": None,
+    "claim": None,
+    "stage": None,
     "due_at": "2026-03-01T16:00:00.000Z",
     "overdue": False,
     "snoozed_until": None,
@@ -156,7 +160,7 @@ class TestWhoMayAsk:
     def test_the_message_names_the_expected_keys(self, client: FlaskClient) -> None:
         unknown = {"Authorization": "Bearer unknown"}
         read = client.get("/v1/pqls", headers=unknown).json["error"]["message"]
-        assert read == "the key is unknown or revoked, expected a read, work or admin key"
+        assert read == "the key is unknown or revoked, expected a read, work, admin or partner key"
         put = client.put("/v1/definitions", headers=READ).json["error"]["message"]
         assert put == "this is a read key, expected an admin key"
         send = client.post("/v1/track", json={}, headers=READ).json["message"]

@@ -46,6 +46,7 @@ _HELP = {
     "version": "Leads of this version of their definition.",
     "sort": "The order. A minus sign puts the latest first.",
     "owner": "Leads with this owner.",
+    "partner": "Leads of this partner.",
     "kind": "Leads of this kind.",
     "country": "Leads whose subject now has this country.",
     "plan": "Leads whose subject now has this plan.",

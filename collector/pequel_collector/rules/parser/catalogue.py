@@ -16,6 +16,7 @@ from ...model import Kind
 from ..language.analysis import in_order
 from ..language.content_hash import content_hash
 from ..language.definition import Catalogue, Definition, Project
+from .alerts import alerts
 from .conditions import guards, node
 from .expansion import check_expanded
 from .items import (
@@ -27,6 +28,7 @@ from .items import (
     quoted,
     read_all,
 )
+from .lead_conditions import LEAD_KINDS, PRIORITIES, lead_scope
 from .printer import plain
 from .project import (
     PROJECT,
@@ -40,11 +42,12 @@ from .project import (
     tables,
 )
 from .references import check_circles
+from .routes import routing_tables
 from .scope import Scope
 from .toml import TomlError, parse
 from .windows import inherited
 
-RULES = tuple(f"L{number:02}" for number in range(1, 28))
+RULES = tuple(f"L{number:02}" for number in range(1, 30))
 
 
 def read_catalogue(text: str, file: str = "pequel.toml") -> Catalogue:
@@ -71,14 +74,20 @@ def _catalogue(item: Item, scope: Scope) -> Catalogue:
     scope = replace(scope, settings=_settings(item), features=_stated(fields, "features"))
     fields.refine("metric", lambda listed: metrics(listed, scope))
     scope = replace(scope, metrics=_stated(fields, "metric"))
-    fields.refine("pql", lambda listed: _definitions(listed, scope))
+    subjects: dict[str, Kind | None] = {}
+    fields.refine("pql", lambda listed: _definitions(listed, scope, subjects))
+    definitions: tuple[Definition, ...] = fields.get("pql", ())
+    named = lead_scope(definitions, subjects)
+    fields.refine("alert", lambda listed: alerts(listed, named))
     return Catalogue(
         fields.get("project", Project()),
-        fields.get("pql", ()),
+        definitions,
         {name: events for name, events in (scope.features or {}).items() if events},
         tuple(found.metric for found in (scope.metrics or {}).values() if found),
         fields.get("labels", {}),
         fields.get("persona", ()),
+        routing=routing_tables(fields, named),
+        alerts=fields.get("alert", ()),
     )
 
 
@@ -96,10 +105,13 @@ def _stated(fields: Fields, key: str) -> Mapping[str, Any] | None:
 # -- [[pql]] -------------------------------------------------------------------------------
 
 
-def _definitions(item: Item, scope: Scope) -> tuple[Definition, ...]:
+def _definitions(
+    item: Item, scope: Scope, subjects: dict[str, Kind | None]
+) -> tuple[Definition, ...]:
+    """The definitions; the kind of subject of each, by name, goes to ``subjects``."""
     listed = tables(item, "pql")
     check_names(listed)
-    subjects = {stated_name(one): _subject(one) for one in listed}
+    subjects |= {stated_name(one): _subject(one) for one in listed}
     inside = replace(scope, subjects=subjects)
     return tuple(read_all(listed, lambda one: _definition(one, inside)))
 
@@ -168,8 +180,8 @@ DEFINITION: dict[str, ItemParser] = {
     "expires": Item.duration,
     "clock": Item.boolean,
     "title": Item.text,
-    "kind": choice("new", "upgrade", "cross_sell", "expansion", "nudge"),
-    "priority": choice("high", "normal", "low"),
+    "kind": choice(*LEAD_KINDS),
+    "priority": choice(*PRIORITIES),
     "sla": Item.duration,
     "play": Item.text,
     "owner": Item.text,
@@ -186,6 +198,10 @@ FILE: dict[str, ItemParser] = {
     "metric": Item.keep,
     "persona": personas,
     "pql": Item.keep,
+    "team": Item.keep,
+    "partner": Item.keep,
+    "route": Item.keep,
+    "alert": Item.keep,
 }
 
-LATER = frozenset({"route", "alert"})
+LATER: frozenset[str] = frozenset()

@@ -187,6 +187,10 @@ PROJECT: dict[str, ItemParser] = {
     "internal": _internal,
     "personal_domains": _personal_domains,
     "person_traits": _names,
+    "partner_traits": _names,
+    "claim": Item.duration,
+    "due_soon": Item.duration,
+    "alert_max_age": Item.duration,
 }
 
 LABEL: dict[str, ItemParser] = {"one": Item.text, "many": _many, "kind": Item.text}

@@ -242,6 +242,7 @@ class LeadArguments(PageArguments):
     subject_kind = OneOf("user", "account")
     state = OneOf("open", "any", *get_args(LeadState), load_default="open")
     owner = Text()
+    partner = Text()
     kind = OneOf(*KINDS)
     country = Text()
     plan = Text()

@@ -67,14 +67,33 @@ class Contact(AnswerSchema):
     actor = fields.String()
 
 
+class Route(AnswerSchema):
+    """The route that assigned a lead, to whom, and why; ``step`` counts escalations."""
+
+    name = fields.String(allow_none=True)
+    assigned = fields.String(allow_none=True)
+    owner = fields.String(allow_none=True)
+    partner = fields.String(allow_none=True)
+    why = fields.String()
+    step = fields.Integer()
+
+
+class Claim(AnswerSchema):
+    """A partner's claim: nobody else can claim the lead meanwhile."""
+
+    partner = fields.String()
+    at = Time()
+    until = Time()
+
+
 class Lead(AnswerSchema):
     """A lead. ``evidence`` has a sentence and the leaves; ``via`` says whose it is instead.
 
     ``history``, ``contacts`` and ``features``, what its subject used, come only with a lead that is
-    asked for by its id.
+    asked for by its id. Of ``history_total`` entries of the history, the newest 1,000 are there.
     """
 
-    OMITTED_IF_NONE = frozenset({"via", "history", "contacts", "features"})
+    OMITTED_IF_NONE = frozenset({"via", "history", "history_total", "contacts", "features"})
 
     id = fields.String(attribute="lead.id")
     definition = fields.String(attribute="lead.definition")
@@ -88,6 +107,10 @@ class Lead(AnswerSchema):
     kind = fields.String(attribute="lead.kind")
     priority = fields.String(attribute="lead.priority")
     owner = fields.String(attribute="lead.owner", allow_none=True)
+    partner = fields.String(attribute="lead.partner", allow_none=True)
+    route = fields.Nested(Route, attribute="lead.route", allow_none=True)
+    claim = fields.Nested(Claim, allow_none=True)
+    stage = fields.Raw(metadata={"type": ["string", "number", "boolean", "null"]})
     due_at = Time(attribute="lead.due_at", allow_none=True)
     overdue = fields.Boolean()
     snoozed_until = Time(attribute="lead.snoozed_until", allow_none=True)
@@ -110,6 +133,7 @@ class Lead(AnswerSchema):
     evidence = Object()
     via = fields.String()
     history = fields.List(fields.Nested(Entry))
+    history_total = fields.Integer()
     contacts = fields.List(fields.Nested(Contact))
     features = fields.List(fields.Nested(FeatureUse))
 
@@ -295,7 +319,7 @@ class Event(AnswerSchema):
     traits = Object(attribute="message.traits")
     context = Object(attribute="message.context")
 
-    def reader(self, attribute: str) -> Read:
+    def reader(self, attribute: str) -> Read | None:
         match attribute:
             case "message.properties":
                 return lambda stored: stored.message.properties if _is_event(stored) else missing
@@ -335,7 +359,7 @@ class Followed(AnswerSchema):
     lead = fields.Nested(Lead)
     count = fields.Integer(attribute="number", allow_none=True)
 
-    def reader(self, attribute: str) -> Read:
+    def reader(self, attribute: str) -> Read | None:
         if attribute in ("kind", "at"):
             return super().reader(attribute)
         kind = "missed" if attribute == "number" else attribute
@@ -396,7 +420,7 @@ class DefinitionChanges(DescribedField):
         },
     }
 
-    def _serialize(self, value: Any, *_: Any, **_options: Any) -> Any:
+    def convert(self, value: Any) -> Any:
         return [
             {"name": name, "version": c.version, "added": c.added, "withdrawn": c.withdrawn}
             for name, c in value.items()
@@ -479,9 +503,8 @@ class Sender(AnswerSchema):
 class KeyUsage(Balance, Sender):
     """The events that came in with a key in a month."""
 
-    def reader(self, attribute: str) -> Read:
-        is_own = attribute in answers.KeyUsage._fields
-        return super().reader(attribute if is_own else f"balance.{attribute}")
+    def path(self, attribute: str) -> str:
+        return attribute if attribute in answers.KeyUsage._fields else f"balance.{attribute}"
 
 
 class Usage(AnswerSchema):
@@ -611,16 +634,83 @@ class PreviewedDefinition(AnswerSchema):
     later = fields.Nested(PreviewedGroup)
 
 
+class PreviewedRoute(AnswerSchema):
+    """How many open leads of a definition a route would assign to somebody."""
+
+    definition = fields.String()
+    route = fields.String(allow_none=True)
+    assigned = fields.String(allow_none=True)
+    leads = fields.Integer()
+
+
 class Previewed(AnswerSchema):
-    """What a change of definitions would do, and how much of the data was looked at."""
+    """What a change of definitions would do, and how much of the data was looked at.
+
+    ``routing`` says where the open leads would go.
+    """
 
     data = fields.List(fields.Nested(PreviewedDefinition))
     next_cursor = fields.Constant(None)
     subjects = fields.Integer()
     whole = fields.Boolean(attribute="is_whole")
+    routing = fields.List(fields.Nested(PreviewedRoute))
+
+
+class WonLead(AnswerSchema):
+    """A lead that a partner has won."""
+
+    id = fields.String()
+    definition = fields.String()
+    subject = SubjectKey()
+    account = fields.String(allow_none=True)
+    won_at = Time()
+    amount = fields.String(allow_none=True)
+    currency = fields.String(allow_none=True)
+    self_serve = fields.Boolean()
+    claimed_at = Time(allow_none=True)
+    contacted_at = Time(allow_none=True)
+
+
+class PartnerTotals(AnswerSchema):
+    """How many leads a partner has, and what it has won in each currency."""
+
+    leads = fields.Integer()
+    open = fields.Integer()
+    claimed = fields.Integer()
+    contacted = fields.Integer()
+    won = fields.Integer()
+    lost = fields.Integer()
+    amounts = Object()
+
+
+class PartnerLedger(AnswerSchema):
+    """The leads that a partner has won, earliest first."""
+
+    partner = fields.String()
+    data = fields.List(fields.Nested(WonLead))
+    totals = fields.Nested(PartnerTotals)
+    next_cursor = fields.String(allow_none=True)
+
+
+class PotentialGroup(AnswerSchema):
+    """How many subjects of a group have an open lead."""
+
+    name = fields.String()
+    pqls = fields.Integer()
+
+
+class Potential(AnswerSchema):
+    """Groups of subjects with an open lead, without those that are too small."""
+
+    by = fields.String()
+    data = fields.List(fields.Nested(PotentialGroup))
+    suppressed_groups = fields.Integer()
+    smallest_group = fields.Integer()
+    next_cursor = fields.Constant(None, metadata={"enum": [None]})
 
 
 PREVIEW = Previewed()
+PARTNER_LEDGER, POTENTIAL = PartnerLedger(), Potential()
 LEDGER_ENTRY, AUDIT_ENTRY = LedgerEntry(), AuditEntry()
 LEAD, STATUS, EVENT, REJECTED_EVENT = Lead(), Status(), Event(), RejectedEvent()
 PROFILES = {"user": UserProfile(), "account": AccountProfile()}

@@ -18,6 +18,7 @@ from ...rules.language.definition import Catalogue
 from ...rules.language.sentence import describe
 from ...rules.parser.catalogue import read_catalogue
 from ..api.bounds import messages_for
+from ..api.definition_slots import EVALUATING, READING
 from ..api.definitions import changes_of
 from ..api.preview import MAX_MESSAGES, MAX_WORK
 from ..json import json_response
@@ -92,7 +93,8 @@ def add(bp: Blueprint, console: Console) -> None:
             return _page(console, text, base, 400, mistake="Mend the mistakes first.")
         _require_same(base, collector.catalogue.text)
         by = By(viewer().key.id, _reason())
-        new = collector.put_definitions(text, by, viewer().actor)
+        with READING.held():
+            new = collector.put_definitions(text, by, viewer().actor)
         changes_of(collector, new)
         if not new.changes:
             return done(url("console.definitions"), "unchanged")
@@ -102,7 +104,9 @@ def add(bp: Blueprint, console: Console) -> None:
 def check(text: str) -> Checked:
     """What is wrong with a text, at its place, and how its definitions read."""
     try:
-        catalogue = read_catalogue(text, BODY)
+        with READING.held():
+            catalogue = read_catalogue(text, BODY)
+            report = lint(catalogue, BODY)
     except DefinitionError as error:
         marks = [
             Mark(
@@ -114,7 +118,7 @@ def check(text: str) -> Checked:
             for each in error.problems[:SHOWN]
         ]
         return Checked(marks, (), None)
-    found = [each for each in lint(catalogue, BODY).findings if each.accepted is None]
+    found = [each for each in report.findings if each.accepted is None]
     marks = [
         Mark(each.line, each.column, each.level if each.level != "error" else "warning",
              f"{each.message} ({each.code})")
@@ -151,7 +155,8 @@ def _reason() -> str:
 def _preview(collector: Collector, catalogue: Catalogue) -> Preview:
     instead = "and a dry run here evaluates {limit} at most: use `pequel preview`"
     messages = messages_for(catalogue, MAX_MESSAGES, MAX_WORK, instead)
-    return collector.preview(catalogue, Budget(messages, NAMES))
+    with EVALUATING.held():
+        return collector.preview(catalogue, Budget(messages, NAMES))
 
 
 def _text() -> str:

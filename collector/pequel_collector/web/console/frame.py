@@ -19,7 +19,7 @@ from ... import __version__
 from ...access.keys import Scope, kinds_with
 from ...access.sessions import IDLE, Sessions, Viewer
 from ...app.bootstrap import Collector
-from ...errors import PequelError, TooLarge, Unauthorized
+from ...errors import Forbidden, PequelError, TooLarge
 from ...wire.ids import Ids
 from .. import errors
 from ..paths import require_utf8
@@ -202,12 +202,6 @@ def public(view: View) -> View:
     return view
 
 
-class Forbidden(Unauthorized):
-    """The session has not the right for this."""
-
-    code = "forbidden"
-
-
 def done(target: str, notice: str = "", *values: object) -> Response:
     """Go to a page after a change, which says what was done."""
     response = redirect(target, 303)
@@ -294,7 +288,7 @@ def login_page(console: Console, mistake: str = "", status: int | None = None) -
 def error_page(console: Console, error: Exception) -> Response:
     """An error as a page. It shows what the API would say, and nothing from inside."""
     problem = errors.problem_of(error)
-    status = 403 if isinstance(error, Forbidden) else problem.status
+    status = problem.status
     if status == 500:
         current_app.logger.error("%s %s failed", request.method, request.path, exc_info=error)
     is_ours = isinstance(error, PequelError)

@@ -6,7 +6,7 @@ from typing import cast, get_args
 
 from flask import Blueprint, Response, request
 
-from ...access.keys import KINDS, KeyKind
+from ...access.keys import KINDS, LONGEST_NAME, KeyKind
 from ...errors import BadRequest, NotFound
 from ...ports import By
 from ...rules.language.quantities import QuantityError, milliseconds
@@ -48,7 +48,8 @@ def add(bp: Blueprint, console: Console) -> None:
         kind = _kind(request.form.get("kind", ""))
         label = _text("label", MAX_LABEL)
         rate, quota = _limit("rate"), _limit("quota")
-        new = collector.keys.create(kind, label, rate, quota, _by())
+        partner = _text("partner", LONGEST_NAME) or None
+        new = collector.keys.create(kind, label, rate, quota, _by(), partner)
         return console.page("key.html", new=new, old=None)
 
     @bp.post("/keys/<key_id>/rotate")

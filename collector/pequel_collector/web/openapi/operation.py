@@ -12,9 +12,11 @@ from ...access.keys import Scope
 from ...model import JSON
 
 View = TypeVar("View", bound=Callable[..., Any])
-Tag = Literal["leads", "users and accounts", "events", "definitions", "operations", "sending"]
+Tag = Literal[
+    "leads", "alerts", "users and accounts", "events", "definitions", "operations", "sending"
+]
 
-QUERY_ERRORS = (400, 401, 500, 503)
+QUERY_ERRORS = (400, 401, 403, 500, 503)
 """The errors of every call of the query API."""
 
 INGEST_ERRORS = (400, 401, 413, 415, 429, 500, 503)

@@ -11,9 +11,13 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from ...app.bootstrap import Collector
-from ...ports import Usage
+from ...ports import LeadFilter, Usage
 from ...usage import balance_of
 from ..openapi.operation import Content, Operation, describe
+from .alert_metrics import alert_metrics
+
+MOST_OVERDUE = 10_000
+"""Overdue leads that are counted: a scrape stays short."""
 
 _METRICS = Operation(
     "Metrics for Prometheus",
@@ -53,15 +57,20 @@ class _StoreMetrics:
     def collect(self) -> Iterator[Metric]:
         """Every metric."""
         with self._collector.store.reading() as view:
-            usages, totals = view.usage(), view.totals()
+            usages, totals, depths = view.usage(), view.totals(), view.outbox()
+            wanted = LeadFilter(overdue=True, now=self._collector.clock())
+            overdue = view.count_leads(wanted, MOST_OVERDUE)
         yield from _events(usages)
         yield _gauge("messages", "Messages stored.", totals["messages"])
         yield _gauge("leads", "Leads ever opened.", totals["leads"])
+        yield _gauge("leads_overdue", "Leads that are overdue, at most 10,000.", overdue)
         yield _gauge("refused", "Rejected events kept.", totals["rejected"])
         text = "Links of an id that has an earlier link to another user."
         yield _gauge("link_conflicts", text, totals.get("link_conflicts", 0))
         yield _gauge("unattributed", "Events without an account.", totals.get("unattributed", 0))
         yield _gauge("waiting_events", "Events that wait for the store.", self._collector.waiting())
+        names = [alert.name for alert in self._collector.alerts.alerts()]
+        yield from alert_metrics(names, depths, totals, self._collector.clock())
         yield _gauge("ready", "Whether events can be stored.", self._collector.trouble() is None)
 
 

@@ -1,0 +1,124 @@
+"""Who gets a lead, as data: what ``[[route]]``, ``[[team]]`` and ``[[partner]]`` say."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from .lead_condition import LeadCondition
+
+AssignKind = Literal["user", "team", "round_robin", "partner"]
+ASSIGN_KINDS: tuple[AssignKind, ...] = ("user", "team", "round_robin", "partner")
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """Who a route assigns its leads to: ``user:ben`` is the kind ``user`` and the name ``ben``.
+
+    ``members`` are those among whom a ``round_robin`` goes round.
+    """
+
+    kind: AssignKind
+    name: str
+    members: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """When somebody works: on ``days`` (0 is Monday) from ``start`` to ``end``, ms after 00:00.
+
+    ``holidays`` are a country and a part of it, such as ``("DE", "BY")``; those days are free.
+    """
+
+    timezone: str
+    days: frozenset[int] = frozenset(range(5))
+    start: int = 9 * 3_600_000
+    end: int = 17 * 3_600_000
+    holidays: tuple[str, str | None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    """A ``[[team]]``. Each member takes ``capacity`` routed leads a week; None for any number."""
+
+    name: str
+    members: tuple[str, ...] = ()
+    capacity: int | None = None
+    hours: Hours | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Partner:
+    """A ``[[partner]]``: it takes ``capacity`` leads a week; its claims last ``claim`` ms."""
+
+    name: str
+    capacity: int | None = None
+    claim: int | None = None
+    hours: Hours | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Escalation:
+    """Assign a lead to somebody else if nobody has contacted it ``after`` so long (ms)."""
+
+    after: int
+    assign: Assignment
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A ``[[route]]``: the leads for which ``when`` holds are assigned to ``assign``.
+
+    ``sla`` replaces that of the definition (ms). ``escalate`` has its steps in order of ``after``.
+    """
+
+    name: str
+    assign: Assignment
+    when: LeadCondition | None = None
+    sla: int | None = None
+    escalate: tuple[Escalation, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingTables:
+    """All that a definitions file says about who gets a lead. The first route that matches wins."""
+
+    routes: tuple[Route, ...] = ()
+    teams: tuple[Team, ...] = ()
+    partners: tuple[Partner, ...] = ()
+
+    def route(self, name: str) -> Route | None:
+        """The route of a name."""
+        return next((each for each in self.routes if each.name == name), None)
+
+    def team(self, name: str) -> Team | None:
+        """The team of a name."""
+        return next((each for each in self.teams if each.name == name), None)
+
+    def partner(self, name: str) -> Partner | None:
+        """The partner of a name."""
+        return next((each for each in self.partners if each.name == name), None)
+
+    def capacity(self, assign: Assignment, name: str) -> int | None:
+        """How many leads a week somebody takes whom an assignment can name; None for any number.
+
+        A user takes as many as the smallest of the teams that it is a member of says.
+        """
+        if assign.kind == "partner":
+            partner = self.partner(name)
+            return None if partner is None else partner.capacity
+        found = [each.capacity for each in self.teams if name in each.members]
+        return min((each for each in found if each is not None), default=None)
+
+    def hours(self, assign: Assignment) -> Hours | None:
+        """When those work whom an assignment names; of a user, the first team with hours."""
+        if assign.kind == "partner":
+            partner = self.partner(assign.name)
+            return None if partner is None else partner.hours
+        named = [each for each in self.teams if each.name == assign.name]
+        teams = named if assign.kind in ("team", "round_robin") else []
+        own = [each for each in self.teams if assign.name in each.members]
+        return next((each.hours for each in (*teams, *own) if each.hours is not None), None)
