@@ -26,6 +26,7 @@ from . import rows
 from . import statements as sql
 from .arrivals import Arriving
 from .blocks import BlockFill, OpenBlock
+from .console import SqlConsoleWrites
 from .encoding import escape, unescape
 from .event_counts import Move, move_counts
 from .metric_writes import MetricWrites
@@ -38,7 +39,12 @@ from .subject_search import ADD, rows_of_traits
 
 
 class SqlWriteTransaction(
-    MetricWrites, OutboxWrites, RoutingWrites, SqlReadTransaction, WriteTransaction
+    MetricWrites,
+    OutboxWrites,
+    RoutingWrites,
+    SqlConsoleWrites,
+    SqlReadTransaction,
+    WriteTransaction,
 ):
     """The only write transaction at a time: an id that is new stays new until it ends."""
 

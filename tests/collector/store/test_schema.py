@@ -29,6 +29,8 @@ SPREAD = {
 REFERENCE = {"block", "definition_version", "api_key", "note", "tally", "turn", "usage", "audit"}
 REFERENCE |= {"client_report", "import_run", "definition_change", "arrival"}
 REFERENCE |= {"routed_count", "round_robin", "spend"}
+REFERENCE |= {"console_session", "saved_view"}
+REFERENCE |= {"routed_count", "round_robin"}
 """Tables that are small enough to be everywhere."""
 
 

@@ -124,10 +124,11 @@ class Route(NamedTuple):
 
 
 def routes(app: Flask) -> list[Route]:
-    """Every route of an application, except for the methods that Flask adds."""
+    """Every route for programs, without the methods that Flask adds. Pages are for people."""
     return [
         Route(rule.rule, method, operations_of(app.view_functions[rule.endpoint]))
         for rule in sorted(app.url_map.iter_rules(), key=str)
+        if not rule.endpoint.startswith("console.")
         for method in sorted((rule.methods or set()) - _METHODS_OF_FLASK)
     ]
 
