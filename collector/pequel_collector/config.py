@@ -71,6 +71,13 @@ class Settings:
         0, "Maximum events a second from one key, on average; 0 for no limit.", 0
     )
     monthly_quota: int = _setting(0, "Maximum events a month from one key; 0 for no limit.", 0)
+    allow_private_alerts: int = _setting(
+        0, "1 lets alerts go to private, link-local and other addresses that are not public.", 0, 1
+    )
+    public_url: str = _setting(
+        "",
+        "Where people open the console, such as https://pequel.example.com, for links in alerts.",
+    )
 
     def __post_init__(self) -> None:
         """Raises BadRequest if two variables hold one key: it would have the rights of one only."""

@@ -19,7 +19,7 @@ messages of a person, pass all ids of that person.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -149,6 +149,92 @@ class PartnerLeads(NamedTuple):
     contacted: int
 
 
+# -- the outbox of alerts ------------------------------------------------------------------
+
+DeliveryState = Literal["waiting", "sent", "dead", "dropped"]
+"""What became of a delivery. A ``dead`` one has failed for good; the lead of a ``dropped`` one is
+gone. Both can be sent again."""
+
+
+class Queued(NamedTuple):
+    """A change of a lead for an alert to send: ``change`` is its number in the ledger.
+
+    ``event`` is the word of ``on``; ``at`` is when it changed.
+    """
+
+    change: int
+    alert: str
+    lead: str
+    event: str
+    at: int
+    queued_at: int
+
+
+class Claimed(NamedTuple):
+    """A delivery that this process sends now. ``began_at`` is the time of its first attempt."""
+
+    change: int
+    alert: str
+    lead: str
+    event: str
+    at: int
+    attempt: int
+    began_at: int
+
+
+class Attempted(NamedTuple):
+    """An attempt. What came of it counts only while no other attempt has begun."""
+
+    change: int
+    alert: str
+    lead: str
+    attempt: int
+
+
+class StoredDelivery(NamedTuple):
+    """A delivery in the store. ``next_at`` is None while it waits for another one of its lead."""
+
+    change: int
+    alert: str
+    lead: str
+    event: str
+    at: int
+    queued_at: int
+    state: DeliveryState
+    attempts: int
+    next_at: int | None = None
+    began_at: int | None = None
+    ended_at: int | None = None
+    result: str | None = None
+    reference: str | None = None
+
+
+class DeliveryFilter(NamedTuple):
+    """Which deliveries to list. None means any."""
+
+    alert: str | None = None
+    state: DeliveryState | None = None
+    lead: str | None = None
+
+
+class DeliveryPlace(NamedTuple):
+    """The last delivery of a page."""
+
+    change: int
+    alert: str
+
+
+class OutboxDepth(NamedTuple):
+    """How many deliveries of an alert wait, and since when the oldest does."""
+
+    alert: str
+    waiting: int
+    oldest: int
+
+
+# ------------------------------------------------------------------------------------------
+
+
 class By(NamedTuple):
     """Who does an administrative act, and why they say they do it.
 
@@ -170,6 +256,7 @@ Act = Literal[
     "definitions_loaded",
     "rejected_replayed",
     "import_undone",
+    "redelivered",
 ]
 
 
@@ -228,6 +315,20 @@ class RejectedCursor(NamedTuple):
 
     received_at: int
     id: str
+
+
+class Arrival(NamedTuple):
+    """What one transaction stored: ids of messages, of rejected events and of opened leads.
+
+    ``number`` is its place in the order of the commits, without gaps. ``left_out`` is how many ids
+    are not named, because there were too many.
+    """
+
+    number: int
+    messages: Sequence[str]
+    rejected: Sequence[str]
+    leads: Sequence[str]
+    left_out: int = 0
 
 
 class Usage(NamedTuple):
@@ -330,6 +431,51 @@ class FirstEvent(NamedTuple):
     mid: str
 
 
+class Scan(NamedTuple):
+    """Which messages to read of all subjects of a kind.
+
+    ``names`` are names of events; None means every message. ``sets_traits`` adds the calls that set
+    traits on such subjects, ``in_accounts`` every message with an account. The other three say
+    whether the JSON of a message is read.
+    """
+
+    kind: Kind
+    names: frozenset[str] | None
+    sets_traits: bool = False
+    in_accounts: bool = False
+    properties: bool = False
+    context: bool = False
+
+    @property
+    def has_parts(self) -> bool:
+        """Whether more is read of a message than its place and its name."""
+        parts = self.sets_traits, self.in_accounts, self.properties, self.context
+        return self.kind == "account" or any(parts)
+
+
+class ScannedMessage(NamedTuple):
+    """A message as a scan reads it. What the scan does not ask for is None; JSON is text.
+
+    A scan gives plain tuples in this order, up to ``name`` unless it ``has_parts``: to make a
+    record of each would take as long as to read it.
+
+    ``person`` is given in the scan of accounts: the subject that the message came with, or its
+    person.
+    """
+
+    subject: str
+    time: int
+    position: int
+    mid: str
+    name: str | None
+    account: str | None = None
+    person: str | None = None
+    type: str | None = None
+    properties: str | None = None
+    traits: str | None = None
+    context: str | None = None
+
+
 class ReadTransaction(Protocol):
     """A consistent view of the store: it sees what was committed before it began."""
 
@@ -361,11 +507,25 @@ class ReadTransaction(Protocol):
     def message(self, mid: str) -> Stored | None:
         """The message of an id; None if it is not stored."""
 
+    def messages(self, mids: Collection[str]) -> dict[str, Stored]:
+        """Several messages by id; an id that is not stored is left out."""
+
     def known(self, mids: Collection[str]) -> set[str]:
         """Which of these message ids are stored."""
 
     def newest(self) -> int | None:
         """The latest event time of any stored message; None in an empty store."""
+
+    def block_starts(self, since: int) -> dict[int, int]:
+        """The time of the first message of each block at or after an instant.
+
+        A block has messages that arrived together. Only the last one still grows.
+        """
+
+    def messages_in(
+        self, block: int, after: tuple[int, int, str], until: int, limit: int
+    ) -> list[Stored]:
+        """The messages of a block after a place in the order of facts, before an instant."""
 
     def counts(self, subjects: Collection[str]) -> dict[str, int]:
         """How many events these subjects have in total, by event name."""
@@ -378,6 +538,29 @@ class ReadTransaction(Protocol):
 
     def visitors(self, after: str = "", limit: int | None = None) -> list[str]:
         """The same for visitors, linked or not."""
+
+    # -- all subjects at once --------------------------------------------------------------
+
+    def scan(self, wanted: Scan) -> Iterator[tuple[str, Sequence[ScannedMessage]]]:
+        """The messages of every subject of a kind, in the order of facts, subject by subject.
+
+        Persons and accounts are taken as stored. The messages of one subject are in memory at once.
+        """
+
+    def first_times(self, kind: Kind, name: str | None) -> Iterator[tuple[str, int]]:
+        """When every subject of a kind had its first event of a name, or of any."""
+
+    def trait_values(self, kind: Kind, names: Collection[str]) -> Iterator[tuple[str, list[Trait]]]:
+        """The values that some traits ever had, in the order of facts, subject by subject."""
+
+    def times_in_accounts(self, name: str) -> Iterator[tuple[str, int]]:
+        """Each account id with the time of an event of a name in it, in order."""
+
+    def lead_subjects(self) -> Iterator[tuple[str, str]]:
+        """Each definition with a subject that has a lead of it that is not voided."""
+
+    def has_only_dates(self) -> bool:
+        """Whether every message is at 00:00 UTC: the data says days, and no times of day."""
 
     # -- lists of subjects -----------------------------------------------------------------
 
@@ -487,6 +670,12 @@ class ReadTransaction(Protocol):
     def changes(self, lead_id: str) -> list[Change]:
         """The ledger of one lead, oldest first."""
 
+    def latest_changes(self, lead_id: str, limit: int) -> list[Change]:
+        """The newest entries in the ledger of one lead, oldest first."""
+
+    def count_changes(self, lead_id: str) -> int:
+        """How many entries the ledger of one lead has."""
+
     def last_change(self, lead_id: str) -> int:
         """The number of the last entry in the ledger of one lead; 0 if there is none."""
 
@@ -530,6 +719,25 @@ class ReadTransaction(Protocol):
     def members(self, account: str) -> list[str]:
         """The ids with a message in an account, given by its key, in order."""
 
+    # -- the outbox of alerts --------------------------------------------------------------
+
+    def deliveries(
+        self, wanted: DeliveryFilter, limit: int, after: DeliveryPlace | None = None
+    ) -> list[StoredDelivery]:
+        """Deliveries, the latest change first; those after a place."""
+
+    def deliveries_of_change(self, change: int) -> list[StoredDelivery]:
+        """The deliveries of one ledger entry, by alert."""
+
+    def next_delivery(self, alert: str) -> int | None:
+        """When the next delivery of an alert is due; None if none waits."""
+
+    def outbox(self) -> list[OutboxDepth]:
+        """How much waits, by alert, without those where nothing does."""
+
+    def reference(self, alert: str, lead: str) -> str | None:
+        """The latest reference that a delivery of a lead by an alert has brought."""
+
     # -- what people decide, and the rest --------------------------------------------------
 
     def versions(self) -> list[Version]:
@@ -548,6 +756,19 @@ class ReadTransaction(Protocol):
         self, limit: int, wanted: RejectedFilter = ANY_REJECTED, after: RejectedCursor | None = None
     ) -> list[StoredRejectedEvent]:
         """Rejected events, latest first; those after a cursor."""
+
+    def rejected_by_id(self, ids: Collection[str]) -> dict[str, StoredRejectedEvent]:
+        """Several rejected events by id; an id that is not there is left out."""
+
+    def last_arrival(self) -> int:
+        """The number of the last arrival; 0 if nothing ever arrived."""
+
+    def arrivals_after(self, number: int, limit: int) -> list[Arrival]:
+        """The arrivals after a number, oldest first. Only about the last thousand are kept.
+
+        An arrival is never added before one that was visible. Imports are no arrivals, but the
+        leads that they open are.
+        """
 
     def usage(self) -> list[Usage]:
         """The number of events by key, month and outcome."""
@@ -659,8 +880,33 @@ class WriteTransaction(ReadTransaction, Protocol):
     def add_transitions(self, transitions: Sequence[Transition]) -> list[Transition]:
         """Append what people did with leads; returns the same with their numbers."""
 
-    def log(self, changes: Sequence[Change]) -> None:
-        """Append to the ledger of leads."""
+    def log(self, changes: Sequence[Change]) -> list[Change]:
+        """Append to the ledger of leads; returns the same with their numbers."""
+
+    def queue_deliveries(self, queued: Sequence[Queued]) -> None:
+        """Put deliveries into the outbox. Each waits for those of its alert and lead before it."""
+
+    def claim_deliveries(self, alert: str, now: int, until: int, limit: int) -> list[Claimed]:
+        """Claim deliveries that are due, the earliest first: nobody else sends them until then."""
+
+    def retry_delivery(self, attempted: Attempted, next_at: int, result: str) -> bool:
+        """Let a delivery wait for its next attempt; False if the attempt does not count."""
+
+    def end_delivery(
+        self,
+        attempted: Attempted,
+        state: DeliveryState,
+        now: int,
+        result: str,
+        reference: str | None = None,
+    ) -> bool:
+        """End a delivery, and make the next of its lead due; False if it does not count."""
+
+    def give_up_deliveries(self, alert: str, before: int, now: int, result: str, limit: int) -> int:
+        """Give up deliveries that are due and were queued before an instant; how many."""
+
+    def redeliver(self, delivery: StoredDelivery, now: int) -> bool:
+        """Let an ended delivery wait again; False if it waits already."""
 
     def count_routed(self, week: int, numbers: Mapping[str, int]) -> None:
         """Add to the numbers of ``routed_counts``."""
@@ -712,9 +958,13 @@ class WriteTransaction(ReadTransaction, Protocol):
 
 
 class Store(Protocol):
-    """A database of one project."""
+    """A database of one project.
+
+    ``on_queued`` is called after each commit that has put deliveries into the outbox.
+    """
 
     url: str
+    on_queued: Callable[[], None]
 
     def free(self) -> int | None:
         """Free bytes on the disk of the database; None if that is not known."""

@@ -13,10 +13,11 @@ from ..errors import BadRequest, NotFound
 from ..model import JSON, Key, iso
 from ..ports import CLI, Act, AuditEntry, By, Store, WriteTransaction
 
-Scope = Literal["send", "marks", "leads", "read", "act", "work", "define", "audit"]
+Scope = Literal["send", "marks", "leads", "read", "act", "work", "define", "audit", "alert"]
 """What a key may do: send events; see, in the answer, the leads that these open; see leads, a
 partner's key its own; ask everything; change such leads, a partner's key those that it has claimed;
-change all leads; put definitions in force; see who administered what."""
+change all leads; put definitions in force; see who administered what; test alerts and send them
+again."""
 
 KeyKind = Literal["write", "write+marks", "read", "work", "admin", "partner"]
 KINDS: tuple[KeyKind, ...] = get_args(KeyKind)
@@ -26,7 +27,7 @@ SCOPES: dict[str, frozenset[Scope]] = {
     "write+marks": frozenset({"send", "marks"}),
     "read": frozenset({"leads", "read"}),
     "work": frozenset({"leads", "read", "act", "work"}),
-    "admin": frozenset({"send", "marks", "leads", "read", "act", "work", "define", "audit"}),
+    "admin": frozenset(get_args(Scope)),
     "partner": frozenset({"leads", "act"}),
 }
 """What each kind of key may do. A new kind is a row here."""
@@ -270,13 +271,27 @@ def is_partner_name(name: str) -> bool:
 
 
 def _given(settings: Settings) -> list[Key]:
+    """The keys in the settings. Raises BadRequest for a key of another kind than its variable."""
     tokens: dict[KeyKind, str] = {
         "write": settings.write_key,
         "read": settings.read_key,
         "admin": settings.admin_key,
     }
+    for kind, token in tokens.items():
+        _require_kind(kind, token)
     return [
         Key(f"settings-{kind}", kind, f"PEQUEL_{kind.upper()}_KEY", digest_of(token), 0)
         for kind, token in tokens.items()
         if token
     ]
+
+
+def _require_kind(kind: KeyKind, token: str) -> None:
+    """Raises BadRequest for a key that Pequel made as one of another kind."""
+    made_as = next((each for each in KINDS if token.startswith(_PREFIXES[each])), kind)
+    if made_as != kind:
+        variable = f"PEQUEL_{kind.upper()}_KEY"
+        raise BadRequest(
+            f"{variable}: found a {made_as} key ({_PREFIXES[made_as]}…), expected a {kind} key",
+            field=f"{kind}_key",
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -39,6 +40,8 @@ from ..queries.queries import Queries
 from ..rules.language.definition import Catalogue
 from ..rules.parser.catalogue import read_catalogue
 from ..store import open_store
+from .alerts import AlertDesk
+from .arrival_watch import ArrivalWatch
 
 __all__ = ["Collector", "now", "open_collector", "open_store", "read_definitions"]
 
@@ -71,8 +74,10 @@ class Collector:
     lists: Lists
     partners: Partners
     desk: LeadDesk
+    alerts: AlertDesk
     keys: Keys
     clock: Clock
+    arrivals: ArrivalWatch
     changed: Event = field(default_factory=Event)
 
     def waiting(self) -> int:
@@ -195,6 +200,7 @@ class Collector:
 
     def close(self) -> None:
         """Write the histories that are newer in memory, if possible, and close the store."""
+        self.arrivals.close()
         evaluators = self.ingest.evaluators
         if evaluators.cache.has_stale:
             # If it fails, the next process catches up from the messages.
@@ -262,8 +268,12 @@ def assemble(settings: Settings, store: Store, catalogue: Catalogue, clock: Cloc
         lists=Lists(store, ingest.current_evaluators, clock),
         partners=Partners(store, clock),
         desk=LeadDesk(store, ingest.current_evaluators, clock),
+        alerts=AlertDesk(
+            store, lambda: ingest.evaluators.catalogue.alerts, clock, settings, os.environ
+        ),
         keys=Keys(store, clock, settings),
         clock=clock,
+        arrivals=ArrivalWatch(store),
     )
 
 

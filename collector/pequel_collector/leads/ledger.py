@@ -6,7 +6,7 @@ qualified, and on what evidence, follows the facts and the definition in force.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain
 from operator import attrgetter
@@ -28,10 +28,13 @@ from ..model import (
 from ..ports import Change, ReadTransaction, WriteTransaction
 from ..rules.engine.state import Qualification
 from ..rules.language.definition import Catalogue, Definition
+from ..rules.language.lead_condition import LeadView
 from .basis import DEFINITION_CHANGED, SUPERSEDED, InForce, is_superseded
 from .deadlines import WAITING, passed
+from .outbox import to_send
 from .router import Router
 from .states import Outcome, apply, in_order, is_claimed, outcome, outcome_of, winning
+from .view import needs_of, view_of
 
 CONVERTED = "the conversion"
 """The reason for the state of a lead that a conversion has won."""
@@ -98,6 +101,7 @@ class Ledger:
         self._opened: dict[str, Lead] = {}
         self._changes: list[Change] = []
         self._routed: list[Transition] = []
+        self._catalogue = catalogue
         self._router = Router(tx, catalogue, now, lambda key: self._of(key).values())
 
     def close(self, tx: WriteTransaction) -> list[Lead]:
@@ -106,9 +110,21 @@ class Ledger:
             tx.add_transitions(self._routed)
         self._router.close(tx)
         tx.save_leads(list(self._saved.values()))
-        tx.log(self._changes)
+        self._queue_alerts(tx, tx.log(self._changes))
         opened = (lead for lead in self._opened.values() if lead.state != "voided")
         return sorted(opened, key=attrgetter("qualified_at", "definition", "subject", "cycle"))
+
+    def _queue_alerts(self, tx: WriteTransaction, logged: Sequence[Change]) -> None:
+        """Put what alerts send of these entries into the outbox."""
+        rules = self._in_force.alerts
+        if not (rules.alerts and logged):
+            return
+        needs = needs_of(alert.when for alert in rules.alerts)
+
+        def view(lead: Lead) -> LeadView:
+            return view_of(tx, lead, self._catalogue, needs, lambda key: self._of(key).values())
+
+        tx.queue_deliveries(list(to_send(rules, logged, self._saved, self._now, view)))
 
     def load(self, subjects: Collection[str]) -> None:
         """Read the leads of several subjects at once."""

@@ -6,11 +6,14 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from ..leads.basis import InForce
+from ..leads.outbox import AlertRules
 from ..model import Stored, account_key
 from ..ports import ReadTransaction, Version
 from ..rules.engine.conversions import conversion_names
 from ..rules.engine.evaluator import Evaluator
 from ..rules.engine.state import Fact
+from ..rules.explain.description import description_of
+from ..rules.explain.vocabulary import Vocabulary
 from ..rules.language.definition import Catalogue
 from ..rules.parser.catalogue import read_catalogue
 from .active import activations, active_definitions, backfill_progress
@@ -42,6 +45,9 @@ class Evaluators:
         kept: Collection[str] = (),
     ) -> None:
         self.catalogue = catalogue
+        words = Vocabulary(catalogue)
+        self.descriptions = {d.name: description_of(d, words) for d in catalogue.definitions}
+        """Each definition as a sentence for people."""
         known = {(version.name, version.hash): version for version in versions}
         found = {d.name: known.get((d.name, d.hash)) for d in catalogue.definitions}
         self.versions = {name: 0 if v is None else v.version for name, v in found.items()}
@@ -51,7 +57,8 @@ class Evaluators:
             for d in catalogue.definitions
             if d.on_change == "forward" and (version := found[d.name]) is not None
         }
-        self.in_force = InForce(self.versions, self.activated, frozenset(kept))
+        alerts = AlertRules(catalogue.alerts, catalogue.project.alert_max_age)
+        self.in_force = InForce(self.versions, self.activated, frozenset(kept), alerts)
         self.users = Evaluator("user", catalogue, self.activated)
         self.accounts = Evaluator("account", catalogue, self.activated)
         for evaluator in (self.users, self.accounts):

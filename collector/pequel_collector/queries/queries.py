@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
 
@@ -28,7 +29,6 @@ from ..ports import (
     Version,
 )
 from ..rules.explain.evidence import Explainer
-from ..rules.language.sentence import describe
 from ..rules.parser.printer import shared_tables
 from ..usage import balance_of, balances
 from .answers import (
@@ -57,8 +57,12 @@ from .cursors import (
 )
 from .lead_tests import AT_ONCE, MAX_TESTED, NO_TESTS, LeadTests
 from .partner_view import changes_for_partner, for_partner
+from .rejected import rejected_page
 
 Clock = Callable[[], int]
+
+MAX_HISTORY = 1_000
+"""Entries in the history of a lead, the newest ones. All are in the ledger."""
 
 LOOKED_AT = 64
 """Facts at either end of a window among which progress looks for the events that were counted."""
@@ -186,7 +190,8 @@ class Queries:
             [answer] = _answers(snapshot, [lead])
             ids = Subject.of(tx, kind_of(lead.subject) or "user", id_of(lead.subject)).ids
             answer = answer._replace(
-                history=tx.changes(lead_id),
+                history=tx.latest_changes(lead_id, MAX_HISTORY),
+                history_total=tx.count_changes(lead_id),
                 contacts=_contacts(tx, lead),
                 features=features_used(snapshot.evaluators.catalogue, tx.counts(ids)),
             )
@@ -271,18 +276,18 @@ class Queries:
             evaluators, versions = self._evaluators_in(tx), tx.versions()
             active, backfill = active_definitions(tx), backfill_progress(tx)
             log = tx.definition_log()
+        latest = {(each.name, each.version): each for each in log}
+        own: defaultdict[str, list[VersionAnswer]] = defaultdict(list)
+        for version in versions:
+            own[version.name].append(VersionAnswer(version, _latest(version, latest)))
         since = {} if active is None else {n: v.since for n, v in active.versions.items()}
         data = [
             DefinitionAnswer(
                 definition=definition,
-                description=describe(definition),
+                description=evaluators.descriptions[definition.name],
                 version=evaluators.versions.get(definition.name),
                 in_force_since=since.get(definition.name),
-                versions=[
-                    VersionAnswer(version, _latest(version, log))
-                    for version in versions
-                    if version.name == definition.name
-                ],
+                versions=own[definition.name],
             )
             for definition in evaluators.catalogue.definitions
         ]
@@ -313,13 +318,13 @@ class Queries:
     def rejected(
         self, wanted: RejectedFilter, limit: int, cursor: str | None = None
     ) -> Page[StoredRejectedEvent]:
-        """Rejected events, latest first."""
+        """Rejected events, latest first; fewer than ``limit`` where their texts are long."""
         of = list_id("rejected", wanted)
         after = decode_time_cursor(of, cursor)
         with self.store.reading() as tx:
-            found = tx.rejected(limit + 1, wanted, after and RejectedCursor(*after))
-        last = found[limit - 1] if len(found) > limit else None
-        return Page(found[:limit], last and encode(of, last.received_at, last.id))
+            found, is_more = rejected_page(tx, wanted, limit, after and RejectedCursor(*after))
+        last = found[-1] if is_more else None
+        return Page(found, last and encode(of, last.received_at, last.id))
 
     def usage(self, keys: Iterable[Key]) -> UsageAnswer:
         """How many events came in, by key and month, latest month first."""
@@ -340,6 +345,10 @@ class Queries:
             found = tx.audit(limit + 1, before)
         more = len(found) > limit
         return Page(found[:limit], encode(of, found[limit - 1].number) if more else None)
+
+    def answers_in(self, tx: ReadTransaction, leads: Collection[Lead]) -> list[LeadAnswer]:
+        """Leads as answers, in a transaction of the caller."""
+        return _answers(self._snapshot(tx), leads)
 
     # -- parts -----------------------------------------------------------------------------
 
@@ -366,10 +375,12 @@ class Queries:
             )
 
 
-def _latest(version: Version, log: Sequence[DefinitionEntry]) -> DefinitionEntry:
+def _latest(
+    version: Version, latest: Mapping[tuple[str, int | None], DefinitionEntry]
+) -> DefinitionEntry:
     """When a version last came in force; one that was never logged, when it was recorded."""
-    own = [each for each in log if (each.name, each.version) == (version.name, version.version)]
-    return own[-1] if own else DefinitionEntry(version.name, version.version, version.created_at)
+    recorded = DefinitionEntry(version.name, version.version, version.created_at)
+    return latest.get((version.name, version.version), recorded)
 
 
 def _answers(snapshot: Snapshot, leads: Collection[Lead]) -> list[LeadAnswer]:

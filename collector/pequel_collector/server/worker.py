@@ -16,11 +16,13 @@ from typing import Any
 
 import click
 
+from ..app.alerting import AlertSender
 from ..app.bootstrap import Collector, open_collector
 from ..app.jobs import Housekeeper
 from ..app.progress import watching
 from ..config import Settings
 from ..errors import PequelError, Unavailable
+from ..web.api.alerts import show_lead
 from ..web.app import create_app
 from ..web.errors import always
 from .concurrency import BUSY, ConcurrencySlots
@@ -93,6 +95,7 @@ class Worker:
         listener.listen(BACKLOG)
         listener.detach()  # Granian has the file descriptor now, and closes it
         running.housekeeper.start()
+        running.alert_sender.start()
         if self.print_once.is_last_ready():
             click.echo(f"listening on {self.url}")
         return application
@@ -108,6 +111,7 @@ class RunningCollector:
         else:
             callbacks = (_ignore, _ignore)
         self.housekeeper = Housekeeper(collector, *callbacks)
+        self.alert_sender = AlertSender(collector, show_lead(collector))
         self._closing, self._is_closed = Lock(), False
 
     def handle_signals(self) -> None:
@@ -125,6 +129,7 @@ class RunningCollector:
             if not self._is_closed:
                 self._is_closed = True
                 self.housekeeper.stop()
+                self.alert_sender.stop()
                 self.collector.close()
 
     def _wait_for_signals(self, before: Any) -> None:
@@ -132,6 +137,7 @@ class RunningCollector:
         while signal.sigwait(WORKER_SIGNALS) == signal.SIGHUP:
             if self.is_primary:  # the others follow what the primary activates
                 self.housekeeper.reload()
+        self.collector.arrivals.close()  # those who wait would delay the end
         _handler_after(before)(signal.SIGTERM, None)
         time.sleep(GRACE)
         self.close()

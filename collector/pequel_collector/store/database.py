@@ -78,6 +78,7 @@ class SqlStore:
 
     def __init__(self, url: str, database: Database, block_size: int) -> None:
         self.url = url
+        self.on_queued: Callable[[], None] = _nothing
         self._database = database
         self._fill = BlockFill(block_size)
 
@@ -99,9 +100,15 @@ class SqlStore:
         except BaseException:
             self._fill.forget()
             raise
+        if tx.has_queued:
+            self.on_queued()
 
     def close(self) -> None:
         self._database.close()
+
+
+def _nothing() -> None:
+    """What follows a commit, if nobody sends alerts."""
 
 
 @contextmanager

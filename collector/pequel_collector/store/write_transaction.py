@@ -24,30 +24,35 @@ from ..ports import (
 )
 from . import rows
 from . import statements as sql
+from .arrivals import Arriving
 from .blocks import BlockFill, OpenBlock
 from .encoding import escape, unescape
 from .event_counts import Move, move_counts
 from .migrations.reads import LISTED_TRAITS
+from .outbox import OutboxWrites
 from .read_transaction import SqlReadTransaction
 from .routing import RoutingWrites
 from .session import Session
 from .subject_search import ADD, rows_of_traits
 
 
-class SqlWriteTransaction(RoutingWrites, SqlReadTransaction, WriteTransaction):
+class SqlWriteTransaction(OutboxWrites, RoutingWrites, SqlReadTransaction, WriteTransaction):
     """The only write transaction at a time: an id that is new stays new until it ends."""
 
     def __init__(self, session: Session, fill: BlockFill) -> None:
-        super().__init__(session)
+        super().__init__(session, is_fixed=False)
         self._fill = fill
         self._open_block: OpenBlock | None = None
         self._is_known: dict[str, bool] = {}
         self._retraited: set[str] = set()
+        self._arriving = Arriving()
 
     def finish(self) -> None:
         """Write what depends on the whole transaction. Must be the last call before the commit."""
         if self._retraited:
             self._refresh_listed_traits()
+        if not self._session.has_failed:  # the commit will be refused
+            self._arriving.save(self._session)
         if self._open_block is not None:
             self._open_block.remember()
 
@@ -75,6 +80,7 @@ class SqlWriteTransaction(RoutingWrites, SqlReadTransaction, WriteTransaction):
         if new:
             self._append([new[mid] for mid in sorted(new)], imports or {})
             self._is_known.update(dict.fromkeys(new, True))
+            self._arriving.add_messages(new, imports or ())
         return set(new)
 
     def _append(self, messages: list[Stored], imports: Mapping[str, int]) -> None:
@@ -278,10 +284,14 @@ class SqlWriteTransaction(RoutingWrites, SqlReadTransaction, WriteTransaction):
         self._session.insert(sql.ADD_TRANSITIONS, [rows.from_transition(t) for t in numbered])
         return numbered
 
-    def log(self, changes: Sequence[Change]) -> None:
+    def log(self, changes: Sequence[Change]) -> list[Change]:
+        if not changes:
+            return []
         [(last,)] = self._session.run(sql.LAST_CHANGE)
-        logged = [rows.from_change(last + i, change) for i, change in enumerate(changes, 1)]
-        self._session.insert(sql.LOG, logged)
+        logged = [change._replace(number=last + i) for i, change in enumerate(changes, 1)]
+        self._session.insert(sql.LOG, [rows.from_change(each.number, each) for each in logged])
+        self._arriving.add_changes(changes)
+        return logged
 
     def count(self, tallies: Mapping[str, int]) -> None:
         added = [(escape(name), number) for name, number in sorted(tallies.items())]
@@ -319,6 +329,7 @@ class SqlWriteTransaction(RoutingWrites, SqlReadTransaction, WriteTransaction):
         by_id = {each.id: each for each in reversed(rejected)}
         added = [rows.from_rejected(by_id[id_]) for id_ in sorted(by_id)]
         self._session.insert(sql.ADD_REJECTED, added)
+        self._arriving.add_rejected(list(by_id.values()))
 
     def delete_rejected(self, ids: Collection[str]) -> set[str]:
         return {unescape(id_) for (id_,) in self._session.run_for(sql.DELETE_REJECTED, ids)}

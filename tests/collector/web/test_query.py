@@ -55,7 +55,7 @@ LEAD = {
     "traits": {"email": "é"},
     "title": "Activated",
     "play": None,
-    "description": "A user who did activated at least once",
+    "description": "A user who activated",
     "account_traits": {},
     "trial": {"started_at": None, "ends_at": None, "days_left": None},
     "evidence": {

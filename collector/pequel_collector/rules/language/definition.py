@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from ...model import Kind
 from .addresses import EMAIL_DOMAIN
+from .alerts import MAX_AGE, Alert
 from .quantities import DAY, HOUR, Number
 
 if TYPE_CHECKING:
@@ -67,6 +68,13 @@ class Comparison:
 
     operator: Operator
     operand: Any
+    _keys: list[frozenset[str]] = field(init=False, repr=False, compare=False, default_factory=list)
+
+    def keys(self, key: Callable[[Any], str]) -> frozenset[str]:
+        """What ``key`` makes of each value of a list, made once: a list may be long."""
+        if not self._keys:
+            self._keys.append(frozenset(map(key, self.operand)))
+        return self._keys[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,6 +348,7 @@ class Project:
     mail providers. ``person_traits`` are the traits that describe a person. ``partner_traits`` are
     those that a partner sees before it has claimed a lead. ``claim`` is how long a claim lasts,
     ``due_soon`` how long before it is due a lead is due soon (ms).
+    ``alert_max_age`` is the age up to which a qualification is alerted (ms).
     """
 
     timezone: str = "UTC"
@@ -354,6 +363,7 @@ class Project:
     partner_traits: tuple[str, ...] | None = None
     claim: int = CLAIM
     due_soon: int = HOUR
+    alert_max_age: int = MAX_AGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,6 +376,14 @@ class Label:
     one: str | None = None
     many: str | None = None
     kind: str | None = None
+
+
+class Place(NamedTuple):
+    """A definition, and its number from 0 in the file and among those of its kind."""
+
+    definition: Definition
+    in_file: int
+    in_kind: int
 
 
 def _no_routing() -> RoutingTables:
@@ -389,14 +407,33 @@ class Catalogue:
     personas: tuple[dict[str, Any], ...] = ()
     text: str = ""
     routing: RoutingTables = field(default_factory=_no_routing)
+    alerts: tuple[Alert, ...] = ()
+    _of_kind: dict[Kind, tuple[Definition, ...]] = field(init=False, repr=False, compare=False)
+    _places: dict[str, Place] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Index the definitions; of two with one name, the first counts."""
+        of_kind: dict[Kind, list[Definition]] = {"user": [], "account": []}
+        places: dict[str, Place] = {}
+        for number, each in enumerate(self.definitions):
+            places.setdefault(each.name, Place(each, number, len(of_kind[each.subject])))
+            of_kind[each.subject].append(each)
+        # A frozen dataclass can set what it derives only like this.
+        object.__setattr__(self, "_of_kind", {k: tuple(found) for k, found in of_kind.items()})
+        object.__setattr__(self, "_places", places)
 
     def of_kind(self, kind: Kind) -> tuple[Definition, ...]:
         """The definitions for users, or for accounts."""
-        return tuple(d for d in self.definitions if d.subject == kind)
+        return self._of_kind[kind]
+
+    def place(self, name: str) -> Place | None:
+        """Where the definition of this name is, if there is one."""
+        return self._places.get(name)
 
     def named(self, name: str) -> Definition | None:
         """The definition of this name, if there is one."""
-        return next((d for d in self.definitions if d.name == name), None)
+        found = self._places.get(name)
+        return None if found is None else found.definition
 
 
 def leaves_of(*nodes: Guard) -> Iterator[Leaf]:

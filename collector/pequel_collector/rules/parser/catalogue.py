@@ -16,6 +16,7 @@ from ...model import Kind
 from ..language.analysis import in_order
 from ..language.content_hash import content_hash
 from ..language.definition import Catalogue, Definition, Project
+from .alerts import alerts
 from .conditions import guards, node
 from .expansion import check_expanded
 from .items import (
@@ -76,6 +77,8 @@ def _catalogue(item: Item, scope: Scope) -> Catalogue:
     subjects: dict[str, Kind | None] = {}
     fields.refine("pql", lambda listed: _definitions(listed, scope, subjects))
     definitions: tuple[Definition, ...] = fields.get("pql", ())
+    named = lead_scope(definitions, subjects)
+    fields.refine("alert", lambda listed: alerts(listed, named))
     return Catalogue(
         fields.get("project", Project()),
         definitions,
@@ -83,7 +86,8 @@ def _catalogue(item: Item, scope: Scope) -> Catalogue:
         tuple(found.metric for found in (scope.metrics or {}).values() if found),
         fields.get("labels", {}),
         fields.get("persona", ()),
-        routing=routing_tables(fields, lead_scope(definitions, subjects)),
+        routing=routing_tables(fields, named),
+        alerts=fields.get("alert", ()),
     )
 
 
@@ -197,6 +201,7 @@ FILE: dict[str, ItemParser] = {
     "team": Item.keep,
     "partner": Item.keep,
     "route": Item.keep,
+    "alert": Item.keep,
 }
 
-LATER = frozenset({"alert"})
+LATER: frozenset[str] = frozenset()

@@ -190,6 +190,7 @@ PROJECT: dict[str, ItemParser] = {
     "partner_traits": _names,
     "claim": Item.duration,
     "due_soon": Item.duration,
+    "alert_max_age": Item.duration,
 }
 
 LABEL: dict[str, ItemParser] = {"one": Item.text, "many": _many, "kind": Item.text}

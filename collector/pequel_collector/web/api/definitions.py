@@ -13,6 +13,7 @@ from ...queries.partner_view import definitions_for_partner
 from ..json import json_response
 from ..openapi.operation import TOML, describe, query
 from . import arguments, schemas
+from .definition_slots import READING
 from .definitions_body import definitions_in
 from .require_reader import current_key, current_partner, require_reader
 
@@ -64,7 +65,8 @@ def blueprint(collector: Collector) -> Blueprint:
         if form == "toml":
             active = collector.active_definitions()
             return Response(active.text if active else "", mimetype="application/toml")
-        return json_response(schemas.DEFINITIONS.dump(collector.queries.definitions()))
+        with READING.held():
+            return json_response(schemas.DEFINITIONS.dump(collector.queries.definitions()))
 
     @bp.put("/definitions")
     @describe(_PUT)
@@ -73,20 +75,26 @@ def blueprint(collector: Collector) -> Blueprint:
         given = arguments.read(request, _WHO)
         by = By(key.id, given.get("reason"))
         text = definitions_in(request, collector.settings)
-        new = collector.put_definitions(text, by, given.get("actor"))
-        changes = _changes(collector, new)
-        active = schemas.DEFINITIONS.dump(collector.queries.definitions())
-        versions = schemas.NEW_VERSION.dump(new.versions, many=True)
-        return json_response(active | {"new_versions": versions, "changes": changes})
+        with READING.held():
+            return _put(collector, text, by, given.get("actor"))
 
     return bp
+
+
+def _put(collector: Collector, text: str, by: By, actor: str | None) -> Response:
+    new = collector.put_definitions(text, by, actor)
+    changes = _changes(collector, new)
+    active = schemas.DEFINITIONS.dump(collector.queries.definitions())
+    versions = schemas.NEW_VERSION.dump(new.versions, many=True)
+    return json_response(active | {"new_versions": versions, "changes": changes})
 
 
 def _of_partner(collector: Collector, form: str | None) -> Response:
     """The definitions in words. Raises Forbidden for the text of the file."""
     if form == "toml":
         raise Forbidden("a partner's key sees the definitions in words, not as they are written")
-    found = definitions_for_partner(collector.queries.definitions())
+    with READING.held():
+        found = definitions_for_partner(collector.queries.definitions())
     return json_response(schemas.DEFINITIONS.dump(found))
 
 

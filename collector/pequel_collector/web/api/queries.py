@@ -44,6 +44,7 @@ _REJECTED = arguments.RejectedArguments()
 
 _GET_LEADS = replace(
     query_page("Leads", "leads", schemas.LEAD, arguments=_LEADS, scope="leads"),
+    beside=schemas.TOTAL,
     contents=(
         Content("text/csv", {"type": "string"}),
         Content("application/x-ndjson", {"type": "string"}),

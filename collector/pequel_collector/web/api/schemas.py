@@ -90,10 +90,10 @@ class Lead(AnswerSchema):
     """A lead. ``evidence`` has a sentence and the leaves; ``via`` says whose it is instead.
 
     ``history``, ``contacts`` and ``features``, what its subject used, come only with a lead that is
-    asked for by its id.
+    asked for by its id. Of ``history_total`` entries of the history, the newest 1,000 are there.
     """
 
-    OMITTED_IF_NONE = frozenset({"via", "history", "contacts", "features"})
+    OMITTED_IF_NONE = frozenset({"via", "history", "history_total", "contacts", "features"})
 
     id = fields.String(attribute="lead.id")
     definition = fields.String(attribute="lead.definition")
@@ -133,6 +133,7 @@ class Lead(AnswerSchema):
     evidence = Object()
     via = fields.String()
     history = fields.List(fields.Nested(Entry))
+    history_total = fields.Integer()
     contacts = fields.List(fields.Nested(Contact))
     features = fields.List(fields.Nested(FeatureUse))
 
@@ -260,10 +261,14 @@ class NearSubject(AnswerSchema):
 
 
 class Near(AnswerSchema):
-    """Those near a definition, out of ``looked_at`` subjects."""
+    """Those near a definition, out of ``looked_at`` subjects.
+
+    ``complete`` says that those are all subjects, so that nobody else is nearer.
+    """
 
     data = fields.List(fields.Nested(NearSubject))
     looked_at = fields.Integer()
+    complete = fields.Boolean(attribute="is_complete")
     next_cursor = fields.String(allow_none=True)
 
 
@@ -318,7 +323,7 @@ class Event(AnswerSchema):
     traits = Object(attribute="message.traits")
     context = Object(attribute="message.context")
 
-    def reader(self, attribute: str) -> Read:
+    def reader(self, attribute: str) -> Read | None:
         match attribute:
             case "message.properties":
                 return lambda stored: stored.message.properties if _is_event(stored) else missing
@@ -340,6 +345,29 @@ class RejectedEvent(AnswerSchema):
     message = fields.String(attribute="event.message")
     field = fields.String(attribute="event.field", allow_none=True)
     payload = fields.String(attribute="event.payload")
+
+
+class Followed(AnswerSchema):
+    """Something that arrived: an ``event``, a ``refused`` one or a ``lead``, under that name.
+
+    An item ``missed`` says that items before the next one are not listed: they came too long ago,
+    or too many at once. ``count`` is how many, null if that is not known.
+    """
+
+    OMITTED = frozenset({"event", "refused", "lead", "number"})
+
+    kind = fields.String(metadata={"enum": ["event", "refused", "lead", "missed"]})
+    at = Time(allow_none=True)
+    event = fields.Nested(Event)
+    refused = fields.Nested(RejectedEvent)
+    lead = fields.Nested(Lead)
+    count = fields.Integer(attribute="number", allow_none=True)
+
+    def reader(self, attribute: str) -> Read | None:
+        if attribute in ("kind", "at"):
+            return super().reader(attribute)
+        kind = "missed" if attribute == "number" else attribute
+        return lambda item: getattr(item, attribute) if item.kind == kind else missing
 
 
 class Version(AnswerSchema):
@@ -396,7 +424,7 @@ class DefinitionChanges(DescribedField):
         },
     }
 
-    def _serialize(self, value: Any, *_: Any, **_options: Any) -> Any:
+    def convert(self, value: Any) -> Any:
         return [
             {"name": name, "version": c.version, "added": c.added, "withdrawn": c.withdrawn}
             for name, c in value.items()
@@ -479,9 +507,8 @@ class Sender(AnswerSchema):
 class KeyUsage(Balance, Sender):
     """The events that came in with a key in a month."""
 
-    def reader(self, attribute: str) -> Read:
-        is_own = attribute in answers.KeyUsage._fields
-        return super().reader(attribute if is_own else f"balance.{attribute}")
+    def path(self, attribute: str) -> str:
+        return attribute if attribute in answers.KeyUsage._fields else f"balance.{attribute}"
 
 
 class Usage(AnswerSchema):
@@ -694,6 +721,7 @@ PROFILES = {"user": UserProfile(), "account": AccountProfile()}
 DEFINITIONS, NEW_VERSION, USAGE = Definitions(), NewVersion(), Usage()
 PROOF, LINTED = Proof(), Linted()
 TOTAL, LISTED_SUBJECT, PEOPLE, PATH = Total(), ListedSubject(), People(), Path()
+FOLLOWED = Followed()
 NEAR, ADOPTION = Near(), Adoption()
 NEW_DEFINITIONS = NewDefinitions()
 """Describes an answer that is put together of two others."""

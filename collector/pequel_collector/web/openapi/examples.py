@@ -33,6 +33,29 @@ _EVIDENCE: JSON = {
     "guards": [{"guard": "internal", "blocks": False}],
 }
 
+_CONFUSION: JSON = {
+    "tp": 1,
+    "fp": 1,
+    "fn": 1,
+    "tn": 7,
+    "population": 10,
+    "converters": 2,
+    "predicted": 2,
+    "base_rate": 0.2,
+    "base_rate_interval": [0.056682, 0.509838],
+    "precision": 0.5,
+    "precision_interval": [0.094531, 0.905469],
+    "recall": 0.5,
+    "recall_interval": [0.094531, 0.905469],
+    "lift": 2.5,
+    "lift_interval": [0.456335, 4.543665],
+    "mcc": 0.375,
+    "mcc_interval": [-0.333328, 0.812732],
+    "lead_time_seconds_median": 86400.0,
+    "immature": 0,
+    "already_converted": 0,
+}
+
 ERROR: JSON = {
     "error": {
         "code": "bad_parameter",
@@ -49,6 +72,19 @@ INGEST_ERROR: JSON = {
     "error": "the key is unknown or revoked, expected a write, write+marks or admin key",
     "code": "unknown_key",
     "message": "the key is unknown or revoked, expected a write, write+marks or admin key",
+}
+_DELIVERY: JSON = {
+    "id": "msg_17_0f8e2b61c9d4a735",
+    "alert": "sales",
+    "type": "lead.qualified",
+    "lead_id": "df48c7f1430f4abf6c7b7b16",
+    "state": "waiting",
+    "attempts": 1,
+    "at": "2026-03-09T09:30:00.412Z",
+    "queued_at": "2026-03-09T09:30:00.412Z",
+    "next_attempt_at": "2026-03-09T09:30:04.102Z",
+    "ended_at": None,
+    "result": "503 Service Unavailable",
 }
 ENTRY: JSON = {
     "from": None,
@@ -193,6 +229,23 @@ OF_SCHEMAS: dict[str, JSON] = {
     },
     "Entry": ENTRY,
     "Lead": LEAD,
+    "Alert": {
+        "name": "sales",
+        "configured": True,
+        "form": "webhook",
+        "on": ["qualified", "overdue"],
+        "waiting": 2,
+        "oldest_waiting_at": "2026-03-09T09:30:00.412Z",
+        "problem": None,
+    },
+    "DeliveryEntry": _DELIVERY,
+    "AlertTest": {
+        "id": "msg_test_6f2a91c07e3b5d48",
+        "alert": "sales",
+        "type": "lead.qualified",
+        "outcome": "sent",
+        "result": "200 OK",
+    },
     "LedgerEntry": ENTRY | {"lead_id": LEAD["id"], "lead": LEAD},
     "Status": {
         "subject": {"kind": "user", "id": "u2"},
@@ -251,6 +304,7 @@ OF_SCHEMAS: dict[str, JSON] = {
         ],
         "complete": True,
     },
+    "Followed": {"kind": "lead", "at": LEAD["marked_at"], "lead": LEAD},
     "Near": {
         "data": [
             {
@@ -263,6 +317,7 @@ OF_SCHEMAS: dict[str, JSON] = {
             }
         ],
         "looked_at": 400,
+        "complete": False,
         "next_cursor": None,
     },
     "Adoption": {
@@ -380,5 +435,28 @@ OF_SCHEMAS: dict[str, JSON] = {
         "accepted": 0,
         "sample": None,
         "coverage": None,
+    },
+    "BacktestAnswer": {
+        "definition": "set_up",
+        "description": "a user who has project_created at least 3 times",
+        "subject_kind": "user",
+        "population": "signup",
+        "landmark_seconds": 604800.0,
+        "horizon_seconds": 2592000.0,
+        "end": "2026-03-31T17:20:00.000Z",
+        "set_size": 2,
+        "strict": _CONFUSION,
+        "landmark": _CONFUSION,
+        "leads_per_week": {
+            "weeks": 5,
+            "mean": 0.4,
+            "busiest": 1,
+            "last": 0,
+            "capacity": None,
+            "weeks_over_capacity": None,
+        },
+        "overlap": [{"definition": "keen", "both": 1, "only_this": 1, "only_other": 0}],
+        "notes": [],
+        "qualified": {"u1": "2026-03-09T09:30:00.000Z", "u2": "2026-03-19T08:00:00.000Z"},
     },
 }

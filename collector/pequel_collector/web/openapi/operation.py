@@ -12,7 +12,9 @@ from ...access.keys import Scope
 from ...model import JSON
 
 View = TypeVar("View", bound=Callable[..., Any])
-Tag = Literal["leads", "users and accounts", "events", "definitions", "operations", "sending"]
+Tag = Literal[
+    "leads", "alerts", "users and accounts", "events", "definitions", "operations", "sending"
+]
 
 QUERY_ERRORS = (400, 401, 403, 500, 503)
 """The errors of every call of the query API."""
@@ -40,18 +42,19 @@ ANY_OBJECT: JSON = {"type": "object"}
 class Operation:
     """One call: a method of a path.
 
-    ``answer`` is the schema of what a 200 has, ``is_page`` whether that is one item of a list, and
-    ``contents`` other bodies of a 200. ``arguments`` reads the query parameters; ``parameters``
-    are others, as OpenAPI has them. ``scope`` is what the key must be able to do; None if no key
-    is needed. ``errors`` are the statuses of errors, ``others`` those with a body of
-    their own. ``path`` is needed only if the path is not the
-    rule of the route, as for a route with several views.
+    ``answer`` is the schema of what a 200 has, ``is_page`` whether that is one item of a list,
+    ``beside`` what may stand beside that list, and ``contents`` other bodies of a 200.
+    ``arguments`` reads the query parameters; ``parameters`` are others, as OpenAPI has them.
+    ``scope`` is what the key must be able to do; None if no key is needed. ``errors`` are the
+    statuses of errors, ``others`` those with a body of their own. ``path`` is needed only if the
+    path is not the rule of the route, as for a route with several views.
     """
 
     summary: str
     tag: Tag
     answer: Schema | None = None
     is_page: bool = False
+    beside: Schema | None = None
     contents: tuple[Content, ...] = ()
     arguments: Schema | None = None
     parameters: Sequence[JSON] = ()

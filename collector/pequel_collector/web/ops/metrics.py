@@ -14,6 +14,7 @@ from ...app.bootstrap import Collector
 from ...ports import LeadFilter, Usage
 from ...usage import balance_of
 from ..openapi.operation import Content, Operation, describe
+from .alert_metrics import alert_metrics
 
 MOST_OVERDUE = 10_000
 """Overdue leads that are counted: a scrape stays short."""
@@ -56,7 +57,7 @@ class _StoreMetrics:
     def collect(self) -> Iterator[Metric]:
         """Every metric."""
         with self._collector.store.reading() as view:
-            usages, totals = view.usage(), view.totals()
+            usages, totals, depths = view.usage(), view.totals(), view.outbox()
             wanted = LeadFilter(overdue=True, now=self._collector.clock())
             overdue = view.count_leads(wanted, MOST_OVERDUE)
         yield from _events(usages)
@@ -68,6 +69,8 @@ class _StoreMetrics:
         yield _gauge("link_conflicts", text, totals.get("link_conflicts", 0))
         yield _gauge("unattributed", "Events without an account.", totals.get("unattributed", 0))
         yield _gauge("waiting_events", "Events that wait for the store.", self._collector.waiting())
+        names = [alert.name for alert in self._collector.alerts.alerts()]
+        yield from alert_metrics(names, depths, totals, self._collector.clock())
         yield _gauge("ready", "Whether events can be stored.", self._collector.trouble() is None)
 
 

@@ -1,0 +1,19 @@
+"""The forms of alerts, each with its ``Sender``, such as a webhook, Slack and e-mail.
+
+May import: the other modules of `delivery`, `rules.language` and `model`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..records import MakeSender
+from . import email, post, slack, webhook
+
+SENDERS: Mapping[str, MakeSender] = {
+    "webhook": webhook.make,
+    "post": post.make,
+    "slack": slack.make,
+    "email": email.make,
+}
+"""What makes the sender of each form in ``rules.parser.alerts.FORMS``."""
