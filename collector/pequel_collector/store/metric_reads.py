@@ -58,7 +58,7 @@ class MetricReads:
         segment, values = _segment(wanted)
         start, end, where = _span(wanted, values)
         values |= {"horizon": horizon, "youngest": now - horizon}
-        statement = sql.SPAN_COUNTS.format(segment, start, end, where, _grouped(wanted))
+        statement = sql.SPAN_COUNTS.format(segment, start, end, where, *_grouped(wanted))
         found = self._session.run(statement, **values)
         return [
             (_to_segment(value, wanted.by), arrived or 0, mature or 0, immature or 0)
@@ -68,7 +68,7 @@ class MetricReads:
     def span_lengths(self, wanted: SpanQuery) -> list[tuple[JSON, list[int], list[int]]]:
         segment, values = _segment(wanted)
         start, end, where = _span(wanted, values)
-        statement = sql.SPAN_LENGTHS.format(segment, start, end, where, _grouped(wanted))
+        statement = sql.SPAN_LENGTHS.format(segment, start, end, where, *_grouped(wanted))
         found = self._session.run(statement, **values)
         return [
             (_to_segment(value, wanted.by), decode(lengths or "[]"), decode(starts or "[]"))
@@ -160,9 +160,9 @@ def _segment(wanted: SpanQuery) -> tuple[str, dict[str, Any]]:
     return sql.TRAIT_OF.format("who.subject"), {"trait": wanted.by.removeprefix("trait.")}
 
 
-def _grouped(wanted: SpanQuery) -> str:
-    """The grouping by segment. By a constant, a database would sort all rows."""
-    return "" if wanted.by is None else "GROUP BY segment"
+def _grouped(wanted: SpanQuery) -> tuple[str, str]:
+    """The segment and the grouping by it. By a constant, a database would sort all rows."""
+    return ("NULL", "") if wanted.by is None else ("segment", "GROUP BY segment")
 
 
 def _to_segment(value: str | None, by: str | None) -> JSON:

@@ -103,15 +103,15 @@ LEFT JOIN (
 """
 
 SPAN_COUNTS = """
-SELECT segment, sum(CASE WHEN start <= :youngest AND arrival - start <= :horizon THEN 1 END),
+SELECT {4}, sum(CASE WHEN start <= :youngest AND arrival - start <= :horizon THEN 1 END),
   sum(CASE WHEN start <= :youngest THEN 1 END), sum(CASE WHEN start > :youngest THEN 1 END)
-FROM (SELECT {0} AS segment, {1} AS start, {2} AS arrival {3}) span {4}
+FROM (SELECT {0} AS segment, {1} AS start, {2} AS arrival {3}) span {5}
 """
 
 SPAN_LENGTHS = """
-SELECT segment, CAST(json_agg(arrival - start) FILTER (WHERE arrival IS NOT NULL) AS TEXT),
+SELECT {4}, CAST(json_agg(arrival - start) FILTER (WHERE arrival IS NOT NULL) AS TEXT),
   CAST(json_agg(start) FILTER (WHERE arrival IS NULL) AS TEXT)
-FROM (SELECT {0} AS segment, {1} AS start, {2} AS arrival {3}) span {4}
+FROM (SELECT {0} AS segment, {1} AS start, {2} AS arrival {3}) span {5}
 """
 
 METRIC_LEADS = """
