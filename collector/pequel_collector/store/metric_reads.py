@@ -6,7 +6,15 @@ from collections.abc import Collection
 from typing import Any
 
 from ..model import JSON
-from ..ports import BlockMessage, MetricLead, RevenueEvent, SpanQuery, Spend
+from ..ports import (
+    BlockMessage,
+    FirstFact,
+    MetricLead,
+    Milestone,
+    RevenueEvent,
+    SpanQuery,
+    Spend,
+)
 from . import metric_statements as sql
 from . import statements
 from .encoding import decode, unescape
@@ -39,6 +47,10 @@ class MetricReads:
 
     def open_block(self) -> int:
         [(number,)] = self._session.run(statements.OPEN_BLOCK)
+        return int(number)
+
+    def messages_in_block(self, block: int) -> int:
+        [(number,)] = self._session.run(statements.MESSAGES_IN_BLOCK, block=block)
         return int(number)
 
     def block_messages(self, block: int, priced: Collection[str]) -> list[BlockMessage]:
@@ -109,14 +121,35 @@ class MetricReads:
 
     def revenue_events(self, until: int) -> list[RevenueEvent]:
         found = self._session.run(sql.REVENUE, until=until)
-        return [
-            RevenueEvent(unescape(subject), time, position, unescape(mid), unescape(account), *rest)
-            for subject, time, position, mid, account, *rest in found
-        ]
+        return [_to_revenue(row) for row in found]
 
     def channels_of(self, keys: Collection[str]) -> dict[str, str]:
         found = self._session.run_for(sql.CHANNELS_OF, keys)
         return {unescape(subject): unescape(channel) for subject, channel in found}
+
+    def ids_not_read(self, block: int, messages: int) -> list[str]:
+        [(number,)] = self._session.run(sql.MESSAGES_AFTER_BLOCK, block=block)
+        found = self._session.run(sql.ALL_STALE)
+        if number > messages:
+            found += self._session.run(sql.IDS_AFTER_BLOCK, block=block)
+        return [unescape(subject) for (subject,) in found]
+
+    def first_facts(self, ids: Collection[str]) -> list[FirstFact]:
+        return [
+            FirstFact(unescape(s), role, unescape(a), time, position, unescape(mid), unescape(c))
+            for s, role, a, time, position, mid, c in self._session.run_for(sql.FIRST_FACTS, ids)
+        ]
+
+    def revenue_of(self, ids: Collection[str]) -> list[RevenueEvent]:
+        return [_to_revenue(row) for row in self._session.run_for(sql.REVENUE_OF, ids)]
+
+    def milestones(self, keys: Collection[str]) -> dict[str, Milestone]:
+        found = {}
+        for row in self._session.run_for(sql.MILESTONES_OF, keys):
+            subject, seen, signup, trial, value, conversion, member, channel = row
+            times = seen, signup, trial, value, conversion
+            found[unescape(subject)] = Milestone(*times, unescape(member), unescape(channel))
+        return found
 
     def earliest_seen(self) -> int | None:
         [(earliest,)] = self._session.run(sql.EARLIEST_SEEN)
@@ -175,6 +208,12 @@ def trait_value(text: str) -> JSON:
         return decode(text)
     except ValueError:
         return unescape(text)
+
+
+def _to_revenue(row: Row) -> RevenueEvent:
+    subject, time, position, mid, account, *rest = row
+    place = time, position, unescape(mid)
+    return RevenueEvent(unescape(subject), *place, unescape(account), *rest)
 
 
 def _to_block_message(row: Row) -> BlockMessage:

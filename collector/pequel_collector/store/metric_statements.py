@@ -42,6 +42,22 @@ ADD_REVENUE = Insertion(
 
 FORGET_REVENUE = "DELETE FROM revenue_event WHERE subject = ANY(:subjects)"
 
+MILESTONES_OF = """
+SELECT subject, seen, signup, trial, value, conversion, first_member, channel
+FROM milestone WHERE subject = ANY(:subjects)
+"""
+
+REVENUE_OF = """
+SELECT subject, time, position, mid, account, role, mrr, currency, term_months
+FROM revenue_event WHERE subject = ANY(:subjects)
+"""
+
+MESSAGES_AFTER_BLOCK = "SELECT count(*) FROM event WHERE block > :block"
+
+IDS_AFTER_BLOCK = "SELECT DISTINCT subject FROM event WHERE block > :block"
+
+ALL_STALE = "SELECT subject FROM milestone_stale"
+
 ACCOUNT_FIRSTS = """
 SELECT account, role, min(time) FROM first_event
 WHERE account = ANY(:accounts) AND account <> '' AND role <> 'touch' GROUP BY account, role
