@@ -575,6 +575,21 @@ class FirstFact(NamedTuple):
     channel: str | None = None
 
 
+class Milestone(NamedTuple):
+    """When a person, a visitor or an account first did what metrics look at.
+
+    ``first_member`` is that of an account. It has no sign-up and no channel of its own.
+    """
+
+    seen: int | None
+    signup: int | None
+    trial: int | None
+    value: int | None
+    conversion: int | None
+    first_member: str | None
+    channel: str | None
+
+
 class RevenueEvent(NamedTuple):
     """An event that changes what a customer pays; ``subject`` is the person or the account.
 
@@ -966,6 +981,9 @@ class ReadTransaction(ConsoleReads, Protocol):
     def open_block(self) -> int:
         """The number of the block that new messages go to. Blocks are numbered from 1."""
 
+    def messages_in_block(self, block: int) -> int:
+        """How many messages a block has."""
+
     def block_messages(self, block: int, priced: Collection[str]) -> list[BlockMessage]:
         """The messages of a block; those of the ``priced`` names come with properties."""
 
@@ -1001,6 +1019,21 @@ class ReadTransaction(ConsoleReads, Protocol):
 
     def channels_of(self, keys: Collection[str]) -> dict[str, str]:
         """The channel of each person or account that has one; an account has its first member's."""
+
+    def ids_not_read(self, block: int, messages: int) -> list[str]:
+        """Ids with messages in blocks after one, if there are more of these than ``messages``.
+
+        And the ids whose milestones must be read again.
+        """
+
+    def first_facts(self, ids: Collection[str]) -> list[FirstFact]:
+        """The first facts of ids."""
+
+    def revenue_of(self, ids: Collection[str]) -> list[RevenueEvent]:
+        """The events of ids that change revenue."""
+
+    def milestones(self, keys: Collection[str]) -> dict[str, Milestone]:
+        """The milestones of persons, visitors and accounts."""
 
     def earliest_seen(self) -> int | None:
         """The first time in any milestone; None if there is none."""

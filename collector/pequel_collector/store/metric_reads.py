@@ -6,7 +6,15 @@ from collections.abc import Collection
 from typing import Any
 
 from ..model import JSON
-from ..ports import BlockMessage, MetricLead, RevenueEvent, SpanQuery, Spend
+from ..ports import (
+    BlockMessage,
+    FirstFact,
+    MetricLead,
+    Milestone,
+    RevenueEvent,
+    SpanQuery,
+    Spend,
+)
 from . import metric_statements as sql
 from . import statements
 from .encoding import decode, unescape
@@ -41,6 +49,10 @@ class MetricReads:
         [(number,)] = self._session.run(statements.OPEN_BLOCK)
         return int(number)
 
+    def messages_in_block(self, block: int) -> int:
+        [(number,)] = self._session.run(statements.MESSAGES_IN_BLOCK, block=block)
+        return int(number)
+
     def block_messages(self, block: int, priced: Collection[str]) -> list[BlockMessage]:
         found = self._session.run(sql.BLOCK_MESSAGES, block=block, priced=[*priced, ""])
         return [_to_block_message(row) for row in found]
@@ -58,7 +70,7 @@ class MetricReads:
         segment, values = _segment(wanted)
         start, end, where = _span(wanted, values)
         values |= {"horizon": horizon, "youngest": now - horizon}
-        statement = sql.SPAN_COUNTS.format(segment, start, end, where, _grouped(wanted))
+        statement = sql.SPAN_COUNTS.format(segment, start, end, where, *_grouped(wanted))
         found = self._session.run(statement, **values)
         return [
             (_to_segment(value, wanted.by), arrived or 0, mature or 0, immature or 0)
@@ -68,7 +80,7 @@ class MetricReads:
     def span_lengths(self, wanted: SpanQuery) -> list[tuple[JSON, list[int], list[int]]]:
         segment, values = _segment(wanted)
         start, end, where = _span(wanted, values)
-        statement = sql.SPAN_LENGTHS.format(segment, start, end, where, _grouped(wanted))
+        statement = sql.SPAN_LENGTHS.format(segment, start, end, where, *_grouped(wanted))
         found = self._session.run(statement, **values)
         return [
             (_to_segment(value, wanted.by), decode(lengths or "[]"), decode(starts or "[]"))
@@ -109,14 +121,35 @@ class MetricReads:
 
     def revenue_events(self, until: int) -> list[RevenueEvent]:
         found = self._session.run(sql.REVENUE, until=until)
-        return [
-            RevenueEvent(unescape(subject), time, position, unescape(mid), unescape(account), *rest)
-            for subject, time, position, mid, account, *rest in found
-        ]
+        return [_to_revenue(row) for row in found]
 
     def channels_of(self, keys: Collection[str]) -> dict[str, str]:
         found = self._session.run_for(sql.CHANNELS_OF, keys)
         return {unescape(subject): unescape(channel) for subject, channel in found}
+
+    def ids_not_read(self, block: int, messages: int) -> list[str]:
+        [(number,)] = self._session.run(sql.MESSAGES_AFTER_BLOCK, block=block)
+        found = self._session.run(sql.ALL_STALE)
+        if number > messages:
+            found += self._session.run(sql.IDS_AFTER_BLOCK, block=block)
+        return [unescape(subject) for (subject,) in found]
+
+    def first_facts(self, ids: Collection[str]) -> list[FirstFact]:
+        return [
+            FirstFact(unescape(s), role, unescape(a), time, position, unescape(mid), unescape(c))
+            for s, role, a, time, position, mid, c in self._session.run_for(sql.FIRST_FACTS, ids)
+        ]
+
+    def revenue_of(self, ids: Collection[str]) -> list[RevenueEvent]:
+        return [_to_revenue(row) for row in self._session.run_for(sql.REVENUE_OF, ids)]
+
+    def milestones(self, keys: Collection[str]) -> dict[str, Milestone]:
+        found = {}
+        for row in self._session.run_for(sql.MILESTONES_OF, keys):
+            subject, seen, signup, trial, value, conversion, member, channel = row
+            times = seen, signup, trial, value, conversion
+            found[unescape(subject)] = Milestone(*times, unescape(member), unescape(channel))
+        return found
 
     def earliest_seen(self) -> int | None:
         [(earliest,)] = self._session.run(sql.EARLIEST_SEEN)
@@ -160,9 +193,9 @@ def _segment(wanted: SpanQuery) -> tuple[str, dict[str, Any]]:
     return sql.TRAIT_OF.format("who.subject"), {"trait": wanted.by.removeprefix("trait.")}
 
 
-def _grouped(wanted: SpanQuery) -> str:
-    """The grouping by segment. By a constant, a database would sort all rows."""
-    return "" if wanted.by is None else "GROUP BY segment"
+def _grouped(wanted: SpanQuery) -> tuple[str, str]:
+    """The segment and the grouping by it. By a constant, a database would sort all rows."""
+    return ("NULL", "") if wanted.by is None else ("segment", "GROUP BY segment")
 
 
 def _to_segment(value: str | None, by: str | None) -> JSON:
@@ -175,6 +208,12 @@ def trait_value(text: str) -> JSON:
         return decode(text)
     except ValueError:
         return unescape(text)
+
+
+def _to_revenue(row: Row) -> RevenueEvent:
+    subject, time, position, mid, account, *rest = row
+    place = time, position, unescape(mid)
+    return RevenueEvent(unescape(subject), *place, unescape(account), *rest)
 
 
 def _to_block_message(row: Row) -> BlockMessage:

@@ -42,6 +42,22 @@ ADD_REVENUE = Insertion(
 
 FORGET_REVENUE = "DELETE FROM revenue_event WHERE subject = ANY(:subjects)"
 
+MILESTONES_OF = """
+SELECT subject, seen, signup, trial, value, conversion, first_member, channel
+FROM milestone WHERE subject = ANY(:subjects)
+"""
+
+REVENUE_OF = """
+SELECT subject, time, position, mid, account, role, mrr, currency, term_months
+FROM revenue_event WHERE subject = ANY(:subjects)
+"""
+
+MESSAGES_AFTER_BLOCK = "SELECT count(*) FROM event WHERE block > :block"
+
+IDS_AFTER_BLOCK = "SELECT DISTINCT subject FROM event WHERE block > :block"
+
+ALL_STALE = "SELECT subject FROM milestone_stale"
+
 ACCOUNT_FIRSTS = """
 SELECT account, role, min(time) FROM first_event
 WHERE account = ANY(:accounts) AND account <> '' AND role <> 'touch' GROUP BY account, role
@@ -103,15 +119,15 @@ LEFT JOIN (
 """
 
 SPAN_COUNTS = """
-SELECT segment, sum(CASE WHEN start <= :youngest AND arrival - start <= :horizon THEN 1 END),
+SELECT {4}, sum(CASE WHEN start <= :youngest AND arrival - start <= :horizon THEN 1 END),
   sum(CASE WHEN start <= :youngest THEN 1 END), sum(CASE WHEN start > :youngest THEN 1 END)
-FROM (SELECT {0} AS segment, {1} AS start, {2} AS arrival {3}) span {4}
+FROM (SELECT {0} AS segment, {1} AS start, {2} AS arrival {3}) span {5}
 """
 
 SPAN_LENGTHS = """
-SELECT segment, CAST(json_agg(arrival - start) FILTER (WHERE arrival IS NOT NULL) AS TEXT),
+SELECT {4}, CAST(json_agg(arrival - start) FILTER (WHERE arrival IS NOT NULL) AS TEXT),
   CAST(json_agg(start) FILTER (WHERE arrival IS NULL) AS TEXT)
-FROM (SELECT {0} AS segment, {1} AS start, {2} AS arrival {3}) span {4}
+FROM (SELECT {0} AS segment, {1} AS start, {2} AS arrival {3}) span {5}
 """
 
 METRIC_LEADS = """

@@ -32,7 +32,7 @@ class MetricWrites(MetricReads, ReadTransaction):
     def add_first_facts(
         self, facts: Sequence[FirstFact], revenue: Sequence[RevenueEvent]
     ) -> list[FirstFact]:
-        known = {fact[:3]: fact[3:6] for fact in self._first_facts({f.subject for f in facts})}
+        known = {fact[:3]: fact[3:6] for fact in self.first_facts({f.subject for f in facts})}
         first: dict[tuple[str, str, str], FirstFact] = {}
         for fact in sorted(facts, key=lambda fact: fact[3:6]):
             if fact[:3] not in first and fact[3:6] < known.get(fact[:3], _AFTER_ALL):
@@ -73,17 +73,11 @@ class MetricWrites(MetricReads, ReadTransaction):
         number = int(self.meta(SPEND_WRITES) or 0) + 1
         self._session.insert(statements.SET_META, [(SPEND_WRITES, str(number))])
 
-    def _first_facts(self, ids: Collection[str]) -> list[FirstFact]:
-        return [
-            FirstFact(unescape(s), role, unescape(a), time, position, unescape(mid), unescape(c))
-            for s, role, a, time, position, mid, c in self._session.run_for(sql.FIRST_FACTS, ids)
-        ]
-
     def _of_persons(self, whose: Collection[str]) -> list[Row]:
         ids_of = self.ids_of(whose)
         owners = {id_: person for person, ids in ids_of.items() for id_ in ids}
         found: defaultdict[str, list[FirstFact]] = defaultdict(list)
-        for fact in self._first_facts(owners):
+        for fact in self.first_facts(owners):
             found[owners[fact.subject]].append(fact)
         return [_of_person(person, facts) for person, facts in found.items()]
 

@@ -154,6 +154,7 @@ def tell(story: list[tuple[Any, ...]], url: str) -> None:
         ]
         assert product.call("POST", "/spend", json=spent).status_code == 200
         compare(product, product.world())
+        assert product.verified() == []
     finally:
         product.collector.close()
 

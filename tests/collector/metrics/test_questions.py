@@ -267,6 +267,28 @@ class TestCatchingUp:
             assert view.stale_milestones(10) == []
 
 
+class TestVerifying:
+    """``pequel verify`` compares the tables of metrics too."""
+
+    @pytest.mark.parametrize(
+        ("statement", "what"),
+        [
+            ("UPDATE milestone SET signup = 5 WHERE subject = 'u:ada'", "milestone signup"),
+            ("DELETE FROM milestone WHERE subject = 'u:bob'", "milestone seen"),
+            ("UPDATE milestone SET first_member = 'u:eve'", "milestone first_member"),
+            ("DELETE FROM first_event WHERE role = 'value'", "first fact value of u:ada"),
+            ("UPDATE revenue_event SET mrr = '1'", "revenue event m00006"),
+        ],
+    )
+    def test_a_wrong_row_is_reported(self, team: Sales, statement: str, what: str) -> None:
+        team.tell("ada", "used", 11 * DAY, groupId="acme")
+        team.get("/metrics/volume")
+        assert team.verified() == []
+        with team.collector.store._database.writing() as session:  # type: ignore[attr-defined]
+            session.run(statement)
+        assert what in "\n".join(team.verified())
+
+
 class TestHoldout:
     """Leads that nobody contacts."""
 

@@ -9,6 +9,7 @@ from itertools import islice
 import msgspec
 
 from ...errors import Unavailable
+from ...model import Stored
 from ...ports import MILESTONES, BlockMessage, FirstFact, ReadTransaction, Store, WriteTransaction
 from .roles import Roles, first_facts, revenue_events
 
@@ -22,12 +23,20 @@ MESSAGES_AT_ONCE = 5_000
 """Messages of ids that are read again, in memory at once."""
 
 
+UNKNOWN = -1
+"""A number of messages after which the block must be read again: some may have been removed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Which roles the tables were filled for, and the last block that was read to its end."""
+    """Which roles the tables were filled for, and how far.
+
+    ``block`` is the last full block that was read, ``messages`` how many were read of the next one.
+    """
 
     roles: str
     block: int
+    messages: int = 0
 
     @property
     def text(self) -> str:
@@ -41,6 +50,12 @@ def progress(tx: ReadTransaction) -> Progress | None:
     return msgspec.json.decode(text, type=Progress) if text else None
 
 
+def is_kept(store: Store) -> bool:
+    """Whether somebody has ever asked for a metric."""
+    with store.reading() as view:
+        return progress(view) is not None
+
+
 def is_behind(tx: ReadTransaction, done: Progress) -> bool:
     """Whether a full block was not read, or an id must be read again."""
     return done.block < tx.open_block() - 1 or bool(tx.stale_milestones(1))
@@ -51,7 +66,10 @@ def catch_up(store: Store, roles: Roles, steps: int | None = None) -> bool:
 
     Each step is a short write transaction, so that others can write in between.
     """
-    target = _target(store)
+    with store.reading() as view:
+        if _is_current(view, roles):
+            return True
+        target = view.open_block()
     done = 0
     while steps is None or done < steps:
         with store.writing() as tx:
@@ -83,19 +101,26 @@ def step(tx: WriteTransaction, roles: Roles, target: int) -> bool:
         found = Progress(roles.digest, 0)
     elif stale := tx.stale_milestones(IDS_PER_STEP):
         _read_again(tx, stale, roles)
+        tx.set_meta(MILESTONES, Progress(roles.digest, found.block, UNKNOWN).text)
         return False
     last = tx.open_block()
     blocks = range(found.block + 1, min(last, found.block + BLOCKS_PER_STEP) + 1)
+    number = 0
     for block in blocks:
-        _add(tx, tx.block_messages(block, roles.priced), roles)
+        messages = tx.block_messages(block, roles.priced)
+        number = len(messages) if block == last else 0
+        _add(tx, messages, roles)
     read = blocks[-1] if blocks else last
-    tx.set_meta(MILESTONES, Progress(roles.digest, min(read, last - 1)).text)
+    tx.set_meta(MILESTONES, Progress(roles.digest, min(read, last - 1), number).text)
     return read >= min(target, last)
 
 
-def _target(store: Store) -> int:
-    with store.reading() as view:
-        return view.open_block()
+def _is_current(tx: ReadTransaction, roles: Roles) -> bool:
+    """Whether every message was read."""
+    done, last = progress(tx), tx.open_block()
+    if done is None or done.roles != roles.digest or tx.stale_milestones(1):
+        return False
+    return (done.block, done.messages) == (last - 1, tx.messages_in_block(last))
 
 
 def _add(tx: WriteTransaction, messages: list[BlockMessage], roles: Roles) -> None:
@@ -126,17 +151,19 @@ def _messages_of(tx: ReadTransaction, ids: list[str]) -> Iterator[list[BlockMess
     own = set(ids)
     stored = tx.events(ids)
     while some := list(islice(stored, MESSAGES_AT_ONCE)):
-        yield [
-            BlockMessage(
-                message.subject,
-                account,
-                message.time,
-                message.position,
-                message.mid,
-                message.name,
-                message.properties,
-                message.context,
-            )
-            for message, account, _ in some
-            if message.subject in own
-        ]
+        yield [block_message(each) for each in some if each.message.subject in own]
+
+
+def block_message(stored: Stored) -> BlockMessage:
+    """What metrics need of a stored message."""
+    message = stored.message
+    return BlockMessage(
+        message.subject,
+        stored.account,
+        message.time,
+        message.position,
+        message.mid,
+        message.name,
+        message.properties,
+        message.context,
+    )
