@@ -19,6 +19,7 @@ from .output import Failure
 from .preview import preview
 from .replay_rejected import replay_rejected
 from .serve import serve
+from .suggest import suggest
 from .test import test
 from .verify import verify
 
@@ -41,7 +42,7 @@ def pequel() -> None:
 
 COMMANDS = (
     serve, import_, replay_rejected, keys, leads, audit, lint, preview, test, verify, demo,
-    backtest,
+    backtest, suggest,
 )  # fmt: skip
 for command in COMMANDS:
     pequel.add_command(command)

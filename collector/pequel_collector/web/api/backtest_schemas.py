@@ -21,6 +21,15 @@ class Rate(DescribedField):
         return None if value is None else round(value, DECIMALS)
 
 
+class Probability(DescribedField):
+    """A probability with three digits."""
+
+    json_schema: ClassVar = {"type": "number", "minimum": 0, "maximum": 1}
+
+    def _serialize(self, value: Any, *_: Any, **_options: Any) -> Any:
+        return float(f"{value:.3g}")
+
+
 class Seconds(DescribedField):
     """A length in ms as seconds."""
 

@@ -33,6 +33,11 @@ _EVIDENCE: JSON = {
     "guards": [{"guard": "internal", "blocks": False}],
 }
 
+_SUGGESTED = """\
+[[pql]]
+name = "project_created_3_in_7d"
+when = { event = "project_created", gte = 3, within = "7d", of = "signup" }
+"""
 _CONFUSION: JSON = {
     "tp": 1,
     "fp": 1,
@@ -380,5 +385,38 @@ OF_SCHEMAS: dict[str, JSON] = {
         "overlap": [{"definition": "keen", "both": 1, "only_this": 1, "only_other": 0}],
         "notes": [],
         "qualified": {"u1": "2026-03-09T09:30:00.000Z", "u2": "2026-03-19T08:00:00.000Z"},
+    },
+    "SuggestionsAnswer": {
+        "subject_kind": "user",
+        "landmark_seconds": 604800.0,
+        "horizon_seconds": 2592000.0,
+        "end": "2026-03-31T17:20:00.000Z",
+        "level": 0.05,
+        "population": 4820,
+        "converters": 361,
+        "tries": 187,
+        "suggestions": [
+            {
+                "name": "project_created_3_in_7d",
+                "toml": _SUGGESTED,
+                "description": "A user who has project_created at least 3 times within 7 days of "
+                "sign-up",
+                "training": _CONFUSION,
+                "held_out": _CONFUSION,
+                "training_p": 1.2e-09,
+                "held_out_p": 0.0004,
+            }
+        ],
+        "behaviours": [
+            {
+                "event": "project_created",
+                "measure": "count",
+                "at_least": 3,
+                "within_seconds": 604800.0,
+                "figures": _CONFUSION,
+                "p": 1.2e-09,
+            }
+        ],
+        "notes": [],
     },
 }
