@@ -11,6 +11,7 @@ from ..errors import PequelError
 from .audit import audit
 from .backtest import backtest
 from .demo import demo
+from .diff import diff
 from .import_log import import_
 from .keys import keys
 from .leads import leads
@@ -42,7 +43,7 @@ def pequel() -> None:
 
 COMMANDS = (
     serve, import_, replay_rejected, keys, leads, audit, lint, preview, test, verify, demo,
-    backtest, suggest,
+    backtest, diff, suggest,
 )  # fmt: skip
 for command in COMMANDS:
     pequel.add_command(command)

@@ -7,7 +7,19 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from ..app.bootstrap import Collector
 from . import bodies, errors, logs
-from .api import audit, backtest, definitions, leads, lint, lists, preview, proof, queries, suggest
+from .api import (
+    audit,
+    backtest,
+    definitions,
+    diff,
+    leads,
+    lint,
+    lists,
+    preview,
+    proof,
+    queries,
+    suggest,
+)
 from .ingest import cors, handler
 from .ingest.fast_path import FastPath
 from .openapi import pages
@@ -16,7 +28,7 @@ from .paths import RestOfPath
 
 PARTS = (
     queries, lists, leads, proof, definitions, lint, preview, audit, health, metrics, pages,
-    backtest, suggest,
+    backtest, diff, suggest,
 )  # fmt: skip
 """Every part of the API but ingestion; each has a ``blueprint`` over a collector."""
 

@@ -61,6 +61,8 @@ _CONFUSION: JSON = {
     "already_converted": 0,
 }
 
+_FIGURES: JSON = {"set_size": 2, "strict": _CONFUSION, "landmark": _CONFUSION}
+
 ERROR: JSON = {
     "error": {
         "code": "bad_parameter",
@@ -418,5 +420,26 @@ OF_SCHEMAS: dict[str, JSON] = {
             }
         ],
         "notes": [],
+    },
+    "DiffAnswer": {
+        "same": False,
+        "definitions": [
+            {
+                "name": "set_up",
+                "status": "changed",
+                "before": "A user who has project_created at least 3 times",
+                "after": "A user who has project_created at least 2 times",
+                "changes": [{"path": "when.gte", "before": 3, "after": 2}],
+                "on_data": {
+                    "gained": {"u3": "2026-03-20T08:00:00.000Z"},
+                    "lost": {},
+                    "earlier": 2,
+                    "later": 0,
+                    "before": _FIGURES,
+                    "after": _FIGURES | {"set_size": 3},
+                },
+            }
+        ],
+        "shared": [{"path": "project.timezone", "before": None, "after": "Europe/Berlin"}],
     },
 }
