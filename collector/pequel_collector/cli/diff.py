@@ -21,7 +21,7 @@ from ..model import id_of, iso
 from ..ports import ReadTransaction
 from ..rules.language.definition import Catalogue
 from ..web.api.diff_schemas import DIFF
-from .backtest import Duration, number, percent
+from .backtest import PATIENCE, Duration, number, percent
 from .options import example, stated
 from .output import Failure
 from .progress import subjects_shown
@@ -103,7 +103,7 @@ def _found(old: str, new: str, url: str | None, question: Question) -> Diff:
     if url is None:
         return compared(_catalogue(None, old), _catalogue(None, new))
     with ExitStack() as stack:
-        store = stack.enter_context(closing(open_store(url, make=False)))
+        store = stack.enter_context(closing(open_store(url, make=False, timeout=PATIENCE)))
         tx = stack.enter_context(store.reading())
         progress = stack.enter_context(subjects_shown("reading"))
         catalogues = _catalogue(tx, old), _catalogue(tx, new)

@@ -17,7 +17,7 @@ from ..model import Kind
 from ..rules.language.quantities import many
 from ..web.api.suggest import LONGEST
 from ..web.api.suggest_schemas import SUGGESTIONS
-from .backtest import Duration, Time, catalogue_in, length, number, percent
+from .backtest import PATIENCE, Duration, Time, catalogue_in, length, number, percent
 from .options import definitions_file, example, settings_from, settings_options
 from .output import columns
 
@@ -90,7 +90,11 @@ def suggest(
         raise click.UsageError("--landmark: expected at most 366d")
     wanted = Wanted(landmark, horizon, subject, level, end)
     url = settings_from({"database": database}).database
-    with closing(open_store(url, make=False)) as store, store.reading() as tx, _bar() as progress:
+    with (
+        closing(open_store(url, make=False, timeout=PATIENCE)) as store,
+        store.reading() as tx,
+        _bar() as progress,
+    ):
         found = searched(tx, catalogue_in(tx, file), wanted, progress)
     click.echo(FORMATS[output_format](found))
 
