@@ -32,9 +32,10 @@ from pequel_collector.importing.line import Line
 from pequel_collector.importing.pequel import Pequel
 from pequel_collector.ingest.event_log import events_of
 from pequel_collector.model import LeadState
+from pequel_collector.rules.explain.description import description_of
+from pequel_collector.rules.explain.vocabulary import Vocabulary
 from pequel_collector.rules.language import quantities
 from pequel_collector.rules.language.definition import Catalogue
-from pequel_collector.rules.language.sentence import describe
 from pequel_collector.rules.parser import (
     catalogue,
     comparisons,
@@ -221,7 +222,8 @@ class TestExamples:
 
     @pytest.mark.parametrize(("text", "sentence"), sentences())
     def test_the_sentence_below_a_definition_is_its_own(self, text: str, sentence: str) -> None:
-        assert describe(whole(text).definitions[-1]) == sentence
+        catalogue = whole(text)
+        assert description_of(catalogue.definitions[-1], Vocabulary(catalogue)) == sentence
 
     def test_the_messages_for_mistakes_are_those_shown(self) -> None:
         [(text, problems)] = WRONG.findall(page("reference/definitions.md"))

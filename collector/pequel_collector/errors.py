@@ -3,6 +3,7 @@
 PequelError
 ├── BadRequest      the request is malformed
 ├── Unauthorized    no key, an unknown key, or one without the right
+├── Forbidden       a partner's key, which may do less than others
 ├── NotFound        there is no such thing
 ├── Conflict        a lead's state does not allow this
 ├── Stale           a lead has changed since it was read
@@ -43,6 +44,12 @@ class Unauthorized(PequelError):
     """There is no key, or it is unknown or has not the right for this request."""
 
     code = "unauthorized"
+
+
+class Forbidden(PequelError):
+    """A partner may not do this, whatever its leads are."""
+
+    code = "forbidden"
 
 
 class NotFound(PequelError):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date
 from decimal import Decimal
 from functools import lru_cache
 from hashlib import blake2b
@@ -42,12 +42,13 @@ _PREFIX = {"user": "u:", "account": "g:"}
 _KIND: dict[str, Kind] = {"u:": "user", "g:": "account"}
 
 _NUMBERS = (int, float, Decimal)
-_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - in UTC, like every time here
-_EPOCH_DAY = _EPOCH.toordinal()
+_EPOCH_DAY = date(1970, 1, 1).toordinal()
 _FIRST, _LAST = -62_135_596_800_000, 253_402_300_799_999
-_MINUTE = 60_000
+_DAY, _MINUTE = 86_400_000, 60_000
 _SECONDS = {f"{n:02}": n * 1000 for n in range(60)}
 _MILLISECONDS = {f"{n:03}": n for n in range(1000)}
+_OF_MINUTE = [f"T{n // 60:02}:{n % 60:02}:" for n in range(1440)]
+_OF_SECOND, _OF_MILLISECOND = list(_SECONDS), [f".{n:03}Z" for n in range(1000)]
 _ISO_8601 = re.compile(
     r"(?P<date>\d{4}-\d\d-\d\d)"
     r"(?:[Tt ](?P<hour>[01]\d|2[0-3]):(?P<minute>[0-5]\d)"
@@ -363,8 +364,17 @@ class Key:
 
 def iso(time: int) -> str:
     """A time as ISO 8601: ``2026-03-01T10:00:00.000Z``. Limited to the years 1 to 9999."""
-    within = min(max(time, _FIRST), _LAST)
-    return (_EPOCH + timedelta(milliseconds=within)).isoformat(timespec="milliseconds") + "Z"
+    day, of_day = divmod(min(max(time, _FIRST), _LAST), _DAY)
+    minute, of_minute = divmod(of_day, _MINUTE)
+    second, millisecond = divmod(of_minute, 1000)
+    # A tenth of the time that `datetime.isoformat` takes, and a page of leads has hundreds.
+    end = _OF_SECOND[second] + _OF_MILLISECOND[millisecond]
+    return _day(day) + _OF_MINUTE[minute] + end
+
+
+@lru_cache(maxsize=4096)
+def _day(number: int) -> str:
+    return date.fromordinal(_EPOCH_DAY + number).isoformat()
 
 
 def parse_iso(text: str) -> int | None:

@@ -317,6 +317,20 @@ class RejectedCursor(NamedTuple):
     id: str
 
 
+class Arrival(NamedTuple):
+    """What one transaction stored: ids of messages, of rejected events and of opened leads.
+
+    ``number`` is its place in the order of the commits, without gaps. ``left_out`` is how many ids
+    are not named, because there were too many.
+    """
+
+    number: int
+    messages: Sequence[str]
+    rejected: Sequence[str]
+    leads: Sequence[str]
+    left_out: int = 0
+
+
 class Usage(NamedTuple):
     """How many events of a key in a month (``2026-11``) had an outcome.
 
@@ -417,6 +431,51 @@ class FirstEvent(NamedTuple):
     mid: str
 
 
+class Scan(NamedTuple):
+    """Which messages to read of all subjects of a kind.
+
+    ``names`` are names of events; None means every message. ``sets_traits`` adds the calls that set
+    traits on such subjects, ``in_accounts`` every message with an account. The other three say
+    whether the JSON of a message is read.
+    """
+
+    kind: Kind
+    names: frozenset[str] | None
+    sets_traits: bool = False
+    in_accounts: bool = False
+    properties: bool = False
+    context: bool = False
+
+    @property
+    def has_parts(self) -> bool:
+        """Whether more is read of a message than its place and its name."""
+        parts = self.sets_traits, self.in_accounts, self.properties, self.context
+        return self.kind == "account" or any(parts)
+
+
+class ScannedMessage(NamedTuple):
+    """A message as a scan reads it. What the scan does not ask for is None; JSON is text.
+
+    A scan gives plain tuples in this order, up to ``name`` unless it ``has_parts``: to make a
+    record of each would take as long as to read it.
+
+    ``person`` is given in the scan of accounts: the subject that the message came with, or its
+    person.
+    """
+
+    subject: str
+    time: int
+    position: int
+    mid: str
+    name: str | None
+    account: str | None = None
+    person: str | None = None
+    type: str | None = None
+    properties: str | None = None
+    traits: str | None = None
+    context: str | None = None
+
+
 class ReadTransaction(Protocol):
     """A consistent view of the store: it sees what was committed before it began."""
 
@@ -448,11 +507,25 @@ class ReadTransaction(Protocol):
     def message(self, mid: str) -> Stored | None:
         """The message of an id; None if it is not stored."""
 
+    def messages(self, mids: Collection[str]) -> dict[str, Stored]:
+        """Several messages by id; an id that is not stored is left out."""
+
     def known(self, mids: Collection[str]) -> set[str]:
         """Which of these message ids are stored."""
 
     def newest(self) -> int | None:
         """The latest event time of any stored message; None in an empty store."""
+
+    def block_starts(self, since: int) -> dict[int, int]:
+        """The time of the first message of each block at or after an instant.
+
+        A block has messages that arrived together. Only the last one still grows.
+        """
+
+    def messages_in(
+        self, block: int, after: tuple[int, int, str], until: int, limit: int
+    ) -> list[Stored]:
+        """The messages of a block after a place in the order of facts, before an instant."""
 
     def counts(self, subjects: Collection[str]) -> dict[str, int]:
         """How many events these subjects have in total, by event name."""
@@ -465,6 +538,29 @@ class ReadTransaction(Protocol):
 
     def visitors(self, after: str = "", limit: int | None = None) -> list[str]:
         """The same for visitors, linked or not."""
+
+    # -- all subjects at once --------------------------------------------------------------
+
+    def scan(self, wanted: Scan) -> Iterator[tuple[str, Sequence[ScannedMessage]]]:
+        """The messages of every subject of a kind, in the order of facts, subject by subject.
+
+        Persons and accounts are taken as stored. The messages of one subject are in memory at once.
+        """
+
+    def first_times(self, kind: Kind, name: str | None) -> Iterator[tuple[str, int]]:
+        """When every subject of a kind had its first event of a name, or of any."""
+
+    def trait_values(self, kind: Kind, names: Collection[str]) -> Iterator[tuple[str, list[Trait]]]:
+        """The values that some traits ever had, in the order of facts, subject by subject."""
+
+    def times_in_accounts(self, name: str) -> Iterator[tuple[str, int]]:
+        """Each account id with the time of an event of a name in it, in order."""
+
+    def lead_subjects(self) -> Iterator[tuple[str, str]]:
+        """Each definition with a subject that has a lead of it that is not voided."""
+
+    def has_only_dates(self) -> bool:
+        """Whether every message is at 00:00 UTC: the data says days, and no times of day."""
 
     # -- lists of subjects -----------------------------------------------------------------
 
@@ -574,6 +670,12 @@ class ReadTransaction(Protocol):
     def changes(self, lead_id: str) -> list[Change]:
         """The ledger of one lead, oldest first."""
 
+    def latest_changes(self, lead_id: str, limit: int) -> list[Change]:
+        """The newest entries in the ledger of one lead, oldest first."""
+
+    def count_changes(self, lead_id: str) -> int:
+        """How many entries the ledger of one lead has."""
+
     def last_change(self, lead_id: str) -> int:
         """The number of the last entry in the ledger of one lead; 0 if there is none."""
 
@@ -654,6 +756,19 @@ class ReadTransaction(Protocol):
         self, limit: int, wanted: RejectedFilter = ANY_REJECTED, after: RejectedCursor | None = None
     ) -> list[StoredRejectedEvent]:
         """Rejected events, latest first; those after a cursor."""
+
+    def rejected_by_id(self, ids: Collection[str]) -> dict[str, StoredRejectedEvent]:
+        """Several rejected events by id; an id that is not there is left out."""
+
+    def last_arrival(self) -> int:
+        """The number of the last arrival; 0 if nothing ever arrived."""
+
+    def arrivals_after(self, number: int, limit: int) -> list[Arrival]:
+        """The arrivals after a number, oldest first. Only about the last thousand are kept.
+
+        An arrival is never added before one that was visible. Imports are no arrivals, but the
+        leads that they open are.
+        """
 
     def usage(self) -> list[Usage]:
         """The number of events by key, month and outcome."""

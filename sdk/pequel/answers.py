@@ -97,6 +97,25 @@ class FeatureUse(TypedDict):
     unused_events: list[str]
 
 
+class Route(TypedDict):
+    """The route that assigned a lead, to whom and why. `step` counts escalations."""
+
+    name: str | None
+    assigned: str | None
+    owner: str | None
+    partner: str | None
+    why: str
+    step: int
+
+
+class Claim(TypedDict):
+    """A partner's claim on a lead."""
+
+    partner: str
+    at: str
+    until: str
+
+
 class _LeadMore(TypedDict, total=False):
     via: Literal["account"]
 
@@ -119,6 +138,10 @@ class Lead(_LeadMore):
     kind: str
     priority: str
     owner: str | None
+    partner: str | None
+    route: Route | None
+    claim: Claim | None
+    stage: Any
     due_at: str | None
     overdue: bool
     snoozed_until: str | None
@@ -168,6 +191,7 @@ class LeadDetail(Lead):
     """One lead, with its history and its contacts, oldest first, and the use of features."""
 
     history: list[Change]
+    history_total: int
     contacts: list[Contact]
     features: list[FeatureUse]
 
@@ -350,3 +374,70 @@ class Definition(TypedDict):
     source: dict[str, Any]
     text: str
     versions: list[DefinitionVersion]
+
+
+class Confusion(TypedDict):
+    """One form of a backtest: the four counts, and what follows from them.
+
+    A rate without a denominator is None, and so is its interval.
+    """
+
+    tp: int
+    fp: int
+    fn: int
+    tn: int
+    population: int
+    converters: int
+    predicted: int
+    base_rate: float | None
+    base_rate_interval: list[float] | None
+    precision: float | None
+    precision_interval: list[float] | None
+    recall: float | None
+    recall_interval: list[float] | None
+    lift: float | None
+    lift_interval: list[float] | None
+    mcc: float | None
+    mcc_interval: list[float] | None
+    lead_time_seconds_median: float | None
+    immature: int
+    already_converted: int
+
+
+class LeadsPerWeek(TypedDict):
+    """How many leads a week a definition gives."""
+
+    weeks: int
+    mean: float
+    busiest: int
+    last: int
+    capacity: int | None
+    weeks_over_capacity: int | None
+
+
+class Overlap(TypedDict):
+    """How the set of a definition and the leads of one in force overlap."""
+
+    definition: str
+    both: int
+    only_this: int
+    only_other: int
+
+
+class Backtest(TypedDict):
+    """Who would have qualified for a definition, and how many of them converted afterwards."""
+
+    definition: str
+    description: str
+    subject_kind: Literal["user", "account"]
+    population: str
+    landmark_seconds: float
+    horizon_seconds: float
+    end: str
+    set_size: int
+    strict: Confusion
+    landmark: Confusion
+    leads_per_week: LeadsPerWeek
+    overlap: list[Overlap]
+    notes: list[str]
+    qualified: dict[str, str]

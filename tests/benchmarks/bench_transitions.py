@@ -1,8 +1,9 @@
 """Changes of leads over HTTP while events come in, on one collector.
 
 Each change is a ``PATCH``, over sixteen connections: leads are assigned, contacted, snoozed and
-won. Meanwhile single events come in at 1,000 a second. Prints the rate of changes alone, of both
-together, and within what time 99 of 100 were answered. No time is asserted.
+won. Meanwhile events come in at 1,000 a second: in batches of twenty, as an SDK sends them, and
+then one in each request. Prints the rate of changes alone, of both together, and within what time
+99 of 100 were answered. No time is asserted.
 """
 
 from __future__ import annotations
@@ -19,10 +20,18 @@ from .load import Run, request, send
 
 LEADS, EVENTS, EVENT_SECONDS, CONNECTIONS = 1_000, 1_000, 8, 16
 
+BATCH = 20
+"""Events of a request in which an SDK sends them."""
+
 ALONE = ({"owner": "ben"}, {"contact": {"channel": "email", "note": "sent the plan"}})
-BESIDE = (
+BESIDE_BATCHES = (
     {"contact": {"channel": "phone"}},
     {"snoozed_until": "2100-01-01"},
+    {"contact": {"channel": "email"}},
+)
+BESIDE_SINGLE_EVENTS = (
+    {"contact": {"channel": "phone"}},
+    {"snoozed_until": "2101-01-01"},
     {"state": "won", "amount": "1200.00", "currency": "EUR"},
 )
 
@@ -43,15 +52,32 @@ def test_changes_of_leads_while_events_come_in(tmp_path: Path) -> None:
     (tmp_path / "pequel.toml").write_text(DEFINITIONS)
     with run_server(tmp_path) as server:
         port = int(server.url.rpartition(":")[2])
-        send(port, _events("project_created", LEADS, 0), CONNECTIONS)
+        send(port, _events("project_created", LEADS, 0, BATCH), CONNECTIONS)
         leads = _lead_ids(server.url)
         print()
         _print("changes alone", send(port, _changes(leads, ALONE), CONNECTIONS))
-        with ThreadPoolExecutor(1) as threads:
-            events = _events("opened", EVENTS * EVENT_SECONDS, LEADS)
-            sending = threads.submit(send, port, events, CONNECTIONS, EVENTS)
-            _print("changes beside events", send(port, _changes(leads, BESIDE), CONNECTIONS))
-            _print("events", sending.result())
+        first = LEADS
+        for batch, steps in ((BATCH, BESIDE_BATCHES), (1, BESIDE_SINGLE_EVENTS)):
+            events = _events("opened", EVENTS * EVENT_SECONDS, first, batch)
+            first += EVENTS * EVENT_SECONDS
+            _beside(port, leads, events, steps, batch)
+
+
+def _beside(
+    port: int,
+    leads: list[str],
+    events: list[bytes],
+    steps: Sequence[dict[str, object]],
+    batch: int,
+) -> None:
+    """Changes while events come in."""
+    with ThreadPoolExecutor(1) as threads:
+        sending = threads.submit(send, port, events, CONNECTIONS, EVENTS / batch)
+        _print(
+            f"changes beside events, {batch} a request",
+            send(port, _changes(leads, steps), CONNECTIONS),
+        )
+        _print("  requests with events", sending.result())
 
 
 def _changes(leads: list[str], steps: Sequence[dict[str, object]]) -> list[bytes]:
@@ -64,13 +90,14 @@ def _changes(leads: list[str], steps: Sequence[dict[str, object]]) -> list[bytes
     ]
 
 
-def _events(name: str, count: int, first: int) -> list[bytes]:
+def _events(name: str, count: int, first: int, batch: int) -> list[bytes]:
     key = KEYS["PEQUEL_WRITE_KEY"]
     events = [
-        {"userId": f"u{number % LEADS}", "event": name, "messageId": f"m{number:07}"}
-        for number in range(first, first + count)
+        {"type": "track", "userId": f"u{n % LEADS}", "event": name, "messageId": f"m{n:07}"}
+        for n in range(first, first + count)
     ]
-    return [request("/v1/track", json.dumps(event).encode(), key) for event in events]
+    parts = [events[start : start + batch] for start in range(0, count, batch)]
+    return [request("/v1/batch", json.dumps({"batch": part}).encode(), key) for part in parts]
 
 
 def _lead_ids(url: str) -> list[str]:
@@ -79,4 +106,4 @@ def _lead_ids(url: str) -> list[str]:
 
 
 def _print(what: str, run: Run) -> None:
-    print(f"{what:<22} {run.rate:>7,.0f}/s, 99 % within {run.wait(0.99) * 1000:,.0f} ms")
+    print(f"{what:<35} {run.rate:>7,.0f}/s, 99 % within {run.wait(0.99) * 1000:,.0f} ms")

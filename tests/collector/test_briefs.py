@@ -38,7 +38,7 @@ def test_title_and_play_are_those_of_the_definition(
     story.track("u1", "project_created", 0)
     lead = lead_of(story)
     assert (lead["title"], lead["play"]) == (title, play)
-    assert lead["description"] == "A user who did project_created at least once"
+    assert lead["description"] == "A user who created a project"
 
 
 def test_a_lead_of_a_removed_definition_keeps_a_readable_name() -> None:

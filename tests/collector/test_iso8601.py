@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pequel_collector.model import parse_iso
+from pequel_collector.model import iso, parse_iso
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 MILLISECOND = timedelta(milliseconds=1)
@@ -26,6 +26,12 @@ def test_what_python_writes_is_read_to_the_millisecond(moment: datetime, zone: t
 def test_the_common_form_is_read_exactly(time: int) -> None:
     moment = EPOCH + timedelta(milliseconds=time)
     assert parse_iso(f"{moment:%Y-%m-%dT%H:%M:%S}.{time % 1000:03}Z") == time
+
+
+@given(st.integers(-62_135_596_800_000, 253_402_300_799_999))
+def test_a_time_is_written_as_python_writes_it(time: int) -> None:
+    moment = EPOCH.replace(tzinfo=None) + time * MILLISECOND
+    assert iso(time) == moment.isoformat(timespec="milliseconds") + "Z"
 
 
 @given(MOMENTS.map(datetime.isoformat), st.integers(0, 25), st.sampled_from("0179 -+:.TZz,\0é²"))

@@ -54,7 +54,8 @@ class TestCreate:
     @pytest.mark.parametrize("kind", KINDS)
     def test_a_token_says_what_kind_it_is(self, keys: Keys, kind: str) -> None:
         letter = {"write+marks": "m", "work": "k"}.get(kind, kind[0])
-        assert keys.create(kind).token.startswith(f"pk_{letter}_")
+        partner = "north" if kind == "partner" else None
+        assert keys.create(kind, partner=partner).token.startswith(f"pk_{letter}_")
 
     def test_every_token_is_another(self, keys: Keys) -> None:
         assert len({keys.create("write").token for _ in range(20)}) == 20
@@ -334,3 +335,20 @@ class TestFirstStart:
 
     def test_makes_none_where_the_settings_give_one(self, store: Store, clock: Clock) -> None:
         assert Keys(store, clock, Settings(write_key="w")).create_first() == []
+
+
+@pytest.mark.parametrize("variable", ["write", "read", "admin"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_key_of_another_kind_than_its_variable_is_refused(
+    store: Store, clock: Clock, keys: Keys, kind: str, variable: str
+) -> None:
+    token = keys.create(kind).token
+    settings = Settings(**{f"{variable}_key": token})
+    if kind == variable:
+        assert Keys(store, clock, settings).find(token)
+        return
+    with pytest.raises(BadRequest) as error:
+        Keys(store, clock, settings)
+    expected = f"PEQUEL_{variable.upper()}_KEY: found a {kind} key (pk_"
+    assert error.value.message.startswith(expected)
+    assert token not in error.value.message

@@ -6,12 +6,42 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET
 
-from oracle.leads import Step, fate
+from oracle.leads import Step, fate, whose
 from pequel_collector.leads.states import LEGAL, SET_BY_PEOPLE, outcome
-from pequel_collector.model import Contact, Conversion, Lead, LeadPatch, Transition
+from pequel_collector.model import (
+    Claim,
+    Contact,
+    Conversion,
+    Lead,
+    LeadPatch,
+    Routed,
+    Transition,
+)
 
 TIMES = st.integers(1, 12)
 OWNERS = st.sampled_from(["ada", "ben", None])
+
+
+ROUTED = st.builds(
+    Routed,
+    st.sampled_from(["north", "south"]), st.just("user:x"), st.just("because"), OWNERS,
+    st.sampled_from([None, "p", "q"]), st.integers(0, 2),
+).map(lambda routed: LeadPatch(routed=routed))  # fmt: skip
+CLAIMED = st.builds(Claim, st.sampled_from(["p", "q"]), TIMES).map(
+    lambda claim: LeadPatch(claim=claim)
+)
+
+
+@st.composite
+def of_people(draw: st.DrawFn) -> LeadPatch:
+    """What somebody changes."""
+    return LeadPatch(
+        state=draw(st.sampled_from([UNSET, *SET_BY_PEOPLE])),
+        owner=draw(st.one_of(st.just(UNSET), OWNERS)),
+        contact=draw(st.one_of(st.just(UNSET), st.builds(Contact, at=TIMES))),
+        snoozed_until=draw(st.sampled_from([UNSET, 99, None])),
+        amount=draw(st.sampled_from([UNSET, "5", None])),
+    )
 
 
 @st.composite
@@ -19,14 +49,9 @@ def transitions(draw: st.DrawFn) -> list[Transition]:
     """What people did, also what was not legal where it lands."""
     made = []
     for number in range(draw(st.integers(0, 6))):
-        patch = LeadPatch(
-            state=draw(st.sampled_from([UNSET, *SET_BY_PEOPLE])),
-            owner=draw(st.one_of(st.just(UNSET), OWNERS)),
-            contact=draw(st.one_of(st.just(UNSET), st.builds(Contact, at=TIMES))),
-            snoozed_until=draw(st.sampled_from([UNSET, 99, None])),
-            amount=draw(st.sampled_from([UNSET, "5", None])),
-        )
-        made.append(Transition("u:x", "it", 1, draw(TIMES), patch, number=number))
+        subject = draw(st.sampled_from(["u:x", "u:x", "u:old"]))
+        patch = draw(st.one_of(of_people(), ROUTED, CLAIMED))
+        made.append(Transition(subject, "it", 1, draw(TIMES), patch, number=number))
     return made
 
 
@@ -46,6 +71,8 @@ def test_the_state_is_what_the_oracle_reads(lead: Lead, made: list[Transition]) 
     found = outcome(lead, made)
     steps = [Step.of(each) for each in made]
     assert (found.state, found.owner, found.won_at, found.self_serve) == fate(lead, steps)
+    route = None if found.route is None else found.route.name
+    assert (found.partner, found.claimed_until, route) == whose(lead, steps)
 
 
 @given(leads, transitions(), st.randoms())

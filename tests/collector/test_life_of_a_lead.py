@@ -11,6 +11,7 @@ import pytest
 
 from pequel_collector.marking import work
 from pequel_collector.model import Lead, iso
+from pequel_collector.queries import queries
 from pequel_collector.store.read_transaction import SqlReadTransaction
 from support.sales import DAY, HOUR, MINUTE, Sales, sales, time
 
@@ -189,6 +190,10 @@ class TestTransitions:
             ({"amount": "-5"}, "amount", "the text '-5'", "an amount such as"),
             ({"amount": "1e9"}, "amount", "the text '1e9'", "an amount such as"),
             ({"currency": "euros"}, "currency", "the text 'euros'", "three letters"),
+            ({"contact": {"at": "0001-01-01"}}, "contact.at", "the text '0001-01-01'", "a time"),
+            ({"snoozed_until": "1969-12-31"}, "snoozed_until", "the text '1969-12-31'", "a time"),
+            ({"owner": "a\0"}, "owner", "the text 'a\\x00'", "a text without the character NUL"),
+            ({"owner": "\ud800"}, "owner", "the text '\\ud800'", "a text without the character"),
             ({"colour": "red"}, "colour", "an unknown field", "one of state, owner"),
         ],
     )
@@ -202,12 +207,67 @@ class TestTransitions:
             assert error["details"]["expected"].startswith(expected)
 
     @pytest.mark.parametrize(
-        "text", [b"", b"{", b"[]", b"null", b"\xff", b'{"amount": 1e999}', b"{}"]
+        ("text", "said"),
+        [
+            (b"", "the body is not JSON"),
+            (b"{", "the body is not JSON"),
+            (b"[" * 30_000, "the body is not JSON"),
+            (b'{"amount": NaN}', "NaN is not a number"),
+            (b'{"amount": %s}' % (b"1" * 5_000), "the body is not JSON"),
+            (b"\xff", "not UTF-8"),
+            (b"[]", "body: found a list, expected an object"),
+            (b"null", "body: found null, expected an object"),
+            (b"5", "body: found the number 5, expected an object"),
+            (b"{}", "found nothing to change"),
+        ],
     )
-    def test_a_body_that_is_no_object_is_refused(self, text: bytes) -> None:
+    def test_a_body_that_is_no_object_is_refused(self, text: bytes, said: str) -> None:
         with sales(SET_UP) as team:
             lead = qualify(team, "ada", 0)
-            assert team.call("PATCH", f"/pqls/{lead['id']}", data=text).status_code == 400
+            answer = team.call("PATCH", f"/pqls/{lead['id']}", data=text)
+            assert answer.status_code == 400
+            assert said in answer.json["error"]["message"]
+
+    @pytest.mark.parametrize(
+        ("amount", "stored"),
+        [
+            ("-0.0", "0"),
+            ("0e-999", "0"),
+            ("1200.50", "1200.5"),
+            ("12e2", "1200"),
+            ("1e-6", "0.000001"),
+            ("1e-7", None),
+            ("1e-400", None),
+            ("1e400", None),
+            ("1e999999999", None),
+            ("1e-999999999", None),
+            ("1e99999999999999999999", None),
+            ("1.0000000000000000000000000000001", None),
+        ],
+    )
+    def test_an_amount_is_taken_as_it_is_written(self, amount: str, stored: str | None) -> None:
+        with sales(SET_UP) as team:
+            lead = qualify(team, "ada", 0)
+            body = f'{{"amount": {amount}}}'
+            answer = team.call("PATCH", f"/pqls/{lead['id']}", data=body)
+            assert answer.status_code == (400 if stored is None else 200)
+            if stored is None:
+                assert answer.json["error"]["details"]["field"] == "amount"
+            else:
+                assert answer.json["amount"] == stored
+
+    def test_of_a_long_history_the_newest_entries_are_shown(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(queries, "MAX_HISTORY", 3)
+        with sales(SET_UP) as team:
+            lead = qualify(team, "ada", 0)
+            for owner in "abcd":
+                team.work(lead, owner=owner)
+            lead = team.lead("ada")
+            assert [each["after"]["owner"] for each in lead["history"]] == ["b", "c", "d"]
+            assert lead["history_total"] == 5
+            assert len(team.get("/pqls/changes")["data"]) == 5
 
 
 class TestTheClock:

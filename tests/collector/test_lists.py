@@ -18,6 +18,7 @@ from pequel_collector.access.keys import Keys
 from pequel_collector.app.bootstrap import assemble
 from pequel_collector.config import Settings
 from pequel_collector.model import iso, parse_iso
+from pequel_collector.queries import near
 from pequel_collector.rules.parser.catalogue import read_catalogue
 from pequel_collector.store import open_store
 from pequel_collector.web.app import create_app
@@ -296,6 +297,19 @@ class TestNear:
             assert {each["subject"]["id"]: each["progress"] for each in found} == expected
             assert [f["progress"] for f in found] == sorted(expected.values(), reverse=True)
             assert all(leaf["missing"] for each in found for leaf in each["missing"])
+
+    def test_says_whether_everybody_was_looked_at(
+        self, api: Api, world: Plain, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        pages = []
+        while not pages or pages[-1]["next_cursor"]:
+            cursor = {"cursor": pages[-1]["next_cursor"]} if pages else {}
+            pages.append(api.get("/v1/near", definition="set_up", limit=1, **cursor))
+        assert len(pages) > 1
+        assert all(page["complete"] for page in pages)
+        monkeypatch.setattr(near, "SET", 1)
+        monkeypatch.setattr(near, "AT_ONCE", 1)
+        assert not api.get("/v1/near", definition="set_up")["complete"]
 
 
 class TestAdoption:

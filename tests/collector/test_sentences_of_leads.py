@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from oracle.streams import WHOLE, catalogues, streams
 from oracle.toml import to_toml
 from pequel_collector.ports import LeadFilter
-from support.cookbook import recipes, sentence_of
+from support.cookbook import description_in, recipes, sentence_of
 from support.stories import DAY, MINUTE, Story
 from support.streams import collector_of, messages_of
 
@@ -358,8 +358,11 @@ def test_silence_is_said() -> None:
     assert told_ == "closed no tasks in the last 7 days, and created a project"
 
 
-@pytest.mark.parametrize(("title", "text", "said"), recipes())
-def test_the_sentences_of_the_cookbook_are_real(title: str, text: str, said: str) -> None:
+@pytest.mark.parametrize(("title", "text", "description", "said"), recipes())
+def test_the_sentences_of_the_cookbook_are_real(
+    title: str, text: str, description: str, said: str
+) -> None:
+    assert description_in(text) == description, title
     assert sentence_of(text) == said, title
 
 

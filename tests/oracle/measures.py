@@ -103,13 +103,13 @@ def read_event(leaf: Leaf, moment: Moment) -> Reading:
 
 def matching(event: Any, leaf: Leaf, moment: Moment, window: Inside) -> list[Fact]:
     """The events that count, match the name and the `where`, and are in the window."""
-    matches = moment.world.event_matches
+    wanted = moment.world.event_matches
+    names = {name for name in {fact.event for fact in moment.events} if wanted(event, name)}
+    found = [fact for fact in moment.events if fact.event in names and window(fact.time)]
+    if not leaf.where:
+        return found
     scale = Scale(trait=moment.trait, timezone=moment.world.timezone)
-    return [
-        fact
-        for fact in moment.events
-        if matches(event, fact.event) and window(fact.time) and where_holds(leaf, fact, scale)
-    ]
+    return [fact for fact in found if where_holds(leaf, fact, scale)]
 
 
 def where_holds(leaf: Leaf, fact: Fact, scale: Scale) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -30,7 +31,8 @@ class Moment:
 
     @cached_property
     def facts(self) -> list[Fact]:
-        return [fact for fact in self.world.history.of(self.subject) if fact.time <= self.tau]
+        in_order = self.world.history.of(self.subject)
+        return in_order[: bisect_right(in_order, self.tau, key=lambda fact: fact.time)]
 
     @cached_property
     def own_events(self) -> list[Fact]:
@@ -40,12 +42,15 @@ class Moment:
     @cached_property
     def events(self) -> list[Fact]:
         """The events that count: of this cycle, and of a member those in the account."""
+        if self.since is None:
+            return self.events_of_all_cycles
         return [fact for fact in self.events_of_all_cycles if self.in_cycle(fact)]
 
     @cached_property
     def events_of_all_cycles(self) -> list[Fact]:
-        inside = self.inside
-        return [fact for fact in self.own_events if inside is None or fact.account == inside]
+        if self.inside is None:
+            return self.own_events
+        return [fact for fact in self.own_events if fact.account == self.inside]
 
     def in_cycle(self, fact: Fact) -> bool:
         return self.since is None or fact.time >= self.since

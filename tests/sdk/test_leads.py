@@ -125,6 +125,17 @@ class TestAChange:
         leads.contact("../users")
 
 
+class TestAClaim:
+    def test_is_posted_and_sent_again_with_its_key(self, http, leads):
+        for status in (500, 200):
+            http.post(f"{PATH}/claim", json=LEAD if status == 200 else {}, status=status)
+        assert leads.claim("l1", "north", actor="eva") == LEAD
+        assert [json.loads(call.request.body) for call in http.calls] == 2 * [
+            {"partner": "north", "actor": "eva"}
+        ]
+        assert len(set(keys(http))) == 1
+
+
 class TestLists:
     def test_takes_the_filters_of_the_reader(self, http, leads):
         http.get(f"{HOST}/v1/pqls", json={"data": [LEAD], "next_cursor": None})

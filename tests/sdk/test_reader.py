@@ -2,6 +2,7 @@
 
 import base64
 import inspect
+import json
 import threading
 from datetime import datetime, timedelta, timezone
 from uuid import UUID
@@ -334,6 +335,17 @@ class TestWhatIsKnown:
     def test_definitions_are_a_list(self, http, reader):
         http.get(f"{HOST}/v1/definitions", json={"data": [{"name": "set_up"}], "origin": {}})
         assert reader.definitions() == [{"name": "set_up"}]
+
+    def test_a_backtest_asks_for_what_is_wanted(self, http, reader):
+        http.post(f"{HOST}/v1/definitions/backtest", json={"set_size": 1, "strict": {}})
+        end = datetime(2026, 3, 1, tzinfo=timezone.utc)
+        assert reader.backtest("keen", landmark="3d", capacity=5, end=end)["set_size"] == 1
+        assert json.loads(http.calls[0].request.body) == {
+            "definition": "keen",
+            "landmark": "3d",
+            "capacity": 5,
+            "end": "2026-03-01T00:00:00.000Z",
+        }
 
     @pytest.mark.parametrize("call", ["user", "account"])
     def test_an_answer_of_another_server_is_an_error(self, http, reader, call):

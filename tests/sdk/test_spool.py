@@ -9,6 +9,7 @@ import shutil
 import stat
 import threading
 import time
+from contextlib import suppress
 from zlib import crc32
 
 import pytest
@@ -778,6 +779,85 @@ def test_a_time_limit_that_ends_a_write_costs_no_event(start, monkeypatch, writt
     process.run()
     assert process.came == [0, 1, 2]
     assert process.stats[:4] == (3, 3, 0, 0)
+
+
+class Waiting:
+    """Three threads that put an event while a fourth one is in its write."""
+
+    def __init__(self, process, monkeypatch):
+        self.process, self.writes = process, []
+        self.entered, self.resume = threading.Event(), threading.Event()
+        self._write = os.write
+        monkeypatch.setattr(os, "write", self.write)
+
+    def put(self, number):
+        with suppress(RecursionError):
+            self.process.put(number)
+
+    def write(self, descriptor, data):
+        if not data.endswith(b"}\n"):
+            return self._write(descriptor, data)
+        self.writes.append(data.count(b"\n"))
+        if len(self.writes) == 1:
+            self.entered.set()
+            self.resume.wait()
+        write = self.tampered if len(self.writes) == 2 else self._write
+        return write(descriptor, data)
+
+    def tampered(self, descriptor, data):
+        return self._write(descriptor, data)
+
+    def run(self):
+        threads = [threading.Thread(target=self.put, args=[n]) for n in range(4)]
+        threads[0].start()
+        self.entered.wait()
+        for thread in threads[1:]:
+            thread.start()
+        while len(self.process.spool._inbox) < 3:
+            time.sleep(0)
+        self.resume.set()
+        for thread in threads:
+            thread.join()
+
+
+def test_events_that_wait_for_a_write_are_written_in_one(start, monkeypatch):
+    process = start()
+    waiting = Waiting(process, monkeypatch)
+    waiting.run()
+    assert waiting.writes == [1, 3]
+    process.run()
+    assert sorted(process.came) == [0, 1, 2, 3]
+    assert process.stats[:4] == (4, 4, 0, 0)
+
+
+def test_a_disk_that_fills_up_within_a_write_keeps_what_was_written(start, monkeypatch):
+    """The whole lines are on disk; the others wait in memory, and are written later."""
+    process = start()
+    waiting = Waiting(process, monkeypatch)
+    waiting.tampered = lambda descriptor, data: waiting._write(descriptor, data[: len(data) // 2])
+    waiting.run()
+    assert len(process.spool._memory) == 2
+    assert process.spool._written == 2
+    process.clock.advance(1)
+    process.run()
+    assert sorted(process.came) == [0, 1, 2, 3]
+    assert process.stats[:4] == (4, 4, 0, 0)
+
+
+def test_an_interruption_of_a_write_of_several_costs_no_event(start, monkeypatch):
+    """Ctrl-C after half of them was written, in a thread that writes for others too."""
+    process = start()
+    waiting = Waiting(process, monkeypatch)
+
+    def half(descriptor, data):
+        waiting._write(descriptor, data[: data.index(b"\n") + 5])
+        raise RecursionError
+
+    waiting.tampered = half
+    waiting.run()
+    process.run()
+    assert sorted(process.came) == [0, 1, 2, 3]
+    assert process.stats[:4] == (4, 4, 0, 0)
 
 
 def test_threads_lose_no_event(start, folder):

@@ -7,12 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from pequel_collector.rules.explain.description import description_of
+from pequel_collector.rules.explain.vocabulary import Vocabulary
 from pequel_collector.rules.parser.catalogue import read_catalogue
 
 from .stories import DAY, HOUR, MINUTE, Story
 
 PAGE = Path(__file__).parents[2] / "docs/guides/cookbook.md"
-_RECIPE = re.compile(r"^## (.+?)\n.*?```toml\n(.*?)```\n\n> (.*?)\n\n", re.DOTALL | re.MULTILINE)
+_RECIPE = re.compile(
+    r"^## (.+?)\n.*?```toml\n(.*?)```\n\n\*(.*?)\.\*\n\n> (.*?)\n\n", re.DOTALL | re.MULTILINE
+)
 
 SHARED = """
 [project]
@@ -24,12 +28,18 @@ conversion = "subscription_started"
 Tell = Callable[[Story], Any]
 
 
-def recipes() -> list[tuple[str, str, str]]:
-    """The title, the definitions and the sentence of each recipe on the page."""
+def recipes() -> list[tuple[str, str, str, str]]:
+    """The title, the definitions, their description and a lead's sentence, for each recipe."""
     return [
-        (title, text, " ".join(said.replace("\n> ", "\n").split()))
-        for title, text, said in _RECIPE.findall(PAGE.read_text())
+        (title, text, " ".join(description.split()), " ".join(said.replace("\n> ", "\n").split()))
+        for title, text, description, said in _RECIPE.findall(PAGE.read_text())
     ]
+
+
+def description_in(text: str) -> str:
+    """The description of the last definition in a recipe."""
+    catalogue = read_catalogue(text if "[project]" in text else SHARED + text)
+    return description_of(catalogue.definitions[-1], Vocabulary(catalogue))
 
 
 def sentence_of(text: str) -> str:

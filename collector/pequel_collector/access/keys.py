@@ -13,20 +13,22 @@ from ..errors import BadRequest, NotFound
 from ..model import JSON, Key, iso
 from ..ports import CLI, Act, AuditEntry, By, Store, WriteTransaction
 
-Scope = Literal["send", "marks", "read", "work", "define", "audit", "alert"]
-"""What a key may do: send events; see, in the answer, the leads that these open; ask everything;
-change leads; put definitions in force; see who administered what; test alerts and send
-them again."""
+Scope = Literal["send", "marks", "leads", "read", "act", "work", "define", "audit", "alert"]
+"""What a key may do: send events; see, in the answer, the leads that these open; see leads, a
+partner's key its own; ask everything; change such leads, a partner's key those that it has claimed;
+change all leads; put definitions in force; see who administered what; test alerts and send them
+again."""
 
-KeyKind = Literal["write", "write+marks", "read", "work", "admin"]
+KeyKind = Literal["write", "write+marks", "read", "work", "admin", "partner"]
 KINDS: tuple[KeyKind, ...] = get_args(KeyKind)
 
 SCOPES: dict[str, frozenset[Scope]] = {
     "write": frozenset({"send"}),
     "write+marks": frozenset({"send", "marks"}),
-    "read": frozenset({"read"}),
-    "work": frozenset({"read", "work"}),
-    "admin": frozenset({"send", "marks", "read", "work", "define", "audit", "alert"}),
+    "read": frozenset({"leads", "read"}),
+    "work": frozenset({"leads", "read", "act", "work"}),
+    "admin": frozenset(get_args(Scope)),
+    "partner": frozenset({"leads", "act"}),
 }
 """What each kind of key may do. A new kind is a row here."""
 
@@ -39,10 +41,14 @@ _PREFIXES: dict[KeyKind, str] = {
     "read": "pk_r_",
     "work": "pk_k_",
     "admin": "pk_a_",
+    "partner": "pk_p_",
 }
 
 SHOWN = 9
 """Characters of a token that may be shown: its kind, and what tells it from others."""
+
+LONGEST_NAME = 128
+"""Characters of a partner's name."""
 
 HOUR = 3_600_000
 """Milliseconds between two writes of when a key was last used."""
@@ -102,10 +108,15 @@ class Keys:
         rate: int | None = None,
         quota: int | None = None,
         by: By = CLI,
+        partner: str | None = None,
     ) -> NewKey:
-        """Create and store a key; ``rate`` and ``quota`` are those of ``model.Key``."""
+        """Create and store a key; ``rate``, ``quota`` and ``partner`` are those of ``model.Key``.
+
+        Raises BadRequest for a partner's key without a partner, or another one with it.
+        """
+        _check_partner(kind, partner)
         with self._store.writing() as tx:
-            new = self._add(tx, kind, label, rate, quota)
+            new = self._add(tx, kind, label, rate, quota, partner)
             self._audit(tx, "key_created", by, **_about(new.key))
         self._invalidate()
         return new
@@ -113,15 +124,16 @@ class Keys:
     def rotate(self, key_id: str, overlap: int, by: By = CLI) -> NewKey:
         """Create a key in place of another one, which ends after ``overlap`` ms.
 
-        The new key has the same kind, label, rate and quota. Raises NotFound if no active key has
-        this id, BadRequest for one that ends already.
+        The new key has the same kind, label, rate, quota and partner. Raises NotFound if no active
+        key has this id, BadRequest for one that ends already.
         """
         with self._store.writing() as tx:
             old = self._active(tx, key_id)
             if old.expires_at is not None:
                 raise BadRequest(f"the key {key_id} ends at {iso(old.expires_at)} already")
             ends = self._clock() + overlap
-            new = self._add(tx, cast(KeyKind, old.kind), old.label, old.rate, old.quota)
+            kind = cast(KeyKind, old.kind)
+            new = self._add(tx, kind, old.label, old.rate, old.quota, old.partner)
             tx.expire_key(key_id, ends)
             about = _about(old) | {"new_key": new.key.id, "ends_at": iso(ends)}
             self._audit(tx, "key_rotated", by, **about)
@@ -182,11 +194,12 @@ class Keys:
         label: str,
         rate: int | None = None,
         quota: int | None = None,
+        partner: str | None = None,
     ) -> NewKey:
         token = f"{_PREFIXES[kind]}{secrets.token_hex(16)}"
         id_, digest, now = secrets.token_hex(6), digest_of(token), self._clock()
         prefix = token[:SHOWN]
-        key = Key(id_, kind, label, digest, now, rate=rate, quota=quota, prefix=prefix)
+        key = Key(id_, kind, label, digest, now, None, rate, quota, prefix, partner=partner)
         tx.add_key(key)
         return NewKey(key, token)
 
@@ -233,17 +246,52 @@ class Keys:
 
 def _about(key: Key) -> dict[str, JSON]:
     """The details of a key in the audit log."""
-    return {"key": key.id, "kind": key.kind, "label": key.label, "prefix": key.prefix}
+    about: dict[str, JSON] = {"key": key.id, "kind": key.kind, "label": key.label}
+    about["prefix"] = key.prefix
+    return about if key.partner is None else about | {"partner": key.partner}
+
+
+def _check_partner(kind: KeyKind, partner: str | None) -> None:
+    if kind != "partner" and partner is not None:
+        raise BadRequest(
+            f"partner: found {partner!a} for a {kind} key, expected it only for the kind partner",
+            field="partner",
+        )
+    if kind == "partner" and (partner is None or not is_partner_name(partner)):
+        found = "nothing" if partner is None else ascii(partner[:LONGEST_NAME])
+        raise BadRequest(
+            f"partner: found {found}, expected a name of 1 to {LONGEST_NAME} printable characters",
+            field="partner",
+        )
+
+
+def is_partner_name(name: str) -> bool:
+    """Whether a text can name a partner, as in a definitions file."""
+    return bool(name.strip()) and len(name) <= LONGEST_NAME and name.isprintable()
 
 
 def _given(settings: Settings) -> list[Key]:
+    """The keys in the settings. Raises BadRequest for a key of another kind than its variable."""
     tokens: dict[KeyKind, str] = {
         "write": settings.write_key,
         "read": settings.read_key,
         "admin": settings.admin_key,
     }
+    for kind, token in tokens.items():
+        _require_kind(kind, token)
     return [
         Key(f"settings-{kind}", kind, f"PEQUEL_{kind.upper()}_KEY", digest_of(token), 0)
         for kind, token in tokens.items()
         if token
     ]
+
+
+def _require_kind(kind: KeyKind, token: str) -> None:
+    """Raises BadRequest for a key that Pequel made as one of another kind."""
+    made_as = next((each for each in KINDS if token.startswith(_PREFIXES[each])), kind)
+    if made_as != kind:
+        variable = f"PEQUEL_{kind.upper()}_KEY"
+        raise BadRequest(
+            f"{variable}: found a {made_as} key ({_PREFIXES[made_as]}…), expected a {kind} key",
+            field=f"{kind}_key",
+        )

@@ -27,6 +27,7 @@ from ..marking.active import (
 )
 from ..marking.backfill import Activation, OnProgress
 from ..marking.change import NewDefinitions
+from ..marking.deadlines import LEADS_PER_STEP, any_passed, pass_deadlines
 from ..marking.derive import Derivation, save_cache
 from ..marking.evaluators import Evaluators
 from ..marking.preparations import Preparations
@@ -34,11 +35,13 @@ from ..marking.work import LeadDesk
 from ..model import Clock, Lead, iso
 from ..ports import CLI, Act, AuditEntry, By, Store, WriteTransaction
 from ..queries.lists import Lists
+from ..queries.partners import Partners
 from ..queries.queries import Queries
 from ..rules.language.definition import Catalogue
 from ..rules.parser.catalogue import read_catalogue
 from ..store import open_store
 from .alerts import AlertDesk
+from .arrival_watch import ArrivalWatch
 
 __all__ = ["Collector", "now", "open_collector", "open_store", "read_definitions"]
 
@@ -69,10 +72,12 @@ class Collector:
     health: Health
     queries: Queries
     lists: Lists
+    partners: Partners
     desk: LeadDesk
     alerts: AlertDesk
     keys: Keys
     clock: Clock
+    arrivals: ArrivalWatch
     changed: Event = field(default_factory=Event)
 
     def waiting(self) -> int:
@@ -106,6 +111,14 @@ class Collector:
             return False
         with self.store.reading() as view:
             return bool(view.due(self.clock(), 1))
+
+    def pass_deadlines(self) -> bool:
+        """Log deadlines of leads that have passed, and escalate; whether there is more to do."""
+        if not any_passed(self.store, self.clock()):
+            return False
+        with self.store.writing() as tx:
+            evaluators = self.ingest.current_evaluators(tx)
+            return pass_deadlines(tx, evaluators, self.clock()) == LEADS_PER_STEP
 
     # -- definitions that change -----------------------------------------------------------
 
@@ -187,6 +200,7 @@ class Collector:
 
     def close(self) -> None:
         """Write the histories that are newer in memory, if possible, and close the store."""
+        self.arrivals.close()
         evaluators = self.ingest.evaluators
         if evaluators.cache.has_stale:
             # If it fails, the next process catches up from the messages.
@@ -252,12 +266,14 @@ def assemble(settings: Settings, store: Store, catalogue: Catalogue, clock: Cloc
         health=health,
         queries=Queries(store, ingest.current_evaluators, clock),
         lists=Lists(store, ingest.current_evaluators, clock),
+        partners=Partners(store, clock),
         desk=LeadDesk(store, ingest.current_evaluators, clock),
         alerts=AlertDesk(
             store, lambda: ingest.evaluators.catalogue.alerts, clock, settings, os.environ
         ),
         keys=Keys(store, clock, settings),
         clock=clock,
+        arrivals=ArrivalWatch(store),
     )
 
 

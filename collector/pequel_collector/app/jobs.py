@@ -1,4 +1,4 @@
-"""The background jobs of a collector: follow the definitions, run the clock, back-fill."""
+"""The background jobs of a collector: follow the definitions, run clocks, back-fill."""
 
 from __future__ import annotations
 
@@ -77,8 +77,9 @@ class Housekeeper:
         self.collector.refresh_definitions()
         self._report_definitions()
         self.collector.run_clock()
+        is_more = self.collector.pass_deadlines()
         self.collector.keys.save_uses()
-        return self._backfill()
+        return self._backfill() or is_more
 
     def _reload_definitions(self) -> None:
         try:

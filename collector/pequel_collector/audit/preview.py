@@ -23,6 +23,7 @@ from ..marking.evaluators import Evaluators
 from ..marking.replay import Replay
 from ..model import JSON, Clock, Lead, Stored, kind_of
 from ..ports import ReadTransaction, Store
+from .preview_routing import RoutedGroup, preview_routing
 
 AT_ONCE = 500
 """How many subjects one query lists."""
@@ -115,11 +116,13 @@ class Preview:
     """What a change would do, by definition: those that change, or whose leads do.
 
     ``subjects`` is how many users and accounts were looked at; ``is_whole`` says that it was all.
+    ``routing`` says where the open leads would go by the routes of the file.
     """
 
     data: Sequence[DefinitionPreview]
     subjects: int
     is_whole: bool
+    routing: Sequence[RoutedGroup] = ()
 
 
 def preview(
@@ -194,8 +197,9 @@ class _Preview:
             for each in self._found.values():
                 for group in each.groups:
                     _name(tx, group.first)
+            routing = preview_routing(tx, self._evaluators.catalogue, self._now)
         shown = [each for each in self._found.values() if each.is_changed or each.has_effects]
-        return Preview(shown, self._subjects, self._is_whole)
+        return Preview(shown, self._subjects, self._is_whole, routing)
 
     def _visit_all(self, prefix: str, left: int | None, on_progress: OnProgress) -> int:
         """Visit the subjects of a kind; how many messages that read."""

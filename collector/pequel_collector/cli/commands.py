@@ -10,15 +10,19 @@ from .. import __version__
 from ..errors import PequelError
 from .alerts import alerts
 from .audit import audit
+from .backtest import backtest
 from .demo import demo
+from .export import export
 from .import_log import import_
 from .keys import keys
 from .leads import leads
 from .lint import lint
 from .output import Failure
+from .partners import partners
 from .preview import preview
 from .replay_rejected import replay_rejected
 from .serve import serve
+from .tail import tail
 from .test import test
 from .verify import verify
 
@@ -40,7 +44,22 @@ def pequel() -> None:
 
 
 COMMANDS = (
-    serve, import_, replay_rejected, keys, leads, alerts, audit, lint, preview, test, verify, demo,
-)  # fmt: skip
+    serve,
+    import_,
+    export,
+    replay_rejected,
+    tail,
+    keys,
+    leads,
+    partners,
+    alerts,
+    audit,
+    lint,
+    preview,
+    backtest,
+    test,
+    verify,
+    demo,
+)
 for command in COMMANDS:
     pequel.add_command(command)

@@ -27,7 +27,8 @@ def keys() -> None:
     """Create, list, rotate and revoke API keys.
 
     A write key sends events; a write+marks key also sees the leads that its events open. A read
-    key reads leads and events; a work key also changes leads. An admin key can do everything.
+    key reads leads and events; a work key also changes leads. An admin key can do everything. A
+    partner key sees the leads of one partner, and nothing else.
     Keys in PEQUEL_WRITE_KEY, PEQUEL_READ_KEY and PEQUEL_ADMIN_KEY are not stored.
     """
 
@@ -35,12 +36,14 @@ def keys() -> None:
 @keys.command(epilog=example('pequel keys create --kind write --label "web shop"'))
 @settings_options("database")
 @click.option("--kind", type=click.Choice(KINDS), required=True, help="What the key is for.")
+@click.option("--partner", metavar="NAME", help="Whose leads a partner's key sees.")
 @click.option("--label", default="", help="Who uses the key; shown in the list.")
 @click.option("--rate", type=click.IntRange(0), help="Maximum events a second; 0 for no limit.")
 @click.option("--quota", type=click.IntRange(0), help="Maximum events a month; 0 for no limit.")
 @reason_option
 def create(
     kind: KeyKind,
+    partner: str | None,
     label: str,
     rate: int | None,
     quota: int | None,
@@ -52,7 +55,7 @@ def create(
     The key is not shown again: only its hash is stored. A missing database is created.
     """
     with _keys(given, create=True) as keys:
-        key, token = keys.create(kind, label, rate, quota, By("cli", reason))
+        key, token = keys.create(kind, label, rate, quota, By("cli", reason), partner)
     click.echo(f"{key.kind} key {key.id}; it is not shown again:", err=True)
     click.echo(token)
 
@@ -125,7 +128,8 @@ def _store(database: str, create: bool) -> Store:
 
 def _row(key: Key) -> tuple[str, ...]:
     times = key.created_at, key.last_used_at, key.expires_at, key.revoked_at
-    return key.id, key.prefix or "-", key.kind, *map(_day, times), key.label
+    kind = key.kind if key.partner is None else f"{key.kind} {key.partner}"
+    return key.id, key.prefix or "-", kind, *map(_day, times), key.label
 
 
 def _duration(text: str) -> int:

@@ -13,6 +13,7 @@ import click
 from ..app.bootstrap import now, open_store, read_definitions
 from ..audit.preview import NAMES, Budget, DefinitionPreview, Group, Preview, PreviewedLead
 from ..audit.preview import preview as previewed
+from ..audit.preview_routing import RoutedGroup
 from ..marking.change import NewDefinitions
 from ..model import id_of, iso
 from ..web.api.schemas import PREVIEW
@@ -77,6 +78,10 @@ def _lines(found: Preview, file: str) -> Iterator[str]:
         yield f"{file} changes nothing"
     for each in found.data:
         yield from _definition(each)
+    if found.routing:
+        yield "routes of the open leads:"
+        rows = [_route(group) for group in found.routing]
+        yield from (f"  {line}" for line in columns(rows))
     yield f"users and accounts replayed: {found.subjects:,}"
 
 
@@ -88,6 +93,11 @@ def _definition(each: DefinitionPreview) -> Iterator[str]:
     yield from (f"  {line}" for line in (columns(rows) if rows else ()))
     if (hidden := sum(g.count - len(g.first) for g in each.groups)) > 0:
         yield f"  … and {hidden:,} more"
+
+
+def _route(group: RoutedGroup) -> tuple[str, ...]:
+    to = "no route" if group.route is None else f"{group.route} → {group.assigned or 'nobody'}"
+    return group.definition, f"{group.leads:,}", to
 
 
 def _version(each: DefinitionPreview) -> str:

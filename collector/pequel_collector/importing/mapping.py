@@ -96,6 +96,10 @@ def read_map(text: str, where: str) -> Mapped:
         given = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise BadRequest(f"{where} is not TOML: {error}") from None
+    except RecursionError:
+        raise BadRequest(f"{where} is nested too deeply, expected keys and paths") from None
+    except ValueError as error:  # such as a number of thousands of digits
+        raise BadRequest(f"{where} is not TOML: {str(error).partition(';')[0]}") from None
     return Mapped(given, where)
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from functools import cached_property
+from heapq import nsmallest
 
 from ..model import JSON, Kind
 from ..rules.language.definition import EventPattern
@@ -64,6 +66,13 @@ class SampledSubject:
     def first(self, pattern: EventPattern) -> int | None:
         """When the first event of a pattern was."""
         return min((self.firsts[name] for name in taken(pattern, self.firsts)), default=None)
+
+
+CANDIDATES = 1_000
+"""Names among which a similar one is looked for."""
+
+MAX_SEARCHES = 200
+"""Names for which a similar one is looked for. Each takes milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +228,18 @@ class Sample:
     @cached_property
     def _bits(self) -> dict[str, int]:
         return {}
+
+    def nearest(self, name: str, known: Collection[str]) -> str | None:
+        """The name among some that is nearly this one; after many searches always None."""
+        if len(self._searched) == MAX_SEARCHES:
+            return None
+        self._searched.append(name)
+        near = get_close_matches(name, nsmallest(CANDIDATES, known), n=1)
+        return near[0] if near else None
+
+    @cached_property
+    def _searched(self) -> list[str]:
+        return []
 
     def __str__(self) -> str:
         first = "" if self.is_whole else "the first "

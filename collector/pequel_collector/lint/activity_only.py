@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from enum import IntEnum
 
 from ..rules.language.absence import is_absence, met_by_missing
@@ -96,7 +97,8 @@ def _is_presence(pattern: EventPattern, leaf: Leaf, case: Case) -> bool:
     project = case.catalogue.project
     starts = {project.signup, project.trial}
     known = PRESENCE | SIGN_UP | (frozenset() if where_of(leaf) else VIEWS)
-    if any(_takes_presence(prefix, known) for prefix in pattern.prefixes):
+    in_order = sorted(known)
+    if any(_takes_presence(prefix, in_order) for prefix in pattern.prefixes):
         return True
     return all(name in starts or words(name) in known for name in names_in([pattern]))
 
@@ -105,11 +107,15 @@ _BEING = frozenset({"@minute", "@hour", "@day", "@week", "@month"})
 """What tells apart when something was done, and not what."""
 
 
-def _takes_presence(prefix: str, known: frozenset[str]) -> bool:
-    """Whether a name of mere activity can begin with a prefix: ``app_`` begins ``app_opened``."""
+def _takes_presence(prefix: str, known: Sequence[str]) -> bool:
+    """Whether a name of mere activity can begin with a prefix: ``app_`` begins ``app_opened``.
+
+    ``known`` is sorted, so the first name that is not before the prefix decides.
+    """
     separated = not prefix[-1:].isalnum()
     stem = f"{words(prefix)} " if separated else words(prefix)
-    return any(name.startswith(stem) for name in known)
+    at = bisect_left(known, stem)
+    return at < len(known) and known[at].startswith(stem)
 
 
 # -- L02 -----------------------------------------------------------------------------------

@@ -111,9 +111,9 @@ class Case:
 
     def among(self, names: Iterable[str]) -> list[Case]:
         """The cases of the definitions with these names, in the order of the file."""
-        wanted = frozenset(names)
-        found = (d for d in self.catalogue.definitions if d.name in wanted) if wanted else ()
-        return [replace(self, definition=definition) for definition in found]
+        found = filter(None, map(self.catalogue.place, frozenset(names)))
+        in_order = sorted(found, key=lambda place: place.in_file)
+        return [replace(self, definition=place.definition) for place in in_order]
 
 
 def patterns(leaf: Leaf) -> list[EventPattern]:

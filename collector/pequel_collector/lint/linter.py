@@ -14,6 +14,7 @@ from . import (
     activity_only,
     numbers,
     ownership,
+    routes,
     shape,
     types_and_values,
     unknown_events,
@@ -27,13 +28,16 @@ DataCheck = Callable[[Case, Sample], Iterator[Found]]
 CatalogueCheck = Callable[[Catalogue, Sample], Iterator[tuple[str, Found]]]
 """Looks at all definitions at once; gives the name of a definition with each finding."""
 
+RouteCheck = Callable[[Catalogue, int], Iterator[Found]]
+"""Looks at one route, given its place among the routes."""
+
 _START = SourceSpan(Location(1, 1), Location(1, 1), "")
 
 
 class Rule(NamedTuple):
     """A rule: its level, what it is about, and its checks.
 
-    ``data_checks`` and ``catalogue_checks`` need a sample.
+    ``data_checks`` and ``catalogue_checks`` need a sample. ``route_checks`` look at routes.
     """
 
     level: Level
@@ -41,11 +45,12 @@ class Rule(NamedTuple):
     checks: tuple[Check, ...] = ()
     data_checks: tuple[DataCheck, ...] = ()
     catalogue_checks: tuple[CatalogueCheck, ...] = ()
+    route_checks: tuple[RouteCheck, ...] = ()
 
     @property
     def needs_data(self) -> bool:
         """Whether the rule finds nothing without a sample."""
-        return not self.checks
+        return not self.checks and not self.route_checks
 
 
 RULES: dict[str, Rule] = {
@@ -87,6 +92,8 @@ RULES: dict[str, Rule] = {
     "L25": Rule("warning", "mostly missing", data_checks=(types_and_values.mostly_missing,)),
     "L26": Rule("warning", "misspelt event", catalogue_checks=(unknown_events.misspelt_events,)),
     "L27": Rule("note", "no value metric", (activity_only.no_value_metric,)),
+    "L28": Rule("warning", "route never matches", route_checks=(routes.never_matches,)),
+    "L29": Rule("warning", "route is shadowed", route_checks=(routes.is_shadowed,)),
 }
 
 
@@ -112,6 +119,9 @@ def lint(
         written = {path: place.text for path, place in own.items()}
         case = Case(catalogue, definition, written, sample, capacity, decided)
         found += _findings(case, file, own, shared.get(definition.name, {}))
+    for number in range(len(catalogue.routing.routes)):
+        own = {human(path): span for path, span in parts.get(("route", number), {}).items()}
+        found += _route_findings(catalogue, number, file, own)
     looked = None if sample is None else str(sample)
     return Report(ordered(found), len(catalogue.definitions), looked)
 
@@ -142,6 +152,18 @@ def _findings(
                 *(code, level, case.definition.name, file, *at, found.message),
                 accepted=reasons.get(code),
             )
+
+
+def _route_findings(
+    catalogue: Catalogue, number: int, file: str, spans: Mapping[str, SourceSpan]
+) -> Iterator[Finding]:
+    """What is wrong with a route. The finding names it where others name a definition."""
+    name = f"route {catalogue.routing.routes[number].name}".replace("route route ", "route ")
+    for code, rule in RULES.items():
+        for check in rule.route_checks:
+            for found in check(catalogue, number):
+                at = spans.get(found.path, spans.get("", _START)).value
+                yield Finding(code, rule.level, name, file, *at, found.message)
 
 
 def _found(rule: Rule, case: Case) -> Iterator[Found]:

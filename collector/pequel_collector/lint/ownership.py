@@ -15,6 +15,7 @@ from ..rules.language.definition import (
 )
 from ..rules.language.measures import MEASURES
 from .case import Case, Found, names_in, patterns
+from .routes import can_match
 from .shape import least
 from .vocabulary import (
     BYTES,
@@ -134,8 +135,10 @@ def _has_currency(leaf: EventLeaf) -> bool:
 
 
 def nobody_follows_up(case: Case) -> Iterator[Found]:
-    """L17: it sets neither an owner nor a deadline."""
-    definition = case.definition
+    """L17: it sets neither an owner nor a deadline, and no route gives its leads to anybody."""
+    definition, routes = case.definition, case.catalogue.routing.routes
+    if any(can_match(route, definition) for route in routes):
+        return
     if definition.kind != "nudge" and definition.owner is None and definition.sla is None:
         yield Found("its leads have no owner and no deadline: set owner, or sla = '2d'")
 

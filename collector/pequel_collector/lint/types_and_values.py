@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 from typing import Any
 
 from ..insights.sample import ENOUGH, Sample
@@ -146,17 +145,19 @@ def never_seen(case: Case, sample: Sample) -> Iterator[Found]:
             values = compared.values(sample)
             if compared.role in _BY_VALUE and values.count >= ENOUGH:
                 for comparison in compared.comparisons:
-                    for text in _unseen(compared, comparison, values):
+                    for text in _unseen(compared, comparison, values, sample):
                         yield Found(text, leaf.path)
 
 
-def _unseen(compared: Compared, comparison: Comparison, values: Values) -> Iterator[str]:
+def _unseen(
+    compared: Compared, comparison: Comparison, values: Values, sample: Sample
+) -> Iterator[str]:
     wanted = _values_wanted(comparison)
     texts = [value for value in wanted if isinstance(value, str)]
     said = [found for text in texts for found in _spelt_otherwise(compared, text, values)]
     yield from said
     if not said and comparison.operator in {"eq", "in"} and _is_none_there(wanted, values):
-        yield _not_there(compared, wanted, values)
+        yield _not_there(compared, wanted, values, sample)
 
 
 def _is_none_there(wanted: list[Any], values: Values) -> bool:
@@ -186,15 +187,11 @@ def _spelt_otherwise(compared: Compared, wanted: str, values: Values) -> Iterato
             )
 
 
-def _not_there(compared: Compared, wanted: list[Any], values: Values) -> str:
+def _not_there(compared: Compared, wanted: list[Any], values: Values, sample: Sample) -> str:
     named = " or ".join(map(repr, wanted))
-    near = [
-        close
-        for value in wanted
-        if isinstance(value, str)
-        for close in get_close_matches(value, values.texts(NEAR), n=1)
-    ]
-    hint = f"did you mean {near[0]!r}?" if near else f"the data has {_some(values)}"
+    texts = (value for value in wanted if isinstance(value, str))
+    near = next(filter(None, (sample.nearest(each, values.texts(NEAR)) for each in texts)), None)
+    hint = f"did you mean {near!r}?" if near else f"the data has {_some(values)}"
     return f"{compared.path} is never {named} in {values.count:,} {compared.whose}: {hint}"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from difflib import get_close_matches
 
 from ..insights.sample import ENOUGH, Sample
 from ..model import iso
@@ -14,9 +13,6 @@ from .needs import Counted, beginnings, counted_by, traits_in
 
 LATELY = 30 * DAY
 """How long before the end of the data something may have come last (ms)."""
-
-CANDIDATES = 1_000
-"""Names among which a similar one is looked for."""
 
 
 def not_received(case: Case, sample: Sample) -> Iterator[Found]:
@@ -38,7 +34,7 @@ def _events(names: list[str], path: str, sample: Sample) -> Iterator[Found]:
     for name in names:
         last = sample.last([pattern_of([name])])
         if last is None:
-            yield Found(f"{name} was never received{_hint(name, sample.lasts)}", path)
+            yield Found(f"{name} was never received{_hint(name, sample.lasts, sample)}", path)
         elif when := _long_ago(last, sample):
             yield Found(f"{name} was last received {when}", path)
 
@@ -51,7 +47,7 @@ def _properties(counted: Counted, path: str, sample: Sample) -> Iterator[Found]:
     for name in counted.properties if enough else ():
         if not any(name in each.properties for each in arrivals):
             known = {other for each in arrivals for other in each.properties}
-            yield Found(f"{named} never had a {name}{_hint(name, known)}", path)
+            yield Found(f"{named} never had a {name}{_hint(name, known, sample)}", path)
         elif when := _gone(name, counted.events, sample):
             yield Found(f"{named} last had a {name} {when}", path)
 
@@ -77,9 +73,9 @@ def _traits(leaf: Leaf, case: Case, sample: Sample) -> Iterator[Found]:
         subjects = sample.of(kind)
         if len(subjects) >= ENOUGH and not sample.traits(kind, trait).count:
             known = {name for subject in subjects for name in subject.traits}
-            yield Found(f"no {kind} has the trait {trait}{_hint(trait, known)}", leaf.path)
+            yield Found(f"no {kind} has the trait {trait}{_hint(trait, known, sample)}", leaf.path)
 
 
-def _hint(name: str, known: Collection[str]) -> str:
-    near = get_close_matches(name, sorted(known)[:CANDIDATES], n=1)
-    return f": did you mean {near[0]}?" if near else ": correct the name, or send it"
+def _hint(name: str, known: Collection[str], sample: Sample) -> str:
+    near = sample.nearest(name, known)
+    return f": did you mean {near}?" if near else ": correct the name, or send it"

@@ -16,8 +16,17 @@ from msgspec import UNSET
 
 from ..errors import BadRequest, Conflict, NotFound, PequelError, Stale
 from ..leads.ledger import Ledger
-from ..leads.states import ENDS, LEGAL, NEEDS_REASON, state_at
-from ..model import CLOSED_STATES, Clock, Lead, LeadPatch, LeadState, Transition, lead_id
+from ..leads.states import ENDS, LEGAL, NEEDS_REASON, is_claimed, state_at
+from ..model import (
+    CLOSED_STATES,
+    Clock,
+    Lead,
+    LeadPatch,
+    LeadState,
+    Transition,
+    iso,
+    lead_id,
+)
 from ..ports import ReadTransaction, Store, WriteTransaction
 from .derive import Derivation
 from .evaluators import Evaluators
@@ -35,7 +44,8 @@ class LeadChange:
 
     ``if_state`` is the state that the lead must have, ``if_match`` are the tags of which it must
     have one. A change with the ``idempotency_key`` of an earlier one of the lead is that one, sent
-    again; ``digest`` tells whether it is the same.
+    again; ``digest`` tells whether it is the same. With a ``partner``, the lead must be the
+    partner's, and claimed by it, unless the change is the claim.
     """
 
     patch: LeadPatch
@@ -45,6 +55,7 @@ class LeadChange:
     if_match: Collection[str] | None = None
     idempotency_key: str | None = None
     digest: str | None = None
+    partner: str | None = None
 
 
 class LeadRequest(NamedTuple):
@@ -104,7 +115,10 @@ class LeadWork:
         results: list[Lead | PequelError] = []
         for identifier, asked in requests:
             try:
-                results.append(self._change(living(self._tx, identifier, named), asked))
+                lead = self._ledger.lead(living(self._tx, identifier, named))
+                if asked.partner is not None and lead.partner != asked.partner:
+                    raise NotFound(f"there is no lead {identifier}", id=identifier)
+                results.append(self._change(lead, asked))
             except (BadRequest, Conflict, NotFound, Stale) as error:
                 results.append(error)
         self._ledger.close(self._tx)
@@ -191,6 +205,10 @@ def living(tx: ReadTransaction, identifier: str, known: Mapping[str, Lead]) -> L
 
 def check(lead: Lead, asked: LeadChange, now: int) -> None:
     """Raises Conflict if the state of a lead does not allow a change, BadRequest if it is wrong."""
+    if asked.patch.claim is not UNSET:
+        check_claim(lead, now)
+    elif asked.partner is not None and not is_claimed(lead, now):
+        raise Conflict("claim the lead first", "not_claimed", state=state_at(lead, now), allowed=[])
     state, wanted = state_at(lead, now), asked.patch.state
     if asked.if_state is not None and asked.if_state != state:
         raise _conflict(state, f"the lead is {state}, expected {asked.if_state}")
@@ -207,8 +225,25 @@ def check(lead: Lead, asked: LeadChange, now: int) -> None:
         raise _conflict(state, f"a lead that is {after} cannot be snoozed")
 
 
+def check_claim(lead: Lead, now: int) -> None:
+    """Raises Conflict if a lead cannot be claimed now."""
+    state = state_at(lead, now)
+    if is_claimed(lead, now) and lead.claimed_until is not None:
+        raise Conflict(
+            f"the lead is claimed by {lead.partner}",
+            "already_claimed",
+            state=state,
+            allowed=list(LEGAL[state]),
+            until=iso(lead.claimed_until),
+        )
+    if state not in ("new", "assigned", "expired"):
+        raise _conflict(state, f"a lead that is {state} cannot be claimed")
+
+
 def what(lead: Lead, patch: LeadPatch) -> str:
     """The word for a change in the ledger."""
+    if patch.claim is not UNSET:
+        return "claimed"
     if patch.state == "new":
         return "reopened" if lead.state == "dismissed" else "given_back"
     if patch.state is not UNSET:

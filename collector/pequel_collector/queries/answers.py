@@ -101,10 +101,11 @@ class NearSubject(NamedTuple):
 
 
 class NearPage(NamedTuple):
-    """A page of those near a definition, out of ``looked_at`` subjects."""
+    """A page of those near a definition, out of ``looked_at`` subjects, which may be all."""
 
     data: Sequence[NearSubject]
     looked_at: int
+    is_complete: bool
     next_cursor: str | None
 
 
@@ -156,7 +157,8 @@ class LeadAnswer(NamedTuple):
 
     ``holds_now`` says whether its definition is still met. ``via`` is ``account`` for the lead of
     an account that is shown on one of its users. ``history`` and ``contacts`` are those of a single
-    lead, and so is ``features``: what its subject used.
+    lead, and so is ``features``: what its subject used. Of a long history, which has
+    ``history_total`` entries, only the newest are there.
     """
 
     lead: Lead
@@ -167,6 +169,7 @@ class LeadAnswer(NamedTuple):
     overdue: bool = False
     via: str | None = None
     history: Sequence[Change] | None = None
+    history_total: int | None = None
     contacts: Sequence[ContactAnswer] | None = None
     features: Sequence[FeatureUse] | None = None
     claim: ClaimAnswer | None = None

@@ -12,12 +12,14 @@ from ..rules.explain.vocabulary import title_of
 from ..rules.language.dates import instant_of
 from ..rules.language.definition import Catalogue, pattern_of
 from ..rules.language.quantities import DAY
-from ..rules.language.sentence import describe
 
 TRIAL_ENDS_AT = "trial_ends_at"
 """The trait that says when the trial of a user or an account ends."""
 
 Traits = Mapping[str, JSON]
+
+_Words = tuple[str, str | None, str | None]
+"""The title of a definition, its play and its description."""
 
 
 class Trial(NamedTuple):
@@ -62,6 +64,7 @@ class Briefs:
         self, snapshot: Snapshot, leads: Collection[Lead], traits: Mapping[str, Traits]
     ) -> None:
         self._snapshot, self._catalogue = snapshot, snapshot.evaluators.catalogue
+        self._words: dict[str, _Words] = {}
         accounts = {account for lead in leads if (account := _account_of(lead)) is not None}
         self._traits = {**snapshot.tx.traits({key: [key] for key in accounts}), **traits}
         if self._catalogue.project.trial is not None:
@@ -72,16 +75,22 @@ class Briefs:
         account = _account_of(lead)
         own = [lead.subject] if account in (None, lead.subject) else [lead.subject, account]
         account_traits = {} if account is None else self._traits[account]
-        definition = self._catalogue.named(lead.definition)
-        if definition is None:
-            return Brief(title_of(lead.definition), None, None, account_traits, self._trial(own))
-        return Brief(
-            title=definition.title or title_of(lead.definition),
-            play=definition.play,
-            description=describe(definition),
-            account_traits=account_traits,
-            trial=self._trial(own),
-        )
+        return Brief(*self._words_of(lead.definition), account_traits, self._trial(own))
+
+    def _words_of(self, name: str) -> _Words:
+        """What a definition says, which is the same for all of its leads."""
+        if name not in self._words:
+            definition = self._catalogue.named(name)
+            if definition is None:
+                self._words[name] = title_of(name), None, None
+            else:
+                title = definition.title or title_of(name)
+                self._words[name] = (
+                    title,
+                    definition.play,
+                    self._snapshot.evaluators.descriptions[name],
+                )
+        return self._words[name]
 
     def _trial(self, keys: Collection[str]) -> Trial:
         """The trial of the first of some subjects that has one: a user, then the account."""

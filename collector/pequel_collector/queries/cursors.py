@@ -63,6 +63,17 @@ def decode_number_cursor(of: str, cursor: str | None) -> int:
             raise _bad_cursor()
 
 
+def decode_place(of: str, cursor: str | None) -> tuple[int, int] | None:
+    """A place in the log of arrivals. Raises BadRequest."""
+    match None if cursor is None else _decode(of, cursor):
+        case None:
+            return None
+        case [int(number), int(taken)] if _in_range(number, taken) and number > 0 <= taken:
+            return number, taken
+        case _:
+            raise _bad_cursor()
+
+
 def decode_fact_cursor(of: str, cursor: str | None) -> tuple[int, int, str] | None:
     """The last message of the page before: its place in the order of facts. Raises BadRequest."""
     match None if cursor is None else _decode(of, cursor):

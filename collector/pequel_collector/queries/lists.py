@@ -72,7 +72,9 @@ class Lists:
             rule = _rule(snapshot.evaluators, definition)
             found = near.near(snapshot, rule, limit, after)
         place = found.next and (*found.next.start, *found.next[1:])
-        return NearPage(found.data, found.looked_at, place and cursors.encode(of, *place))
+        return NearPage(
+            found.data, found.looked_at, found.is_complete, place and cursors.encode(of, *place)
+        )
 
     def adoption(self, wanted: AdoptionFilter, limit: int, cursor: str | None) -> AdoptionPage:
         """Who has used a feature, or an event, and who has not; those seen last first."""

@@ -39,10 +39,14 @@ class NearCursor(NamedTuple):
 
 
 class Near(NamedTuple):
-    """Those who are near, how many were looked at, and where the next page begins."""
+    """Those who are near, how many were looked at, and where the next page begins.
+
+    ``is_complete`` says that those are all subjects, so that nobody else is nearer.
+    """
 
     data: list[NearSubject]
     looked_at: int
+    is_complete: bool
     next: NearCursor | None
 
 
@@ -76,8 +80,14 @@ def near(snapshot: Snapshot, rule: Rule, limit: int, after: NearCursor | None) -
     return Near(
         [_answer(snapshot, each) for each in shown],
         len(some),
+        end is None and _is_first(after),
         _next(start or _start(some), shown, len(candidates) > limit, end),
     )
+
+
+def _is_first(after: NearCursor | None) -> bool:
+    """Whether a page is of the first set, before which nobody was looked at."""
+    return after is None or (after.key != "" and after.start.key == "")
 
 
 def _next(

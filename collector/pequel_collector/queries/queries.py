@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
 
@@ -28,7 +29,6 @@ from ..ports import (
     Version,
 )
 from ..rules.explain.evidence import Explainer
-from ..rules.language.sentence import describe
 from ..rules.parser.printer import shared_tables
 from ..usage import balance_of, balances
 from .answers import (
@@ -56,8 +56,13 @@ from .cursors import (
     list_id,
 )
 from .lead_tests import AT_ONCE, MAX_TESTED, NO_TESTS, LeadTests
+from .partner_view import changes_for_partner, for_partner
+from .rejected import rejected_page
 
 Clock = Callable[[], int]
+
+MAX_HISTORY = 1_000
+"""Entries in the history of a lead, the newest ones. All are in the ledger."""
 
 LOOKED_AT = 64
 """Facts at either end of a window among which progress looks for the events that were counted."""
@@ -88,44 +93,56 @@ class Queries:
         limit: int,
         cursor: str | None = None,
         tests: LeadTests = NO_TESTS,
+        partner: str | None = None,
     ) -> Page[LeadAnswer]:
         """Leads in the order of the filter: by priority, then the latest mark first, or by a time.
+
+        With a ``partner``, they are those of the partner, and as it sees them.
 
         With tests the work of a page is bounded: it may be short, and still have a next one.
         Raises BadRequest for a definition that is not known, or a cursor of other filters.
         """
+        if _is_of_another(wanted, partner):
+            return Page([])
+        wanted = replace(wanted, partner=partner or wanted.partner)
         of = list_id("pqls", wanted, *tests.parts)
         after, wanted = decode_lead_cursor(of, cursor), replace(wanted, now=self.clock())
         with self.store.reading() as tx:
             if wanted.definition is not None:
                 self._require_definition(tx, wanted.definition)
-            leads, last = self._tested(tx, wanted, tests, limit, after)
+            leads, last = self._tested(tx, wanted, tests, limit, after, partner)
         return Page(leads, last and encode(of, *last))
 
-    def count_pqls(self, wanted: LeadFilter, tests: LeadTests = NO_TESTS) -> Total:
+    def count_pqls(
+        self, wanted: LeadFilter, tests: LeadTests = NO_TESTS, partner: str | None = None
+    ) -> Total:
         """How many leads there are; at least how many, where that would be too much work."""
-        wanted = replace(wanted, now=self.clock())
+        if _is_of_another(wanted, partner):
+            return Total(0, is_exact=True)
+        wanted = replace(wanted, now=self.clock(), partner=partner or wanted.partner)
         with self.store.reading() as tx:
             if tests:
-                leads, last = self._tested(tx, wanted, tests, MAX_TESTED, None)
+                leads, last = self._tested(tx, wanted, tests, MAX_TESTED, None, partner)
                 return Total(len(leads), last is None)
             number = tx.count_leads(wanted, MAX_COUNTED + 1)
             return Total(min(number, MAX_COUNTED), number <= MAX_COUNTED)
 
-    def all_pqls(self, wanted: LeadFilter, tests: LeadTests = NO_TESTS) -> Iterator[LeadAnswer]:
+    def all_pqls(
+        self, wanted: LeadFilter, tests: LeadTests = NO_TESTS, partner: str | None = None
+    ) -> Iterator[LeadAnswer]:
         """Every lead, page by page; each page is as of the moment when it is read.
 
         Raises BadRequest at once for a definition that is not known.
         """
-        page = self.pqls(wanted, AT_ONCE, None, tests)
-        return self._pages_from(page, wanted, tests)
+        page = self.pqls(wanted, AT_ONCE, None, tests, partner)
+        return self._pages_from(page, wanted, tests, partner)
 
     def _pages_from(
-        self, page: Page[LeadAnswer], wanted: LeadFilter, tests: LeadTests
+        self, page: Page[LeadAnswer], wanted: LeadFilter, tests: LeadTests, partner: str | None
     ) -> Iterator[LeadAnswer]:
         yield from page.data
         while page.next_cursor is not None:
-            page = self.pqls(wanted, AT_ONCE, page.next_cursor, tests)
+            page = self.pqls(wanted, AT_ONCE, page.next_cursor, tests, partner)
             yield from page.data
 
     def _tested(
@@ -135,14 +152,20 @@ class Queries:
         tests: LeadTests,
         limit: int,
         after: LeadCursor | None,
+        partner: str | None,
     ) -> tuple[list[LeadAnswer], LeadCursor | None]:
-        """The leads after a cursor that pass tests, and where the next page begins."""
+        """The leads after a cursor that pass tests, and where the next page begins.
+
+        What a partner does not see of a lead is not tested either.
+        """
         passed: list[LeadAnswer] = []
         at_once = AT_ONCE if tests else limit
         for _ in range(MAX_TESTED // AT_ONCE):
             found = tx.leads(wanted, at_once + 1, after)
             is_more, found = len(found) > at_once, found[:at_once]
-            answers = _answers(self._snapshot(tx), [lead for lead, _ in found])
+            snapshot = self._snapshot(tx)
+            answers = _answers(snapshot, [lead for lead, _ in found])
+            answers = _seen(answers, partner, snapshot)
             for answer, (_, place) in zip(answers, found, strict=True):
                 if tests.passes(answer):
                     passed.append(answer)
@@ -154,31 +177,49 @@ class Queries:
                 return passed, None
         return passed, after
 
-    def pql(self, lead_id: str) -> LeadAnswer:
-        """One lead, with its history and its contacts. Raises NotFound."""
+    def pql(self, lead_id: str, partner: str | None = None) -> LeadAnswer:
+        """One lead, with its history and its contacts. Raises NotFound.
+
+        With a ``partner``, the lead must be the partner's, and is as it sees it.
+        """
         with self.store.reading() as tx:
             lead = tx.lead(lead_id)
-            if lead is None:
+            if lead is None or (partner is not None and lead.partner != partner):
                 raise NotFound(f"there is no lead {lead_id}", id=lead_id)
             snapshot = self._snapshot(tx)
             [answer] = _answers(snapshot, [lead])
             ids = Subject.of(tx, kind_of(lead.subject) or "user", id_of(lead.subject)).ids
-            return answer._replace(
-                history=tx.changes(lead_id),
+            answer = answer._replace(
+                history=tx.latest_changes(lead_id, MAX_HISTORY),
+                history_total=tx.count_changes(lead_id),
                 contacts=_contacts(tx, lead),
                 features=features_used(snapshot.evaluators.catalogue, tx.counts(ids)),
             )
+            return _seen([answer], partner, snapshot)[0]
 
-    def changes(self, limit: int, after: str | None = None) -> Page[LedgerAnswer]:
-        """The ledger of all leads after a place in it. It always has a next cursor."""
-        of = list_id("changes")
+    def changes(
+        self, limit: int, after: str | None = None, partner: str | None = None
+    ) -> Page[LedgerAnswer]:
+        """The ledger of all leads after a place in it. It always has a next cursor.
+
+        With a ``partner``, of the leads that were the partner's then, and still are.
+        """
+        of = list_id("changes") if partner is None else list_id("changes", partner)
         number = decode_number_cursor(of, after)
         with self.store.reading() as tx:
-            found = tx.changes_after(number, limit)
+            if partner is None:
+                found = tx.changes_after(number, limit)
+            else:
+                found = tx.changes_of_partner(partner, number, limit)
             named = tx.leads_by_id({entry.lead for entry in found})
-            leads = _answers(self._snapshot(tx), list(named.values()))
+            snapshot = self._snapshot(tx)
+            leads = _answers(snapshot, list(named.values()))
+            project = snapshot.evaluators.catalogue.project
         now = {answer.lead.id: answer for answer in leads}
         data = [LedgerAnswer(*entry[:7], now.get(entry.lead)) for entry in found]
+        if partner is not None:
+            own = [e for e in data if e.lead_now and e.lead_now.lead.partner == partner]
+            data = [changes_for_partner(entry, partner, project) for entry in own]
         return Page(data, encode(of, found[-1].number if found else number))
 
     def profile(self, kind: Kind, identifier: str) -> Profile:
@@ -235,18 +276,18 @@ class Queries:
             evaluators, versions = self._evaluators_in(tx), tx.versions()
             active, backfill = active_definitions(tx), backfill_progress(tx)
             log = tx.definition_log()
+        latest = {(each.name, each.version): each for each in log}
+        own: defaultdict[str, list[VersionAnswer]] = defaultdict(list)
+        for version in versions:
+            own[version.name].append(VersionAnswer(version, _latest(version, latest)))
         since = {} if active is None else {n: v.since for n, v in active.versions.items()}
         data = [
             DefinitionAnswer(
                 definition=definition,
-                description=describe(definition),
+                description=evaluators.descriptions[definition.name],
                 version=evaluators.versions.get(definition.name),
                 in_force_since=since.get(definition.name),
-                versions=[
-                    VersionAnswer(version, _latest(version, log))
-                    for version in versions
-                    if version.name == definition.name
-                ],
+                versions=own[definition.name],
             )
             for definition in evaluators.catalogue.definitions
         ]
@@ -277,13 +318,13 @@ class Queries:
     def rejected(
         self, wanted: RejectedFilter, limit: int, cursor: str | None = None
     ) -> Page[StoredRejectedEvent]:
-        """Rejected events, latest first."""
+        """Rejected events, latest first; fewer than ``limit`` where their texts are long."""
         of = list_id("rejected", wanted)
         after = decode_time_cursor(of, cursor)
         with self.store.reading() as tx:
-            found = tx.rejected(limit + 1, wanted, after and RejectedCursor(*after))
-        last = found[limit - 1] if len(found) > limit else None
-        return Page(found[:limit], last and encode(of, last.received_at, last.id))
+            found, is_more = rejected_page(tx, wanted, limit, after and RejectedCursor(*after))
+        last = found[-1] if is_more else None
+        return Page(found, last and encode(of, last.received_at, last.id))
 
     def usage(self, keys: Iterable[Key]) -> UsageAnswer:
         """How many events came in, by key and month, latest month first."""
@@ -304,6 +345,10 @@ class Queries:
             found = tx.audit(limit + 1, before)
         more = len(found) > limit
         return Page(found[:limit], encode(of, found[limit - 1].number) if more else None)
+
+    def answers_in(self, tx: ReadTransaction, leads: Collection[Lead]) -> list[LeadAnswer]:
+        """Leads as answers, in a transaction of the caller."""
+        return _answers(self._snapshot(tx), leads)
 
     # -- parts -----------------------------------------------------------------------------
 
@@ -330,10 +375,12 @@ class Queries:
             )
 
 
-def _latest(version: Version, log: Sequence[DefinitionEntry]) -> DefinitionEntry:
+def _latest(
+    version: Version, latest: Mapping[tuple[str, int | None], DefinitionEntry]
+) -> DefinitionEntry:
     """When a version last came in force; one that was never logged, when it was recorded."""
-    own = [each for each in log if (each.name, each.version) == (version.name, version.version)]
-    return own[-1] if own else DefinitionEntry(version.name, version.version, version.created_at)
+    recorded = DefinitionEntry(version.name, version.version, version.created_at)
+    return latest.get((version.name, version.version), recorded)
 
 
 def _answers(snapshot: Snapshot, leads: Collection[Lead]) -> list[LeadAnswer]:
@@ -355,6 +402,19 @@ def _answers(snapshot: Snapshot, leads: Collection[Lead]) -> list[LeadAnswer]:
         )
         for lead in leads
     ]
+
+
+def _is_of_another(wanted: LeadFilter, partner: str | None) -> bool:
+    """Whether a partner asks for the leads of another one, of which it sees none."""
+    return partner is not None and wanted.partner not in (None, partner)
+
+
+def _seen(answers: list[LeadAnswer], partner: str | None, snapshot: Snapshot) -> list[LeadAnswer]:
+    """Leads as a partner sees them."""
+    if partner is None:
+        return answers
+    project = snapshot.evaluators.catalogue.project
+    return [for_partner(answer, partner, project) for answer in answers]
 
 
 def _claim(lead: Lead, now: int) -> ClaimAnswer | None:

@@ -21,6 +21,7 @@ _PASSWORD = re.compile(r"(?<=:)[^:/@]+(?=@)|(?<=password=)[^&]+")
 def startup_message(collector: Collector) -> Iterator[str]:
     """The database, the definitions, the keys of a first start, and the keys that are missing."""
     yield f"database     {_without_password(collector.settings.database)}"
+    yield from _readable_by_others(collector.settings.database)
     yield definitions_line(collector)
     yield from _first_keys(collector)
     if missing := collector.keys.missing():
@@ -32,6 +33,13 @@ def definitions_line(collector: Collector) -> str:
     names = ", ".join(definition.name for definition in collector.catalogue.definitions) or "none"
     origin = _origin(collector.active_definitions(), collector.settings.config)
     return f"definitions  {names} ({origin})"
+
+
+def _readable_by_others(database: str) -> Iterator[str]:
+    """A warning if others than its user can read the file, which keeps the mode that it has."""
+    path = _file_of(database)
+    if path is not None and path.exists() and path.stat().st_mode & 0o077:
+        yield f"database     other users can read it: chmod 600 {path}*"
 
 
 def _first_keys(collector: Collector) -> Iterator[str]:
@@ -64,11 +72,17 @@ def _shown(new: Sequence[NewKey]) -> Iterator[str]:
 
 def _key_file(database: str) -> Path | None:
     """The file for the keys: beside a SQLite database, else here. None for one in memory."""
-    scheme, _, path = database.partition("://")
-    if scheme != "sqlite":
+    if not database.startswith("sqlite://"):
         return Path("pequel.keys").absolute()
+    file = _file_of(database)
+    return None if file is None else Path(f"{file}.keys").absolute()
+
+
+def _file_of(database: str) -> Path | None:
+    """The file of a SQLite database; None for one in memory or on a server."""
+    scheme, _, path = database.partition("://")
     name = path.removeprefix("/")
-    return None if name in {"", ":memory:"} else Path(f"{name}.keys").absolute()
+    return Path(name) if scheme == "sqlite" and name not in {"", ":memory:"} else None
 
 
 def _private(path: Path) -> TextIO:

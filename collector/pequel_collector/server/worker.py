@@ -137,6 +137,7 @@ class RunningCollector:
         while signal.sigwait(WORKER_SIGNALS) == signal.SIGHUP:
             if self.is_primary:  # the others follow what the primary activates
                 self.housekeeper.reload()
+        self.collector.arrivals.close()  # those who wait would delay the end
         _handler_after(before)(signal.SIGTERM, None)
         time.sleep(GRACE)
         self.close()

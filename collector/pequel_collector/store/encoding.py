@@ -17,9 +17,9 @@ from ..model import JSON
 
 Text = TypeVar("Text", str, str | None)
 
-_MARK = "\ufdd0"  # Unicode guarantees that it is never a character
-_UNSAFE = re.compile(f"[\0\ud800-\udfff{_MARK}]")
-_ESCAPED = re.compile(_MARK + "([0-9a-f]{4})")
+MARK = "\ufdd0"  # Unicode guarantees that it is never a character
+_UNSAFE = re.compile(f"[\0\ud800-\udfff{MARK}]")
+_ESCAPED = re.compile(MARK + "([0-9a-f]{4})")
 
 _encoder = msgspec.json.Encoder(decimal_format="number")
 _decoder = msgspec.json.Decoder()
@@ -29,7 +29,7 @@ def escape(text: Text) -> Text:
     """A text, or None, as it is stored."""
     if not text or (text.isascii() and "\0" not in text):
         return text
-    return _UNSAFE.sub(lambda found: f"{_MARK}{ord(found[0]):04x}", text)
+    return _UNSAFE.sub(lambda found: f"{MARK}{ord(found[0]):04x}", text)
 
 
 def escape_all(texts: list[str]) -> list[str]:
@@ -40,7 +40,7 @@ def escape_all(texts: list[str]) -> list[str]:
 
 def unescape(text: Text) -> Text:
     """A text, or None, from its stored form."""
-    if not text or _MARK not in text:
+    if not text or MARK not in text:
         return text
     return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
 
@@ -51,7 +51,7 @@ def encode(value: JSON) -> str:
         text = _encoder.encode(value).decode()
     except UnicodeEncodeError:  # a lone surrogate, which JSON can hold only as an escape
         return json.dumps(value)
-    return json.dumps(value) if _MARK in text else text
+    return json.dumps(value) if MARK in text else text
 
 
 def decode(text: str) -> JSON:

@@ -12,7 +12,7 @@ The events of ada are the numbers of block 1 and the messages of block 2.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
@@ -23,8 +23,17 @@ from .encoding import unescape
 from .migrations.reads import MANY_IN_BLOCK
 from .session import Row, Session
 
-Place = tuple[int, str]
-"""A block and an account."""
+
+class Place(NamedTuple):
+    """A sealed block with messages of a subject: the time of the first one there.
+
+    ``is_counted`` says whether its events are counted there.
+    """
+
+    subject: str
+    block: int
+    first: int
+    is_counted: bool
 
 
 class Move(NamedTuple):
@@ -39,23 +48,27 @@ class Move(NamedTuple):
     to: str | None
 
 
-def sealed_names(session: Session, blocks: list[int], subjects: Collection[str]) -> Iterator[Row]:
-    """The events of subjects in sealed blocks: names, as they are stored, and numbers, in parts."""
-    if len({kind_of(subject) == "account" for subject in subjects}) > 1:
-        # An event of both a user and an account counts once, so each is looked at.
-        yield from _names_of(session, blocks, subjects)
-        return
-    counted: dict[str, set[int]] = {subject: set() for subject in subjects}
-    for block, subject, name, number in session.run(
-        sql.SEALED_COUNTS, blocks=blocks, subjects=sorted(subjects)
-    ):
-        counted[unescape(subject)].add(block)
-        yield name, number
-    rarely = [subject for subject, in_blocks in counted.items() if not in_blocks]
-    often = [[subject] for subject, in_blocks in counted.items() if in_blocks]
-    for some in filter(None, (rarely, *often)):
-        left = [block for block in blocks if block not in counted[some[0]]]
-        yield from _names_of(session, left, some)
+def sealed_names(
+    session: Session, places: Sequence[Place], subjects: Collection[str]
+) -> Iterator[Row]:
+    """The events of subjects in sealed blocks: names, as they are stored, and numbers, in parts.
+
+    ``places`` are all places of the subjects.
+    """
+    counted: defaultdict[str, list[int]] = defaultdict(list)
+    # An event of both a user and an account counts once, so each is looked at.
+    if len({kind_of(subject) == "account" for subject in subjects}) == 1:
+        for place in places:
+            if place.is_counted:
+                counted[place.subject].append(place.block)
+    for subject, blocks in counted.items():
+        found = session.run(sql.SEALED_TOTALS, blocks=blocks, subject=subject)
+        yield from ((name, int(number)) for name, number in found)
+    rarely = [subject for subject in subjects if subject not in counted]
+    for some in filter(None, (rarely, *([subject] for subject in counted))):
+        left = {p.block for p in places if p.subject in some} - set(counted.get(some[0], ()))
+        if left:
+            yield from _names_of(session, sorted(left), some)
 
 
 def _names_of(session: Session, blocks: list[int], subjects: Collection[str]) -> list[Row]:
@@ -85,8 +98,8 @@ def move_counts(session: Session, moves: Sequence[Move]) -> None:
         session.run(sql.COUNT_ACCOUNT, block=block, account=account)
 
 
-def _counted(session: Session, places: Collection[Place]) -> set[Place]:
-    """Those of the places whose events are counted."""
+def _counted(session: Session, places: Collection[tuple[int, str]]) -> set[tuple[int, str]]:
+    """Those of some blocks and accounts whose events are counted."""
     found = session.run(
         sql.SEALED_COUNTS,
         blocks=sorted({block for block, _ in places}),
@@ -95,8 +108,8 @@ def _counted(session: Session, places: Collection[Place]) -> set[Place]:
     return {(block, id_of(unescape(subject))) for block, subject, *_ in found}
 
 
-def _got_many(changes: Counter[tuple[int, str, str]]) -> set[Place]:
-    got: Counter[Place] = Counter()
+def _got_many(changes: Counter[tuple[int, str, str]]) -> set[tuple[int, str]]:
+    got: Counter[tuple[int, str]] = Counter()
     for (block, account, _), change in changes.items():
         got[block, account] += change
     return {place for place, number in got.items() if number >= MANY_IN_BLOCK}

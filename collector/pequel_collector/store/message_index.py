@@ -17,7 +17,7 @@ from typing import NamedTuple
 from ..model import id_of, kind_of
 from . import statements as sql
 from .encoding import unescape
-from .event_counts import sealed_names
+from .event_counts import Place, sealed_names
 from .session import Row, Session
 
 MessageRef = tuple[int, int, str]
@@ -40,11 +40,16 @@ VISITORS_END, SUBJECTS_END = "g", "\U0010ffff"
 
 
 class MessageIndex:
-    """The messages in one transaction, by subject."""
+    """The messages in one transaction, by subject.
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    With ``is_fixed`` the transaction writes nothing, so what was found once is still true.
+    """
+
+    def __init__(self, session: Session, *, is_fixed: bool = False) -> None:
+        self._session, self._is_fixed = session, is_fixed
         self._open_block: int | None = None
+        self._newest: dict[frozenset[str], list[MessageRef]] = {}
+        self._places: dict[frozenset[str], list[Place]] = {}
 
     @property
     def open_block(self) -> int:
@@ -76,7 +81,14 @@ class MessageIndex:
         self, subjects: Collection[str], limit: int, before: MessageRef | None = None
     ) -> list[MessageRef]:
         """The latest messages of these subjects, those before a message, latest first."""
-        place = before or LAST_OF_ALL
+        if limit > 1 or before is not None or not self._is_fixed:
+            return self._latest(subjects, limit, before or LAST_OF_ALL)
+        key = frozenset(subjects)
+        if key not in self._newest:
+            self._newest[key] = self._latest(subjects, 1, LAST_OF_ALL)
+        return self._newest[key]
+
+    def _latest(self, subjects: Collection[str], limit: int, place: MessageRef) -> list[MessageRef]:
         found: list[MessageRef] = []
         for lasts, newest_before in self._lasts(subjects, place[0]):
             for last in sorted(lasts, key=attrgetter("time"), reverse=True):
@@ -105,11 +117,22 @@ class MessageIndex:
         last = self.latest(subjects, 1)
         if not last:
             return None
-        firsts = self._session.run(sql.FIRST_SEALED, subjects=sorted(subjects))
+        firsts = [place.first for place in self._sealed_places(subjects)]
         for column, keys in by_column(subjects).items():
             statement = sql.FIRST_OPEN[column]
-            firsts += self._session.run(statement, block=self.open_block, keys=keys)
-        return min(first for (first,) in firsts if first is not None), last[0][0]
+            found = self._session.run(statement, block=self.open_block, keys=keys)
+            firsts += [first for (first,) in found if first is not None]
+        return min(firsts), last[0][0]
+
+    def _sealed_places(self, subjects: Collection[str]) -> list[Place]:
+        """Where the messages of these subjects are, in sealed blocks."""
+        key = frozenset(subjects)
+        if self._is_fixed and key in self._places:
+            return self._places[key]
+        found = self._session.run(sql.SEALED_PLACES, subjects=sorted(subjects))
+        places = [Place(unescape(each), block, time, bool(c)) for block, each, time, c in found]
+        self._places[key] = places
+        return places
 
     def latest_named(self, subjects: Collection[str]) -> str | None:
         """The account in the latest message of these users or visitors that names one."""
@@ -132,8 +155,8 @@ class MessageIndex:
     def names(self, subjects: Collection[str]) -> Iterator[tuple[str, int]]:
         """How many events these subjects have by name, in parts."""
         found = self._open_names(by_column(subjects))
-        if blocks := self.sealed_blocks:
-            found += sealed_names(self._session, blocks, subjects)
+        if self.open_block > 1:
+            found += sealed_names(self._session, self._sealed_places(subjects), subjects)
         yield from ((unescape(name), number) for name, number in found)
 
     def _open_names(self, keys: dict[str, list[str]]) -> list[Row]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import islice
 
 from ..model import JSON, Key, Kind, Lead, Stored, Transition, bucket_of, fact_order
 from ..ports import (
     ANY_REJECTED,
     Activity,
+    Arrival,
     AuditEntry,
     Cell,
     Change,
@@ -33,14 +34,18 @@ from ..ports import (
 from . import rows
 from . import statements as sql
 from .activity import ActivityIndex
-from .encoding import decode, unescape
+from .arrivals import arrivals_after, last_arrival
+from .bulk_reads import BulkReads
+from .encoding import unescape
 from .lead_list import lead_count, lead_page
 from .message_index import MessageIndex
+from .message_log import block_starts, messages_in
 from .outbox import OutboxReads
 from .recent import recently_seen
 from .routing import RoutingReads
 from .session import Session
 from .subject_search import SubjectSearch
+from .traits import current_traits
 
 MESSAGES_AT_ONCE = 500
 """Messages that one statement reads."""
@@ -51,16 +56,13 @@ PAIRS_AT_ONCE = 8
 AFTER_ALL = 2**62
 """Later than any time."""
 
-_Value = tuple[int, int, str, str]
-"""A place in the order of facts, and the value of a trait that was set there, as JSON."""
 
-
-class SqlReadTransaction(OutboxReads, RoutingReads, ReadTransaction):
+class SqlReadTransaction(BulkReads, OutboxReads, RoutingReads, ReadTransaction):
     """A consistent view of a database. ``ports`` documents the methods."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, *, is_fixed: bool = True) -> None:
         self._session = session
-        self._index = MessageIndex(session)
+        self._index = MessageIndex(session, is_fixed=is_fixed)
         self._activity = ActivityIndex(session, self._index)
         self._has_persons: bool | None = None
 
@@ -95,6 +97,10 @@ class SqlReadTransaction(OutboxReads, RoutingReads, ReadTransaction):
         found = self._session.run(sql.MESSAGES, mids=[mid])
         return rows.to_message(found[0]) if found else None
 
+    def messages(self, mids: Collection[str]) -> dict[str, Stored]:
+        found = self._session.run(sql.MESSAGES, mids=list(mids)) if mids else []
+        return {stored.message.mid: stored for stored in map(rows.to_message, found)}
+
     def known(self, mids: Collection[str]) -> set[str]:
         if not mids:
             return set()
@@ -104,6 +110,14 @@ class SqlReadTransaction(OutboxReads, RoutingReads, ReadTransaction):
         [(time,)] = self._session.run(sql.NEWEST, block=self._index.open_block)
         newest: int | None = time
         return newest
+
+    def block_starts(self, since: int) -> dict[int, int]:
+        return block_starts(self._session, since)
+
+    def messages_in(
+        self, block: int, after: tuple[int, int, str], until: int, limit: int
+    ) -> list[Stored]:
+        return messages_in(self._session, block, after, until, limit)
 
     def counts(self, subjects: Collection[str]) -> dict[str, int]:
         counts: Counter[str] = Counter()
@@ -122,8 +136,7 @@ class SqlReadTransaction(OutboxReads, RoutingReads, ReadTransaction):
 
     def _messages(self, mids: list[str]) -> list[Stored]:
         """These messages, in this order."""
-        found = map(rows.to_message, self._session.run(sql.MESSAGES, mids=mids))
-        by_id = {stored.message.mid: stored for stored in found}
+        by_id = self.messages(mids)
         return [by_id[mid] for mid in mids]
 
     # -- lists of subjects -----------------------------------------------------------------
@@ -195,15 +208,7 @@ class SqlReadTransaction(OutboxReads, RoutingReads, ReadTransaction):
     # -- what is known of subjects ---------------------------------------------------------
 
     def traits(self, subjects: Mapping[str, Collection[str]]) -> dict[str, dict[str, JSON]]:
-        latest: dict[str, dict[str, _Value]] = {}
-        every_id = {id_ for ids in subjects.values() for id_ in ids}
-        for id_, name, *place, mid, value in self._session.run_for(sql.TRAITS, every_id):
-            of_id = latest.setdefault(unescape(id_), {})
-            of_id[unescape(name)] = *place, unescape(mid), value
-        return {
-            subject: _current(latest[id_] for id_ in ids if id_ in latest)
-            for subject, ids in subjects.items()
-        }
+        return current_traits(self._session, subjects)
 
     def trait_history(self, ids: Collection[str]) -> list[Trait]:
         found = map(rows.to_trait, self._session.run_for(sql.TRAIT_HISTORY, ids))
@@ -288,6 +293,14 @@ class SqlReadTransaction(OutboxReads, RoutingReads, ReadTransaction):
     def changes(self, lead_id: str) -> list[Change]:
         return [rows.to_change(row) for row in self._session.run(sql.CHANGES, lead=lead_id)]
 
+    def latest_changes(self, lead_id: str, limit: int) -> list[Change]:
+        found = self._session.run(sql.LATEST_CHANGES, lead=lead_id, limit=limit)
+        return [rows.to_change(row) for row in reversed(found)]
+
+    def count_changes(self, lead_id: str) -> int:
+        [(number,)] = self._session.run(sql.COUNT_CHANGES, lead=lead_id)
+        return int(number)
+
     def last_change(self, lead_id: str) -> int:
         [(number,)] = self._session.run(sql.LAST_CHANGE_OF, lead=lead_id)
         return int(number)
@@ -322,6 +335,16 @@ class SqlReadTransaction(OutboxReads, RoutingReads, ReadTransaction):
         statement = sql.REJECTED["code" in values, "key" in values]
         found = self._session.run(statement, limit=limit, before=before, id=id_, **values)
         return [rows.to_rejected(row) for row in found]
+
+    def rejected_by_id(self, ids: Collection[str]) -> dict[str, StoredRejectedEvent]:
+        found = self._session.run_for(sql.REJECTED_BY_ID, ids)
+        return {rejected.id: rejected for rejected in map(rows.to_rejected, found)}
+
+    def last_arrival(self) -> int:
+        return last_arrival(self._session)
+
+    def arrivals_after(self, number: int, limit: int) -> list[Arrival]:
+        return arrivals_after(self._session, number, limit)
 
     def usage(self) -> list[Usage]:
         return [rows.to_usage(row) for row in self._session.run(sql.USAGE)]
@@ -363,12 +386,3 @@ class SqlReadTransaction(OutboxReads, RoutingReads, ReadTransaction):
         [(messages, leads, rejected)] = self._session.run(sql.TOTALS, block=self._index.open_block)
         tallies = {unescape(name): number for name, number in self._session.run(sql.TALLIES)}
         return tallies | {"messages": int(messages), "leads": leads, "rejected": rejected}
-
-
-def _current(values: Iterable[Mapping[str, _Value]]) -> dict[str, JSON]:
-    """The latest value of each trait of several ids, without those that are unset."""
-    latest: dict[str, _Value] = {}
-    for of_one_id in values:
-        for name, value in of_one_id.items():
-            latest[name] = max(value, latest.get(name, value))
-    return {name: decode(value) for name, (*_, value) in latest.items() if value != "null"}

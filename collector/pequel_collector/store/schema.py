@@ -18,6 +18,7 @@ import re
 from typing import NamedTuple
 
 from .migrations.accounting import ACCESS, ACCOUNTING, IMPORTS, REPORTS
+from .migrations.arrivals import ARRIVALS
 from .migrations.delivery import DELIVERY
 from .migrations.facts import DECIDED, DERIVED, FACTS, TRAITS_OF, VIEWS
 from .migrations.leads import DEFINITION_CHANGES, LEADS, LEAVING
@@ -79,6 +80,7 @@ _MIGRATIONS = (
     Migration("0016_lists", LISTS),
     Migration("0017_definition_changes", DEFINITION_CHANGES),
     Migration("0018_routing", ROUTING),
+    Migration("0023_arrivals", ARRIVALS),
     Migration("0019_delivery", DELIVERY),
 )
 

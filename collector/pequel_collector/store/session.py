@@ -40,6 +40,11 @@ class Session(ABC):
         self._streams: list[Generator[Row, None, None]] = []
         self._over = self._failed = False
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether a statement failed, so that nothing more can be done but to undo it all."""
+        return self._failed
+
     def run(self, statement: str, **values: Any) -> list[Row]:
         """The rows of a statement."""
         with self._guarded():

@@ -65,7 +65,9 @@ _PRAGMAS = (
     "wal_autocheckpoint = 20000",  # pages: 80 MB of log, so that a page is copied back less often
 )
 # In KiB. Each request may have a reader, and the operating system caches the file too.
-_WRITER, _READER = "cache_size = -65536", "cache_size = -4096"
+_WRITER = ("cache_size = -65536",)
+# A read of all subjects sorts in files beyond that. To sort in memory takes longer, too.
+_READER = ("cache_size = -4096", "temp_store = file")
 
 
 # Why the database cannot be used, by the name that SQLite gives the error. The first one counts.
@@ -228,8 +230,8 @@ class SqliteFile(Database):
     def __init__(self, path: str, timeout: float) -> None:
         self._path, self._timeout = path, timeout
         self._files = OpenFiles(path)
-        self._readers = Pool(lambda: self._connect(_READER))
-        self._writer = Pool(lambda: self._connect(_WRITER))
+        self._readers = Pool(lambda: self._connect(*_READER))
+        self._writer = Pool(lambda: self._connect(*_WRITER))
         self._write_locks: dict[int, threading.Lock] = {}
         self._writer_lock = WriterLock(f"{path}-turn")
 

@@ -24,6 +24,7 @@ from ..ports import (
 )
 from . import rows
 from . import statements as sql
+from .arrivals import Arriving
 from .blocks import BlockFill, OpenBlock
 from .encoding import escape, unescape
 from .event_counts import Move, move_counts
@@ -39,16 +40,19 @@ class SqlWriteTransaction(OutboxWrites, RoutingWrites, SqlReadTransaction, Write
     """The only write transaction at a time: an id that is new stays new until it ends."""
 
     def __init__(self, session: Session, fill: BlockFill) -> None:
-        super().__init__(session)
+        super().__init__(session, is_fixed=False)
         self._fill = fill
         self._open_block: OpenBlock | None = None
         self._is_known: dict[str, bool] = {}
         self._retraited: set[str] = set()
+        self._arriving = Arriving()
 
     def finish(self) -> None:
         """Write what depends on the whole transaction. Must be the last call before the commit."""
         if self._retraited:
             self._refresh_listed_traits()
+        if not self._session.has_failed:  # the commit will be refused
+            self._arriving.save(self._session)
         if self._open_block is not None:
             self._open_block.remember()
 
@@ -76,6 +80,7 @@ class SqlWriteTransaction(OutboxWrites, RoutingWrites, SqlReadTransaction, Write
         if new:
             self._append([new[mid] for mid in sorted(new)], imports or {})
             self._is_known.update(dict.fromkeys(new, True))
+            self._arriving.add_messages(new, imports or ())
         return set(new)
 
     def _append(self, messages: list[Stored], imports: Mapping[str, int]) -> None:
@@ -285,6 +290,7 @@ class SqlWriteTransaction(OutboxWrites, RoutingWrites, SqlReadTransaction, Write
         [(last,)] = self._session.run(sql.LAST_CHANGE)
         logged = [change._replace(number=last + i) for i, change in enumerate(changes, 1)]
         self._session.insert(sql.LOG, [rows.from_change(each.number, each) for each in logged])
+        self._arriving.add_changes(changes)
         return logged
 
     def count(self, tallies: Mapping[str, int]) -> None:
@@ -323,6 +329,7 @@ class SqlWriteTransaction(OutboxWrites, RoutingWrites, SqlReadTransaction, Write
         by_id = {each.id: each for each in reversed(rejected)}
         added = [rows.from_rejected(by_id[id_]) for id_ in sorted(by_id)]
         self._session.insert(sql.ADD_REJECTED, added)
+        self._arriving.add_rejected(list(by_id.values()))
 
     def delete_rejected(self, ids: Collection[str]) -> set[str]:
         return {unescape(id_) for (id_,) in self._session.run_for(sql.DELETE_REJECTED, ids)}

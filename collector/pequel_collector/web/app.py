@@ -7,7 +7,20 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from ..app.bootstrap import Collector
 from . import bodies, errors, logs
-from .api import alerts, audit, definitions, leads, lint, lists, preview, proof, queries
+from .api import (
+    alerts,
+    audit,
+    backtest,
+    definitions,
+    following,
+    leads,
+    lint,
+    lists,
+    partners,
+    preview,
+    proof,
+    queries,
+)
 from .ingest import cors, handler
 from .ingest.fast_path import FastPath
 from .openapi import pages
@@ -18,12 +31,15 @@ PARTS = (
     queries,
     lists,
     leads,
+    partners,
     alerts,
     proof,
     definitions,
     lint,
     preview,
+    backtest,
     audit,
+    following,
     health,
     metrics,
     pages,

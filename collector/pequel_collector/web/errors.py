@@ -23,6 +23,7 @@ STATUS: dict[type, int] = {
     errors.BadRequest: 400,
     errors.DefinitionError: 400,
     errors.Unauthorized: 401,
+    errors.Forbidden: 403,
     errors.NotFound: 404,
     errors.Conflict: 409,
     errors.Stale: 412,

@@ -64,13 +64,27 @@ class ApiClient:
         target = f"{path}?{urlencode(parameters)}" if parameters else path
         return self._request("GET", target)
 
+    def post(self, path: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Ask a question at a path, which changes nothing; the answer. Raises ReaderError."""
+        headers = {"Content-Type": "application/json"}
+        return self._request("POST", path, json.dumps(fields).encode(), headers)
+
     def patch(self, path: str, fields: Mapping[str, Any], key: str) -> dict[str, Any]:
         """Make a change at a path, once; the JSON object in the answer. Raises ReaderError.
 
         `key` names the change, so that the collector knows it again if it is sent twice.
         """
+        return self._change("PATCH", path, fields, key)
+
+    def post(self, path: str, fields: Mapping[str, Any], key: str) -> dict[str, Any]:
+        """The same as `patch`, for a change that has a path of its own."""
+        return self._change("POST", path, fields, key)
+
+    def _change(
+        self, method: str, path: str, fields: Mapping[str, Any], key: str
+    ) -> dict[str, Any]:
         headers = {"Idempotency-Key": key, "Content-Type": "application/json"}
-        return self._request("PATCH", path, json.dumps(fields).encode(), headers)
+        return self._request(method, path, json.dumps(fields).encode(), headers)
 
     def _request(
         self,
@@ -179,7 +193,7 @@ def parse(status: int, body: bytes, retry_after: float | None = None) -> dict[st
 def _may_pass(error: ReaderError, method: str) -> bool:
     """Whether the same request may succeed a little later."""
     failed_inside = error.status is not None and error.status >= _FAILED
-    return isinstance(error, UnavailableError) or (method == "PATCH" and failed_inside)
+    return isinstance(error, UnavailableError) or (method != "GET" and failed_inside)
 
 
 def member(answer: Mapping[str, Any], name: str, kind: type) -> Any:

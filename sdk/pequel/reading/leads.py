@@ -100,6 +100,23 @@ class Leads(Reader):
             lead_id, state="assigned", owner=owner, reason=reason, actor=actor, if_state=if_state
         )
 
+    def claim(
+        self,
+        lead_id: str,
+        partner: str | None = None,
+        *,
+        reason: str | None = None,
+        actor: str | None = None,
+    ) -> LeadDetail:
+        """Claim a lead for a partner; without one, for whose lead it is. Raises as `assign`.
+
+        A partner's key claims for its own partner.
+        """
+        fields = {"partner": partner, "reason": reason, "actor": actor}
+        given = {name: value for name, value in fields.items() if value is not None}
+        key = new_id(self._clock.now_ms())
+        return _detail(self._api.post(f"{_lead_path(lead_id)}/claim", given, key))
+
     def contact(
         self,
         lead_id: str,

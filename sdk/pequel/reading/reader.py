@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pequel.answers import (
         Account,
         Adopter,
+        Backtest,
         Definition,
         Lead,
         ListedSubject,
@@ -133,6 +134,7 @@ class Reader:
         state: str | None = None,
         kind: str | None = None,
         owner: str | None = None,
+        partner: str | None = None,
         country: str | None = None,
         plan: str | None = None,
         account: Id | None = None,
@@ -159,6 +161,7 @@ class Reader:
                 contacted. "any" is every state but "voided".
             kind: leads of this kind, such as "upgrade".
             owner: leads with this owner.
+            partner: leads of this partner.
             country: leads whose subject now has this trait.
             plan: leads whose subject now has this trait.
             account: leads of this account, or of a user who was in it.
@@ -264,6 +267,36 @@ class Reader:
         """The definitions in force."""
         found: list[Definition] = member(self._api.get("/v1/definitions"), "data", list)
         return found
+
+    def backtest(
+        self,
+        definition: str | None = None,
+        *,
+        toml: str | None = None,
+        landmark: str | None = None,
+        horizon: str | None = None,
+        population: str | None = None,
+        end: Time | None = None,
+        capacity: int | None = None,
+    ) -> Backtest:
+        """Whether a definition finds those who convert. Raises as `pql`.
+
+        Args:
+            definition: the name of a definition in force, or of one in `toml`.
+            toml: the text of a definitions file.
+            landmark: how long after sign-up a subject may qualify, such as "7d", the default.
+            horizon: how long after that a conversion counts, such as "30d", the default.
+            population: who is looked at: "signup", the default, or "trait:NAME=VALUE".
+            end: the end of the data; the time of the newest message if not given.
+            capacity: how many leads a week your team can work.
+        """
+        asked = {**locals()}
+        del asked["self"]
+        asked["end"] = None if end is None else wire_text(end)
+        fields = {name: value for name, value in asked.items() if value is not None}
+        answer = self._api.post("/v1/definitions/backtest", fields)
+        member(answer, "strict", dict)
+        return cast("Backtest", answer)
 
     @staticmethod
     def _key(given: object) -> str:

@@ -76,11 +76,11 @@ class Journal:
         """Whether the current segment cannot be read, so that nothing more may be appended."""
         return self.current is not None and self.current.damaged
 
-    def append(self, event: bytes) -> bool:
-        """Append an event; returns whether that began a segment.
+    def append(self, events: Sequence[bytes]) -> bool:
+        """Append events to one segment; returns whether that began it.
 
         Raises:
-            OSError: it was not written, or only a part.
+            OSError: not all were written.
         """
         segment = self.current
         begins = segment is None or segment.damaged or segment.size >= self._segment_bytes
@@ -88,8 +88,8 @@ class Journal:
             segment = self._begin()
         lines_before = self.lines - segment.lines
         try:
-            segment.append(event)
-        except OSError:
+            segment.append(events)
+        except BaseException:  # a part of a line may be there, so nothing may come behind it
             self.seal()
             raise
         finally:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from zlib import crc32
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 _FRAME = len(b"00000000 \n")
@@ -93,29 +94,32 @@ class Segment:
         """Create the file, readable by this user alone. Raises OSError."""
         self._write_fd = os.open(self.path, _APPEND, 0o600)
 
-    def append(self, event: bytes) -> None:
-        """Append an event, in one call of `write`.
+    def append(self, events: Sequence[bytes]) -> None:
+        """Append events, in one call of `write`.
 
         Raises:
-            OSError: it was not written, or only a part, which readers skip.
+            OSError: not all were written. Readers skip the one of which only a part was.
         """
         if self._write_fd is None:
             raise OSError(errno.EBADF, "the segment is closed")
-        length = len(event)
+        written = b"".join([b"%08x %b\n" % (crc32(event), event) for event in events])
+        length, lines = len(written), len(events)
         count = 0
         try:
-            count = os.write(self._write_fd, b"%08x %b\n" % (crc32(event), event))
+            count = os.write(self._write_fd, written)
         except OSError:
             raise
         except BaseException:  # a signal handler raised, most likely after the write
             count = os.lseek(self._write_fd, 0, os.SEEK_CUR) - self.size
             raise
         finally:
+            if count < length:
+                lines = written.count(b"\n", 0, max(0, count))
+                length = written.rfind(b"\n", 0, max(0, count)) + 1
             self.size += count
-            if count == length + _FRAME:
-                self.lines += 1
-                self._bytes += length
-        if count != length + _FRAME:
+            self.lines += lines
+            self._bytes += length - lines * _FRAME
+        if count != len(written):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def seal(self) -> None:

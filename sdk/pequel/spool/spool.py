@@ -39,6 +39,7 @@ _SEARCH_INTERVAL = 10.0
 _DISK_RETRY_INTERVAL = 1.0
 _MOST_RECOVERED = 64  # journals of others open at a time, for each takes a descriptor
 _LOCK_TIMEOUT = 0.05
+_WRITE_BYTES = 65_536  # of events that wait for the disk, in one call of `write`
 
 
 class Spool(EventQueue):
@@ -48,7 +49,8 @@ class Spool(EventQueue):
     over journals that other processes left behind, and sends their events when none of its own
     are due.
 
-    Journals are written under the lock, one thread at a time, and read by the sender. A signal
+    Journals are written under the lock, one thread at a time, and read by the sender. A thread
+    writes the events of those who wait for the lock too, in one call of `write`. A signal
     handler or a finalizer that interrupts the writing thread leaves its event in memory; the
     interrupted thread writes it.
     """
@@ -70,7 +72,7 @@ class Spool(EventQueue):
         self._callbacks = callbacks
         # Changed under the lock
         self._own: Journal | None = None
-        self._memory: deque[bytes] = deque()
+        self._memory: list[bytes] = []
         self._memory_bytes = 0
         self._written = 0
         self._writing = False
@@ -115,6 +117,23 @@ class Spool(EventQueue):
         """The same; while the disk can be written, there is always room."""
         return not self._disk_failing or super().has_room(size)
 
+    def _drain(self, dropped: list[tuple[bytes, Reason]]) -> None:
+        """Queue what is in the inbox, then write all of it at once."""
+        self._draining_thread = threading.get_ident()
+        try:
+            while self._inbox:
+                enqueued, bytes_in = self.enqueued, self._bytes_in
+                for _ in range(len(self._inbox)):
+                    item = self._inbox[0]
+                    if isinstance(item, str):
+                        self._count_drop(item)
+                    else:
+                        self._enqueue(item, dropped)
+                self._write()
+                self._wake_for(self.enqueued - enqueued, self._bytes_in - bytes_in)
+        finally:
+            self._draining_thread = None
+
     def _enqueue(self, event: bytes, dropped: list[tuple[bytes, Reason]]) -> None:
         size = len(event)
         reason = self.closed or (
@@ -130,10 +149,15 @@ class Spool(EventQueue):
             self._memory_bytes += size
         del self._inbox[0]
         self._memory += (event,)
-        self._write()
-        waiting = self._written - self._read + len(self._memory)
-        batch_is_full = 0 <= self.queued_bytes - self._options.batch_bytes < size
-        if batch_is_full or waiting in (1, self._options.batch_events):
+
+    def _wake_for(self, events: int, size: int) -> None:
+        """Wake the sender if these events are the first ones that wait, or fill a batch."""
+        most = self._options.batch_events
+        before = self.waiting - events
+        fills = before < most <= before + events
+        if events and (
+            before <= 0 or fills or 0 <= self.queued_bytes - self._options.batch_bytes < size
+        ):
             self._wake_sender()
 
     def _bounded_events(self) -> int:
@@ -150,18 +174,18 @@ class Spool(EventQueue):
 
     def _write_memory(self) -> None:
         while self._memory and not self._disk_failing:
-            event = self._memory[0]
             lines = self._own.lines if self._own else 0
             try:
                 if self._own is None:
                     self._own = journal.create(self._folder, self._segment_bytes)
-                begins_segment = self._own.append(event)
+                begins_segment = self._own.append(_fitting(self._memory))
             except OSError as error:
                 return self._disk_failed(error)
             finally:  # a signal handler may have raised, even after the write
                 if self._own is not None and self._own.lines > lines:
-                    self._written += 1
-                    del self._memory[0]
+                    written = self._own.lines - lines
+                    self._written += written
+                    del self._memory[:written]
             if begins_segment:
                 self._segment_begun()
         return None
@@ -281,7 +305,7 @@ class Spool(EventQueue):
                     break
                 room -= size + 1
                 self._memory_bytes -= size
-                events.append(self._memory.popleft())
+                events.append(self._memory.pop(0))
         return events
 
     def _mark_finished(self, events: Sequence[bytes]) -> None:
@@ -428,12 +452,12 @@ class Spool(EventQueue):
         """Take back what the sender holds; events that were in memory return there."""
         events = [event for event in self._in_flight if isinstance(event, bytes)]
         self._in_flight.clear()
-        self._memory.extendleft(reversed(events))
+        self._memory[:0] = events
 
     def _drop_memory(self) -> None:
         error = DroppedError("shutdown", "neither delivered nor spooled before the deadline")
         while self._memory:
-            event = self._memory.popleft()
+            event = self._memory.pop(0)
             self.finished += 1
             self._add_dropped("shutdown", 1, len(event))
             self._callbacks.dropped(error, event)
@@ -470,3 +494,12 @@ class Spool(EventQueue):
         """Events that are in memory only."""
         in_flight = sum(isinstance(event, bytes) for event in list(self._in_flight))
         return len(self._memory) + in_flight
+
+
+def _fitting(events: Sequence[bytes]) -> Sequence[bytes]:
+    """The first events, as many as fit one call of `write`, and at least one."""
+    room, number = _WRITE_BYTES, 0
+    while number < len(events) and (number == 0 or room >= len(events[number])):
+        room -= len(events[number])
+        number += 1
+    return events[:number]

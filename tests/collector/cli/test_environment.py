@@ -198,6 +198,14 @@ class TestTheFirstKeys:
         }
         assert list(startup_message(collector)) == lines[:2]
 
+    def test_a_database_that_others_can_read_is_named(self, collector: Collector) -> None:
+        """Its mode stays as it is: somebody may have meant it."""
+        assert not any("other users" in line for line in startup_message(collector))
+        Path("a.db").chmod(0o644)
+        lines = list(startup_message(collector))
+        assert lines[1] == "database     other users can read it: chmod 600 a.db*"
+        assert stat.S_IMODE(Path("a.db").stat().st_mode) == 0o644
+
     def test_are_not_made_if_they_cannot_be_kept(self, collector: Collector) -> None:
         Path("a.db.keys").mkdir()
         [*_, why, how] = startup_message(collector)

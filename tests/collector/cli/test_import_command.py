@@ -135,6 +135,21 @@ class TestTheFormat:
         assert (done.exit_code, done.stderr) == (0, "")
         assert numbers(done)["leads marked"] == 1
 
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ("event = " + "[" * 3_000 + "]" * 3_000, "nested too deeply"),
+            ("event = " + "1" * 5_000, "not TOML"),
+        ],
+        ids=["brackets", "digits"],
+    )
+    def test_with_a_map_that_cannot_be_read_is_refused(self, text: str, said: str) -> None:
+        Path("map.toml").write_text(text)
+        result = run("-", "--map", "map.toml", text="{}")
+        assert result.exit_code != 0
+        assert said in result.output
+        assert "Traceback" not in result.output
+
     def test_may_be_described_by_a_map(self) -> None:
         Path("map.toml").write_text('event = "e"\nuser_id = "who.id"\n')
         text = b'{"e": "project_created", "who": {"id": "u1"}}'

@@ -167,14 +167,18 @@ class TestTheList:
         assert all(len(line) <= 72 and line.startswith(" " * 10) for line in sentence)
 
     def test_takes_the_filters_of_the_api(self, team: Sales, run: Run) -> None:
-        set_up(team, "ada", 0, plan="free")
-        set_up(team, "eli", 5 * HOUR, plan="pro")
+        set_up(team, "ada", 0, plan="free", industry="retail", seats=3)
+        set_up(team, "eli", 5 * HOUR, plan="pro", industry="retail")
         for filters, expected in (
             (["--plan", "pro"], ["eli"]),
             (["--overdue"], ["ada"]),
             (["--not-overdue"], ["eli"]),
             (["--marked-after", time(HOUR)], ["eli"]),
             (["--limit", "1"], ["eli"]),
+            (["--trait", "seats=3"], ["ada"]),
+            (["--trait", "industry=retail"], ["eli", "ada"]),
+            (["--trait", "industry=retail", "--trait", "plan=pro"], ["eli"]),
+            (["--trait", "industry=retail", "--limit", "1"], ["eli"]),
             (["--state", "won"], []),
         ):
             found = json.loads(run("list", "--format", "json", *filters))
@@ -188,6 +192,8 @@ class TestTheList:
             (["--state", "opened"], "--state"),
             (["--marked-after", "soon"], "--marked-after"),
             (["--plan", " "], "--plan"),
+            (["--trait", "seats"], "--trait"),
+            (["--trait", "=3"], "--trait"),
         ],
     )
     def test_names_a_filter_that_makes_no_sense(

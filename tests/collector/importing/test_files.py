@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -145,6 +146,50 @@ class TestCsv:
     def test_with_one_name_twice_is_refused(self) -> None:
         with pytest.raises(BadRequest, match="two columns 'event'"):
             list(log_of(b"event,event\na,b\n"))
+
+
+class TestALongRowOfCsv:
+    """A row, or a header, takes no more memory than a limit, whatever its quotes say."""
+
+    LONG = b"x" * 100_000
+
+    @pytest.mark.parametrize(
+        "row",
+        [LONG + b",u1", b'"' + LONG + b'",u1', b"," * 100_000, b'"a\n",' * 30_000],
+        ids=["cell", "quoted cell", "cells", "lines"],
+    )
+    def test_is_refused_and_spoils_no_row_before_it(self, row: bytes) -> None:
+        lines = list(log_of(b"event,user_id\nok,u1\n" + row + b"\nok,u2\n", max_line=1_000))
+        assert object_on(lines[0]) == {"event": "ok", "user_id": "u1"}
+        with pytest.raises(BadLine) as bad:
+            object_on(lines[1])
+        assert bad.value.code == "too_large"
+        assert lines[1].number == 3
+
+    def test_does_not_spoil_the_next_one(self) -> None:
+        lines = list(log_of(b"event,user_id\n" + self.LONG + b",u1\r\nok,u2\n", max_line=1_000))
+        assert [line.number for line in lines] == [2, 3]
+        assert object_on(lines[1]) == {"event": "ok", "user_id": "u2"}
+
+    def test_is_passed_over_in_pieces(self) -> None:
+        row = io.BytesIO(b"event,user_id\n" + b"x" * 5_000_000 + b",u1\nok,u2\n")
+        log = Log(row, 1_000)
+        tracemalloc.start()
+        assert len(list(log)) == 2
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 1_500_000
+
+    @pytest.mark.parametrize("start", [b"event,", b'event,"'])
+    def test_of_a_header_is_refused(self, start: bytes) -> None:
+        with pytest.raises(BadRequest, match="the header is over 1000000 characters"):
+            list(log_of(start + b"x" * 1_000_001 + b",user_id\n"))
+
+    def test_after_a_header_without_an_end_is_read(self) -> None:
+        assert objects(b"event,user_id\ra,u1\rb,u2") == [
+            {"event": "a", "user_id": "u1"},
+            {"event": "b", "user_id": "u2"},
+        ]
 
 
 class TestOtherFiles:

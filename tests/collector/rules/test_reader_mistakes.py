@@ -13,6 +13,7 @@ import pytest
 
 from pequel_collector.errors import DefinitionError, Problem
 from pequel_collector.rules.parser.catalogue import LATER, read_catalogue
+from pequel_collector.rules.parser.references import MAX_CIRCLES
 
 MARK = "▸"
 OPERATORS = (
@@ -649,6 +650,21 @@ def test_a_circle_is_reported_once_at_its_first_definition_with_all_names() -> N
     (problem,) = problems(text)
     assert problem.path == "pql[1].when.any[1].pql"
     assert problem.found == 'a circle: "b" names "c" names "a" names "b"'
+
+
+def test_of_many_circles_the_first_are_reported() -> None:
+    text = "".join(
+        named(f"a{n}", f'{{ pql = "b{n}" }}') + named(f"b{n}", f'{{ pql = "a{n}" }}')
+        for n in range(60)
+    )
+    assert len(problems(text)) == MAX_CIRCLES
+
+
+def test_of_a_long_circle_the_first_names_are_shown() -> None:
+    text = "".join(named(f"p{n}", f'{{ pql = "p{(n + 1) % 100}" }}') for n in range(100))
+    (problem,) = problems(text)
+    assert problem.found.startswith('a circle: "p0" names "p1" names "p2"')
+    assert problem.found.endswith('"p18" names … names "p0"')
 
 
 def test_a_circle_may_lead_through_the_users_of_an_account() -> None:

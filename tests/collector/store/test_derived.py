@@ -358,6 +358,9 @@ class TestTheLedger:
         with store.reading() as view:
             assert view.changes("l1")[2] == numbered(third, 4)
             assert view.changes("l3") == []
+            assert view.latest_changes("l1", 2) == [numbered(second, 3), numbered(third, 4)]
+            assert view.latest_changes("l3", 2) == []
+            assert [view.count_changes(lead) for lead in ("l1", "l2", "l3")] == [3, 1, 0]
 
     def test_keeps_what_changed_and_why(self, store: Store) -> None:
         full = Change(

@@ -16,6 +16,7 @@ from pequel_collector.model import Lead, Stored, fact_order
 from pequel_collector.ports import LeadFilter, Membership, ReadTransaction, Store, Trait
 from pequel_collector.store import open_store
 from pequel_collector.store.session import Session
+from pequel_collector.store.traits import FEW_VALUES, MIN_FEW
 
 MakeMessage = Callable[..., Stored]
 
@@ -322,7 +323,19 @@ def test_the_current_traits_of_a_user_are_found_among_many_values(
         tx.add_traits([Trait("u:ada", "size", 499, mid, mid) for mid in ("a", "c", "b")])
     with store.reading() as view, counted(monkeypatch) as numbers:
         assert view.traits({"u:ada": ["u:ada"]}) == {"u:ada": {"plan": 499, "size": "c"}}
-    assert sum(numbers) <= 4
+    assert sum(numbers) <= MIN_FEW + 4
+
+
+@pytest.mark.parametrize("values", [1, FEW_VALUES - 1, FEW_VALUES, FEW_VALUES + 1])
+def test_few_values_of_a_trait_give_what_many_give(store: Store, values: int) -> None:
+    users = [f"u:{number}" for number in range(10)]
+    with store.writing() as tx:
+        for user in users:
+            tx.add_traits([Trait(user, "plan", 5, f"m{n}", n, n) for n in range(values)])
+            tx.add_traits([Trait(user, "seats", 1, "a", 1), Trait(user, "seats", 2, "b", None)])
+    with store.reading() as view:
+        found = view.traits({user: [user] for user in users})
+    assert found == {user: {"plan": values - 1} for user in users}
 
 
 def test_a_group_call_gives_later_messages_an_account(store: Store, message: MakeMessage) -> None:

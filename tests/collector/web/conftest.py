@@ -50,13 +50,14 @@ class SpyQueries(Queries):
         limit: int,
         cursor: str | None = None,
         tests: LeadTests = NO_TESTS,
+        partner: str | None = None,
     ) -> Any:
         self.asked.append(("pqls", wanted, limit, cursor))
-        return super().pqls(wanted, limit, cursor, tests)
+        return super().pqls(wanted, limit, cursor, tests, partner)
 
-    def pql(self, lead_id: str) -> Any:
+    def pql(self, lead_id: str, partner: str | None = None) -> Any:
         self.asked.append(("pql", lead_id))
-        return super().pql(lead_id)
+        return super().pql(lead_id, partner)
 
     def profile(self, kind: Kind, identifier: str) -> Any:
         self.asked.append(("profile", kind, identifier))

@@ -18,11 +18,14 @@ from flask.testing import FlaskClient
 from pequel_collector.app.bootstrap import Collector, open_collector
 from pequel_collector.config import Settings
 from pequel_collector.rules.language.definition import Catalogue
-from pequel_collector.web.api import bounds
+from pequel_collector.rules.parser.expansion import MAX_VALUES
+from pequel_collector.web.api import bounds, definitions, lint, preview
 from pequel_collector.web.api.arguments import DEFAULT_LIMIT, MAX_LIMIT
+from pequel_collector.web.api.definitions_body import MAX_BYTES
 from pequel_collector.web.api.queries import LONG_PAGE, page_slot
 from pequel_collector.web.app import create_app
 from pequel_collector.web.logs import OneLine
+from pequel_collector.web.slots import WaitingSlots
 from pequel_collector.wire.rejected_events import MAX_KEPT
 
 from .conftest import SETTINGS
@@ -97,6 +100,21 @@ class TestRejectedEvents:
         assert len(large.post("/v1/batch", data=body, headers=WRITE).json["rejected"]) == 90
         page = large.get("/v1/rejected?limit=1000", headers=READ).json
         assert sum(len(each["payload"]) for each in page["data"]) < 4_300_000
+
+    def test_that_are_long_come_on_shorter_pages(self, large: FlaskClient) -> None:
+        body = gzip.compress(many(20, json.dumps({"a": "x" * 200_000})))
+        for _ in range(3):
+            large.post("/v1/batch", data=body, headers=WRITE)
+        found, sizes, query = [], [], "limit=1000"
+        while query:
+            page = large.get(f"/v1/rejected?{query}", headers=READ)
+            found += [each["id"] for each in page.json["data"]]
+            sizes.append(len(page.data))
+            cursor = page.json["next_cursor"]
+            query = cursor and f"limit=1000&cursor={cursor}"
+        assert len(found) == len(set(found)) == 60
+        assert len(sizes) == 3
+        assert max(sizes) < 4_700_000
 
     def test_count_for_the_rate_when_nothing_of_them_is_stored(self) -> None:
         settings = replace(SETTINGS, rate_limit=2)
@@ -244,7 +262,7 @@ class TestDefinitions:
         text = shared.replace("{values}", values) + many
         answer = large.post("/v1/definitions/lint", data=text, headers=READ)
         assert (answer.status_code, answer.json["error"]["code"]) == (400, "bad_definition")
-        assert "at most 500,000 values" in answer.text
+        assert f"at most {MAX_VALUES:,} values" in answer.text
 
     def test_with_many_conditions_are_not_linted_with_data(self, large: FlaskClient) -> None:
         leaves = ",".join(f'{{event="e{n}"}}' for n in range(bounds.MAX_LEAVES + 1))
@@ -252,6 +270,69 @@ class TestDefinitions:
         assert large.post("/v1/definitions/lint", data=text, headers=READ).status_code == 200
         answer = large.post("/v1/definitions/lint?data=true", data=text, headers=READ)
         assert (answer.status_code, answer.json["error"]["code"]) == (413, "too_large")
+
+    def test_with_many_names_of_events_are_not_evaluated_with_data(
+        self, large: FlaskClient
+    ) -> None:
+        names = ",".join(f'"e{n}"' for n in range(1_000))
+        use = '\n[[pql]]\nname="p%d"\nwhen={event={feature="all"}}'
+        text = f"[features]\nall=[{names}]" + "".join(use % n for n in range(6))
+        assert large.post("/v1/definitions/lint", data=text, headers=READ).status_code == 200
+        for path in ("lint?data=true", "preview"):
+            answer = large.post(f"/v1/definitions/{path}", data=text, headers=READ)
+            assert (answer.status_code, answer.json["error"]["code"]) == (413, "too_large")
+            assert "6000 names of events" in answer.text
+
+    @pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
+    def test_over_the_bytes_of_the_longest_text_are_not_read(
+        self, large: FlaskClient, pack: Any
+    ) -> None:
+        body = pack(b"#" * (MAX_BYTES + 1))
+        for method, end in (("PUT", ""), ("POST", "/lint"), ("POST", "/preview")):
+            answer = large.open(f"/v1/definitions{end}", method=method, data=body, headers=ADMIN)
+            assert (answer.status_code, answer.json["error"]["code"]) == (413, "too_large")
+
+
+@pytest.fixture
+def one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Slots for definitions for which nobody waits."""
+    for sort in ("READING", "EVALUATING"):
+        slots = WaitingSlots("too many definitions at once", 1, 0, 0.01)
+        for module in (definitions, lint, preview):
+            if hasattr(module, sort):
+                monkeypatch.setattr(module, sort, slots)
+
+
+@pytest.mark.usefixtures("one_at_a_time")
+class TestWorkOnDefinitions:
+    @pytest.mark.parametrize(
+        ("method", "path"),
+        [("PUT", ""), ("GET", ""), ("POST", "/lint"), ("POST", "/preview")],
+    )
+    def test_is_done_for_one_request_at_a_time(
+        self, large: FlaskClient, method: str, path: str
+    ) -> None:
+        with definitions.READING.held():
+            answer = large.open(f"/v1/definitions{path}", method=method, headers=ADMIN)
+            assert (answer.status_code, answer.json["error"]["code"]) == (503, "unavailable")
+            assert int(answer.headers["Retry-After"]) > 0
+            assert large.get("/v1/pqls", headers=READ).status_code == 200
+        assert large.open(f"/v1/definitions{path}", method=method, headers=ADMIN).status_code == 200
+
+    @pytest.mark.parametrize("path", ["lint?data=true", "preview"])
+    def test_with_stored_data_keeps_nobody_from_reading(
+        self, large: FlaskClient, path: str
+    ) -> None:
+        with preview.EVALUATING.held():
+            answer = large.post(f"/v1/definitions/{path}", headers=READ)
+            assert (answer.status_code, answer.json["error"]["code"]) == (503, "unavailable")
+            assert large.post("/v1/definitions/lint", headers=READ).status_code == 200
+        assert large.post(f"/v1/definitions/{path}", headers=READ).status_code == 200
+
+    def test_that_fails_frees_its_slot(self, large: FlaskClient) -> None:
+        for _ in range(2):
+            answer = large.post("/v1/definitions/preview", data="x", headers=READ)
+            assert answer.status_code == 400
 
 
 def test_a_log_record_is_one_line_whatever_its_message_holds() -> None:

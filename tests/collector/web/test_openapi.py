@@ -68,6 +68,7 @@ def app() -> Iterator[Flask]:
     given = Settings(database="sqlite://", admin_key="admin-of-the-tests")
     collector = open_collector(given, read_catalogue(DEFINITIONS), clock=lambda: NOW)
     with closing(collector):
+        collector.arrivals.close()  # no call waits
         app = create_app(collector)
         app.test_client().post("/v1/batch", json={"batch": EVENTS}, headers=ADMIN)
         yield app
@@ -136,6 +137,13 @@ class TestDocument:
         assert parameters["limit"]["schema"] == limit
         assert parameters["subject_kind"]["schema"]["enum"] == ["user", "account"]
         assert parameters["cursor"]["schema"]["maxLength"] == 10_000
+        assert parameters["trait.NAME"]["schema"]["type"] == "string"
+
+    def test_a_page_may_have_a_total(self, described: Any) -> None:
+        answer = described["paths"]["/v1/pqls"]["get"]["responses"]["200"]
+        page = answer["content"]["application/json"]["schema"]
+        assert set(page["properties"]) == {"data", "next_cursor", "total", "total_is_exact"}
+        assert page["required"] == ["data", "next_cursor"]
 
     def test_a_call_says_which_keys_may_make_it(self, described: Any) -> None:
         put = described["paths"]["/v1/definitions"]["put"]

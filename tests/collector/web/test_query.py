@@ -55,7 +55,7 @@ LEAD = {
     "traits": {"email": "é"},
     "title": "Activated",
     "play": None,
-    "description": "A user who did activated at least once",
+    "description": "A user who activated",
     "account_traits": {},
     "trial": {"started_at": None, "ends_at": None, "days_left": None},
     "evidence": {
@@ -160,7 +160,7 @@ class TestWhoMayAsk:
     def test_the_message_names_the_expected_keys(self, client: FlaskClient) -> None:
         unknown = {"Authorization": "Bearer unknown"}
         read = client.get("/v1/pqls", headers=unknown).json["error"]["message"]
-        assert read == "the key is unknown or revoked, expected a read, work or admin key"
+        assert read == "the key is unknown or revoked, expected a read, work, admin or partner key"
         put = client.put("/v1/definitions", headers=READ).json["error"]["message"]
         assert put == "this is a read key, expected an admin key"
         send = client.post("/v1/track", json={}, headers=READ).json["message"]

@@ -13,6 +13,7 @@ from ...marking.work import LeadDesk
 from ...model import JSON
 from ...ports import LeadFilter, ReadTransaction, Store
 from ...queries.answers import LeadAnswer
+from ...queries.lead_tests import NO_TESTS, LeadTests
 from ...queries.queries import Queries
 from ...web.api.arguments import MAX_LIMIT
 from ...web.api.lead_body import lead_change
@@ -32,12 +33,14 @@ class LeadDatabase:
         self.queries = Queries(store, self._active, self.clock)
         self._desk = LeadDesk(store, self._active, self.clock)
 
-    def leads(self, wanted: LeadFilter, limit: int | None) -> Iterator[LeadAnswer]:
+    def leads(
+        self, wanted: LeadFilter, limit: int | None, tests: LeadTests = NO_TESTS
+    ) -> Iterator[LeadAnswer]:
         """The leads of a filter, in the order of the list; at most ``limit``."""
         cursor: str | None = None
         left = limit
         while left is None or left > 0:
-            page = self.queries.pqls(wanted, min(left or MAX_LIMIT, MAX_LIMIT), cursor)
+            page = self.queries.pqls(wanted, min(left or MAX_LIMIT, MAX_LIMIT), cursor, tests)
             yield from page.data
             left, cursor = left and left - len(page.data), page.next_cursor
             if cursor is None:

@@ -11,6 +11,7 @@ from marshmallow import ValidationError
 
 from ...ports import LeadFilter
 from ...queries.answers import LeadAnswer
+from ...queries.lead_tests import LeadTests
 from ...web.api.arguments import Flag, LeadArguments, OneOf, Text
 from ...web.api.schemas import LEAD
 from ..options import example, settings_options
@@ -72,6 +73,22 @@ class Value(click.ParamType[Any]):
             self.fail(f"found {value!a}, expected {error.messages[0]}", param, ctx)
 
 
+class TraitValue(click.ParamType[tuple[str, str]]):
+    """The name of a trait and its value."""
+
+    name = "trait"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        if isinstance(value, tuple):
+            return value
+        name, equals, wanted = value.partition("=")
+        if not (name and equals and wanted.strip()):
+            self.fail(f"found {value!a}, expected NAME=VALUE, such as industry=retail", param, ctx)
+        return name, wanted
+
+
 def filter_options(command: Command) -> Command:
     """Add an option for each filter of the API."""
     for name, field in reversed(FILTERS.items()):
@@ -99,11 +116,20 @@ def _help(name: str) -> str:
     epilog=example(
         "pequel leads list",
         "pequel leads list --overdue --owner ben",
+        "pequel leads list --trait industry=retail",
         "pequel leads list --state won --format csv > won.csv",
     ),
 )
 @settings_options("database")
 @filter_options
+@click.option(
+    "--trait",
+    "traits",
+    type=TraitValue(),
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Leads whose subject now has this trait. Several must all hold.",
+)
 @click.option(
     "--limit",
     type=click.IntRange(1),
@@ -116,24 +142,31 @@ def _help(name: str) -> str:
     default="text",
     help="The output format.",
 )
-def list_(limit: int | None, output_format: str, database: str | None, **given: Any) -> None:
+def list_(
+    traits: tuple[tuple[str, str], ...],
+    limit: int | None,
+    output_format: str,
+    database: str | None,
+    **given: Any,
+) -> None:
     """List leads: high priority first, then the latest mark.
 
     The filters are those of GET /v1/pqls. Without --state, the open leads are listed.
     """
     given["state"] = None if given["state"] == "any" else given["state"] or "open"
+    tests = LeadTests(traits=dict(traits))
     wanted = LeadFilter(**{name: value for name, value in given.items() if value is not None})
     with lead_database({"database": database}) as leads:
         if output_format == "text":
             limit = limit or FIRST
-            found = list(leads.leads(wanted, limit + 1))
+            found = list(leads.leads(wanted, limit + 1, tests))
             click.echo(text.listed(found[:limit], leads.clock()))
             if len(found) > limit:
                 click.echo(f"only the first {limit:,}: add --limit for more", err=True)
         elif output_format == "csv":
-            _print_all(text.as_csv(leads.leads(wanted, limit)))
+            _print_all(text.as_csv(leads.leads(wanted, limit, tests)))
         else:
-            _print_all(_as_json(leads.leads(wanted, limit)))
+            _print_all(_as_json(leads.leads(wanted, limit, tests)))
 
 
 @click.command(epilog=example("pequel leads show df48c7f1"))

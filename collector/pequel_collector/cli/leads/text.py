@@ -74,7 +74,10 @@ def shown(answer: LeadAnswer, now: int) -> str:
     lines += ["", *_wrapped(_sentence(answer), "")]
     if answer.contacts:
         lines += ["", "contacts", *_table(map(_contact, answer.contacts))]
-    lines += ["", "history", *_table(map(_entry, answer.history or ()))]
+    history = answer.history or ()
+    cut = f" (the newest {len(history):,} of {answer.history_total:,} entries)"
+    title = "history" + (cut if len(history) < (answer.history_total or 0) else "")
+    lines += ["", title, *_table(map(_entry, history))]
     return "\n".join(lines)
 
 

@@ -109,6 +109,16 @@ def paths_of(leaf: Leaf, name: str) -> list[str]:
             return []
 
 
+def all_paths_of(leaf: Leaf) -> list[str]:
+    """The properties that a leaf reads of events of any name."""
+    if isinstance(leaf, UsersLeaf):
+        return all_paths_of(leaf.inner)
+    if isinstance(leaf, ScoreLeaf):
+        points = [p for p in leaf.points if isinstance(p, EventPoints)]
+        return [c.path for p in points for c in p.where]
+    return paths_of(leaf, "")
+
+
 def _aged(aggregate: Aggregate, leaf: Leaf, needs: LeafNeeds, context: LeafContext) -> Aggregate:
     """The aggregate, which may also need a subject of some age, or a fact at τ."""
     if context.is_guard:
@@ -224,11 +234,10 @@ class QualifiedTest(EventlessAggregate):
     """Whether the subject, or the user's account, has qualified for another definition."""
 
     def __init__(self, leaf: PqlLeaf, catalogue: Catalogue) -> None:
-        named = catalogue.named(leaf.name)
-        if named is None:
+        place = catalogue.place(leaf.name)
+        if place is None:
             raise LookupError(f"there is no definition {leaf.name}")
-        self.kind = named.subject
-        self.rule = catalogue.of_kind(named.subject).index(named)
+        self.kind, self.rule = place.definition.subject, place.in_kind
 
     def observed(self, acc: list[Any], view: View) -> object:
         return view.is_marked(self.kind, self.rule)

@@ -27,7 +27,7 @@ from .clock import Clock
 from .conversions import keep_conversion, keep_move
 from .keyed import MEMBER_REGISTRY, KeyedAggregate, spill
 from .rules import CompiledRules, Rule
-from .selection import EventRoute, FactSelection
+from .selection import EventRoute, FactScope, FactSelection
 from .slots import MEMBERS, members_accumulator
 from .state import (
     NEVER,
@@ -76,8 +76,13 @@ class Evaluator:
         """Whether a definition can qualify without a fact, as time passes."""
         self._selection = FactSelection(kind, catalogue, compiled)
         self.exports = self._selection.exports
-        self.fact, self._route = self._selection.fact, self._selection.route
+        self.fact, self.route = self._selection.fact, self._selection.route
         self.version = _fingerprint(kind, catalogue, activated or {})
+
+    @property
+    def scope(self) -> FactScope:
+        """Which messages ``fact`` may need."""
+        return self._selection.scope
 
     def window(self, leaf: Leaf) -> AllTimeWindow:
         """The window of a leaf of one of the definitions."""
@@ -163,7 +168,7 @@ class Evaluator:
         page, index = begin
         marks = ctx.state.marks
         for place, fact in enumerate(moment, index):
-            route = None if fact.name is None else self._route(fact.name)
+            route = None if fact.name is None else self.route(fact.name)
             if route is None:
                 continue
             position = page, place
@@ -258,7 +263,7 @@ class Evaluator:
                 concerned |= selection.rules_by_trait.get(name, set())
         if fact.name is None:
             return False
-        route = self._route(fact.name)
+        route = self.route(fact.name)
         if route is not None:
             self._learn_event(state, fact, route, concerned)
         return True

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from ...model import Kind, Message, Stored
 from ..language.addresses import EMAIL_DOMAIN, SOURCE, domain_of
-from ..language.analysis import asked, asks_others, opens_with, turns_unseen
+from ..language.analysis import asked, asks_others, opens_with, patterns_of, turns_unseen
 from ..language.definition import (
     CONTEXT,
     Catalogue,
@@ -19,7 +19,7 @@ from ..language.definition import (
     pattern_of,
 )
 from ..language.values import lookup, whole
-from .compiler import paths_of
+from .compiler import all_paths_of, paths_of
 from .conversions import PATHS, conversion_names
 from .keyed import Members
 from .rules import CompiledRules, root_names
@@ -49,6 +49,21 @@ class EventRoute(NamedTuple):
     anchors: tuple[str, ...]
     is_conversion: bool
     expands: bool | None = None
+
+
+class FactScope(NamedTuple):
+    """Which messages ``FactSelection.fact`` can need, for a reader that leaves out the others.
+
+    ``names`` are the names of events; None means every message. ``traits`` says that it needs calls
+    that set traits, ``accounts`` that a message may be needed because it has an account. The other
+    two say which parts of events it reads.
+    """
+
+    names: frozenset[str] | None
+    traits: bool
+    accounts: bool
+    properties: bool
+    context: bool
 
 
 class FactSelection:
@@ -126,6 +141,24 @@ class FactSelection:
             self._routes = {}
         found = self._routes[name] = self._route(name)
         return found
+
+    @property
+    def scope(self) -> FactScope:
+        """Which messages may be needed."""
+        patterns = [p for rule in self._rules for p in patterns_of(rule.definition)]
+        patterns += [pattern for _, pattern in self._anchors]
+        names = set(self._conversions).union(*(pattern.names for pattern in patterns))
+        if self._conversion is not None:
+            names.add(self._conversion)
+        is_open = any(p.any or p.prefixes for p in patterns) or self._takes_every_fact
+        paths = {path for _, leaf in self._windows for path in all_paths_of(leaf)}
+        return FactScope(
+            None if is_open else frozenset(names),
+            traits=bool(self.rules_by_trait or self.traits_to_keep),
+            accounts=bool(self.rules_by_account or self._follows_account or self.keeps_accounts),
+            properties=any(not path.startswith(CONTEXT) for path in paths),
+            context=any(path.startswith(CONTEXT) for path in paths),
+        )
 
     def _route(self, name: str) -> EventRoute | None:
         taking = [(window, leaf) for window, leaf in self._windows if window.names(name)]

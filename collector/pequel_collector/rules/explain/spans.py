@@ -24,32 +24,33 @@ def span_of(found: WindowedExplanation, words: Vocabulary) -> str:
     window = found.leaf.window
     if window.of is None:
         return rolling(window)
-    since = _since(window.of, words)
+    anchored = since(window.of, words)
     if window.start:
-        return _shifted(window, since)
+        return shifted(window, anchored)
     anchor = found.anchor()
     if window.within is None or anchor is None:
-        return f" since {since}"
+        return f" since {anchored}"
     size, unit = next(
         ((size, unit) for size, unit in _LENGTHS if window.within % size == 0), (SECOND, "second")
     )
     used, allowed = max(1, ceil((found.ctx.time - anchor) / size)), window.within // size
     if used == 1:
-        return f" in the first {unit} after {since} ({length(window.within)} allowed)"
-    return f" in the first {used:,} {unit}s after {since} ({allowed:,} allowed)"
+        return f" in the first {unit} after {anchored} ({length(window.within)} allowed)"
+    return f" in the first {used:,} {unit}s after {anchored} ({allowed:,} allowed)"
 
 
-def _shifted(window: Window, since: str) -> str:
+def shifted(window: Window, anchored: str) -> str:
     """A window that begins before or after its anchor."""
     side = "before" if window.start < 0 else "after"
     start = length(abs(window.start))
     if window.within is None:
-        return f" from {start} {side} {since} on"
-    end = f"{length(abs(window.within))} {'before' if window.within < 0 else 'after'} {since}"
+        return f" from {start} {side} {anchored} on"
+    end = f"{length(abs(window.within))} {'before' if window.within < 0 else 'after'} {anchored}"
     return f" between {start} {side} and {end}"
 
 
-def _since(of: str, words: Vocabulary) -> str:
+def since(of: str, words: Vocabulary) -> str:
+    """What a window begins with, in words."""
     sort, _, name = of.partition(":")
     match sort:
         case "first" if name == "*":

@@ -93,7 +93,7 @@ def canonical(value: Any) -> Any:
 
 def _record(record: Any) -> dict[str, Any]:
     """The fields of a record that are not at their default, without where it was written."""
-    written = {f.name: (getattr(record, f.name), f.default) for f in fields(record)}
+    written = {f.name: (getattr(record, f.name), f.default) for f in fields(record) if f.init}
     if isinstance(record, Leaf):
         del written["path"]
         written.pop("metric", None)  # what it stands for is there

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from ...model import Kind
 from .addresses import EMAIL_DOMAIN
@@ -68,6 +68,13 @@ class Comparison:
 
     operator: Operator
     operand: Any
+    _keys: list[frozenset[str]] = field(init=False, repr=False, compare=False, default_factory=list)
+
+    def keys(self, key: Callable[[Any], str]) -> frozenset[str]:
+        """What ``key`` makes of each value of a list, made once: a list may be long."""
+        if not self._keys:
+            self._keys.append(frozenset(map(key, self.operand)))
+        return self._keys[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -371,6 +378,14 @@ class Label:
     kind: str | None = None
 
 
+class Place(NamedTuple):
+    """A definition, and its number from 0 in the file and among those of its kind."""
+
+    definition: Definition
+    in_file: int
+    in_kind: int
+
+
 def _no_routing() -> RoutingTables:
     from .routing import RoutingTables  # which imports the records above
 
@@ -393,14 +408,32 @@ class Catalogue:
     text: str = ""
     routing: RoutingTables = field(default_factory=_no_routing)
     alerts: tuple[Alert, ...] = ()
+    _of_kind: dict[Kind, tuple[Definition, ...]] = field(init=False, repr=False, compare=False)
+    _places: dict[str, Place] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Index the definitions; of two with one name, the first counts."""
+        of_kind: dict[Kind, list[Definition]] = {"user": [], "account": []}
+        places: dict[str, Place] = {}
+        for number, each in enumerate(self.definitions):
+            places.setdefault(each.name, Place(each, number, len(of_kind[each.subject])))
+            of_kind[each.subject].append(each)
+        # A frozen dataclass can set what it derives only like this.
+        object.__setattr__(self, "_of_kind", {k: tuple(found) for k, found in of_kind.items()})
+        object.__setattr__(self, "_places", places)
 
     def of_kind(self, kind: Kind) -> tuple[Definition, ...]:
         """The definitions for users, or for accounts."""
-        return tuple(d for d in self.definitions if d.subject == kind)
+        return self._of_kind[kind]
+
+    def place(self, name: str) -> Place | None:
+        """Where the definition of this name is, if there is one."""
+        return self._places.get(name)
 
     def named(self, name: str) -> Definition | None:
         """The definition of this name, if there is one."""
-        return next((d for d in self.definitions if d.name == name), None)
+        found = self._places.get(name)
+        return None if found is None else found.definition
 
 
 def leaves_of(*nodes: Guard) -> Iterator[Leaf]:

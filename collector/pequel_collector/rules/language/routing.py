@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from .lead_condition import LeadCondition
@@ -84,11 +85,22 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class RoutingTables:
-    """All that a definitions file says about who gets a lead. The first route that matches wins."""
+    """All that a definitions file says about who gets a lead. The first route that matches wins.
+
+    ``capacities`` are those of the members of teams, by name: the smallest of their teams.
+    """
 
     routes: tuple[Route, ...] = ()
     teams: tuple[Team, ...] = ()
     partners: tuple[Partner, ...] = ()
+    capacities: Mapping[str, int] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        found: dict[str, int] = {}
+        for members, capacity in ((team.members, team.capacity) for team in self.teams):
+            if capacity is not None:
+                found |= {name: min(capacity, found.get(name, capacity)) for name in members}
+        object.__setattr__(self, "capacities", found)  # frozen, and made of the other fields
 
     def route(self, name: str) -> Route | None:
         """The route of a name."""
@@ -103,15 +115,11 @@ class RoutingTables:
         return next((each for each in self.partners if each.name == name), None)
 
     def capacity(self, assign: Assignment, name: str) -> int | None:
-        """How many leads a week somebody takes whom an assignment can name; None for any number.
-
-        A user takes as many as the smallest of the teams that it is a member of says.
-        """
+        """How many leads a week somebody takes whom an assignment can name; None for any number."""
         if assign.kind == "partner":
             partner = self.partner(name)
             return None if partner is None else partner.capacity
-        found = [each.capacity for each in self.teams if name in each.members]
-        return min((each for each in found if each is not None), default=None)
+        return self.capacities.get(name)
 
     def hours(self, assign: Assignment) -> Hours | None:
         """When those work whom an assignment names; of a user, the first team with hours."""

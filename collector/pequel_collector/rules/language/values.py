@@ -137,9 +137,9 @@ def compare(value: Any, comparison: Comparison) -> bool:
         case "ne":
             return key(value) != key(operand)
         case "in":
-            return any(key(value) == key(item) for item in operand)
+            return key(value) in comparison.keys(key)
         case "not_in":
-            return all(key(value) != key(item) for item in operand)
+            return key(value) not in comparison.keys(key)
         case "contains":
             return _contains(value, operand)
         case "starts_with" | "ends_with":

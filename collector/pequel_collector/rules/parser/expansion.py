@@ -18,7 +18,7 @@ from typing import Any
 from ..language.definition import Catalogue, Internal
 from .items import Item
 
-MAX_VALUES = 500_000
+MAX_VALUES = 200_000
 """Values of all definitions, what they share counted in each."""
 
 
@@ -56,7 +56,7 @@ def _parts(value: Any) -> Iterator[Any]:
 
 def _inside(value: Any) -> Iterator[Any] | None:
     if is_dataclass(value):
-        return iter([getattr(value, field.name) for field in fields(value)])
+        return iter([getattr(value, field.name) for field in fields(value) if field.init])
     if isinstance(value, Mapping):
         return chain(value.keys(), value.values())
     return iter(value) if isinstance(value, list | tuple | frozenset) else None

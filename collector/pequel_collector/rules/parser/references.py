@@ -12,6 +12,12 @@ from .scope import Scope
 
 PQL: dict[str, ItemParser] = {"pql": Item.text}
 
+MAX_CIRCLES = 50
+"""Circles of a file that are reported. Finding each takes as long as reading all names."""
+
+MAX_SHOWN = 20
+"""Names of a circle that its report shows."""
+
 
 def pql_leaf(item: Item, scope: Scope) -> PqlLeaf:
     """Another definition, which the subject or its account must have met."""
@@ -37,19 +43,27 @@ def _check_kind(called: Item, name: str, scope: Scope) -> None:
 
 
 def check_circles(stated: Iterable[tuple[str, Item]]) -> None:
-    """Report every circle of definitions once, at the first of them.
+    """Report each circle of definitions once, at the first of them; of many, the first 50.
 
     ``stated`` has each name that a ``pql`` leaf states, with the definition that it stands in.
     """
     left: dict[str, dict[str, Item]] = {}
     for caller, item in stated:
         left.setdefault(caller, {}).setdefault(item.value, item)
-    while circle := _circle(left):
+    for _ in range(MAX_CIRCLES):
+        if not (circle := _circle(left)):
+            break
         first, second = circle[:2]
         left[first].pop(second).wrong(
-            "a definition that does not depend on this one",
-            f"a circle: {' names '.join(map(quoted, circle))}",
+            "a definition that does not depend on this one", f"a circle: {_shown(circle)}"
         )
+
+
+def _shown(circle: list[str]) -> str:
+    names = [quoted(name) for name in circle]
+    if len(names) > MAX_SHOWN:
+        names[MAX_SHOWN - 1 : -1] = ["…"]
+    return " names ".join(names)
 
 
 def _circle(calls: Mapping[str, Iterable[str]]) -> list[str]:
@@ -58,7 +72,7 @@ def _circle(calls: Mapping[str, Iterable[str]]) -> list[str]:
         TopologicalSorter(calls).prepare()
     except CycleError as error:
         names = error.args[1][:0:-1]
-        order = list(calls)
-        start = min(range(len(names)), key=lambda at: order.index(names[at]))
+        order = {name: place for place, name in enumerate(calls)}
+        start = min(range(len(names)), key=lambda at: order[names[at]])
         return [*names[start:], *names[: start + 1]]
     return []

@@ -10,6 +10,7 @@ from typing import Any
 import holidays as calendars
 
 from ..language.dates import zone_named
+from ..language.lead_condition import parts_of
 from ..language.routing import (
     ASSIGN_KINDS,
     Assignment,
@@ -28,6 +29,9 @@ DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 MAX_ROUTES, MAX_STEPS, MAX_MEMBERS = 200, 10, 500
 """Routes of a file, steps of an escalation, and members of a team."""
+
+MAX_CONDITIONS = 500
+"""Conditions of all routes: a lead is tested with each, and the linter compares each with each."""
 
 _CLOCK = re.compile(r"([01]\d|2[0-4]):([0-5]\d)", re.ASCII)
 _ASSIGN = 'whom to assign to, such as "user:ben", "team:dach", "round_robin:dach", "partner:north"'
@@ -68,6 +72,10 @@ def _routes(item: Item, scope: LeadScope, teams: Mapping[str, Team]) -> tuple[Ro
         raise item.wrong(f"at most {MAX_ROUTES} routes", f"{len(listed)} routes")
     check_names(listed)
     found = read_all(list(enumerate(listed, 1)), lambda one: _route(*one, scope, teams))
+    conditions = sum(len(parts_of(route.when)) for route in found)
+    if conditions > MAX_CONDITIONS:
+        expected = f"at most {MAX_CONDITIONS} conditions in all routes"
+        raise item.wrong(expected, f"{conditions} conditions")
     return _with_names(found)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cached_property
 from operator import attrgetter
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 from marshmallow import Schema, fields, missing
 
@@ -14,22 +14,18 @@ from ...model import JSON, id_of, iso, kind_of
 Read = Callable[[Any], Any]
 """From a record to a value; ``missing`` for one that is left out."""
 
+Convert = Callable[[Any], Any]
+"""From a value to its form in JSON."""
+
 _WITHOUT_ATTRIBUTE = (fields.Function, fields.Constant)
-
-
-class Part(NamedTuple):
-    """A field of a schema: its key in JSON, where its value is, and the form of the value."""
-
-    key: str
-    read: Read
-    serialize: Callable[[Any, str, Any], Any]
 
 
 class AnswerSchema(Schema):
     """Reads attributes, by dotted names. Raises AttributeError for one that is missing.
 
-    It runs no hooks. What the fields are is looked up once, not for each record, so that a page is
-    made in half the time.
+    It runs no hooks. What the fields are is looked up once, not for each record. All values are
+    read at once, and only those are converted that are not in their form already, so that a page is
+    made in a quarter of the time.
     """
 
     OMITTED_IF_NONE: ClassVar[frozenset[str]] = frozenset()
@@ -39,14 +35,26 @@ class AnswerSchema(Schema):
     def dump(self, obj: Any, *, many: bool | None = None) -> Any:
         """A record as JSON, or each of many."""
         is_many = self.many if many is None else many
-        return [self._record(each) for each in obj] if is_many else self._record(obj)
+        return list(map(self.record, obj)) if is_many else self.record(obj)
 
-    def reader(self, attribute: str) -> Read:
-        """What reads an attribute of a record."""
-        read = attrgetter(attribute)
-        if attribute not in self.OMITTED_IF_NONE:
-            return read
-        return lambda obj: missing if (value := read(obj)) is None else value
+    def record(self, obj: Any) -> dict[str, JSON]:
+        """A record as JSON."""
+        found = dict(zip(self._keys, self._values(obj), strict=True))
+        for key, convert in self._conversions:
+            if (value := found[key]) is not None and value is not missing:
+                found[key] = convert(value)
+        for key, left_out in self._omitted:
+            if found[key] in left_out:
+                del found[key]
+        return found
+
+    def path(self, attribute: str) -> str:
+        """The dotted names of an attribute in a record."""
+        return attribute
+
+    def reader(self, attribute: str) -> Read | None:  # noqa: ARG002 - for subclasses
+        """What reads an attribute, if it is not read by its names."""
+        return None
 
     def always(self) -> list[str]:
         """The keys in JSON that every record has."""
@@ -54,27 +62,79 @@ class AnswerSchema(Schema):
         found = self.dump_fields.items()
         return [f.data_key or name for name, f in found if (f.attribute or name) not in sometimes]
 
-    def _record(self, obj: Any) -> dict[str, JSON]:
-        found: dict[str, JSON] = {}
-        for key, read, serialize in self._parts:
-            value = read(obj)
-            if value is not missing:
-                found[key] = serialize(value, key, obj)
-        return found
+    @cached_property
+    def _keys(self) -> list[str]:
+        return [field.data_key or name for name, field in self.dump_fields.items()]
 
     @cached_property
-    def _parts(self) -> list[Part]:
-        return [self._part(name, field) for name, field in self.dump_fields.items()]
+    def _omitted(self) -> list[tuple[str, tuple[object, ...]]]:
+        """The keys that some records do not have, and the values that stand for that."""
+        found = zip(self._keys, self.dump_fields.items(), strict=True)
+        named = [(key, field.attribute or name) for key, (name, field) in found]
+        if_none = [(key, (None, missing)) for key, name in named if name in self.OMITTED_IF_NONE]
+        others = self.OMITTED - self.OMITTED_IF_NONE
+        return if_none + [(key, (missing,)) for key, name in named if name in others]
 
-    def _part(self, name: str, field: fields.Field[Any]) -> Part:
-        has_attribute = not isinstance(field, _WITHOUT_ATTRIBUTE)
-        read = self.reader(field.attribute or name) if has_attribute else _nothing
-        serialize = field._serialize  # noqa: SLF001 - what each sort of field defines
-        return Part(field.data_key or name, read, serialize)
+    @cached_property
+    def _values(self) -> Callable[[Any], Any]:
+        """What reads the values of a record, in the order of the keys."""
+        reads = [self._read(name, field) for name, field in self.dump_fields.items()]
+        paths = [read for read in reads if isinstance(read, str)]
+        if len(paths) == len(reads) > 1:
+            return attrgetter(*paths)
+        read_each = [attrgetter(read) if isinstance(read, str) else read for read in reads]
+        return lambda obj: [read(obj) for read in read_each]
+
+    def _read(self, name: str, field: fields.Field[Any]) -> str | Read:
+        """The path of a field, or what reads its value."""
+        if isinstance(field, _WITHOUT_ATTRIBUTE):
+            serialize = _serialize(field)
+            return lambda obj: serialize(None, name, obj)
+        attribute = field.attribute or name
+        return self.reader(attribute) or self.path(attribute)
+
+    @cached_property
+    def _conversions(self) -> list[tuple[str, Convert]]:
+        found = zip(self._keys, map(_conversion, self.dump_fields.values()), strict=True)
+        return [(key, convert) for key, convert in found if convert is not None]
 
 
-def _nothing(_: Any) -> None:
-    """The value of a field that reads none."""
+def _conversion(field: fields.Field[Any]) -> Convert | None:
+    """What converts the values of a field; None if they are in their form already."""
+    if not isinstance(field, fields.List):
+        return _of_values(field)
+    convert = _conversion(field.inner)
+    return None if convert is None else lambda values: list(map(convert, values))
+
+
+def _of_values(field: fields.Field[Any]) -> Convert | None:
+    if isinstance(field, DescribedField):
+        return field.convert if type(field).convert is not DescribedField.convert else None
+    if isinstance(field, _WITHOUT_ATTRIBUTE) or _sort(field) in _SHOWN_AS_THEY_ARE:
+        return None
+    if isinstance(field, fields.Nested):
+        return _of_nested(field.schema)
+    if isinstance(field, fields.Integer):
+        return int
+    serialize = _serialize(field)
+    return lambda value: serialize(value, "", None)
+
+
+def _of_nested(schema: Any) -> Convert:
+    return (lambda values: schema.dump(values, many=True)) if schema.many else schema.record
+
+
+def _serialize(field: fields.Field[Any]) -> Callable[[Any, str, Any], Any]:
+    """What makes the value of a field, given another value, its key and the record."""
+    found: Callable[[Any, str, Any], Any] = field._serialize  # noqa: SLF001 - each sort has its own
+    return found
+
+
+def _sort(field: fields.Field[Any]) -> Any:
+    return type(field)._serialize  # noqa: SLF001 - as above
+
+
+_SHOWN_AS_THEY_ARE = (_sort(fields.Raw()), _sort(fields.String()))
 
 
 class DescribedField(fields.Field[Any]):
@@ -82,14 +142,18 @@ class DescribedField(fields.Field[Any]):
 
     json_schema: ClassVar[dict[str, JSON]] = {}
 
+    def convert(self, value: Any) -> Any:
+        """The form of a value that is not None."""
+        return value
+
 
 class Time(DescribedField):
     """A time in ms as text."""
 
     json_schema: ClassVar = {"type": "string", "format": "date-time"}
 
-    def _serialize(self, value: Any, *_: Any, **_options: Any) -> Any:
-        return None if value is None else iso(value)
+    def convert(self, value: Any) -> Any:
+        return iso(value)
 
 
 class SubjectKey(DescribedField):
@@ -104,7 +168,7 @@ class SubjectKey(DescribedField):
         },
     }
 
-    def _serialize(self, value: Any, *_: Any, **_options: Any) -> Any:
+    def convert(self, value: Any) -> Any:
         return {"kind": kind_of(value) or "anonymous", "id": id_of(value)}
 
 
@@ -113,7 +177,7 @@ class SubjectId(DescribedField):
 
     json_schema: ClassVar = {"type": "string"}
 
-    def _serialize(self, value: Any, *_: Any, **_options: Any) -> Any:
+    def convert(self, value: Any) -> Any:
         return id_of(value)
 
 
@@ -122,7 +186,7 @@ class Counts(DescribedField):
 
     json_schema: ClassVar = {"type": "object", "additionalProperties": {"type": "integer"}}
 
-    def _serialize(self, value: Any, *_: Any, **_options: Any) -> Any:
+    def convert(self, value: Any) -> Any:
         return {name: number for name, number in sorted(value.items()) if number}
 
 

@@ -25,6 +25,9 @@ MAX_CURSOR = 10_000
 MAX_SHORT = 100
 """Items of a page where each takes some work."""
 
+MAX_WAIT = 20
+"""Seconds that a request may wait for something to arrive."""
+
 _MAX_SHOWN = 200
 
 KINDS = ("new", "upgrade", "cross_sell", "expansion", "nudge")
@@ -158,6 +161,20 @@ class ShortLimit(Limit):
         return found if found is not None and found <= MAX_SHORT else None
 
 
+class Seconds(Text):
+    """How long to wait for something to arrive."""
+
+    expected = f"a whole number of seconds from 0 to {MAX_WAIT}"
+
+    @property
+    def json_schema(self) -> dict[str, JSON]:
+        return {"type": "integer", "minimum": 0, "maximum": MAX_WAIT}
+
+    def parse(self, text: str) -> int | None:
+        short = text.isascii() and text.isdigit() and len(text) <= len(str(MAX_WAIT))
+        return int(text) if short and int(text) <= MAX_WAIT else None
+
+
 class NoArguments(Schema):
     """A call without parameters.
 
@@ -239,6 +256,16 @@ class ChangesArguments(ListArguments):
     """The ledger of leads, after a place in it."""
 
     after = Cursor(load_default=None)
+
+
+class FollowArguments(NoArguments):
+    """What arrives after a place."""
+
+    after = Cursor(load_default=None)
+    limit = ShortLimit(load_default=MAX_SHORT)
+    wait = Seconds(load_default=0)
+    user = Text()
+    event = Text()
 
 
 class RejectedArguments(PageArguments):

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from ...errors import TooLarge
-from ...rules.language.definition import Catalogue, leaves_of
+from ...lint.case import names_in, patterns
+from ...rules.language.definition import Catalogue, all_leaves
 
 MAX_LEAVES = 500
 """Conditions of definitions that are evaluated over HTTP."""
+
+NAMES_OF_A_LEAF = 10
+"""Names of events that count as one condition: each is looked for in the data."""
 
 
 def messages_for(catalogue: Catalogue, most: int, work: int, instead: str) -> int:
@@ -15,10 +19,12 @@ def messages_for(catalogue: Catalogue, most: int, work: int, instead: str) -> in
     Raises TooLarge for too many conditions; ``instead`` says what to do.
     """
     parts = [part for each in catalogue.definitions for part in (each.when, *each.unless)]
-    leaves = sum(1 for part in parts for _ in leaves_of(part))
-    if leaves > MAX_LEAVES:
-        raise TooLarge(
-            f"the definitions have {leaves} conditions, {instead}".format(limit=MAX_LEAVES),
-            limit=MAX_LEAVES,
-        )
-    return min(most, work // max(1, leaves))
+    leaves = list(all_leaves(*parts))
+    names = sum(len(names_in(patterns(leaf))) for leaf in leaves)
+    if len(leaves) > MAX_LEAVES:
+        found, limit = f"{len(leaves)} conditions", MAX_LEAVES
+    elif names > MAX_LEAVES * NAMES_OF_A_LEAF:
+        found, limit = f"{names} names of events", MAX_LEAVES * NAMES_OF_A_LEAF
+    else:
+        return min(most, work // max(1, len(leaves), names // NAMES_OF_A_LEAF))
+    raise TooLarge(f"the definitions have {found}, {instead}".format(limit=limit), limit=limit)

@@ -5,15 +5,17 @@ from __future__ import annotations
 from flask import Blueprint, Response, request
 
 from ...app.bootstrap import Collector
+from ...errors import Forbidden
 from ...marking.active import backfill_lines, change_lines
 from ...marking.backfill import Activation
 from ...ports import By
-from .. import credentials
+from ...queries.partner_view import definitions_for_partner
 from ..json import json_response
 from ..openapi.operation import TOML, describe, query
 from . import arguments, schemas
+from .definition_slots import READING
 from .definitions_body import definitions_in
-from .require_reader import require_reader
+from .require_reader import current_key, current_partner, require_reader
 
 
 class DefinitionsArguments(arguments.NoArguments):
@@ -36,6 +38,7 @@ _GET = query(
     schemas.DEFINITIONS,
     arguments=_FORMAT,
     contents=(TOML,),
+    scope="leads",
 )
 _PUT = query(
     "Put other definitions in force",
@@ -56,26 +59,43 @@ def blueprint(collector: Collector) -> Blueprint:
     @bp.get("/definitions")
     @describe(_GET)
     def definitions() -> Response:
-        if arguments.read(request, _FORMAT).get("format") == "toml":
+        form = arguments.read(request, _FORMAT).get("format")
+        if current_partner() is not None:
+            return _of_partner(collector, form)
+        if form == "toml":
             active = collector.active_definitions()
             return Response(active.text if active else "", mimetype="application/toml")
-        return json_response(schemas.DEFINITIONS.dump(collector.queries.definitions()))
+        with READING.held():
+            return json_response(schemas.DEFINITIONS.dump(collector.queries.definitions()))
 
     @bp.put("/definitions")
     @describe(_PUT)
     def put_definitions() -> Response:
-        token = credentials.reader_token(request)
-        key = credentials.require_key(collector.keys, token, "define")
+        key = current_key()
         given = arguments.read(request, _WHO)
         by = By(key.id, given.get("reason"))
         text = definitions_in(request, collector.settings)
-        new = collector.put_definitions(text, by, given.get("actor"))
-        changes = _changes(collector, new)
-        active = schemas.DEFINITIONS.dump(collector.queries.definitions())
-        versions = schemas.NEW_VERSION.dump(new.versions, many=True)
-        return json_response(active | {"new_versions": versions, "changes": changes})
+        with READING.held():
+            return _put(collector, text, by, given.get("actor"))
 
     return bp
+
+
+def _put(collector: Collector, text: str, by: By, actor: str | None) -> Response:
+    new = collector.put_definitions(text, by, actor)
+    changes = _changes(collector, new)
+    active = schemas.DEFINITIONS.dump(collector.queries.definitions())
+    versions = schemas.NEW_VERSION.dump(new.versions, many=True)
+    return json_response(active | {"new_versions": versions, "changes": changes})
+
+
+def _of_partner(collector: Collector, form: str | None) -> Response:
+    """The definitions in words. Raises Forbidden for the text of the file."""
+    if form == "toml":
+        raise Forbidden("a partner's key sees the definitions in words, not as they are written")
+    with READING.held():
+        found = definitions_for_partner(collector.queries.definitions())
+    return json_response(schemas.DEFINITIONS.dump(found))
 
 
 def _changes(collector: Collector, new: Activation) -> list[str]:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
+from decimal import Decimal, InvalidOperation
 from hashlib import sha256
 from typing import Any
 
-import msgspec
 from flask import Request
 
 from ...config import Settings
 from ...errors import BadRequest, TooLarge
 from ...leads.states import LEGAL, SET_BY_PEOPLE
 from ...marking.work import LeadChange
-from ...model import JSON, Contact, LeadPatch, parse_iso
+from ...model import JSON, Contact, LeadPatch, is_number, parse_iso
 from ...rules.engine.conversions import amount_of, currency_of
 from ...wire import body
 from .. import bodies
@@ -31,6 +32,9 @@ MAX_NOTE = 2_000
 Reader = Callable[[JSON], Any]
 """Reads the value of a field. Raises Expected if it is wrong."""
 
+MAX_DIGITS = 28
+"""Digits of an amount that is looked at, and zeros before or after them."""
+
 _MAX_SHOWN = 200
 _NAMES = {dict: "an object", list: "a list", type(None): "null"}
 _HEADER = "Idempotency-Key"
@@ -40,22 +44,37 @@ class Expected(Exception):
     """What would have been right in place of a value."""
 
 
-def lead_change_in(request: Request, settings: Settings, now: int, actor: str) -> LeadChange:
+def lead_change_in(request: Request, settings: Settings, now: int, actor: str | None) -> LeadChange:
     """The change that a request asks for. ``actor`` is who makes it, if the body names nobody.
 
     Raises BadRequest.
     """
+    text = body_text(request, settings)
+    return lead_change(_object(text), now, actor, **conditions_in(request, text))
+
+
+def body_text(request: Request, settings: Settings) -> bytes:
+    """The body of a request. Raises TooLarge."""
     raw = bodies.read(request.environ, request.stream, MAX_BODY)
     if len(raw) > MAX_BODY:
         raise TooLarge(f"the body is over {MAX_BODY} bytes", limit=MAX_BODY)
-    text = body.read(raw, request.headers.get("Content-Encoding", ""), settings, MAX_BODY)
+    return body.read(raw, request.headers.get("Content-Encoding", ""), settings, MAX_BODY)
+
+
+def conditions_in(request: Request, text: bytes) -> dict[str, Any]:
+    """What the headers of a request with this body say of its change. Raises BadRequest."""
     conditions: dict[str, Any] = {}
     if request.headers.get(_HEADER) is not None:
         key = _value(_HEADER, request.headers[_HEADER], text_of(MAX_LENGTH))
         conditions |= {"idempotency_key": key, "digest": sha256(text).hexdigest()}
     if "If-Match" in request.headers and not request.if_match.star_tag:
         conditions["if_match"] = request.if_match.as_set()
-    return lead_change(_object(text), now, actor, **conditions)
+    return conditions
+
+
+def fields_in(text: bytes, readers: Mapping[str, Reader]) -> dict[str, Any]:
+    """The fields of a body, none in an empty one. Raises BadRequest."""
+    return _fields(_object(text), readers) if text.strip() else {}
 
 
 def lead_change(
@@ -73,12 +92,25 @@ def lead_change(
 
 def _object(text: bytes) -> Mapping[str, JSON]:
     try:
-        found = msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise BadRequest(f"the body is not JSON: {error}", "bad_json") from None
+        found = json.loads(text, parse_float=_decimal, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        found = str(error).partition(";")[0]  # the rest is for programmers
+        raise BadRequest(f"the body is not JSON: {found}", "bad_json") from None
     if not isinstance(found, dict):
-        raise _mistake("body", found, "an object")
+        raise _mistake("body", _shown(found), "an object")
     return found
+
+
+def _decimal(text: str) -> Decimal:
+    """A number as it was written; one beyond all exponents is infinite."""
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        return Decimal("Infinity")
+
+
+def _refuse(name: str) -> JSON:
+    raise ValueError(f"{name} is not a number")
 
 
 def _check(given: Mapping[str, Any], now: int) -> None:
@@ -136,10 +168,11 @@ def text_of(longest: int) -> Reader:
     """A reader of a text that is not blank."""
 
     def read(value: JSON) -> str:
-        is_text = isinstance(value, str) and value.strip() and len(value) <= longest
-        if not is_text or any(c == "\0" or "\ud800" <= c <= "\udfff" for c in value):
+        if not isinstance(value, str) or not value.strip() or len(value) > longest:
             raise Expected(f"a text of 1 to {longest} characters")
-        return str(value)
+        if any(c == "\0" or "\ud800" <= c <= "\udfff" for c in value):
+            raise Expected("a text without the character NUL and without half a surrogate pair")
+        return value
 
     return read
 
@@ -169,16 +202,22 @@ def or_null(reader: Reader) -> Reader:
 
 def _time(value: JSON) -> int:
     found = parse_iso(value) if isinstance(value, str) else None
-    if found is None:
-        raise Expected("a time in ISO 8601, such as 2026-03-01T10:00:00.000Z")
+    if found is None or found < 0:
+        raise Expected("a time in ISO 8601 from 1970 on, such as 2026-03-01T10:00:00.000Z")
     return found
 
 
 def _amount(value: JSON) -> str:
-    found = amount_of(value)
+    if is_number(value) and value == 0:
+        return "0"  # also of -0.0
+    found = None if isinstance(value, Decimal) and _is_extreme(value) else amount_of(value)
     if found is None:
         raise Expected('an amount such as "1200.00"')
     return found
+
+
+def _is_extreme(number: Decimal) -> bool:
+    return abs(number.adjusted()) > MAX_DIGITS or len(number.as_tuple().digits) > MAX_DIGITS
 
 
 def _currency(value: JSON) -> str:

@@ -35,6 +35,10 @@ COLUMNS: dict[str, Callable[[LeadAnswer], JSON]] = {
     "expires_at": lambda a: None if a.lead.expires_at is None else iso(a.lead.expires_at),
     "flags": lambda a: " ".join(a.lead.flags),
     "sentence": lambda a: a.lead.evidence.get("sentence"),
+    "partner": lambda a: a.lead.partner,
+    "route": lambda a: None if a.lead.route is None else a.lead.route.name,
+    "claimed_until": lambda a: None if a.claim is None else iso(a.claim.until),
+    "stage": lambda a: a.stage,
 }
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from flask import Blueprint, Response, request
 
 from ...app.bootstrap import Collector
-from .. import credentials
 from ..json import json_response
 from ..openapi.operation import describe, query, query_page
 from . import arguments, schemas
 from .lead_body import IDEMPOTENCY_KEY, IF_MATCH, LEAD_CHANGE, lead_change_in
+from .partners import of_key
 from .queries import lead_response, page_slot, storable
-from .require_reader import require_reader
+from .require_reader import current_key, current_partner, require_reader
 
 _NONE = arguments.NoArguments()
 _CHANGES = arguments.ChangesArguments()
@@ -20,12 +20,12 @@ _PATCH = query(
     "leads",
     schemas.LEAD,
     bodies=(LEAD_CHANGE,),
-    scope="work",
+    scope="act",
     errors=(404, 409, 412),
     parameters=(IDEMPOTENCY_KEY, IF_MATCH),
 )
 _GET_CHANGES = query_page(
-    "The ledger of all leads", "leads", schemas.LEDGER_ENTRY, arguments=_CHANGES
+    "The ledger of all leads", "leads", schemas.LEDGER_ENTRY, arguments=_CHANGES, scope="leads"
 )
 
 
@@ -37,20 +37,18 @@ def blueprint(collector: Collector) -> Blueprint:
     @bp.patch("/pqls/<lead_id>")
     @describe(_PATCH)
     def change(lead_id: str) -> Response:
-        token = credentials.reader_token(request)
-        key = credentials.require_key(collector.keys, token, "work")
+        key = current_key()
         arguments.read(request, _NONE)
-        actor = key.label or key.id
-        asked = lead_change_in(request, collector.settings, collector.clock(), actor)
-        lead = collector.intake.change(storable("lead", lead_id), asked)
-        return lead_response(collector.queries.pql(lead.id))
+        asked = lead_change_in(request, collector.settings, collector.clock(), None)
+        lead = collector.intake.change(storable("lead", lead_id), of_key(key, asked))
+        return lead_response(collector.queries.pql(lead.id, key.partner))
 
     @bp.get("/pqls/changes")
     @describe(_GET_CHANGES)
     def changes() -> Response:
         given = arguments.read(request, _CHANGES)
         with page_slot(given["limit"]):
-            found = collector.queries.changes(given["limit"], given["after"])
+            found = collector.queries.changes(given["limit"], given["after"], current_partner())
             return json_response(schemas.page(schemas.LEDGER_ENTRY, found))
 
     return bp

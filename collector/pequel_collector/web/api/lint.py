@@ -15,6 +15,7 @@ from ..json import json_response
 from ..openapi.operation import TOML, describe, query
 from . import arguments, schemas
 from .bounds import messages_for
+from .definition_slots import EVALUATING, READING
 from .definitions_body import definitions_in
 from .require_reader import require_reader
 
@@ -49,24 +50,26 @@ def blueprint(collector: Collector) -> Blueprint:
     @describe(_LINT)
     def definitions() -> Response:
         given = arguments.read(request, _ARGUMENTS)
-        catalogue = _catalogue(collector)
-        if given.get("data") != "true":
-            return json_response(schemas.LINTED.dump(Linted(lint(catalogue, BODY))))
-        with collector.store.reading() as view:
-            sample = take(view, catalogue, collector.clock(), _messages(catalogue))
-        found = Linted(lint(catalogue, BODY, sample), coverage(catalogue, sample))
-        return json_response(schemas.LINTED.dump(found))
+        text = definitions_in(request, collector.settings)
+        with READING.held():
+            # The active definitions if the body is empty.
+            catalogue = read_catalogue(text, BODY) if text.strip() else collector.catalogue
+            if given.get("data") != "true":
+                return json_response(schemas.LINTED.dump(Linted(lint(catalogue, BODY))))
+        with EVALUATING.held():
+            return json_response(schemas.LINTED.dump(_linted_with_data(collector, catalogue)))
 
     return bp
+
+
+def _linted_with_data(collector: Collector, catalogue: Catalogue) -> Linted:
+    messages = _messages(catalogue)
+    with collector.store.reading() as view:
+        sample = take(view, catalogue, collector.clock(), messages)
+    return Linted(lint(catalogue, BODY, sample), coverage(catalogue, sample))
 
 
 def _messages(catalogue: Catalogue) -> int:
     """How many messages to read. Raises TooLarge for too many conditions."""
     instead = "and data=true looks at {limit} at most: use `pequel lint --database`"
     return messages_for(catalogue, MESSAGES, MAX_WORK, instead)
-
-
-def _catalogue(collector: Collector) -> Catalogue:
-    """The definitions in the body, or the active ones if it is empty."""
-    text = definitions_in(request, collector.settings)
-    return read_catalogue(text, BODY) if text.strip() else collector.catalogue

@@ -12,6 +12,7 @@ from ..json import json_response
 from ..openapi.operation import TOML, describe, query
 from . import arguments, schemas
 from .bounds import messages_for
+from .definition_slots import EVALUATING, READING
 from .definitions_body import definitions_in
 from .require_reader import require_reader
 
@@ -48,10 +49,13 @@ def blueprint(collector: Collector) -> Blueprint:
     @describe(_PREVIEW)
     def definitions() -> Response:
         limit = arguments.read(request, _ARGUMENTS)["limit"]
-        catalogue = read_catalogue(definitions_in(request, collector.settings), BODY)
+        text = definitions_in(request, collector.settings)
+        with READING.held():
+            catalogue = read_catalogue(text, BODY)
         instead = "and a preview over HTTP evaluates {limit} at most: use `pequel preview`"
         messages = messages_for(catalogue, MAX_MESSAGES, MAX_WORK, instead)
-        found = collector.preview(catalogue, Budget(messages, limit))
-        return json_response(schemas.PREVIEW.dump(found))
+        with EVALUATING.held():
+            found = collector.preview(catalogue, Budget(messages, limit))
+            return json_response(schemas.PREVIEW.dump(found))
 
     return bp

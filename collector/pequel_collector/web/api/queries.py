@@ -21,7 +21,7 @@ from ..openapi.operation import Content, Operation, Tag, describe, query, query_
 from ..paths import subject_and_view, whole_rest
 from . import arguments, schemas
 from .lead_export import LEADS_AS
-from .require_reader import require_reader
+from .require_reader import current_partner, require_reader
 
 LONG_PAGE = 20
 """Items of a page that takes much memory while it is made."""
@@ -43,7 +43,8 @@ _REJECTED = arguments.RejectedArguments()
 
 
 _GET_LEADS = replace(
-    query_page("Leads", "leads", schemas.LEAD, arguments=_LEADS),
+    query_page("Leads", "leads", schemas.LEAD, arguments=_LEADS, scope="leads"),
+    beside=schemas.TOTAL,
     contents=(
         Content("text/csv", {"type": "string"}),
         Content("application/x-ndjson", {"type": "string"}),
@@ -117,24 +118,26 @@ class Handlers:
         given = arguments.read(request, _LEADS)
         form, limit, cursor = map(given.pop, ("format", "limit", "cursor"))
         count = given.pop("count", False)
-        tests = _tests(given)
+        tests, partner = _tests(given), current_partner()
         state = None if given["state"] == "any" else given["state"]
         wanted = LeadFilter(**given | {"state": state})
         if form != "json":
             _require_whole(form)
-            leads = self._queries.all_pqls(wanted, tests)
+            leads = self._queries.all_pqls(wanted, tests, partner)
             return LEADS_AS[form](leads)
         with page_slot(limit):
-            page = schemas.page(schemas.LEAD, self._queries.pqls(wanted, limit, cursor, tests))
+            found = self._queries.pqls(wanted, limit, cursor, tests, partner)
+            page = schemas.page(schemas.LEAD, found)
             if count:
-                page |= schemas.TOTAL.dump(self._queries.count_pqls(wanted, tests))
+                page |= schemas.TOTAL.dump(self._queries.count_pqls(wanted, tests, partner))
             return json_response(page)
 
-    @describe(query("A lead", "leads", schemas.LEAD, errors=(404,)))
+    @describe(query("A lead", "leads", schemas.LEAD, errors=(404,), scope="leads"))
     def pql(self, lead_id: str) -> Response:
         """``/pqls/ID``."""
         arguments.read(request, _NONE)
-        return lead_response(self._queries.pql(storable("lead", lead_id)))
+        found = self._queries.pql(storable("lead", lead_id), current_partner())
+        return lead_response(found)
 
     @describe(*_of_subject("user"))
     def user(self, rest: str) -> Response:

@@ -90,10 +90,10 @@ class Lead(AnswerSchema):
     """A lead. ``evidence`` has a sentence and the leaves; ``via`` says whose it is instead.
 
     ``history``, ``contacts`` and ``features``, what its subject used, come only with a lead that is
-    asked for by its id.
+    asked for by its id. Of ``history_total`` entries of the history, the newest 1,000 are there.
     """
 
-    OMITTED_IF_NONE = frozenset({"via", "history", "contacts", "features"})
+    OMITTED_IF_NONE = frozenset({"via", "history", "history_total", "contacts", "features"})
 
     id = fields.String(attribute="lead.id")
     definition = fields.String(attribute="lead.definition")
@@ -133,6 +133,7 @@ class Lead(AnswerSchema):
     evidence = Object()
     via = fields.String()
     history = fields.List(fields.Nested(Entry))
+    history_total = fields.Integer()
     contacts = fields.List(fields.Nested(Contact))
     features = fields.List(fields.Nested(FeatureUse))
 
@@ -260,10 +261,14 @@ class NearSubject(AnswerSchema):
 
 
 class Near(AnswerSchema):
-    """Those near a definition, out of ``looked_at`` subjects."""
+    """Those near a definition, out of ``looked_at`` subjects.
+
+    ``complete`` says that those are all subjects, so that nobody else is nearer.
+    """
 
     data = fields.List(fields.Nested(NearSubject))
     looked_at = fields.Integer()
+    complete = fields.Boolean(attribute="is_complete")
     next_cursor = fields.String(allow_none=True)
 
 
@@ -318,7 +323,7 @@ class Event(AnswerSchema):
     traits = Object(attribute="message.traits")
     context = Object(attribute="message.context")
 
-    def reader(self, attribute: str) -> Read:
+    def reader(self, attribute: str) -> Read | None:
         match attribute:
             case "message.properties":
                 return lambda stored: stored.message.properties if _is_event(stored) else missing
@@ -340,6 +345,29 @@ class RejectedEvent(AnswerSchema):
     message = fields.String(attribute="event.message")
     field = fields.String(attribute="event.field", allow_none=True)
     payload = fields.String(attribute="event.payload")
+
+
+class Followed(AnswerSchema):
+    """Something that arrived: an ``event``, a ``refused`` one or a ``lead``, under that name.
+
+    An item ``missed`` says that items before the next one are not listed: they came too long ago,
+    or too many at once. ``count`` is how many, null if that is not known.
+    """
+
+    OMITTED = frozenset({"event", "refused", "lead", "number"})
+
+    kind = fields.String(metadata={"enum": ["event", "refused", "lead", "missed"]})
+    at = Time(allow_none=True)
+    event = fields.Nested(Event)
+    refused = fields.Nested(RejectedEvent)
+    lead = fields.Nested(Lead)
+    count = fields.Integer(attribute="number", allow_none=True)
+
+    def reader(self, attribute: str) -> Read | None:
+        if attribute in ("kind", "at"):
+            return super().reader(attribute)
+        kind = "missed" if attribute == "number" else attribute
+        return lambda item: getattr(item, attribute) if item.kind == kind else missing
 
 
 class Version(AnswerSchema):
@@ -396,7 +424,7 @@ class DefinitionChanges(DescribedField):
         },
     }
 
-    def _serialize(self, value: Any, *_: Any, **_options: Any) -> Any:
+    def convert(self, value: Any) -> Any:
         return [
             {"name": name, "version": c.version, "added": c.added, "withdrawn": c.withdrawn}
             for name, c in value.items()
@@ -479,9 +507,8 @@ class Sender(AnswerSchema):
 class KeyUsage(Balance, Sender):
     """The events that came in with a key in a month."""
 
-    def reader(self, attribute: str) -> Read:
-        is_own = attribute in answers.KeyUsage._fields
-        return super().reader(attribute if is_own else f"balance.{attribute}")
+    def path(self, attribute: str) -> str:
+        return attribute if attribute in answers.KeyUsage._fields else f"balance.{attribute}"
 
 
 class Usage(AnswerSchema):
@@ -611,22 +638,90 @@ class PreviewedDefinition(AnswerSchema):
     later = fields.Nested(PreviewedGroup)
 
 
+class PreviewedRoute(AnswerSchema):
+    """How many open leads of a definition a route would assign to somebody."""
+
+    definition = fields.String()
+    route = fields.String(allow_none=True)
+    assigned = fields.String(allow_none=True)
+    leads = fields.Integer()
+
+
 class Previewed(AnswerSchema):
-    """What a change of definitions would do, and how much of the data was looked at."""
+    """What a change of definitions would do, and how much of the data was looked at.
+
+    ``routing`` says where the open leads would go.
+    """
 
     data = fields.List(fields.Nested(PreviewedDefinition))
     next_cursor = fields.Constant(None)
     subjects = fields.Integer()
     whole = fields.Boolean(attribute="is_whole")
+    routing = fields.List(fields.Nested(PreviewedRoute))
+
+
+class WonLead(AnswerSchema):
+    """A lead that a partner has won."""
+
+    id = fields.String()
+    definition = fields.String()
+    subject = SubjectKey()
+    account = fields.String(allow_none=True)
+    won_at = Time()
+    amount = fields.String(allow_none=True)
+    currency = fields.String(allow_none=True)
+    self_serve = fields.Boolean()
+    claimed_at = Time(allow_none=True)
+    contacted_at = Time(allow_none=True)
+
+
+class PartnerTotals(AnswerSchema):
+    """How many leads a partner has, and what it has won in each currency."""
+
+    leads = fields.Integer()
+    open = fields.Integer()
+    claimed = fields.Integer()
+    contacted = fields.Integer()
+    won = fields.Integer()
+    lost = fields.Integer()
+    amounts = Object()
+
+
+class PartnerLedger(AnswerSchema):
+    """The leads that a partner has won, earliest first."""
+
+    partner = fields.String()
+    data = fields.List(fields.Nested(WonLead))
+    totals = fields.Nested(PartnerTotals)
+    next_cursor = fields.String(allow_none=True)
+
+
+class PotentialGroup(AnswerSchema):
+    """How many subjects of a group have an open lead."""
+
+    name = fields.String()
+    pqls = fields.Integer()
+
+
+class Potential(AnswerSchema):
+    """Groups of subjects with an open lead, without those that are too small."""
+
+    by = fields.String()
+    data = fields.List(fields.Nested(PotentialGroup))
+    suppressed_groups = fields.Integer()
+    smallest_group = fields.Integer()
+    next_cursor = fields.Constant(None, metadata={"enum": [None]})
 
 
 PREVIEW = Previewed()
+PARTNER_LEDGER, POTENTIAL = PartnerLedger(), Potential()
 LEDGER_ENTRY, AUDIT_ENTRY = LedgerEntry(), AuditEntry()
 LEAD, STATUS, EVENT, REJECTED_EVENT = Lead(), Status(), Event(), RejectedEvent()
 PROFILES = {"user": UserProfile(), "account": AccountProfile()}
 DEFINITIONS, NEW_VERSION, USAGE = Definitions(), NewVersion(), Usage()
 PROOF, LINTED = Proof(), Linted()
 TOTAL, LISTED_SUBJECT, PEOPLE, PATH = Total(), ListedSubject(), People(), Path()
+FOLLOWED = Followed()
 NEAR, ADOPTION = Near(), Adoption()
 NEW_DEFINITIONS = NewDefinitions()
 """Describes an answer that is put together of two others."""

@@ -8,11 +8,11 @@ waiting ones do not take every thread.
 from __future__ import annotations
 
 from contextlib import ExitStack
-from threading import BoundedSemaphore
 
 from ...config import Settings
-from ...errors import TooLarge, Unavailable
+from ...errors import TooLarge
 from ...wire import body
+from ..slots import WaitingSlots
 
 LARGE = 1_000_000
 """A body with more bytes of text than this is large."""
@@ -33,8 +33,7 @@ class LargeBodySlots:
     def __init__(
         self, slots: int = SLOTS, max_waiting: int = MAX_WAITING, timeout: float = TIMEOUT
     ) -> None:
-        self._slots, self._timeout = BoundedSemaphore(slots), timeout
-        self._waiting_or_held = BoundedSemaphore(slots + max_waiting)
+        self._slots = WaitingSlots("too many large requests at once", slots, max_waiting, timeout)
 
     def text(self, raw: bytes, encoding: str, settings: Settings, stack: ExitStack) -> bytes:
         """The text of a body; a large one holds a slot until the stack is closed.
@@ -47,11 +46,5 @@ class LargeBodySlots:
             except TooLarge:
                 if settings.max_inflated <= LARGE:
                     raise
-        self._acquire(stack)
+        self._slots.acquire(stack)
         return body.read(raw, encoding, settings)
-
-    def _acquire(self, stack: ExitStack) -> None:
-        for semaphore, timeout in ((self._waiting_or_held, 0.0), (self._slots, self._timeout)):
-            if not semaphore.acquire(timeout=timeout):
-                raise Unavailable("too many large requests at once")
-            stack.callback(semaphore.release)

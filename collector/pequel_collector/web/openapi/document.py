@@ -18,6 +18,7 @@ from ... import __version__
 from ...access.keys import kinds_with
 from ...model import JSON
 from ..api.answer_schema import AnswerSchema
+from ..api.arguments import MAX_LENGTH
 from . import examples
 from .operation import Content, Operation, operations_of
 
@@ -194,6 +195,10 @@ def _parameters(operation: Operation) -> Iterator[JSON]:
             schema["default"] = field.load_default
         about = field.metadata.get("description") or field.expected  # type: ignore[attr-defined]
         yield {"name": name, "in": "query", "description": about, "schema": schema}
+    if prefix := getattr(operation.arguments, "PREFIX", None):
+        about = "NAME is any name; the value is text. There may be several."
+        schema = {"type": "string", "minLength": 1, "maxLength": MAX_LENGTH, "pattern": r"\S"}
+        yield {"name": f"{prefix}NAME", "in": "query", "description": about, "schema": schema}
 
 
 def _answer(spec: APISpec, operation: Operation) -> JSON:
@@ -201,13 +206,24 @@ def _answer(spec: APISpec, operation: Operation) -> JSON:
     if operation.answer is not None:
         schema = _reference(spec, operation.answer)
         if operation.is_page:
+            parts = {"data": {"type": "array", "items": schema}, "next_cursor": _CURSOR}
             schema = {
                 "type": "object",
                 "required": ["data", "next_cursor"],
-                "properties": {"data": {"type": "array", "items": schema}, "next_cursor": _CURSOR},
+                "properties": parts | _beside(spec, operation),
             }
         content = {"application/json": {"schema": schema}} | content
     return {"description": "What was asked for.", "content": content}
+
+
+def _beside(spec: APISpec, operation: Operation) -> dict[str, JSON]:
+    """What may stand beside the list of a page."""
+    if operation.beside is None:
+        return {}
+    name = type(operation.beside).__name__
+    _reference(spec, operation.beside)
+    found: dict[str, JSON] = spec.components.schemas[name]["properties"]
+    return found
 
 
 def _other(status: int, content: Content) -> JSON:

@@ -33,6 +33,29 @@ _EVIDENCE: JSON = {
     "guards": [{"guard": "internal", "blocks": False}],
 }
 
+_CONFUSION: JSON = {
+    "tp": 1,
+    "fp": 1,
+    "fn": 1,
+    "tn": 7,
+    "population": 10,
+    "converters": 2,
+    "predicted": 2,
+    "base_rate": 0.2,
+    "base_rate_interval": [0.056682, 0.509838],
+    "precision": 0.5,
+    "precision_interval": [0.094531, 0.905469],
+    "recall": 0.5,
+    "recall_interval": [0.094531, 0.905469],
+    "lift": 2.5,
+    "lift_interval": [0.456335, 4.543665],
+    "mcc": 0.375,
+    "mcc_interval": [-0.333328, 0.812732],
+    "lead_time_seconds_median": 86400.0,
+    "immature": 0,
+    "already_converted": 0,
+}
+
 ERROR: JSON = {
     "error": {
         "code": "bad_parameter",
@@ -281,6 +304,7 @@ OF_SCHEMAS: dict[str, JSON] = {
         ],
         "complete": True,
     },
+    "Followed": {"kind": "lead", "at": LEAD["marked_at"], "lead": LEAD},
     "Near": {
         "data": [
             {
@@ -293,6 +317,7 @@ OF_SCHEMAS: dict[str, JSON] = {
             }
         ],
         "looked_at": 400,
+        "complete": False,
         "next_cursor": None,
     },
     "Adoption": {
@@ -348,6 +373,48 @@ OF_SCHEMAS: dict[str, JSON] = {
         "next_cursor": None,
         "subjects": 1204,
         "whole": True,
+        "routing": [
+            {
+                "definition": "set_up",
+                "route": "german",
+                "assigned": "round_robin:dach",
+                "leads": 12,
+            }
+        ],
+    },
+    "PartnerLedger": {
+        "partner": "north",
+        "data": [
+            {
+                "id": "df48c7f1430f4abf6c7b7b16",
+                "definition": "set_up",
+                "subject": {"kind": "account", "id": "acme"},
+                "account": "acme",
+                "won_at": "2026-03-20T14:00:00.000Z",
+                "amount": "1200.00",
+                "currency": "EUR",
+                "self_serve": False,
+                "claimed_at": "2026-03-09T10:00:00.000Z",
+                "contacted_at": "2026-03-09T11:00:00.000Z",
+            }
+        ],
+        "totals": {
+            "leads": 12,
+            "open": 8,
+            "claimed": 6,
+            "contacted": 5,
+            "won": 1,
+            "lost": 3,
+            "amounts": {"EUR": "1200.00"},
+        },
+        "next_cursor": None,
+    },
+    "Potential": {
+        "by": "country",
+        "data": [{"name": "DE", "pqls": 41}, {"name": "FR", "pqls": 12}],
+        "suppressed_groups": 3,
+        "smallest_group": 5,
+        "next_cursor": None,
     },
     "Linted": {
         "findings": [
@@ -368,5 +435,28 @@ OF_SCHEMAS: dict[str, JSON] = {
         "accepted": 0,
         "sample": None,
         "coverage": None,
+    },
+    "BacktestAnswer": {
+        "definition": "set_up",
+        "description": "a user who has project_created at least 3 times",
+        "subject_kind": "user",
+        "population": "signup",
+        "landmark_seconds": 604800.0,
+        "horizon_seconds": 2592000.0,
+        "end": "2026-03-31T17:20:00.000Z",
+        "set_size": 2,
+        "strict": _CONFUSION,
+        "landmark": _CONFUSION,
+        "leads_per_week": {
+            "weeks": 5,
+            "mean": 0.4,
+            "busiest": 1,
+            "last": 0,
+            "capacity": None,
+            "weeks_over_capacity": None,
+        },
+        "overlap": [{"definition": "keen", "both": 1, "only_this": 1, "only_other": 0}],
+        "notes": [],
+        "qualified": {"u1": "2026-03-09T09:30:00.000Z", "u2": "2026-03-19T08:00:00.000Z"},
     },
 }

@@ -16,7 +16,7 @@ Tag = Literal[
     "leads", "alerts", "users and accounts", "events", "definitions", "operations", "sending"
 ]
 
-QUERY_ERRORS = (400, 401, 500, 503)
+QUERY_ERRORS = (400, 401, 403, 500, 503)
 """The errors of every call of the query API."""
 
 INGEST_ERRORS = (400, 401, 413, 415, 429, 500, 503)
@@ -42,18 +42,19 @@ ANY_OBJECT: JSON = {"type": "object"}
 class Operation:
     """One call: a method of a path.
 
-    ``answer`` is the schema of what a 200 has, ``is_page`` whether that is one item of a list, and
-    ``contents`` other bodies of a 200. ``arguments`` reads the query parameters; ``parameters``
-    are others, as OpenAPI has them. ``scope`` is what the key must be able to do; None if no key
-    is needed. ``errors`` are the statuses of errors, ``others`` those with a body of
-    their own. ``path`` is needed only if the path is not the
-    rule of the route, as for a route with several views.
+    ``answer`` is the schema of what a 200 has, ``is_page`` whether that is one item of a list,
+    ``beside`` what may stand beside that list, and ``contents`` other bodies of a 200.
+    ``arguments`` reads the query parameters; ``parameters`` are others, as OpenAPI has them.
+    ``scope`` is what the key must be able to do; None if no key is needed. ``errors`` are the
+    statuses of errors, ``others`` those with a body of their own. ``path`` is needed only if the
+    path is not the rule of the route, as for a route with several views.
     """
 
     summary: str
     tag: Tag
     answer: Schema | None = None
     is_page: bool = False
+    beside: Schema | None = None
     contents: tuple[Content, ...] = ()
     arguments: Schema | None = None
     parameters: Sequence[JSON] = ()

@@ -11,10 +11,13 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from ...app.bootstrap import Collector
-from ...ports import Usage
+from ...ports import LeadFilter, Usage
 from ...usage import balance_of
 from ..openapi.operation import Content, Operation, describe
 from .alert_metrics import alert_metrics
+
+MOST_OVERDUE = 10_000
+"""Overdue leads that are counted: a scrape stays short."""
 
 _METRICS = Operation(
     "Metrics for Prometheus",
@@ -55,9 +58,12 @@ class _StoreMetrics:
         """Every metric."""
         with self._collector.store.reading() as view:
             usages, totals, depths = view.usage(), view.totals(), view.outbox()
+            wanted = LeadFilter(overdue=True, now=self._collector.clock())
+            overdue = view.count_leads(wanted, MOST_OVERDUE)
         yield from _events(usages)
         yield _gauge("messages", "Messages stored.", totals["messages"])
         yield _gauge("leads", "Leads ever opened.", totals["leads"])
+        yield _gauge("leads_overdue", "Leads that are overdue, at most 10,000.", overdue)
         yield _gauge("refused", "Rejected events kept.", totals["rejected"])
         text = "Links of an id that has an earlier link to another user."
         yield _gauge("link_conflicts", text, totals.get("link_conflicts", 0))

@@ -1,0 +1,139 @@
+"""What a partner sees of a lead that is its own: reduced until it has claimed it.
+
+Before the claim there is nothing in it that names a person: of the traits only those that are
+listed, the domain of the e-mail address, and no properties of events. Ids stay, except for those
+that are e-mail addresses. After the claim the partner sees the lead, but of what people noted only
+what it noted itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from ..model import JSON, id_of, kind_of, subject_key
+from ..ports import Change
+from ..rules.language.definition import Project
+from .answers import DefinitionAnswer, Definitions, LeadAnswer, LedgerAnswer
+
+SHARED_TRAITS = ("country", "plan", "stage", "industry", "employees", "language", "region")
+"""The traits that are shown before a claim, unless ``[project]`` lists others."""
+
+SHOWN_OF_CHANGES = frozenset({
+    "state", "qualified_at", "version", "account", "due_at", "route", "contacted_at", "won_at",
+    "self_serve", "snoozed_until", "amount", "currency", "claimed_at", "claimed_until",
+})  # fmt: skip
+"""What a change shows of before and after."""
+
+_ADDRESS = re.compile(r"[^\s@\"'<>(),;:]+@([^\s@\"'<>(),;:]+)")
+
+
+def for_partner(answer: LeadAnswer, partner: str, project: Project) -> LeadAnswer:
+    """A lead of a partner as that partner sees it."""
+    own = _of_own(answer, partner)
+    return own if answer.claim is not None else _reduced(own, project)
+
+
+def changes_for_partner(entry: LedgerAnswer, partner: str, project: Project) -> LedgerAnswer:
+    """An entry of the ledger, of a lead of the partner."""
+    change = change_for_partner(Change(*entry[:7]), partner)
+    now = entry.lead_now
+    lead = None if now is None else for_partner(now, partner, project)
+    return LedgerAnswer(*change[:7], lead)
+
+
+def change_for_partner(change: Change, partner: str) -> Change:
+    """A change of a lead, without what others noted."""
+    is_own = change.actor is None or change.actor.startswith((actor_of(partner), "route:"))
+    return change._replace(
+        before=_shown(change.before),
+        after=_shown(change.after),
+        reason=change.reason if is_own else None,
+        actor=change.actor if is_own else None,
+    )
+
+
+def definitions_for_partner(found: Definitions) -> Definitions:
+    """The definitions with their names and sentences, without how they are written."""
+    data = [_said(each) for each in found.data]
+    return Definitions(data, None, None, project={}, features={}, metrics=[], labels={})
+
+
+def actor_of(partner: str) -> str:
+    """How what a partner does is signed."""
+    return f"partner:{partner}"
+
+
+def masked(value: JSON) -> JSON:
+    """A value in which each e-mail address shows only its domain."""
+    match value:
+        case str():
+            return _ADDRESS.sub(r"•••@\1", value)
+        case list():
+            return [masked(each) for each in value]
+        case Mapping():
+            return {name: masked(each) for name, each in value.items()}
+        case _:
+            return value
+
+
+def masked_subject(subject: str) -> str:
+    """The key of a subject whose id shows only the domain if it is an e-mail address."""
+    return subject_key(kind_of(subject) or "user", str(masked(id_of(subject))))
+
+
+def _of_own(answer: LeadAnswer, partner: str) -> LeadAnswer:
+    """Of the contacts and the history, what the partner did, and what followed by itself."""
+    history, contacts = answer.history, answer.contacts
+    return answer._replace(
+        history=history and [change_for_partner(each, partner) for each in history],
+        contacts=contacts
+        and [each for each in contacts if (each.actor or "").startswith(actor_of(partner))],
+    )
+
+
+def _reduced(answer: LeadAnswer, project: Project) -> LeadAnswer:
+    shared = SHARED_TRAITS if project.partner_traits is None else project.partner_traits
+    lead = answer.lead
+    account = None if lead.account is None else str(masked(lead.account))
+    subject = masked_subject(lead.subject)
+    traits, of_account = (_traits(t, shared) for t in (answer.traits, answer.brief.account_traits))
+    evidence = _harmless(lead.evidence, [*traits.values(), *of_account.values()])
+    brief = answer.brief._replace(account_traits=of_account)
+    return answer._replace(
+        lead=replace(lead, subject=subject, account=account, evidence=evidence),
+        traits=traits,
+        brief=brief,
+        contacts=None if answer.contacts is None else [],
+    )
+
+
+def _traits(traits: Mapping[str, JSON], shared: tuple[str, ...]) -> dict[str, JSON]:
+    found = {name: masked(traits[name]) for name in shared if name in traits}
+    address = traits.get("email")
+    if isinstance(address, str) and _ADDRESS.fullmatch(address):
+        found["email"] = masked(address)
+    return found
+
+
+def _harmless(evidence: Mapping[str, JSON], shown_traits: Sequence[JSON]) -> dict[str, JSON]:
+    """Evidence without properties, and without texts but those of traits that are shown."""
+    shown: dict[str, JSON] = masked(evidence)
+    for leaf in shown.get("leaves", ()):
+        observed = leaf.get("observed")
+        if isinstance(observed, str | list | dict) and observed not in shown_traits:
+            leaf["observed"] = None
+        for event in leaf.get("events", ()):
+            if isinstance(event, dict):
+                event["properties"] = {}
+    return shown
+
+
+def _shown(part: Mapping[str, JSON]) -> dict[str, JSON]:
+    return {name: value for name, value in part.items() if name in SHOWN_OF_CHANGES}
+
+
+def _said(answer: DefinitionAnswer) -> DefinitionAnswer:
+    definition = replace(answer.definition, source={}, text="", owner=None)
+    return answer._replace(definition=definition, versions=())

@@ -1,0 +1,80 @@
+"""``GET /v1/events/stream``: what arrives, as it arrives.
+
+A request may wait for something to arrive. It gives its concurrency slot back first, because the
+body is made after the application has returned; see ``server.concurrency``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from flask import Blueprint, Response, request
+
+from ...app.arrival_watch import ArrivalWatch
+from ...app.bootstrap import Collector
+from ...errors import Unavailable
+from ...model import JSON
+from ...queries.following import FollowFilter, Following, FollowPage
+from ..json import encode, json_response
+from ..openapi.operation import describe, query_page
+from . import arguments, schemas
+from .require_reader import require_reader
+
+_FOLLOW = arguments.FollowArguments()
+_GET = query_page(
+    "What arrives: events, refused events and leads",
+    "events",
+    schemas.FOLLOWED,
+    arguments=_FOLLOW,
+    errors=(429,),
+)
+
+
+def blueprint(collector: Collector) -> Blueprint:
+    """Following, over a collector."""
+    bp = Blueprint("following", __name__, url_prefix="/v1")
+    require_reader(bp, collector)
+    following, watch = Following(collector.queries), collector.arrivals
+
+    @bp.get("/events/stream")
+    @describe(_GET)
+    def stream() -> Response:
+        given = arguments.read(request, _FOLLOW)
+        wanted = FollowFilter(given.get("user"), given.get("event"))
+        limit, seconds = given["limit"], given["wait"]
+        page = following.page(wanted, limit, following.place(wanted, given["after"]))
+        if page.data or not seconds:
+            return json_response(_json(page))
+        leave = watch.enter()
+        body = _awaited(following, watch, page, wanted, limit, seconds, leave)
+        response = Response(body, mimetype="application/json")
+        response.call_on_close(leave)  # a client that is gone may have taken nothing of the body
+        return response
+
+    return bp
+
+
+def _awaited(
+    following: Following,
+    watch: ArrivalWatch,
+    page: FollowPage,
+    wanted: FollowFilter,
+    limit: int,
+    seconds: int,
+    leave: Callable[[], None],
+) -> Iterator[bytes]:
+    """The first page that is not empty, or the empty one at the end of the time."""
+    until = watch.until(seconds)
+    try:
+        while not page.data and watch.wait(page.next.number, until):
+            page = following.page(wanted, limit, page.next)
+    except Unavailable:
+        pass  # the status is sent already; the next request gets the error
+    finally:
+        leave()
+    yield encode(_json(page))
+
+
+def _json(page: FollowPage) -> dict[str, JSON]:
+    data = schemas.FOLLOWED.dump(page.data, many=True)
+    return {"data": data, "next_cursor": page.next_cursor}

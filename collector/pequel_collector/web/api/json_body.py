@@ -1,0 +1,70 @@
+"""Bodies that are JSON objects, read into records."""
+
+from __future__ import annotations
+
+import re
+from typing import TypeVar
+
+import msgspec
+from flask import Request
+
+from ...config import Settings
+from ...errors import BadRequest, TooLarge
+from ...model import JSON
+from ...rules.language.quantities import milliseconds
+from ...wire import body
+from .. import bodies
+
+Record = TypeVar("Record", bound=msgspec.Struct)
+
+_WRONG_TYPE = re.compile(r"Expected `(.+?)`, got `(.+?)`(?: - at `\$\.(.+?)`)?")
+_UNKNOWN = re.compile(r"Object contains unknown field `(.+?)`")
+
+
+def read(request: Request, settings: Settings, kind: type[Record]) -> Record:
+    """The record in a body. Raises BadRequest, which names the field that is wrong."""
+    raw = bodies.read(request.environ, request.stream, settings.max_body)
+    if len(raw) > settings.max_body:
+        raise TooLarge(f"the body is over {settings.max_body} bytes", limit=settings.max_body)
+    text = body.read(raw, request.headers.get("Content-Encoding", ""), settings)
+    try:
+        return msgspec.json.decode(text, type=kind)
+    except msgspec.ValidationError as error:
+        raise _wrong(str(error), kind) from None
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise BadRequest(f"the body is not JSON: {error}", "bad_json") from None
+
+
+def mistake(field: str, found: str, expected: str) -> BadRequest:
+    """The error for a field that cannot be used."""
+    return BadRequest(
+        f"{field}: found {found}, expected {expected}",
+        "bad_field",
+        field=field,
+        found=found,
+        expected=expected,
+    )
+
+
+def duration(field: str, text: str) -> int:
+    """The length (ms) of a duration in a field. Raises BadRequest."""
+    try:
+        return milliseconds(text)
+    except ValueError as error:
+        raise mistake(field, repr(text[:100]), str(error)) from None
+
+
+def _wrong(message: str, kind: type[msgspec.Struct]) -> BadRequest:
+    if unknown := _UNKNOWN.search(message):
+        names = ", ".join(kind.__struct_encode_fields__)
+        return mistake(ascii(unknown[1][:100])[1:-1], "an unknown field", f"one of {names}")
+    if wrong := _WRONG_TYPE.search(message):
+        expected = wrong[1].replace(" | ", " or ")
+        return mistake(wrong[3] or "body", f"a value of the type {wrong[2]}", expected)
+    return BadRequest(f"the body is wrong: {message}", "bad_field")
+
+
+def schema_of(kind: type[msgspec.Struct]) -> JSON:
+    """The JSON Schema of a record, for the description of the API."""
+    (found,), components = msgspec.json.schema_components([kind])
+    return components[kind.__name__] if "$ref" in found else found

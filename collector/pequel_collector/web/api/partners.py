@@ -1,0 +1,192 @@
+"""Partners: claims, the ledger of what a partner has won, and what there is to win."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from flask import Blueprint, Response, request
+from msgspec import UNSET
+
+from ...access.keys import LONGEST_NAME, is_partner_name
+from ...app.bootstrap import Collector
+from ...errors import BadRequest, NotFound
+from ...marking.work import LeadChange
+from ...model import Claim, Key, LeadPatch
+from ...queries.partner_view import actor_of
+from ...queries.partners import BYS, RECENT
+from ...rules.language.definition import Catalogue
+from ..json import json_response
+from ..openapi.operation import Content, describe, query
+from . import arguments, schemas
+from .lead_body import (
+    FIELDS,
+    IDEMPOTENCY_KEY,
+    IF_MATCH,
+    body_text,
+    conditions_in,
+    fields_in,
+    text_of,
+)
+from .queries import lead_response, storable
+from .require_reader import current_key, current_partner, require_reader
+
+_NONE = arguments.NoArguments()
+
+
+class LedgerArguments(arguments.PageArguments):
+    """The ledger of a partner; ``from`` is included, ``to`` is not."""
+
+    won_from = arguments.Time()
+    won_to = arguments.Time()
+
+
+class PotentialArguments(arguments.NoArguments):
+    """Which groups; ``max_age`` is how long ago a lead was marked at most, by default 90 days."""
+
+    by = arguments.OneOf(*BYS, load_default="country")
+    max_age = arguments.Duration(load_default=None)
+
+
+_LEDGER, _POTENTIAL = LedgerArguments(), PotentialArguments()
+
+CLAIM = Content(
+    "application/json",
+    {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            "partner": {"type": "string", "minLength": 1, "maxLength": LONGEST_NAME},
+            "reason": {"type": "string", "minLength": 1, "maxLength": 2_000},
+            "actor": {"type": "string", "minLength": 1, "maxLength": 512},
+        },
+    },
+    {"actor": "Eva of North"},
+)
+
+
+def blueprint(collector: Collector) -> Blueprint:
+    """The calls of partners, over a collector."""
+    bp = Blueprint("partners", __name__, url_prefix="/v1")
+    require_reader(bp, collector)
+
+    @bp.post("/pqls/<lead_id>/claim")
+    @describe(
+        query(
+            "Claim a lead for a partner",
+            "leads",
+            schemas.LEAD,
+            bodies=(CLAIM,),
+            needs_body=False,
+            scope="act",
+            errors=(404, 409, 412),
+            parameters=(IDEMPOTENCY_KEY, IF_MATCH),
+        )
+    )
+    def claim(lead_id: str) -> Response:
+        arguments.read(request, _NONE)
+        key = current_key()
+        text = body_text(request, collector.settings)
+        fields = fields_in(text, CLAIM_FIELDS)
+        identifier = storable("lead", lead_id)
+        lead = collector.queries.pql(identifier, key.partner).lead
+        partner = _claimant(key, fields.get("partner"), lead.partner)
+        until = collector.clock() + claim_length(collector.catalogue, partner)
+        asked = LeadChange(
+            LeadPatch(claim=Claim(partner, until)),
+            reason=fields.get("reason"),
+            actor=actor_in(key, fields.get("actor")),
+            partner=key.partner,
+            **conditions_in(request, text),
+        )
+        lead = collector.intake.change(identifier, asked)
+        return lead_response(collector.queries.pql(lead.id, key.partner))
+
+    @bp.get("/partners/<partner_id>/ledger")
+    @describe(
+        query(
+            "What a partner has won",
+            "leads",
+            schemas.PARTNER_LEDGER,
+            arguments=_LEDGER,
+            scope="leads",
+            errors=(404,),
+        )
+    )
+    def ledger(partner_id: str) -> Response:
+        own, name = current_partner(), partner_id
+        if (own is not None and name != own) or not is_partner_name(name):
+            raise NotFound(f"there is no partner {name[:LONGEST_NAME]!a}")
+        given = arguments.read(request, _LEDGER)
+        found = collector.partners.ledger(
+            name, given["limit"], given["cursor"], given.get("won_from"), given.get("won_to")
+        )
+        return json_response(schemas.PARTNER_LEDGER.dump(found))
+
+    @bp.get("/partners/potential")
+    @describe(
+        query(
+            "How many leads there are for partners, by region or segment",
+            "leads",
+            schemas.POTENTIAL,
+            arguments=_POTENTIAL,
+            scope="leads",
+        )
+    )
+    def potential() -> Response:
+        given = arguments.read(request, _POTENTIAL)
+        found = collector.partners.potential(given["by"], given["max_age"] or RECENT)
+        return json_response(schemas.POTENTIAL.dump(found))
+
+    return bp
+
+
+CLAIM_FIELDS = {
+    "partner": text_of(LONGEST_NAME),
+    "reason": FIELDS["reason"],
+    "actor": FIELDS["actor"],
+}
+
+
+def _claimant(key: Key, named: str | None, current: str | None) -> str:
+    """For which partner a lead is claimed. Raises BadRequest if that cannot be said."""
+    if key.partner is not None and named not in (None, key.partner):
+        raise _wrong_partner(f"{named!a}", f"{key.partner!a}, whose key this is")
+    partner = key.partner or named or current
+    if partner is None or not is_partner_name(partner):
+        raise _wrong_partner("nothing" if partner is None else f"{partner!a}", "a partner's name")
+    return partner
+
+
+def _wrong_partner(found: str, expected: str) -> BadRequest:
+    message = f"partner: found {found}, expected {expected}"
+    return BadRequest(message, "bad_field", field="partner", found=found, expected=expected)
+
+
+def claim_length(catalogue: Catalogue, partner: str) -> int:
+    """How long a claim of a partner lasts (ms)."""
+    found = catalogue.routing.partner(partner)
+    return catalogue.project.claim if found is None or found.claim is None else found.claim
+
+
+def actor_in(key: Key, named: str | None) -> str:
+    """Who makes a change: with a partner's key the partner, and whom it names behind that."""
+    if key.partner is None:
+        return named or key.label or key.id
+    partner = actor_of(key.partner)
+    return partner if named is None else f"{partner}/{named}"
+
+
+def of_key(key: Key, asked: LeadChange) -> LeadChange:
+    """A change by a key, signed. Raises BadRequest for what a partner may not change."""
+    signed = replace(asked, actor=actor_in(key, asked.actor), partner=key.partner)
+    if key.partner is None:
+        return signed
+    if asked.patch.owner is not UNSET or asked.patch.state == "assigned":
+        field = "owner" if asked.patch.owner is not UNSET else "state"
+        raise BadRequest(
+            f"{field}: a partner's key cannot assign a lead, expected new, contacted, won, lost or "
+            "dismissed, a contact or an amount",
+            "bad_field",
+            field=field,
+        )
+    return signed
