@@ -920,6 +920,9 @@ class ReadTransaction(ConsoleReads, Protocol):
     def reference(self, alert: str, lead: str) -> str | None:
         """The latest reference that a delivery of a lead by an alert has brought."""
 
+    def lead_of_reference(self, reference: str) -> str | None:
+        """The id of the lead whose deliveries have brought a reference; None if there is none."""
+
     # -- what people decide, and the rest --------------------------------------------------
 
     def versions(self) -> list[Version]:

@@ -2,6 +2,9 @@
 
     python tests/standins/hubspot.py --port 8400
 
+With ``--webhook URL --secret SECRET`` it sends a signed webhook for a change that a person makes:
+``POST /standin/change`` with ``{"deal": "1003", "property": "dealstage", "value": "closedwon"}``.
+
 It keeps records in memory, checks tokens, properties and unique values, limits requests, and lets
 the search lag behind, as https://developers.hubspot.com/docs documents it. It also answers
 ``GET /standin`` with all that it holds.
@@ -9,6 +12,8 @@ the search lag behind, as https://developers.hubspot.com/docs documents it. It a
 
 from __future__ import annotations
 
+import base64
+import hmac
 import json
 import re
 import sys
@@ -16,8 +21,11 @@ from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 from threading import RLock
+from time import time
 from typing import Any
 from urllib.parse import unquote
+
+import requests
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where a guide runs this file
 
@@ -76,6 +84,7 @@ class HubSpot:
         self.associations: set[tuple[str, str, str, str]] = set()
         self.properties = {kind: set(names) for kind, names in PROPERTIES.items()}
         self.unique = {kind: set(names) for kind, names in UNIQUE.items()}
+        self.webhook: tuple[str, str] | None = None
         self._searchable: set[tuple[str, str]] = set()
         self._ids, self._lock = count(1001), RLock()
 
@@ -118,7 +127,7 @@ class HubSpot:
             return _reply(problem.status, correlated, problem.headers)
 
     def _check(self, taken: Taken) -> None:
-        if taken.path == "/standin":
+        if taken.path.startswith("/standin"):
             return
         if taken.headers.get("authorization") != f"Bearer {TOKEN}":
             raise Problem(
@@ -156,6 +165,7 @@ class HubSpot:
         yield "POST", PROPERTY, self._new_property
         yield "PUT", ASSOCIATION, self._associate
         yield "GET", re.compile("/standin"), lambda _: (200, self.everything())
+        yield "POST", re.compile("/standin/change"), self._change
 
     def everything(self) -> dict[str, Any]:
         """All records and associations."""
@@ -216,6 +226,29 @@ class HubSpot:
     def _associate(self, kind: str, id_: str, other: str, target: str, _: Any) -> tuple[int, Any]:
         self.associations.add((kind, self._live(kind, id_), other, self._live(other, target)))
         return 200, {"status": "COMPLETE", "results": []}
+
+    def _change(self, body: Any) -> tuple[int, Any]:
+        """Change a deal as a person does, and send the webhook."""
+        deal, name, value = body["deal"], body["property"], body["value"]
+        self._set("deals", self._live("deals", deal), {name: value})
+        return 200, self._send(_event(deal, name, value, next(self._ids)))
+
+    def _send(self, event: dict[str, Any]) -> Any:
+        """Send one event; what the receiver answers."""
+        if self.webhook is None:
+            return {"sent": "no --webhook is given"}
+        url, secret = self.webhook
+        body, time_ = json.dumps([event]).encode(), str(_now())
+        headers = {
+            "Content-Type": "application/json",
+            "X-HubSpot-Signature-v3": signature(secret, "POST", url, body, time_),
+            "X-HubSpot-Request-Timestamp": time_,
+        }
+        try:
+            answer = requests.post(url, body, headers=headers, timeout=5)
+        except requests.RequestException as error:
+            return {"sent": str(error)}
+        return {"status": answer.status_code, "answer": answer.text}
 
     # -- the records -----------------------------------------------------------------------
 
@@ -288,7 +321,36 @@ def _reply(status: int, body: Any, headers: dict[str, str] | None = None) -> Rep
     return Reply(status, {"Content-Type": "application/json", **(headers or {})}, content)
 
 
-if __name__ == "__main__":
-    from run import run
+def _event(deal: str, name: str, value: str, id_: int) -> dict[str, Any]:
+    return {
+        "eventId": id_, "subscriptionId": 138, "portalId": 33, "appId": 1160, "occurredAt": _now(),
+        "subscriptionType": "deal.propertyChange", "attemptNumber": 0, "objectId": int(deal),
+        "propertyName": name, "propertyValue": value, "changeSource": "CRM_UI",
+        "sourceId": "userId:9",
+    }  # fmt: skip
 
-    run(HubSpot(lags=False), "HubSpot")
+
+def signature(secret: str, method: str, url: str, body: bytes, time_: str) -> str:
+    """A signature of version 3: the URL of a target has nothing to decode here."""
+    text = b"".join((method.encode(), url.encode(), body, time_.encode()))
+    return base64.b64encode(hmac.new(secret.encode(), text, "sha256").digest()).decode()
+
+
+def _now() -> int:
+    return int(time() * 1_000)
+
+
+def _main() -> None:
+    from run import arguments, serve
+
+    parser = arguments("HubSpot")
+    parser.add_argument("--webhook", help="where webhooks go")
+    parser.add_argument("--secret", default="secret", help="the client secret of the app")
+    given = parser.parse_args()
+    hubspot = HubSpot(lags=False)
+    hubspot.webhook = (given.webhook, given.secret) if given.webhook else None
+    serve(hubspot, "HubSpot", given.port)
+
+
+if __name__ == "__main__":
+    _main()

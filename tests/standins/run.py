@@ -13,11 +13,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # where a guide ru
 from support.receivers import Behaviour, Receiver
 
 
-def run(behaviour: Behaviour, name: str) -> None:
-    """Answer requests as ``behaviour`` does."""
+def arguments(name: str) -> argparse.ArgumentParser:
+    """What a stand-in is started with."""
     parser = argparse.ArgumentParser(description=f"A stand-in for {name}.")
     parser.add_argument("--port", type=int, default=8400)
-    port = parser.parse_args().port
+    return parser
+
+
+def serve(behaviour: Behaviour, name: str, port: int) -> None:
+    """Answer requests as ``behaviour`` does."""
     with Receiver(behaviour, port).running() as receiver, suppress(KeyboardInterrupt):
         print(f"a stand-in for {name} listens on {receiver.url}", flush=True)
         Event().wait()

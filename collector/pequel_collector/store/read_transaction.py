@@ -44,6 +44,7 @@ from .message_log import block_starts, messages_in
 from .metric_reads import MetricReads
 from .outbox import OutboxReads
 from .recent import recently_seen
+from .references import ReferenceReads
 from .routing import RoutingReads
 from .session import Session
 from .subject_search import SubjectSearch
@@ -60,7 +61,13 @@ AFTER_ALL = 2**62
 
 
 class SqlReadTransaction(
-    BulkReads, MetricReads, OutboxReads, RoutingReads, SqlConsoleReads, ReadTransaction
+    BulkReads,
+    MetricReads,
+    OutboxReads,
+    ReferenceReads,
+    RoutingReads,
+    SqlConsoleReads,
+    ReadTransaction,
 ):
     """A consistent view of a database. ``ports`` documents the methods."""
 

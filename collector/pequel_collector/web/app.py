@@ -25,6 +25,7 @@ from .api import (
 )
 from .api import metrics as metric_calls
 from .console import blueprint as console
+from .hooks import crm as crm_hooks
 from .ingest import cors, handler
 from .ingest.fast_path import FastPath
 from .openapi import pages
@@ -47,6 +48,7 @@ PARTS = (
     audit,
     following,
     metric_calls,
+    crm_hooks,
     health,
     metrics,
     pages,

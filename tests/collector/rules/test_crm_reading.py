@@ -80,3 +80,38 @@ def test_a_token_in_the_file_is_a_mistake_that_does_not_show_it() -> None:
     said = problems(HUBSPOT.replace("HUBSPOT_TOKEN", "pat-eu1-secret"))
     assert "environment variable" in said
     assert "expected the name" in said
+
+
+class TestTables:
+    def test_a_crm_has_secrets_stages_and_owners(self) -> None:
+        text = """
+            [crm.hubspot]
+            secret_env = "S"
+            stages = { closedwon = "won" }
+            owners = { 7 = "ada" }
+        """
+        found = read_catalogue(text).crms["hubspot"]
+        assert found.secret_env == ("S",)
+        assert found.stages == {"closedwon": "won"}
+        assert found.owners == {"7": "ada"}
+        assert found.actor == "crm:hubspot"
+
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ("[crm.hubspot]", "secret_env"),
+            ('[crm.HubSpot]\nsecret_env = "S"', "a name of a-z"),
+            ('[crm.hubspot]\nsecret_env = "not a name"', "environment variable"),
+            ('[crm.hubspot]\nsecret_env = "S"\nstages = { x = "voided" }', "crm.hubspot.stages.x"),
+            ('[crm.hubspot]\nsecret_env = "S"\nstages = { x = 1 }', "crm.hubspot.stages.x"),
+            ('[crm.hubspot]\nsecret_env = "S"\nstage = { x = "won" }', "stages"),
+            ("crm = 1", "a table"),
+        ],
+    )
+    def test_a_mistake_is_named(self, text: str, said: str) -> None:
+        assert said in problems(text)
+
+    def test_a_webhook_may_say_which_crm_it_writes_into(self) -> None:
+        text = '[[alert]]\nname = "a"\non = ["won"]\nurl = "https://x.example/"\ncrm = "pipedrive"'
+        [alert] = read_catalogue(text).alerts
+        assert alert.crm == "pipedrive"

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from ...model import LeadState
 
 LEAD_FIELDS = (
     "id", "definition", "version", "subject", "cycle", "qualified_at", "marked_at", "state",
@@ -31,3 +34,31 @@ Sources = tuple[Source, ...]
 
 FieldMap = Mapping[str, Sources]
 """The fields of a record, each with its sources."""
+
+
+CRM_FORMS = ("hubspot",)
+"""The forms of alerts that write into a CRM of the same name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Crm:
+    """``[crm.NAME]``: what a CRM may write back.
+
+    ``secret_env`` are the variables that hold the secrets of its webhooks. ``stages`` are the
+    states that its stages mean, ``owners`` the owners of leads by its own ids.
+    """
+
+    name: str
+    secret_env: tuple[str, ...]
+    stages: Mapping[str, LeadState] = field(default_factory=lambda: MappingProxyType({}))
+    owners: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def actor(self) -> str:
+        """Who makes its changes, as the ledger names it."""
+        return actor_of(self.name)
+
+
+def actor_of(crm: str) -> str:
+    """Who makes the changes of a CRM, as the ledger names it."""
+    return f"crm:{crm}"

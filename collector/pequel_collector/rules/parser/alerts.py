@@ -138,9 +138,15 @@ COMMON: dict[str, ItemParser] = {
 _WHERE: dict[str, ItemParser] = {"url": url, "url_env": variable}
 
 FORMS: dict[str, dict[str, ItemParser]] = {
-    "webhook": {**_WHERE, "secret_env": variables, "headers_env": headers_from_variables},
+    "webhook": {
+        **_WHERE,
+        "crm": Item.name,
+        "secret_env": variables,
+        "headers_env": headers_from_variables,
+    },
     "post": {
         **_WHERE,
+        "crm": Item.name,
         "template": template,
         "content_type": one_line,
         "secret_env": variables,

@@ -267,6 +267,16 @@ OF_SCHEMAS: dict[str, JSON] = {
         "problem": None,
     },
     "DeliveryEntry": _DELIVERY,
+    "CrmEvents": {
+        "events": [
+            {
+                "id": "e-1",
+                "outcome": "changed",
+                "reason": None,
+                "lead_id": "df48c7f1430f4abf6c7b7b16",
+            }
+        ]
+    },
     "AlertTest": {
         "id": "msg_test_6f2a91c07e3b5d48",
         "alert": "sales",

@@ -15,6 +15,7 @@ from ...ports import LeadFilter, Usage
 from ...usage import balance_of
 from ..openapi.operation import Content, Operation, describe
 from .alert_metrics import alert_metrics
+from .crm_metrics import crm_metrics
 
 MOST_OVERDUE = 10_000
 """Overdue leads that are counted: a scrape stays short."""
@@ -71,6 +72,7 @@ class _StoreMetrics:
         yield _gauge("waiting_events", "Events that wait for the store.", self._collector.waiting())
         names = [alert.name for alert in self._collector.alerts.alerts()]
         yield from alert_metrics(names, depths, totals, self._collector.clock())
+        yield from crm_metrics(self._collector.crm.names(), totals)
         yield _gauge("ready", "Whether events can be stored.", self._collector.trouble() is None)
 
 

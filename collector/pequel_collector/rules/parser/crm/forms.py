@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 from ....model import LeadState
 from ...language.crm import DELIVERY_FIELDS, LEAD_FIELDS, FieldMap, Source, Sources
@@ -17,6 +17,8 @@ MOST_FIELDS = 100
 
 MOST_SOURCES = 10
 """Sources of one field."""
+
+T = TypeVar("T")
 
 MOST_OWNERS = 1_000
 MOST_TEXT = 1_000
@@ -66,25 +68,31 @@ def _path(text: str) -> tuple[str, ...]:
     return (first, rest) if dot else (first,)
 
 
-def text_map(
-    what: str, known: Collection[str] | None = None
-) -> Callable[[Item], Mapping[str, str]]:
-    """A parser of a table of texts; with ``known``, its keys are some of these words."""
+def table_of(
+    parser: Callable[[Item], T], what: str, known: Collection[str] | None = None
+) -> Callable[[Item], Mapping[str, T]]:
+    """A parser of a table of like values; with ``known``, its keys are some of these words."""
 
-    def read(item: Item) -> Mapping[str, str]:
+    def pair(item: Item) -> tuple[str, T]:
+        key = str(item.key)
+        if known is not None and key not in known:
+            raise item.wrong_key(item.near(key, known), f'"{key[:60]}"')
+        return key, parser(item)
+
+    def read(item: Item) -> Mapping[str, T]:
         children = list(item.table().children())
         if len(children) > MOST_OWNERS:
             raise item.wrong(f"at most {MOST_OWNERS} {what}", f"{len(children)} {what}")
-        return MappingProxyType(dict(read_all(children, lambda one: _pair(one, known))))
+        return MappingProxyType(dict(read_all(children, pair)))
 
     return read
 
 
-def _pair(item: Item, known: Collection[str] | None) -> tuple[str, str]:
-    key = str(item.key)
-    if known is not None and key not in known:
-        raise item.wrong_key(item.near(key, known), f'"{key[:60]}"')
-    return key, short_text(item)
+def text_map(
+    what: str, known: Collection[str] | None = None
+) -> Callable[[Item], Mapping[str, str]]:
+    """A parser of a table of texts."""
+    return table_of(short_text, what, known)
 
 
 def short_text(item: Item) -> str:
