@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
@@ -27,20 +27,21 @@ class Failed(Exception):
 
 @dataclass
 class Calls:
-    """Sends the requests of one attempt to one API."""
+    """Sends the requests of one attempt to one API, until ``end`` by its clock."""
 
     http: Http
     base: str
     headers: Mapping[str, str]
     clock: Callable[[], float] = monotonic
-    _end: float = field(init=False)
+    end: float | None = None
 
     def __post_init__(self) -> None:
-        self._end = self.clock() + BUDGET
+        if self.end is None:
+            self.end = self.clock() + BUDGET
 
     def call(self, method: str, path: str, body: JSON = None) -> Answer:
         """The answer to one request. Raises Unreachable, Forbidden, and Failed out of time."""
-        if self.clock() > self._end:
+        if self.end is not None and self.clock() > self.end:
             raise Failed(Retry(f"the requests took over {BUDGET:g} seconds", is_endpoint=True))
         sent = {"Accept": "application/json", **self.headers}
         if body is None:

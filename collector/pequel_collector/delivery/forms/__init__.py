@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..crm import hubspot
+from ..crm import hubspot, salesforce
 from ..records import MakeSender
 from . import email, post, slack, webhook
 
@@ -17,5 +17,6 @@ SENDERS: Mapping[str, MakeSender] = {
     "slack": slack.make,
     "email": email.make,
     "hubspot": hubspot.make,
+    "salesforce": salesforce.make,
 }
 """What makes the sender of each form in ``rules.parser.alerts.FORMS``."""

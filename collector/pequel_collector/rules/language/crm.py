@@ -36,7 +36,7 @@ FieldMap = Mapping[str, Sources]
 """The fields of a record, each with its sources."""
 
 
-CRM_FORMS = ("hubspot",)
+CRM_FORMS = ("hubspot", "salesforce")
 """The forms of alerts that write into a CRM of the same name."""
 
 

@@ -13,7 +13,7 @@ from jinja2 import TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from ..language.alerts import EVENTS, Alert
-from .crm.forms import HUBSPOT, hubspot_needs
+from .crm.forms import HUBSPOT, SALESFORCE, hubspot_needs, salesforce_needs
 from .items import Fields, Item, ItemParser, choice, list_of, one_of, read_all
 from .lead_conditions import LeadScope, lead_condition
 from .outside import url, variable, variables
@@ -161,6 +161,7 @@ FORMS: dict[str, dict[str, ItemParser]] = {
         "smtp_env": variable,
     },
     "hubspot": HUBSPOT,
+    "salesforce": SALESFORCE,
 }
 """The keys of each form."""
 
@@ -180,6 +181,7 @@ CHECKS = {
     "post": _needs_template,
     "email": _needs_recipient,
     "hubspot": hubspot_needs,
+    "salesforce": salesforce_needs,
 }
 """What each form asks of its keys together."""
 

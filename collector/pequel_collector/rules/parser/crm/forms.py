@@ -1,4 +1,4 @@
-"""The keys of ``[[alert]]`` with ``form = "hubspot"``: which record gets which values."""
+"""The keys of ``[[alert]]`` that write into a CRM: which record gets which values."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, TypeVar, get_args
 
 from ....model import LeadState
 from ...language.crm import DELIVERY_FIELDS, LEAD_FIELDS, FieldMap, Source, Sources
-from ..items import Fields, Item, ItemParser, read_all
+from ..items import Fields, Item, ItemParser, choice, read_all
 from ..outside import url, variable
 
 MOST_FIELDS = 100
@@ -129,3 +129,45 @@ def hubspot_needs(fields: Fields) -> None:
         raise fields.item.child("stages").wrong(
             'the stage in which a deal begins, such as new = "appointmentscheduled"', 'no "new"'
         )
+
+
+def _version(item: Item) -> str:
+    text = item.text()
+    found = re.fullmatch(r"v(\d{2})\.0", text)
+    if found is None or int(found[1]) < OLDEST_VERSION:
+        raise item.wrong(f'a version such as "v62.0", from v{OLDEST_VERSION}.0 on')
+    return text
+
+
+def _api_name(item: Item) -> str:
+    text = item.text()
+    if not _FIELD.fullmatch(text):
+        raise item.wrong('the API name of a field, such as "Pequel_Id__c"')
+    return text
+
+
+OLDEST_VERSION = 46
+"""From here on, Salesforce answers an upsert with the id of the record."""
+
+SALESFORCE: dict[str, ItemParser] = {
+    "url": url,
+    "client_id_env": variable,
+    "client_secret_env": variable,
+    "refresh_token_env": variable,
+    "version": _version,
+    "object": choice("Lead", "Contact"),
+    "id_field": _api_name,
+    "account_id_field": _api_name,
+    "properties": field_map,
+    "account_properties": field_map,
+    "stage_field": _api_name,
+    "stages": text_map("stages", STATES),
+    "owners": text_map("owners"),
+    "allow_duplicates": Item.boolean,
+}
+"""The keys of the form ``salesforce``."""
+
+
+def salesforce_needs(fields: Fields) -> None:
+    """Note what is missing to log in."""
+    fields.required_all("url", "client_id_env", "client_secret_env")
