@@ -17,6 +17,7 @@ from .import_log import import_
 from .keys import keys
 from .leads import leads
 from .lint import lint
+from .metrics import metrics
 from .output import Failure
 from .partners import partners
 from .preview import preview
@@ -53,6 +54,7 @@ COMMANDS = (
     leads,
     partners,
     alerts,
+    metrics,
     audit,
     lint,
     preview,

@@ -21,6 +21,8 @@ from .api import (
     proof,
     queries,
 )
+from .api import metrics as metric_calls
+from .console import blueprint as console
 from .ingest import cors, handler
 from .ingest.fast_path import FastPath
 from .openapi import pages
@@ -40,6 +42,7 @@ PARTS = (
     backtest,
     audit,
     following,
+    metric_calls,
     health,
     metrics,
     pages,
@@ -63,6 +66,7 @@ def create_app(collector: Collector) -> Flask:
     app.register_blueprint(handler.blueprint(collector, ingest_handler))
     for part in PARTS:
         app.register_blueprint(part.blueprint(collector))
+    app.register_blueprint(console.blueprint(collector))
     # Flask documents wrapping `wsgi_app` like this; to mypy it is a method.
     proxies = collector.settings.trusted_proxies
     as_clients_see_it = ProxyFix(app.wsgi_app, proxies, proxies, proxies, 0, proxies)

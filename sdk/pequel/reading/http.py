@@ -64,7 +64,7 @@ class ApiClient:
         target = f"{path}?{urlencode(parameters)}" if parameters else path
         return self._request("GET", target)
 
-    def post(self, path: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    def ask(self, path: str, fields: Mapping[str, Any]) -> dict[str, Any]:
         """Ask a question at a path, which changes nothing; the answer. Raises ReaderError."""
         headers = {"Content-Type": "application/json"}
         return self._request("POST", path, json.dumps(fields).encode(), headers)

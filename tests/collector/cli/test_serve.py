@@ -62,6 +62,14 @@ class TestStarting:
             assert server.lines[-1] == f"listening on {server.url}\n"
             assert requests.get(f"{server.url}/readyz", timeout=10).status_code == 200
 
+    def test_says_how_to_open_the_console_once(self, tmp_path: Path) -> None:
+        with run_server(tmp_path, "--port", "0") as server:
+            [line] = [line for line in server.lines if line.startswith("console ")]
+            link = line.split()[1]
+            assert link.startswith(f"{server.url}/open/")
+            assert "<h1>Leads</h1>" in requests.get(link, timeout=10).text
+            assert requests.get(link, timeout=10).status_code == 401
+
     def test_says_which_definitions_count(self, tmp_path: Path) -> None:
         (tmp_path / "pequel.toml").write_text(DEFINITION.format("a") + DEFINITION.format("b"))
         with run_server(tmp_path) as server:

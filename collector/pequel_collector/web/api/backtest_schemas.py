@@ -17,8 +17,8 @@ class Rate(DescribedField):
 
     json_schema: ClassVar = {"type": ["number", "null"]}
 
-    def _serialize(self, value: Any, *_: Any, **_options: Any) -> Any:
-        return None if value is None else round(value, DECIMALS)
+    def convert(self, value: Any) -> Any:
+        return round(value, DECIMALS)
 
 
 class Seconds(DescribedField):
@@ -26,7 +26,7 @@ class Seconds(DescribedField):
 
     json_schema: ClassVar = {"type": "number"}
 
-    def _serialize(self, value: Any, *_: Any, **_options: Any) -> Any:
+    def convert(self, value: Any) -> Any:
         return value / 1000
 
 
@@ -40,8 +40,8 @@ class RateInterval(DescribedField):
         "maxItems": 2,
     }
 
-    def _serialize(self, value: Any, *_: Any, **_options: Any) -> Any:
-        return None if value is None else [round(end, DECIMALS) for end in value]
+    def convert(self, value: Any) -> Any:
+        return [round(end, DECIMALS) for end in value]
 
 
 class Qualified(DescribedField):
@@ -52,7 +52,7 @@ class Qualified(DescribedField):
         "additionalProperties": {"type": "string", "format": "date-time"},
     }
 
-    def _serialize(self, value: Any, *_: Any, **_options: Any) -> Any:
+    def convert(self, value: Any) -> Any:
         return {id_of(key): iso(time) for key, time in value.items()}
 
 

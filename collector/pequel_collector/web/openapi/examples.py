@@ -219,6 +219,27 @@ _BALANCE: JSON = {
 
 _NOBODY: JSON = {"count": 0, "worked": 0, "first": []}
 
+_RATE: JSON = {
+    "numerator": 12,
+    "denominator": 80,
+    "immature": 15,
+    "rate": 0.15,
+    "interval": [0.08794, 0.244132],
+}
+_FIGURE: JSON = {
+    "metric": "signup_to_pql",
+    "title": "Sign-ups who become PQLs",
+    "from": "2026-03-01T00:00:00.000Z",
+    "to": "2026-06-01T00:00:00.000Z",
+    "horizon": "30d",
+    "definition": "set_up",
+    "version": 2,
+    "as_of": "2026-06-01T08:00:00.000Z",
+    "missing": [],
+    "groups": [{"by": {"channel": "google"}} | _RATE],
+    "more_groups": 0,
+} | _RATE
+
 OF_SCHEMAS: dict[str, JSON] = {
     "AuditEntry": {
         "at": "2026-03-09T09:30:00.412Z",
@@ -459,4 +480,22 @@ OF_SCHEMAS: dict[str, JSON] = {
         "notes": [],
         "qualified": {"u1": "2026-03-09T09:30:00.000Z", "u2": "2026-03-19T08:00:00.000Z"},
     },
+    "Figure": _FIGURE,
+    "MetricView": {"role": "product", "data": [_FIGURE], "next_cursor": None},
+    "MetricAbout": {
+        "metric": "signup_to_pql",
+        "title": "Sign-ups who become PQLs",
+        "formula": "subjects who signed up in the period and qualified within the horizon ÷ …",
+        "family": "rate",
+        "by": ["channel", "plan", "country", "trait.NAME", "definition"],
+        "horizon": "30d",
+    },
+    "MetricMember": {
+        "subject": {"kind": "user", "id": "u1"},
+        "lead_id": None,
+        "standing": "in",
+        "start": "2026-03-01T09:00:00.000Z",
+        "end": "2026-03-09T09:30:00.000Z",
+    },
+    "SpendTaken": {"written": 1},
 }
