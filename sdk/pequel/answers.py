@@ -501,3 +501,42 @@ class MetricMember(TypedDict):
     standing: str
     start: str
     end: str | None
+
+
+class SuggestedDefinition(TypedDict):
+    """A definition that a search found, and that the held-out period confirms."""
+
+    name: str
+    toml: str
+    description: str
+    training: Confusion
+    held_out: Confusion
+    training_p: float
+    held_out_p: float
+
+
+class Behaviour(TypedDict):
+    """The condition on one event that goes best with conversion."""
+
+    event: str
+    measure: str
+    at_least: int
+    within_seconds: float
+    figures: Confusion
+    p: float
+
+
+class Suggestions(TypedDict):
+    """Definitions that precede conversion, and what each event says of it."""
+
+    subject_kind: Literal["user", "account"]
+    landmark_seconds: float
+    horizon_seconds: float
+    end: str
+    level: float
+    population: int
+    converters: int
+    tries: int
+    suggestions: list[SuggestedDefinition]
+    behaviours: list[Behaviour]
+    notes: list[str]

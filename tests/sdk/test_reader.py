@@ -370,6 +370,11 @@ class TestWhatIsKnown:
             "end": "2026-03-01T00:00:00.000Z",
         }
 
+    def test_a_search_asks_for_what_is_wanted(self, http, reader):
+        http.post(f"{HOST}/v1/definitions/suggest", json={"suggestions": []})
+        assert reader.suggest(subject="account", level=0.01)["suggestions"] == []
+        assert json.loads(http.calls[0].request.body) == {"subject": "account", "level": 0.01}
+
     @pytest.mark.parametrize("call", ["user", "account"])
     def test_an_answer_of_another_server_is_an_error(self, http, reader, call):
         http.get(f"{HOST}/v1/{call}s/u1", json={"hello": "world"})

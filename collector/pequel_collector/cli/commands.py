@@ -12,6 +12,7 @@ from .alerts import alerts
 from .audit import audit
 from .backtest import backtest
 from .demo import demo
+from .diff import diff
 from .export import export
 from .import_log import import_
 from .keys import keys
@@ -23,6 +24,7 @@ from .partners import partners
 from .preview import preview
 from .replay_rejected import replay_rejected
 from .serve import serve
+from .suggest import suggest
 from .tail import tail
 from .test import test
 from .verify import verify
@@ -59,6 +61,8 @@ COMMANDS = (
     lint,
     preview,
     backtest,
+    diff,
+    suggest,
     test,
     verify,
     demo,

@@ -89,7 +89,7 @@ class Backtest:
 
 
 @dataclass(slots=True)
-class _Times:
+class Times:
     """When the subjects of a kind signed up, converted and qualified for each definition."""
 
     signups: dict[str, int] = field(default_factory=dict)
@@ -112,7 +112,7 @@ def backtest(
     for kind in ("user", "account"):
         of_kind = [d for d in catalogue.of_kind(kind) if d.name in names]
         if of_kind:
-            reading = _Reading(tx, catalogue, kind, end, budget or Budget())
+            reading = TimesReader(tx, catalogue, kind, end, budget or Budget())
             times = reading.run([d.name for d in of_kind], on_progress)
             _cut(times, as_of)
             for definition in of_kind:
@@ -146,7 +146,7 @@ def require_definition(catalogue: Catalogue, name: str | None) -> str:
     )
 
 
-class _Reading:
+class TimesReader:
     """Reads when the subjects of a kind signed up, converted and qualified."""
 
     def __init__(
@@ -157,11 +157,11 @@ class _Reading:
         self._project = catalogue.project
         self._in_accounts: dict[str, list[int]] = defaultdict(list)
 
-    def run(self, names: Sequence[str], on_progress: OnProgress | None = None) -> _Times:
+    def run(self, names: Sequence[str], on_progress: OnProgress | None = None) -> Times:
         if self._kind == "user" and self._project.conversion is not None:
             for account, time in self._tx.times_in_accounts(self._project.conversion):
                 self._in_accounts[account].append(time)
-        times = _Times(qualified={name: {} for name in names})
+        times = Times(qualified={name: {} for name in names})
         users = self._signups_of_users()
         fold = BulkFold(
             self._tx,
@@ -194,7 +194,7 @@ class _Reading:
         key: str,
         messages: Sequence[ScannedMessage],
         users: Mapping[str, int] | None,
-        times: _Times,
+        times: Times,
     ) -> None:
         signup = self._signup(messages, users)
         if signup is not None:
@@ -250,7 +250,7 @@ def first_in_accounts(
 # -- the figures ---------------------------------------------------------------------------
 
 
-def _cut(times: _Times, as_of: int) -> None:
+def _cut(times: Times, as_of: int) -> None:
     """Forget what came after an instant."""
     if as_of < FAR:
         every = (times.signups, times.conversions, *times.qualified.values())
@@ -262,7 +262,7 @@ def _cut(times: _Times, as_of: int) -> None:
 def _judged(
     tx: ReadTransaction,
     definition: Definition,
-    times: _Times,
+    times: Times,
     question: Question,
     end: int,
     catalogue: Catalogue,

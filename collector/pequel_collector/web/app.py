@@ -12,6 +12,7 @@ from .api import (
     audit,
     backtest,
     definitions,
+    diff,
     following,
     leads,
     lint,
@@ -20,6 +21,7 @@ from .api import (
     preview,
     proof,
     queries,
+    suggest,
 )
 from .api import metrics as metric_calls
 from .console import blueprint as console
@@ -40,6 +42,8 @@ PARTS = (
     lint,
     preview,
     backtest,
+    diff,
+    suggest,
     audit,
     following,
     metric_calls,

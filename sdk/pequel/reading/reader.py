@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         PqlStatus,
         Progress,
         Step,
+        Suggestions,
         TimelineEvent,
         User,
     )
@@ -374,6 +375,32 @@ class Reader:
         )
         asked |= _parameters(**{"from": from_})
         return self._pages(f"/v1/metrics/{_segment(name)}/members", asked)
+
+    def suggest(
+        self,
+        *,
+        landmark: str | None = None,
+        horizon: str | None = None,
+        subject: str | None = None,
+        level: float | None = None,
+        end: Time | None = None,
+    ) -> Suggestions:
+        """Definitions that precede conversion, and what each event says of it. Raises as `pql`.
+
+        Args:
+            landmark: how long after sign-up a subject is looked at, such as "7d", the default.
+            horizon: how long after that a conversion counts, such as "30d", the default.
+            subject: "user", the default, or "account".
+            level: how often a search of data without any connection may suggest something.
+            end: the end of the data; the time of the newest message if not given.
+        """
+        asked = {**locals()}
+        del asked["self"]
+        asked["end"] = None if end is None else wire_text(end)
+        fields = {name: value for name, value in asked.items() if value is not None}
+        answer = self._api.ask("/v1/definitions/suggest", fields)
+        member(answer, "suggestions", list)
+        return cast("Suggestions", answer)
 
     @staticmethod
     def _key(given: object) -> str:

@@ -21,6 +21,15 @@ class Rate(DescribedField):
         return round(value, DECIMALS)
 
 
+class Probability(DescribedField):
+    """A probability with three digits."""
+
+    json_schema: ClassVar = {"type": "number", "minimum": 0, "maximum": 1}
+
+    def convert(self, value: Any) -> Any:
+        return float(f"{value:.3g}")
+
+
 class Seconds(DescribedField):
     """A length in ms as seconds."""
 
