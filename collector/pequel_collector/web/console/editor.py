@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
 from ...app.bootstrap import Collector
 from ...audit.preview import Budget, Preview
@@ -23,7 +23,7 @@ from ..api.definitions import changes_of
 from ..api.preview import MAX_MESSAGES, MAX_WORK
 from ..json import json_response
 from . import changes
-from .frame import Console, done, needs, url, viewer
+from .frame import Console, done, form, needs, url, viewer
 from .words import count
 
 NAMES = 20
@@ -79,7 +79,7 @@ def add(bp: Blueprint, console: Console) -> None:
 
     @bp.post("/editor/preview")
     def preview() -> Response:
-        text, base = _text(), request.form.get("base", "")
+        text, base = _text(), form().get("base", "")
         checked = check(text)
         if checked.catalogue is None:
             return _page(console, text, base, 400, mistake="Mend the mistakes first.")
@@ -88,7 +88,7 @@ def add(bp: Blueprint, console: Console) -> None:
     @bp.post("/editor/publish")
     @needs("define")
     def publish() -> Response:
-        text, base = _text(), request.form.get("base", "")
+        text, base = _text(), form().get("base", "")
         if not check(text).is_right:
             return _page(console, text, base, 400, mistake="Mend the mistakes first.")
         _require_same(base, collector.catalogue.text)
@@ -130,7 +130,7 @@ def check(text: str) -> Checked:
 
 
 def _page(console: Console, text: str, base: str, status: int = 200, **values: Any) -> Response:
-    known = {"preview": None, "mistake": "", "reason": request.form.get("reason", "")}
+    known = {"preview": None, "mistake": "", "reason": form().get("reason", "")}
     given = {"text": text, "base": base, "checked": check(text)}
     return console.page("editor.html", status, **known | given | values)
 
@@ -146,7 +146,7 @@ def _require_same(base: str, text: str) -> None:
 
 def _reason() -> str:
     """Why somebody changes the definitions. Raises BadRequest."""
-    reason = changes.required(request.form, "reason", "why you change the definitions")
+    reason = changes.required(form(), "reason", "why you change the definitions")
     if len(reason) > MAX_REASON:
         raise BadRequest(f"reason: found {len(reason)} characters, expected {MAX_REASON}")
     return reason
@@ -161,7 +161,7 @@ def _preview(collector: Collector, catalogue: Catalogue) -> Preview:
 
 def _text() -> str:
     """The text of the form. Browsers end its lines with CR LF."""
-    return request.form.get("text", "").replace("\r\n", "\n")
+    return form().get("text", "").replace("\r\n", "\n")
 
 
 def _digest(text: str) -> str:
