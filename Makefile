@@ -7,11 +7,11 @@ ALL := .venv/all-installed
 CLIENTS := tests/clients/node_modules/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint format bench clean
+.PHONY: help venv demo test lint format bench screenshots clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1 /p' Makefile | while read -r name text; do \
-	  printf '  make %-8s %s\n' "$$name" "$$text"; done
+	  printf '  make %-11s %s\n' "$$name" "$$text"; done
 
 venv: $(ALL) ## create .venv and install Pequel into it with all it can use
 
@@ -49,6 +49,9 @@ format: $(ALL) ## lay the code out and repair what can be repaired
 
 bench: $(ALL) ## run the benchmarks: tests/**/bench_*.py
 	$(BIN)/pytest -s -o python_files='bench_*.py' -o faulthandler_timeout=0 $(ARGS)
+
+screenshots: $(ALL) ## make the pictures of the console in docs/images (needs chromium)
+	$(BIN)/python tests/screenshots.py $(ARGS)
 
 clean: ## remove .venv and every cache
 	rm -rf tests/clients/node_modules

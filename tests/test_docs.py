@@ -530,8 +530,8 @@ class TestTheApi:
     def test_every_path_is_there(self) -> None:
         """Events in on one page, questions on the other."""
         for rule in create_app(collector_of("")).url_map.iter_rules():
-            takes_events = rule.endpoint.partition(".")[0] == "ingest"
-            name = "reference/wire-format.md" if takes_events else "reference/api.md"
+            pages = {"ingest": "reference/wire-format.md", "console": "guides/console.md"}
+            name = pages.get(rule.endpoint.partition(".")[0], "reference/api.md")
             assert missing(paths(rule.rule), name) == []
 
     def test_every_state_is_there(self) -> None:

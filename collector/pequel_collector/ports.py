@@ -431,6 +431,72 @@ class FirstEvent(NamedTuple):
     mid: str
 
 
+class ConsoleSession(NamedTuple):
+    """A token of a session of the console. Tokens of one ``family`` are one session.
+
+    ``kind`` is ``session``, or ``link`` for a link that opens one session. ``key_mark`` names the
+    key that opened it; None for a link and what it opens. ``actor`` is who works in it, as they
+    said. The session began at ``began_at``, and the token works from ``made_at`` to ``ends_at``.
+    """
+
+    digest: str
+    family: str
+    kind: str
+    key_mark: str | None
+    actor: str
+    began_at: int
+    made_at: int
+    ends_at: int
+
+
+class SavedView(NamedTuple):
+    """A list of leads that somebody has saved: a name, and the query of its address."""
+
+    id: str
+    name: str
+    query: str
+    actor: str
+    made_at: int
+
+
+class ConsoleReads(Protocol):
+    """What the console reads of its own."""
+
+    def console_session(self, digest: str) -> ConsoleSession | None:
+        """The token with a hash; None if there is none. It may have ended."""
+
+    def saved_views(self) -> list[SavedView]:
+        """All saved views, by name."""
+
+
+class ConsoleWrites(Protocol):
+    """What the console writes of its own."""
+
+    def add_console_session(self, session: ConsoleSession) -> None:
+        """Store a token."""
+
+    def shorten_console_session(self, digest: str, at: int) -> None:
+        """Let a token end at an instant, unless it ends before that anyway."""
+
+    def end_console_session(self, family: str) -> None:
+        """Remove all tokens of a session."""
+
+    def end_console_sessions_of(self, session: ConsoleSession) -> None:
+        """Remove the tokens of all sessions that were opened with the same key."""
+
+    def take_console_session(self, digest: str) -> bool:
+        """Remove a token; False if there is none any more."""
+
+    def purge_console_sessions(self, now: int) -> None:
+        """Remove the tokens that have ended."""
+
+    def add_saved_view(self, view: SavedView) -> None:
+        """Store a view."""
+
+    def remove_saved_view(self, view_id: str) -> bool:
+        """Remove a view; False if there is none."""
+
+
 class Scan(NamedTuple):
     """Which messages to read of all subjects of a kind.
 
@@ -476,7 +542,123 @@ class ScannedMessage(NamedTuple):
     context: str | None = None
 
 
-class ReadTransaction(Protocol):
+MILESTONES = "milestones"
+"""The meta entry that is there once somebody has asked for a metric. From then on, the store notes
+which ids must be read again."""
+
+
+class BlockMessage(NamedTuple):
+    """What metrics need of a stored message. ``properties`` and ``context`` come only if needed."""
+
+    subject: str
+    account: str | None
+    time: int
+    position: int
+    mid: str
+    name: str | None
+    properties: JSON
+    context: JSON
+
+
+class FirstFact(NamedTuple):
+    """The first fact of a raw id in an account (empty for none) that plays a ``role``.
+
+    ``channel`` is where it came from, for the role ``touch``.
+    """
+
+    subject: str
+    role: str
+    account: str
+    time: int
+    position: int
+    mid: str
+    channel: str | None = None
+
+
+class Milestone(NamedTuple):
+    """When a person, a visitor or an account first did what metrics look at.
+
+    ``first_member`` is that of an account. It has no sign-up and no channel of its own.
+    """
+
+    seen: int | None
+    signup: int | None
+    trial: int | None
+    value: int | None
+    conversion: int | None
+    first_member: str | None
+    channel: str | None
+
+
+class RevenueEvent(NamedTuple):
+    """An event that changes what a customer pays; ``subject`` is the person or the account.
+
+    ``role`` is ``conversion``, ``expansion``, ``contraction`` or ``churn``.
+    """
+
+    subject: str
+    time: int
+    position: int
+    mid: str
+    account: str | None
+    role: str
+    mrr: str | None
+    currency: str | None
+    term_months: int | None
+
+
+class Spend(NamedTuple):
+    """What a channel cost on a day (``2026-03-01``); ``amount`` is a decimal text."""
+
+    day: str
+    channel: str
+    currency: str
+    amount: str
+
+
+class SpanQuery(NamedTuple):
+    """From which milestone to which, and of whom.
+
+    ``subjects`` are ``user``, ``account`` or ``visitor``: every person, known or not. ``start`` is
+    ``seen``, ``signup`` or ``trial``; ``end`` is ``signup``, ``value`` or ``qualified``, for any
+    definition or one. Starts are in [since, until). ``by`` is ``channel`` or ``trait.NAME``.
+    """
+
+    subjects: str
+    start: str
+    end: str
+    since: int
+    until: int
+    definition: str | None = None
+    by: str | None = None
+
+
+class MetricLead(NamedTuple):
+    """What metrics need of a lead that stands.
+
+    ``converted`` is when its subject first became a customer, itself or in the account of the lead.
+    ``segment`` is the value of the trait or channel that was asked for.
+    """
+
+    id: str
+    subject: str
+    definition: str
+    version: int
+    state: str
+    qualified_at: int
+    marked_at: int
+    contacted_at: int | None
+    won_at: int | None
+    due_at: int | None
+    expires_at: int | None
+    owner: str | None
+    is_held_out: bool
+    converted: int | None
+    channel: str | None
+    segment: JSON = None
+
+
+class ReadTransaction(ConsoleReads, Protocol):
     """A consistent view of the store: it sees what was committed before it began."""
 
     # -- messages --------------------------------------------------------------------------
@@ -794,8 +976,76 @@ class ReadTransaction(Protocol):
     def totals(self) -> dict[str, int]:
         """The numbers of ``messages``, ``leads`` and ``rejected``, and every tally."""
 
+    # -- what metrics are counted from -----------------------------------------------------
 
-class WriteTransaction(ReadTransaction, Protocol):
+    def open_block(self) -> int:
+        """The number of the block that new messages go to. Blocks are numbered from 1."""
+
+    def messages_in_block(self, block: int) -> int:
+        """How many messages a block has."""
+
+    def block_messages(self, block: int, priced: Collection[str]) -> list[BlockMessage]:
+        """The messages of a block; those of the ``priced`` names come with properties."""
+
+    def stale_milestones(self, limit: int) -> list[str]:
+        """Ids whose milestones must be read again, because something earlier changed."""
+
+    def span_counts(
+        self, wanted: SpanQuery, horizon: int, now: int
+    ) -> list[tuple[JSON, int, int, int]]:
+        """Of each segment: who arrived in time, who is mature, and who is immature."""
+
+    def span_lengths(self, wanted: SpanQuery) -> list[tuple[JSON, list[int], list[int]]]:
+        """Of each segment: the lengths of the spans that have an end, and the starts of others."""
+
+    def named_spans_of(
+        self, wanted: SpanQuery, after: str, limit: int
+    ) -> list[tuple[str, int, int | None]]:
+        """The key, start and end of each subject, in order of the keys, after one."""
+
+    def metric_leads(
+        self, since: int, until: int, definition: str | None = None, by: str | None = None
+    ) -> list[MetricLead]:
+        """The leads that were marked in [since, until) and stand; ``by`` is a trait."""
+
+    def lead_flags(self, definition: str, since: int, until: int) -> list[tuple[str, str]]:
+        """State and flags, as JSON, of every lead of a definition marked in [since, until)."""
+
+    def dismissals(self, since: int, until: int) -> list[tuple[str, str]]:
+        """Definition and reason of each dismissal at a time in [since, until)."""
+
+    def revenue_events(self, until: int) -> list[RevenueEvent]:
+        """The events before ``until`` that change revenue, by subject, in the order of facts."""
+
+    def channels_of(self, keys: Collection[str]) -> dict[str, str]:
+        """The channel of each person or account that has one; an account has its first member's."""
+
+    def ids_not_read(self, block: int, messages: int) -> list[str]:
+        """Ids with messages in blocks after one, if there are more of these than ``messages``.
+
+        And the ids whose milestones must be read again.
+        """
+
+    def first_facts(self, ids: Collection[str]) -> list[FirstFact]:
+        """The first facts of ids."""
+
+    def revenue_of(self, ids: Collection[str]) -> list[RevenueEvent]:
+        """The events of ids that change revenue."""
+
+    def milestones(self, keys: Collection[str]) -> dict[str, Milestone]:
+        """The milestones of persons, visitors and accounts."""
+
+    def earliest_seen(self) -> int | None:
+        """The first time in any milestone; None if there is none."""
+
+    def spend(self, first_day: str, before_day: str) -> list[Spend]:
+        """What channels cost on the days from one on, before another."""
+
+    def last_write(self) -> tuple[int, ...]:
+        """Numbers of which at least one changes with every write that metrics depend on."""
+
+
+class WriteTransaction(ReadTransaction, ConsoleWrites, Protocol):
     """The only write transaction at a time. It sees its own writes."""
 
     def swap_writer_token(self, token: int) -> int:
@@ -949,6 +1199,29 @@ class WriteTransaction(ReadTransaction, Protocol):
 
     def add_usage(self, usages: Sequence[Usage]) -> None:
         """Add to the numbers of events by key, month and outcome."""
+
+    def add_first_facts(
+        self, facts: Sequence[FirstFact], revenue: Sequence[RevenueEvent]
+    ) -> list[FirstFact]:
+        """Add facts and events; returns the facts that are the first ones now."""
+
+    def forget_first_facts(self, ids: Collection[str]) -> set[str]:
+        """Remove the first facts and revenue events of ids; the accounts that they were in."""
+
+    def accounts_of_first_facts(self, ids: Collection[str]) -> set[str]:
+        """The accounts in which these ids have facts."""
+
+    def refresh_milestones(self, ids: Collection[str], accounts: Collection[str]) -> None:
+        """Put together the milestones of the persons of some ids, and of accounts."""
+
+    def clear_stale_milestones(self, ids: Collection[str]) -> None:
+        """Note that these ids were read again."""
+
+    def clear_milestones(self) -> None:
+        """Remove all milestones, first facts and revenue events."""
+
+    def save_spend(self, spent: Sequence[Spend]) -> None:
+        """Write what channels cost; an amount replaces that of its day, channel and currency."""
 
     def record_client_report(self, key: str, client: str, number: int) -> bool:
         """Record the number of a client's report; whether the report is new.

@@ -441,3 +441,102 @@ class Backtest(TypedDict):
     overlap: list[Overlap]
     notes: list[str]
     qualified: dict[str, str]
+
+
+class MetricAbout(TypedDict):
+    """What a metric says, in words, and what one may ask of it."""
+
+    metric: str
+    title: str
+    formula: str
+    family: str
+    by: list[str]
+    horizon: str | None
+
+
+class MetricValues(TypedDict, total=False):
+    """The values of a figure; which ones depends on the metric."""
+
+    numerator: int
+    denominator: int
+    immature: int
+    rate: float | None
+    interval: list[float] | None
+    median_seconds: float | None
+    p90_seconds: float | None
+    n: int
+    censored: int
+    amounts: dict[str, str | None]
+    rates: dict[str, float | None]
+    customers: int
+    leads: int
+
+
+class MetricGroup(MetricValues):
+    """The values of one segment."""
+
+    by: dict[str, Any]
+
+
+class Metric(MetricValues):
+    """The figure of a metric in a period, as of a time."""
+
+    metric: str
+    title: str
+    to: str
+    horizon: str | None
+    definition: str | None
+    version: int | None
+    as_of: str
+    missing: list[str]
+    groups: list[MetricGroup]
+    more_groups: int
+
+
+class MetricMember(TypedDict):
+    """A subject or a lead of a metric; `standing` is "in", "out" or "immature"."""
+
+    subject: Subject
+    lead_id: str | None
+    standing: str
+    start: str
+    end: str | None
+
+
+class SuggestedDefinition(TypedDict):
+    """A definition that a search found, and that the held-out period confirms."""
+
+    name: str
+    toml: str
+    description: str
+    training: Confusion
+    held_out: Confusion
+    training_p: float
+    held_out_p: float
+
+
+class Behaviour(TypedDict):
+    """The condition on one event that goes best with conversion."""
+
+    event: str
+    measure: str
+    at_least: int
+    within_seconds: float
+    figures: Confusion
+    p: float
+
+
+class Suggestions(TypedDict):
+    """Definitions that precede conversion, and what each event says of it."""
+
+    subject_kind: Literal["user", "account"]
+    landmark_seconds: float
+    horizon_seconds: float
+    end: str
+    level: float
+    population: int
+    converters: int
+    tries: int
+    suggestions: list[SuggestedDefinition]
+    behaviours: list[Behaviour]
+    notes: list[str]

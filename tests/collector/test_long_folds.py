@@ -92,6 +92,46 @@ def test_a_late_event_is_folded_without_the_lock(
     assert collector.ingest.evaluators.prepared == []
 
 
+def of_visitor(number: int) -> dict[str, Any]:
+    return used(number, user="v", userId=None, anonymousId="v")
+
+
+LINK = plain_event("ada", "signed_up", "link", START + 500 * MINUTE, anonymousId="v")
+
+
+def test_the_long_past_of_a_visitor_who_signs_up_is_folded_without_the_lock(
+    open_with: Callable[[str], Collector], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collector = open_with(USED)
+    take(collector, *map(of_visitor, range(1, 301)))
+    calls = Between(monkeypatch)
+
+    take(collector, LINK)
+
+    assert [(fold.key, fold.stamp) for fold in calls.folds] == [("u:ada", 0)]
+    assert marks(collector) == {("used", "user", "ada"): [START + 90 * MINUTE]}
+    assert differences(collector) == []
+    assert collector.ingest.evaluators.prepared == []
+
+
+@pytest.mark.parametrize(("number", "folds"), [(400, 1), (0, 2)], ids=["later", "earlier"])
+def test_a_user_whose_first_event_comes_meanwhile_is_folded_with_it(
+    open_with: Callable[[str], Collector],
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+    folds: int,
+) -> None:
+    collector = open_with(USED)
+    take(collector, *map(of_visitor, range(1, 301)))
+    calls = Between(monkeypatch, lambda: take(collector, used(number)))
+
+    take(collector, LINK)
+
+    assert len(calls.folds) == folds
+    assert marks(collector) == {("used", "user", "ada"): [START + (90 if number else 89) * MINUTE]}
+    assert differences(collector) == []
+
+
 def test_facts_that_come_meanwhile_at_the_end_are_folded_on_top(
     open_with: Callable[[str], Collector], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -321,6 +321,10 @@ class TestWhatIsKnown:
                 lambda r: r.adoption("export", used=False, min_age="7d"),
                 "/v1/adoption?feature=export&used=false&min_age=7d&limit=100",
             ),
+            (
+                lambda r: r.metric_members("volume", standing="in", from_="2026-03-01"),
+                "/v1/metrics/volume/members?standing=in&limit=100&from=2026-03-01",
+            ),
         ],
     )
     def test_a_list_asks_for_what_is_wanted(self, http, reader, ask, url):
@@ -331,6 +335,25 @@ class TestWhatIsKnown:
     def test_a_path_is_a_list_of_steps(self, http, reader):
         http.get(f"{HOST}/v1/users/u1/path", json={"id": "u1", "steps": [{"name": "paid"}]})
         assert reader.path("u1") == [{"name": "paid"}]
+
+    def test_a_metric_is_asked_for_with_its_question(self, http, reader):
+        http.get(f"{HOST}/v1/metrics/signup_to_pql", json={"rate": 0.5})
+        since = datetime(2026, 3, 1, tzinfo=timezone.utc)
+        found = reader.metric("signup_to_pql", from_=since, horizon="14d", by="plan")
+        assert found == {"rate": 0.5}
+        [url] = asked(http)
+        assert url.startswith("/v1/metrics/signup_to_pql?horizon=14d&by=plan&from=2026-03-01T00")
+
+    def test_the_metrics_of_a_role_and_all_metrics_are_lists(self, http, reader):
+        http.get(f"{HOST}/v1/metrics/views/sales", json={"data": [{"metric": "volume"}]})
+        http.get(f"{HOST}/v1/metrics", json={"data": [{"metric": "arpa"}]})
+        assert reader.metric_view("sales") == [{"metric": "volume"}]
+        assert reader.metrics() == [{"metric": "arpa"}]
+
+    @pytest.mark.parametrize("name", ["", " ", None])
+    def test_a_metric_needs_a_name(self, reader, name):
+        with pytest.raises(pequel.ReaderError, match="the name is blank"):
+            reader.metric(name)
 
     def test_definitions_are_a_list(self, http, reader):
         http.get(f"{HOST}/v1/definitions", json={"data": [{"name": "set_up"}], "origin": {}})
@@ -346,6 +369,11 @@ class TestWhatIsKnown:
             "capacity": 5,
             "end": "2026-03-01T00:00:00.000Z",
         }
+
+    def test_a_search_asks_for_what_is_wanted(self, http, reader):
+        http.post(f"{HOST}/v1/definitions/suggest", json={"suggestions": []})
+        assert reader.suggest(subject="account", level=0.01)["suggestions"] == []
+        assert json.loads(http.calls[0].request.body) == {"subject": "account", "level": 0.01}
 
     @pytest.mark.parametrize("call", ["user", "account"])
     def test_an_answer_of_another_server_is_an_error(self, http, reader, call):

@@ -79,6 +79,11 @@ def digest_of(token: str) -> str:
     return sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def mark_of(key: Key) -> str:
+    """What names a key in a session: its id, and enough of its hash to notice another key."""
+    return f"{key.id}.{key.digest[:8]}"
+
+
 class Keys:
     """The keys of a collector: the stored ones, and those in its settings."""
 
@@ -100,6 +105,13 @@ class Keys:
         """
         digest = digest_of(token)
         return self._given.get(digest) or self._used(self._find_stored(digest))
+
+    def marked(self, mark: str) -> Key | None:
+        """The key of a mark; None if it has ended, or another one has its id now."""
+        id_ = mark.rpartition(".")[0]
+        given = next((key for key in self._given.values() if key.id == id_), None)
+        found = given or self._find(lambda key: key.id == id_)
+        return found if found and mark_of(found) == mark else None
 
     def create(
         self,
@@ -208,6 +220,13 @@ class Keys:
             self._read()
         found = self._stored.get(digest)
         return found if found and found.is_active(self._clock()) else None
+
+    def _find(self, is_wanted: Callable[[Key], bool]) -> Key | None:
+        """The first stored key that works and passes a test."""
+        if not self._is_fresh():
+            self._read()
+        now = self._clock()
+        return next((k for k in self._stored.values() if k.is_active(now) and is_wanted(k)), None)
 
     def _used(self, key: Key | None) -> Key | None:
         """The key, once its use is noted."""

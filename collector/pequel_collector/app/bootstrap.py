@@ -35,6 +35,7 @@ from ..marking.work import LeadDesk
 from ..model import Clock, Lead, iso
 from ..ports import CLI, Act, AuditEntry, By, Store, WriteTransaction
 from ..queries.lists import Lists
+from ..queries.metrics import Metrics
 from ..queries.partners import Partners
 from ..queries.queries import Queries
 from ..rules.language.definition import Catalogue
@@ -73,6 +74,7 @@ class Collector:
     queries: Queries
     lists: Lists
     partners: Partners
+    metrics: Metrics
     desk: LeadDesk
     alerts: AlertDesk
     keys: Keys
@@ -267,6 +269,7 @@ def assemble(settings: Settings, store: Store, catalogue: Catalogue, clock: Cloc
         queries=Queries(store, ingest.current_evaluators, clock),
         lists=Lists(store, ingest.current_evaluators, clock),
         partners=Partners(store, clock),
+        metrics=Metrics(store, ingest.current_evaluators, clock),
         desk=LeadDesk(store, ingest.current_evaluators, clock),
         alerts=AlertDesk(
             store, lambda: ingest.evaluators.catalogue.alerts, clock, settings, os.environ

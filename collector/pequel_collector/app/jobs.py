@@ -79,7 +79,8 @@ class Housekeeper:
         self.collector.run_clock()
         is_more = self.collector.pass_deadlines()
         self.collector.keys.save_uses()
-        return self._backfill() or is_more
+        is_behind = self.collector.metrics.keep_up()
+        return self._backfill() or is_more or is_behind
 
     def _reload_definitions(self) -> None:
         try:

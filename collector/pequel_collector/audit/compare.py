@@ -35,7 +35,7 @@ from ..rules.engine.slots import MEMBERS, KeyedAccumulator, keys_in, members_acc
 from ..rules.engine.state import Fact, HistoryReader, Position, State, World
 from ..rules.engine.view import EvalContext, View
 from ..rules.engine.windows import AllTimeWindow, MemberWindow, MinimumAge, bare
-from ..rules.explain.leaves import plain
+from ..rules.explain.plain import plain
 from ..rules.language.definition import Leaf, leaves_of
 from ..rules.language.sentence import describe_leaf
 from ..rules.language.values import key as canonical

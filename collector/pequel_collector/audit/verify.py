@@ -13,6 +13,7 @@ from time import monotonic
 from ..errors import BadRequest, NotFound, Unavailable
 from ..identity.links import FactOrder, links_in
 from ..identity.people import group_calls
+from ..insights.metrics.roles import Roles
 from ..leads.basis import SUPERSEDED, is_superseded
 from ..leads.ledger import (
     ExplainedQualification,
@@ -40,6 +41,7 @@ from .compare import (
     shown,
     unlike,
 )
+from .milestones import MilestoneCheck, catch_up_if_kept
 
 AT_ONCE = 500
 """How many subjects, or leads, one query lists."""
@@ -129,8 +131,10 @@ class _Verification:
         self._summary = Summary()
         self._replay: Replay | None = None
         self._extent: _Extent | None = None
+        self._roles = Roles.of(evaluators.catalogue.project)
 
     def run(self) -> Summary:
+        catch_up_if_kept(self._store, self._roles)
         with self._store.reading() as tx:
             before = _extent(tx)
         self._verify_all(lambda tx, after: tx.visitors(after, AT_ONCE))
@@ -154,9 +158,10 @@ class _Verification:
     def _verify_some(self, tx: ReadTransaction, after: str, keys_after: KeysAfter) -> str | None:
         """Verify subjects for a while; the key of the last one, or None at the end."""
         replay, began = self._replay_in(tx), monotonic()
+        milestones = MilestoneCheck(tx, self._roles)
         while keys := keys_after(tx, after):
             for key in keys:
-                self._verify(_Subject(tx, self._evaluators, replay, key))
+                self._verify(_Subject(tx, self._evaluators, replay, key, milestones))
                 replay.trim()
             after = keys[-1]
             if self._on_progress:
@@ -204,8 +209,14 @@ class _Subject:
     """One visitor, account or user id, and what was counted while comparing it."""
 
     def __init__(
-        self, tx: ReadTransaction, evaluators: Evaluators, replay: Replay, key: str
+        self,
+        tx: ReadTransaction,
+        evaluators: Evaluators,
+        replay: Replay,
+        key: str,
+        milestones: MilestoneCheck,
     ) -> None:
+        self._milestones = milestones
         self._tx, self._evaluators, self._replay, self._key = tx, evaluators, replay, key
         self._identities = replay.identities
         self.messages = self.leads = self.outdated = self.unattributed = self.conflicts = 0
@@ -230,6 +241,7 @@ class _Subject:
     def _account(self) -> Found:
         calls: list[Message] = []
         facts = self._replay.facts(self._key, self._messages_noting(calls))
+        yield from self._milestones.of_account(self._key, self._replay.messages(self._key))
         yield from self._traits([self._key], calls)
         yield from self._derived(facts)
 
@@ -292,6 +304,7 @@ class _Subject:
         self.messages = len(found)
         self.unattributed = sum(s.account is None and s.message.is_event for s in found)
         yield from self._memberships(ids, messages)
+        yield from self._milestones.of_ids(ids[0], ids, found)
         own = [m for m in messages if m.type != "group" or m.account is None]
         yield from self._traits(ids, own)
         return found

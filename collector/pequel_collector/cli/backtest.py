@@ -26,6 +26,9 @@ from .options import definitions_file, example, settings_from, settings_options
 from .output import columns
 from .progress import subjects_shown
 
+PATIENCE = 3_600.0
+"""Seconds that a database may take for one statement."""
+
 HEADING = (
     "definition", "form", "set", "population", "converters", "predicted", "true", "base rate",
     "precision", "recall", "lift", "MCC", "lead time",
@@ -122,7 +125,7 @@ def backtest(
     """
     question = Question(landmark, horizon, population_of(population), end, capacity)
     url = settings_from({"database": database}).database
-    with closing(open_store(url, make=False)) as store, store.reading() as tx:
+    with closing(open_store(url, make=False, timeout=PATIENCE)) as store, store.reading() as tx:
         catalogue = catalogue_in(tx, file)
         names = [each.name for each in catalogue.definitions]
         if definition is not None or not names:

@@ -12,16 +12,19 @@ from .alerts import alerts
 from .audit import audit
 from .backtest import backtest
 from .demo import demo
+from .diff import diff
 from .export import export
 from .import_log import import_
 from .keys import keys
 from .leads import leads
 from .lint import lint
+from .metrics import metrics
 from .output import Failure
 from .partners import partners
 from .preview import preview
 from .replay_rejected import replay_rejected
 from .serve import serve
+from .suggest import suggest
 from .tail import tail
 from .test import test
 from .verify import verify
@@ -53,10 +56,13 @@ COMMANDS = (
     leads,
     partners,
     alerts,
+    metrics,
     audit,
     lint,
     preview,
     backtest,
+    diff,
+    suggest,
     test,
     verify,
     demo,

@@ -24,6 +24,7 @@ from ..ingest import import_runs
 from ..ingest.event_log import Import, ImportSummary
 from ..ingest.import_runs import DryRun, ListedImport
 from ..ingest.undo import Undo
+from ..insights.metrics.spend import read_csv
 from ..model import iso
 from ..ports import By, ImportRun
 from ..server.garbage import collect_rarely
@@ -39,6 +40,7 @@ TABLES = ("track", "identify", "group", "page", "screen", "alias")
         "pequel import events.ndjson.gz",
         "pequel import export.json --format mixpanel --dry-run",
         "zcat 2026-*.gz | pequel import - --database sqlite:///pequel.db",
+        "pequel import --spend spend.csv",
         "pequel import --list",
         "pequel import --undo 3",
     ),
@@ -51,6 +53,9 @@ TABLES = ("track", "identify", "group", "page", "screen", "alias")
 @click.option("--time-zone", help="The zone of times that have none, such as Europe/Berlin.")
 @click.option("--dry-run", is_flag=True, help="Show what would be stored, and store nothing.")
 @click.option("--list", "list_", is_flag=True, help="List all imports.")
+@click.option(
+    "--spend", type=FILE, help="A CSV of what channels cost: channel, day, amount, currency."
+)
 @click.option("--undo", type=click.IntRange(1), metavar="ID", help="Take an import back.")
 @reason_option
 @settings_options(*INGEST)
@@ -63,6 +68,7 @@ def import_(
     time_zone: str | None,
     dry_run: bool,
     list_: bool,
+    spend: str | None,
     undo: int | None,
     reason: str | None,
     **given: Any,
@@ -76,9 +82,11 @@ def import_(
     You can import a file again: an event is stored once, by its id or, without one, by its content.
     Lines that are refused make the exit status 1; the others are stored. See GET /v1/rejected.
     """
-    _check_arguments(file, name, map_, list_, undo)
+    _check_arguments(file, name, map_, list_, undo, spend)
     settings = settings_from(given)
-    if list_:
+    if spend is not None:
+        _spend(settings, spend)
+    elif list_:
         _list(settings)
     elif undo is not None:
         _undo(settings, undo, By("cli", reason))
@@ -93,10 +101,15 @@ def import_(
 
 
 def _check_arguments(
-    file: BinaryIO | None, name: str | None, map_: str | None, list_: bool, undo: int | None
+    file: BinaryIO | None,
+    name: str | None,
+    map_: str | None,
+    list_: bool,
+    undo: int | None,
+    spend: str | None,
 ) -> None:
-    if [file is not None, list_, undo is not None].count(True) != 1:
-        raise click.UsageError("expected one of FILE, --list and --undo")
+    if [file is not None, list_, undo is not None, spend is not None].count(True) != 1:
+        raise click.UsageError("expected one of FILE, --list, --undo and --spend")
     if name is not None and map_ is not None:
         raise click.UsageError("expected either --format or --map")
 
@@ -166,6 +179,20 @@ def _counts(summary: ImportSummary) -> Iterator[str]:
         yield f"without a user     {summary.of_nobody:>9,}"
     if summary.undated:
         yield f"without a time     {summary.undated:>9,}"
+
+
+# -- what channels cost --------------------------------------------------------------------
+
+
+def _spend(settings: Settings, path: str) -> None:
+    try:
+        with Path(path).open(encoding="utf-8-sig", newline="") as lines:
+            spent = read_csv(lines)
+    except UnicodeDecodeError as error:
+        raise BadRequest(f"{path} is not UTF-8: {error.reason}") from None
+    with closing(open_store(settings.database)) as store, store.writing() as tx:
+        tx.save_spend(spent)
+    click.echo(f"{len(spent):,} amounts written")
 
 
 # -- looking -----------------------------------------------------------------------------------

@@ -149,8 +149,10 @@ class Ingest:
             new: list[Sequence[Message]] = [() for _ in batches]
             if has_news:
                 receipts, new = self._store_batches(tx, batches, now, is_brief)
-            evaluators = self.current_evaluators(tx)
-            leads = LeadWork(tx, evaluators, now, is_brief=is_brief).change_all(requests)
+            leads: list[Lead | PequelError] = []
+            if requests:
+                evaluators = self.current_evaluators(tx)
+                leads = LeadWork(tx, evaluators, now, is_brief=is_brief).change_all(requests)
         for batch, messages in zip(batches, new, strict=True):
             if batch.instants is not None:
                 batch.instants.add(messages)

@@ -17,7 +17,7 @@ from ..ports import ReadTransaction, ScannedMessage
 from ..rules.language.definition import Catalogue, Definition
 from ..rules.language.quantities import DAY, WEEK
 from ..rules.language.sentence import describe
-from .bulk import Budget, BulkFold, OnProgress
+from .bulk import Budget, BulkFold, Found, OnProgress
 from .confusion import Confusion, landmark, strict
 from .lift import HORIZON, Life
 from .population import EVERYBODY, Population, members
@@ -89,7 +89,7 @@ class Backtest:
 
 
 @dataclass(slots=True)
-class _Times:
+class Times:
     """When the subjects of a kind signed up, converted and qualified for each definition."""
 
     signups: dict[str, int] = field(default_factory=dict)
@@ -112,7 +112,7 @@ def backtest(
     for kind in ("user", "account"):
         of_kind = [d for d in catalogue.of_kind(kind) if d.name in names]
         if of_kind:
-            reading = _Reading(tx, catalogue, kind, end, budget or Budget())
+            reading = TimesReader(tx, catalogue, kind, end, budget or Budget())
             times = reading.run([d.name for d in of_kind], on_progress)
             _cut(times, as_of)
             for definition in of_kind:
@@ -146,7 +146,7 @@ def require_definition(catalogue: Catalogue, name: str | None) -> str:
     )
 
 
-class _Reading:
+class TimesReader:
     """Reads when the subjects of a kind signed up, converted and qualified."""
 
     def __init__(
@@ -157,11 +157,11 @@ class _Reading:
         self._project = catalogue.project
         self._in_accounts: dict[str, list[int]] = defaultdict(list)
 
-    def run(self, names: Sequence[str], on_progress: OnProgress | None = None) -> _Times:
+    def run(self, names: Sequence[str], on_progress: OnProgress | None = None) -> Times:
         if self._kind == "user" and self._project.conversion is not None:
             for account, time in self._tx.times_in_accounts(self._project.conversion):
                 self._in_accounts[account].append(time)
-        times = _Times(qualified={name: {} for name in names})
+        times = Times(qualified={name: {} for name in names})
         users = self._signups_of_users()
         fold = BulkFold(
             self._tx,
@@ -175,7 +175,7 @@ class _Reading:
             reads_all=self._kind == "account",
         )
         for found in fold.run(on_progress):
-            self._note(found.key, found.messages, users, times)
+            self._note(found, users, times)
             for name, time in found.qualified.items():
                 times.qualified[name][found.key] = time
         if self._kind == "user" and users is not None:
@@ -189,41 +189,35 @@ class _Reading:
             return None
         return dict(self._tx.first_times("user", signup))
 
-    def _note(
-        self,
-        key: str,
-        messages: Sequence[ScannedMessage],
-        users: Mapping[str, int] | None,
-        times: _Times,
-    ) -> None:
-        signup = self._signup(messages, users)
+    def _note(self, found: Found, users: Mapping[str, int] | None, times: Times) -> None:
+        signup = self._signup(found, users)
         if signup is not None:
-            times.signups[key] = signup
-        converted = self._converted(messages)
+            times.signups[found.key] = signup
+        converted = self._converted(found)
         if converted is not None:
-            times.conversions[key] = converted
+            times.conversions[found.key] = converted
 
-    def _signup(
-        self, messages: Sequence[ScannedMessage], users: Mapping[str, int] | None
-    ) -> int | None:
+    def _signup(self, found: Found, users: Mapping[str, int] | None) -> int | None:
         if users is None:
-            return next((m[1] for m in messages if m[4] == self._project.signup), None)
+            return first_of(found, self._project.signup)
         if self._kind == "user":
             return None
-        persons = (m[6] for m in messages if m[6] is not None and kind_of(m[6]) == "user")
+        persons = (m[6] for m in found.messages if m[6] is not None and kind_of(m[6]) == "user")
         first = next(persons, None)
         return None if first is None else users.get(first)
 
-    def _converted(self, messages: Sequence[ScannedMessage]) -> int | None:
-        conversion = self._project.conversion
-        if conversion is None:
-            return None
-        own = (message[1] for message in messages if message[4] == conversion)
-        found = next(own, None)
+    def _converted(self, found: Found) -> int | None:
+        own = first_of(found, self._project.conversion)
         if not self._in_accounts:
-            return found
-        joint = first_in_accounts(_moves(messages), self._in_accounts)
-        return min((time for time in (found, joint) if time is not None), default=None)
+            return own
+        joint = first_in_accounts(_moves(found.messages), self._in_accounts)
+        return min((time for time in (own, joint) if time is not None), default=None)
+
+
+def first_of(found: Found, name: str | None) -> int | None:
+    """When a subject had its first event of a name."""
+    times = () if name is None else found.times.get(name, ())
+    return times[0] if times else None
 
 
 def _moves(messages: Iterable[ScannedMessage]) -> Iterator[tuple[int, str]]:
@@ -250,7 +244,7 @@ def first_in_accounts(
 # -- the figures ---------------------------------------------------------------------------
 
 
-def _cut(times: _Times, as_of: int) -> None:
+def _cut(times: Times, as_of: int) -> None:
     """Forget what came after an instant."""
     if as_of < FAR:
         every = (times.signups, times.conversions, *times.qualified.values())
@@ -262,7 +256,7 @@ def _cut(times: _Times, as_of: int) -> None:
 def _judged(
     tx: ReadTransaction,
     definition: Definition,
-    times: _Times,
+    times: Times,
     question: Question,
     end: int,
     catalogue: Catalogue,

@@ -57,7 +57,7 @@ class _Sampler:
         conversions = {account.key: account.converted for account in accounts}
         return Sample(
             until=self.tx.newest() or 0,
-            events=_arrivals(latest, self.tx),
+            events=arrivals(latest, self.tx),
             lasts=self.lasts,
             users=tuple(self._with_account(user, conversions) for user in users),
             accounts=tuple(accounts),
@@ -184,7 +184,8 @@ def _names(messages: list[Stored]) -> Iterator[tuple[str, int]]:
             yield stored.message.name, stored.message.time
 
 
-def _arrivals(latest: list[Stored], tx: ReadTransaction) -> dict[str, Arrivals]:
+def arrivals(latest: list[Stored], tx: ReadTransaction) -> dict[str, Arrivals]:
+    """The events among some messages, by name."""
     found: dict[str, Arrivals] = {}
     persons = tx.persons({stored.message.subject for stored in latest})
     for stored in latest:

@@ -14,6 +14,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from ..model import Lead
+from ..rules.language.quantities import Number
 from .outbox import NO_ALERTS, AlertRules
 
 NO_BASIS = "what it rested on is gone"
@@ -32,13 +33,15 @@ class InForce:
 
     ``versions`` are the numbers by definition name. ``activated`` is since when a definition with
     ``on_change = "forward"`` counts (ms). ``kept`` are definitions that were taken out and keep
-    their leads. ``alerts`` are those that send changes of leads.
+    their leads. ``alerts`` are those that send changes of leads. ``holdout`` is the share of
+    subjects whose new leads are held out.
     """
 
     versions: Mapping[str, int]
     activated: Mapping[str, int]
     kept: Collection[str]
     alerts: AlertRules = NO_ALERTS
+    holdout: Number = 0
 
     def judges(self, lead: Lead) -> bool:
         """Whether a lead that is not given by what is in force loses its basis."""

@@ -31,6 +31,7 @@ from ..rules.language.definition import Catalogue, Definition
 from ..rules.language.lead_condition import LeadView
 from .basis import DEFINITION_CHANGED, SUPERSEDED, InForce, is_superseded
 from .deadlines import WAITING, passed
+from .holdout import HOLDOUT, falls_in, is_held_out
 from .outbox import to_send
 from .router import Router
 from .states import Outcome, apply, in_order, is_claimed, outcome, outcome_of, winning
@@ -186,8 +187,8 @@ class Ledger:
     # -- who gets a lead -------------------------------------------------------------------
 
     def _route(self, lead: Lead) -> None:
-        """Route a lead that has been opened, unless it was routed before or is closed already."""
-        if lead.state not in WAITING:
+        """Route a lead that has been opened, unless it was before, is closed, or is held out."""
+        if lead.state not in WAITING or is_held_out(lead):
             return
         if lead.route is None and (routed := self._router.decide(lead)) is not None:
             self._follow(lead, routed, "routed")
@@ -242,7 +243,8 @@ class Ledger:
         replayed: bool,
     ) -> Lead:
         backfilled = replayed and not qualification.deciding & self._new
-        flags = {"backfilled": backfilled, "late": qualification.late}
+        held_out = not backfilled and falls_in(subject, self._in_force.holdout)
+        flags = {"backfilled": backfilled, "late": qualification.late, HOLDOUT: held_out}
         lead = Lead(
             id=lead_id(definition.name, subject, cycle),
             definition=definition.name,
@@ -267,7 +269,8 @@ class Ledger:
     def _open(self, lead: Lead, what: str) -> None:
         self._apply(lead)
         before = {} if what == "opened" else {"state": "voided"}
-        self._log(lead, what, before, {"state": lead.state, **_basis(lead)})
+        held_out = {HOLDOUT: True} if is_held_out(lead) else {}
+        self._log(lead, what, before, {"state": lead.state, **_basis(lead), **held_out})
         self._save(lead)
         self._opened[lead.id] = self.effects.gained[lead.id] = lead
 

@@ -1,7 +1,8 @@
 """Which changes of leads the alerts in force send: a pure function of ledger entries.
 
 A lead that was back-filled, or qualified longer ago than ``alert_max_age``, is not news: nobody is
-alerted that it qualified. What happens to it afterwards is alerted.
+alerted that it qualified. What happens to it afterwards is alerted. Nothing of a lead that is held
+out is alerted.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from ..model import Lead
 from ..ports import Change, Queued
 from ..rules.language.alerts import EVENT_OF, MAX_AGE, Alert
 from ..rules.language.lead_condition import LeadView, holds
+from .holdout import is_held_out
 
 BACKFILLED = "backfilled"
 
@@ -46,6 +48,7 @@ def to_send(
         if (
             event is None
             or lead is None
+            or is_held_out(lead)
             or (event == "qualified" and not is_news(lead, rules, now))
         ):
             continue

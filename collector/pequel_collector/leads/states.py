@@ -80,6 +80,9 @@ class Outcome:
     claimed_until: int | None = None
 
 
+OUTCOME_FIELDS = tuple(field.name for field in fields(Outcome))
+
+
 def outcome(lead: Lead, transitions: Iterable[Transition]) -> Outcome:
     """What the facts of a lead and its transitions add up to, without the clock."""
     ordered = deciding(lead.subject, sorted(transitions, key=in_order))
@@ -95,14 +98,14 @@ def outcome(lead: Lead, transitions: Iterable[Transition]) -> Outcome:
 def apply(lead: Lead, found: Outcome) -> bool:
     """Write an outcome to its lead; whether that changes it."""
     before = outcome_of(lead)
-    for field in fields(Outcome):
-        setattr(lead, field.name, getattr(found, field.name))
+    for name in OUTCOME_FIELDS:
+        setattr(lead, name, getattr(found, name))
     return before != found
 
 
 def outcome_of(lead: Lead) -> Outcome:
     """The outcome that is stored with a lead."""
-    return Outcome(**{field.name: getattr(lead, field.name) for field in fields(Outcome)})
+    return Outcome(**{name: getattr(lead, name) for name in OUTCOME_FIELDS})
 
 
 def state_at(lead: Lead, now: int) -> LeadState:

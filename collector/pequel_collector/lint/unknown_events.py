@@ -17,8 +17,8 @@ SHORTEST = 5
 
 def misspelt_events(catalogue: Catalogue, sample: Sample) -> Iterator[tuple[str, Found]]:
     """L26: an event that nothing uses has nearly the name of one that a definition uses."""
-    uses = list(_uses(catalogue))
-    places = {name: (definition, path) for definition, path, name in reversed(uses)}
+    named = list(uses(catalogue))
+    places = {name: (definition, path) for definition, path, name in reversed(named)}
     known = pattern_of([*places, *_declared(catalogue)])
     near = _by_slip(name for name in places if not name.endswith("*"))
     for name, found in sample.events.items():
@@ -36,7 +36,7 @@ def misspelt_events(catalogue: Catalogue, sample: Sample) -> Iterator[tuple[str,
             )
 
 
-def _uses(catalogue: Catalogue) -> Iterator[tuple[str, str, str]]:
+def uses(catalogue: Catalogue) -> Iterator[tuple[str, str, str]]:
     """Each event that definitions name: the definition, the path of the leaf, and the name."""
     for definition in catalogue.definitions:
         case = Case(catalogue, definition)

@@ -57,8 +57,11 @@ class Evaluators:
             for d in catalogue.definitions
             if d.on_change == "forward" and (version := found[d.name]) is not None
         }
-        alerts = AlertRules(catalogue.alerts, catalogue.project.alert_max_age)
-        self.in_force = InForce(self.versions, self.activated, frozenset(kept), alerts)
+        project = catalogue.project
+        alerts = AlertRules(catalogue.alerts, project.alert_max_age)
+        self.in_force = InForce(
+            self.versions, self.activated, frozenset(kept), alerts, project.holdout
+        )
         self.users = Evaluator("user", catalogue, self.activated)
         self.accounts = Evaluator("account", catalogue, self.activated)
         for evaluator in (self.users, self.accounts):

@@ -154,13 +154,19 @@ class _Preparation:
         )
 
     def _history(self, pages: _BufferedPages, stamp: int) -> History | None:
-        """The history with a stamp: the stored one, or one that was prepared before."""
+        """The history with a stamp: the stored one, one that was prepared before, or a new one.
+
+        A new one has no stamp yet, as one that was never rewound. So if somebody else begins it
+        meanwhile, their facts must all come after the fold, or it is not used.
+        """
         key = self._fold.key
         for earlier in list(self._evaluators.prepared):
             if earlier.fold.key == key and earlier.stamp == stamp:
                 pages.begin_with(earlier.first, earlier.pages)
                 return History(pages, "", earlier.body)
         history = self._snapshot.history(key)
+        if history is None and stamp == 0 and not self._tx.histories([key]):
+            return History(pages, self._evaluator.version)
         if history is None or history.stamp != stamp:
             return None
         pages.first = history.sealed + 1

@@ -6,12 +6,15 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TextIO
 
 from ..access.keys import KeyKind, NewKey
+from ..access.sessions import LINK_LASTS, MINUTE, Sessions
 from ..app.bootstrap import Collector
 from ..config import Settings
+from ..errors import PequelError
 from ..marking.active import ActiveDefinitions
 from ..model import iso
 
@@ -26,6 +29,25 @@ def startup_message(collector: Collector) -> Iterator[str]:
     yield from _first_keys(collector)
     if missing := collector.keys.missing():
         yield f"keys         {_how_to_create(missing, collector.settings)}"
+
+
+def console_lines(collector: Collector, url: str) -> Iterator[str]:
+    """The link that opens the console once, where only this machine can reach it."""
+    if not is_loopback(collector.settings.host):
+        return
+    try:
+        token = Sessions(collector.store, collector.keys, collector.clock).link()
+    except PequelError:  # a database that takes no writes now: a key still opens the console
+        return
+    yield f"console      {url}/open/{token} (works once, for {LINK_LASTS // MINUTE} minutes)"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address can be reached from this machine only."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def definitions_line(collector: Collector) -> str:

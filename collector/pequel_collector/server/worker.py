@@ -27,7 +27,7 @@ from ..web.app import create_app
 from ..web.errors import always
 from .concurrency import BUSY, ConcurrencySlots
 from .garbage import collect_rarely
-from .startup_message import definitions_line, startup_message
+from .startup_message import console_lines, definitions_line, startup_message
 
 GRACE = 10.0
 """Seconds that requests may take to end after a signal to stop."""
@@ -97,6 +97,8 @@ class Worker:
         running.housekeeper.start()
         running.alert_sender.start()
         if self.print_once.is_last_ready():
+            for line in console_lines(collector, self.url):
+                click.echo(line)
             click.echo(f"listening on {self.url}")
         return application
 

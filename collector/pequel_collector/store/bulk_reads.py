@@ -139,14 +139,18 @@ def _messages(rows: list[Row]) -> Sequence[ScannedMessage]:
     The rows stay plain tuples, in the order of the fields: making a record of each takes as long
     as reading it.
     """
-    if not any(map(_needs_unescaping, rows)):
+    if not _has_mark(rows):
         return rows  # type: ignore[return-value]  # a row has the fields of a ScannedMessage
     found = [ScannedMessage(*row[:3], *map(unescape, row[3:7]), *row[7:]) for row in rows]
     return sorted(found, key=fact_order)
 
 
-def _needs_unescaping(row: Row) -> bool:
-    return MARK in row[3] or any(text is not None and MARK in text for text in row[4:7])
+def _has_mark(rows: list[Row]) -> bool:
+    """Whether a text of some rows is not as it was. Ids differ, and other texts repeat."""
+    if MARK in "".join([row[3] for row in rows]):
+        return True
+    others = {text for row in rows for text in row[4:7]}
+    return any(text is not None and MARK in text for text in others)
 
 
 def _trait(row: Row) -> Trait:

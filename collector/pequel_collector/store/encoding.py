@@ -38,6 +38,13 @@ def escape_all(texts: list[str]) -> list[str]:
     return texts if joined == escape(joined) else [escape(text) for text in texts]
 
 
+def escape_each(*texts: str | None) -> tuple[str | None, ...]:
+    """Texts as they are stored, checked all at once."""
+    joined = "".join(filter(None, texts))
+    is_plain = joined.isascii() and "\0" not in joined
+    return texts if is_plain else tuple(map(escape, texts))
+
+
 def unescape(text: Text) -> Text:
     """A text, or None, from its stored form."""
     if not text or MARK not in text:

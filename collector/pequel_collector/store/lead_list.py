@@ -33,7 +33,7 @@ from typing import Any, NamedTuple
 from ..model import Lead, account_key, subject_key
 from ..ports import LeadCursor, LeadFilter, LeadSort
 from . import rows
-from .encoding import encode
+from .encoding import encode, escape
 from .migrations.reads import DUE_ORDER, LISTED_TRAITS, MAX_LISTED, NEVER_DUE
 from .session import Row, Session
 from .statements import SELECT_LEADS
@@ -60,6 +60,9 @@ _PAGE_OF_FEW = f"""
 )
 ORDER BY {{order}}
 """
+
+MAX_INDEXED_OWNER = 64
+"""Characters of an owner that the index has."""
 
 _COUNT_UP_TO = "SELECT count(*) FROM (SELECT 1 FROM lead WHERE {} LIMIT :limit) counted"
 
@@ -100,6 +103,9 @@ _CONDITIONS = {
     "version": "version = :version",
     "overdue": _OVERDUE,
 }
+
+# What the index has of an owner is all of it, so the leads themselves are not looked at.
+_SHORT_OWNER = "substr(owner, 1, 64) = :owner"
 
 _ANY_STATE = "state <> 'voided'"
 _STATE = "state = :state"
@@ -233,6 +239,8 @@ def _choices(name: str, values: dict[str, Any]) -> list[str]:
     """Conditions of which exactly one must be met; more than one for a trait with several forms."""
     if name == "overdue" and not values[name]:
         return [_NOT_OVERDUE]
+    if name == "owner" and len(escape(values[name])) < MAX_INDEXED_OWNER:
+        return [_SHORT_OWNER]
     if name not in LISTED_TRAITS:
         return [_CONDITIONS[name]]
     if len(values[name]) > MAX_LISTED:

@@ -36,10 +36,12 @@ from . import statements as sql
 from .activity import ActivityIndex
 from .arrivals import arrivals_after, last_arrival
 from .bulk_reads import BulkReads
+from .console import SqlConsoleReads
 from .encoding import unescape
 from .lead_list import lead_count, lead_page
 from .message_index import MessageIndex
 from .message_log import block_starts, messages_in
+from .metric_reads import MetricReads
 from .outbox import OutboxReads
 from .recent import recently_seen
 from .routing import RoutingReads
@@ -57,7 +59,9 @@ AFTER_ALL = 2**62
 """Later than any time."""
 
 
-class SqlReadTransaction(BulkReads, OutboxReads, RoutingReads, ReadTransaction):
+class SqlReadTransaction(
+    BulkReads, MetricReads, OutboxReads, RoutingReads, SqlConsoleReads, ReadTransaction
+):
     """A consistent view of a database. ``ports`` documents the methods."""
 
     def __init__(self, session: Session, *, is_fixed: bool = True) -> None:

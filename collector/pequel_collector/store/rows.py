@@ -40,7 +40,7 @@ from ..ports import (
     Usage,
     Version,
 )
-from .encoding import decode, encode, escape, unescape
+from .encoding import decode, encode, escape, escape_each, unescape
 from .session import Row
 
 RANKS = {"high": 0, "normal": 1, "low": 2}
@@ -48,25 +48,35 @@ RANKS = {"high": 0, "normal": 1, "low": 2}
 
 def from_message(stored: Stored, block: int) -> Row:
     message, account, _ = stored
+    mid, subject, of_account, name, named, anonymous_id, previous_id, original = escape_each(
+        message.mid,
+        message.subject,
+        account,
+        message.name,
+        message.account,
+        message.anonymous_id,
+        message.previous_id,
+        message.original,
+    )
     return (
-        escape(message.mid),
+        mid,
         bucket_of(message.subject),
         block,
-        escape(message.subject),
-        escape(account),
+        subject,
+        of_account,
         account_bucket(account),
         message.time,
         message.received,
         message.type,
-        escape(message.name),
-        escape(message.account),
-        escape(message.anonymous_id),
-        escape(message.previous_id),
+        name,
+        named,
+        anonymous_id,
+        previous_id,
         message.sent,
         _object(message.properties),
         _object(message.traits),
         _object(message.context),
-        escape(message.original),
+        original,
         message.position,
     )
 

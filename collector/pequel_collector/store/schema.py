@@ -19,9 +19,11 @@ from typing import NamedTuple
 
 from .migrations.accounting import ACCESS, ACCOUNTING, IMPORTS, REPORTS
 from .migrations.arrivals import ARRIVALS
+from .migrations.console import CONSOLE
 from .migrations.delivery import DELIVERY
 from .migrations.facts import DECIDED, DERIVED, FACTS, TRAITS_OF, VIEWS
 from .migrations.leads import DEFINITION_CHANGES, LEADS, LEAVING
+from .migrations.metrics import METRICS
 from .migrations.persons import (
     HISTORIES,
     IDENTITY,
@@ -79,9 +81,11 @@ _MIGRATIONS = (
     Migration("0015_access", ACCESS),
     Migration("0016_lists", LISTS),
     Migration("0017_definition_changes", DEFINITION_CHANGES),
+    Migration("0022_console", CONSOLE),
     Migration("0018_routing", ROUTING),
     Migration("0023_arrivals", ARRIVALS),
     Migration("0019_delivery", DELIVERY),
+    Migration("0020_metrics", METRICS),
 )
 
 

@@ -26,8 +26,10 @@ from . import rows
 from . import statements as sql
 from .arrivals import Arriving
 from .blocks import BlockFill, OpenBlock
+from .console import SqlConsoleWrites
 from .encoding import escape, unescape
 from .event_counts import Move, move_counts
+from .metric_writes import MetricWrites
 from .migrations.reads import LISTED_TRAITS
 from .outbox import OutboxWrites
 from .read_transaction import SqlReadTransaction
@@ -36,7 +38,14 @@ from .session import Session
 from .subject_search import ADD, rows_of_traits
 
 
-class SqlWriteTransaction(OutboxWrites, RoutingWrites, SqlReadTransaction, WriteTransaction):
+class SqlWriteTransaction(
+    MetricWrites,
+    OutboxWrites,
+    RoutingWrites,
+    SqlConsoleWrites,
+    SqlReadTransaction,
+    WriteTransaction,
+):
     """The only write transaction at a time: an id that is new stays new until it ends."""
 
     def __init__(self, session: Session, fill: BlockFill) -> None:
@@ -103,6 +112,7 @@ class SqlWriteTransaction(OutboxWrites, RoutingWrites, SqlReadTransaction, Write
             unescape(mid): block for mid, block in self._session.run(sql.BLOCKS_OF, mids=mids)
         }
         self._session.run(sql.REMOVE, mids=mids)
+        self.note_stale_milestones(stored.message.subject for stored in messages)
         self._is_known.update(dict.fromkeys(mids, False))
         sealed: defaultdict[int, list[Stored]] = defaultdict(list)
         for stored in messages:
@@ -138,6 +148,7 @@ class SqlWriteTransaction(OutboxWrites, RoutingWrites, SqlReadTransaction, Write
 
     def attribute(self, accounts: Mapping[str, str | None], subject: str) -> None:
         moves = self._moves(accounts, subject)
+        self.note_stale_milestones([subject])
         for account, moved in _grouped(moves, attrgetter("to")):
             self._session.run(
                 sql.ATTRIBUTE,
@@ -221,7 +232,9 @@ class SqlWriteTransaction(OutboxWrites, RoutingWrites, SqlReadTransaction, Write
         self._session.insert(sql.ADD_LINKS, sorted(map(rows.from_link, earliest.values())))
 
     def set_persons(self, persons: Mapping[str, str]) -> None:
-        self._retraited.update(persons, persons.values(), self.persons(persons).values())
+        concerned = {*persons, *persons.values(), *self.persons(persons).values()}
+        self._retraited.update(concerned)
+        self.note_stale_milestones(concerned)
         linked = {id_: person for id_, person in persons.items() if id_ != person}
         self._session.run_for(sql.UNLINK, [id_ for id_ in persons if id_ not in linked])
         made = [rows.of_subject(id_, escape(person)) for id_, person in linked.items()]

@@ -12,6 +12,7 @@ from .api import (
     audit,
     backtest,
     definitions,
+    diff,
     following,
     leads,
     lint,
@@ -20,7 +21,10 @@ from .api import (
     preview,
     proof,
     queries,
+    suggest,
 )
+from .api import metrics as metric_calls
+from .console import blueprint as console
 from .ingest import cors, handler
 from .ingest.fast_path import FastPath
 from .openapi import pages
@@ -38,8 +42,11 @@ PARTS = (
     lint,
     preview,
     backtest,
+    diff,
+    suggest,
     audit,
     following,
+    metric_calls,
     health,
     metrics,
     pages,
@@ -63,6 +70,7 @@ def create_app(collector: Collector) -> Flask:
     app.register_blueprint(handler.blueprint(collector, ingest_handler))
     for part in PARTS:
         app.register_blueprint(part.blueprint(collector))
+    app.register_blueprint(console.blueprint(collector))
     # Flask documents wrapping `wsgi_app` like this; to mypy it is a method.
     proxies = collector.settings.trusted_proxies
     as_clients_see_it = ProxyFix(app.wsgi_app, proxies, proxies, proxies, 0, proxies)

@@ -43,7 +43,7 @@ _IMPLIED_METHODS = {"HEAD", "OPTIONS"}
 _MAX_SHOWN = 200
 
 
-class _Problem(NamedTuple):
+class Problem(NamedTuple):
     status: int
     code: str
     message: str
@@ -73,7 +73,7 @@ _causes = CauseLog()
 
 def install(app: Flask) -> None:
     """Answer every error of an application."""
-    app.register_error_handler(Exception, _handle)
+    app.register_error_handler(Exception, handle)
 
 
 def always(app: Flask, error: Exception) -> Callable[[dict[str, Any], Any], Iterable[bytes]]:
@@ -81,7 +81,7 @@ def always(app: Flask, error: Exception) -> Callable[[dict[str, Any], Any], Iter
 
     def answer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         with app.request_context(environ):
-            return app.process_response(_handle(error))(environ, start_response)
+            return app.process_response(handle(error))(environ, start_response)
 
     return answer
 
@@ -93,15 +93,15 @@ def ingest_error(code: str, message: str) -> dict[str, object]:
 
 def ingest_error_response(error: Exception) -> Response:
     """The response to a request with events that failed as a whole."""
-    problem = _problem(error)
+    problem = problem_of(error)
     return _response(problem, ingest_error(problem.code, problem.message))
 
 
-def _handle(error: Exception) -> Response:
+def handle(error: Exception) -> Response:
     if routes.is_ingest(request):
         response = ingest_error_response(error)
     else:
-        problem = _problem(error)
+        problem = problem_of(error)
         fields = {"code": problem.code, "message": problem.message, "details": problem.details}
         response = _response(problem, {"error": fields})
     if isinstance(error, MethodNotAllowed):
@@ -111,20 +111,20 @@ def _handle(error: Exception) -> Response:
     return response
 
 
-def _problem(error: Exception) -> _Problem:
+def problem_of(error: Exception) -> Problem:
     if isinstance(error, errors.Unavailable):
         _causes.add(error)
     if isinstance(error, errors.PequelError):
         for kind in type(error).__mro__:
             if kind in STATUS:
-                return _Problem(STATUS[kind], error.code, error.message, error.details)
+                return Problem(STATUS[kind], error.code, error.message, error.details)
     if isinstance(error, HTTPException):
         status = error.code or 500
-        return _Problem(status, _CODES.get(status, "http"), _http_message(error), {})
-    return _Problem(500, "internal", "internal error: the request is not the cause", {})
+        return Problem(status, _CODES.get(status, "http"), _http_message(error), {})
+    return Problem(500, "internal", "internal error: the request is not the cause", {})
 
 
-def _response(problem: _Problem, body: dict[str, object]) -> Response:
+def _response(problem: Problem, body: dict[str, object]) -> Response:
     response = json_response(body, problem.status)
     if problem.status in (429, 503):
         response.headers["Retry-After"] = str(problem.details.get("retry_after", RETRY_AFTER))

@@ -34,11 +34,15 @@ if TYPE_CHECKING:
         Definition,
         Lead,
         ListedSubject,
+        Metric,
+        MetricAbout,
+        MetricMember,
         NearSubject,
         Person,
         PqlStatus,
         Progress,
         Step,
+        Suggestions,
         TimelineEvent,
         User,
     )
@@ -294,9 +298,109 @@ class Reader:
         del asked["self"]
         asked["end"] = None if end is None else wire_text(end)
         fields = {name: value for name, value in asked.items() if value is not None}
-        answer = self._api.post("/v1/definitions/backtest", fields)
+        answer = self._api.ask("/v1/definitions/backtest", fields)
         member(answer, "strict", dict)
         return cast("Backtest", answer)
+
+    def metrics(self) -> list[MetricAbout]:
+        """What each metric says, and what one may ask of it."""
+        found: list[MetricAbout] = member(self._api.get("/v1/metrics"), "data", list)
+        return found
+
+    def metric(
+        self,
+        name: str,
+        *,
+        from_: Time | None = None,
+        to: Time | None = None,
+        horizon: str | None = None,
+        definition: str | None = None,
+        by: str | None = None,
+    ) -> Metric:
+        """The figure of a metric. Raises as `pql`; NotFoundError if there is no such metric.
+
+        Args:
+            name: the metric, such as "signup_to_pql".
+            from_: the begin of the period; a datetime without a zone is UTC. All of the past
+                if not given, or what the metric says.
+            to: the end of the period, which is not included; now if not given.
+            horizon: how long somebody has to arrive, such as "30d".
+            definition: leads of this definition only.
+            by: a segment: "channel", "plan", "country", "trait.NAME", "definition", "partner" or
+                "owner".
+        """
+        asked = _parameters(to=to, horizon=horizon, definition=definition, by=by)
+        asked |= _parameters(**{"from": from_})
+        return cast("Metric", self._api.get(f"/v1/metrics/{_segment(name)}", asked))
+
+    def metric_view(
+        self,
+        role: str,
+        *,
+        from_: Time | None = None,
+        to: Time | None = None,
+        definition: str | None = None,
+        by: str | None = None,
+    ) -> list[Metric]:
+        """The figures of a role, such as "sales". Each takes of the question what it can have."""
+        asked = _parameters(to=to, definition=definition, by=by) | _parameters(**{"from": from_})
+        answer = self._api.get(f"/v1/metrics/views/{_segment(role)}", asked)
+        found: list[Metric] = member(answer, "data", list)
+        return found
+
+    def metric_members(
+        self,
+        name: str,
+        *,
+        standing: str | None = None,
+        from_: Time | None = None,
+        to: Time | None = None,
+        horizon: str | None = None,
+        definition: str | None = None,
+        page_size: int = 100,
+    ) -> Iterator[MetricMember]:
+        """Who counts as what in a metric. Pages and errors are as for `users`.
+
+        Args:
+            name: a metric of people or leads.
+            standing: only those "in" the numerator, "out" of it, or "immature".
+            from_: as for `metric`.
+            to: as for `metric`.
+            horizon: as for `metric`.
+            definition: as for `metric`.
+            page_size: members in one request, up to 1000.
+        """
+        asked = _parameters(
+            standing=standing, to=to, horizon=horizon, definition=definition, limit=page_size
+        )
+        asked |= _parameters(**{"from": from_})
+        return self._pages(f"/v1/metrics/{_segment(name)}/members", asked)
+
+    def suggest(
+        self,
+        *,
+        landmark: str | None = None,
+        horizon: str | None = None,
+        subject: str | None = None,
+        level: float | None = None,
+        end: Time | None = None,
+    ) -> Suggestions:
+        """Definitions that precede conversion, and what each event says of it. Raises as `pql`.
+
+        Args:
+            landmark: how long after sign-up a subject is looked at, such as "7d", the default.
+            horizon: how long after that a conversion counts, such as "30d", the default.
+            subject: "user", the default, or "account".
+            level: how often a search of data without any connection may suggest something.
+            end: the end of the data; the time of the newest message if not given.
+        """
+        asked = {**locals()}
+        del asked["self"]
+        asked["end"] = None if end is None else wire_text(end)
+        fields = {name: value for name, value in asked.items() if value is not None}
+        answer = self._api.ask("/v1/definitions/suggest", fields)
+        member(answer, "suggestions", list)
+        return cast("Suggestions", answer)
 
     @staticmethod
     def _key(given: object) -> str:
@@ -341,6 +445,13 @@ def _path(kind: str, identity: Id, end: str = "") -> str:
     if text is None:
         raise ReaderError(BAD_ID, "the id is blank")
     return f"/v1/{kind}/{quote(wire_text(text), safe='').replace('.', '%2E')}{end}"
+
+
+def _segment(name: object) -> str:
+    """A name as a part of a path. Raises ReaderError if it is blank."""
+    if not isinstance(name, str) or not name.strip():
+        raise ReaderError(BAD_ID, "the name is blank")
+    return quote(wire_text(name), safe="").replace(".", "%2E")
 
 
 def _parameters(**given: object) -> dict[str, str]:

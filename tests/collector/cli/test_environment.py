@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -18,8 +19,8 @@ from pequel_collector.app.bootstrap import Collector, open_collector, open_store
 from pequel_collector.cli.commands import pequel
 from pequel_collector.cli.options import NAMES, settings_from
 from pequel_collector.config import MIN_KEY, SECRET, SETTINGS, Settings, from_environment
-from pequel_collector.errors import BadRequest
-from pequel_collector.server.startup_message import startup_message
+from pequel_collector.errors import BadRequest, Unavailable
+from pequel_collector.server.startup_message import console_lines, is_loopback, startup_message
 
 KEY = "pk_w_test"
 DEFINITION = '[[pql]]\nname = "a"\nwhen = { event = "used" }\n'
@@ -212,3 +213,32 @@ class TestTheFirstKeys:
         assert "cannot be written to" in why
         assert "pequel keys create --kind admin" in how
         assert collector.keys.listed() == []
+
+
+class TestTheLinkToTheConsole:
+    @pytest.mark.parametrize(
+        ("host", "expected"),
+        [
+            ("127.0.0.1", True),
+            ("127.8.8.8", True),
+            ("::1", True),
+            ("localhost", True),
+            ("0.0.0.0", False),  # noqa: S104 - the point of the test
+            ("::", False),
+            ("10.0.0.1", False),
+            ("example.com", False),
+        ],
+    )
+    def test_is_for_this_machine_only(self, host: str, expected: bool) -> None:
+        assert is_loopback(host) is expected
+        with closing(open_collector(Settings(database="sqlite://", host=host))) as collector:
+            assert len(list(console_lines(collector, "http://x"))) == expected
+
+    def test_is_left_out_if_nothing_can_be_stored(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        with closing(open_collector(Settings(database="sqlite://"))) as collector:
+
+            def fail() -> Any:
+                raise Unavailable("away")
+
+            monkeypatch.setattr(collector.store, "writing", fail)
+            assert list(console_lines(collector, "http://x")) == []

@@ -275,6 +275,15 @@ class TestTheListOfLeadsByATrait:
         for text in ("x" * 62, "x" * 63, "é" * 5_000, "1", "7", "true"):
             assert _listed(store, plan=text) == (["l0001"] if text == stands_for else [])
 
+    @pytest.mark.parametrize("length", [0, 1, 63, 64, 65, 300])
+    @pytest.mark.parametrize("letter", ["x", "é", "\0"])
+    def test_finds_an_owner_of_any_length(self, store: Store, length: int, letter: str) -> None:
+        owners = [letter * length, letter * (length + 1), letter * length + "y"]
+        _save(store, *(_lead(n, f"u:{n}", owner=owner) for n, owner in enumerate(owners)))
+        _save(store, _lead(9, "u:9"))
+        for number, owner in enumerate(owners):
+            assert _listed(store, owner=owner) == [f"l{number:04}"]
+
 
 class TestManyLeads:
     @pytest.fixture

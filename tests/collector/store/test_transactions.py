@@ -89,6 +89,22 @@ class TestACommit:
             write()
         assert mids_of(store) == []
 
+    def test_is_refused_where_its_last_statement_failed(
+        self, store: Store, message: MakeMessage
+    ) -> None:
+        def write(*keys: Key) -> None:
+            with store.writing() as tx:
+                tx.append([message("m1")])
+                for key in keys:
+                    tx.add_key(key)
+
+        key = Key("k1", "write", "", "digest", 1)
+        with pytest.raises(Exception, match=r"(?i)unique"):
+            write(key, key)
+        assert mids_of(store) == []
+        write(key)
+        assert mids_of(store) == ["m1"]
+
     def test_that_fails_leaves_no_trace_in_memory(
         self, store_url: str, message: MakeMessage, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pequel_collector.model import Lead, Message, Stored, bucket_of
+from pequel_collector.model import Kind, Lead, Message, Stored, bucket_of
 from pequel_collector.ports import LeadFilter, Membership, Store, Version
 from pequel_collector.store import open_store, schema
 from pequel_collector.store.session import Insertion, Session
@@ -44,12 +44,17 @@ FIRST_FOUR: list[tuple[Insertion, Rows]] = [
         [
             (1, "g:acme", 1, "m1", bucket_of("g:acme")),
             (1, "u:ada", 1, "m1", bucket_of("u:ada")),
+            (1, "u:Ad", 2, "m4", bucket_of("u:Ad")),
             (1, "u:ada", 2, "m2", bucket_of("u:ada")),
         ],
     ),
     (
         Insertion("trait", ("subject", "name", "time", "mid", "bucket", "value")),
-        [("u:ada", "plan", 1, "m1", bucket_of("u:ada"), '"free"')],
+        [
+            ("u:ada", "email", 1, "m1", bucket_of("u:ada"), '"Ada@Acme.example"'),
+            ("u:ada", "name", 1, "m1", bucket_of("u:ada"), "7"),
+            ("u:ada", "plan", 1, "m1", bucket_of("u:ada"), '"free"'),
+        ],
     ),
     (
         Insertion("membership", ("subject", "time", "mid", "bucket", "account")),
@@ -108,8 +113,10 @@ def test_facts_and_leads_are_there_as_before(upgraded: Store) -> None:
         )
         assert [stored.message.mid for stored in found] == ["m1", "m2", "m3"]
         assert [stored.message.mid for stored in view.events(["g:acme"])] == ["m1", "m3"]
-        assert view.subjects() == ["g:acme", "u:ada"]
-        assert view.traits({"u:ada": ["u:ada"]}) == {"u:ada": {"plan": "free"}}
+        assert view.subjects() == ["g:acme", "u:Ad", "u:ada"]
+        assert view.traits({"u:ada": ["u:ada"]}) == {
+            "u:ada": {"email": "Ada@Acme.example", "name": 7, "plan": "free"}
+        }
         assert view.memberships(["u:ada"]) == {"u:ada": [Membership("u:ada", 1, "m1", "acme")]}
         lead = Lead("l1", "active", 1, "u:ada", 1, 1, 2)
         assert [found for found, _ in view.leads(LeadFilter(now=10), 9)] == [lead]
@@ -137,3 +144,20 @@ def test_it_takes_what_is_new(upgraded: Store) -> None:
         assert [stored.message.mid for stored in found] == [f"m{i}" for i in range(1, 8)]
         assert view.histories(["u:ada"]) == {"u:ada": b"\xff"}
         assert view.totals()["messages"] == 7
+
+
+@pytest.mark.parametrize(
+    ("kind", "prefix", "found"),
+    [
+        ("user", "ada@a", {("ada@acme.example", "u:ada")}),
+        ("user", "ad", {("ad", "u:Ad"), ("ada", "u:ada"), ("ada@acme.example", "u:ada")}),
+        ("account", "acme", {("acme", "g:acme")}),
+        ("user", "7", set()),
+    ],
+)
+def test_who_was_there_before_is_found(
+    upgraded: Store, kind: Kind, prefix: str, found: set[tuple[str, str]]
+) -> None:
+    """By an address and an id with capitals too, but not by a name that is no text."""
+    with upgraded.reading() as view:
+        assert {(hit.text, hit.subject) for hit in view.search(kind, prefix)} == found

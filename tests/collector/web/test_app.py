@@ -30,9 +30,7 @@ def test_it_is_ready_when_its_store_answers(
     assert "Retry-After" in answer.headers
 
 
-@pytest.mark.parametrize(
-    "path", ["/", "/v1", "/v1/pqls/a/b", "/v1/people", "/v1/people/", "/static/x"]
-)
+@pytest.mark.parametrize("path", ["/v1", "/v1/pqls/a/b", "/v1/people", "/v1/people/", "/static/x"])
 def test_what_is_not_there_is_not_found(client: FlaskClient, path: str) -> None:
     answer = client.get(path)
     assert (answer.status_code, answer.json["error"]["code"]) == (404, "not_found")

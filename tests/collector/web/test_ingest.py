@@ -58,10 +58,17 @@ class TestPaths:
         """A client takes a redirect for success, and its events are lost."""
         assert client.post(path, json=batch(TRACK), headers=WRITE).status_code == 200
 
-    @pytest.mark.parametrize("path", ["//v1/batch", "/v1//batch", "/v1/nothing", "/batch", "/"])
+    @pytest.mark.parametrize("path", ["//v1/batch", "/v1//batch", "/v1/nothing", "/batch"])
     def test_a_path_that_is_none_is_no_redirect(self, client: FlaskClient, path: str) -> None:
         answer = client.post(path, json=batch(TRACK), headers=WRITE)
         assert (answer.status_code, answer.json["error"]["code"]) == (404, "not_found")
+
+    def test_events_for_a_page_of_the_console_are_no_redirect(self, client: FlaskClient) -> None:
+        answer = client.post(
+            "/", json=batch(TRACK), headers=WRITE | {"Origin": "https://a.example"}
+        )
+        assert (answer.status_code, answer.json["error"]["code"]) == (405, "method_not_allowed")
+        assert answer.headers["Access-Control-Allow-Origin"] == "https://a.example"
 
     def test_a_get_is_answered_with_the_allowed_method(self, client: FlaskClient) -> None:
         answer = client.get("/v1/batch")

@@ -19,6 +19,7 @@ from ...errors import Unavailable
 PORT = 8321
 WRITE_KEY = "pk_w_demo"
 READ_KEY = "pk_r_demo"
+CONSOLE = "console "
 READY = "listening on "
 STOP_TIMEOUT = 15
 
@@ -26,9 +27,10 @@ DEFINITIONS = Path(__file__).with_name("pequel.toml")
 
 
 class Running(NamedTuple):
-    """A collector that answers at ``url``."""
+    """A collector that answers at ``url``. ``console`` is a link that opens its console once."""
 
     url: str
+    console: str
     process: subprocess.Popen[str]
 
 
@@ -39,7 +41,7 @@ def running_collector() -> Iterator[Running]:
     with TemporaryDirectory(prefix="pequel-demo-") as folder:
         process = _start(Path(folder))
         try:
-            yield Running(_url(process), process)
+            yield Running(*_addresses(process), process)
         finally:
             process.terminate()
             process.wait(STOP_TIMEOUT)
@@ -61,10 +63,14 @@ def _start(folder: Path) -> subprocess.Popen[str]:
     )
 
 
-def _url(process: subprocess.Popen[str]) -> str:
+def _addresses(process: subprocess.Popen[str]) -> tuple[str, str]:
+    """The address of the collector, and the link to its console."""
+    console = ""
     for line in process.stdout or ():
+        if line.startswith(CONSOLE):
+            console = line.split()[1]
         if line.startswith(READY):
-            return line.removeprefix(READY).strip()
+            return line.removeprefix(READY).strip(), console
     raise Unavailable("the demo's collector did not start")
 
 

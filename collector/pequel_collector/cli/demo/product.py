@@ -16,32 +16,37 @@ SEED = 7
 class Person(NamedTuple):
     """A user of Taskboard, the days on which they use it, and the tasks they complete on each."""
 
+    name: str
     account: str
     active_days: tuple[int, ...]
+    role: str = "member"
     tasks: int = 4
 
 
 ACCOUNTS: dict[str, dict[str, Any]] = {
-    "acme": {"employees": 120, "country": "DE", "plan": "free"},
-    "globex": {"employees": 2000, "country": "US", "plan": "free"},
-    "initech": {"employees": 40, "country": "GB", "plan": "team"},
-    "taskboard": {"employees": 9},
+    "acme": {"name": "Acme", "employees": 120, "country": "DE", "plan": "free"},
+    "globex": {"name": "Globex", "employees": 2000, "country": "US", "plan": "free"},
+    "initech": {"name": "Initech", "employees": 40, "country": "GB", "plan": "team"},
+    "taskboard": {"name": "Taskboard", "employees": 9},
 }
 
 PEOPLE = {
-    "ada": Person("acme", (1, 3, 5, 8)),
-    "ben": Person("acme", (2, 6, 7, 8, 9, 10)),
-    "cem": Person("acme", (4, 11)),
-    "dee": Person("acme", (9,)),
-    "fay": Person("globex", (3, 7, 12), tasks=30),
-    "gus": Person("globex", (13,)),
-    "hana": Person("globex", (8, 9, 12)),
-    "ivo": Person("initech", (1, 2)),
-    "jil": Person("initech", (3, 4, 7)),
-    "kai": Person("initech", (10, 13)),
-    "sam": Person("taskboard", (1, 2, 3, 4, 5, 6)),
-    "tia": Person("taskboard", (5, 12)),
+    "ada": Person("Ada Byron", "acme", (1, 3, 5, 8), "admin"),
+    "ben": Person("Ben Okafor", "acme", (2, 6, 7, 8, 9, 10)),
+    "cem": Person("Cem Aydin", "acme", (4, 11)),
+    "dee": Person("Dee Larsen", "acme", (9,)),
+    "fay": Person("Fay Moreau", "globex", (3, 7, 12), tasks=30),
+    "gus": Person("Gus Novak", "globex", (13,), "admin"),
+    "hana": Person("Hana Sato", "globex", (8, 9, 12)),
+    "ivo": Person("Ivo Rossi", "initech", (1, 2), "admin"),
+    "jil": Person("Jil Weber", "initech", (3, 4, 7)),
+    "kai": Person("Kai Lind", "initech", (10, 13)),
+    "sam": Person("Sam Pereira", "taskboard", (1, 2, 3, 4, 5, 6), "admin"),
+    "tia": Person("Tia Quinn", "taskboard", (5, 12)),
 }
+
+LATER = ("task_completed", "task_completed", "task_completed", "task_assigned", "report_exported")
+"""What people do after the two weeks, one of these at a time."""
 
 PROPERTY = {
     "project_created": "project_id",
@@ -99,22 +104,28 @@ class Taskboard:
         pequel.track(name, "contact_sales_clicked")
         pequel.flush()
 
+    def go_on(self) -> None:
+        """Send something that somebody does, now."""
+        name = self._random.choice(list(PEOPLE))
+        pequel.track(name, self._random.choice(LATER))
+
     def close(self) -> None:
         """Send the remaining events."""
         pequel.shutdown()
 
     def _work(self, name: str, person: Person, day: int, times: Iterator[datetime]) -> None:
         if day == person.active_days[0]:
-            self._sign_up(name, person.account, next(times))
+            self._sign_up(name, person, next(times))
         for event, thing in _events_of(day, name):
             pequel.track(name, event, {PROPERTY.get(event, "plan"): thing}, timestamp=next(times))
         for _ in range(person.tasks):
             pequel.track(name, "task_completed", timestamp=next(times))
 
-    def _sign_up(self, name: str, account: str, time: datetime) -> None:
-        email = f"{name}@{account}.example"
-        pequel.identify(name, {"email": email}, timestamp=time)
-        pequel.group(name, account, ACCOUNTS[account], timestamp=time)
+    def _sign_up(self, name: str, person: Person, time: datetime) -> None:
+        traits = {"name": person.name, "role": person.role}
+        traits["email"] = f"{name}@{person.account}.example"
+        pequel.identify(name, traits, timestamp=time)
+        pequel.group(name, person.account, ACCOUNTS[person.account], timestamp=time)
         pequel.track(name, "signed_up", timestamp=time)
 
     def _times(self, day: int) -> Iterator[datetime]:

@@ -18,6 +18,8 @@ from .product import DAYS, PEOPLE, Taskboard
 
 ALMOST, ACTIVE, BLOCKED, HAND_RAISER = "hana", "fay", ("jil", "sam"), "gus"
 SEPARATOR = " · "
+PAUSE = 2.0
+"""Seconds between two events after the two weeks."""
 
 
 def show(stop: bool) -> None:
@@ -29,8 +31,17 @@ def show(stop: bool) -> None:
             click.echo("Run it without --exit to keep the collector running.")
             return
         _suggest(collector)
+        click.echo(f"Open the console, where events go on arriving:\n  {collector.console}")
         click.echo("The collector keeps running. Press Ctrl-C to stop it.")
-        collector.process.wait()
+        _go_on(collector)
+
+
+def _go_on(collector: Running) -> None:
+    """Send an event now and then, until the collector stops or somebody presses Ctrl-C."""
+    with closing(Taskboard(WRITE_KEY, collector.url, datetime.now(timezone.utc))) as taskboard:
+        while collector.process.poll() is None:
+            time.sleep(PAUSE)
+            taskboard.go_on()
 
 
 def _run(collector: Running) -> None:

@@ -10,7 +10,8 @@ from ...model import is_number
 from ..language.definition import Comparison, Share
 from ..language.values import dates_in, exact, settle
 from . import figures
-from .leaves import EventExplanation, counts
+from .leaf import counts
+from .leaf_of_events import EventExplanation
 from .vocabulary import Vocabulary
 from .words import is_plural
 

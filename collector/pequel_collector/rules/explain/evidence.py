@@ -21,7 +21,8 @@ from ..language.definition import (
     leaves_of,
 )
 from ..language.sentence import describe_leaf
-from .leaves import LeafExplanation, explain_leaf
+from .leaf import LeafExplanation
+from .leaves import explain_leaf
 from .phrases import phrase_of, sentence
 from .vocabulary import Vocabulary
 

@@ -25,10 +25,10 @@ from ..language.sentence import clause, length
 from ..language.values import dates_in, exact, settle
 from . import figures
 from .asked import asked, needed_of
+from .leaf import LeafExplanation
+from .leaf_of_events import EventExplanation
 from .leaves import (
-    EventExplanation,
     GrowthExplanation,
-    LeafExplanation,
     PqlExplanation,
     ScoreExplanation,
     SequenceExplanation,

@@ -7,7 +7,7 @@ from math import ceil
 from ..language.definition import EventPattern, Window
 from ..language.quantities import DAY, HOUR, MINUTE, SECOND
 from ..language.sentence import length
-from .leaves import WindowedExplanation
+from .leaf import WindowedExplanation
 from .vocabulary import Vocabulary
 
 _LENGTHS = ((DAY, "day"), (HOUR, "hour"), (MINUTE, "minute"))

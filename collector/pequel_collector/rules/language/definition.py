@@ -349,6 +349,9 @@ class Project:
     those that a partner sees before it has claimed a lead. ``claim`` is how long a claim lasts,
     ``due_soon`` how long before it is due a lead is due soon (ms).
     ``alert_max_age`` is the age up to which a qualification is alerted (ms).
+    ``contraction`` and
+    ``churn`` are the events of less, and of nothing more, from a customer. ``holdout`` is the share
+    of subjects that nobody contacts, to measure what contact does.
     """
 
     timezone: str = "UTC"
@@ -364,6 +367,9 @@ class Project:
     claim: int = CLAIM
     due_soon: int = HOUR
     alert_max_age: int = MAX_AGE
+    contraction: str | None = None
+    churn: str | None = None
+    holdout: Number = 0
 
 
 @dataclass(frozen=True, slots=True)

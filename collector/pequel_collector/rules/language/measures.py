@@ -24,8 +24,8 @@ class Measure:
     operators that go on holding as events are added, and ``adds_up`` says that each event can add
     to it. ``evidence`` says which of its events decide.
 
-    ``asked`` and ``found`` are phrases: ``{value}`` is the property, ``{size}`` reads *at least 3*,
-    ``{test}`` reads *is at least 3*, ``{events}`` are the events and ``{found}`` is what was seen.
+    ``asked`` is a phrase: ``{value}`` is the property, ``{size}`` reads *at least 3*, ``{test}``
+    reads *is at least 3*.
     """
 
     noun: str
@@ -37,7 +37,6 @@ class Measure:
     adds_up: bool = False
     evidence: Literal["all", "first of each", "latest observed", "latest"] = "all"
     asked: str = ""
-    found: str = ""
 
     @property
     def may_be_missing(self) -> bool:
@@ -55,14 +54,12 @@ MEASURES: dict[str, Measure] = {
         is_count=True,
         kept_by=_LEAST,
         adds_up=True,
-        found="{found} × {events}",
     ),
     "distinct": Measure(noun="a count", is_count=True, kept_by=_LEAST, evidence="first of each"),
     "sum": Measure(
         noun="a sum",
         adds_up=True,
         asked="with {value} adding up to {size}",
-        found="{value} of {events} adding up to {found}",
     ),
     "min": Measure(
         noun="a smallest value",
@@ -70,7 +67,6 @@ MEASURES: dict[str, Measure] = {
         kept_by=_MOST,
         evidence="latest observed",
         asked="where the smallest {value} {test}",
-        found="the smallest {value} of {events} being {found}",
     ),
     "max": Measure(
         noun="a largest value",
@@ -78,7 +74,6 @@ MEASURES: dict[str, Measure] = {
         kept_by=_LEAST,
         evidence="latest observed",
         asked="where the largest {value} {test}",
-        found="the largest {value} of {events} being {found}",
     ),
     "last": Measure(
         noun="a latest value",
@@ -86,6 +81,5 @@ MEASURES: dict[str, Measure] = {
         takes_any_value=True,
         evidence="latest",
         asked="where the latest {value} {test}",
-        found="the latest {value} of {events} being {found}",
     ),
 }

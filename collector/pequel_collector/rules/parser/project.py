@@ -13,6 +13,7 @@ from ...model import is_number
 from ..language.addresses import normal_domain
 from ..language.dates import zone_named
 from ..language.definition import InternalRule, Label, Project
+from ..language.quantities import Number
 from .comparisons import spread, values
 from .items import (
     Item,
@@ -26,6 +27,9 @@ from .items import (
 from .leaves import DRAWN, draw, event_names
 from .printer import plain
 from .scope import Drawn, Scope
+
+MAX_HOLDOUT = 0.5
+"""The largest share of subjects that may be held out."""
 
 
 def project(item: Item) -> Project:
@@ -56,6 +60,13 @@ def _domain(item: Item) -> str:
 
 _domains = list_of(_domain, "a list of domains")
 _names = list_of(Item.name, "a list of names")
+
+
+def _holdout(item: Item) -> Number:
+    share = item.number()
+    if not 0 <= share <= MAX_HOLDOUT:
+        raise item.wrong("a share from 0 to 0.5, such as 0.1")
+    return share
 
 
 def _personal_domains(item: Item) -> frozenset[str]:
@@ -191,6 +202,9 @@ PROJECT: dict[str, ItemParser] = {
     "claim": Item.duration,
     "due_soon": Item.duration,
     "alert_max_age": Item.duration,
+    "contraction": Item.event_name,
+    "churn": Item.event_name,
+    "holdout": _holdout,
 }
 
 LABEL: dict[str, ItemParser] = {"one": Item.text, "many": _many, "kind": Item.text}

@@ -48,7 +48,7 @@ class AnswerSchema(Schema):
                 del found[key]
         return found
 
-    def path(self, attribute: str) -> str:
+    def path_of(self, attribute: str) -> str:
         """The dotted names of an attribute in a record."""
         return attribute
 
@@ -91,7 +91,7 @@ class AnswerSchema(Schema):
             serialize = _serialize(field)
             return lambda obj: serialize(None, name, obj)
         attribute = field.attribute or name
-        return self.reader(attribute) or self.path(attribute)
+        return self.reader(attribute) or self.path_of(attribute)
 
     @cached_property
     def _conversions(self) -> list[tuple[str, Convert]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, get_args
 
 from flask import Request
@@ -277,7 +278,11 @@ class RejectedArguments(PageArguments):
 
 def read(request: Request, schema: Schema) -> dict[str, Any]:
     """The arguments of a request. Raises BadRequest."""
-    given = request.args.to_dict(flat=False)
+    return read_values(request.args.to_dict(flat=False), schema)
+
+
+def read_values(given: Mapping[str, Sequence[str]], schema: Schema) -> dict[str, Any]:
+    """The arguments that these values are, by name. Raises BadRequest."""
     prefix = getattr(schema, "PREFIX", None)
     open_: dict[str, str] = {}
     for name, values in given.items():

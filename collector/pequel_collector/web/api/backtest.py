@@ -85,16 +85,21 @@ def blueprint(collector: Collector) -> Blueprint:
 
 def question_of(asked: BacktestBody) -> Question:
     """How to look at a definition. Raises BadRequest."""
-    end = None if asked.end is None else parse_iso(asked.end)
-    if asked.end is not None and end is None:
-        raise json_body.mistake("end", repr(asked.end[:100]), "a time in ISO 8601")
     return Question(
         json_body.duration("landmark", asked.landmark),
         json_body.duration("horizon", asked.horizon),
         population_of(asked.population),
-        end,
+        end_in(asked.end),
         asked.capacity,
     )
+
+
+def end_in(text: str | None) -> int | None:
+    """The end of the data that a body states. Raises BadRequest."""
+    end = None if text is None else parse_iso(text)
+    if text is not None and end is None:
+        raise json_body.mistake("end", repr(text[:100]), "a time in ISO 8601")
+    return end
 
 
 def catalogue_of(view: ReadTransaction, active: Catalogue, toml: str | None) -> Catalogue:

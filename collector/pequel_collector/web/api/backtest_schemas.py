@@ -17,8 +17,17 @@ class Rate(DescribedField):
 
     json_schema: ClassVar = {"type": ["number", "null"]}
 
-    def _serialize(self, value: Any, *_: Any, **_options: Any) -> Any:
-        return None if value is None else round(value, DECIMALS)
+    def convert(self, value: Any) -> Any:
+        return round(value, DECIMALS)
+
+
+class Probability(DescribedField):
+    """A probability with three digits."""
+
+    json_schema: ClassVar = {"type": "number", "minimum": 0, "maximum": 1}
+
+    def convert(self, value: Any) -> Any:
+        return float(f"{value:.3g}")
 
 
 class Seconds(DescribedField):
@@ -26,7 +35,7 @@ class Seconds(DescribedField):
 
     json_schema: ClassVar = {"type": "number"}
 
-    def _serialize(self, value: Any, *_: Any, **_options: Any) -> Any:
+    def convert(self, value: Any) -> Any:
         return value / 1000
 
 
@@ -40,8 +49,8 @@ class RateInterval(DescribedField):
         "maxItems": 2,
     }
 
-    def _serialize(self, value: Any, *_: Any, **_options: Any) -> Any:
-        return None if value is None else [round(end, DECIMALS) for end in value]
+    def convert(self, value: Any) -> Any:
+        return [round(end, DECIMALS) for end in value]
 
 
 class Qualified(DescribedField):
@@ -52,7 +61,7 @@ class Qualified(DescribedField):
         "additionalProperties": {"type": "string", "format": "date-time"},
     }
 
-    def _serialize(self, value: Any, *_: Any, **_options: Any) -> Any:
+    def convert(self, value: Any) -> Any:
         return {id_of(key): iso(time) for key, time in value.items()}
 
 

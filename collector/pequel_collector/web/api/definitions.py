@@ -83,7 +83,7 @@ def blueprint(collector: Collector) -> Blueprint:
 
 def _put(collector: Collector, text: str, by: By, actor: str | None) -> Response:
     new = collector.put_definitions(text, by, actor)
-    changes = _changes(collector, new)
+    changes = changes_of(collector, new)
     active = schemas.DEFINITIONS.dump(collector.queries.definitions())
     versions = schemas.NEW_VERSION.dump(new.versions, many=True)
     return json_response(active | {"new_versions": versions, "changes": changes})
@@ -98,7 +98,7 @@ def _of_partner(collector: Collector, form: str | None) -> Response:
     return json_response(schemas.DEFINITIONS.dump(found))
 
 
-def _changes(collector: Collector, new: Activation) -> list[str]:
+def changes_of(collector: Collector, new: Activation) -> list[str]:
     """What changed, and what that did if history is short."""
     if new.changes and new.is_retroactive:
         progress = collector.backfill_briefly()

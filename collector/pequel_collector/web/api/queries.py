@@ -118,7 +118,7 @@ class Handlers:
         given = arguments.read(request, _LEADS)
         form, limit, cursor = map(given.pop, ("format", "limit", "cursor"))
         count = given.pop("count", False)
-        tests, partner = _tests(given), current_partner()
+        tests, partner = tests_in(given), current_partner()
         state = None if given["state"] == "any" else given["state"]
         wanted = LeadFilter(**given | {"state": state})
         if form != "json":
@@ -212,7 +212,7 @@ def lead_response(answer: LeadAnswer) -> Response:
     return response
 
 
-def _tests(given: dict[str, Any]) -> LeadTests:
+def tests_in(given: dict[str, Any]) -> LeadTests:
     """What no index serves, taken out of the arguments. ``trait.country`` is ``country``."""
     traits = given.pop(arguments.LeadArguments.PREFIX, {})
     for name in LISTED_TRAITS:

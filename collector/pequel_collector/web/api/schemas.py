@@ -507,7 +507,7 @@ class Sender(AnswerSchema):
 class KeyUsage(Balance, Sender):
     """The events that came in with a key in a month."""
 
-    def path(self, attribute: str) -> str:
+    def path_of(self, attribute: str) -> str:
         return attribute if attribute in answers.KeyUsage._fields else f"balance.{attribute}"
 
 

@@ -47,5 +47,5 @@ def is_ingest(request: Request) -> bool:
 
 def may_be_of_page(request: Request) -> bool:
     """Whether code of a web page may have sent a request: events, though to a wrong path."""
-    is_lost = request.method == "POST" and isinstance(request.routing_exception, NotFound)
-    return is_lost or is_ingest(request)
+    is_lost = isinstance(request.routing_exception, NotFound) or request.path == "/"
+    return (request.method == "POST" and is_lost) or is_ingest(request)

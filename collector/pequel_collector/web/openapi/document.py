@@ -33,6 +33,7 @@ _TAGS = {
     "users and accounts": "What is known of a user or an account, and how far it is.",
     "events": "What arrived, and what was rejected.",
     "definitions": "What qualifies a user or an account.",
+    "metrics": "Shares, times, money and counts, each with its formula.",
     "sending": "Events in, as the Segment tracking API has it and as other libraries send them.",
     "operations": "Health, metrics and this description.",
 }
@@ -123,10 +124,11 @@ class Route(NamedTuple):
 
 
 def routes(app: Flask) -> list[Route]:
-    """Every route of an application, except for the methods that Flask adds."""
+    """Every route for programs, without the methods that Flask adds. Pages are for people."""
     return [
         Route(rule.rule, method, operations_of(app.view_functions[rule.endpoint]))
         for rule in sorted(app.url_map.iter_rules(), key=str)
+        if not rule.endpoint.startswith("console.")
         for method in sorted((rule.methods or set()) - _METHODS_OF_FLASK)
     ]
 

@@ -33,6 +33,11 @@ _EVIDENCE: JSON = {
     "guards": [{"guard": "internal", "blocks": False}],
 }
 
+_SUGGESTED = """\
+[[pql]]
+name = "project_created_3_in_7d"
+when = { event = "project_created", gte = 3, within = "7d", of = "signup" }
+"""
 _CONFUSION: JSON = {
     "tp": 1,
     "fp": 1,
@@ -55,6 +60,8 @@ _CONFUSION: JSON = {
     "immature": 0,
     "already_converted": 0,
 }
+
+_FIGURES: JSON = {"set_size": 2, "strict": _CONFUSION, "landmark": _CONFUSION}
 
 ERROR: JSON = {
     "error": {
@@ -218,6 +225,27 @@ _BALANCE: JSON = {
 }
 
 _NOBODY: JSON = {"count": 0, "worked": 0, "first": []}
+
+_RATE: JSON = {
+    "numerator": 12,
+    "denominator": 80,
+    "immature": 15,
+    "rate": 0.15,
+    "interval": [0.08794, 0.244132],
+}
+_FIGURE: JSON = {
+    "metric": "signup_to_pql",
+    "title": "Sign-ups who become PQLs",
+    "from": "2026-03-01T00:00:00.000Z",
+    "to": "2026-06-01T00:00:00.000Z",
+    "horizon": "30d",
+    "definition": "set_up",
+    "version": 2,
+    "as_of": "2026-06-01T08:00:00.000Z",
+    "missing": [],
+    "groups": [{"by": {"channel": "google"}} | _RATE],
+    "more_groups": 0,
+} | _RATE
 
 OF_SCHEMAS: dict[str, JSON] = {
     "AuditEntry": {
@@ -458,5 +486,77 @@ OF_SCHEMAS: dict[str, JSON] = {
         "overlap": [{"definition": "keen", "both": 1, "only_this": 1, "only_other": 0}],
         "notes": [],
         "qualified": {"u1": "2026-03-09T09:30:00.000Z", "u2": "2026-03-19T08:00:00.000Z"},
+    },
+    "Figure": _FIGURE,
+    "MetricView": {"role": "product", "data": [_FIGURE], "next_cursor": None},
+    "MetricAbout": {
+        "metric": "signup_to_pql",
+        "title": "Sign-ups who become PQLs",
+        "formula": "subjects who signed up in the period and qualified within the horizon ÷ …",
+        "family": "rate",
+        "by": ["channel", "plan", "country", "trait.NAME", "definition"],
+        "horizon": "30d",
+    },
+    "MetricMember": {
+        "subject": {"kind": "user", "id": "u1"},
+        "lead_id": None,
+        "standing": "in",
+        "start": "2026-03-01T09:00:00.000Z",
+        "end": "2026-03-09T09:30:00.000Z",
+    },
+    "SpendTaken": {"written": 1},
+    "SuggestionsAnswer": {
+        "subject_kind": "user",
+        "landmark_seconds": 604800.0,
+        "horizon_seconds": 2592000.0,
+        "end": "2026-03-31T17:20:00.000Z",
+        "level": 0.05,
+        "population": 4820,
+        "converters": 361,
+        "tries": 187,
+        "suggestions": [
+            {
+                "name": "project_created_3_in_7d",
+                "toml": _SUGGESTED,
+                "description": "A user who has project_created at least 3 times within 7 days of "
+                "sign-up",
+                "training": _CONFUSION,
+                "held_out": _CONFUSION,
+                "training_p": 1.2e-09,
+                "held_out_p": 0.0004,
+            }
+        ],
+        "behaviours": [
+            {
+                "event": "project_created",
+                "measure": "count",
+                "at_least": 3,
+                "within_seconds": 604800.0,
+                "figures": _CONFUSION,
+                "p": 1.2e-09,
+            }
+        ],
+        "notes": [],
+    },
+    "DiffAnswer": {
+        "same": False,
+        "definitions": [
+            {
+                "name": "set_up",
+                "status": "changed",
+                "before": "A user who has project_created at least 3 times",
+                "after": "A user who has project_created at least 2 times",
+                "changes": [{"path": "when.gte", "before": 3, "after": 2}],
+                "on_data": {
+                    "gained": {"u3": "2026-03-20T08:00:00.000Z"},
+                    "lost": {},
+                    "earlier": 2,
+                    "later": 0,
+                    "before": _FIGURES,
+                    "after": _FIGURES | {"set_size": 3},
+                },
+            }
+        ],
+        "shared": [{"path": "project.timezone", "before": None, "after": "Europe/Berlin"}],
     },
 }

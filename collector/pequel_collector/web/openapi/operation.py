@@ -13,7 +13,14 @@ from ...model import JSON
 
 View = TypeVar("View", bound=Callable[..., Any])
 Tag = Literal[
-    "leads", "alerts", "users and accounts", "events", "definitions", "operations", "sending"
+    "leads",
+    "alerts",
+    "users and accounts",
+    "events",
+    "definitions",
+    "metrics",
+    "operations",
+    "sending",
 ]
 
 QUERY_ERRORS = (400, 401, 403, 500, 503)

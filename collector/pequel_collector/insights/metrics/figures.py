@@ -1,0 +1,241 @@
+"""From a question to its figure: reads the records of a metric, and counts them.
+
+One ``Figures`` answers several questions of one moment, and reads what they share once.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
+
+from ...ports import MetricLead, ReadTransaction, SpanQuery
+from ...rules.language.definition import Catalogue
+from . import lead_figures, survival
+from .catalogue import METRICS, TRAIT
+from .figure import Asked, Figure, Group, Values, of_duration, of_rate
+from .health import Health, contact_effect, health, may_convert
+from .money_figures import MoneyFigures
+from .rates import Rate, Span, rate, together
+from .segments import Key, key_of, segment_of, trait_named
+from .survival import Lengths, duration, lengths_of
+
+MAX_GROUPS = 100
+"""Segments that an answer lists."""
+
+FOREVER = 2**60
+"""After any time."""
+
+_ALL: Key = (False, None)
+"""The only segment of a question without segments."""
+
+Item = TypeVar("Item")
+
+_SIZES = ("denominator", "n", "leads", "open", "dismissals", "customers", "pqls")
+
+
+class Figures:
+    """The figures of one transaction. ``versions`` are the numbers in force, by definition."""
+
+    def __init__(
+        self, tx: ReadTransaction, catalogue: Catalogue, versions: Mapping[str, int], now: int
+    ) -> None:
+        self._tx, self._catalogue, self._versions, self._now = tx, catalogue, versions, now
+        self._zone = catalogue.project.timezone
+        self._read: dict[tuple[int, int, str | None, str | None], list[MetricLead]] = {}
+
+    def figure(self, asked: Asked) -> Figure:
+        """The answer to a question."""
+        values, groups = self._counted(asked)
+        listed = sorted(groups, key=_by_size)[:MAX_GROUPS]
+        version = None if asked.definition is None else self._versions.get(asked.definition)
+        since = self._tx.earliest_seen() if asked.since is None else asked.since
+        since = asked.until if since is None else min(since, asked.until)
+        lacking = missing(asked, self._catalogue, values)
+        more = len(groups) - len(listed)
+        return Figure(asked, since, self._now, version, values, listed, more, lacking)
+
+    def _counted(self, asked: Asked) -> tuple[Values, list[Group]]:
+        match asked.metric.counts:
+            case "people":
+                return self._of_people(asked)
+            case "leads":
+                return self._of_leads(asked)
+            case _:
+                return MoneyFigures(self._tx, self.leads).counted(asked)
+
+    # -- people ----------------------------------------------------------------------------
+
+    def _of_people(self, asked: Asked) -> tuple[Values, list[Group]]:
+        whole = self._people_values(asked._replace(by=None))[_ALL]
+        if asked.by == "definition":
+            names = [d.name for d in self._catalogue.definitions]
+            return whole, [
+                Group({"definition": name}, self._of_definition(asked, name))
+                for name in names
+                if asked.definition in (None, name)
+            ]
+        if asked.by is None:
+            return whole, []
+        parts = self._people_values(asked)
+        return whole, [Group({asked.by: key[1]}, values) for key, values in parts.items()]
+
+    def _of_definition(self, asked: Asked, name: str) -> Values:
+        return self._people_values(asked._replace(definition=name, by=None))[_ALL]
+
+    def _people_values(self, asked: Asked) -> dict[Key, Values]:
+        """The values of each segment."""
+        wanted = span_query(asked, self._catalogue)
+        if asked.metric.family == "duration":
+            lengths = self._lengths(wanted)
+            return {key: of_duration(duration(part, self._now)) for key, part in lengths.items()}
+        found: defaultdict[Key, list[Rate]] = defaultdict(list)
+        for value, *numbers in self._tx.span_counts(wanted, asked.horizon or 0, self._now):
+            found[key_of(value, asked.by)].append(Rate(*numbers))
+        return _or_nothing(
+            wanted, {key: of_rate(together(x)) for key, x in found.items()}, of_rate(Rate())
+        )
+
+    def _lengths(self, wanted: SpanQuery) -> dict[Key, Lengths]:
+        found: defaultdict[Key, list[Lengths]] = defaultdict(list)
+        for value, arrived, starts in self._tx.span_lengths(wanted):
+            found[key_of(value, wanted.by)].append(Lengths(arrived, starts))
+        joined = {key: survival.together(parts) for key, parts in found.items()}
+        return _or_nothing(wanted, joined, Lengths([], []))
+
+    # -- leads -----------------------------------------------------------------------------
+
+    def leads(self, asked: Asked) -> list[MetricLead]:
+        """The leads of a question."""
+        period = asked.first, asked.until
+        is_of_all = asked.since is None and asked.is_until_now
+        if asked.metric.name == "lead_velocity" and not is_of_all:  # by the qualification
+            period = -FOREVER, FOREVER
+        key = (*period, asked.definition, trait_named(asked.by))
+        if key not in self._read:
+            self._read[key] = self._tx.metric_leads(*key)
+        return self._read[key]
+
+    def _of_leads(self, asked: Asked) -> tuple[Values, list[Group]]:
+        match asked.metric.name:
+            case "dismissal_reasons":
+                return self._dismissals(asked)
+            case "overlap":
+                leads = self.leads(asked._replace(definition=None))
+                return {"pairs": lead_figures.overlap(leads, asked.definition)}, []
+            case "definition_health":
+                return self._health(asked), []
+        found = self.leads(asked)
+        parted: defaultdict[Key, list[MetricLead]] = defaultdict(list)
+        if asked.by is not None:
+            for lead in found:
+                parted[segment_of(lead, asked.by)].append(lead)
+        groups = [
+            Group({str(asked.by): key[1]}, self._lead_values(asked, leads))
+            for key, leads in parted.items()
+        ]
+        return self._lead_values(asked, found), groups
+
+    def _lead_values(self, asked: Asked, leads: Sequence[MetricLead]) -> Values:
+        match asked.metric.name:
+            case "volume":
+                return lead_figures.volume(leads, self._zone, self._now)
+            case "ageing":
+                return lead_figures.ageing(leads, self._now)
+            case "sla_attainment":
+                return of_rate(lead_figures.sla_attainment(leads, self._now))
+            case "lead_velocity":
+                inside = [x for x in leads if asked.first <= x.qualified_at < asked.until]
+                return lead_figures.velocity(inside, asked.until, self._zone)
+            case "contact_effect":
+                return contact_effect(leads, asked.horizon or 0, self._now)
+            case _:
+                return self._span_values(asked, lead_spans(asked, leads))
+
+    def _span_values(self, asked: Asked, spans: Iterable[Span]) -> Values:
+        if asked.metric.family == "duration":
+            return of_duration(duration(lengths_of(spans), self._now))
+        return of_rate(rate(spans, asked.horizon or 0, self._now))
+
+    def _dismissals(self, asked: Asked) -> tuple[Values, list[Group]]:
+        named: defaultdict[str, list[str]] = defaultdict(list)
+        for definition, reason in self._tx.dismissals(asked.first, asked.until):
+            if asked.definition in (None, definition):
+                named[definition].append(reason)
+        values = lead_figures.dismissal_reasons([r for each in named.values() for r in each])
+        if asked.by is None:
+            return values, []
+        return values, [
+            Group({"definition": name}, lead_figures.dismissal_reasons(reasons))
+            for name, reasons in named.items()
+        ]
+
+    def _health(self, asked: Asked) -> Values:
+        metric = METRICS["signup_to_pql"]
+        of_signups = asked._replace(metric=metric, horizon=metric.horizon)
+        signups = {
+            definition.name: self._of_definition(of_signups, definition.name)
+            for definition in self._catalogue.definitions
+            if asked.definition in (None, definition.name)
+        }
+        leads = self.leads(asked._replace(definition=None))
+        found = Health(self._tx, asked, self._now)
+        return {
+            "definitions": health(
+                found, self._catalogue, self._versions, leads, signups, asked.definition
+            )
+        }
+
+
+def _or_nothing(wanted: SpanQuery, found: dict[Key, Item], nothing: Item) -> dict[Key, Item]:
+    """What was found; without segments, something in any case."""
+    return found or ({_ALL: nothing} if wanted.by is None else {})
+
+
+def span_query(asked: Asked, catalogue: Catalogue) -> SpanQuery:
+    """What to look up for a metric of people."""
+    metric = asked.metric
+    subjects = "visitor" if metric.start == "seen" else "user"
+    if metric.end == "qualified" and kind_in(catalogue, asked.definition) == "account":
+        subjects = "account"
+    definition = asked.definition if metric.end == "qualified" else None
+    trait = trait_named(asked.by)
+    by = asked.by if trait is None else TRAIT + trait
+    return SpanQuery(subjects, metric.start, metric.end, asked.first, asked.until, definition, by)
+
+
+def missing(asked: Asked, catalogue: Catalogue, values: Values) -> list[str]:
+    """What a figure needs and does not have."""
+    metric, project = asked.metric, catalogue.project
+    of_sales = metric.end == "converted" or metric.counts == "customers"
+    needs = {
+        "[project] has no trial": metric.start == "trial" and project.trial is None,
+        "[project] has no key_events": metric.end == "value" and not project.key_events,
+        "[project] has no conversion": of_sales and project.conversion is None,
+        "[project] has no holdout": metric.name == "contact_effect" and not project.holdout,
+        "no definition is in force": metric.has_definition and not catalogue.definitions,
+        "nothing was spent in the period": metric.counts == "spend" and not values["spend"],
+    }
+    return [what for what, is_missing in needs.items() if is_missing]
+
+
+def kind_in(catalogue: Catalogue, definition: str | None) -> str:
+    """The kind of subject of a definition; of any, users unless all are of accounts."""
+    kinds = {d.subject for d in catalogue.definitions if definition in (None, d.name)}
+    return "account" if kinds == {"account"} else "user"
+
+
+def lead_spans(asked: Asked, leads: Iterable[MetricLead]) -> list[Span]:
+    """From the mark to the end of a metric, of the leads that it looks at."""
+    match asked.metric.end:
+        case "contacted":
+            return [(lead.marked_at, lead.contacted_at) for lead in leads if not lead.is_held_out]
+        case "won":
+            return [(lead.marked_at, lead.won_at) for lead in leads]
+        case _:
+            return [(lead.marked_at, lead.converted) for lead in leads if may_convert(lead)]
+
+
+def _by_size(group: Group) -> tuple[int, str]:
+    sizes = (group.values[name] for name in _SIZES if isinstance(group.values.get(name), int))
+    return -next(sizes, 0), repr(group.by)

@@ -1,0 +1,70 @@
+"""``POST /v1/definitions/diff``: what lies between two texts of definitions."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, request
+from msgspec import Struct
+
+from ...app.bootstrap import Collector
+from ...insights.backtest import Question
+from ...insights.diff import diff, diff_on_data, resolved
+from ...insights.population import population_of
+from ..json import json_response
+from ..openapi.operation import Content, describe, query
+from . import json_body
+from .backtest import Short, budget, end_in
+from .diff_schemas import DIFF
+from .one_at_a_time import OneAtATime
+from .require_reader import require_reader
+
+
+class DiffBody(Struct, forbid_unknown_fields=True):
+    """Two texts, or what names them, and how to look at the data."""
+
+    new: str
+    old: str = "active"
+    data: bool = True
+    landmark: Short = "7d"
+    horizon: Short = "30d"
+    population: Short = "signup"
+    end: Short | None = None
+
+
+_BODY = Content(
+    "application/json",
+    json_body.schema_of(DiffBody),
+    {"old": "active", "new": '[[pql]]\nname = "keen"\nwhen = "used"\n'},
+)
+_DIFF = query(
+    "What lies between two texts of definitions, in words and on the data",
+    "definitions",
+    DIFF,
+    bodies=(_BODY,),
+    errors=(404,),
+)
+
+
+def blueprint(collector: Collector) -> Blueprint:
+    """Differences, over a collector."""
+    bp = Blueprint("diff", __name__, url_prefix="/v1")
+    require_reader(bp, collector)
+    turn = OneAtATime("a diff")
+
+    @bp.post("/definitions/diff")
+    @describe(_DIFF)
+    def definitions() -> Response:
+        asked = json_body.read(request, collector.settings, DiffBody)
+        question = Question(
+            json_body.duration("landmark", asked.landmark),
+            json_body.duration("horizon", asked.horizon),
+            population_of(asked.population),
+            end_in(asked.end),
+        )
+        with turn, collector.store.reading() as view:
+            old, new = resolved(view, asked.old, "old"), resolved(view, asked.new, "new")
+            if not asked.data:
+                return json_response(DIFF.dump(diff(old, new)))
+            most = min((budget(view, each) for each in (old, new)), key=lambda b: b.messages or 0)
+            return json_response(DIFF.dump(diff_on_data(view, old, new, question, budget=most)))
+
+    return bp

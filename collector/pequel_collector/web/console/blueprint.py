@@ -1,0 +1,32 @@
+"""The console over a collector: every part, in one blueprint."""
+
+from __future__ import annotations
+
+from flask import Blueprint
+
+from ...app.bootstrap import Collector
+from . import (
+    catalogue,
+    definitions,
+    editor,
+    frame,
+    lead,
+    leads,
+    live,
+    login,
+    people,
+    settings,
+)
+
+PARTS = (login, leads, lead, live, definitions, editor, people, catalogue, settings)
+"""Each adds its routes to the blueprint."""
+
+
+def blueprint(collector: Collector) -> Blueprint:
+    """The console."""
+    bp = Blueprint("console", __name__)
+    console = frame.Console(collector)
+    frame.install(bp, console)
+    for part in PARTS:
+        part.add(bp, console)
+    return bp

@@ -1,0 +1,106 @@
+"""Definitions: each in words, who is nearly there, and how it has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from difflib import unified_diff
+from itertools import pairwise
+from typing import NamedTuple
+
+from flask import Blueprint, Response, request
+
+from ...errors import NotFound
+from ...ports import LeadFilter
+from ...queries.answers import DefinitionAnswer, VersionAnswer
+from ..api import arguments
+from .frame import Console
+
+NEAR = 10
+"""Subjects that the page names who are nearly there."""
+
+LEADS = 10
+"""Leads of a definition that its page lists."""
+
+
+class Line(NamedTuple):
+    """A line of a difference: ``kind`` is ``added``, ``removed`` or ``same``."""
+
+    kind: str
+    text: str
+
+
+class Entry(NamedTuple):
+    """A version in the history of a definition, and how it differs from the one before."""
+
+    answer: VersionAnswer
+    lines: Sequence[Line]
+
+
+class DefinitionArguments(arguments.NoArguments):
+    """The name of a definition."""
+
+    name = arguments.Text(required=True)
+
+
+_DEFINITION = DefinitionArguments()
+
+
+def add(bp: Blueprint, console: Console) -> None:
+    """The routes, over a console."""
+    collector = console.collector
+
+    @bp.get("/definitions")
+    def definitions() -> Response:
+        found = collector.queries.definitions()
+        counts = {
+            each.definition.name: collector.queries.count_pqls(
+                LeadFilter(definition=each.definition.name, state="open")
+            )
+            for each in found.data
+        }
+        return console.page("definitions.html", found=found, counts=counts)
+
+    @bp.get("/definition")
+    def definition() -> Response:
+        name = arguments.read(request, _DEFINITION)["name"]
+        answer = _named(collector.queries.definitions().data, name)
+        wanted = LeadFilter(definition=name, state="open", sort="-marked_at")
+        return console.page(
+            "definition.html",
+            answer=answer,
+            near=collector.lists.near(name, NEAR, None),
+            leads=collector.queries.pqls(wanted, LEADS).data,
+            total=collector.queries.count_pqls(wanted),
+            history=list(history_of(answer.versions)),
+        )
+
+
+def history_of(versions: Sequence[VersionAnswer]) -> Iterator[Entry]:
+    """The versions of a definition, the latest first, each with what it changed."""
+    ordered = sorted(versions, key=lambda each: each.version.version)
+    entries = [
+        Entry(after, difference(before.version.text, after.version.text))
+        for before, after in pairwise(ordered)
+    ]
+    first = [Entry(each, [Line("same", text) for text in _lines(each)]) for each in ordered[:1]]
+    return reversed([*first, *entries])
+
+
+def difference(before: str, after: str) -> list[Line]:
+    """How a text differs from the one before, line by line, with what stands around it."""
+    kinds = {"+": "added", "-": "removed", " ": "same"}
+    found = unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=3)
+    lines = [line for line in found if not line.startswith(("---", "+++", "@@"))]
+    return [Line(kinds[line[:1]], line[1:]) for line in lines]
+
+
+def _lines(answer: VersionAnswer) -> list[str]:
+    return answer.version.text.splitlines()
+
+
+def _named(found: Sequence[DefinitionAnswer], name: str) -> DefinitionAnswer:
+    """The definition of this name. Raises NotFound for one that is not in force."""
+    for answer in found:
+        if answer.definition.name == name:
+            return answer
+    raise NotFound(f"the definition {name[:100]!a} is not in force")

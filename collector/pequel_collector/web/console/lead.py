@@ -1,0 +1,69 @@
+"""One lead: why, who, what they did, what to do; and its proof."""
+
+from __future__ import annotations
+
+import secrets
+
+from flask import Blueprint, Response
+
+from ...audit.proof import Proofs
+from ...errors import BadRequest
+from ...leads.states import LEGAL, state_at
+from ...model import id_of, kind_of
+from ...queries.answers import LeadAnswer, Person
+from ..api.queries import storable
+from . import changes
+from .frame import Console
+from .timeline import days_of, deciding_in, happened, strip_of
+
+LATEST = 80
+"""Messages of the subject that the page looks at."""
+
+PEOPLE = 6
+"""People of the account that the page names."""
+
+
+def add(bp: Blueprint, console: Console) -> None:
+    """The routes, over a console."""
+    collector = console.collector
+
+    @bp.get("/leads/<lead_id>")
+    def lead(lead_id: str) -> Response:
+        answer = collector.queries.pql(storable("lead", lead_id))
+        subject = answer.lead.subject
+        kind = kind_of(subject) or "user"
+        latest = collector.queries.timeline(kind, id_of(subject), LATEST)
+        deciding = deciding_in(answer.evidence)
+        lines = happened(latest.data, collector.catalogue.project.key_events, deciding)
+        return console.page(
+            "lead.html",
+            answer=answer,
+            leaves=[(leaf, strip_of(leaf)) for leaf in answer.evidence["leaves"]],
+            guards=answer.evidence.get("guards", ()),
+            days=days_of(lines),
+            is_more=latest.next_cursor is not None,
+            people=_people(console, answer),
+            allowed=LEGAL[state_at(answer.lead, collector.clock())],
+            snoozes=changes.SNOOZES,
+            reasons=changes.REASONS,
+            once=secrets.token_hex(8),
+            kind=kind,
+        )
+
+    @bp.get("/leads/<lead_id>/proof")
+    def proof(lead_id: str) -> Response:
+        identifier = storable("lead", lead_id)
+        proven = Proofs(collector.store, collector.clock).proof(identifier)
+        answer = collector.queries.pql(identifier)
+        return console.page("proof.html", answer=answer, proof=proven)
+
+
+def _people(console: Console, answer: LeadAnswer) -> list[Person]:
+    """The people of the account of a lead, most engaged first; none for an account never seen."""
+    if answer.account is None:
+        return []
+    try:
+        page = console.collector.lists.people(answer.account, PEOPLE, None)
+    except BadRequest:  # an account with too many people to compare
+        return []
+    return list(page.data)

@@ -1,0 +1,192 @@
+"""The inbox: leads by priority, with filters in the address, saved views and changes to many."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, urlencode
+
+from flask import Blueprint, Response, request
+
+from ...errors import BadRequest, NotFound
+from ...ports import LeadFilter, SavedView
+from ...queries.lead_tests import LeadTests
+from ...queries.queries import MAX_COUNTED, Queries
+from ..api import arguments
+from ..api.lead_export import as_csv
+from ..api.queries import page_slot, tests_in
+from . import changes, frame
+from .frame import Console, done, form, needs, url, viewer
+
+PAGE = 50
+"""Leads of a page."""
+
+MAX_VIEWS = 100
+"""Views that can be saved."""
+
+MAX_VIEW_NAME = 60
+MAX_VIEW_QUERY = 2_000
+
+OF_TAB = ("state", "owner", "overdue")
+"""The parameters that a tab sets."""
+
+SORTS = {
+    "priority": "priority",
+    "-marked_at": "newest first",
+    "marked_at": "oldest first",
+    "due_at": "due first",
+}
+
+
+class InboxArguments(arguments.LeadArguments):
+    """The filters of the list of leads, as the API has them."""
+
+    limit = arguments.Limit(load_default=PAGE)
+
+
+_ARGUMENTS = InboxArguments()
+
+
+class Tab(NamedTuple):
+    """A part of the inbox: its name, its parameters, and how many leads it has."""
+
+    name: str
+    query: Mapping[str, str]
+    is_here: bool
+    number: str
+
+
+def add(bp: Blueprint, console: Console) -> None:
+    """The routes, over a console."""
+    collector = console.collector
+
+    @bp.get("/")
+    def inbox() -> Response:
+        given = given_filters()
+        wanted, tests, limit, cursor = filters_in(given)
+        with page_slot(limit):
+            found = collector.queries.pqls(wanted, limit, cursor, tests)
+            return console.page(
+                "leads.html",
+                leads=found.data,
+                next_cursor=found.next_cursor,
+                given=given,
+                tabs=_tabs(collector.queries, given, viewer().actor),
+                views=_views(console),
+                definitions=[each.name for each in collector.catalogue.definitions],
+                sorts=SORTS,
+                snoozes=changes.SNOOZES,
+                reasons=changes.REASONS,
+                once=secrets.token_hex(8),
+                is_empty=not given and not found.data,
+            )
+
+    @bp.get("/leads.csv")
+    def leads_csv() -> Response:
+        given = {name: text for name, text in given_filters().items() if name != "cursor"}
+        wanted, tests, _, _ = filters_in(given)
+        return as_csv(collector.queries.all_pqls(wanted, tests))
+
+    @bp.post("/leads")
+    @needs("work")
+    def change_leads() -> Response:
+        given = form()
+        ids = changes.require_ids(given.getlist("lead"))
+        outcome = changes.change_all(collector, ids, given, viewer().actor)
+        back = frame.local(given.get("next"), url("console.inbox"))
+        if outcome.failed and len(ids) == 1:
+            raise outcome.failed[0]
+        if outcome.failed:
+            status = 200 if outcome.changed else 409
+            return console.page("changed.html", status, outcome=outcome, back=back)
+        notice = changes.ACTIONS[changes.require_action(given)][1]
+        number = len(outcome.changed)
+        return done(back, notice, "the lead" if number == 1 else f"{number} leads")
+
+    @bp.post("/views")
+    @needs("work")
+    def save_view() -> Response:
+        name, query = view_in(form())
+        view = SavedView(secrets.token_hex(6), name, query, viewer().actor, collector.clock())
+        with collector.store.writing() as tx:
+            if len(tx.saved_views()) >= MAX_VIEWS:
+                raise BadRequest(f"there are {MAX_VIEWS} views already: remove one first")
+            tx.add_saved_view(view)
+        return done(url("console.inbox") + (f"?{query}" if query else ""), "saved")
+
+    @bp.post("/views/<view_id>/remove")
+    @needs("work")
+    def remove_view(view_id: str) -> Response:
+        with collector.store.writing() as tx:
+            if not tx.remove_saved_view(view_id[:64]):
+                raise NotFound("there is no such view any more")
+        return done(url("console.inbox"), "removed")
+
+
+def given_filters() -> dict[str, str]:
+    """The parameters of the address that are filled in. Raises BadRequest for one given twice."""
+    given = request.args.to_dict(flat=False)
+    filled = {name: [text for text in texts if text.strip()] for name, texts in given.items()}
+    for name, texts in filled.items():
+        if len(texts) > 1:
+            raise arguments.mistake(name[:200], f"{len(texts)} values", "one")
+    return {name: texts[0] for name, texts in filled.items() if texts}
+
+
+def filters_in(given: Mapping[str, str]) -> tuple[LeadFilter, LeadTests, int, str | None]:
+    """The filter, the tests, the limit and the cursor that parameters ask for."""
+    read: dict[str, Any] = arguments.read_values(
+        {name: [text] for name, text in given.items()}, _ARGUMENTS
+    )
+    limit, cursor = read.pop("limit"), read.pop("cursor")
+    for name in ("format", "count"):
+        read.pop(name, None)
+    tests = tests_in(read)
+    state = None if read["state"] == "any" else read["state"]
+    return LeadFilter(**read | {"state": state}), tests, limit, cursor
+
+
+def view_in(form: Mapping[str, str]) -> tuple[str, str]:
+    """The name and the query of a view to save. Raises BadRequest."""
+    name = " ".join(changes.required(form, "name", "a name for the view").split())
+    if len(name) > MAX_VIEW_NAME:
+        raise BadRequest(
+            f"name: found {len(name)} characters, expected {MAX_VIEW_NAME} at most", field="name"
+        )
+    query = form.get("query", "")
+    if len(query) > MAX_VIEW_QUERY:
+        raise BadRequest(f"the address is over {MAX_VIEW_QUERY} characters", field="query")
+    given = {name: text for name, text in parse_qsl(query) if name != "cursor"}
+    filters_in(given)
+    return name, urlencode(given)
+
+
+def _tabs(queries: Queries, given: Mapping[str, str], me: str) -> list[Tab]:
+    """The tabs, each with the filters that stay."""
+    kept = {name: text for name, text in given.items() if name not in (*OF_TAB, "cursor")}
+    set_ = {name: text for name, text in given.items() if name in OF_TAB}
+    tabs: Sequence[tuple[str, dict[str, str]]] = (
+        ("Open", {}),
+        ("New", {"state": "new"}),
+        ("Mine", {"owner": me}),
+        ("Overdue", {"overdue": "true"}),
+        ("All", {"state": "any"}),
+    )
+    return [
+        Tab(name, kept | own, set_ == own, _number_of(queries, kept | own)) for name, own in tabs
+    ]
+
+
+def _number_of(queries: Queries, given: Mapping[str, str]) -> str:
+    """How many leads there are; nothing where counting takes too much work."""
+    wanted, tests, _, _ = filters_in(given)
+    if tests:
+        return ""
+    total = queries.count_pqls(wanted)
+    return f"{total.total:,}" if total.is_exact else f"{MAX_COUNTED:,}+"
+
+
+def _views(console: Console) -> list[SavedView]:
+    with console.collector.store.reading() as tx:
+        return tx.saved_views()

@@ -1,0 +1,212 @@
+"""The live page: events as they arrive, refused ones, and the leads that they open.
+
+The page is made with what arrived last. Then its script asks for what comes after, and each request
+waits until there is something, as ``GET /v1/events/stream`` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from flask import Blueprint, Response, request, stream_with_context
+
+from ...access.keys import may
+from ...errors import NotFound, Unavailable
+from ...lint.unknown_events import slips, uses
+from ...model import Key, Stored
+from ...ports import ANY_REJECTED, StoredRejectedEvent
+from ...queries.following import Followed, FollowFilter, Following, FollowPage
+from ...rules.language.definition import Catalogue
+from ...wire import decode
+from ...wire.normalise import normalise
+from ..api import arguments
+from ..ingest.accept import accept
+from ..json import encode
+from .frame import Console, done, needs, url, viewer
+from .leads import given_filters
+from .timeline import properties_of
+
+LATEST = 50
+"""Lines with which the page begins."""
+
+AT_ONCE = 200
+"""Lines of one answer: as many as the page keeps."""
+
+WAIT = 15
+"""Seconds that a request of the script waits."""
+
+TEST_EVENT = "pequel_test"
+TEST_USER = "pequel-test"
+
+
+class LiveArguments(arguments.NoArguments):
+    """What to follow."""
+
+    user = arguments.Text()
+    event = arguments.Text()
+
+
+class AfterArguments(LiveArguments):
+    """What to follow, after a place."""
+
+    after = arguments.Cursor(required=True)
+
+
+_LIVE, _AFTER = LiveArguments(), AfterArguments()
+
+
+def add(bp: Blueprint, console: Console) -> None:
+    """The routes, over a console."""
+    collector = console.collector
+    following, watch = Following(collector.queries), collector.arrivals
+
+    def rendered(page: FollowPage) -> bytes:
+        lines = _lines(page.data, collector.catalogue)
+        html = console.render("live_lines.html", lines=list(reversed(lines)))
+        return encode({"html": html, "number": len(lines), "next": page.next_cursor})
+
+    def awaited(
+        page: FollowPage, wanted: FollowFilter, leave: Callable[[], None]
+    ) -> Iterator[bytes]:
+        until = watch.until(WAIT)
+        try:
+            # The status is sent already; the next request gets the error.
+            with suppress(Unavailable):
+                while not page.data and watch.wait(page.next.number, until):
+                    page = following.page(wanted, AT_ONCE, page.next)
+        finally:
+            leave()
+        yield rendered(page)
+
+    @bp.get("/live")
+    def live() -> Response:
+        given = given_filters()
+        read = arguments.read_values({n: [text] for n, text in given.items()}, _LIVE)
+        wanted = FollowFilter(read.get("user"), read.get("event"))
+        place = following.place(wanted, None)  # before the list is read, so that nothing is missed
+        start = following.page(wanted, 1, place).next_cursor
+        lines = _latest(console, wanted)
+        return console.page(
+            "live.html",
+            lines=lines,
+            given=given,
+            start=start,
+            is_empty=not lines and not given,
+            write_key=_write_key(console),
+            host=request.host_url.rstrip("/") + request.root_path,
+            test_event=TEST_EVENT,
+            may_send=viewer().may("send"),
+        )
+
+    @bp.get("/live/lines")
+    def live_lines() -> Response:
+        read = arguments.read(request, _AFTER)
+        wanted = FollowFilter(read.get("user"), read.get("event"))
+        page = following.page(wanted, AT_ONCE, following.place(wanted, read["after"]))
+        if page.data:
+            return Response(rendered(page), mimetype="application/json")
+        leave = watch.enter()
+        body: Any = stream_with_context(awaited(page, wanted, leave))
+        response = Response(body, mimetype="application/json")
+        response.call_on_close(leave)
+        return response
+
+    @bp.post("/live/test")
+    @needs("send")
+    def send_test() -> Response:
+        _send_test(console, viewer().key)
+        return done(url("console.live"), "sent")
+
+
+def _latest(console: Console, wanted: FollowFilter) -> list[dict[str, Any]]:
+    """What arrived last, latest first."""
+    collector = console.collector
+    events = _latest_events(console, wanted)
+    refused = () if any(wanted) else collector.queries.rejected(ANY_REJECTED, LATEST).data
+    found = [
+        *(Followed("event", each.message.received, event=each) for each in events),
+        *(Followed("refused", each.received_at, refused=each) for each in refused),
+    ]
+    found.sort(key=lambda each: each.at or 0, reverse=True)
+    return _lines(found[:LATEST], collector.catalogue)
+
+
+def _latest_events(console: Console, wanted: FollowFilter) -> Sequence[Stored]:
+    queries = console.collector.queries
+    if wanted.user is None:
+        found = queries.events(LATEST).data
+    else:
+        with suppress(NotFound):  # a user of whom nothing has arrived yet can be followed too
+            found = queries.timeline("user", wanted.user, LATEST).data
+            return [each for each in found if wanted.event in (None, each.message.name)]
+        return ()
+    return [each for each in found if wanted.event in (None, each.message.name)]
+
+
+def _write_key(console: Console) -> str:
+    """How a write key begins that somebody may paste; words in its place if none is known."""
+    now = console.collector.clock()
+    active = [key for key in console.collector.keys.listed() if key.is_active(now)]
+    known = [key.prefix for key in active if may(key, "send") and key.prefix]
+    return f"{known[0]}…" if known else "YOUR_WRITE_KEY"
+
+
+def _send_test(console: Console, key: Key) -> None:
+    """Send one event the way that a client does."""
+    collector = console.collector
+    text = encode(
+        {"userId": TEST_USER, "event": TEST_EVENT, "properties": {"sent_from": "the console"}}
+    )
+    envelope = decode.single(text, "track")
+    now = collector.clock()
+    messages, rejected = normalise(envelope, collector.settings, now, console.new_id)
+    accept(collector, messages, rejected, key)
+
+
+def _lines(found: Sequence[Followed], catalogue: Catalogue) -> list[dict[str, Any]]:
+    """What arrived, as the lines of the page."""
+    names = {each.event.message.name for each in found if each.event is not None}
+    slips_of = slips_in(names, catalogue)
+    return [_line(each, slips_of) for each in found]
+
+
+def _line(followed: Followed, slips_of: Mapping[str | None, str]) -> dict[str, Any]:
+    line: dict[str, Any] = {"kind": followed.kind, "at": followed.at, "number": followed.number}
+    if followed.event is not None:
+        name = followed.event.message.name
+        return line | _event_line(followed.event) | {"looks_like": slips_of.get(name)}
+    if followed.refused is not None:
+        return line | _refused_line(followed.refused)
+    return line | {"lead": followed.lead}
+
+
+def _event_line(stored: Stored) -> dict[str, Any]:
+    message = stored.message
+    return {
+        "mid": message.mid,
+        "type": message.type,
+        "name": message.name or "",
+        "user": message.user_id,
+        "visitor": message.anonymous_id,
+        "account": stored.account,
+        "properties": properties_of(message),
+    }
+
+
+def _refused_line(refused: StoredRejectedEvent) -> dict[str, Any]:
+    event = refused.event
+    return {"mid": event.mid, "code": event.code, "reason": event.message, "payload": event.payload}
+
+
+def slips_in(names: Collection[str | None], catalogue: Catalogue) -> dict[str | None, str]:
+    """The names that no definition uses and that are nearly one that a definition uses."""
+    known = {used for _, _, used in uses(catalogue) if "*" not in used}
+    near = {slip: used for used in sorted(known, reverse=True) for slip in slips(used)}
+    found: dict[str | None, str] = {}
+    for name in names:
+        meant = sorted(near[slip] for slip in slips(name) if slip in near) if name else []
+        if meant and name not in known:
+            found[name] = meant[0]
+    return found

@@ -1,0 +1,85 @@
+"""Logging in with a key or a link, and out; and the files of the pages."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, request
+
+from ...access.keys import kinds_with, may
+from ...errors import NotFound
+from .. import credentials
+from . import frame
+from .frame import Console, done, form, log_in, log_out, login_page, public, url, viewer
+
+MAX_KEY = 512
+"""Characters of a key."""
+
+MAX_NAME = 80
+"""Characters of the name of somebody who logs in."""
+
+_ONE_YEAR = 31_536_000
+
+
+def add(bp: Blueprint, console: Console) -> None:
+    """The routes, over a console."""
+
+    @bp.post("/login")
+    @public
+    def login() -> Response:
+        address = request.remote_addr or ""
+        if wait := console.throttle.wait(address):
+            page = login_page(console, f"Too many wrong keys: try again in {wait} s.", 429)
+            page.headers["Retry-After"] = str(wait)
+            return page
+        token = form().get("key", "").strip()[:MAX_KEY]
+        key = credentials.find(console.collector.keys, token) if token else None
+        if key is None or not may(key, "read"):
+            console.throttle.failed(address)
+            return login_page(console, _mistake(token, None if key is None else key.kind), 401)
+        console.throttle.succeeded(address)
+        new = console.sessions.open(key, _name(form().get("name", "")))
+        target = frame.local(form().get("next"), url("console.inbox"))
+        return log_in(done(target), new.token)
+
+    @bp.get("/open/<token>")
+    @public
+    def follow(token: str) -> Response:
+        new = console.sessions.follow(token[:MAX_KEY])
+        if new is None:
+            mistake = "This link was used, or is too old. Log in with a key."
+            return login_page(console, mistake, 401)
+        return log_in(done(url("console.inbox")), new.token)
+
+    @bp.post("/logout")
+    def logout() -> Response:
+        console.sessions.end(viewer())
+        return log_out(done(url("console.inbox")))
+
+    @bp.post("/logout-everywhere")
+    def logout_everywhere() -> Response:
+        console.sessions.end_all(viewer())
+        return log_out(done(url("console.inbox")))
+
+    @bp.get("/assets/<name>")
+    @public
+    def asset(name: str) -> Response:
+        data = console.assets.get(name)
+        if data is None:
+            raise NotFound(f"there is no file {name[:100]!a} here")
+        response = Response(data, mimetype=frame.TYPES[name[name.rindex(".") :]])
+        response.headers["Cache-Control"] = f"public, max-age={_ONE_YEAR}, immutable"
+        return response
+
+
+def _mistake(token: str, kind: str | None) -> str:
+    """What is wrong with a key."""
+    if not token:
+        return "Type a key."
+    kinds = ", ".join(kinds_with("read"))
+    if kind is None:
+        return f"This key is unknown, or was revoked. A key of one of these kinds works: {kinds}."
+    return f"This is a {kind} key. A key of one of these kinds works: {kinds}."
+
+
+def _name(text: str) -> str:
+    """The name that somebody gives, without what has no shape."""
+    return " ".join("".join(c for c in text if c.isprintable()).split())[:MAX_NAME]

@@ -1,0 +1,106 @@
+"""Users and accounts: search, one of them, why they are no lead yet, and who uses a feature."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, request
+
+from ...errors import BadRequest, NotFound
+from ...model import Kind
+from ...queries.adoption import AdoptionFilter
+from ...queries.answers import PeoplePage
+from ..api import arguments
+from ..api.queries import storable
+from .frame import Console
+from .leads import given_filters
+from .timeline import days_of, happened
+
+PAGE = 50
+"""Users or accounts of a page."""
+
+LATEST = 100
+"""Messages of a page of a timeline."""
+
+
+class SubjectsArguments(arguments.SubjectArguments):
+    """The list of users or accounts."""
+
+    limit = arguments.ShortLimit(load_default=PAGE)
+
+
+class SubjectArguments(arguments.NoArguments):
+    """A user or an account, and where its timeline goes on."""
+
+    id = arguments.Text(required=True)
+    cursor = arguments.Cursor(load_default=None)
+
+
+class FeatureArguments(arguments.NoArguments):
+    """A feature, or an event; those who have used it, or have not."""
+
+    name = arguments.Text(required=True)
+    used = arguments.Flag()
+    cursor = arguments.Cursor(load_default=None)
+
+
+_SUBJECTS, _SUBJECT, _FEATURE = SubjectsArguments(), SubjectArguments(), FeatureArguments()
+
+
+def add(bp: Blueprint, console: Console) -> None:
+    """The routes, over a console."""
+    collector = console.collector
+
+    def listed(kind: Kind) -> Response:
+        given = given_filters()
+        read = arguments.read_values({n: [text] for n, text in given.items()}, _SUBJECTS)
+        page = collector.lists.subjects(kind, read["q"], read["limit"], read["cursor"])
+        return console.page("subjects.html", kind=kind, page=page, given=given)
+
+    def one(kind: Kind) -> Response:
+        read = arguments.read(request, _SUBJECT)
+        identifier = storable(kind, read["id"])
+        profile = collector.queries.profile(kind, identifier)
+        latest = collector.queries.timeline(kind, identifier, LATEST, read["cursor"])
+        return console.page(
+            "subject.html",
+            kind=kind,
+            id=identifier,
+            profile=profile,
+            pql=collector.queries.status(kind, identifier),
+            days=days_of(happened(latest.data, collector.catalogue.project.key_events)),
+            next_cursor=latest.next_cursor,
+            is_first=read["cursor"] is None,
+            people=_people(console, identifier) if kind == "account" else None,
+            titles={each.name: each.title for each in collector.catalogue.definitions},
+        )
+
+    @bp.get("/users")
+    def users() -> Response:
+        return listed("user")
+
+    @bp.get("/accounts")
+    def accounts() -> Response:
+        return listed("account")
+
+    @bp.get("/user")
+    def user() -> Response:
+        return one("user")
+
+    @bp.get("/account")
+    def account() -> Response:
+        return one("account")
+
+    @bp.get("/feature")
+    def feature() -> Response:
+        read = arguments.read(request, _FEATURE)
+        used = {} if read.get("used") is None else {"used": read["used"]}
+        wanted = AdoptionFilter(read["name"], **used)
+        page = collector.lists.adoption(wanted, PAGE, read["cursor"])
+        return console.page("feature.html", page=page, used=read.get("used"))
+
+
+def _people(console: Console, account: str) -> PeoplePage | None:
+    """The people of an account; None for one with too many, or without messages of its own."""
+    try:
+        return console.collector.lists.people(account, PAGE, None)
+    except (BadRequest, NotFound):
+        return None

@@ -1,0 +1,109 @@
+"""Keys, what came in with them, who did what, and the sessions of the console."""
+
+from __future__ import annotations
+
+from typing import cast, get_args
+
+from flask import Blueprint, Response
+
+from ...access.keys import KINDS, LONGEST_NAME, KeyKind
+from ...errors import BadRequest, NotFound
+from ...ports import By
+from ...rules.language.quantities import QuantityError, milliseconds
+from .frame import Console, done, form, needs, url, viewer
+
+ACTS = 30
+"""Administrative acts that the page shows."""
+
+OVERLAPS = ("0", "1h", "24h", "7d")
+"""How long a key that is rotated still works."""
+
+MAX_LABEL = 120
+MAX_REASON = 500
+
+
+def add(bp: Blueprint, console: Console) -> None:
+    """The routes, over a console."""
+    collector = console.collector
+
+    @bp.get("/settings")
+    def settings() -> Response:
+        keys = collector.keys.listed()
+        is_admin = viewer().may("audit")
+        return console.page(
+            "settings.html",
+            keys=[key for key in keys if key.revoked_at is None],
+            revoked=[key for key in keys if key.revoked_at is not None],
+            usage=collector.queries.usage(keys),
+            acts=collector.queries.audit(ACTS).data if is_admin else None,
+            may_define=viewer().may("define"),
+            kinds=KINDS,
+            overlaps=OVERLAPS,
+            settings=collector.settings,
+        )
+
+    @bp.post("/keys")
+    @needs("define")
+    def create_key() -> Response:
+        kind = _kind(form().get("kind", ""))
+        label = _text("label", MAX_LABEL)
+        rate, quota = _limit("rate"), _limit("quota")
+        partner = _text("partner", LONGEST_NAME) or None
+        new = collector.keys.create(kind, label, rate, quota, _by(), partner)
+        return console.page("key.html", new=new, old=None)
+
+    @bp.post("/keys/<key_id>/rotate")
+    @needs("define")
+    def rotate_key(key_id: str) -> Response:
+        new = collector.keys.rotate(key_id[:64], _overlap(), _by())
+        return console.page("key.html", new=new, old=key_id[:64])
+
+    @bp.post("/keys/<key_id>/revoke")
+    @needs("define")
+    def revoke_key(key_id: str) -> Response:
+        if not collector.keys.revoke(key_id[:64], _by()):
+            raise NotFound("there is no active key of this id that is stored")
+        return done(url("console.settings"), "revoked")
+
+
+def _by() -> By:
+    reason = _text("reason", MAX_REASON)
+    return By(viewer().key.id, reason or None)
+
+
+def _kind(text: str) -> KeyKind:
+    if text not in get_args(KeyKind):
+        expected = ", ".join(KINDS)
+        raise BadRequest(f"kind: found {text[:40]!a}, expected one of {expected}", field="kind")
+    return cast(KeyKind, text)
+
+
+def _text(name: str, longest: int) -> str:
+    text = " ".join(form().get(name, "").split())
+    if len(text) > longest or "\0" in text:
+        raise BadRequest(
+            f"{name}: found {len(text)} characters, expected {longest} at most", field=name
+        )
+    return text
+
+
+def _limit(name: str) -> int | None:
+    """A limit of a key; None for the one of the settings."""
+    text = form().get(name, "").strip()
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= 12):
+        raise BadRequest(
+            f"{name}: found {text[:40]!a}, expected a whole number of at most 12 digits", field=name
+        )
+    return int(text)
+
+
+def _overlap() -> int:
+    text = form().get("overlap", "24h").strip()
+    if text == "0":
+        return 0
+    try:
+        return milliseconds(text[:40])
+    except QuantityError as error:
+        raise BadRequest(f"overlap: {error}", field="overlap") from None

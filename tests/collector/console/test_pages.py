@@ -1,0 +1,521 @@
+"""What the pages of the console show and change."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import threading
+from typing import Any
+
+import pytest
+
+from pequel_collector.app.bootstrap import Collector
+from pequel_collector.ports import LeadFilter
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "\u202eevil\u2066",
+    "x" * 500,
+    "👩‍👩‍👧‍👦" * 20,
+    "=cmd|' /C calc'!A0",
+    "a/../b?c#d%2F",
+    "..",
+    "{{ 7 * 7 }}{% raise %}",
+]
+
+
+def text_of(page: str) -> str:
+    """What somebody reads on a page."""
+    without = re.sub(r"<(script|style|svg)\b.*?</\1>", " ", page, flags=re.DOTALL)
+    apart = re.sub(r"</?(?:td|th|tr|dt|dd|li|p|div|h\d|option|label|br|a)\b[^>]*>", " ", without)
+    return " ".join(re.sub(r"<[^>]+>", "", apart).split())
+
+
+class TestTheInbox:
+    def test_teaches_while_it_is_empty(self, admin: Any) -> None:
+        admin.get("/")
+        assert "No leads yet" in admin.page
+        assert "2 definitions are in force" in text_of(admin.page)
+
+    def test_begins_each_lead_with_its_sentence(self, admin: Any, ada: str) -> None:
+        admin.get("/")
+        assert "Ada Byron at Acme Inc created 3 different projects" in text_of(admin.page)
+        assert "(3 needed)" not in admin.page
+
+    def test_keeps_its_filters_in_the_address(self, admin: Any, ada: str) -> None:
+        admin.get("/?definition=set_up&plan=free")
+        assert "No lead fits these filters" in admin.page
+        admin.get("/?definition=set_up&plan=")
+        assert "Ada Byron" in admin.page
+        assert "/?definition=set_up&amp;state=new" in admin.page
+
+    def test_counts_each_tab(self, admin: Any, ada: str, clock: Any) -> None:
+        clock.now += 5 * 3_600_000
+        admin.get("/")
+        tabs = text_of(re.findall(r'<nav class="tabs".*?</nav>', admin.page, re.DOTALL)[0])
+        assert tabs == "Open 1 New 1 Mine 0 Overdue 1 All 1"
+        assert "overdue, was due" in text_of(admin.page)
+
+    @pytest.mark.parametrize("query", ["color=red", "state=odd", "limit=0", "q=a&q=b", "cursor=x"])
+    def test_says_what_is_wrong_with_a_filter(self, admin: Any, query: str) -> None:
+        assert admin.get(f"/?{query}").status_code == 400
+        assert "expected" in admin.page
+
+    def test_goes_on_where_the_page_ends(self, admin: Any, send: Any) -> None:
+        send(
+            *(
+                {"userId": f"u{n}", "event": "project_created", "properties": {"project_id": p}}
+                for n in range(3)
+                for p in "abc"
+            )
+        )
+        admin.get("/?limit=2")
+        [more] = re.findall(r'href="([^"]*cursor=[^"]*)" rel="next"', admin.page)
+        first = set(re.findall(r'name="lead" value="(\w+)"', admin.page))
+        admin.get(more.replace("&amp;", "&"))
+        assert len(first) == 2
+        assert len(set(re.findall(r'name="lead" value="(\w+)"', admin.page)) - first) == 1
+
+    def test_downloads_what_it_shows(self, admin: Any, ada: str) -> None:
+        admin.get("/?definition=set_up")
+        assert 'href="/leads.csv?definition=set_up"' in admin.page
+        rows = list(csv.DictReader(io.StringIO(admin.client.get("/leads.csv").text)))
+        assert [row["id"] for row in rows] == [ada]
+        assert len(admin.client.get("/leads.csv?definition=team").text.splitlines()) == 1
+
+    def test_offers_no_change_to_who_only_reads(self, stranger: Any, ada: str) -> None:
+        stranger.log_in("read")
+        stranger.get("/")
+        assert "Assign" not in stranger.page
+        stranger.get(f"/leads/{ada}")
+        assert "Assign" not in stranger.page
+
+
+class TestChanges:
+    def lead(self, collector: Collector, lead_id: str) -> Any:
+        return collector.queries.pql(lead_id).lead
+
+    @pytest.mark.parametrize(
+        ("fields", "expected"),
+        [
+            ({"action": "assign", "owner": "ben"}, {"state": "assigned", "owner": "ben"}),
+            ({"action": "contact", "channel": "call", "note": "hi"}, {"state": "contacted"}),
+            ({"action": "dismiss", "reason": "a test"}, {"state": "dismissed"}),
+            ({"action": "lose", "reason": "too dear"}, {"state": "lost"}),
+            ({"action": "win", "amount": "1200", "currency": "eur"}, {"amount": "1200"}),
+            ({"action": "snooze", "until": "1d"}, {"state": "new"}),
+        ],
+    )
+    def test_are_made_in_the_name_of_who_makes_them(
+        self, admin: Any, collector: Collector, ada: str, fields: Any, expected: Any
+    ) -> None:
+        answer = admin.post("/leads", lead=ada, once="1", next=f"/leads/{ada}", **fields)
+        assert answer.request.path == f"/leads/{ada}"
+        assert 'class="notice"' in admin.page
+        lead = self.lead(collector, ada)
+        assert {name: getattr(lead, name) for name in expected} == expected
+        assert collector.queries.pql(ada).history[-1].actor == "Mia"  # type: ignore[index]
+
+    def test_snoozed_leads_say_when_they_come_back(
+        self, admin: Any, collector: Collector, ada: str
+    ) -> None:
+        admin.post("/leads", lead=ada, action="snooze", until="3d")
+        admin.get("/")
+        assert "snoozed, back in 3 d" in text_of(admin.page)
+        admin.post("/leads", lead=ada, action="wake")
+        assert self.lead(collector, ada).snoozed_until is None
+
+    def test_a_form_that_is_sent_again_changes_nothing_more(
+        self, admin: Any, collector: Collector, ada: str
+    ) -> None:
+        for _ in range(2):
+            admin.post("/leads", lead=ada, action="assign", owner="ben", once="abc")
+        admin.post("/leads", lead=ada, action="assign", owner="cem", once="abc")
+        history = collector.queries.pql(ada).history or ()
+        assert [entry.what for entry in history] == ["opened", "assigned", "assigned"]
+
+    def test_of_several_leads_are_made_together(
+        self, admin: Any, collector: Collector, ada: str, send: Any
+    ) -> None:
+        send({"userId": "bob", "event": "teammate_invited", "context": {"groupId": "globex"}})
+        ids = [answer.lead.id for answer in collector.queries.pqls(LeadFilter(), 10).data]
+        admin.post("/leads", lead=ids, action="assign", owner="ben")
+        assert "Assigned 2 leads" in admin.page
+        assert {self.lead(collector, id_).owner for id_ in ids} == {"ben"}
+
+    def test_that_fail_for_some_say_for_which_and_why(self, admin: Any, ada: str) -> None:
+        answer = admin.post("/leads", lead=[ada, "nothing"], action="assign", owner="ben")
+        assert answer.status_code == 200
+        assert "1 lead changed, 1 not" in text_of(admin.page)
+        assert "there is no lead" in text_of(admin.page)
+
+    def test_that_the_state_forbids_are_refused(self, admin: Any, ada: str) -> None:
+        admin.post("/leads", lead=ada, action="win")
+        answer = admin.post("/leads", lead=ada, action="dismiss", reason="x")
+        assert answer.status_code == 409
+        assert "a lead that is won cannot become dismissed" in text_of(admin.page).lower()
+
+    @pytest.mark.parametrize(
+        ("fields", "field"),
+        [
+            ({"action": "assign", "owner": " "}, "owner"),
+            ({"action": "dismiss"}, "reason"),
+            ({"action": "snooze", "until": "9y"}, "until"),
+            ({"action": "explode"}, "action"),
+            ({}, "action"),
+            ({"action": "win", "amount": "many"}, "amount"),
+            ({"action": "contact", "channel": "x" * 600}, "channel"),
+        ],
+    )
+    def test_that_are_incomplete_name_the_field(
+        self, admin: Any, ada: str, fields: Any, field: str
+    ) -> None:
+        assert admin.post("/leads", lead=ada, **fields).status_code == 400
+        assert field in text_of(admin.page).lower()
+
+    def test_need_leads_but_not_too_many(self, admin: Any) -> None:
+        for ids in ([], [str(n) for n in range(101)]):
+            answer = admin.post("/leads", lead=ids, action="assign", owner="x")
+            assert answer.status_code == 400
+
+
+class TestViews:
+    def test_are_saved_shown_and_removed(self, admin: Any) -> None:
+        admin.post("/views", name="Big ones", query="definition=set_up&cursor=x")
+        assert '<a href="/?definition=set_up"' in admin.page
+        [path] = re.findall(r'action="(/views/\w+/remove)"', admin.page)
+        admin.post(path)
+        assert "Big ones" not in admin.page
+        assert admin.post(path).status_code == 404
+
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            {"name": ""},
+            {"name": "x" * 61},
+            {"name": "x", "query": "color=red"},
+            {"name": "x", "query": "q=" + "x" * 2_000},
+        ],
+    )
+    def test_that_lead_nowhere_are_refused(self, admin: Any, fields: Any) -> None:
+        assert admin.post("/views", **fields).status_code == 400
+
+
+class TestALead:
+    def test_shows_why_who_and_what_to_do(self, admin: Any, ada: str) -> None:
+        admin.get(f"/leads/{ada}")
+        page = text_of(admin.page)
+        assert "Ada Byron at Acme Inc created 3 different projects" in page
+        assert "What to do: offer the team plan" in page
+        assert "3 of 3" in page
+        assert "✓ no customer" in page
+        assert "Used: basics Not yet: reports" in page
+        assert admin.page.count("<circle") == 3
+        assert admin.page.count('class="deciding"') == 3
+
+    def test_has_a_proof(self, admin: Any, ada: str) -> None:
+        admin.get(f"/leads/{ada}/proof")
+        assert "Equal to a replay" in admin.page
+
+    @pytest.mark.parametrize("lead_id", ["nothing", "x" * 600, "%00", "a%2Fb"])
+    def test_that_is_not_there_is_not_found(self, admin: Any, lead_id: str) -> None:
+        assert admin.get(f"/leads/{lead_id}").status_code == 404
+
+
+class TestLive:
+    def test_teaches_before_the_first_event(self, admin: Any) -> None:
+        admin.get("/live")
+        assert "No event has arrived yet" in admin.page
+        assert "http://localhost/v1/track" in admin.page
+        assert "YOUR_WRITE_KEY" in admin.page
+
+    def test_shows_how_a_stored_write_key_begins(self, admin: Any, collector: Collector) -> None:
+        key = collector.keys.create("write").key
+        admin.get("/live")
+        assert f"{key.prefix}…" in admin.page
+
+    def test_sends_a_test_event(self, admin: Any, collector: Collector) -> None:
+        admin.post("/live/test")
+        assert "pequel_test" in admin.page
+        assert collector.queries.events(10).data[0].message.name == "pequel_test"
+
+    def test_shows_what_arrived_and_what_was_refused(self, admin: Any, send: Any) -> None:
+        send({"userId": "u1", "event": "projct_created"}, {"event": "nobody"})
+        admin.get("/live")
+        page = text_of(admin.page)
+        assert "projct_created looks like project_created" in page
+        assert "refused" in page
+        admin.get("/live?event=other")
+        assert "projct_created" not in admin.page
+
+    def test_follows_what_arrives(self, admin: Any, send: Any, collector: Collector) -> None:
+        admin.get("/live")
+        [after] = re.findall(r'data-after="([^"]+)"', admin.page)
+        send(*({"userId": "u1", "event": "teammate_invited", "context": {"groupId": "acme"}},))
+        found = admin.client.get(f"/live/lines?after={after}").json
+        assert "teammate_invited" in found["html"]
+        assert "is a lead" in found["html"]
+        sent = threading.Timer(0.05, send, [{"userId": "u2", "event": "later"}])
+        sent.start()
+        found = admin.client.get(f"/live/lines?after={found['next']}").json
+        sent.join()
+        assert (found["number"], "later" in found["html"]) == (1, True)
+
+    def test_follows_one_user(self, admin: Any, send: Any) -> None:
+        send({"userId": "u1", "event": "a"}, {"userId": "u2", "event": "b"})
+        admin.get("/live?user=u1")
+        assert 'name=a"' in admin.page
+        assert 'name=b"' not in admin.page
+        assert admin.get("/live?user=nobody").status_code == 200
+
+    def test_needs_a_place_to_go_on(self, admin: Any) -> None:
+        for path in ("/live/lines", "/live/lines?after=x", "/live?odd=1"):
+            assert admin.get(path).status_code == 400, path
+
+
+class TestDefinitions:
+    def test_read_as_sentences(self, admin: Any, ada: str) -> None:
+        admin.get("/definitions")
+        assert "1 open lead" in text_of(admin.page)
+        admin.get("/definition?name=set_up")
+        assert "Ada Byron" in admin.page
+        assert admin.get("/definition?name=nothing").status_code == 404
+
+    def test_show_who_is_nearly_there(self, admin: Any, send: Any) -> None:
+        send({"userId": "bo", "event": "project_created", "properties": {"project_id": "1"}})
+        admin.get("/definition?name=set_up")
+        assert "(2 missing)" in text_of(admin.page)
+
+    def test_are_checked_at_their_place(self, admin: Any) -> None:
+        text = '[[pql]]\nname = "a"\nwhen = { evnt = "x" }\n'
+        found = admin.post("/editor/check", text=text).json
+        assert not found["is_right"]
+        assert found["marks"][0] == {
+            "line": 3,
+            "column": 10,
+            "level": "error",
+            "message": found["marks"][0]["message"],
+        }
+        found = admin.post("/editor/check", text=text.replace("evnt", "event")).json
+        assert found["is_right"]
+        assert [each["name"] for each in found["sentences"]] == ["a"]
+
+    def test_are_tried_on_history(self, admin: Any, ada: str, collector: Collector) -> None:
+        text = collector.catalogue.text.replace("gte = 3", "gte = 4")
+        admin.post("/editor/preview", text=text, base="")
+        page = text_of(admin.page)
+        assert "set_up changes to version 2: 0 more, 1 fewer" in page
+        assert "Fewer: ada@acme.example" in page or "Fewer: Ada Byron" in page
+        assert "gte = 3" in collector.catalogue.text
+
+    def test_are_published_with_a_reason(self, admin: Any, ada: str, collector: Collector) -> None:
+        admin.get("/editor")
+        [base] = re.findall(r'name="base" value="(\w+)"', admin.page)
+        text = collector.catalogue.text.replace("gte = 3", "gte = 2").replace("\n", "\r\n")
+        assert admin.post("/editor/publish", text=text, base=base).status_code == 400
+        admin.post("/editor/publish", text=text, base=base, reason="two are enough")
+        assert "Published. 1 definition changed." in admin.page
+        admin.get("/definition?name=set_up")
+        page = text_of(admin.page)
+        assert "Version 2" in page
+        assert "two are enough" in page
+        assert "by Mia" in page
+        assert '<span class="added">' in admin.page
+        answer = admin.post("/editor/publish", text=text, base=base, reason="again")
+        assert answer.status_code == 409
+
+    def test_with_mistakes_are_not_published(self, admin: Any, collector: Collector) -> None:
+        before = collector.catalogue.text
+        for path in ("/editor/publish", "/editor/preview"):
+            assert admin.post(path, text="[[pql", base="", reason="x").status_code == 400
+            assert "Mend the mistakes first" in admin.page
+        assert collector.catalogue.text == before
+
+
+class TestSubjects:
+    def test_are_listed_and_found(self, admin: Any, ada: str) -> None:
+        admin.get("/users?q=ADA")
+        assert "Ada Byron" in admin.page
+        admin.get("/users?q=zed")
+        assert "begins with" in admin.page
+        admin.get("/accounts")
+        assert "Acme Inc" in admin.page
+
+    def test_teach_while_there_are_none(self, admin: Any) -> None:
+        for path in ("/users", "/accounts"):
+            admin.get(path)
+            assert "pequel." in admin.page
+
+    def test_say_why_they_are_no_lead(self, admin: Any, send: Any) -> None:
+        send({"userId": "bo", "event": "project_created", "properties": {"project_id": "1"}})
+        admin.get("/user?id=bo")
+        page = text_of(admin.page)
+        assert "Not a lead yet" in page
+        assert "1 of 3" in page
+
+    def test_of_an_account_are_its_people(self, admin: Any, ada: str) -> None:
+        admin.get("/account?id=acme")
+        assert "Ada Byron" in admin.page
+        admin.get("/feature?name=basics&used=true")
+        assert "Ada Byron" in admin.page
+
+    def test_that_are_not_there_are_not_found(self, admin: Any) -> None:
+        for path in ("/user?id=x", "/account?id=x", "/event?name=x"):
+            assert admin.get(path).status_code == 404, path
+        for path in ("/user", "/account?id=", "/feature?name=x&used=maybe", "/users?limit=0"):
+            assert admin.get(path).status_code == 400, path
+
+
+class TestTheCatalogue:
+    def test_shows_first_what_never_arrives(self, admin: Any, ada: str) -> None:
+        admin.get("/catalogue")
+        page = text_of(admin.page)
+        assert page.index("teammate_invited") < page.index("project_created 3")
+        assert "never received" in page
+
+    def test_shows_properties_with_their_types(self, admin: Any, send: Any) -> None:
+        send(
+            {"userId": "u", "event": "e", "properties": {"size": 1, "tags": ["a"]}},
+            {"userId": "u", "event": "e", "properties": {"size": "big"}},
+        )
+        admin.get("/event?name=e")
+        page = text_of(admin.page)
+        assert "size 2 of 2" in page
+        assert "a number 1, text 1" in page or "text 1, a number 1" in page
+
+    def test_marks_names_that_look_alike(self, admin: Any, send: Any) -> None:
+        send({"userId": "u", "event": "Project Created"})
+        admin.get("/catalogue")
+        assert "looks like project_created" in text_of(admin.page)
+
+
+class TestSettings:
+    def test_keys_are_made_rotated_and_revoked(self, admin: Any, collector: Collector) -> None:
+        admin.post("/keys", kind="work", label="sales", reason="new rep")
+        [token] = re.findall(r"<code>(pk_k_\w+)</code>", admin.page)
+        key = collector.keys.find(token)
+        assert key
+        assert key.label == "sales"
+        admin.post(f"/keys/{key.id}/rotate", overlap="0")
+        assert collector.keys.find(token) is None
+        [token] = re.findall(r"<code>(pk_k_\w+)</code>", admin.page)
+        new = collector.keys.find(token)
+        assert new
+        admin.post(f"/keys/{new.id}/revoke", reason="left")
+        assert collector.keys.find(token) is None
+        admin.get("/settings")
+        page = text_of(admin.page)
+        assert "key created" in page
+        assert "left" in page
+
+    @pytest.mark.parametrize(
+        ("path", "fields"),
+        [
+            ("/keys", {"kind": "god"}),
+            ("/keys", {"kind": "read", "rate": "-1"}),
+            ("/keys", {"kind": "partner"}),
+            ("/keys", {"kind": "read", "label": "x" * 200}),
+            ("/keys/nothing/rotate", {"overlap": "soon"}),
+        ],
+    )
+    def test_wrong_fields_are_named(self, admin: Any, path: str, fields: Any) -> None:
+        assert admin.post(path, **fields).status_code == 400
+
+    def test_keys_that_are_not_there_are_not_found(self, admin: Any) -> None:
+        for path in ("/keys/nothing/rotate", "/keys/settings-read/revoke"):
+            assert admin.post(path).status_code == 404, path
+
+    def test_show_what_came_in(self, admin: Any, ada: str) -> None:
+        admin.get("/settings")
+        assert "2026-03 PEQUEL_WRITE_KEY 5" in text_of(admin.page)
+
+    def test_who_reads_sees_no_acts_and_makes_no_keys(self, stranger: Any) -> None:
+        stranger.log_in("read")
+        stranger.get("/settings")
+        assert "Who did what" not in stranger.page
+        assert "Make a key" not in stranger.page
+
+
+class TestHostileValues:
+    @pytest.mark.parametrize("value", HOSTILE)
+    def test_are_shown_as_they_are_and_run_nowhere(
+        self, admin: Any, send: Any, collector: Collector, value: str
+    ) -> None:
+        """As ids, names, events, properties and traits, on every page."""
+        raw = json.dumps(
+            [
+                {"type": "identify", "userId": value, "traits": {"name": value, value: value}},
+                *(
+                    {
+                        "type": "track",
+                        "userId": value,
+                        "event": name,
+                        "context": {"groupId": value},
+                        "properties": {"project_id": f"{value}{n}", value[:100]: value},
+                    }
+                    for n in range(3)
+                    for name in ("project_created", value[:500], "teammate_invited")
+                ),
+            ]
+        )
+        client = admin.client
+        headers = {"X-Write-Key": "write-key"}
+        answer = client.post("/v1/batch", data=f'{{"batch": {raw}}}', headers=headers)
+        assert answer.json["accepted"] == 10
+        leads = collector.queries.pqls(LeadFilter(), 10).data
+        assert len(leads) == 2
+        admin.get("/users")
+        seen = list(self.pages(admin, [f"/leads/{each.lead.id}" for each in leads]))
+        assert len(seen) > 12
+        for path, status, page in seen:
+            assert status == 200, path
+            assert "<script>alert" not in page, path
+            assert "<img src=x" not in page, path
+            assert "<bdi>49" not in page, path
+            assert "\u202e" not in page, path
+
+    def pages(self, admin: Any, paths: list[str]) -> Any:
+        """The main pages, and those of the first links on them."""
+        todo = ["/", "/live", "/users", "/accounts", "/catalogue", "/definitions", *paths]
+        done: set[str] = set()
+        while todo and len(done) < 30:
+            path = todo.pop(0)
+            if path in done:
+                continue
+            done.add(path)
+            answer = admin.get(path)
+            yield path, answer.status_code, admin.page
+            links = re.findall(r'href="(/(?:user|account|event|definition)\?[^"]*)"', admin.page)
+            todo += [link.replace("&amp;", "&") for link in dict.fromkeys(links)][:4]
+
+
+def test_a_database_that_is_away_is_said_so(
+    admin: Any, collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pequel_collector.errors import Unavailable
+
+    def fail(*_: Any) -> Any:
+        raise Unavailable("the database cannot be used at the moment: gone")
+
+    monkeypatch.setattr(collector.queries, "pqls", fail)
+    answer = admin.get("/")
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"] == "2"
+    monkeypatch.setattr(collector.store, "reading", fail)
+    assert admin.get("/").status_code == 503
+
+
+def test_an_error_of_ours_shows_nothing_from_inside(
+    admin: Any, collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> Any:
+        raise RuntimeError("secret")
+
+    monkeypatch.setattr(collector.queries, "pqls", fail)
+    answer = admin.get("/")
+    assert answer.status_code == 500
+    assert "secret" not in admin.page
+    assert "Something broke here" in admin.page

@@ -1,0 +1,178 @@
+"""Suggestions: found where something is planted, not found where nothing is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from fractions import Fraction
+from math import comb
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pequel_collector.app.bootstrap import Collector, open_collector
+from pequel_collector.config import Settings
+from pequel_collector.insights.backtest import Question, backtest
+from pequel_collector.insights.lift import Life, Table
+from pequel_collector.insights.suggest.features import (
+    Feature,
+    SampleBuilder,
+    bits,
+    duration,
+    windows_within,
+)
+from pequel_collector.insights.suggest.search import FEWEST_OUTCOMES, Result, search
+from pequel_collector.insights.suggest.statistics import exact_p, holm
+from pequel_collector.insights.suggest.suggest import Wanted, suggest
+from pequel_collector.model import id_of
+from pequel_collector.rules.parser.catalogue import read_catalogue
+from pequel_collector.web.app import create_app
+from support.conversions import DAY, EVENTS, LANDMARK, sample, users
+from support.described import client_of
+from support.streams import messages_of, plain_event
+
+READ = {"Authorization": "Bearer read"}
+PROJECT = '[project]\nsignup = "signed_up"\nconversion = "paid"\n'
+COUNTS = st.integers(0, 12)
+
+
+# -- statistics ----------------------------------------------------------------------------------
+
+
+@given(tp=COUNTS, fp=COUNTS, fn=COUNTS, tn=COUNTS)
+def test_the_test_is_exact(tp: int, fp: int, fn: int, tn: int) -> None:
+    predicted, good, total = tp + fp, tp + fn, tp + fp + fn + tn
+    ways = [comb(good, k) * comb(total - good, predicted - k) for k in range(predicted + 1)]
+    expected = Fraction(sum(ways[tp:]), comb(total, predicted))
+    assert exact_p(Table(tp, fp, fn, tn)) == pytest.approx(float(expected), rel=1e-9)
+
+
+@pytest.mark.parametrize("size", [10**4, 10**6])
+def test_large_tables_neither_overflow_nor_take_long(size: int) -> None:
+    assert 0.4 < exact_p(Table(size, size, size, size)) < 0.6
+    assert exact_p(Table(size, 0, 0, size)) == 0.0
+
+
+@given(st.lists(st.floats(0, 1), max_size=8))
+def test_the_correction_is_that_of_holm(values: list[float]) -> None:
+    found = holm(values)
+    for value, corrected in zip(values, found, strict=True):
+        smaller = [(v, sum(w >= v for w in values)) for v in values if v <= value]
+        assert corrected == pytest.approx(min(1, max(v * n for v, n in smaller)))
+
+
+# -- the search ----------------------------------------------------------------------------------
+
+
+def _finds(result: Result, event: str) -> bool:
+    return any(p.feature.event == event for each in result.suggestions for p in each.parts)
+
+
+def test_nothing_is_suggested_where_use_says_nothing() -> None:
+    """Those who have paid use everything ten times more. Any suggestion would be a false one."""
+    found = [search(sample(seed, 1_500)) for seed in range(12)]
+    assert sum(bool(result.suggestions) for result in found) <= 1
+    assert all(result.tries > 50 for result in found)
+    assert found[0].notes == ("nothing found: no condition precedes conversion reliably",)
+
+
+def test_what_is_planted_is_found() -> None:
+    """Of those who created 3 times in the first 7 days 30 % pay, of the others 6 %."""
+    found = [search(sample(seed, 3_000, planted=0.3)) for seed in range(6)]
+    assert all(_finds(result, "created") for result in found)
+    assert all(result.behaviours[0].condition.feature.event == "created" for result in found)
+    assert all(s.held_out.counts.interval().low > 1 for r in found for s in r.suggestions)  # type: ignore[union-attr]
+
+
+def test_too_little_data_is_said() -> None:
+    result = search(sample(1, 100))
+    assert (result.suggestions, result.behaviours) == ((), ())
+    [note] = result.notes
+    assert note.startswith(f"too little data: each period needs {FEWEST_OUTCOMES} conversions")
+
+
+def test_an_empty_store_is_too_little_data() -> None:
+    assert search(sample(1, 0)).notes
+
+
+def test_what_comes_after_the_landmark_or_before_sign_up_is_not_seen() -> None:
+    builder = SampleBuilder(LANDMARK, 30 * DAY, 100 * DAY, 0.5, lambda time: time // DAY)
+    edges = [(9 * DAY, "before"), (10 * DAY, "at"), (17 * DAY - 1, "last"), (17 * DAY, "after")]
+    builder.add("u:1", Life(10 * DAY), edges)
+    builder.add("u:2", Life(10 * DAY, None, 17 * DAY - 1), edges)  # has converted
+    builder.add("u:3", Life(64 * DAY), edges)  # is not old enough
+    found = builder.build()
+    assert {feature.event for feature in found.columns} == {"at", "last"}
+    assert found.columns[Feature("at", "@day", DAY)] == {0: 1}
+    assert (found.size, found.outcomes) == (1, 0)
+
+
+def test_the_held_out_period_begins_between_two_sign_ups() -> None:
+    builder = SampleBuilder(DAY, DAY, 100 * DAY, 0.5, lambda time: time // DAY)
+    for number, day in enumerate((3, 1, 2, 2, 2)):
+        builder.add(f"u:{number}", Life(day * DAY), [])
+    assert builder.build().later == bits([4], 5)
+
+
+@pytest.mark.parametrize(("length", "text"), [(DAY, "1d"), (36 * DAY // 24, "36h"), (1000, "1s")])
+def test_a_length_is_written_as_definitions_write_it(length: int, text: str) -> None:
+    assert duration(length) == text
+    assert windows_within(length)[-1] == length
+
+
+# -- over a store --------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def collector() -> Iterator[Collector]:
+    """1,500 users, of whom those who created often pay more."""
+    settings = Settings(database="sqlite://", read_key="read")
+    with closing(open_collector(settings, read_catalogue(PROJECT))) as found:
+        plain = []
+        for key, life, events in users(3, 1_500, planted=0.4):
+            told = [(life.signup, "signed_up"), *events]
+            told += [] if life.converted is None else [(life.converted, "paid")]
+            plain += [
+                plain_event(id_of(key), name, f"{key}-{n}", time)
+                for n, (time, name) in enumerate(told)
+            ]
+        plain.sort(key=lambda each: each["time"])
+        for start in range(0, len(plain), 5_000):
+            found.ingest.accept(messages_of(plain[start : start + 5_000]))
+        yield found
+
+
+def test_a_suggestion_means_what_was_counted(collector: Collector) -> None:
+    """Its table, evaluated by the engine, gives the counts of both periods together."""
+    catalogue = read_catalogue(PROJECT)
+    with collector.store.reading() as tx:
+        found = suggest(tx, catalogue, Wanted())
+        assert found.suggestions
+        for each in found.suggestions:
+            tested = read_catalogue(PROJECT + each.toml)
+            [result] = backtest(tx, tested, [each.name], Question())
+            both = zip(each.training.counts, each.held_out.counts, strict=True)
+            assert result.landmark.counts == tuple(one + other for one, other in both)
+
+
+def test_over_http(collector: Collector) -> None:
+    http: FlaskClient = client_of(create_app(collector))
+    found: Any = http.post("/v1/definitions/suggest", json={}, headers=READ).json
+    assert "created" in found["suggestions"][0]["toml"]
+    assert {each["event"] for each in found["behaviours"]} == set(EVENTS)
+    assert found["behaviours"][0]["figures"]["lift_interval"][0] > 1
+    bad = {
+        "landmark": "0d",
+        "horizon": 7,
+        "subject": "team",
+        "level": 2,
+        "end": "x",
+        "more": 1,
+    }
+    for field, value in bad.items():
+        answer = http.post("/v1/definitions/suggest", json={field: value}, headers=READ)
+        assert answer.status_code == 400
+        assert field in answer.json["error"]["message"]
