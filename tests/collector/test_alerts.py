@@ -244,7 +244,7 @@ class Chaos:
         return self._chance.choice(replies)
 
 
-LEADS, CHANGES, REFUSED = 60, 5, {7, 77, 177}
+LEADS, CHANGES, REFUSED = 24, 5, {7, 57, 77}
 """Each change of a lead is a transaction of its own. 400 leads take minutes, and pass too."""
 
 
