@@ -23,7 +23,6 @@ SPREAD = {
     "event", "event_count", "posting", "naming", "trait", "membership", "link", "person", "history",
     "sealed_page", "cell", "lagging", "due", "lead", "lead_transition", "change", "refused",
     "search_text", "delivery", "first_event", "milestone", "milestone_stale", "revenue_event",
-    "search_text", "first_event", "milestone", "milestone_stale", "revenue_event",
 }  # fmt: skip
 """Tables whose rows belong to subjects, or are as many."""
 
