@@ -19,7 +19,7 @@ from ..api.queries import page_slot, tests_in
 from . import changes, frame
 from .frame import Console, done, form, needs, url, viewer
 
-PAGE = 50
+PAGE = 25
 """Leads of a page."""
 
 MAX_VIEWS = 100
