@@ -245,7 +245,7 @@ class Chaos:
 
 
 LEADS, CHANGES, REFUSED = 60, 5, {7, 77, 177}
-"""Each change of a lead is a transaction of its own. 400 leads take a minute or more, and pass too."""
+"""Each change of a lead is a transaction of its own. With 400 leads it takes a minute."""
 
 
 class TwoCollectors:
