@@ -84,7 +84,9 @@ def add(bp: Blueprint, console: Console) -> None:
         given = arguments.read(request, _NEAR)
         answer = _named(collector.queries.definitions().data, given["name"])
         page = collector.lists.near(given["name"], NEAR, given["cursor"])
-        return console.page("near.html", answer=answer, page=page)
+        return console.page(
+            "near.html", answer=answer, page=page, parts=console.parts[given["name"]]
+        )
 
 
 def history_of(versions: Sequence[VersionAnswer]) -> Iterator[Entry]:

@@ -14,6 +14,8 @@ from ...errors import BadRequest, Conflict, DefinitionError
 from ...lint.linter import lint
 from ...marking.active import BODY
 from ...ports import By
+from ...rules.explain.description import description_of
+from ...rules.explain.vocabulary import Vocabulary
 from ...rules.language.definition import Catalogue
 from ...rules.language.sentence import describe
 from ...rules.parser.catalogue import read_catalogue
@@ -44,11 +46,19 @@ class Mark(NamedTuple):
     message: str
 
 
+class Sentence(NamedTuple):
+    """A definition in words, for everybody, and in its exact form."""
+
+    name: str
+    text: str
+    exact: str
+
+
 class Checked(NamedTuple):
     """A text that was checked: what to say of it, and each definition in words."""
 
     marks: Sequence[Mark]
-    sentences: Sequence[tuple[str, str]]
+    sentences: Sequence[Sentence]
     catalogue: Catalogue | None
 
     @property
@@ -73,7 +83,7 @@ def add(bp: Blueprint, console: Console) -> None:
             {
                 "is_right": found.is_right,
                 "marks": [mark._asdict() for mark in found.marks],
-                "sentences": [{"name": name, "text": text} for name, text in found.sentences],
+                "sentences": [sentence._asdict() for sentence in found.sentences],
             }
         )
 
@@ -124,9 +134,16 @@ def check(text: str) -> Checked:
              f"{each.message} ({each.code})")
         for each in found[:SHOWN]
     ]  # fmt: skip
-    return Checked(
-        marks, [(each.name, describe(each)) for each in catalogue.definitions], catalogue
-    )
+    return Checked(marks, sentences_of(catalogue), catalogue)
+
+
+def sentences_of(catalogue: Catalogue) -> list[Sentence]:
+    """How each definition reads."""
+    words = Vocabulary(catalogue)
+    return [
+        Sentence(each.name, description_of(each, words), describe(each))
+        for each in catalogue.definitions
+    ]
 
 
 def _page(console: Console, text: str, base: str, status: int = 200, **values: Any) -> Response:

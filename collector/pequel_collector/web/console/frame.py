@@ -117,6 +117,11 @@ class Console:
         self._templates.filters |= words.FILTERS | {"title_of": words.title, "query": query_of}
         self._templates.globals |= words.FUNCTIONS | {"url": url, "asset": self.asset}
 
+    @property
+    def parts(self) -> Mapping[str, Mapping[str, str]]:
+        """The leaves of each definition in force as phrases, by their exact form."""
+        return self.collector.ingest.evaluators.parts
+
     def asset(self, name: str) -> str:
         """The address of a file of the console, which changes with its content."""
         return url("console.asset", name=name, v=self._versions[name])
