@@ -1,7 +1,7 @@
 """Pictures of the console, for the documentation: ``make screenshots``.
 
 They show two weeks of the demo's product, at a fixed time, so that pictures change with the pages
-only. Each is stored with a palette of 64 colours, which keeps it small.
+only. Each is stored with a palette of 160 colours, which keeps it small.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
 TODAY = datetime(2026, 3, 16, tzinfo=timezone.utc)
 AT = int((TODAY + timedelta(hours=8, minutes=56)).timestamp() * 1000)
 SIZES = {1440: 720, 390: 844}
-COLOURS = 64
+COLOURS = 160
 
 
 class Quiet(WSGIRequestHandler):

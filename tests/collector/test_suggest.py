@@ -126,23 +126,44 @@ def test_a_length_is_written_as_definitions_write_it(length: int, text: str) -> 
 # -- over a store --------------------------------------------------------------------------------
 
 
+def _filled(number: int, planted: float, *, in_accounts: bool = False) -> Collector:
+    """Users, of whom those who created often pay more; each in an account of their own."""
+    collector = open_collector(
+        Settings(database="sqlite://", read_key="read"), read_catalogue(PROJECT)
+    )
+    plain = []
+    for key, life, events in users(3, number, planted=planted):
+        told = [(life.signup, "signed_up"), *events]
+        told += [] if life.converted is None else [(life.converted, "paid")]
+        account = {"groupId": f"of-{id_of(key)}"} if in_accounts else {}
+        plain += [
+            plain_event(id_of(key), name, f"{key}-{n}", time, **account)
+            for n, (time, name) in enumerate(told)
+        ]
+    plain.sort(key=lambda each: each["time"])
+    for start in range(0, len(plain), 5_000):
+        collector.ingest.accept(messages_of(plain[start : start + 5_000]))
+    return collector
+
+
 @pytest.fixture(scope="module")
 def collector() -> Iterator[Collector]:
     """1,500 users, of whom those who created often pay more."""
-    settings = Settings(database="sqlite://", read_key="read")
-    with closing(open_collector(settings, read_catalogue(PROJECT))) as found:
-        plain = []
-        for key, life, events in users(3, 1_500, planted=0.4):
-            told = [(life.signup, "signed_up"), *events]
-            told += [] if life.converted is None else [(life.converted, "paid")]
-            plain += [
-                plain_event(id_of(key), name, f"{key}-{n}", time)
-                for n, (time, name) in enumerate(told)
-            ]
-        plain.sort(key=lambda each: each["time"])
-        for start in range(0, len(plain), 5_000):
-            found.ingest.accept(messages_of(plain[start : start + 5_000]))
+    with closing(_filled(1_500, 0.4)) as found:
         yield found
+
+
+def test_accounts_are_searched_as_users_are() -> None:
+    catalogue = read_catalogue(PROJECT)
+    with closing(_filled(700, 0.6, in_accounts=True)) as filled, filled.store.reading() as tx:
+        found = suggest(tx, catalogue, Wanted(subject="account"))
+        assert found.result.size == suggest(tx, catalogue, Wanted()).result.size
+        each = found.suggestions[0]
+        tested = read_catalogue(PROJECT + each.toml)
+        [result] = backtest(tx, tested, [each.name], Question())
+    assert tested.definitions[0].subject == "account"
+    both = zip(each.training.counts, each.held_out.counts, strict=True)
+    assert result.landmark.counts == tuple(one + other for one, other in both)
 
 
 def test_a_suggestion_means_what_was_counted(collector: Collector) -> None:

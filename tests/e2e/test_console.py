@@ -300,7 +300,8 @@ def paths_of(site: Site) -> list[str]:
     leads = [answer.lead.id for answer in site.collector.queries.pqls(LeadFilter(), 10).data]
     subjects = [f"/{kind}?id={quote(id_)}" for kind, id_ in (("user", "ada"), ("account", "acme"))]
     return [
-        "/", "/?state=lost", "/live", "/definitions", "/definition?name=set_up", "/editor",
+        "/", "/?state=lost", "/live", "/definitions", "/definition?name=set_up",
+        "/near?name=set_up", "/editor",
         "/users", "/accounts", "/catalogue", "/settings", "/feature?name=project_created",
         f"/event?name={quote(HOSTILE)}", f"/user?id={quote(HOSTILE)}", *subjects,
         *(f"/leads/{id_}" for id_ in leads), f"/leads/{leads[0]}/proof", "/nothing",

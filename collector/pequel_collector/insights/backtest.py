@@ -17,7 +17,7 @@ from ..ports import ReadTransaction, ScannedMessage
 from ..rules.language.definition import Catalogue, Definition
 from ..rules.language.quantities import DAY, WEEK
 from ..rules.language.sentence import describe
-from .bulk import Budget, BulkFold, OnProgress
+from .bulk import Budget, BulkFold, Found, OnProgress
 from .confusion import Confusion, landmark, strict
 from .lift import HORIZON, Life
 from .population import EVERYBODY, Population, members
@@ -175,7 +175,7 @@ class TimesReader:
             reads_all=self._kind == "account",
         )
         for found in fold.run(on_progress):
-            self._note(found.key, found.messages, users, times)
+            self._note(found, users, times)
             for name, time in found.qualified.items():
                 times.qualified[name][found.key] = time
         if self._kind == "user" and users is not None:
@@ -189,41 +189,35 @@ class TimesReader:
             return None
         return dict(self._tx.first_times("user", signup))
 
-    def _note(
-        self,
-        key: str,
-        messages: Sequence[ScannedMessage],
-        users: Mapping[str, int] | None,
-        times: Times,
-    ) -> None:
-        signup = self._signup(messages, users)
+    def _note(self, found: Found, users: Mapping[str, int] | None, times: Times) -> None:
+        signup = self._signup(found, users)
         if signup is not None:
-            times.signups[key] = signup
-        converted = self._converted(messages)
+            times.signups[found.key] = signup
+        converted = self._converted(found)
         if converted is not None:
-            times.conversions[key] = converted
+            times.conversions[found.key] = converted
 
-    def _signup(
-        self, messages: Sequence[ScannedMessage], users: Mapping[str, int] | None
-    ) -> int | None:
+    def _signup(self, found: Found, users: Mapping[str, int] | None) -> int | None:
         if users is None:
-            return next((m[1] for m in messages if m[4] == self._project.signup), None)
+            return first_of(found, self._project.signup)
         if self._kind == "user":
             return None
-        persons = (m[6] for m in messages if m[6] is not None and kind_of(m[6]) == "user")
+        persons = (m[6] for m in found.messages if m[6] is not None and kind_of(m[6]) == "user")
         first = next(persons, None)
         return None if first is None else users.get(first)
 
-    def _converted(self, messages: Sequence[ScannedMessage]) -> int | None:
-        conversion = self._project.conversion
-        if conversion is None:
-            return None
-        own = (message[1] for message in messages if message[4] == conversion)
-        found = next(own, None)
+    def _converted(self, found: Found) -> int | None:
+        own = first_of(found, self._project.conversion)
         if not self._in_accounts:
-            return found
-        joint = first_in_accounts(_moves(messages), self._in_accounts)
-        return min((time for time in (found, joint) if time is not None), default=None)
+            return own
+        joint = first_in_accounts(_moves(found.messages), self._in_accounts)
+        return min((time for time in (own, joint) if time is not None), default=None)
+
+
+def first_of(found: Found, name: str | None) -> int | None:
+    """When a subject had its first event of a name."""
+    times = () if name is None else found.times.get(name, ())
+    return times[0] if times else None
 
 
 def _moves(messages: Iterable[ScannedMessage]) -> Iterator[tuple[int, str]]:

@@ -70,10 +70,14 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A subject: its messages that were read, and when it first qualified (ms), by definition."""
+    """A subject: its messages that were read, and when it first qualified (ms), by definition.
+
+    ``times`` are those of its events, by name.
+    """
 
     key: str
     messages: Sequence[ScannedMessage]
+    times: Times
     qualified: Mapping[str, int]
 
 
@@ -141,12 +145,13 @@ class BulkFold:
     def _scanned(self) -> Iterator[Found]:
         world = self._world()
         for key, messages in self._scan_own():
-            yield Found(key, messages, self._qualified(key, messages, world))
+            times = _times(messages)
+            yield Found(key, messages, times, self._qualified(key, messages, times, world))
 
     def _qualified(
-        self, key: str, messages: Sequence[ScannedMessage], world: World
+        self, key: str, messages: Sequence[ScannedMessage], times: Times, world: World
     ) -> Mapping[str, int]:
-        if not self._can_qualify(_times(messages)):
+        if not self._can_qualify(times):
             return {}
         subject = _Subject(self._evaluator, world, self._wanted)
         subject.fold(self._facts.read(key, messages), self._now)
@@ -200,7 +205,7 @@ class BulkFold:
             subject = _Subject(self._evaluator, replay.world, self._wanted)
             subject.fold(self._facts.read(key, messages), self._now)
             replay.trim()
-            yield Found(key, messages, subject.found)
+            yield Found(key, messages, _times(messages), subject.found)
 
 
 def _scan_of(evaluator: Evaluator) -> Scan:

@@ -10,7 +10,7 @@ from ..leads.ledger import Ledger
 from ..ports import Store, WriteTransaction
 from .evaluators import Evaluators
 
-LEADS_PER_STEP = 100
+LEADS_PER_STEP = 50
 """Leads whose deadlines are looked at in one transaction."""
 
 

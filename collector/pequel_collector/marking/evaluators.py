@@ -12,7 +12,7 @@ from ..ports import ReadTransaction, Version
 from ..rules.engine.conversions import conversion_names
 from ..rules.engine.evaluator import Evaluator
 from ..rules.engine.state import Fact
-from ..rules.explain.description import description_of
+from ..rules.explain.description import description_of, parts_of
 from ..rules.explain.vocabulary import Vocabulary
 from ..rules.language.definition import Catalogue
 from ..rules.parser.catalogue import read_catalogue
@@ -48,6 +48,8 @@ class Evaluators:
         words = Vocabulary(catalogue)
         self.descriptions = {d.name: description_of(d, words) for d in catalogue.definitions}
         """Each definition as a sentence for people."""
+        self.parts = {d.name: parts_of(d, words) for d in catalogue.definitions}
+        """The leaves of each definition as phrases for people, by their exact form."""
         known = {(version.name, version.hash): version for version in versions}
         found = {d.name: known.get((d.name, d.hash)) for d in catalogue.definitions}
         self.versions = {name: 0 if v is None else v.version for name, v in found.items()}

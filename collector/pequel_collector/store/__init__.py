@@ -2,7 +2,8 @@
 
 ``session`` is what the shared SQL needs from a database; ``sqlite`` and ``postgres`` implement it.
 ``read_transaction`` and ``write_transaction`` implement ``ports`` with the SQL of ``statements``
-and ``lead_list``, over the tables in ``schema``.
+and ``lead_list``, over the tables in ``schema``. ``metric_reads`` and ``metric_writes`` are their
+parts for metrics.
 """
 
 from __future__ import annotations

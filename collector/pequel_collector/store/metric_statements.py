@@ -150,7 +150,7 @@ WHERE definition = :definition AND marked_at >= :since AND marked_at < :until
 
 DISMISSALS = """
 SELECT definition, reason FROM lead_transition
-WHERE at >= :since AND at < :until AND reason IS NOT NULL AND patch LIKE '%"dismissed"%'
+WHERE at >= :since AND at < :until AND reason IS NOT NULL AND patch LIKE '%"state":"dismissed"%'
 """
 
 REVENUE = """

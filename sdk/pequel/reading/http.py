@@ -76,7 +76,7 @@ class ApiClient:
         """
         return self._change("PATCH", path, fields, key)
 
-    def post(self, path: str, fields: Mapping[str, Any], key: str) -> dict[str, Any]:
+    def post_once(self, path: str, fields: Mapping[str, Any], key: str) -> dict[str, Any]:
         """The same as `patch`, for a change that has a path of its own."""
         return self._change("POST", path, fields, key)
 
@@ -98,7 +98,7 @@ class ApiClient:
             try:
                 return self._try(method, target, body, headers)
             except ReaderError as error:
-                if not _may_pass(error, method):
+                if not _may_pass(error, "Idempotency-Key" in (headers or {})):
                     raise
                 failures += 1
                 wait = self._wait(failures, error.retry_after)
@@ -190,10 +190,10 @@ def parse(status: int, body: bytes, retry_after: float | None = None) -> dict[st
     raise kind(UNEXPECTED, message, status=status, retry_after=retry_after)
 
 
-def _may_pass(error: ReaderError, method: str) -> bool:
-    """Whether the same request may succeed a little later."""
+def _may_pass(error: ReaderError, is_change: bool) -> bool:
+    """Whether the same request may succeed a little later. A change has a key of its own."""
     failed_inside = error.status is not None and error.status >= _FAILED
-    return isinstance(error, UnavailableError) or (method != "GET" and failed_inside)
+    return isinstance(error, UnavailableError) or (is_change and failed_inside)
 
 
 def member(answer: Mapping[str, Any], name: str, kind: type) -> Any:

@@ -115,7 +115,7 @@ class Leads(Reader):
         fields = {"partner": partner, "reason": reason, "actor": actor}
         given = {name: value for name, value in fields.items() if value is not None}
         key = new_id(self._clock.now_ms())
-        return _detail(self._api.post(f"{_lead_path(lead_id)}/claim", given, key))
+        return _detail(self._api.post_once(f"{_lead_path(lead_id)}/claim", given, key))
 
     def contact(
         self,

@@ -70,6 +70,22 @@ class TestStarting:
             assert "<h1>Leads</h1>" in requests.get(link, timeout=10).text
             assert requests.get(link, timeout=10).status_code == 401
 
+    def test_lets_people_log_in_to_the_console(self, tmp_path: Path) -> None:
+        key = {"key": KEYS["PEQUEL_ADMIN_KEY"]}
+        with run_server(tmp_path, "--port", "0") as server, requests.Session() as session:
+            assert "<h1>Leads</h1>" in session.post(f"{server.url}/login", key, timeout=10).text
+            page = session.get(f"{server.url}/live", timeout=10).text
+            after = page.partition('data-after="')[2].partition('"')[0]
+            token = page.partition('data-csrf="')[2].partition('"')[0]
+            form = {"form_token": token}
+            sent = session.post(f"{server.url}/live/test", form, timeout=10)
+            assert "pequel_test" in sent.text
+            lines = session.get(f"{server.url}/live/lines", params={"after": after}, timeout=30)
+            assert lines.json()["number"] == 1
+            many = {"key": "x" * 70_000}
+            assert session.post(f"{server.url}/login", many, timeout=10).status_code == 403
+            assert requests.post(f"{server.url}/login", many, timeout=10).status_code == 413
+
     def test_says_which_definitions_count(self, tmp_path: Path) -> None:
         (tmp_path / "pequel.toml").write_text(DEFINITION.format("a") + DEFINITION.format("b"))
         with run_server(tmp_path) as server:

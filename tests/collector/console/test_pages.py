@@ -286,8 +286,9 @@ class TestDefinitions:
 
     def test_show_who_is_nearly_there(self, admin: Any, send: Any) -> None:
         send({"userId": "bo", "event": "project_created", "properties": {"project_id": "1"}})
-        admin.get("/definition?name=set_up")
+        admin.get("/near?name=set_up")
         assert "(2 missing)" in text_of(admin.page)
+        assert admin.get("/near?name=nothing").status_code == 404
 
     def test_are_checked_at_their_place(self, admin: Any) -> None:
         text = '[[pql]]\nname = "a"\nwhen = { evnt = "x" }\n'

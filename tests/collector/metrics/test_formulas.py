@@ -88,7 +88,7 @@ class TestLengths:
 
     def test_nobody_takes_no_time(self) -> None:
         assert duration(Lengths([], []), 0) == (None, None, 0, 0)
-        assert quantiles(Counter([0]), [], (0.5,)) == [0]
+        assert quantiles(Lengths([-5, 0], []), 0, (0.5, 0.9)) == [0, 0]
 
 
 ACME = [

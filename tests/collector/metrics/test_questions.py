@@ -79,6 +79,15 @@ class TestAnswers:
         team.work(team.lead("bob"), contact={"channel": "email"})
         assert team.get("/metrics/time_to_contact")["censored"] == 1
 
+    def test_reasons_are_those_of_dismissals_only(self, team: Sales) -> None:
+        """Whatever else somebody wrote on the way."""
+        team.work(team.lead("bob"), owner="dismissed", reason="my turn")
+        team.work(team.lead("bob"), state="dismissed", reason="too small")
+        team.at(41 * DAY)
+        found = team.get("/metrics/dismissal_reasons", by="definition")
+        assert found["reasons"] == [{"reason": "too small", "leads": 1}]
+        assert [group["by"] for group in found["groups"]] == [{"definition": "set_up"}]
+
     def test_without_a_write_a_figure_is_a_minute_old_at_most(self, team: Sales) -> None:
         first = team.get("/metrics/ageing")
         team.at(40 * DAY + 59_000)

@@ -27,10 +27,8 @@ SPREAD = {
 """Tables whose rows belong to subjects, or are as many."""
 
 REFERENCE = {"block", "definition_version", "api_key", "note", "tally", "turn", "usage", "audit"}
-REFERENCE |= {"client_report", "import_run", "definition_change", "arrival"}
-REFERENCE |= {"routed_count", "round_robin", "spend"}
-REFERENCE |= {"console_session", "saved_view"}
-REFERENCE |= {"routed_count", "round_robin"}
+REFERENCE |= {"client_report", "import_run", "definition_change", "arrival", "spend"}
+REFERENCE |= {"routed_count", "round_robin", "console_session", "saved_view"}
 """Tables that are small enough to be everywhere."""
 
 

@@ -139,7 +139,7 @@ class TestIsolation:
         answer = team.call("GET", "/definitions", north).json
         [shown] = answer["data"]
         assert (shown["title"], shown["description"]) == (
-            "Uses it a lot", "A user who did used at least 2 times",
+            "Uses it a lot", "A user who used at least 2 times",
         )  # fmt: skip
         assert (shown["source"], shown["text"], shown["versions"]) == ({}, "", [])
         refused = team.call("GET", "/definitions", north, query_string={"format": "toml"})

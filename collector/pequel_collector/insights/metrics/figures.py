@@ -108,7 +108,8 @@ class Figures:
     def leads(self, asked: Asked) -> list[MetricLead]:
         """The leads of a question."""
         period = asked.first, asked.until
-        if asked.metric.name == "lead_velocity":  # it goes by the time of qualification
+        is_of_all = asked.since is None and asked.is_until_now
+        if asked.metric.name == "lead_velocity" and not is_of_all:  # by the qualification
             period = -FOREVER, FOREVER
         key = (*period, asked.definition, trait_named(asked.by))
         if key not in self._read:

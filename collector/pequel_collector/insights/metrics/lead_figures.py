@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from itertools import combinations
 from zoneinfo import ZoneInfo
 
@@ -22,6 +23,7 @@ OLDEST = "30 days and more"
 MAX_MONTHS = 120
 """Months that are listed, the last ones."""
 
+_QUARTER = 900_000
 _FIRST, _LAST = -62_135_000_000_000, 253_402_000_000_000
 
 MAX_REASONS = 50
@@ -140,7 +142,13 @@ def week_of(time: int, zone: str) -> str:
 
 
 def _day(time: int, zone: str) -> date:
-    within = min(max(time, _FIRST), _LAST)  # so that the zone cannot lead out of the calendar
+    return _day_of(time // _QUARTER, zone)
+
+
+@lru_cache(maxsize=65_536)
+def _day_of(quarter: int, zone: str) -> date:
+    """The day of a quarter of an hour: the offset of every zone in use is a multiple of one."""
+    within = min(max(quarter * _QUARTER, _FIRST), _LAST)  # zones cannot lead out of the calendar
     return datetime.fromtimestamp(within / 1000, UTC).astimezone(ZoneInfo(zone)).date()
 
 

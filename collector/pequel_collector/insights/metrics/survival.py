@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import NamedTuple
@@ -53,31 +51,31 @@ def together(found: Iterable[Lengths]) -> Lengths:
 
 def duration(lengths: Lengths, now: int) -> Duration:
     """How long it takes from start to end. Who arrived before the start took no time."""
-    arrived = Counter(max(0, length) for length in lengths.arrived)
-    waiting = sorted(now - start if start < now else 0 for start in lengths.starts)
-    median, p90 = quantiles(arrived, waiting, (0.5, 0.9))
-    number = len(waiting)
-    return Duration(median, p90, arrived.total() + number, number)
+    median, p90 = quantiles(lengths, now, (0.5, 0.9))
+    waiting = len(lengths.starts)
+    return Duration(median, p90, len(lengths.arrived) + waiting, waiting)
 
 
-def quantiles(
-    arrived: Counter[int], waiting: Sequence[int], shares: Sequence[float]
-) -> list[int | None]:
+def quantiles(lengths: Lengths, now: int, shares: Sequence[float]) -> list[int | None]:
     """The first time by which each share has arrived, in order of shares.
 
-    ``arrived`` has how many arrived at each time; ``waiting`` is sorted.
-
-    At each time at which d of the n still under way arrive, the share under way falls by d ÷ n.
-    Who was last seen under way at that very time still counts as under way.
+    With each one of the n still under way who arrives, the share under way falls by 1 ÷ n. Who was
+    last seen under way at that very time still counts as under way.
     """
     found: list[int | None] = []
-    under_way, left = 1.0, arrived.total() + len(waiting)
-    for time in sorted(arrived):
-        gone = bisect_left(waiting, time)
-        under_way *= 1 - arrived[time] / (left - gone)
-        left -= arrived[time]
-        while len(found) < len(shares) and under_way <= 1 - shares[len(found)] + _ROUNDING:
-            found.append(time)
-        if len(found) == len(shares):
-            break
+    starts = sorted(lengths.starts, reverse=True)
+    under_way, left = 1.0, len(lengths.arrived) + len(starts)
+    limits = [1 - share + _ROUNDING for share in shares]
+    gone, waiting = 0, len(starts)
+    for time in sorted(lengths.arrived):
+        while gone < waiting and now - starts[gone] < time:
+            gone += 1
+        at_risk = left - gone
+        under_way *= (at_risk - 1) / at_risk
+        left -= 1
+        if under_way <= limits[len(found)]:
+            while len(found) < len(limits) and under_way <= limits[len(found)]:
+                found.append(max(0, time))
+            if len(found) == len(limits):
+                break
     return found + [None] * (len(shares) - len(found))

@@ -8,7 +8,7 @@ Every part is a phrase that continues *who*: *created a project*, *has at least 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ..language.definition import (
     AllOf,
@@ -34,8 +34,9 @@ from ..language.definition import (
     TraitPoints,
     UsersLeaf,
     Window,
+    leaves_of,
 )
-from ..language.sentence import length
+from ..language.sentence import describe_leaf, length
 from . import figures
 from .spans import shifted, since
 from .vocabulary import Vocabulary
@@ -61,6 +62,12 @@ def description_of(definition: Definition, words: Vocabulary) -> str:
     guards = [phrases.guard(guard) for guard in definition.unless]
     except_ = f", except {listed(guards, 'and')}" if guards else ""
     return "; ".join((f"{main}{except_}", *_options(definition)))
+
+
+def parts_of(definition: Definition, words: Vocabulary) -> Mapping[str, str]:
+    """The leaves of a definition as phrases, by their exact form, which evidence has."""
+    phrases = Phrases(definition, words)
+    return {describe_leaf(leaf): phrases.of(leaf) for leaf in leaves_of(definition.when)}
 
 
 def _options(definition: Definition) -> Iterator[str]:

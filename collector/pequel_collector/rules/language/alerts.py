@@ -32,7 +32,6 @@ EVENTS = {
     "reopened": "reopened",
     "amount_set": "amount_set",
     "claimed": "claimed",
-    "claim_expired": "claim_expired",
     "due_soon": "due_soon",
     "overdue": "overdue",
     "escalated": "escalated",

@@ -15,8 +15,8 @@ from ...queries.answers import DefinitionAnswer, VersionAnswer
 from ..api import arguments
 from .frame import Console
 
-NEAR = 10
-"""Subjects that the page names who are nearly there."""
+NEAR = 20
+"""Subjects of a page who are nearly there."""
 
 LEADS = 10
 """Leads of a definition that its page lists."""
@@ -42,7 +42,13 @@ class DefinitionArguments(arguments.NoArguments):
     name = arguments.Text(required=True)
 
 
-_DEFINITION = DefinitionArguments()
+class NearArguments(DefinitionArguments):
+    """The name of a definition, and where the list goes on."""
+
+    cursor = arguments.Cursor(load_default=None)
+
+
+_DEFINITION, _NEAR = DefinitionArguments(), NearArguments()
 
 
 def add(bp: Blueprint, console: Console) -> None:
@@ -68,10 +74,18 @@ def add(bp: Blueprint, console: Console) -> None:
         return console.page(
             "definition.html",
             answer=answer,
-            near=collector.lists.near(name, NEAR, None),
             leads=collector.queries.pqls(wanted, LEADS).data,
             total=collector.queries.count_pqls(wanted),
             history=list(history_of(answer.versions)),
+        )
+
+    @bp.get("/near")
+    def near() -> Response:
+        given = arguments.read(request, _NEAR)
+        answer = _named(collector.queries.definitions().data, given["name"])
+        page = collector.lists.near(given["name"], NEAR, given["cursor"])
+        return console.page(
+            "near.html", answer=answer, page=page, parts=console.parts[given["name"]]
         )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
 from ...app.bootstrap import Collector
 from ...audit.preview import Budget, Preview
@@ -14,6 +14,8 @@ from ...errors import BadRequest, Conflict, DefinitionError
 from ...lint.linter import lint
 from ...marking.active import BODY
 from ...ports import By
+from ...rules.explain.description import description_of
+from ...rules.explain.vocabulary import Vocabulary
 from ...rules.language.definition import Catalogue
 from ...rules.language.sentence import describe
 from ...rules.parser.catalogue import read_catalogue
@@ -23,7 +25,7 @@ from ..api.definitions import changes_of
 from ..api.preview import MAX_MESSAGES, MAX_WORK
 from ..json import json_response
 from . import changes
-from .frame import Console, done, needs, url, viewer
+from .frame import Console, done, form, needs, url, viewer
 from .words import count
 
 NAMES = 20
@@ -44,11 +46,19 @@ class Mark(NamedTuple):
     message: str
 
 
+class Sentence(NamedTuple):
+    """A definition in words, for everybody, and in its exact form."""
+
+    name: str
+    text: str
+    exact: str
+
+
 class Checked(NamedTuple):
     """A text that was checked: what to say of it, and each definition in words."""
 
     marks: Sequence[Mark]
-    sentences: Sequence[tuple[str, str]]
+    sentences: Sequence[Sentence]
     catalogue: Catalogue | None
 
     @property
@@ -73,13 +83,13 @@ def add(bp: Blueprint, console: Console) -> None:
             {
                 "is_right": found.is_right,
                 "marks": [mark._asdict() for mark in found.marks],
-                "sentences": [{"name": name, "text": text} for name, text in found.sentences],
+                "sentences": [sentence._asdict() for sentence in found.sentences],
             }
         )
 
     @bp.post("/editor/preview")
     def preview() -> Response:
-        text, base = _text(), request.form.get("base", "")
+        text, base = _text(), form().get("base", "")
         checked = check(text)
         if checked.catalogue is None:
             return _page(console, text, base, 400, mistake="Mend the mistakes first.")
@@ -88,7 +98,7 @@ def add(bp: Blueprint, console: Console) -> None:
     @bp.post("/editor/publish")
     @needs("define")
     def publish() -> Response:
-        text, base = _text(), request.form.get("base", "")
+        text, base = _text(), form().get("base", "")
         if not check(text).is_right:
             return _page(console, text, base, 400, mistake="Mend the mistakes first.")
         _require_same(base, collector.catalogue.text)
@@ -124,13 +134,20 @@ def check(text: str) -> Checked:
              f"{each.message} ({each.code})")
         for each in found[:SHOWN]
     ]  # fmt: skip
-    return Checked(
-        marks, [(each.name, describe(each)) for each in catalogue.definitions], catalogue
-    )
+    return Checked(marks, sentences_of(catalogue), catalogue)
+
+
+def sentences_of(catalogue: Catalogue) -> list[Sentence]:
+    """How each definition reads."""
+    words = Vocabulary(catalogue)
+    return [
+        Sentence(each.name, description_of(each, words), describe(each))
+        for each in catalogue.definitions
+    ]
 
 
 def _page(console: Console, text: str, base: str, status: int = 200, **values: Any) -> Response:
-    known = {"preview": None, "mistake": "", "reason": request.form.get("reason", "")}
+    known = {"preview": None, "mistake": "", "reason": form().get("reason", "")}
     given = {"text": text, "base": base, "checked": check(text)}
     return console.page("editor.html", status, **known | given | values)
 
@@ -146,7 +163,7 @@ def _require_same(base: str, text: str) -> None:
 
 def _reason() -> str:
     """Why somebody changes the definitions. Raises BadRequest."""
-    reason = changes.required(request.form, "reason", "why you change the definitions")
+    reason = changes.required(form(), "reason", "why you change the definitions")
     if len(reason) > MAX_REASON:
         raise BadRequest(f"reason: found {len(reason)} characters, expected {MAX_REASON}")
     return reason
@@ -161,7 +178,7 @@ def _preview(collector: Collector, catalogue: Catalogue) -> Preview:
 
 def _text() -> str:
     """The text of the form. Browsers end its lines with CR LF."""
-    return request.form.get("text", "").replace("\r\n", "\n")
+    return form().get("text", "").replace("\r\n", "\n")
 
 
 def _digest(text: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import wraps
 from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
 from time import monotonic
 from typing import Any, NamedTuple
@@ -13,7 +14,9 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, current_app, g, redirect, request
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
+from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.formparser import FormDataParser
 
 from ... import __version__
 from ...access.keys import Scope, kinds_with
@@ -21,7 +24,7 @@ from ...access.sessions import IDLE, Sessions, Viewer
 from ...app.bootstrap import Collector
 from ...errors import Forbidden, PequelError, TooLarge
 from ...wire.ids import Ids
-from .. import errors
+from .. import bodies, errors
 from ..paths import require_utf8
 from . import words
 from .throttle import Throttle
@@ -32,6 +35,9 @@ FORM_TOKEN = "form_token"  # noqa: S105 - the name of a field
 
 MAX_FORM = 2_000_000
 """Bytes of a form. The longest holds a definitions file."""
+
+MAX_FIELDS = 1_000
+"""Fields of a form."""
 
 MAX_LOGIN = 65_536
 """Bytes of a form of somebody who is not logged in."""
@@ -110,6 +116,11 @@ class Console:
         )
         self._templates.filters |= words.FILTERS | {"title_of": words.title, "query": query_of}
         self._templates.globals |= words.FUNCTIONS | {"url": url, "asset": self.asset}
+
+    @property
+    def parts(self) -> Mapping[str, Mapping[str, str]]:
+        """The leaves of each definition in force as phrases, by their exact form."""
+        return self.collector.ingest.evaluators.parts
 
     def asset(self, name: str) -> str:
         """The address of a file of the console, which changes with its content."""
@@ -262,7 +273,7 @@ def _check(console: Console) -> Response | None:
     require_utf8(request)
     console.look()
     if request.method == "POST":
-        _read_form(MAX_FORM if g.viewer else MAX_LOGIN)
+        g.form = _read_form(MAX_FORM if g.viewer else MAX_LOGIN)
         _require_own_page(g.viewer)
     view = current_app.view_functions[request.endpoint or ""]
     if g.viewer is None and not getattr(view, "is_public", False):
@@ -281,7 +292,7 @@ def login_page(console: Console, mistake: str = "", status: int | None = None) -
     if status is None:
         status = 200 if request.path == "/" else 401
     asked = address() if request.method == "GET" else url("console.inbox")
-    target = local(request.form.get("next"), asked)
+    target = local(form().get("next"), asked)
     return console.page("login.html", status, mistake=mistake, next=target)
 
 
@@ -302,14 +313,28 @@ def error_page(console: Console, error: Exception) -> Response:
     return response
 
 
-def _read_form(limit: int) -> None:
-    """Read a form. Raises TooLarge."""
-    request.max_content_length = request.max_form_memory_size = limit
+def form() -> MultiDict[str, str]:
+    """The fields of the form that was sent."""
+    found: MultiDict[str, str] = g.get("form") or MultiDict()
+    return found
+
+
+def _read_form(limit: int) -> MultiDict[str, str]:
+    """The fields of a form. Raises TooLarge.
+
+    Flask would read the body through a method that the server's stream has not.
+    """
+    raw = bodies.read(request.environ, request.stream, limit)
+    if len(raw) > limit:
+        raise TooLarge(f"the form is over {limit} bytes", limit=limit)
+    parser = FormDataParser(max_form_memory_size=limit, max_form_parts=MAX_FIELDS)
     try:
-        request.form  # noqa: B018 - it is read when it is first looked at
+        _, fields, _ = parser.parse(
+            BytesIO(raw), request.mimetype, len(raw), request.mimetype_params
+        )
     except RequestEntityTooLarge:
-        request.max_content_length = None  # what is left is drained
-        raise TooLarge(f"the form is over {limit} bytes", limit=limit) from None
+        raise TooLarge(f"the form has over {MAX_FIELDS} fields", limit=MAX_FIELDS) from None
+    return fields
 
 
 def _require_own_page(viewer: Viewer | None) -> None:
@@ -317,7 +342,7 @@ def _require_own_page(viewer: Viewer | None) -> None:
     site = request.headers.get("Sec-Fetch-Site", "same-origin")
     if site not in ("same-origin", "none"):
         raise Forbidden("this form was sent from a page of another site")
-    sent = request.headers.get("X-Form-Token") or request.form.get(FORM_TOKEN, "")
+    sent = request.headers.get("X-Form-Token") or form().get(FORM_TOKEN, "")
     if viewer is not None and not viewer.sent(sent):
         raise Forbidden("this form is too old, or not of this session: load the page again")
 

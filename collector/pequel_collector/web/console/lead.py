@@ -48,6 +48,7 @@ def add(bp: Blueprint, console: Console) -> None:
             reasons=changes.REASONS,
             once=secrets.token_hex(8),
             kind=kind,
+            parts=console.parts.get(answer.lead.definition, {}),
         )
 
     @bp.get("/leads/<lead_id>/proof")

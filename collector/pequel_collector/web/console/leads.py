@@ -17,9 +17,9 @@ from ..api import arguments
 from ..api.lead_export import as_csv
 from ..api.queries import page_slot, tests_in
 from . import changes, frame
-from .frame import Console, done, needs, url, viewer
+from .frame import Console, done, form, needs, url, viewer
 
-PAGE = 50
+PAGE = 25
 """Leads of a page."""
 
 MAX_VIEWS = 100
@@ -91,23 +91,23 @@ def add(bp: Blueprint, console: Console) -> None:
     @bp.post("/leads")
     @needs("work")
     def change_leads() -> Response:
-        form = request.form
-        ids = changes.require_ids(form.getlist("lead"))
-        outcome = changes.change_all(collector, ids, form, viewer().actor)
-        back = frame.local(form.get("next"), url("console.inbox"))
+        given = form()
+        ids = changes.require_ids(given.getlist("lead"))
+        outcome = changes.change_all(collector, ids, given, viewer().actor)
+        back = frame.local(given.get("next"), url("console.inbox"))
         if outcome.failed and len(ids) == 1:
             raise outcome.failed[0]
         if outcome.failed:
             status = 200 if outcome.changed else 409
             return console.page("changed.html", status, outcome=outcome, back=back)
-        notice = changes.ACTIONS[changes.require_action(form)][1]
+        notice = changes.ACTIONS[changes.require_action(given)][1]
         number = len(outcome.changed)
         return done(back, notice, "the lead" if number == 1 else f"{number} leads")
 
     @bp.post("/views")
     @needs("work")
     def save_view() -> Response:
-        name, query = view_in(request.form)
+        name, query = view_in(form())
         view = SavedView(secrets.token_hex(6), name, query, viewer().actor, collector.clock())
         with collector.store.writing() as tx:
             if len(tx.saved_views()) >= MAX_VIEWS:

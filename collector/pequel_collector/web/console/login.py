@@ -8,7 +8,7 @@ from ...access.keys import kinds_with, may
 from ...errors import NotFound
 from .. import credentials
 from . import frame
-from .frame import Console, done, log_in, log_out, login_page, public, url, viewer
+from .frame import Console, done, form, log_in, log_out, login_page, public, url, viewer
 
 MAX_KEY = 512
 """Characters of a key."""
@@ -30,14 +30,14 @@ def add(bp: Blueprint, console: Console) -> None:
             page = login_page(console, f"Too many wrong keys: try again in {wait} s.", 429)
             page.headers["Retry-After"] = str(wait)
             return page
-        token = request.form.get("key", "").strip()[:MAX_KEY]
+        token = form().get("key", "").strip()[:MAX_KEY]
         key = credentials.find(console.collector.keys, token) if token else None
         if key is None or not may(key, "read"):
             console.throttle.failed(address)
             return login_page(console, _mistake(token, None if key is None else key.kind), 401)
         console.throttle.succeeded(address)
-        new = console.sessions.open(key, _name(request.form.get("name", "")))
-        target = frame.local(request.form.get("next"), url("console.inbox"))
+        new = console.sessions.open(key, _name(form().get("name", "")))
+        target = frame.local(form().get("next"), url("console.inbox"))
         return log_in(done(target), new.token)
 
     @bp.get("/open/<token>")

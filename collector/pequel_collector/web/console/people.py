@@ -70,6 +70,7 @@ def add(bp: Blueprint, console: Console) -> None:
             next_cursor=latest.next_cursor,
             is_first=read["cursor"] is None,
             people=_people(console, identifier) if kind == "account" else None,
+            parts=console.parts,
             titles={each.name: each.title for each in collector.catalogue.definitions},
         )
 

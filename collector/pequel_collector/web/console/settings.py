@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import cast, get_args
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
 from ...access.keys import KINDS, LONGEST_NAME, KeyKind
 from ...errors import BadRequest, NotFound
 from ...ports import By
 from ...rules.language.quantities import QuantityError, milliseconds
-from .frame import Console, done, needs, url, viewer
+from .frame import Console, done, form, needs, url, viewer
 
 ACTS = 30
 """Administrative acts that the page shows."""
@@ -45,7 +45,7 @@ def add(bp: Blueprint, console: Console) -> None:
     @bp.post("/keys")
     @needs("define")
     def create_key() -> Response:
-        kind = _kind(request.form.get("kind", ""))
+        kind = _kind(form().get("kind", ""))
         label = _text("label", MAX_LABEL)
         rate, quota = _limit("rate"), _limit("quota")
         partner = _text("partner", LONGEST_NAME) or None
@@ -79,7 +79,7 @@ def _kind(text: str) -> KeyKind:
 
 
 def _text(name: str, longest: int) -> str:
-    text = " ".join(request.form.get(name, "").split())
+    text = " ".join(form().get(name, "").split())
     if len(text) > longest or "\0" in text:
         raise BadRequest(
             f"{name}: found {len(text)} characters, expected {longest} at most", field=name
@@ -89,7 +89,7 @@ def _text(name: str, longest: int) -> str:
 
 def _limit(name: str) -> int | None:
     """A limit of a key; None for the one of the settings."""
-    text = request.form.get(name, "").strip()
+    text = form().get(name, "").strip()
     if not text:
         return None
     if not (text.isascii() and text.isdigit() and len(text) <= 12):
@@ -100,7 +100,7 @@ def _limit(name: str) -> int | None:
 
 
 def _overlap() -> int:
-    text = request.form.get("overlap", "24h").strip()
+    text = form().get("overlap", "24h").strip()
     if text == "0":
         return 0
     try:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import get_args
 
 from flask import Request
-from werkzeug.exceptions import MethodNotAllowed, NotFound
+from werkzeug.exceptions import NotFound
 
 from ...wire.event import EventType
 
@@ -47,5 +47,5 @@ def is_ingest(request: Request) -> bool:
 
 def may_be_of_page(request: Request) -> bool:
     """Whether code of a web page may have sent a request: events, though to a wrong path."""
-    found_no_way = isinstance(request.routing_exception, NotFound | MethodNotAllowed)
-    return (request.method == "POST" and found_no_way) or is_ingest(request)
+    is_lost = isinstance(request.routing_exception, NotFound) or request.path == "/"
+    return (request.method == "POST" and is_lost) or is_ingest(request)

@@ -71,7 +71,11 @@ function reading(sentence) {
   const code = document.createElement("code");
   code.textContent = sentence.name;
   name.append(code);
-  words.textContent = sentence.text;
+  const exact = document.createElement("details");
+  const summary = document.createElement("summary");
+  Object.assign(summary, { className: "muted", textContent: "Exactly" });
+  exact.append(summary, sentence.exact);
+  words.append(sentence.text, exact);
   pair.append(name, words);
   return pair;
 }
