@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import get_args
 
 from hypothesis import given
@@ -75,6 +76,17 @@ def test_what_others_did_does_not_make_an_event_old(one: CrmEvent, other: CrmEve
         done = [made(other, LeadPatch(state="lost", owner="eve"), "crm:salesforce")]
         left = fresh(patch, one, CRM, LEAD, "new", done)
         assert left == fresh(patch, one, CRM, LEAD, "new", [])
+
+
+def test_a_crm_never_becomes_the_owner_of_a_lead() -> None:
+    event, patch = CrmEvent("e", 1, "l1", stage="c"), LeadPatch(state="assigned")
+    assert fresh(patch, event, CRM, LEAD, "new", []) == Skipped(
+        "refused", "nobody is known to own the lead"
+    )
+    owned = replace(LEAD, owner="ada")
+    assert fresh(patch, event, CRM, owned, "new", []) == patch
+    with_owner = LeadPatch(state="assigned", owner="ada")
+    assert fresh(with_owner, event, CRM, LEAD, "new", []) == with_owner
 
 
 @given(events)

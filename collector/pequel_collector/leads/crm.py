@@ -90,6 +90,9 @@ def fresh(
         return Skipped("ignored", "a later change of the CRM is known")
     if patch.state in (UNSET, state) and patch.owner in (UNSET, lead.owner):
         return Skipped("unchanged", "the lead is like this already")
+    if patch.state == "assigned" and patch.owner is UNSET and lead.owner is None:
+        # Else the actor would own it, as a person does who takes a lead.
+        return Skipped("refused", "nobody is known to own the lead")
     # A state that the lead has already would be an illegal transition, or one more contact.
     return structs.replace(patch, state=UNSET) if patch.state == state else patch
 

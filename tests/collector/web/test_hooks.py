@@ -21,7 +21,7 @@ from pequel_collector.app.crm import UNKNOWN
 from pequel_collector.config import Settings
 from pequel_collector.marking.work import LeadChange
 from pequel_collector.model import LeadPatch, Message, lead_id
-from pequel_collector.ports import Attempted, DeliveryFilter
+from pequel_collector.ports import Attempted, DeliveryFilter, Queued
 from pequel_collector.rules.parser.catalogue import read_catalogue
 from pequel_collector.web.app import create_app
 from pequel_collector.web.hooks.crm import MAX_BODY
@@ -193,6 +193,18 @@ class TestChanges:
         found = lead(client)
         assert (found["state"], found["owner"]) == ("contacted", "ada")
         assert found["history"][-1]["actor"] == "crm:salesforce"
+
+    def test_a_lead_is_also_found_by_the_record_that_an_alert_has_written(
+        self, client: FlaskClient, collector: Collector
+    ) -> None:
+        with collector.store.writing() as tx:
+            tx.queue_deliveries([Queued(7, "salesforce", LEAD, "won", NOW, NOW)])
+            tx.claim_deliveries("salesforce", NOW, NOW + 1, 1)
+            attempted = Attempted(7, "salesforce", LEAD, 1)
+            tx.end_delivery(attempted, "sent", NOW, "Lead 00Q7", "salesforce:00Q7")
+        body = {"id": "e1", "record": "00Q7", "at": "2026-03-01T11:59:59Z", "stage": "Converted"}
+        assert only(signed(client, body)) == ("changed", None)
+        assert lead(client)["state"] == "won"
 
 
 class TestOnce:
