@@ -616,6 +616,10 @@ class Spend(NamedTuple):
     amount: str
 
 
+EARLIEST = -(2**60)
+"""Before any time."""
+
+
 class SpanQuery(NamedTuple):
     """From which milestone to which, and of whom.
 
@@ -652,6 +656,7 @@ class MetricLead(NamedTuple):
     due_at: int | None
     expires_at: int | None
     owner: str | None
+    partner: str | None
     is_held_out: bool
     converted: int | None
     channel: str | None
@@ -995,8 +1000,24 @@ class ReadTransaction(ConsoleReads, Protocol):
     ) -> list[tuple[JSON, int, int, int]]:
         """Of each segment: who arrived in time, who is mature, and who is immature."""
 
+    def start_counts(
+        self, wanted: SpanQuery, horizon: int, now: int
+    ) -> list[tuple[JSON, int, int, int]]:
+        """The same, as if nobody had arrived."""
+
+    def arrival_counts(
+        self, wanted: SpanQuery, horizon: int, now: int
+    ) -> list[tuple[JSON, int, int, int]]:
+        """The same, of those who arrived in time alone: nobody is mature or immature."""
+
     def span_lengths(self, wanted: SpanQuery) -> list[tuple[JSON, list[int], list[int]]]:
         """Of each segment: the lengths of the spans that have an end, and the starts of others."""
+
+    def span_starts(self, wanted: SpanQuery) -> list[tuple[JSON, list[int]]]:
+        """Of each segment: every start."""
+
+    def arrivals(self, wanted: SpanQuery) -> list[tuple[JSON, list[int], list[int]]]:
+        """Of each segment: the lengths of the spans that have an end, and their starts."""
 
     def named_spans_of(
         self, wanted: SpanQuery, after: str, limit: int

@@ -111,12 +111,10 @@ OF_PERSONS = "milestone who"
 
 OF_ACCOUNTS = "milestone who LEFT JOIN milestone member ON member.subject = who.first_member"
 
-QUALIFIED = """
-LEFT JOIN (
+QUALIFIED = """(
   SELECT subject, min(qualified_at) AS at FROM lead
   WHERE state <> 'voided' AND withdrawn IS NULL {0} GROUP BY subject
-) marked ON marked.subject = who.subject
-"""
+) marked"""
 
 SPAN_COUNTS = """
 SELECT {4}, sum(CASE WHEN start <= :youngest AND arrival - start <= :horizon THEN 1 END),
@@ -126,13 +124,14 @@ FROM (SELECT {0} AS segment, {1} AS start, {2} AS arrival {3}) span {5}
 
 SPAN_LENGTHS = """
 SELECT {4}, CAST(json_agg(arrival - start) FILTER (WHERE arrival IS NOT NULL) AS TEXT),
-  CAST(json_agg(start) FILTER (WHERE arrival IS NULL) AS TEXT)
+  CAST(json_agg(start) FILTER (WHERE arrival IS {6} NULL) AS TEXT)
 FROM (SELECT {0} AS segment, {1} AS start, {2} AS arrival {3}) span {5}
 """
 
 METRIC_LEADS = """
 SELECT lead.id, lead.subject, definition, version, state, qualified_at, marked_at, contacted_at,
-  won_at, due_at, expires_at, owner, CASE WHEN flags LIKE '%"holdout"%' THEN 1 ELSE 0 END,
+  won_at, due_at, expires_at, owner, lead.partner,
+  CASE WHEN flags LIKE '%"holdout"%' THEN 1 ELSE 0 END,
   CASE WHEN own.conversion IS NULL OR of_account.conversion < own.conversion
     THEN of_account.conversion ELSE own.conversion END,
   coalesce(own.channel, member.channel), {0}
@@ -140,7 +139,8 @@ FROM lead
 LEFT JOIN milestone own ON own.subject = lead.subject
 LEFT JOIN milestone of_account ON of_account.subject = 'g:' || lead.account
 LEFT JOIN milestone member ON member.subject = own.first_member
-WHERE marked_at >= :since AND marked_at < :until AND state <> 'voided' AND withdrawn IS NULL {1}
+WHERE {2}marked_at >= :since AND {2}marked_at < :until
+  AND state <> 'voided' AND withdrawn IS NULL {1}
 """
 
 LEAD_FLAGS = """

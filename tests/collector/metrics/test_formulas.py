@@ -158,7 +158,8 @@ class TestVelocity:
         times = map(time, days)
         empty = (None,) * 5
         return [
-            MetricLead("i", "u:a", "d", 1, "new", at, at, *empty, False, None, None) for at in times
+            MetricLead("i", "u:a", "d", 1, "new", at, at, *empty, None, False, None, None)
+            for at in times
         ]
 
     def test_the_last_whole_month_counts(self) -> None:

@@ -8,10 +8,10 @@ from decimal import Decimal
 from statistics import fmean, median
 
 from ...model import JSON, iso, kind_of
-from ...ports import MetricLead, ReadTransaction, RevenueEvent, Spend
+from ...ports import EARLIEST, MetricLead, ReadTransaction, RevenueEvent, Spend
 from . import money
 from .channels import DIRECT
-from .figure import EARLIEST, Asked, Group, Values
+from .figure import Asked, Group, Values
 from .money import Price
 from .segments import Key, key_of, trait_named
 
