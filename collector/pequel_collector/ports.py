@@ -625,7 +625,8 @@ class SpanQuery(NamedTuple):
 
     ``subjects`` are ``user``, ``account`` or ``visitor``: every person, known or not. ``start`` is
     ``seen``, ``signup`` or ``trial``; ``end`` is ``signup``, ``value`` or ``qualified``, for any
-    definition or one. Starts are in [since, until). ``by`` is ``channel`` or ``trait.NAME``.
+    definition or one. Starts are in [since, until); with a ``cohort``, that
+    milestone is. ``by`` is ``channel`` or ``trait.NAME``.
     """
 
     subjects: str
@@ -635,6 +636,29 @@ class SpanQuery(NamedTuple):
     until: int
     definition: str | None = None
     by: str | None = None
+    cohort: str = ""
+
+
+class FunnelLead(NamedTuple):
+    """When a subject signed up, and its first qualification, contact and win, of leads that stand.
+
+    ``segment`` is the value of the trait or channel that was asked for.
+    """
+
+    segment: JSON
+    signup: int
+    qualified_at: int
+    contacted_at: int | None
+    won_at: int | None
+
+
+class StageReached(NamedTuple):
+    """When a subject first had a value of the trait ``stage``, and when it first converted."""
+
+    subject: str
+    stage: JSON
+    time: int
+    converted: int | None
 
 
 class MetricLead(NamedTuple):
@@ -657,6 +681,7 @@ class MetricLead(NamedTuple):
     expires_at: int | None
     owner: str | None
     partner: str | None
+    account: str | None
     is_held_out: bool
     converted: int | None
     channel: str | None
@@ -1018,6 +1043,15 @@ class ReadTransaction(ConsoleReads, Protocol):
 
     def arrivals(self, wanted: SpanQuery) -> list[tuple[JSON, list[int], list[int]]]:
         """Of each segment: the lengths of the spans that have an end, and their starts."""
+
+    def funnel_leads(self, wanted: SpanQuery) -> list[FunnelLead]:
+        """The subjects of a span that have started and arrived, with what their leads went through.
+
+        ``wanted.end`` is ``qualified``.
+        """
+
+    def stages_reached(self, since: int, until: int) -> list[StageReached]:
+        """The values of the trait ``stage`` that subjects first had in [since, until), by time."""
 
     def named_spans_of(
         self, wanted: SpanQuery, after: str, limit: int

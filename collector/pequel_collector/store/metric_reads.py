@@ -10,11 +10,13 @@ from ..ports import (
     EARLIEST,
     BlockMessage,
     FirstFact,
+    FunnelLead,
     MetricLead,
     Milestone,
     RevenueEvent,
     SpanQuery,
     Spend,
+    StageReached,
 )
 from . import metric_statements as sql
 from . import statements
@@ -118,6 +120,19 @@ class MetricReads:
         start, end, where = _span(wanted, named, only_arrived)
         parts = segment, start, end, where, *_grouped(wanted), "NOT" if only_arrived else ""
         return self._session.run(statement.format(*parts), **named, **values)
+
+    def funnel_leads(self, wanted: SpanQuery) -> list[FunnelLead]:
+        segment, values = _segment(wanted)
+        start, _, where = _span(wanted, values, only_arrived=True)
+        found = self._session.run(sql.FUNNEL_LEADS.format(segment, start, where), **values)
+        return [FunnelLead(_to_segment(value, wanted.by), *times) for value, *times in found]
+
+    def stages_reached(self, since: int, until: int) -> list[StageReached]:
+        found = self._session.run(sql.STAGES_REACHED, since=since, until=until)
+        return [
+            StageReached(unescape(subject), decode(value), time, converted)
+            for subject, value, time, converted in found
+        ]
 
     def named_spans_of(
         self, wanted: SpanQuery, after: str, limit: int
@@ -225,8 +240,11 @@ def _span(
     elif only_arrived:
         whose += f" AND {end} IS NOT NULL"
     values |= {"since": wanted.since, "until": wanted.until}
+    if wanted.cohort:
+        whose += f" AND {start} IS NOT NULL"
     # The plus keeps an index out of it: it would look up each row by itself.
-    return start, end, f"FROM {table} WHERE {whose} AND +{start} >= :since AND +{start} < :until"
+    at = f"+{columns[wanted.cohort or wanted.start]}"
+    return start, end, f"FROM {table} WHERE {whose} AND {at} >= :since AND {at} < :until"
 
 
 def _starts_only(wanted: SpanQuery) -> SpanQuery:
@@ -279,10 +297,11 @@ def _to_block_message(row: Row) -> BlockMessage:
 
 
 def _to_lead(row: Row) -> MetricLead:
-    id_, subject, definition, *rest, owner, partner, is_held_out, converted, channel, segment = row
-    texts = subject, definition, owner, partner, channel
+    id_, subject, definition, *rest = row
+    *rest, owner, partner, account, is_held, converted, channel, last = rest
+    texts = subject, definition, owner, partner, account, channel
     if any(text is not None and MARK in text for text in texts):
-        subject, definition, owner, partner, channel = map(unescape, texts)
-    last = None if segment is None else trait_value(segment)
-    named = id_, subject, definition, *rest, owner, partner
-    return MetricLead._make((*named, bool(is_held_out), converted, channel, last))
+        subject, definition, owner, partner, account, channel = map(unescape, texts)
+    named = id_, subject, definition, *rest, owner, partner, account
+    segment = None if last is None else trait_value(last)
+    return MetricLead._make((*named, bool(is_held), converted, channel, segment))

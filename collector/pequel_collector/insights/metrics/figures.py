@@ -12,7 +12,7 @@ from typing import TypeVar
 from ...model import JSON
 from ...ports import MetricLead, ReadTransaction, SpanQuery
 from ...rules.language.definition import Catalogue
-from . import lead_figures, survival
+from . import funnel, lead_figures, stages, survival
 from .catalogue import METRICS, TRAIT
 from .figure import Asked, Figure, Group, Values, of_duration, of_rate
 from .health import Health, contact_effect, health, may_convert
@@ -35,7 +35,7 @@ Item = TypeVar("Item")
 Counts = tuple[JSON, int, int, int]
 """A segment, and how many there arrived, are mature and are immature."""
 
-_SIZES = ("denominator", "n", "leads", "open", "dismissals", "customers", "pqls")
+_SIZES = ("denominator", "n", "leads", "open", "dismissals", "customers", "pqls", "people")
 
 
 class Figures:
@@ -48,6 +48,7 @@ class Figures:
         self._zone = catalogue.project.timezone
         self._counted_starts: dict[tuple[SpanQuery, int], list[Counts]] = {}
         self._read_starts: dict[SpanQuery, list[tuple[JSON, list[int]]]] = {}
+        self._money = MoneyFigures(tx, self.leads)
         self._read: dict[tuple[int, int, str | None, str | None], list[MetricLead]] = {}
 
     def figure(self, asked: Asked) -> Figure:
@@ -67,8 +68,53 @@ class Figures:
                 return self._of_people(asked)
             case "leads":
                 return self._of_leads(asked)
+            case "funnel":
+                return self._funnel(asked)
+            case "stages":
+                return self._stages(asked)
             case _:
-                return MoneyFigures(self._tx, self.leads).counted(asked)
+                return self._money.counted(asked)
+
+    # -- funnel and stages -------------------------------------------------------------------
+
+    def _funnel(self, asked: Asked) -> tuple[Values, list[Group]]:
+        whole = self._funnel_values(asked._replace(by=None)).get(_ALL)
+        nothing = funnel.values_of(funnel.NOTHING, self._now)
+        if asked.by == "definition":
+            names = [d.name for d in self._catalogue.definitions]
+            parts = {
+                name: self._funnel_values(asked._replace(definition=name, by=None)).get(_ALL)
+                for name in names
+                if asked.definition in (None, name)
+            }
+            groups = [Group({"definition": n}, found or nothing) for n, found in parts.items()]
+        elif asked.by is None:
+            groups = []
+        else:
+            parted = self._funnel_values(asked)
+            groups = [Group({asked.by: key[1]}, values) for key, values in parted.items()]
+        return whole or nothing, groups
+
+    def _funnel_values(self, asked: Asked) -> dict[Key, Values]:
+        steps = funnel.steps_of(self._tx, span_query(asked, self._catalogue))
+        return {key: funnel.values_of(each, self._now) for key, each in steps.items()}
+
+    def _stages(self, asked: Asked) -> tuple[Values, list[Group]]:
+        reached = self._tx.stages_reached(asked.first, asked.until)
+        starts = stages.starts_of(reached, self.leads(asked._replace(by=None)))
+        events = self._money.revenue(asked.until)
+        customers, _ = self._money.prices(asked.until)
+        worth, payers = stages.worth_of(customers, asked.until), stages.customers_of(events)
+
+        def values(some: Sequence[stages.Start]) -> Values:
+            return stages.values_of(some, asked.horizon or 0, self._now, worth, payers)
+
+        groups = (
+            []
+            if asked.by is None
+            else [Group({asked.by: key[1]}, values(some)) for key, some in starts.items()]
+        )
+        return values(stages.first_stages(starts)), groups
 
     # -- people ----------------------------------------------------------------------------
 
@@ -230,7 +276,7 @@ def _or_nothing(wanted: SpanQuery, found: dict[Key, Item], nothing: Item) -> dic
 def span_query(asked: Asked, catalogue: Catalogue) -> SpanQuery:
     """What to look up for a metric of people."""
     metric = asked.metric
-    subjects = "visitor" if metric.start == "seen" else "user"
+    subjects = "visitor" if metric.start == "seen" else "user"  # a visitor may be a user too
     if metric.end == "qualified" and kind_in(catalogue, asked.definition) == "account":
         subjects = "account"
     definition = asked.definition if metric.end == "qualified" else None
