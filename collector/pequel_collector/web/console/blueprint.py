@@ -9,6 +9,7 @@ from . import (
     catalogue,
     definitions,
     editor,
+    figures,
     frame,
     lead,
     leads,
@@ -18,7 +19,7 @@ from . import (
     settings,
 )
 
-PARTS = (login, leads, lead, live, definitions, editor, people, catalogue, settings)
+PARTS = (login, leads, lead, live, definitions, editor, figures, people, catalogue, settings)
 """Each adds its routes to the blueprint."""
 
 

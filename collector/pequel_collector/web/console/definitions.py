@@ -13,6 +13,7 @@ from ...errors import NotFound
 from ...ports import LeadFilter
 from ...queries.answers import DefinitionAnswer, VersionAnswer
 from ..api import arguments
+from . import figures
 from .frame import Console
 
 NEAR = 20
@@ -76,6 +77,7 @@ def add(bp: Blueprint, console: Console) -> None:
             answer=answer,
             leads=collector.queries.pqls(wanted, LEADS).data,
             total=collector.queries.count_pqls(wanted),
+            outlook=figures.outlook(console, name),
             history=list(history_of(answer.versions)),
         )
 

@@ -72,6 +72,7 @@ PLACES = (
     Place("console.inbox", "Leads"),
     Place("console.live", "Live"),
     Place("console.definitions", "Definitions"),
+    Place("console.figures", "Metrics"),
     Place("console.users", "Users"),
     Place("console.accounts", "Accounts"),
     Place("console.catalogue", "Catalogue"),

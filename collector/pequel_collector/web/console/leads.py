@@ -12,12 +12,15 @@ from flask import Blueprint, Response, request
 from ...errors import BadRequest, NotFound
 from ...ports import LeadFilter, SavedView
 from ...queries.lead_tests import LeadTests
-from ...queries.queries import MAX_COUNTED, Queries
+from ...queries.queries import Queries
 from ..api import arguments
 from ..api.lead_export import as_csv
 from ..api.queries import page_slot, tests_in
 from . import changes, frame
 from .frame import Console, done, form, needs, url, viewer
+
+COUNTED = 1_000
+"""Leads that the number of a tab counts."""
 
 PAGE = 25
 """Leads of a page."""
@@ -28,7 +31,7 @@ MAX_VIEWS = 100
 MAX_VIEW_NAME = 60
 MAX_VIEW_QUERY = 2_000
 
-OF_TAB = ("state", "owner", "overdue")
+OF_TAB = ("state", "owner", "overdue", "snoozed")
 """The parameters that a tab sets."""
 
 SORTS = {
@@ -67,19 +70,20 @@ def add(bp: Blueprint, console: Console) -> None:
         wanted, tests, limit, cursor = filters_in(given)
         with page_slot(limit):
             found = collector.queries.pqls(wanted, limit, cursor, tests)
+            tabs = _tabs(collector.queries, given, viewer().actor)
             return console.page(
                 "leads.html",
                 leads=found.data,
                 next_cursor=found.next_cursor,
                 given=given,
-                tabs=_tabs(collector.queries, given, viewer().actor),
+                tabs=tabs,
                 views=_views(console),
                 definitions=[each.name for each in collector.catalogue.definitions],
                 sorts=SORTS,
                 snoozes=changes.SNOOZES,
                 reasons=changes.REASONS,
                 once=secrets.token_hex(8),
-                is_empty=not given and not found.data,
+                is_empty=not given and not found.data and tabs[-1].number == "0",
             )
 
     @bp.get("/leads.csv")
@@ -144,6 +148,10 @@ def filters_in(given: Mapping[str, str]) -> tuple[LeadFilter, LeadTests, int, st
         read.pop(name, None)
     tests = tests_in(read)
     state = None if read["state"] == "any" else read["state"]
+    # Who snoozes a lead does not want to see it until then, unless they look for it.
+    looks_for_it = any(given.get(name) for name in ("snoozed", "q", "account"))
+    if not looks_for_it and read["state"] != "any":
+        read["snoozed"] = False
     return LeadFilter(**read | {"state": state}), tests, limit, cursor
 
 
@@ -171,6 +179,7 @@ def _tabs(queries: Queries, given: Mapping[str, str], me: str) -> list[Tab]:
         ("New", {"state": "new"}),
         ("Mine", {"owner": me}),
         ("Overdue", {"overdue": "true"}),
+        ("Snoozed", {"snoozed": "true"}),
         ("All", {"state": "any"}),
     )
     return [
@@ -183,8 +192,8 @@ def _number_of(queries: Queries, given: Mapping[str, str]) -> str:
     wanted, tests, _, _ = filters_in(given)
     if tests:
         return ""
-    total = queries.count_pqls(wanted)
-    return f"{total.total:,}" if total.is_exact else f"{MAX_COUNTED:,}+"
+    total = queries.count_pqls(wanted, up_to=COUNTED)
+    return f"{total.total:,}" + ("" if total.is_exact else "+")
 
 
 def _views(console: Console) -> list[SavedView]:
