@@ -6,6 +6,7 @@ from flask import Blueprint
 
 from ...app.bootstrap import Collector
 from . import (
+    alerting,
     catalogue,
     definitions,
     editor,
@@ -15,11 +16,25 @@ from . import (
     leads,
     live,
     login,
+    partner,
     people,
     settings,
 )
 
-PARTS = (login, leads, lead, live, definitions, editor, figures, people, catalogue, settings)
+PARTS = (
+    login,
+    leads,
+    lead,
+    live,
+    definitions,
+    editor,
+    figures,
+    people,
+    catalogue,
+    settings,
+    alerting,
+    partner,
+)
 """Each adds its routes to the blueprint."""
 
 

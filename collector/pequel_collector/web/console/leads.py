@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from flask import Blueprint, Response, request
 
+from ...access.sessions import Viewer
 from ...errors import BadRequest, NotFound
 from ...ports import LeadFilter, SavedView
 from ...queries.lead_tests import LeadTests
@@ -17,7 +18,7 @@ from ..api import arguments
 from ..api.lead_export import as_csv
 from ..api.queries import page_slot, tests_in
 from . import changes, frame
-from .frame import Console, done, form, needs, url, viewer
+from .frame import Console, done, form, needs, page_for, url, viewer
 
 COUNTED = 1_000
 """Leads that the number of a tab counts."""
@@ -65,19 +66,20 @@ def add(bp: Blueprint, console: Console) -> None:
     collector = console.collector
 
     @bp.get("/")
+    @page_for("leads")
     def inbox() -> Response:
         given = given_filters()
         wanted, tests, limit, cursor = filters_in(given)
         with page_slot(limit):
-            found = collector.queries.pqls(wanted, limit, cursor, tests)
-            tabs = _tabs(collector.queries, given, viewer().actor)
+            found = collector.queries.pqls(wanted, limit, cursor, tests, viewer().key.partner)
+            tabs = _tabs(collector.queries, given, viewer())
             return console.page(
                 "leads.html",
                 leads=found.data,
                 next_cursor=found.next_cursor,
                 given=given,
                 tabs=tabs,
-                views=_views(console),
+                views=_views(console) if viewer().may("read") else [],
                 definitions=[each.name for each in collector.catalogue.definitions],
                 sorts=SORTS,
                 snoozes=changes.SNOOZES,
@@ -87,17 +89,18 @@ def add(bp: Blueprint, console: Console) -> None:
             )
 
     @bp.get("/leads.csv")
+    @page_for("leads")
     def leads_csv() -> Response:
         given = {name: text for name, text in given_filters().items() if name != "cursor"}
         wanted, tests, _, _ = filters_in(given)
-        return as_csv(collector.queries.all_pqls(wanted, tests))
+        return as_csv(collector.queries.all_pqls(wanted, tests, viewer().key.partner))
 
     @bp.post("/leads")
-    @needs("work")
+    @page_for("act")
     def change_leads() -> Response:
         given = form()
         ids = changes.require_ids(given.getlist("lead"))
-        outcome = changes.change_all(collector, ids, given, viewer().actor)
+        outcome = changes.change_all(collector, ids, given, viewer())
         back = frame.local(given.get("next"), url("console.inbox"))
         if outcome.failed and len(ids) == 1:
             raise outcome.failed[0]
@@ -170,29 +173,32 @@ def view_in(form: Mapping[str, str]) -> tuple[str, str]:
     return name, urlencode(given)
 
 
-def _tabs(queries: Queries, given: Mapping[str, str], me: str) -> list[Tab]:
+def _tabs(queries: Queries, given: Mapping[str, str], viewer: Viewer) -> list[Tab]:
     """The tabs, each with the filters that stay."""
     kept = {name: text for name, text in given.items() if name not in (*OF_TAB, "cursor")}
     set_ = {name: text for name, text in given.items() if name in OF_TAB}
     tabs: Sequence[tuple[str, dict[str, str]]] = (
         ("Open", {}),
         ("New", {"state": "new"}),
-        ("Mine", {"owner": me}),
+        ("Mine", {"owner": viewer.actor}),
         ("Overdue", {"overdue": "true"}),
         ("Snoozed", {"snoozed": "true"}),
         ("All", {"state": "any"}),
     )
+    partner = viewer.key.partner
     return [
-        Tab(name, kept | own, set_ == own, _number_of(queries, kept | own)) for name, own in tabs
+        Tab(name, kept | own, set_ == own, _number_of(queries, kept | own, partner))
+        for name, own in tabs
+        if partner is None or name != "Mine"
     ]
 
 
-def _number_of(queries: Queries, given: Mapping[str, str]) -> str:
+def _number_of(queries: Queries, given: Mapping[str, str], partner: str | None) -> str:
     """How many leads there are; nothing where counting takes too much work."""
     wanted, tests, _, _ = filters_in(given)
     if tests:
         return ""
-    total = queries.count_pqls(wanted, up_to=COUNTED)
+    total = queries.count_pqls(wanted, partner=partner, up_to=COUNTED)
     return f"{total.total:,}" + ("" if total.is_exact else "+")
 
 
