@@ -371,6 +371,7 @@ class LeadFilter:
     qualified_to: int | None = None
     marked_after: int | None = None
     overdue: bool | None = None
+    snoozed: bool | None = None
     version: int | None = None
     sort: LeadSort = "priority"
     now: int | None = None
