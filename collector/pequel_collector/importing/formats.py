@@ -101,7 +101,7 @@ def _nothing(lines: Sequence[Line]) -> str:
         object_on(lines[0])
     except BadLine as bad:
         return (
-            f"the log has no event: line {lines[0].number}: {bad}. Expected JSON objects, such as "
+            f"the log has no event: {lines[0].place}: {bad}. Expected JSON objects, such as "
             '{"user_id": "u1", "event": "used", "timestamp": "2026-03-01T10:00:00Z"}, '
             "or CSV with a header"
         )
