@@ -19,9 +19,8 @@ from typing import NamedTuple
 
 from .migrations.accounting import ACCESS, ACCOUNTING, IMPORTS, REPORTS
 from .migrations.arrivals import ARRIVALS
-from .migrations.console import CONSOLE
-from .migrations.crm import CRM
 from .migrations.console import CONSOLE, SNOOZED
+from .migrations.crm import CRM
 from .migrations.delivery import DELIVERY
 from .migrations.facts import DECIDED, DERIVED, FACTS, TRAITS_OF, VIEWS
 from .migrations.leads import DEFINITION_CHANGES, LEADS, LEAVING
