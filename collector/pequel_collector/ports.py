@@ -371,6 +371,7 @@ class LeadFilter:
     qualified_to: int | None = None
     marked_after: int | None = None
     overdue: bool | None = None
+    snoozed: bool | None = None
     version: int | None = None
     sort: LeadSort = "priority"
     now: int | None = None
@@ -616,12 +617,17 @@ class Spend(NamedTuple):
     amount: str
 
 
+EARLIEST = -(2**60)
+"""Before any time."""
+
+
 class SpanQuery(NamedTuple):
     """From which milestone to which, and of whom.
 
     ``subjects`` are ``user``, ``account`` or ``visitor``: every person, known or not. ``start`` is
     ``seen``, ``signup`` or ``trial``; ``end`` is ``signup``, ``value`` or ``qualified``, for any
-    definition or one. Starts are in [since, until). ``by`` is ``channel`` or ``trait.NAME``.
+    definition or one. Starts are in [since, until); with a ``cohort``, that
+    milestone is. ``by`` is ``channel`` or ``trait.NAME``.
     """
 
     subjects: str
@@ -631,6 +637,29 @@ class SpanQuery(NamedTuple):
     until: int
     definition: str | None = None
     by: str | None = None
+    cohort: str = ""
+
+
+class FunnelLead(NamedTuple):
+    """When a subject signed up, and its first qualification, contact and win, of leads that stand.
+
+    ``segment`` is the value of the trait or channel that was asked for.
+    """
+
+    segment: JSON
+    signup: int
+    qualified_at: int
+    contacted_at: int | None
+    won_at: int | None
+
+
+class StageReached(NamedTuple):
+    """When a subject first had a value of the trait ``stage``, and when it first converted."""
+
+    subject: str
+    stage: JSON
+    time: int
+    converted: int | None
 
 
 class MetricLead(NamedTuple):
@@ -652,6 +681,8 @@ class MetricLead(NamedTuple):
     due_at: int | None
     expires_at: int | None
     owner: str | None
+    partner: str | None
+    account: str | None
     is_held_out: bool
     converted: int | None
     channel: str | None
@@ -998,8 +1029,33 @@ class ReadTransaction(ConsoleReads, Protocol):
     ) -> list[tuple[JSON, int, int, int]]:
         """Of each segment: who arrived in time, who is mature, and who is immature."""
 
+    def start_counts(
+        self, wanted: SpanQuery, horizon: int, now: int
+    ) -> list[tuple[JSON, int, int, int]]:
+        """The same, as if nobody had arrived."""
+
+    def arrival_counts(
+        self, wanted: SpanQuery, horizon: int, now: int
+    ) -> list[tuple[JSON, int, int, int]]:
+        """The same, of those who arrived in time alone: nobody is mature or immature."""
+
     def span_lengths(self, wanted: SpanQuery) -> list[tuple[JSON, list[int], list[int]]]:
         """Of each segment: the lengths of the spans that have an end, and the starts of others."""
+
+    def span_starts(self, wanted: SpanQuery) -> list[tuple[JSON, list[int]]]:
+        """Of each segment: every start."""
+
+    def arrivals(self, wanted: SpanQuery) -> list[tuple[JSON, list[int], list[int]]]:
+        """Of each segment: the lengths of the spans that have an end, and their starts."""
+
+    def funnel_leads(self, wanted: SpanQuery) -> list[FunnelLead]:
+        """The subjects of a span that have started and arrived, with what their leads went through.
+
+        ``wanted.end`` is ``qualified``.
+        """
+
+    def stages_reached(self, since: int, until: int) -> list[StageReached]:
+        """The values of the trait ``stage`` that subjects first had in [since, until), by time."""
 
     def named_spans_of(
         self, wanted: SpanQuery, after: str, limit: int

@@ -287,8 +287,11 @@ class TestTheClock:
         assert (snoozed["state"], snoozed["snoozed_until"]) == ("new", time(DAY))
         team.at(DAY - MINUTE)
         assert (team.lead("ada")["overdue"], team.leads(overdue="true")) == (False, [])
+        assert [each["subject"]["id"] for each in team.leads(snoozed="true")] == ["ada"]
+        assert "ada" not in [each["subject"]["id"] for each in team.leads(snoozed="false")]
         team.at(DAY)
         assert (team.lead("ada")["overdue"], len(team.leads(overdue="true"))) == (True, 1)
+        assert team.leads(snoozed="true") == []
         team.work(lead, state="dismissed", reason="gone")
         assert team.patch(lead, snoozed_until=time(2 * DAY)).status_code == 409
 

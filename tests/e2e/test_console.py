@@ -203,7 +203,7 @@ class TestWorkingLeads:
         page.keyboard.press("Tab")
         page.keyboard.press("Enter")
         expect(page.get_by_role("status")).to_have_text("Snoozed the lead.")
-        expect(page.get_by_text("snoozed, back")).to_be_visible()
+        expect(page.get_by_role("listitem").filter(has_text="created 3")).to_have_count(1)
         page.keyboard.press("j")
         page.keyboard.press("Enter")
         expect(page.get_by_text("What to do")).to_be_visible()

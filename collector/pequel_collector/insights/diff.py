@@ -54,6 +54,16 @@ class OnData:
     earlier: int
     later: int
 
+    @property
+    def gained_total(self) -> int:
+        """How many are gained."""
+        return len(self.gained)
+
+    @property
+    def lost_total(self) -> int:
+        """How many are lost."""
+        return len(self.lost)
+
 
 @dataclass(frozen=True, slots=True)
 class DefinitionDiff:

@@ -114,7 +114,11 @@ class Queries:
         return Page(leads, last and encode(of, *last))
 
     def count_pqls(
-        self, wanted: LeadFilter, tests: LeadTests = NO_TESTS, partner: str | None = None
+        self,
+        wanted: LeadFilter,
+        tests: LeadTests = NO_TESTS,
+        partner: str | None = None,
+        up_to: int = MAX_COUNTED,
     ) -> Total:
         """How many leads there are; at least how many, where that would be too much work."""
         if _is_of_another(wanted, partner):
@@ -124,8 +128,8 @@ class Queries:
             if tests:
                 leads, last = self._tested(tx, wanted, tests, MAX_TESTED, None, partner)
                 return Total(len(leads), last is None)
-            number = tx.count_leads(wanted, MAX_COUNTED + 1)
-            return Total(min(number, MAX_COUNTED), number <= MAX_COUNTED)
+            number = tx.count_leads(wanted, up_to + 1)
+            return Total(min(number, up_to), number <= up_to)
 
     def all_pqls(
         self, wanted: LeadFilter, tests: LeadTests = NO_TESTS, partner: str | None = None

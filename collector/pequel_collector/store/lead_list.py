@@ -34,6 +34,7 @@ from ..model import Lead, account_key, subject_key
 from ..ports import LeadCursor, LeadFilter, LeadSort
 from . import rows
 from .encoding import encode, escape
+from .migrations.console import WAITS_UNTIL
 from .migrations.reads import DUE_ORDER, LISTED_TRAITS, MAX_LISTED, NEVER_DUE
 from .session import Row, Session
 from .statements import SELECT_LEADS
@@ -65,6 +66,12 @@ MAX_INDEXED_OWNER = 64
 """Characters of an owner that the index has."""
 
 _COUNT_UP_TO = "SELECT count(*) FROM (SELECT 1 FROM lead WHERE {} LIMIT :limit) counted"
+_COUNT_OF_FEW = f"""
+SELECT count(*) FROM (
+  SELECT 1 FROM (SELECT * FROM lead WHERE {{condition}} LIMIT {_FEW}) lead
+  WHERE {{conditions}} LIMIT :limit
+) counted
+"""
 
 _COUNT = f"(SELECT count(*) FROM (SELECT 1 FROM lead WHERE {{}} LIMIT {_FEW}) few)"
 
@@ -79,12 +86,14 @@ _LONG_TRAIT = """(
 )"""
 
 # As ``leads.states.is_overdue`` has it.
-_OVERDUE = """(
-  state IN ('new', 'assigned') AND due_at <= :now
+_OVERDUE = f"""(
+  {WAITS_UNTIL} <= :now
   AND (state <> 'new' OR expires_at IS NULL OR expires_at > :now)
   AND (snoozed_until IS NULL OR snoozed_until <= :now)
 )"""
 _NOT_OVERDUE = f"{_OVERDUE} IS NOT TRUE"
+_SNOOZED = "snoozed_until > :now"
+_NOT_SNOOZED = "(snoozed_until IS NULL OR snoozed_until <= :now)"
 
 # Each condition can be searched by an index of its own.
 _CONDITIONS = {
@@ -102,6 +111,7 @@ _CONDITIONS = {
     "marked_after": "marked_at > :marked_after",
     "version": "version = :version",
     "overdue": _OVERDUE,
+    "snoozed": _SNOOZED,
 }
 
 # What the index has of an owner is all of it, so the leads themselves are not looked at.
@@ -186,6 +196,11 @@ def lead_count(session: Session, wanted: LeadFilter, limit: int) -> int:
     for conditions in _alternatives(wanted, values):
         every = " AND ".join(_every(wanted, conditions)).format(*_ANYWHERE)
         statement = _COUNT_UP_TO.format(every)
+        fewest, condition = _fewest(session, conditions, values)
+        if fewest == 0:
+            continue
+        if condition is not None:
+            statement = _COUNT_OF_FEW.format(condition=condition, conditions=every)
         [(number,)] = session.run(statement, **values, limit=limit - found)
         found += number
     return found
@@ -219,15 +234,23 @@ def _filtered(
     """
     every, order = _every(wanted, conditions), _ORDERS[wanted.sort].sql
     page = _PAGE.format(conditions=" AND ".join(every), order=order)
-    if not conditions:
-        return page
-    counts = ", ".join(map(_COUNT.format, conditions))
-    [numbers] = session.run(f"SELECT {counts}", **values)
-    fewest, condition = min(zip(numbers, conditions, strict=True))
-    if fewest == _FEW:
+    fewest, condition = _fewest(session, conditions, values)
+    if condition is None:
         return page
     few = _PAGE_OF_FEW.format(condition=condition, conditions=" AND ".join(every), order=order)
     return few if fewest else None
+
+
+def _fewest(
+    session: Session, conditions: list[str], values: dict[str, Any]
+) -> tuple[int, str | None]:
+    """The condition that the fewest leads meet, and how many; None if many meet each."""
+    if not conditions:
+        return _FEW, None
+    counts = ", ".join(map(_COUNT.format, conditions))
+    [numbers] = session.run(f"SELECT {counts}", **values)
+    fewest, condition = min(zip(numbers, conditions, strict=True))
+    return (fewest, condition) if fewest < _FEW else (_FEW, None)
 
 
 def _every(wanted: LeadFilter, conditions: list[str]) -> list[str]:
@@ -239,6 +262,8 @@ def _choices(name: str, values: dict[str, Any]) -> list[str]:
     """Conditions of which exactly one must be met; more than one for a trait with several forms."""
     if name == "overdue" and not values[name]:
         return [_NOT_OVERDUE]
+    if name == "snoozed" and not values[name]:
+        return [_NOT_SNOOZED]
     if name == "owner" and len(escape(values[name])) < MAX_INDEXED_OWNER:
         return [_SHORT_OWNER]
     if name not in LISTED_TRAITS:

@@ -43,6 +43,13 @@ when = { event = "teammate_invited", gte = 1 }
 """
 
 
+def text_of(page: str) -> str:
+    """What somebody reads on a page."""
+    without = re.sub(r"<(script|style|svg)\b.*?</\1>", " ", page, flags=re.DOTALL)
+    apart = re.sub(r"</?(?:td|th|tr|dt|dd|li|p|div|h\d|option|label|br|a)\b[^>]*>", " ", without)
+    return " ".join(re.sub(r"<[^>]+>", "", apart).split())
+
+
 class Clock:
     """The time, which tests move."""
 

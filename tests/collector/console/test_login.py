@@ -79,14 +79,6 @@ class TestTheForm:
         assert answer.status_code == 401
         assert expected in answer.get_data(as_text=True)
 
-    def test_a_partners_key_is_refused_because_it_sees_its_own_leads_only(
-        self, stranger: Any, collector: Collector
-    ) -> None:
-        token = collector.keys.create("partner", partner="north").token
-        answer = stranger.log_in(token)
-        assert answer.status_code == 401
-        assert "This is a partner key" in answer.get_data(as_text=True)
-
     def test_after_logging_in_the_page_comes_that_was_asked_for(self, stranger: Any) -> None:
         stranger.get("/user?id=a%2Fb")
         assert 'name="next" value="/user?id=a%2Fb"' in stranger.page

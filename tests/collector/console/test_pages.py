@@ -14,6 +14,8 @@ import pytest
 from pequel_collector.app.bootstrap import Collector
 from pequel_collector.ports import LeadFilter
 
+from .conftest import text_of
+
 HOSTILE = [
     "<script>alert(1)</script>",
     '"><img src=x onerror=alert(1)>',
@@ -25,13 +27,6 @@ HOSTILE = [
     "..",
     "{{ 7 * 7 }}{% raise %}",
 ]
-
-
-def text_of(page: str) -> str:
-    """What somebody reads on a page."""
-    without = re.sub(r"<(script|style|svg)\b.*?</\1>", " ", page, flags=re.DOTALL)
-    apart = re.sub(r"</?(?:td|th|tr|dt|dd|li|p|div|h\d|option|label|br|a)\b[^>]*>", " ", without)
-    return " ".join(re.sub(r"<[^>]+>", "", apart).split())
 
 
 class TestTheInbox:
@@ -56,7 +51,7 @@ class TestTheInbox:
         clock.now += 5 * 3_600_000
         admin.get("/")
         tabs = text_of(re.findall(r'<nav class="tabs".*?</nav>', admin.page, re.DOTALL)[0])
-        assert tabs == "Open 1 New 1 Mine 0 Overdue 1 All 1"
+        assert tabs == "Open 1 New 1 Mine 0 Overdue 1 Snoozed 0 All 1"
         assert "overdue, was due" in text_of(admin.page)
 
     @pytest.mark.parametrize("query", ["color=red", "state=odd", "limit=0", "q=a&q=b", "cursor=x"])
@@ -124,6 +119,9 @@ class TestChanges:
     ) -> None:
         admin.post("/leads", lead=ada, action="snooze", until="3d")
         admin.get("/")
+        assert "snoozed, back in 3 d" not in text_of(admin.page)
+        assert "Open 0 New 0 Mine 0 Overdue 0 Snoozed 1 All 1" in text_of(admin.page)
+        admin.get("/?snoozed=true")
         assert "snoozed, back in 3 d" in text_of(admin.page)
         admin.post("/leads", lead=ada, action="wake")
         assert self.lead(collector, ada).snoozed_until is None

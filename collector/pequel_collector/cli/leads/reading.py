@@ -53,6 +53,7 @@ _HELP = {
     "plan": "Leads whose subject now has this plan.",
     "account": "Leads of this account, or of a user who was in it.",
     "overdue": "Leads that are overdue, or that are not.",
+    "snoozed": "Leads that are snoozed, or that are not.",
     "qualified_from": "Qualified at this time or later, such as 2026-03-01T10:00Z.",
     "qualified_to": "Qualified before this time.",
     "marked_after": "Marked after this time.",

@@ -26,3 +26,12 @@ CONSOLE = (
     ) CLUSTERED
     """,
 )
+
+WAITS_UNTIL = "CASE WHEN state IN ('new', 'assigned') THEN due_at END"
+"""When a lead that waits for its first contact is due."""
+
+SNOOZED = (
+    "CREATE INDEX lead_snoozed ON lead (snoozed_until) WHERE snoozed_until IS NOT NULL",
+    f"CREATE INDEX lead_waits ON lead (({WAITS_UNTIL}))",
+)
+"""The few leads that are snoozed, or overdue, are found by themselves."""

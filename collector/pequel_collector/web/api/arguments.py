@@ -248,6 +248,7 @@ class LeadArguments(PageArguments):
     plan = Text()
     account = Text()
     overdue = Flag()
+    snoozed = Flag()
     qualified_from = Time()
     qualified_to = Time()
     marked_after = Time()

@@ -6,19 +6,35 @@ from flask import Blueprint
 
 from ...app.bootstrap import Collector
 from . import (
+    alerting,
     catalogue,
     definitions,
     editor,
+    figures,
     frame,
     lead,
     leads,
     live,
     login,
+    partner,
     people,
     settings,
 )
 
-PARTS = (login, leads, lead, live, definitions, editor, people, catalogue, settings)
+PARTS = (
+    login,
+    leads,
+    lead,
+    live,
+    definitions,
+    editor,
+    figures,
+    people,
+    catalogue,
+    settings,
+    alerting,
+    partner,
+)
 """Each adds its routes to the blueprint."""
 
 

@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from typing import NamedTuple
 
+from ...access.sessions import Viewer
 from ...app.bootstrap import Collector
 from ...errors import BadRequest, NotFound, PequelError
 from ...leads.states import state_at
 from ...marking.work import LeadChange
 from ...model import JSON, Lead, iso
 from ..api.lead_body import lead_change
+from ..api.partners import of_key
 
 MAX_AT_ONCE = 100
 """Leads that one form changes."""
@@ -116,9 +118,13 @@ def required(form: Mapping[str, str], name: str, what: str) -> str:
 
 
 def change_all(
-    collector: Collector, ids: Sequence[str], form: Mapping[str, str], actor: str
+    collector: Collector, ids: Sequence[str], form: Mapping[str, str], viewer: Viewer
 ) -> Outcome:
-    """Change several leads as a form asks; each stands for itself. Raises BadRequest."""
+    """Change several leads as a form asks; each stands for itself. Raises BadRequest.
+
+    A partner changes leads of its own, those that it has claimed.
+    """
+    partner, actor = viewer.key.partner, viewer.actor
     action, _ = ACTIONS[require_action(form)]
     now = collector.clock()
     with collector.store.reading() as tx:
@@ -128,10 +134,11 @@ def change_all(
     failed: list[Failed] = []
     for id_ in ids:
         try:
-            if id_ not in leads:
+            if id_ not in leads or partner not in (None, leads[id_].partner):
                 raise NotFound(f"there is no lead {id_[:100]!a}")
             fields = action(form, leads[id_], now)
-            collector.intake.change(id_, _asked(fields, now, actor, form.get("once", "")))
+            asked = _asked(fields, now, actor, form.get("once", ""))
+            collector.intake.change(id_, asked if partner is None else of_key(viewer.key, asked))
             changed.append(id_)
         except PequelError as error:
             errors.append(error)

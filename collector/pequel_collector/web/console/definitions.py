@@ -12,8 +12,10 @@ from flask import Blueprint, Response, request
 from ...errors import NotFound
 from ...ports import LeadFilter
 from ...queries.answers import DefinitionAnswer, VersionAnswer
+from ...queries.partner_view import definitions_for_partner
 from ..api import arguments
-from .frame import Console
+from . import figures
+from .frame import Console, page_for, viewer
 
 NEAR = 20
 """Subjects of a page who are nearly there."""
@@ -56,8 +58,12 @@ def add(bp: Blueprint, console: Console) -> None:
     collector = console.collector
 
     @bp.get("/definitions")
+    @page_for("leads")
     def definitions() -> Response:
         found = collector.queries.definitions()
+        if viewer().key.partner is not None:
+            said = definitions_for_partner(found)
+            return console.page("partner/definitions.html", found=said)
         counts = {
             each.definition.name: collector.queries.count_pqls(
                 LeadFilter(definition=each.definition.name, state="open")
@@ -76,6 +82,7 @@ def add(bp: Blueprint, console: Console) -> None:
             answer=answer,
             leads=collector.queries.pqls(wanted, LEADS).data,
             total=collector.queries.count_pqls(wanted),
+            outlook=figures.outlook(console, name),
             history=list(history_of(answer.versions)),
         )
 

@@ -72,13 +72,23 @@ PLACES = (
     Place("console.inbox", "Leads"),
     Place("console.live", "Live"),
     Place("console.definitions", "Definitions"),
+    Place("console.figures", "Metrics"),
     Place("console.users", "Users"),
     Place("console.accounts", "Accounts"),
     Place("console.catalogue", "Catalogue"),
     Place("console.settings", "Settings"),
 )
 
+PARTNER_PLACES = (
+    Place("console.inbox", "Leads", "leads"),
+    Place("console.ledger", "Ledger", "leads"),
+    Place("console.definitions", "Definitions", "leads"),
+)
+"""What a partner has."""
+
 NOTICES = {
+    "claimed": "The lead is yours.",
+    "redelivered": "Sending {0} again.",
     "changed": "Changed {0}.",
     "assigned": "Assigned {0}.",
     "contacted": "Noted the contact.",
@@ -133,7 +143,7 @@ class Console:
         known = {
             "now": now,
             "viewer": viewer,
-            "places": [place for place in PLACES if viewer and viewer.may(place.scope)],
+            "places": places_of(viewer),
             "here": request.endpoint,
             "address": address(),
             "when": lambda time: words.when(time, now),
@@ -153,6 +163,14 @@ class Console:
         """Find out who sends this request."""
         token = request.cookies.get(COOKIE)
         g.viewer = self.sessions.find(token) if token else None
+
+
+def places_of(viewer: Viewer | None) -> list[Place]:
+    """The pages in the navigation of somebody."""
+    if viewer is None:
+        return []
+    places = PLACES if viewer.key.partner is None else PARTNER_PLACES
+    return [place for place in places if viewer.may(place.scope)]
 
 
 def url(endpoint: str, **values: Any) -> str:
@@ -195,14 +213,20 @@ def needs(scope: Scope) -> Callable[[View], View]:
     def wrap(view: View) -> View:
         @wraps(view)
         def checked(*args: Any, **values: Any) -> Any:
-            if not viewer().may(scope):
-                kinds = " or ".join(kinds_with(scope))
-                raise Forbidden(
-                    f"this needs a session of the kind {kinds}, yours is {viewer().key.kind}"
-                )
+            _require(viewer(), scope)
             return view(*args, **values)
 
         return checked
+
+    return wrap
+
+
+def page_for(scope: Scope) -> Callable[[View], View]:
+    """A page that takes less than a key which may read everything."""
+
+    def wrap(view: View) -> View:
+        view.scope = scope  # type: ignore[attr-defined]  # a mark on the function
+        return view
 
     return wrap
 
@@ -278,7 +302,16 @@ def _check(console: Console) -> Response | None:
     view = current_app.view_functions[request.endpoint or ""]
     if g.viewer is None and not getattr(view, "is_public", False):
         return login_page(console)
+    if g.viewer is not None and not getattr(view, "is_public", False):
+        _require(g.viewer, getattr(view, "scope", "read"))
     return None
+
+
+def _require(viewer: Viewer, scope: Scope) -> None:
+    """Raises Forbidden for a session whose key has not this scope."""
+    if not viewer.may(scope):
+        kinds = " or ".join(kinds_with(scope))
+        raise Forbidden(f"this needs a session of the kind {kinds}, yours is {viewer.key.kind}")
 
 
 def is_for_people() -> bool:

@@ -12,8 +12,8 @@ from ...leads.states import LEGAL, state_at
 from ...model import id_of, kind_of
 from ...queries.answers import LeadAnswer, Person
 from ..api.queries import storable
-from . import changes
-from .frame import Console
+from . import changes, partner
+from .frame import Console, page_for, viewer
 from .timeline import days_of, deciding_in, happened, strip_of
 
 LATEST = 80
@@ -28,7 +28,10 @@ def add(bp: Blueprint, console: Console) -> None:
     collector = console.collector
 
     @bp.get("/leads/<lead_id>")
+    @page_for("leads")
     def lead(lead_id: str) -> Response:
+        if viewer().key.partner is not None:
+            return partner.lead_page(console, lead_id, partner.own_name())
         answer = collector.queries.pql(storable("lead", lead_id))
         subject = answer.lead.subject
         kind = kind_of(subject) or "user"

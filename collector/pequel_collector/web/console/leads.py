@@ -9,15 +9,19 @@ from urllib.parse import parse_qsl, urlencode
 
 from flask import Blueprint, Response, request
 
+from ...access.sessions import Viewer
 from ...errors import BadRequest, NotFound
 from ...ports import LeadFilter, SavedView
 from ...queries.lead_tests import LeadTests
-from ...queries.queries import MAX_COUNTED, Queries
+from ...queries.queries import Queries
 from ..api import arguments
 from ..api.lead_export import as_csv
 from ..api.queries import page_slot, tests_in
 from . import changes, frame
-from .frame import Console, done, form, needs, url, viewer
+from .frame import Console, done, form, needs, page_for, url, viewer
+
+COUNTED = 1_000
+"""Leads that the number of a tab counts."""
 
 PAGE = 25
 """Leads of a page."""
@@ -28,7 +32,7 @@ MAX_VIEWS = 100
 MAX_VIEW_NAME = 60
 MAX_VIEW_QUERY = 2_000
 
-OF_TAB = ("state", "owner", "overdue")
+OF_TAB = ("state", "owner", "overdue", "snoozed")
 """The parameters that a tab sets."""
 
 SORTS = {
@@ -62,38 +66,41 @@ def add(bp: Blueprint, console: Console) -> None:
     collector = console.collector
 
     @bp.get("/")
+    @page_for("leads")
     def inbox() -> Response:
         given = given_filters()
         wanted, tests, limit, cursor = filters_in(given)
         with page_slot(limit):
-            found = collector.queries.pqls(wanted, limit, cursor, tests)
+            found = collector.queries.pqls(wanted, limit, cursor, tests, viewer().key.partner)
+            tabs = _tabs(collector.queries, given, viewer())
             return console.page(
                 "leads.html",
                 leads=found.data,
                 next_cursor=found.next_cursor,
                 given=given,
-                tabs=_tabs(collector.queries, given, viewer().actor),
-                views=_views(console),
+                tabs=tabs,
+                views=_views(console) if viewer().may("read") else [],
                 definitions=[each.name for each in collector.catalogue.definitions],
                 sorts=SORTS,
                 snoozes=changes.SNOOZES,
                 reasons=changes.REASONS,
                 once=secrets.token_hex(8),
-                is_empty=not given and not found.data,
+                is_empty=not given and not found.data and tabs[-1].number == "0",
             )
 
     @bp.get("/leads.csv")
+    @page_for("leads")
     def leads_csv() -> Response:
         given = {name: text for name, text in given_filters().items() if name != "cursor"}
         wanted, tests, _, _ = filters_in(given)
-        return as_csv(collector.queries.all_pqls(wanted, tests))
+        return as_csv(collector.queries.all_pqls(wanted, tests, viewer().key.partner))
 
     @bp.post("/leads")
-    @needs("work")
+    @page_for("act")
     def change_leads() -> Response:
         given = form()
         ids = changes.require_ids(given.getlist("lead"))
-        outcome = changes.change_all(collector, ids, given, viewer().actor)
+        outcome = changes.change_all(collector, ids, given, viewer())
         back = frame.local(given.get("next"), url("console.inbox"))
         if outcome.failed and len(ids) == 1:
             raise outcome.failed[0]
@@ -144,6 +151,10 @@ def filters_in(given: Mapping[str, str]) -> tuple[LeadFilter, LeadTests, int, st
         read.pop(name, None)
     tests = tests_in(read)
     state = None if read["state"] == "any" else read["state"]
+    # Who snoozes a lead does not want to see it until then, unless they look for it.
+    looks_for_it = any(given.get(name) for name in ("snoozed", "q", "account"))
+    if not looks_for_it and read["state"] != "any":
+        read["snoozed"] = False
     return LeadFilter(**read | {"state": state}), tests, limit, cursor
 
 
@@ -162,29 +173,33 @@ def view_in(form: Mapping[str, str]) -> tuple[str, str]:
     return name, urlencode(given)
 
 
-def _tabs(queries: Queries, given: Mapping[str, str], me: str) -> list[Tab]:
+def _tabs(queries: Queries, given: Mapping[str, str], viewer: Viewer) -> list[Tab]:
     """The tabs, each with the filters that stay."""
     kept = {name: text for name, text in given.items() if name not in (*OF_TAB, "cursor")}
     set_ = {name: text for name, text in given.items() if name in OF_TAB}
     tabs: Sequence[tuple[str, dict[str, str]]] = (
         ("Open", {}),
         ("New", {"state": "new"}),
-        ("Mine", {"owner": me}),
+        ("Mine", {"owner": viewer.actor}),
         ("Overdue", {"overdue": "true"}),
+        ("Snoozed", {"snoozed": "true"}),
         ("All", {"state": "any"}),
     )
+    partner = viewer.key.partner
     return [
-        Tab(name, kept | own, set_ == own, _number_of(queries, kept | own)) for name, own in tabs
+        Tab(name, kept | own, set_ == own, _number_of(queries, kept | own, partner))
+        for name, own in tabs
+        if partner is None or name != "Mine"
     ]
 
 
-def _number_of(queries: Queries, given: Mapping[str, str]) -> str:
+def _number_of(queries: Queries, given: Mapping[str, str], partner: str | None) -> str:
     """How many leads there are; nothing where counting takes too much work."""
     wanted, tests, _, _ = filters_in(given)
     if tests:
         return ""
-    total = queries.count_pqls(wanted)
-    return f"{total.total:,}" if total.is_exact else f"{MAX_COUNTED:,}+"
+    total = queries.count_pqls(wanted, partner=partner, up_to=COUNTED)
+    return f"{total.total:,}" + ("" if total.is_exact else "+")
 
 
 def _views(console: Console) -> list[SavedView]:

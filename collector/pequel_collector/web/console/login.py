@@ -8,7 +8,7 @@ from ...access.keys import kinds_with, may
 from ...errors import NotFound
 from .. import credentials
 from . import frame
-from .frame import Console, done, form, log_in, log_out, login_page, public, url, viewer
+from .frame import Console, done, form, log_in, log_out, login_page, page_for, public, url, viewer
 
 MAX_KEY = 512
 """Characters of a key."""
@@ -32,7 +32,7 @@ def add(bp: Blueprint, console: Console) -> None:
             return page
         token = form().get("key", "").strip()[:MAX_KEY]
         key = credentials.find(console.collector.keys, token) if token else None
-        if key is None or not may(key, "read"):
+        if key is None or not may(key, "leads"):
             console.throttle.failed(address)
             return login_page(console, _mistake(token, None if key is None else key.kind), 401)
         console.throttle.succeeded(address)
@@ -50,11 +50,13 @@ def add(bp: Blueprint, console: Console) -> None:
         return log_in(done(url("console.inbox")), new.token)
 
     @bp.post("/logout")
+    @page_for("leads")
     def logout() -> Response:
         console.sessions.end(viewer())
         return log_out(done(url("console.inbox")))
 
     @bp.post("/logout-everywhere")
+    @page_for("leads")
     def logout_everywhere() -> Response:
         console.sessions.end_all(viewer())
         return log_out(done(url("console.inbox")))
@@ -74,7 +76,7 @@ def _mistake(token: str, kind: str | None) -> str:
     """What is wrong with a key."""
     if not token:
         return "Type a key."
-    kinds = ", ".join(kinds_with("read"))
+    kinds = ", ".join(kinds_with("leads"))
     if kind is None:
         return f"This key is unknown, or was revoked. A key of one of these kinds works: {kinds}."
     return f"This is a {kind} key. A key of one of these kinds works: {kinds}."

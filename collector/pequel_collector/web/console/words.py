@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from markupsafe import Markup, escape
 
 from ...model import JSON, id_of, iso, kind_of
+from ...ports import Change
 from ...queries.answers import LeadAnswer
 from ..json import encode
 
@@ -144,6 +145,47 @@ def brief(answer: LeadAnswer) -> str:
     return _NEEDED.sub("", sentence(answer))
 
 
+HISTORY = {
+    "opened": "Became a lead",
+    "restated": "Qualified earlier than was known",
+    "reopened": "Reopened",
+    "voided": "Taken back",
+    "superseded": "The definition changed",
+    "merged": "Merged with a lead of the same person",
+    "routed": "Given to {who} by a route",
+    "escalated": "Passed on to {who}",
+    "due_soon": "Is due soon",
+    "overdue": "Became overdue",
+    "assigned": "Assigned to {who}",
+    "contacted": "Contacted",
+    "won": "Won",
+    "lost": "Lost",
+    "dismissed": "Dismissed",
+    "given_back": "Given back",
+    "owner_removed": "Has no owner any more",
+    "snoozed": "Snoozed until {until}",
+    "woken": "Taken up again",
+    "amount_set": "Worth {amount}",
+    "claimed": "Claimed by {who}",
+    "claim_expired": "The claim ran out",
+}
+"""The words of the ledger for people."""
+
+
+def happened(change: Change) -> Markup:
+    """An entry of the ledger in words."""
+    after = change.after if isinstance(change.after, Mapping) else {}
+    who = after.get("owner") or after.get("partner") or change.partner or "nobody"
+    until = after.get("snoozed_until")
+    worth = (after.get("currency"), after.get("amount"))
+    text = HISTORY.get(change.what, first_up(change.what.replace("_", " ")))
+    return escape(text).format(
+        who=said(who, 40),
+        until=str(until)[:10] if until else "later",
+        amount=said(" ".join(str(each) for each in worth if each), 40),
+    )
+
+
 def guard(name: str) -> str:
     """A guard of a definition that lets somebody pass, in words."""
     return {"customer": "no customer", "internal": "not internal"}.get(name, f"not: {name}")
@@ -171,6 +213,7 @@ FILTERS = {
     "sentence": sentence,
     "brief": brief,
     "guard": guard,
+    "happened": happened,
     "about_account": about_account,
     "day": day,
     "clock": clock,

@@ -559,7 +559,9 @@ OF_SCHEMAS: dict[str, JSON] = {
                 "changes": [{"path": "when.gte", "before": 3, "after": 2}],
                 "on_data": {
                     "gained": {"u3": "2026-03-20T08:00:00.000Z"},
+                    "gained_total": 1,
                     "lost": {},
+                    "lost_total": 0,
                     "earlier": 2,
                     "later": 0,
                     "before": _FIGURES,
