@@ -83,6 +83,11 @@ class Backtest:
         return len(self.qualified)
 
     @property
+    def population(self) -> str:
+        """Who was looked at, as a question names it."""
+        return str(self.question.population)
+
+    @property
     def description(self) -> str:
         """The definition in a sentence."""
         return describe(self.definition)
