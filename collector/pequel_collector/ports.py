@@ -257,6 +257,7 @@ Act = Literal[
     "rejected_replayed",
     "import_undone",
     "redelivered",
+    "likelihood_trained",
 ]
 
 
@@ -430,6 +431,14 @@ class FirstEvent(NamedTuple):
     name: str
     time: int
     mid: str
+
+
+class Outline(NamedTuple):
+    """Of a message only when it was, the name of its event, and who sent it."""
+
+    time: int
+    name: str | None
+    subject: str
 
 
 class ConsoleSession(NamedTuple):
@@ -702,6 +711,11 @@ class ReadTransaction(ConsoleReads, Protocol):
         ``since`` and ``until`` are both included. The messages of an account are those attributed
         to it, with and without a person. A message of several of the subjects is returned once.
         """
+
+    def outlines(
+        self, subjects: Collection[str], since: int | None = None, until: int | None = None
+    ) -> Iterator[Outline]:
+        """The same messages as ``events``, without their contents."""
 
     def latest_of(
         self, subjects: Collection[str], limit: int, before: tuple[int, int, str] | None = None

@@ -21,6 +21,7 @@ from ..ports import (
     LeadFilter,
     Link,
     Membership,
+    Outline,
     ReadTransaction,
     RejectedCursor,
     RejectedFilter,
@@ -85,6 +86,11 @@ class SqlReadTransaction(
         refs = self._index.of(subjects, since, until)
         while mids := [mid for _, _, mid in islice(refs, MESSAGES_AT_ONCE)]:
             yield from self._messages(mids)
+
+    def outlines(
+        self, subjects: Collection[str], since: int | None = None, until: int | None = None
+    ) -> Iterator[Outline]:
+        return self._activity.outlines(subjects, since, until)
 
     def latest_of(
         self, subjects: Collection[str], limit: int, before: tuple[int, int, str] | None = None

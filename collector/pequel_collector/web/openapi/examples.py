@@ -352,6 +352,7 @@ OF_SCHEMAS: dict[str, JSON] = {
                 "last_seen": _SEEN["last_seen"],
                 "progress": 0.666667,
                 "missing": [_LEAF | {"holds": False, "observed": 2, "missing": 1}],
+                "likelihood": 0.161322,
             }
         ],
         "looked_at": 400,
@@ -515,6 +516,54 @@ OF_SCHEMAS: dict[str, JSON] = {
         "end": "2026-03-09T09:30:00.000Z",
     },
     "SpendTaken": {"written": 1},
+    "LikelihoodAnswer": {
+        "subject_kind": "user",
+        "landmark_seconds": 604800.0,
+        "horizon_seconds": 2592000.0,
+        "timezone": "UTC",
+        "signup": "signed_up",
+        "trained_at": "2026-04-01T06:00:00.000Z",
+        "end": "2026-03-31T17:20:00.000Z",
+        "population": 2892,
+        "converters": 216,
+        "strength": 0.1,
+        "intercept": -3.1042,
+        "terms": [
+            {
+                "text": "created 3 or more projects in the first 7 days",
+                "weight": 0.8127,
+                "event": "project_created",
+                "measure": "count",
+                "at_least": 3,
+                "within_seconds": 604800.0,
+            }
+        ],
+        "calibration": {
+            "population": 1928,
+            "converters": 145,
+            "base_rate": 0.075207,
+            "brier": 0.066113,
+            "brier_of_base_rate": 0.069551,
+            "auc": 0.712404,
+            "bins": [
+                {
+                    "number": 1420,
+                    "predicted": 0.042904,
+                    "converted": 62,
+                    "observed": 0.043662,
+                    "interval": [0.034212, 0.055572],
+                },
+                {
+                    "number": 508,
+                    "predicted": 0.161322,
+                    "converted": 83,
+                    "observed": 0.163386,
+                    "interval": [0.133778, 0.198047],
+                },
+            ],
+        },
+        "notes": [],
+    },
     "SuggestionsAnswer": {
         "subject_kind": "user",
         "landmark_seconds": 604800.0,
