@@ -150,7 +150,9 @@ def _track(user: str, event: str, **properties: Any) -> dict[str, Any]:
 
 def work(collector: Collector, clock: Clock) -> None:
     """What the sales team has done until now: all but what is new is contacted or closed."""
-    leads = [a.lead for a in collector.queries.pqls(LeadFilter(state="open", sort="marked_at"), 100).data]
+    leads = [
+        a.lead for a in collector.queries.pqls(LeadFilter(state="open", sort="marked_at"), 100).data
+    ]
     for number, lead in enumerate(leads[:-7]):
         clock.now = min(lead.marked_at + (5 + 17 * (number % 4)) * 3_600_000, AT)
         said = CLOSED.get(number, {"contact": {"channel": "email"}})
