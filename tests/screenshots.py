@@ -16,6 +16,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import requests
 from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 from werkzeug.serving import WSGIRequestHandler, make_server
@@ -25,6 +26,7 @@ from pequel_collector.cli.demo.collector import DEFINITIONS
 from pequel_collector.cli.demo.product import DAYS, Taskboard
 from pequel_collector.config import Settings
 from pequel_collector.ports import LeadFilter
+from pequel_collector.queries.lead_tests import LeadTests
 from pequel_collector.rules.parser.catalogue import read_catalogue
 from pequel_collector.web.api.lead_body import lead_change
 from pequel_collector.web.app import create_app
@@ -65,6 +67,7 @@ def served() -> Iterator[tuple[Collector, str]]:
         server = make_server("127.0.0.1", 0, create_app(collector), True, 1, Quiet)
         threading.Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.port}"
+        history(url, clock)
         tell(url, clock)
         work(collector, clock)
         yield collector, url
@@ -84,26 +87,103 @@ def tell(url: str, clock: Clock) -> None:
         clock.now = AT
 
 
+def history(url: str, clock: Clock) -> None:
+    """The weeks before: each week a few people sign up at small companies, and some buy."""
+    for number, (name, company, employees, country) in enumerate(BEFORE):
+        user, start = name.split()[0].lower(), AT - (76 - 2 * number) * 86_400_000
+        events = list(_life(user, name, company, employees, country, number))
+        for day in sorted({day for day, _ in events}):
+            clock.now = start + day * 86_400_000 + number * 1_234_567 % 20_000_000
+            batch = [event for at, event in events if at == day]
+            answer = requests.post(
+                f"{url}/v1/batch", json={"batch": batch}, auth=("pk_w_demo", ""), timeout=10
+            )
+            answer.raise_for_status()
+
+
+BEFORE = [
+    ("Lena Hoffmann", "Nordwind", 38, "DE"), ("Paul Martin", "Atelier Lumen", 12, "FR"),
+    ("Aisha Khan", "Brightpath", 210, "GB"), ("Jonas Berg", "Fjordtech", 64, "NO"),
+    ("Carla Gomez", "Verano", 25, "ES"), ("Emil Kowalski", "Pixelwerk", 80, "PL"),
+    ("Noor Haddad", "Cedar Labs", 45, "NL"), ("Oscar Lindqvist", "Lagom", 150, "SE"),
+    ("Priya Nair", "Tideway", 1300, "GB"), ("Marco Bianchi", "Officina", 18, "IT"),
+    ("Yuki Tanaka", "Kumo", 95, "JP"), ("Sofia Almeida", "Mar Azul", 33, "PT"),
+    ("Tomas Novotny", "Kvark", 27, "CZ"), ("Greta Keller", "Alpina", 410, "CH"),
+    ("Liam Walsh", "Harbourside", 52, "IE"), ("Zoe Papadaki", "Helios", 70, "GR"),
+    ("Hugo Lefevre", "Quai Nord", 140, "FR"), ("Nina Petrova", "Sever", 88, "BG"),
+    ("Ruben Silva", "Campo Largo", 36, "BR"), ("Maya Cohen", "Oasis", 240, "IL"),
+    ("Felix Bauer", "Donau", 19, "AT"), ("Ines Duarte", "Lisbonne", 61, "PT"),
+    ("Viktor Holm", "Skog", 125, "SE"), ("Clara Jensen", "Havn", 47, "DK"),
+]  # fmt: skip
+"""Who came in the weeks before, with their company."""
+
+
+def _life(
+    user: str, name: str, company: str, employees: int, country: str, number: int
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """What somebody does, each with the day after their first."""
+    account = company.lower().replace(" ", "-")
+    traits = {"name": name, "email": f"{user}@{account}.example", "role": "admin"}
+    group = {"name": company, "employees": employees, "country": country, "plan": "free"}
+    yield 0, {"type": "page", "anonymousId": f"anon-{user}", "name": "Pricing"}
+    yield 0, {"type": "page", "anonymousId": f"anon-visitor-{number}", "name": "Home"}
+    yield 0, {"type": "identify", "userId": user, "anonymousId": f"anon-{user}", "traits": traits}
+    yield 0, {"type": "group", "userId": user, "groupId": account, "traits": group}
+    yield 0, _track(user, "signed_up")
+    for project in range(3 if number % 3 else 1):
+        yield 1 + project, _track(user, "project_created", project_id=f"{account}-{project}")
+        yield 1 + project, _track(user, "task_completed")
+    for kind in ("slack", "github")[: 2 if number % 4 != 1 else 1]:
+        yield 3, _track(user, "integration_connected", kind=kind)
+    if number in BUYS:
+        yield BUYS[number], _track(user, "subscription_started", plan="team", **PRICE)
+
+
+BUYS = {2: 9, 4: 12, 8: 20, 10: 15, 14: 11, 16: 14}
+"""Who of them buys, and on which day."""
+PRICE = {"mrr": 240, "currency": "EUR", "term_months": 12}
+
+
+def _track(user: str, event: str, **properties: Any) -> dict[str, Any]:
+    return {"type": "track", "userId": user, "event": event, "properties": properties}
+
+
 def work(collector: Collector, clock: Clock) -> None:
-    """What the sales team has done until now."""
-    leads = {a.lead.definition: a.lead.id for a in collector.queries.pqls(LeadFilter(), 20).data}
+    """What the sales team has done until now: all but what is new is contacted or closed."""
+    leads = [
+        a.lead for a in collector.queries.pqls(LeadFilter(state="open", sort="marked_at"), 100).data
+    ]
+    for number, lead in enumerate(leads[:-7]):
+        clock.now = min(lead.marked_at + (5 + 17 * (number % 4)) * 3_600_000, AT)
+        said = CLOSED.get(number, {"contact": {"channel": "email"}})
+        collector.intake.change(lead.id, lead_change(said, clock.now, lead.owner))
     clock.now = AT - 2 * 86_400_000
-    change = lead_change({"state": "assigned", "owner": "Mia"}, clock.now, "Mia")
-    collector.intake.change(leads["team_spread"], change)
-    note = {"contact": {"channel": "email", "note": "Sent the team plan, asks for a call"}}
-    collector.intake.change(leads["habit"], lead_change(note, clock.now, "Ben"))
+    note = {"contact": {"channel": "call", "note": "Wants a price for ten seats"}}
+    [habit] = [lead for lead in leads if lead.definition == "habit"][-1:]
+    collector.intake.change(habit.id, lead_change(note, clock.now, habit.owner))
     clock.now = AT
+
+
+CLOSED = {
+    3: {"state": "dismissed", "reason": "Not a fit"},
+    6: {"state": "lost", "reason": "Took another tool"},
+}
+"""What the team has closed, by the number of the lead."""
 
 
 def pages_of(collector: Collector) -> dict[str, str]:
     """The pages that are pictured, by name."""
     wanted = LeadFilter(definition="set_up")
-    [answer] = collector.queries.pqls(wanted, 1).data
+    ada = LeadTests(q="ada")
+    [answer] = collector.queries.pqls(wanted, 1, None, ada).data
     return {
         "leads": "/",
         "lead": f"/leads/{answer.lead.id}",
         "live": "/live",
+        "definition": "/definition?name=set_up",
         "editor": "/editor",
+        "metrics": "/figures?role=marketing",
+        "settings": "/routes",
     }
 
 

@@ -242,6 +242,45 @@ class TestWorkingLeads:
         expect(page.get_by_role("status")).to_have_text("Snoozed the lead.")
 
 
+class TestMetrics:
+    def test_from_a_role_to_who_is_behind_a_number(self, full_site: Site, opened: Open) -> None:
+        page = opened(full_site)
+        page.get_by_role("link", name="Metrics").click()
+        page.get_by_role("link", name="Product").click()
+        page.get_by_label("Horizon").select_option("7d")
+        page.wait_for_url("**/figures?role=product&horizon=7d")
+        page.get_by_role("link", name="PQLs who become customers").click()
+        expect(page.get_by_role("link", name="Ada")).to_be_visible()
+        page.get_by_role("link", name="Not counted").click()
+        expect(page.get_by_text("Nobody.")).to_be_visible()
+        page.go_back()
+        page.go_back()
+        expect(page.get_by_label("Horizon")).to_have_value("7d")
+
+
+class TestAPartner:
+    def test_claims_a_lead_and_notes_a_contact(self, opened: Open) -> None:
+        route = """
+[[route]]
+name = "all"
+assign = "partner:north"
+"""
+        with site_of(DEFINITIONS + route) as site:
+            site.lead("ada")
+            token = site.collector.keys.create("partner", partner="north").token
+            page = opened(site, key=token)
+            page.get_by_role("link", name="created 3").click()
+            expect(page.locator("h1")).to_contain_text("•••@acme.example")
+            page.get_by_role("button", name="Claim this lead").click()
+            expect(page.get_by_role("complementary")).to_contain_text("ada@acme.example")
+            page.get_by_text("Contacted…").click()
+            page.get_by_role("button", name="Note the contact").click()
+            expect(page.get_by_role("status")).to_have_text("Noted the contact.")
+            page.get_by_role("link", name="Ledger").click()
+            expect(page.get_by_text("Nothing won yet")).to_be_visible()
+            assert serious(Axe(), page, WCAG) == []
+
+
 class TestTheAddress:
     def test_keeps_the_filters_on_reload_and_back(self, full_site: Site, opened: Open) -> None:
         page = opened(full_site)
@@ -302,7 +341,9 @@ def paths_of(site: Site) -> list[str]:
     return [
         "/", "/?state=lost", "/live", "/definitions", "/definition?name=set_up",
         "/near?name=set_up", "/editor",
-        "/users", "/accounts", "/catalogue", "/settings", "/feature?name=project_created",
+        "/users", "/accounts", "/catalogue", "/settings", "/figures",
+        "/figures?role=product&by=definition",
+        "/figure?name=volume", "/alerts", "/routes", "/feature?name=project_created",
         f"/event?name={quote(HOSTILE)}", f"/user?id={quote(HOSTILE)}", *subjects,
         *(f"/leads/{id_}" for id_ in leads), f"/leads/{leads[0]}/proof", "/nothing",
     ]  # fmt: skip

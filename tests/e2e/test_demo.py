@@ -41,7 +41,7 @@ def output(demo: subprocess.Popen[str]) -> str:
     lines = []
     for line in demo.stdout:
         lines.append(line)
-        if "Ctrl-C" in line:
+        if "Open the console" in line:
             break
     return "".join(lines)
 

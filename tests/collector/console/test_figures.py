@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pequel_collector.app.bootstrap import Collector, open_collector
+from pequel_collector.config import Settings
 from pequel_collector.insights.metrics.catalogue import ROLES
 from pequel_collector.insights.metrics.figure import of_duration, of_rate
 from pequel_collector.insights.metrics.rates import Rate
 from pequel_collector.insights.metrics.survival import Duration
+from pequel_collector.rules.parser.catalogue import read_catalogue
 from pequel_collector.web.console.figures.charts import columns, sparkline
 from pequel_collector.web.console.figures.readings import amounts, lasting, reading
 
-from .conftest import text_of
+from .conftest import Clock, text_of
 
 counts = st.integers(0, 10**6)
 
@@ -105,3 +110,34 @@ class TestThePages:
     def test_a_definition_says_how_it_does(self, admin: Any, ada: str) -> None:
         admin.get("/definition?name=set_up")
         assert "PQL → customer none old enough to tell · 1 too young" in text_of(admin.page)
+
+
+PAGES = (
+    "/", "/live", "/definitions", "/definition?name=step_1", "/near?name=step_1", "/editor",
+    "/figures", "/figure?name=volume", "/users", "/user?id=u1", "/accounts", "/catalogue",
+    "/settings", "/alerts", "/routes",
+)  # fmt: skip
+
+
+class TestTheWeight:
+    @pytest.fixture
+    def collector(self, clock: Clock) -> Iterator[Collector]:
+        """A collector with thirty definitions, and a hundred people with long names."""
+        text = "".join(
+            f'[[pql]]\nname = "step_{n}"\nwhen = {{ event = "step_{n}" }}\n' for n in range(30)
+        )
+        settings = Settings(database="sqlite://", write_key="write-key", admin_key="admin-key")
+        with closing(open_collector(settings, read_catalogue(text), clock)) as collector:
+            yield collector
+
+    def test_of_each_page_is_bounded(self, admin: Any, send: Any) -> None:
+        for number in range(100):
+            user, name = f"u{number}", f"Somebody with a long name {number} " * 3
+            traits = {"name": name, "email": f"{user}@example.com", "country": f"C{number}"}
+            send(
+                {"type": "identify", "userId": user, "traits": traits},
+                {"userId": user, "event": f"step_{number % 30}", "properties": {"x": "y" * 300}},
+            )
+        for path in PAGES:
+            assert admin.get(path).status_code == 200
+            assert len(admin.page.encode()) <= 100_000, path

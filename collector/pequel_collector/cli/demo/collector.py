@@ -19,6 +19,12 @@ from ...errors import Unavailable
 PORT = 8321
 WRITE_KEY = "pk_w_demo"
 READ_KEY = "pk_r_demo"
+ADMIN_KEY = "pk_a_demo"
+KEYS = {
+    "PEQUEL_WRITE_KEY": WRITE_KEY,
+    "PEQUEL_READ_KEY": READ_KEY,
+    "PEQUEL_ADMIN_KEY": ADMIN_KEY,
+}
 CONSOLE = "console "
 READY = "listening on "
 STOP_TIMEOUT = 15
@@ -56,7 +62,7 @@ def _start(folder: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(  # noqa: S603 - a fixed command
         [sys.executable, "-m", "pequel_collector.cli", "serve", *options],
         cwd=folder,
-        env=environment | {"PEQUEL_WRITE_KEY": WRITE_KEY, "PEQUEL_READ_KEY": READ_KEY},
+        env=environment | KEYS,
         stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,  # Ctrl-C goes to the demo, which then stops the collector

@@ -63,11 +63,15 @@ def add(bp: Blueprint, console: Console) -> None:
 
 
 def _people(console: Console, answer: LeadAnswer) -> list[Person]:
-    """The people of the account of a lead, most engaged first; none for an account never seen."""
+    """The people of the account of a lead; none for an account never seen.
+
+    A user whose lead it is comes first, then who is most engaged.
+    """
     if answer.account is None:
         return []
     try:
         page = console.collector.lists.people(answer.account, PEOPLE, None)
     except BadRequest:  # an account with too many people to compare
         return []
-    return list(page.data)
+    own = id_of(answer.lead.subject) if kind_of(answer.lead.subject) == "user" else None
+    return sorted(page.data, key=lambda person: person.id != own)
