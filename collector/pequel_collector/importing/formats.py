@@ -51,7 +51,8 @@ def check_options(format_: Format, given: Mapping[str, object]) -> None:
     for option, formats in _OPTIONS.items():
         if given.get(option) is not None and format_.name not in formats:
             others = " or ".join(formats)
-            raise BadRequest(f"{option}: found with {format_.name}, expected it with {others}")
+            found = "--map" if isinstance(format_, Mapped) else f"--format {format_.name}"
+            raise BadRequest(f"{option}: not read with {found}, expected --format {others}")
 
 
 def check(lines: Sequence[Line], format_: Format) -> None:

@@ -7,6 +7,7 @@ or which property names it.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from difflib import SequenceMatcher
 
 from ..model import JSON
 from .format import Record
@@ -14,6 +15,9 @@ from .line import BadLine
 
 MAX_SHOWN = 15
 """Names in a sentence."""
+
+MAX_NAME = 100
+"""Characters of a name in a sentence."""
 
 _REMEMBERED = 1_000
 
@@ -54,16 +58,16 @@ class Accounts:
         """Note the types of groups, or the properties, of a record."""
         if self._group is None or self._is_found:
             return
-        for name in names:
+        for name in map(str, names):
             self._is_found = self._is_found or name == self._group
             if len(self._names) < _REMEMBERED:
-                self._names[name] = None
+                self._names[name[:MAX_NAME]] = None
 
     def doubts(self) -> list[str]:
         """What is likely a mistake, in sentences."""
         found = []
         if self._group is not None and not self._is_found:
-            names = shown(self._names)
+            names = shown(_nearest_first(self._names, self._group))
             found.append(f"--group {self._group} is in no record; {self._what} found: {names}")
         if self._several:
             records = "1 record has" if self._several == 1 else f"{self._several:,} records have"
@@ -76,6 +80,12 @@ class Accounts:
             return value
         self._several += len(value) > 1
         return value[0] if value else None
+
+
+def _nearest_first(names: Iterable[str], meant: str) -> list[str]:
+    """Names by how alike they are to what the user wrote."""
+    alike = {name: SequenceMatcher(None, name.lower(), meant.lower()).ratio() for name in names}
+    return sorted(alike, key=lambda name: -alike[name])
 
 
 def shown(names: Iterable[str]) -> str:

@@ -228,7 +228,7 @@ class TestWhatMayBeWrong:
         value = {"--table": "page", "--time-zone": "Europe/Berlin"}.get(option, "company")
         done = run("-", option, value, text=event(1))
         assert done.exit_code == 1
-        assert f"{option}: found with pequel, expected it with " in done.stderr
+        assert f"{option}: not read with --format pequel, expected --format " in done.stderr
 
     def test_is_that_an_api_has_more_pages(self) -> None:
         record = {"event": "used", "distinct_id": "u1", "timestamp": "2026-03-01T10:00:00Z"}

@@ -455,7 +455,15 @@ class TestAccounts:
         format_.events(SAMPLES[name])
         [doubt] = format_.doubts()
         assert doubt.startswith("--group compny is in no record; ")
-        assert doubt.endswith({"ga4": "method, seats, price, plan"}.get(name, "found: company"))
+        assert doubt.endswith({"ga4": "method, seats"}.get(name, "found: company"))
+
+    def test_that_no_record_has_are_told_with_the_nearest_of_many_names_first(self) -> None:
+        mixpanel = format_of("mixpanel", Options(group="compny"))
+        properties = {f"$p{number}": 1 for number in range(40)} | {"company_id": "acme"}
+        mixpanel.events({"event": "x", "properties": properties})
+        [doubt] = mixpanel.doubts()
+        assert "properties found: company_id, $p0, " in doubt
+        assert doubt.endswith(" and 26 more")
 
     @pytest.mark.parametrize("name", ["posthog", "amplitude", "mixpanel"])
     def test_that_are_found_are_no_doubt(self, name: str) -> None:
