@@ -383,6 +383,7 @@ class Version(AnswerSchema):
     activated_at = Time(attribute="latest.at")
     actor = fields.String(attribute="latest.actor", allow_none=True)
     reason = fields.String(attribute="latest.reason", allow_none=True)
+    changed = fields.String(allow_none=True)
     source = Object(attribute="version.source")
     text = fields.String(attribute="version.text")
 
