@@ -263,10 +263,14 @@ class Status(NamedTuple):
 
 
 class VersionAnswer(NamedTuple):
-    """A version of a definition, and when it last came in force: who did that, and why."""
+    """A version of a definition, and when it last came in force: who did that, and why.
+
+    ``changed`` says what is different from the version before it; None for the first.
+    """
 
     version: Version
     latest: DefinitionEntry
+    changed: str | None = None
 
 
 class DefinitionAnswer(NamedTuple):

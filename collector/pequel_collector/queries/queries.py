@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from ..errors import BadRequest, NotFound
 from ..identity.conflicts import conflicts_of
 from ..identity.subject import Subject
+from ..insights.diff import what_changed
 from ..insights.likelihood.scores import Scores
 from ..leads.ledger import LeadKey, transitions_of
 from ..leads.states import contacts_of, is_claimed, is_overdue, state_at
@@ -317,7 +318,9 @@ class Queries:
         latest = {(each.name, each.version): each for each in log}
         own: defaultdict[str, list[VersionAnswer]] = defaultdict(list)
         for version in versions:
-            own[version.name].append(VersionAnswer(version, _latest(version, latest)))
+            before = own[version.name][-1:]
+            changed = next((what_changed(b.version.source, version.source) for b in before), None)
+            own[version.name].append(VersionAnswer(version, _latest(version, latest), changed))
         since = {} if active is None else {n: v.since for n, v in active.versions.items()}
         data = [
             DefinitionAnswer(

@@ -268,6 +268,7 @@ class FollowArguments(NoArguments):
     """What arrives after a place."""
 
     after = Cursor(load_default=None)
+    last = ShortLimit()
     limit = ShortLimit(load_default=MAX_SHORT)
     wait = Seconds(load_default=0)
     user = Text()

@@ -391,10 +391,11 @@ class Followed(AnswerSchema):
     """Something that arrived: an ``event``, a ``refused`` one or a ``lead``, under that name.
 
     An item ``missed`` says that items before the next one are not listed: they came too long ago,
-    or too many at once. ``count`` is how many, null if that is not known.
+    or too many at once. ``count`` is how many, null if that is not known. ``looks_like`` is the
+    event that was probably meant, where no definition uses the name of this one.
     """
 
-    OMITTED = frozenset({"event", "refused", "lead", "number"})
+    OMITTED = frozenset({"event", "refused", "lead", "number", "looks_like"})
 
     kind = fields.String(metadata={"enum": ["event", "refused", "lead", "missed"]})
     at = Time(allow_none=True)
@@ -402,10 +403,13 @@ class Followed(AnswerSchema):
     refused = fields.Nested(RejectedEvent)
     lead = fields.Nested(Lead)
     count = fields.Integer(attribute="number", allow_none=True)
+    looks_like = fields.String()
 
     def reader(self, attribute: str) -> Read | None:
         if attribute in ("kind", "at"):
             return super().reader(attribute)
+        if attribute == "looks_like":
+            return lambda item: item.looks_like or missing
         kind = "missed" if attribute == "number" else attribute
         return lambda item: getattr(item, attribute) if item.kind == kind else missing
 
@@ -419,6 +423,7 @@ class Version(AnswerSchema):
     activated_at = Time(attribute="latest.at")
     actor = fields.String(attribute="latest.actor", allow_none=True)
     reason = fields.String(attribute="latest.reason", allow_none=True)
+    changed = fields.String(allow_none=True)
     source = Object(attribute="version.source")
     text = fields.String(attribute="version.text")
 

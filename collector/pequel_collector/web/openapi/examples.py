@@ -180,6 +180,7 @@ _STORED_VERSION: JSON = _NEW_VERSION | {
     "activated_at": "2026-03-01T08:00:00.000Z",
     "actor": "file",
     "reason": "pequel.toml, saved at 2026-03-01T07:59:48.000Z",
+    "changed": None,
     "source": _SOURCE,
     "text": _TEXT,
 }
