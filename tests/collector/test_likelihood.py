@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from flask.testing import FlaskClient
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pequel_collector.app.bootstrap import Collector, open_collector
 from pequel_collector.app.likelihood import save
@@ -25,9 +26,10 @@ from pequel_collector.insights.backtest import end_of_data
 from pequel_collector.insights.bulk import Budget
 from pequel_collector.insights.likelihood import scores, training
 from pequel_collector.insights.likelihood.calibration import auc, bins, calibration
-from pequel_collector.insights.likelihood.model import Model, logistic, stored
+from pequel_collector.insights.likelihood.model import Model, Term, logistic, stored
 from pequel_collector.insights.likelihood.scores import Scores, features_of
 from pequel_collector.insights.likelihood.training import model_of, train
+from pequel_collector.insights.suggest.search import Condition
 from pequel_collector.insights.suggest.suggest import Wanted, sample_of
 from pequel_collector.model import Kind, id_of
 from pequel_collector.ports import CLI
@@ -108,6 +110,19 @@ def test_where_use_says_nothing_the_model_says_so() -> None:
         for model in found
         for term in model.terms
     )
+
+
+def test_a_model_is_stored_as_json_whatever_the_events_are_called() -> None:
+    """A lone surrogate is no UTF-8, and a database takes no NUL."""
+    model = model_of(sample(1, 1_200, planted=0.4), CATALOGUE, Wanted(), end=0, now=7)
+    feature = model.terms[0].condition.feature._replace(event="\ud800\0é")
+    odd = replace(model, terms=[Term(Condition(feature, 3), 0.5, "\ud800\0é"), *model.terms])
+    settings = Settings(database="sqlite://")
+    with closing(open_collector(settings, CATALOGUE)) as collector:
+        save(collector.store, odd, CLI)
+        with collector.store.reading() as tx:
+            assert stored(tx, "user") == odd
+            assert str(tx.meta("likelihood:user")).isascii()
 
 
 @pytest.mark.parametrize("number", [0, 1, 100])

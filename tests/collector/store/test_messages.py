@@ -210,6 +210,17 @@ class TestEvents:
             tx.append([message("7", "u:7", to="0")])
             assert [s.message.mid for s in tx.events(["g:0"])] == ["0", "2", "4", "5", "6", "7"]
 
+    def test_have_outlines_without_their_contents(self, store: Store, message: MakeMessage) -> None:
+        """With those in sealed blocks, of odd names and of calls that are no events."""
+        for number in range(2 * BLOCK_SIZE + 3):
+            name = None if number % 5 == 0 else STRANGE[number % len(STRANGE)]
+            append(store, message(f"{number:03}", f"u:{number % 2}", number, name=name))
+        with store.reading() as view:
+            for wanted in (["u:0"], ["u:0", "u:1"], ["u:nobody"]):
+                found = [s.message for s in view.events(wanted, 2, 2 * BLOCK_SIZE)]
+                outlines = list(view.outlines(wanted, 2, 2 * BLOCK_SIZE))
+                assert outlines == [(m.time, m.name, m.subject) for m in found]
+
     def test_that_are_many_come_a_part_at_a_time(self, store: Store, message: MakeMessage) -> None:
         append(store, *(message(f"{i:04}", time=5_000 - i) for i in range(1_203)))
         with store.reading() as view:

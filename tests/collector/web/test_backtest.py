@@ -47,6 +47,7 @@ def post(http: FlaskClient, **body: Any) -> Any:
 def test_tests_a_definition_in_force(http: FlaskClient) -> None:
     found = post(http, definition="keen", landmark="7d", horizon="30d").json
     assert found["set_size"] == len(found["qualified"]) == 2
+    assert found["population"] == "signup"
     assert found["qualified"]["u1"] == "2026-02-04T02:40:00.001Z"
     strict, landmark = found["strict"], found["landmark"]
     names = ("tp", "fp", "fn", "tn", "population", "converters", "predicted")
