@@ -1048,11 +1048,6 @@ class ReadTransaction(ConsoleReads, Protocol):
     ) -> list[tuple[JSON, int, int, int]]:
         """The same, as if nobody had arrived."""
 
-    def arrival_counts(
-        self, wanted: SpanQuery, horizon: int, now: int
-    ) -> list[tuple[JSON, int, int, int]]:
-        """The same, of those who arrived in time alone: nobody is mature or immature."""
-
     def span_lengths(self, wanted: SpanQuery) -> list[tuple[JSON, list[int], list[int]]]:
         """Of each segment: the lengths of the spans that have an end, and the starts of others."""
 

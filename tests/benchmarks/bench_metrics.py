@@ -25,6 +25,7 @@ from pequel_collector.model import Message, Stored, bucket_of
 from pequel_collector.ports import MILESTONES
 from pequel_collector.rules.language.quantities import DAY
 from pequel_collector.rules.parser.catalogue import read_catalogue
+from pequel_collector.server.garbage import collect_rarely
 
 NOW = 1_772_366_400_000
 CATALOGUE = """
@@ -143,6 +144,7 @@ def main(users: int = 1_000_000, leads: int = 100_000, messages: int = 100_000) 
             roles = Roles.of(collector.catalogue.project)
             with collector.store.writing() as tx:
                 tx.set_meta(MILESTONES, Progress(roles.digest, 0).text)
+            collect_rarely()  # as pequel serve does
             measure_views(collector)
             measure_catching_up(collector, messages)
 

@@ -77,17 +77,11 @@ class MetricReads:
     ) -> list[tuple[JSON, int, int, int]]:
         return self._counts(_starts_only(wanted), horizon, now)
 
-    def arrival_counts(
+    def _counts(
         self, wanted: SpanQuery, horizon: int, now: int
     ) -> list[tuple[JSON, int, int, int]]:
-        found = self._counts(wanted, horizon, now, only_arrived=True)
-        return [(value, arrived, 0, 0) for value, arrived, _, _ in found]
-
-    def _counts(
-        self, wanted: SpanQuery, horizon: int, now: int, only_arrived: bool = False
-    ) -> list[tuple[JSON, int, int, int]]:
         found = self._of_spans(
-            sql.SPAN_COUNTS, wanted, only_arrived, horizon=horizon, youngest=now - horizon
+            sql.SPAN_COUNTS, wanted, False, horizon=horizon, youngest=now - horizon
         )
         return [
             (_to_segment(value, wanted.by), arrived or 0, mature or 0, immature or 0)
@@ -299,8 +293,8 @@ def _to_block_message(row: Row) -> BlockMessage:
 def _to_lead(row: Row) -> MetricLead:
     id_, subject, definition, *rest = row
     *rest, owner, partner, account, is_held, converted, channel, last = rest
-    texts = subject, definition, owner, partner, account, channel
-    if any(text is not None and MARK in text for text in texts):
+    if MARK in f"{subject}{definition}{owner}{partner}{account}{channel}":
+        texts = subject, definition, owner, partner, account, channel
         subject, definition, owner, partner, account, channel = map(unescape, texts)
     named = id_, subject, definition, *rest, owner, partner, account
     segment = None if last is None else trait_value(last)

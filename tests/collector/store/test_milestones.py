@@ -11,7 +11,7 @@ from pequel_collector.insights.metrics import catch_up
 from pequel_collector.insights.metrics.rates import rate
 from pequel_collector.insights.metrics.roles import Roles
 from pequel_collector.model import Stored
-from pequel_collector.ports import SpanQuery, Spend, Store
+from pequel_collector.ports import SpanQuery, Spend, Store, Trait
 
 ROLES = Roles(
     signup="signed_up", trial="tried", conversion="paid", churn="left", key_events=("used",)
@@ -173,3 +173,19 @@ def test_spend_is_kept_by_day_channel_and_currency(store: Store) -> None:
     with store.reading() as tx:
         assert tx.spend("2026-03-01", "2026-03-02") == [first._replace(amount="12")]
         assert len(tx.spend("", "9999")) == 2
+
+
+def test_a_stage_counts_from_the_first_time_of_any_id(store: Store, message: Make) -> None:
+    given = [("u:ada", 30, "mql"), ("a:v", 20, "mql"), ("u:ada", 40, "sql"), ("u:eve", 50, None)]
+    traits = [Trait(who, "stage", at, f"t{n}", stage) for n, (who, at, stage) in enumerate(given)]
+    add(store, message("m1", time=60, name="paid"))
+    with store.writing() as tx:
+        tx.add_traits(traits)
+        tx.set_persons({"a:v": "u:ada"})
+    catch_up.catch_up(store, ROLES)
+    with store.reading() as tx:
+        found = tx.stages_reached(*EVER)
+        assert [tuple(each) for each in found] == [
+            ("u:ada", "mql", 20, 60), ("u:ada", "sql", 40, 60)
+        ]  # fmt: skip
+        assert [each.stage for each in tx.stages_reached(21, 100)] == ["sql"]

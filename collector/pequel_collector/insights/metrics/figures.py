@@ -17,7 +17,7 @@ from .catalogue import METRICS, TRAIT
 from .figure import Asked, Figure, Group, Values, of_duration, of_rate
 from .health import Health, contact_effect, health, may_convert
 from .money_figures import MoneyFigures
-from .rates import Rate, Span, rate, together
+from .rates import Rate, Span, arrived_within, rate, together
 from .segments import Key, key_of, segment_of, trait_named
 from .survival import Lengths, duration, lengths_of
 
@@ -47,6 +47,7 @@ class Figures:
         self._tx, self._catalogue, self._versions, self._now = tx, catalogue, versions, now
         self._zone = catalogue.project.timezone
         self._counted_starts: dict[tuple[SpanQuery, int], list[Counts]] = {}
+        self._read_arrivals: dict[SpanQuery, list[tuple[JSON, list[int], list[int]]]] = {}
         self._read_starts: dict[SpanQuery, list[tuple[JSON, list[int]]]] = {}
         self._money = MoneyFigures(tx, self.leads)
         self._read: dict[tuple[int, int, str | None, str | None], list[MetricLead]] = {}
@@ -162,7 +163,16 @@ class Figures:
         at = wanted._replace(end="", definition=None), horizon
         if at not in self._counted_starts:
             self._counted_starts[at] = self._tx.start_counts(wanted, horizon, self._now)
-        return self._counted_starts[at] + self._tx.arrival_counts(wanted, horizon, self._now)
+        youngest = self._now - horizon
+        return self._counted_starts[at] + [
+            (value, arrived_within(lengths, starts, horizon, youngest), 0, 0)
+            for value, lengths, starts in self._arrivals(wanted)
+        ]
+
+    def _arrivals(self, wanted: SpanQuery) -> list[tuple[JSON, list[int], list[int]]]:
+        if wanted not in self._read_arrivals:
+            self._read_arrivals[wanted] = self._tx.arrivals(wanted)
+        return self._read_arrivals[wanted]
 
     def _lengths(self, wanted: SpanQuery) -> dict[Key, Lengths]:
         found: defaultdict[Key, list[Lengths]] = defaultdict(list)
@@ -172,7 +182,7 @@ class Figures:
         else:
             for value, starts in self._starts(wanted):
                 found[key_of(value, wanted.by)].append(Lengths([], starts))
-            for value, *arrivals in self._tx.arrivals(wanted):
+            for value, *arrivals in self._arrivals(wanted):
                 arrived, starts = arrivals
                 found[key_of(value, wanted.by)].append(Lengths(arrived, [], starts))
         joined = {key: survival.together(parts) for key, parts in found.items()}

@@ -137,7 +137,12 @@ def month_of(time: int, zone: str) -> str:
 
 def week_of(time: int, zone: str) -> str:
     """The Monday of the week of a time, such as ``2026-03-02``."""
-    day = _day(time, zone)
+    return _week_of(time // _QUARTER, zone)
+
+
+@lru_cache(maxsize=65_536)
+def _week_of(quarter: int, zone: str) -> str:
+    day = _day_of(quarter, zone)
     return (day - timedelta(days=day.weekday())).isoformat()
 
 

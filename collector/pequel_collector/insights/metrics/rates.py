@@ -44,6 +44,16 @@ def standing(span: Span, horizon: int, now: int) -> str:
     return "in" if end is not None and end - start <= horizon else "out"
 
 
+def arrived_within(
+    lengths: Iterable[int], starts: Iterable[int], horizon: int, youngest: int
+) -> int:
+    """How many who started at a time, or before, took no longer than the horizon."""
+    return sum(
+        start <= youngest and length <= horizon
+        for length, start in zip(lengths, starts, strict=True)
+    )
+
+
 def rate(spans: Iterable[Span], horizon: int, now: int) -> Rate:
     """The share of those who arrived within the horizon; both ends of it are included."""
     youngest = now - horizon
