@@ -257,6 +257,7 @@ Act = Literal[
     "rejected_replayed",
     "import_undone",
     "redelivered",
+    "likelihood_trained",
 ]
 
 
@@ -430,6 +431,14 @@ class FirstEvent(NamedTuple):
     name: str
     time: int
     mid: str
+
+
+class Outline(NamedTuple):
+    """Of a message only when it was, the name of its event, and who sent it."""
+
+    time: int
+    name: str | None
+    subject: str
 
 
 class ConsoleSession(NamedTuple):
@@ -617,12 +626,17 @@ class Spend(NamedTuple):
     amount: str
 
 
+EARLIEST = -(2**60)
+"""Before any time."""
+
+
 class SpanQuery(NamedTuple):
     """From which milestone to which, and of whom.
 
     ``subjects`` are ``user``, ``account`` or ``visitor``: every person, known or not. ``start`` is
     ``seen``, ``signup`` or ``trial``; ``end`` is ``signup``, ``value`` or ``qualified``, for any
-    definition or one. Starts are in [since, until). ``by`` is ``channel`` or ``trait.NAME``.
+    definition or one. Starts are in [since, until); with a ``cohort``, that
+    milestone is. ``by`` is ``channel`` or ``trait.NAME``.
     """
 
     subjects: str
@@ -632,6 +646,29 @@ class SpanQuery(NamedTuple):
     until: int
     definition: str | None = None
     by: str | None = None
+    cohort: str = ""
+
+
+class FunnelLead(NamedTuple):
+    """When a subject signed up, and its first qualification, contact and win, of leads that stand.
+
+    ``segment`` is the value of the trait or channel that was asked for.
+    """
+
+    segment: JSON
+    signup: int
+    qualified_at: int
+    contacted_at: int | None
+    won_at: int | None
+
+
+class StageReached(NamedTuple):
+    """When a subject first had a value of the trait ``stage``, and when it first converted."""
+
+    subject: str
+    stage: JSON
+    time: int
+    converted: int | None
 
 
 class MetricLead(NamedTuple):
@@ -653,6 +690,8 @@ class MetricLead(NamedTuple):
     due_at: int | None
     expires_at: int | None
     owner: str | None
+    partner: str | None
+    account: str | None
     is_held_out: bool
     converted: int | None
     channel: str | None
@@ -672,6 +711,11 @@ class ReadTransaction(ConsoleReads, Protocol):
         ``since`` and ``until`` are both included. The messages of an account are those attributed
         to it, with and without a person. A message of several of the subjects is returned once.
         """
+
+    def outlines(
+        self, subjects: Collection[str], since: int | None = None, until: int | None = None
+    ) -> Iterator[Outline]:
+        """The same messages as ``events``, without their contents."""
 
     def latest_of(
         self, subjects: Collection[str], limit: int, before: tuple[int, int, str] | None = None
@@ -921,6 +965,9 @@ class ReadTransaction(ConsoleReads, Protocol):
     def reference(self, alert: str, lead: str) -> str | None:
         """The latest reference that a delivery of a lead by an alert has brought."""
 
+    def lead_of_reference(self, reference: str) -> str | None:
+        """The id of the lead whose deliveries have brought a reference; None if there is none."""
+
     # -- what people decide, and the rest --------------------------------------------------
 
     def versions(self) -> list[Version]:
@@ -996,8 +1043,33 @@ class ReadTransaction(ConsoleReads, Protocol):
     ) -> list[tuple[JSON, int, int, int]]:
         """Of each segment: who arrived in time, who is mature, and who is immature."""
 
+    def start_counts(
+        self, wanted: SpanQuery, horizon: int, now: int
+    ) -> list[tuple[JSON, int, int, int]]:
+        """The same, as if nobody had arrived."""
+
+    def arrival_counts(
+        self, wanted: SpanQuery, horizon: int, now: int
+    ) -> list[tuple[JSON, int, int, int]]:
+        """The same, of those who arrived in time alone: nobody is mature or immature."""
+
     def span_lengths(self, wanted: SpanQuery) -> list[tuple[JSON, list[int], list[int]]]:
         """Of each segment: the lengths of the spans that have an end, and the starts of others."""
+
+    def span_starts(self, wanted: SpanQuery) -> list[tuple[JSON, list[int]]]:
+        """Of each segment: every start."""
+
+    def arrivals(self, wanted: SpanQuery) -> list[tuple[JSON, list[int], list[int]]]:
+        """Of each segment: the lengths of the spans that have an end, and their starts."""
+
+    def funnel_leads(self, wanted: SpanQuery) -> list[FunnelLead]:
+        """The subjects of a span that have started and arrived, with what their leads went through.
+
+        ``wanted.end`` is ``qualified``.
+        """
+
+    def stages_reached(self, since: int, until: int) -> list[StageReached]:
+        """The values of the trait ``stage`` that subjects first had in [since, until), by time."""
 
     def named_spans_of(
         self, wanted: SpanQuery, after: str, limit: int

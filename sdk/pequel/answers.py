@@ -118,10 +118,13 @@ class Claim(TypedDict):
 
 class _LeadMore(TypedDict, total=False):
     via: Literal["account"]
+    likelihood: float
 
 
 class Lead(_LeadMore):
     """A lead. `via` is present if a user has it through the account.
+
+    `likelihood` is that of converting. A list has it if it is sorted by it.
 
     `title` and `play` are those of the definition, and `description` is its sentence.
     """
@@ -303,8 +306,15 @@ class Step(_StepMore):
     name: str
 
 
-class NearSubject(TypedDict):
-    """Somebody near a definition. `missing` are the conditions that do not hold yet."""
+class _NearSubjectMore(TypedDict, total=False):
+    likelihood: float
+
+
+class NearSubject(_NearSubjectMore):
+    """Somebody near a definition. `missing` are the conditions that do not hold yet.
+
+    `likelihood` is that of converting, if the collector has a model.
+    """
 
     subject: Subject
     account: str | None

@@ -3,8 +3,29 @@
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING, Any
 
-logger = logging.getLogger("pequel")
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
+    _Adapter = logging.LoggerAdapter[logging.Logger]
+else:
+    _Adapter = logging.LoggerAdapter  # which Python 3.10 does not let us subscript
+
+
+class _NamedLogger(_Adapter):
+    """Begins a message with the name of its logger where the application has not set up logging.
+
+    Python then prints warnings without it, as under gunicorn and uvicorn.
+    """
+
+    def process(
+        self, msg: Any, kwargs: MutableMapping[str, Any]
+    ) -> tuple[Any, MutableMapping[str, Any]]:
+        return (msg if self.logger.hasHandlers() else f"{self.logger.name}: {msg}"), kwargs
+
+
+logger = _NamedLogger(logging.getLogger("pequel"))
 
 
 class LogOnce:

@@ -244,8 +244,8 @@ class Chaos:
         return self._chance.choice(replies)
 
 
-LEADS, CHANGES, REFUSED = 24, 5, {7, 57, 77}
-"""Each change of a lead is a transaction of its own. 400 leads take minutes, and pass too."""
+LEADS, CHANGES, REFUSED = 60, 5, {7, 77, 177}
+"""Each change of a lead is a transaction of its own. With 400 leads it takes a minute."""
 
 
 class TwoCollectors:
@@ -284,7 +284,7 @@ class TwoCollectors:
                 dispatcher.run_once()
             self.woken.wait(0.01)
             self.woken.clear()
-            self.ahead += 100
+            self.ahead += 1_000
 
     def _behave(self, taken: Taken) -> Reply | None:
         number = taken.json["data"]["change"]["number"]

@@ -17,7 +17,8 @@ from pequel_collector.app.bootstrap import Collector
 from pequel_collector.errors import BadRequest, TooLarge
 from pequel_collector.insights.backtest import Backtest, Question, backtest, first_in_accounts
 from pequel_collector.insights.bulk import Budget
-from pequel_collector.insights.confusion import landmark, strict, wilson
+from pequel_collector.insights.confusion import landmark, strict
+from pequel_collector.insights.interval import wilson
 from pequel_collector.insights.lift import Life
 from pequel_collector.insights.population import population_of
 from pequel_collector.model import id_of

@@ -19,8 +19,9 @@ from oracle.toml import to_toml
 from pequel_collector.app.bootstrap import open_collector
 from pequel_collector.cli.commands import pequel
 from pequel_collector.config import Settings
-from pequel_collector.insights.diff import Change, diff
+from pequel_collector.insights.diff import Change, OnData, diff
 from pequel_collector.rules.parser.catalogue import read_catalogue
+from pequel_collector.web.api.diff_schemas import NAMED, OnDataAnswer
 from pequel_collector.web.app import create_app
 from support.described import client_of
 from support.streams import NOW, messages_of, plain_event
@@ -169,3 +170,11 @@ def test_bad_input_is_named(http: FlaskClient) -> None:
     assert _post(http, new="keen@9").status_code == 404
     wrong = _post(http, new="[[pql]").json["error"]["details"]["problems"]
     assert wrong[0]["file"] == "new"
+
+
+def test_of_very_many_the_latest_are_named_and_all_are_counted() -> None:
+    gained = {f"u:{number}": number for number in range(NAMED + 5)}
+    answer: Any = OnDataAnswer().dump(OnData(None, None, gained, {"u:lost": 7}, 0, 0))
+    assert (answer["gained_total"], answer["lost_total"]) == (NAMED + 5, 1)
+    assert set(answer["gained"]) == {str(number) for number in range(5, NAMED + 5)}
+    assert list(answer["lost"]) == ["lost"]

@@ -252,3 +252,51 @@ def test_a_watch_has_so_many_places(collector: Collector) -> None:
         watch.enter()
     with pytest.raises(TooMany, match="32"):
         watch.enter()
+
+
+class TestTheLastItems:
+    def test_are_the_end_of_what_a_follower_from_the_start_sees(self, client: FlaskClient) -> None:
+        place = start(client)
+        for number in range(7):
+            send(client, used(f"m{number}", user=f"u{number % 3}"), {"type": "track"})
+        every = [told(item) for item in page(client, after=place)["data"]]
+        for last in (1, 2, 9, 100):
+            found = page(client, last=last)
+            assert [told(item) for item in found["data"]] == every[-last:]
+        send(client, used("new"))
+        assert told(page(client, after=found["next_cursor"])["data"][0]) == "new"
+
+    def test_are_those_that_are_wanted(self, client: FlaskClient) -> None:
+        for number in range(6):
+            send(client, used(f"m{number}", user=f"u{number % 2}"))
+        found = page(client, last=3, user="u1", event="used")["data"]
+        assert [item["kind"] for item in found] == ["event", "lead", "event"]
+        assert [told(item) for item in found if item["kind"] == "event"] == ["m3", "m5"]
+
+    def test_are_none_in_an_empty_store(self, client: FlaskClient) -> None:
+        found = page(client, last=5)
+        send(client, used("m0"))
+        assert found["data"] == []
+        assert told(page(client, after=found["next_cursor"])["data"][0]) == "m0"
+
+    def test_end_where_older_arrivals_are_deleted(
+        self, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(arrivals, "KEPT", 2)
+        monkeypatch.setattr(arrivals, "TRIMMED_EVERY", 1)
+        for number in range(5):
+            send(client, used(f"m{number}", event="seen"))
+        assert [told(item) for item in page(client, last=9)["data"]] == ["m3", "m4"]
+
+    @pytest.mark.parametrize("given", [{"last": 0}, {"last": 101}, {"last": 5, "after": "WyJ"}])
+    def test_are_named_if_wrong(self, client: FlaskClient, given: dict[str, Any]) -> None:
+        answer = client.get("/v1/events/stream", query_string=given, headers=READ)
+        assert answer.status_code == 400
+        assert "last: found" in answer.json["error"]["message"]
+
+
+def test_an_event_says_which_name_was_probably_meant(client: FlaskClient) -> None:
+    place = start(client)
+    send(client, used("m1", event="Used"), used("m2"), used("m3", event="opened"))
+    found = [item for item in page(client, after=place)["data"] if item["kind"] == "event"]
+    assert [item.get("looks_like") for item in found] == ["used", None, None]

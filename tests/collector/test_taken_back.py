@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import asdict
 from typing import Any
 
@@ -298,6 +299,23 @@ def test_a_change_that_is_changed_back_leaves_no_trace(
     first: Plain, second: Plain, messages: list[Plain], chance: random.Random
 ) -> None:
     check_there_and_back(Stage(first), first, second, messages, chance)
+
+
+@pytest.mark.postgres
+@settings(FEW, max_examples=4)
+@given(
+    first=catalogues(WHOLE),
+    second=catalogues(WHOLE),
+    messages=streams(identity=True, max_size=20),
+    chance=st.randoms(use_true_random=False),
+)
+def test_the_same_holds_on_postgres(
+    first: Plain, second: Plain, messages: list[Plain], chance: random.Random, postgres_server: Any
+) -> None:
+    with postgres_server.database() as url:
+        stage = Stage(first, url)
+        with closing(stage.collector):
+            check_there_and_back(stage, first, second, messages, chance)
 
 
 @FEW

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -110,7 +111,9 @@ def test_messages_and_leads_are_gone_and_ids_are_free_again(collector: Collector
     number = begin(collector)
     send(collector, [used(ADA, at, f"m{at}") for at in range(5)], number)
     assert len(marks(collector)) == 1
-    assert Undo(collector.store, collector.ingest, number).run() == 5
+    undone = Undo(collector.store, collector.ingest, number)
+    assert undone.run() == 5
+    assert (len(undone.voided), len(undone.restored), len(undone.kept)) == (1, 0, 0)
     assert marks(collector) == {}
     with collector.store.reading() as tx:
         assert tx.totals()["messages"] == 0
@@ -178,11 +181,32 @@ def test_a_lead_that_somebody_has_worked_stays_with_a_flag(collector: Collector)
     with collector.store.reading() as tx:
         [lead] = tx.leads_of(["u:ada"])["u:ada"]
     collector.desk.change(lead.id, LeadChange(LeadPatch(state="contacted")))
-    Undo(collector.store, collector.ingest, number).run()
+    undone = Undo(collector.store, collector.ingest, number)
+    undone.run()
+    assert (undone.voided, undone.restored, undone.kept) == (set(), set(), {lead.id})
     with collector.store.reading() as tx:
         [lead] = tx.leads_of(["u:ada"])["u:ada"]
     assert (lead.state, lead.flags) == ("contacted", ["restated"])
     assert differences(collector) == []
+
+
+def test_a_lead_that_the_import_took_away_is_restored(store_url: str) -> None:
+    collector = collector_of(
+        '[[pql]]\nname = "keen"\nwhen = { event = "used", gte = 2 }\n'
+        'unless = [{ event = "left" }]\n',
+        store_url,
+    )
+    with closing(collector):
+        send(collector, [used(ADA, at, f"m{at}") for at in (2, 3)])
+        before = marks(collector)
+        number = begin(collector)
+        left = message("track", ADA, START + 1, event="left") | {"messageId": "left"}
+        send(collector, [left, *(used(BOB, at, f"b{at}") for at in range(5))], number)
+        assert before.keys().isdisjoint(marks(collector))
+        undone = Undo(collector.store, collector.ingest, number)
+        undone.run()
+        assert marks(collector) == before
+        assert (len(undone.voided), len(undone.restored)) == (1, 1)
 
 
 class _Stop(Exception):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Any
 
 from .history import Fact, Subject
@@ -70,6 +70,11 @@ class World:
             f.context["campaign"]["source"] for f in self.by_person["user", name] if f.context
         ]
         return touches[0] if touches else "direct"
+
+    def trait(self, user: Subject, name: str) -> Any:
+        """The last value that a user was given."""
+        told = [fact.traits[name] for fact in self.by_person[user] if name in fact.traits]
+        return told[-1] if told else None
 
     def qualified(self, subject: Subject, definition: str | None) -> int | None:
         times = [
@@ -156,6 +161,23 @@ class World:
         median, p90 = found.values()
         return median, p90, len(spans), len(waiting)
 
+    def funnel(self) -> list[tuple[int, int, int]]:
+        """Of each step: who made it, who was there before, and who has not gone on."""
+        reached = [len(self.by_person), 0, 0, 0, 0]
+        for person in self.by_person:
+            own = [lead for lead in self.leads if subject_of(lead) == person]
+            passed = (
+                person[0] == "user" and self.signup(person) is not None,
+                bool(own),
+                any(lead["contacted_at"] for lead in own),
+                any(lead["won_at"] for lead in own),
+            )
+            for place, has_passed in enumerate(passed, 1):
+                if not has_passed:
+                    break
+                reached[place] += 1
+        return [(after, before, before - after) for before, after in pairwise(reached)]
+
     # -- leads -----------------------------------------------------------------------------------
 
     def in_time(self) -> tuple[int, int, int]:
@@ -172,6 +194,42 @@ class World:
             else:
                 late += 1
         return kept, kept + late, waiting
+
+    def by_month(self) -> dict[str, int]:
+        return counted(self.leads, lambda lead: str(lead["qualified_at"])[:7])
+
+    def growth(self) -> tuple[str, int, int]:
+        """The last whole month, the leads that qualified in it, and those of the month before."""
+        now = datetime.fromtimestamp(self.now / 1000, UTC)
+        month = now.year * 12 + now.month - 2
+        names = [f"{each // 12:04}-{each % 12 + 1:02}" for each in (month, month - 1)]
+        months = self.by_month()
+        return names[0], months.get(names[0], 0), months.get(names[1], 0)
+
+    def ages(self) -> tuple[int, int, list[int]]:
+        """Open leads, those overdue, and how many are of which age."""
+        waiting = [x for x in self.leads if x["state"] in ("new", "assigned", "contacted")]
+        late = [
+            x
+            for x in waiting
+            if x["contacted_at"] is None and (at(x, "due_at") or self.now + 1) <= self.now
+        ]
+        days = [(self.now - (at(x, "marked_at") or 0)) / 86_400_000 for x in waiting]
+        edges = (float("-inf"), 1, 3, 7, 14, 30, float("inf"))
+        ages = [sum(low <= day < high for day in days) for low, high in pairwise(edges)]
+        return len(waiting), len(late), ages
+
+    def new_customers(self) -> dict[str, str]:
+        """Who ever converted, with the channel: an account, or a person without one."""
+        found: dict[str, str] = {}
+        for fact in self.facts:
+            if fact.event != self.names["conversion"]:
+                continue
+            if fact.account:
+                found[f"account {fact.account}"] = self.channel(("account", fact.account))
+            elif fact.person is not None:
+                found[f"person {fact.person}"] = self.channel(fact.person)
+        return found
 
     def overlaps(self) -> list[dict[str, Any]]:
         marked: dict[str, set[str]] = defaultdict(set)

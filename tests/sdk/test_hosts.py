@@ -267,6 +267,18 @@ def test_uvicorn_which_ends_by_its_signal(collector, environ, tmp_path, applicat
     assert_once(collector)
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_uvicorn_whose_collector_is_gone_logs_what_it_leaves(environ, tmp_path, workers):
+    """Its log is not set up for other loggers, so the line names the SDK itself."""
+    (tmp_path / "shop.py").write_text(SERVED)
+    gone = {"PEQUEL_HOST": f"http://127.0.0.1:{free_port()}", "PEQUEL_EXIT_TIMEOUT": "0.2"}
+    port = str(free_port())
+    command = [sys.executable, "-m", "uvicorn", "--port", port, "--workers", workers, "shop:app"]
+    with running(command, {**environ, **gone}, tmp_path):
+        until(lambda: answers(f"http://127.0.0.1:{port}/0"))
+    assert "pequel: events not delivered at exit: 1" in (tmp_path / "log").read_text()
+
+
 JOBS = """
 import pequel
 
@@ -307,6 +319,24 @@ def test_rq_whose_jobs_end_without_exit_handlers(collector, environ, tmp_path, w
     worked = [event["properties"]["n"] for event in collector.events]
     assert sorted(worked) == list(range(5))
     assert_once(collector)
+
+
+@pytest.mark.skipif(shutil.which("redis-server") is None, reason="redis-server is not installed")
+def test_rq_whose_collector_is_gone_logs_what_its_job_leaves(environ, tmp_path):
+    (tmp_path / "jobs.py").write_text(JOBS)
+    gone = {"PEQUEL_HOST": f"http://127.0.0.1:{free_port()}", "PEQUEL_EXIT_TIMEOUT": "0.2"}
+    with redis(tmp_path) as port:
+        connection = Redis(port=int(port))
+        until(lambda: pings(connection))
+        rq.Queue(connection=connection).enqueue("jobs.work", 1)
+        command = [sys.executable, "-m", "rq.cli", "worker", "--burst"]
+        command += ["--url", f"redis://127.0.0.1:{port}"]
+        done = subprocess.run(
+            command, cwd=tmp_path, env={**environ, **gone}, check=True, timeout=60,
+            capture_output=True, text=True,
+        )  # fmt: skip
+        connection.close()
+    assert "events not delivered at the end of a job: 1" in done.stderr
 
 
 def pings(connection):

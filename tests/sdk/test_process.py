@@ -96,7 +96,7 @@ builtins.last = Last()
 pequel.track("u1", "early")
 """
     _, told = run(script, PEQUEL_WRITE_KEY="key", PEQUEL_HOST=collector.host)
-    assert told == "an event was tracked too late in the exit to be delivered"
+    assert told == "pequel: an event was tracked too late in the exit to be delivered"
     assert [event["event"] for event in collector.events] == ["early"]
 
 
@@ -113,7 +113,7 @@ print(time.monotonic() - began < 4)
 """
     environ = {"PEQUEL_HOST": "http://127.0.0.1:9", "PEQUEL_EXIT_TIMEOUT": "0.1"}
     said = run(script, PEQUEL_WRITE_KEY="key", **environ)
-    assert said == ("True", "events not delivered at exit: 1")
+    assert said == ("True", "pequel: events not delivered at exit: 1")
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
@@ -234,7 +234,7 @@ def test_a_collector_that_is_gone_or_hangs_does_not_hold_up_the_exit(hangs):
     out, errors = said
     assert out == ""
     # The warning of the first failed delivery comes before it, if the collector is gone.
-    assert errors.splitlines()[-1] == "events not delivered at exit: 1"
+    assert errors.splitlines()[-1] == "pequel: events not delivered at exit: 1"
     assert time.monotonic() - began < 5
 
 

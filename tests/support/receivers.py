@@ -52,12 +52,12 @@ OK = Reply()
 class Receiver:
     """An HTTP server that notes what it got, and answers as its behaviour says."""
 
-    def __init__(self, behaviour: Behaviour = lambda _: OK) -> None:
+    def __init__(self, behaviour: Behaviour = lambda _: OK, port: int = 0) -> None:
         self.behaviour = behaviour
         self.taken: list[Taken] = []
         self.connections = 0
         self.ended = threading.Event()
-        self._server = _Server(("127.0.0.1", 0), _handler(self))
+        self._server = _Server(("127.0.0.1", port), _handler(self))
         self.port = int(self._server.server_address[1])
         self.url = f"http://127.0.0.1:{self.port}"
 

@@ -12,6 +12,7 @@ from ..config import Settings
 from ..errors import BadRequest, NotFound
 from ..model import JSON, Key, iso
 from ..ports import CLI, Act, AuditEntry, By, Store, WriteTransaction
+from .refused import RefusedKeys
 
 Scope = Literal["send", "marks", "leads", "read", "act", "work", "define", "audit", "alert"]
 """What a key may do: send events; see, in the answer, the leads that these open; see leads, a
@@ -96,6 +97,7 @@ class Keys:
         self._saved: dict[str, int] = {}
         self._read_at: int | None = None
         self._reading = Lock()
+        self.refused = RefusedKeys(store, clock)
 
     def find(self, token: str) -> Key | None:
         """The key of a token; None if it is unknown or revoked.

@@ -43,6 +43,7 @@ from ..rules.parser.catalogue import read_catalogue
 from ..store import open_store
 from .alerts import AlertDesk
 from .arrival_watch import ArrivalWatch
+from .crm import CrmDesk
 
 __all__ = ["Collector", "now", "open_collector", "open_store", "read_definitions"]
 
@@ -77,6 +78,7 @@ class Collector:
     metrics: Metrics
     desk: LeadDesk
     alerts: AlertDesk
+    crm: CrmDesk
     keys: Keys
     clock: Clock
     arrivals: ArrivalWatch
@@ -273,6 +275,9 @@ def assemble(settings: Settings, store: Store, catalogue: Catalogue, clock: Cloc
         desk=LeadDesk(store, ingest.current_evaluators, clock),
         alerts=AlertDesk(
             store, lambda: ingest.evaluators.catalogue.alerts, clock, settings, os.environ
+        ),
+        crm=CrmDesk(
+            store, intake.change, lambda: ingest.evaluators.catalogue.crms, clock, os.environ
         ),
         keys=Keys(store, clock, settings),
         clock=clock,

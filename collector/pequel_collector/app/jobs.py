@@ -79,6 +79,7 @@ class Housekeeper:
         self.collector.run_clock()
         is_more = self.collector.pass_deadlines()
         self.collector.keys.save_uses()
+        self.collector.keys.refused.save()
         is_behind = self.collector.metrics.keep_up()
         return self._backfill() or is_more or is_behind
 

@@ -26,7 +26,7 @@ class MilestoneCheck:
         self._is_kept = done is not None and done.roles == roles.digest
         self._unread: frozenset[str] = frozenset()
         if done is not None and self._is_kept:
-            self._unread = frozenset(tx.ids_not_read(done.block, done.messages))
+            self._unread = frozenset((*done.ids, *tx.ids_not_read(done.block, done.messages)))
 
     def of_ids(self, key: str, ids: Sequence[str], stored: Sequence[Stored]) -> Found:
         """A person or a visitor, of all its ids."""

@@ -17,6 +17,7 @@ from .export import export
 from .import_log import import_
 from .keys import keys
 from .leads import leads
+from .likelihood import likelihood
 from .lint import lint
 from .metrics import metrics
 from .output import Failure
@@ -63,6 +64,7 @@ COMMANDS = (
     backtest,
     diff,
     suggest,
+    likelihood,
     test,
     verify,
     demo,

@@ -14,7 +14,7 @@ from ..app.bootstrap import open_store
 from ..errors import BadRequest, PequelError
 from ..insights.backtest import Question
 from ..insights.confusion import Confusion
-from ..insights.diff import ACTIVE, Change, DefinitionDiff, Diff, OnData, diff_on_data, resolved
+from ..insights.diff import ACTIVE, DefinitionDiff, Diff, OnData, diff_on_data, resolved
 from ..insights.diff import diff as compared
 from ..insights.population import population_of
 from ..model import id_of, iso
@@ -164,7 +164,7 @@ def _as_json(found: Diff) -> str:
 def _as_text(found: Diff) -> str:
     if found.is_same:
         return "no difference"
-    lines = [_change(each) for each in found.shared]
+    lines = [str(each) for each in found.shared]
     for each in found.definitions:
         lines += ["", f"{each.name}: {each.status}", *(f"  {line}" for line in _details(each))]
     return "\n".join(lines).strip("\n")
@@ -175,21 +175,13 @@ def _details(each: DefinitionDiff) -> Iterator[str]:
         yield f"- {each.before}"
     if each.after is not None:
         yield f"+ {each.after}"
-    yield from map(_change, each.changes)
+    yield from map(str, each.changes)
     if each.on_data is not None:
         yield _effect(each.on_data)
         yield from _named("+", each.on_data.gained)
         yield from _named("-", each.on_data.lost)
         for name, before, after in _figures(each.on_data):
             yield f"{name}: {before} → {after}"
-
-
-def _change(each: Change) -> str:
-    return f"{each.path}: {_value(each.before)} → {_value(each.after)}"
-
-
-def _value(value: object) -> str:
-    return "nothing" if value is None else json.dumps(value, ensure_ascii=False)
 
 
 def _effect(on_data: OnData) -> str:
@@ -226,12 +218,12 @@ FIGURES: dict[str, Callable[[Confusion], str]] = {
 def _as_md(found: Diff) -> str:
     if found.is_same:
         return "The definitions do not differ."
-    lines = [f"* `{_change(each)}`" for each in found.shared]
+    lines = [f"* `{each}`" for each in found.shared]
     for each in found.definitions:
         lines += ["", f"### `{each.name}`: {each.status}", ""]
         lines += [f"* before: {each.before}"] if each.before is not None else []
         lines += [f"* after: {each.after}"] if each.after is not None else []
-        lines += [f"* `{_change(change)}`" for change in each.changes]
+        lines += [f"* `{change}`" for change in each.changes]
         if each.on_data is not None:
             lines += [
                 f"* {_effect(each.on_data)}",

@@ -12,24 +12,27 @@ from typing import Any, BinaryIO
 
 import click
 
-from ..app.bootstrap import Collector, now, open_collector, open_store
+from ..app.bootstrap import Collector, now, open_collector, open_store, read_definitions
 from ..app.progress import reading, replaying
 from ..config import Settings
 from ..errors import BadRequest, NotFound
 from ..importing.files import Log
 from ..importing.format import Format, Options
-from ..importing.formats import NAMES, format_of
+from ..importing.formats import NAMES, check_options, format_of
 from ..importing.mapping import read_map, zone_of
 from ..ingest import import_runs
-from ..ingest.event_log import Import, ImportSummary
+from ..ingest.event_log import Import, ImportSummary, OnRefused
 from ..ingest.import_runs import DryRun, ListedImport
 from ..ingest.undo import Undo
 from ..insights.metrics.spend import read_csv
 from ..model import iso
 from ..ports import By, ImportRun
+from ..rules.language.definition import Catalogue
 from ..server.garbage import collect_rarely
+from .log_tables import missing_events, names_table
 from .messages import told
 from .options import FILE, INGEST, example, reason_option, settings_from, settings_options
+from .rejects import rejects as refused_to
 
 TABLES = ("track", "identify", "group", "page", "screen", "alias")
 
@@ -52,6 +55,7 @@ TABLES = ("track", "identify", "group", "page", "screen", "alias")
 @click.option("--table", type=click.Choice(TABLES), help="The calls in a table of a warehouse.")
 @click.option("--time-zone", help="The zone of times that have none, such as Europe/Berlin.")
 @click.option("--dry-run", is_flag=True, help="Show what would be stored, and store nothing.")
+@click.option("--rejects", type=click.Path(dir_okay=False), help="A file for the refused lines.")
 @click.option("--list", "list_", is_flag=True, help="List all imports.")
 @click.option(
     "--spend", type=FILE, help="A CSV of what channels cost: channel, day, amount, currency."
@@ -67,6 +71,7 @@ def import_(
     table: str | None,
     time_zone: str | None,
     dry_run: bool,
+    rejects: str | None,
     list_: bool,
     spend: str | None,
     undo: int | None,
@@ -80,7 +85,8 @@ def import_(
     message. For the logs of other products say their --format, and for any other log --map.
 
     You can import a file again: an event is stored once, by its id or, without one, by its content.
-    Lines that are refused make the exit status 1; the others are stored. See GET /v1/rejected.
+    Lines that are refused make the exit status 1; the others are stored. --rejects writes them to a
+    file, and GET /v1/rejected shows them.
     """
     _check_arguments(file, name, map_, list_, undo, spend)
     settings = settings_from(given)
@@ -93,11 +99,12 @@ def import_(
     elif file is not None:
         options = Options(group, table, *_zone(time_zone))
         format_ = format_of(name or "pequel", options) if map_ is None else _mapped(map_)
+        check_options(format_, {"--group": group, "--table": table, "--time-zone": time_zone})
         log = Log(file, settings.max_body)
-        if dry_run:
-            _dry_run(settings, file, log, format_)
-        else:
-            _import(settings, file, log, format_)
+        _check_is_other(rejects, file)
+        with refused_to(rejects) as on_refused:
+            run = _dry_run if dry_run else _import
+            run(settings, file, log, format_, on_refused)
 
 
 def _check_arguments(
@@ -114,6 +121,12 @@ def _check_arguments(
         raise click.UsageError("expected either --format or --map")
 
 
+def _check_is_other(rejects: str | None, file: BinaryIO) -> None:
+    name = str(getattr(file, "name", "-"))
+    if rejects is not None and Path(rejects).resolve() == Path(name).resolve():
+        raise click.UsageError("--rejects: expected another file than FILE")
+
+
 def _zone(name: str | None) -> tuple[Any, ...]:
     return () if name is None else (zone_of(name, "--time-zone"),)
 
@@ -128,20 +141,22 @@ def _mapped(path: str) -> Format:
 # -- storing -----------------------------------------------------------------------------------
 
 
-def _import(settings: Settings, file: BinaryIO, log: Log, format_: Format) -> None:
+def _import(
+    settings: Settings, file: BinaryIO, log: Log, format_: Format, on_refused: OnRefused | None
+) -> None:
     lines = import_runs.checked(log, format_)
     started = time.monotonic()
     collect_rarely()
     with closing(_collector(settings)) as collector:
         store = collector.store
         run = import_runs.begin(store, now(), getattr(file, "name", "-"), format_.name)
-        job = Import(collector.ingest.accept_batch, settings, now, format_, run.number)
+        job = Import(collector.ingest.accept_batch, settings, now, format_, run.number, on_refused)
         with reading(file) as progress:
             summary = job.run(lines, progress)
         import_runs.end(store, now(), run, summary)
     for line in _summary_lines(summary, run, time.monotonic() - started):
         click.echo(line)
-    _end(summary, log)
+    _end(summary, log, format_, "see GET /v1/rejected or --rejects")
 
 
 def _collector(settings: Settings) -> Collector:
@@ -149,28 +164,32 @@ def _collector(settings: Settings) -> Collector:
         return open_collector(settings, on_progress=replayed)
 
 
-def _end(summary: ImportSummary, log: Log) -> None:
-    """Say what was refused, with exit status 1."""
+def _end(summary: ImportSummary, log: Log, format_: Format, advice: str) -> None:
+    """Say what may be wrong, and what was refused, with exit status 1."""
+    for doubt in format_.doubts():
+        click.echo(doubt, err=True)
+    if log.has_more:
+        click.echo("the log is not complete: it names a next page in `next`", err=True)
     for reason in summary.refused:
         click.echo(reason, err=True)
     if log.broken:
         raise BadRequest(f"cannot read the log to its end: {log.broken}")
     if refused := summary.rejected.total():
-        raise BadRequest(f"{refused:,} refused, see GET /v1/rejected")
+        raise BadRequest(f"{refused:,} refused, {advice}")
 
 
 def _summary_lines(summary: ImportSummary, run: ImportRun, seconds: float) -> Iterator[str]:
     yield f"import             {run.number:>9}"
-    yield from _counts(summary)
+    yield from _counts(summary, "stored")
     yield f"leads marked       {len(summary.marked):>9,}"
     for name, number in Counter(summary.marked.values()).most_common():
         yield f"  {name:<16} {number:>9,}"
     yield f"{seconds:.1f} s, {summary.read / max(seconds, 0.001):,.0f} events/s"
 
 
-def _counts(summary: ImportSummary) -> Iterator[str]:
+def _counts(summary: ImportSummary, stored: str) -> Iterator[str]:
     yield f"read               {summary.read:>9,}"
-    yield f"stored             {summary.stored:>9,}"
+    yield f"{stored:<18} {summary.stored:>9,}"
     yield f"duplicates         {summary.duplicates:>9,}"
     yield f"rejected           {summary.rejected.total():>9,}"
     for code, number in summary.rejected.most_common():
@@ -198,14 +217,17 @@ def _spend(settings: Settings, path: str) -> None:
 # -- looking -----------------------------------------------------------------------------------
 
 
-def _dry_run(settings: Settings, file: BinaryIO, log: Log, format_: Format) -> None:
+def _dry_run(
+    settings: Settings, file: BinaryIO, log: Log, format_: Format, on_refused: OnRefused | None
+) -> None:
     lines = import_runs.checked(log, format_)
+    catalogue = read_definitions(settings.config)
     try:
         store = open_store(settings.database, make=False)
     except NotFound:
         store = None
     try:
-        dry = DryRun(store, settings, now, format_)
+        dry = DryRun(store, settings, now, format_, on_refused)
         with reading(file) as progress:
             summary = dry.run(lines, progress)
     finally:
@@ -213,10 +235,18 @@ def _dry_run(settings: Settings, file: BinaryIO, log: Log, format_: Format) -> N
             store.close()
     for message in dry.shown:
         click.echo(told(message))
-    for line in _counts(summary):
+    for line in _found(dry, summary, catalogue):
         click.echo(line)
     click.echo("nothing is stored: this was a dry run")
-    _end(summary, log)
+    _end(summary, log, format_, "see --rejects")
+
+
+def _found(dry: DryRun, summary: ImportSummary, catalogue: Catalogue) -> Iterator[str]:
+    yield from _counts(summary, "would be stored")
+    yield from (f"{what:<18} {number:>9,}" for what, number in dry.people.items())
+    yield from names_table(dry.names)
+    if missing := missing_events(catalogue, dry.names):
+        yield f"not in the log, but in definitions: {', '.join(missing)}"
 
 
 def _list(settings: Settings) -> None:
@@ -245,8 +275,13 @@ def _undo(settings: Settings, number: int, by: By) -> None:
     with replaying() as replayed:
         collector = open_collector(settings, on_progress=replayed, make=False)
     with closing(collector):
-        removed = Undo(collector.store, collector.ingest, number, by).run(_progress())
+        undo = Undo(collector.store, collector.ingest, number, by)
+        removed = undo.run(_progress())
     click.echo(f"import {number} is undone: {removed:,} messages removed")
+    click.echo(f"leads voided       {len(undo.voided):>9,}")
+    click.echo(f"leads restored     {len(undo.restored):>9,}")
+    if undo.kept:
+        click.echo(f"worked leads kept  {len(undo.kept):>9,}")
 
 
 def _progress() -> Any:

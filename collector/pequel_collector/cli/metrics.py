@@ -44,7 +44,7 @@ PAGE = 500
 @click.option(
     "--by",
     metavar="SEGMENT",
-    help="channel, plan, country, trait.NAME, definition, partner or owner.",
+    help="channel, plan, country, trait.NAME, definition, partner, owner or stage.",
 )
 @click.option("--members", is_flag=True, help="List who counts as what.")
 @click.option(

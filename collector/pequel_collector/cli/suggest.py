@@ -93,14 +93,14 @@ def suggest(
     with (
         closing(open_store(url, make=False, timeout=PATIENCE)) as store,
         store.reading() as tx,
-        _bar() as progress,
+        reading_bar() as progress,
     ):
         found = searched(tx, catalogue_in(tx, file), wanted, progress)
     click.echo(FORMATS[output_format](found))
 
 
 @contextmanager
-def _bar() -> Iterator[OnShare | None]:
+def reading_bar() -> Iterator[OnShare | None]:
     """Yield what moves a progress bar; None without a terminal."""
     if not sys.stderr.isatty():
         yield None

@@ -12,12 +12,16 @@ import click
 
 from ..app.arrival_watch import ArrivalWatch
 from ..app.bootstrap import now, open_store
+from ..app.likely_names import with_likely_names
 from ..errors import BadRequest
+from ..marking.active import active_definitions
 from ..marking.evaluators import active_evaluators
 from ..model import JSON
 from ..ports import Store
-from ..queries.following import FollowFilter, Following
+from ..queries.following import FollowFilter, Following, FollowPage
 from ..queries.queries import Queries
+from ..rules.language.definition import Catalogue
+from ..rules.parser.catalogue import read_catalogue
 from ..web.api.arguments import MAX_SHORT, MAX_WAIT
 from ..web.api.schemas import FOLLOWED
 from .collector_url import CollectorUrl, Lost
@@ -39,33 +43,42 @@ class Source(Protocol):
 @click.command(
     epilog=example(
         "pequel tail",
-        "pequel tail --user u1 --database sqlite:///pequel.db",
+        "pequel tail -n 20 --user u1 --database sqlite:///pequel.db",
         "PEQUEL_READ_KEY=pk_r_… pequel tail --url https://collector.example --json",
     )
 )
 @click.option("--user", help="Only what this user does, and the leads that it opens.")
 @click.option("--event", help="Only events of this name, and the leads that they open.")
+@click.option(
+    "--last", "-n", type=click.IntRange(1, MAX_SHORT), help="Print the last so many items first."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one item a line.")
 @click.option("--url", help="Ask a collector, with the key in PEQUEL_READ_KEY.")
 @settings_options("database")
 def tail(
-    user: str | None, event: str | None, as_json: bool, url: str | None, database: str | None
+    user: str | None,
+    event: str | None,
+    last: int | None,
+    as_json: bool,
+    url: str | None,
+    database: str | None,
 ) -> None:
     """Print events as they arrive, until Ctrl-C.
 
-    Refused events are printed with the reason, and leads with what they are for. Without --url it
-    reads the database. An import is not printed; the leads that it opens are.
+    What came before is not printed, unless you ask for the last items with -n. Refused events are
+    printed with the reason, and leads with what they are for. Without --url it reads the database.
+    An import is not printed; the leads that it opens are.
     """
     wanted = FollowFilter(user, event)
     line_of = _as_json if as_json else text_of
     with ExitStack() as stack:
         source: Source
         if url is not None:
-            source = FollowedCollector(CollectorUrl(url, _key()), wanted)
+            source = FollowedCollector(CollectorUrl(url, _key()), wanted, last)
         else:
             path = settings_from({"database": database}).database
             source = FollowedStore(
-                stack.enter_context(closing(open_store(path, make=False))), wanted
+                stack.enter_context(closing(open_store(path, make=False))), wanted, last
             )
         click.echo("waiting for events; Ctrl-C ends it", err=True)
         try:
@@ -82,30 +95,57 @@ def follow(source: Source, line_of: Callable[[JSON], str], echo: Callable[[str],
 
 
 class FollowedStore:
-    """Follows a database, from now on."""
+    """Follows a database, from now on; the ``last`` so many items come first."""
 
-    def __init__(self, store: Store, wanted: FollowFilter) -> None:
+    def __init__(self, store: Store, wanted: FollowFilter, last: int | None = None) -> None:
+        self._store = store
+        self._definitions = ("", Catalogue())
         self._following = Following(Queries(store, active_evaluators, now))
         self._watch, self._wanted = ArrivalWatch(store), wanted
         self._place = self._following.place(wanted, None)
+        self._first = None if last is None else self._following.latest(wanted, last)
 
     def pages(self) -> Iterator[list[JSON]]:
+        if self._first is not None:
+            self._place = self._first.next
+            yield self._shown(self._first)
         while True:
             self._watch.wait(self._place.number, self._watch.until(MAX_WAIT))
             page = self._following.page(self._wanted, MAX_SHORT, self._place)
             self._place = page.next
-            yield FOLLOWED.dump(page.data, many=True)
+            yield self._shown(page)
+
+    def _shown(self, page: FollowPage) -> list[JSON]:
+        found = with_likely_names(page.data, self._catalogue()) if page.data else ()
+        return list(FOLLOWED.dump(found, many=True))
+
+    def _catalogue(self) -> Catalogue:
+        """The definitions in force, which are read again when they have changed."""
+        with self._store.reading() as tx:
+            active = active_definitions(tx)
+        text = "" if active is None else active.text
+        if text != self._definitions[0]:
+            self._definitions = text, read_catalogue(text)
+        return self._definitions[1]
 
 
 class FollowedCollector:
-    """Follows a collector over HTTP, from now on. Waits for one that is away for a while."""
+    """Follows a collector over HTTP, from now on. Waits for one that is away for a while.
 
-    def __init__(self, collector: CollectorUrl, wanted: FollowFilter) -> None:
+    The ``last`` so many items come first.
+    """
+
+    def __init__(
+        self, collector: CollectorUrl, wanted: FollowFilter, last: int | None = None
+    ) -> None:
         self._collector = collector
         self._given = {name: text for name, text in wanted._asdict().items() if text is not None}
-        self._cursor = self._get()["next_cursor"]
+        first = self._get() if last is None else self._get(last=str(last))
+        self._first, self._cursor = first["data"], first["next_cursor"]
 
     def pages(self) -> Iterator[list[JSON]]:
+        if self._first:
+            yield self._first
         is_lost = False
         while True:
             try:
@@ -145,7 +185,7 @@ def text_of(item: Mapping[str, JSON]) -> str:
     at = item["at"][11:23] if item["at"] else ""
     match item["kind"]:
         case "event":
-            return f"{at}  {_event(item['event'])}"
+            return f"{at}  {_event(item['event'])}{_likely(item.get('looks_like'))}"
         case "refused":
             found = item["refused"]
             return f"{at}  refused ({found['code']}): {found['message']}  {_cut(found['payload'])}"
@@ -162,6 +202,10 @@ def _event(event: Mapping[str, JSON]) -> str:
     name = event["event"] if event["type"] == "track" else event["type"]
     content = event.get("properties") or event.get("traits")
     return f"{who}{account}  {name}" + (f"  {_cut(json.dumps(content))}" if content else "")
+
+
+def _likely(name: str | None) -> str:
+    return "" if name is None else f"  ← looks like {_cut(name)}"
 
 
 def _lead(lead: Mapping[str, JSON]) -> str:

@@ -30,7 +30,6 @@ HEADLINES = {
     "reopened": "{who} was reopened",
     "amount_set": "{who} has another amount",
     "claimed": "{who} was claimed",
-    "claim_expired": "The claim of {who} has run out",
     "due_soon": "{who} is due soon",
     "overdue": "{who} is overdue",
     "escalated": "{who} was escalated",

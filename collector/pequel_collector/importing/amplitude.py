@@ -13,17 +13,18 @@ from .format import (
     Options,
     Record,
     Snapshots,
-    account_in,
     from_epoch,
     object_in,
     own_id,
     without_blanks,
 )
+from .groups import Accounts
 
 _VIEWS = {
     "[Amplitude] Page Viewed": "page",
     "[Amplitude] Screen Viewed": "screen",
 }
+_UNKNOWN = "EMPTY"
 
 
 class Amplitude:
@@ -37,7 +38,8 @@ class Amplitude:
 
     def __init__(self, options: Options) -> None:
         self._group = options.group
-        self._users, self._accounts = Snapshots(), Snapshots()
+        self._accounts = Accounts(options.group)
+        self._users, self._groups = Snapshots(), Snapshots()
 
     def fits(self, record: Record) -> bool:
         return "event_type" in record and ("user_id" in record or "device_id" in record)
@@ -50,9 +52,12 @@ class Amplitude:
             "userId": record.get("user_id"),
             "anonymousId": record.get("device_id"),
         }
-        account = account_in(object_in(record, "groups"), self._group)
+        account = self._accounts.among(object_in(record, "groups"))
         found = [without_blanks({**base, **call}) for call in self._calls(record, mid, account)]
         return found or [without_blanks({**base, "type": "identify"})]
+
+    def doubts(self) -> list[str]:
+        return self._accounts.doubts()
 
     def _calls(self, record: Record, mid: JSON, account: JSON) -> list[Event]:
         """What a record says: an event, and the properties of user and account if they changed."""
@@ -61,7 +66,7 @@ class Amplitude:
             return self._group_calls(record, account, mid)
         if name != "$identify":
             calls.append(_event(name, object_in(record, "event_properties"), account))
-        traits = object_in(record, "user_properties")
+        traits = _known(object_in(record, "user_properties"))
         who = record.get("user_id") or record.get("device_id")
         if traits and self._users.is_new(who, traits):
             own = mid if name == "$identify" else own_id(mid, "user")
@@ -75,9 +80,14 @@ class Amplitude:
         types = object_in(record, "group_properties")
         found = [named for type_, named in types.items() if self._group in (None, type_)]
         traits = next((named.get(str(account)) for named in found if isinstance(named, dict)), None)
-        if not isinstance(traits, dict) or not self._accounts.is_new(account, traits):
+        if not isinstance(traits, dict) or not self._groups.is_new(account, traits):
             return []
         return [{"type": "group", "groupId": account, "traits": traits, "messageId": mid}]
+
+
+def _known(traits: Record) -> dict[str, JSON]:
+    """Without what Amplitude's own SDK does not know, such as the campaign of a first visit."""
+    return {name: value for name, value in traits.items() if value != _UNKNOWN}
 
 
 def _event(name: JSON, properties: Record, account: JSON) -> Event:

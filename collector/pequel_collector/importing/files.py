@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, cast
 
 from ..errors import BadRequest
 from .csv_rows import CsvRows, delimiter_of
-from .json_values import JsonValues
+from .json_values import JsonValues, is_page
 from .line import Line
 
 _GZIP = b"\x1f\x8b"
@@ -38,12 +38,14 @@ class Log:
     """The records of a log. Blank lines are passed over.
 
     Of a record over ``max_line`` bytes only the start is read. ``broken`` says why the log could
-    not be read to its end; the records before that are returned. Raises BadRequest for a file of
+    not be read to its end; the records before that are returned. ``has_more`` says that it is an
+    answer of an API, and not the last one. Raises BadRequest for a file of
     another kind.
     """
 
     def __init__(self, stream: BinaryIO, max_line: int) -> None:
         self.broken: str | None = None
+        self.has_more = False
         self._max_line = max_line
         self._stream = _inflated(stream)
 
@@ -60,7 +62,7 @@ class Log:
         first = start.split(b"\n", 1)[0].strip()
         if not first.startswith(b"{") and delimiter_of(first.decode(errors="replace")):
             return iter(CsvRows(self._stream, self._max_line))
-        return self._json_values() if _is_spread(start) else self._lines()
+        return self._json_values() if is_page(start) or _is_spread(start) else self._lines()
 
     def _peek(self) -> bytes:
         """The start of the file without what means nothing. Raises BadRequest."""
@@ -79,6 +81,7 @@ class Log:
     def _json_values(self) -> Iterator[Line]:
         values = JsonValues(self._stream.read1, self._max_line)
         yield from values
+        self.has_more = values.has_more
         if values.is_cut:
             self.broken = "it ends inside a JSON value"
 

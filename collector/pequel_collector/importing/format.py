@@ -58,6 +58,9 @@ class Format(Protocol):
     def events(self, record: Record) -> list[Event]:
         """The messages of an object, at least one. Raises BadLine."""
 
+    def doubts(self) -> Sequence[str]:
+        """What of the options was in no object so far, and what was left out, in sentences."""
+
 
 def from_milliseconds(number: float, field: str) -> str:
     """A time in ms since 1970 as text. Raises BadLine."""
@@ -107,21 +110,6 @@ def object_in(record: Record, field: str) -> dict[str, JSON]:
     return value
 
 
-def account_in(groups: Record, group: str | None) -> JSON:
-    """The account among groups by type: of the type that the user says, or of the only one.
-
-    Raises BadLine if there are several and the user has not said which are accounts.
-    """
-    named = {type_: _first(value) for type_, value in groups.items()}
-    named = {type_: value for type_, value in named.items() if value not in (None, "")}
-    if group is not None:
-        return named.get(group)
-    if len(named) > 1:
-        types = ", ".join(sorted(named))
-        raise BadLine("bad_value", f"found groups {types}: say with --group which are accounts")
-    return next(iter(named.values()), None)
-
-
 def without_blanks(event: Event) -> Event:
     """A message without keys that say nothing."""
     return {name: value for name, value in event.items() if value not in (None, "", {})}
@@ -152,6 +140,19 @@ class Snapshots:
         return not same
 
 
-def _first(value: JSON) -> JSON:
-    """The name of a group, of which there may be a list."""
-    return value[0] if isinstance(value, list) and value else value if value != [] else None
+class Known:
+    """Ids that were seen. Those that were not seen for long are forgotten."""
+
+    def __init__(self) -> None:
+        self._seen: OrderedDict[str, None] = OrderedDict()
+
+    def add(self, id_: JSON) -> None:
+        """Remember an id; anything but text is none."""
+        if isinstance(id_, str) and id_:
+            self._seen[id_] = None
+            self._seen.move_to_end(id_)
+            if len(self._seen) > _REMEMBERED:
+                self._seen.popitem(last=False)
+
+    def __contains__(self, id_: object) -> bool:
+        return isinstance(id_, str) and id_ in self._seen

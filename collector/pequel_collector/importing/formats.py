@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from ..errors import BadRequest
 from ..model import JSON
 from .amplitude import Amplitude
 from .format import Format, Options, Record
 from .ga4 import Ga4
+from .groups import shown
 from .line import BadLine, Line, object_on
+from .mapping import Mapped
 from .mixpanel import Mixpanel
 from .pequel import Pequel
 from .posthog import PostHog
@@ -19,8 +21,6 @@ NAMES = ("pequel", "segment", "rudderstack", "mixpanel", "posthog", "amplitude",
 
 SAMPLE = 100
 """Records at the start of a log that decide whether its form is known."""
-
-_MAX_SHOWN = 15
 
 
 def format_of(name: str, options: Options) -> Format:
@@ -39,6 +39,22 @@ def format_of(name: str, options: Options) -> Format:
     return Pequel()
 
 
+_OPTIONS = {  # the formats that read an option
+    "--group": ("mixpanel", "posthog", "amplitude", "ga4"),
+    "--table": ("segment", "rudderstack"),
+    "--time-zone": ("mixpanel",),
+}
+
+
+def check_options(format_: Format, given: Mapping[str, object]) -> None:
+    """Raise BadRequest if an option says what a format does not read."""
+    for option, formats in _OPTIONS.items():
+        if given.get(option) is not None and format_.name not in formats:
+            others = " or ".join(formats)
+            found = "--map" if isinstance(format_, Mapped) else f"--format {format_.name}"
+            raise BadRequest(f"{option}: not read with {found}, expected --format {others}")
+
+
 def check(lines: Sequence[Line], format_: Format) -> None:
     """Raise BadRequest if no record at the start of a log fits a format.
 
@@ -51,6 +67,8 @@ def check(lines: Sequence[Line], format_: Format) -> None:
     if any(format_.fits(record) for record in records):
         return
     found, read = _keys(records), ", ".join(format_.keys)
+    if isinstance(format_, Mapped) and (absent := format_.absent(records)):
+        raise BadRequest(f"{format_.where}: {absent}. Keys found: {found}")
     raise BadRequest(
         f"the log is not in the format {format_.name}. Keys found: {found}. Keys read: {read}. "
         + _advice(records, format_.name)
@@ -84,7 +102,7 @@ def _nothing(lines: Sequence[Line]) -> str:
         object_on(lines[0])
     except BadLine as bad:
         return (
-            f"the log has no event: line {lines[0].number}: {bad}. Expected JSON objects, such as "
+            f"the log has no event: {lines[0].place}: {bad}. Expected JSON objects, such as "
             '{"user_id": "u1", "event": "used", "timestamp": "2026-03-01T10:00:00Z"}, '
             "or CSV with a header"
         )
@@ -97,9 +115,7 @@ def _keys(records: Sequence[Record]) -> str:
     for record in records:
         for name, value in record.items():
             names.update(dict.fromkeys(_paths(name, value)))
-    shown = list(names)[:_MAX_SHOWN]
-    more = f" and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
-    return ", ".join(shown) + more or "none"
+    return shown(names)
 
 
 def _paths(name: str, value: JSON) -> list[str]:

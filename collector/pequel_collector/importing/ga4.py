@@ -24,6 +24,7 @@ from .format import (
     own_id,
     without_blanks,
 )
+from .groups import Accounts
 from .line import BadLine
 
 _VIEWS = {"page_view": "page", "screen_view": "screen"}
@@ -44,7 +45,7 @@ class Ga4:
     )  # fmt: skip
 
     def __init__(self, options: Options) -> None:
-        self._group = options.group
+        self._accounts = Accounts(options.group, "parameters and properties")
         self._users = Snapshots()
 
     def fits(self, record: Record) -> bool:
@@ -55,7 +56,7 @@ class Ga4:
         traits = _pairs(record, "user_properties")
         name, mid = record.get("event_name"), _digest(record)
         type_ = _VIEWS.get(str(name), "track")
-        account = properties.get(self._group) or traits.get(self._group) if self._group else None
+        account = self._accounts.named_in(properties, traits)
         base: Event = {
             "timestamp": _time(record.get("event_timestamp")),
             "userId": record.get("user_id"),
@@ -72,6 +73,9 @@ class Ga4:
             call = {"type": "identify", "traits": traits, "messageId": own_id(mid, "user")}
             found.append(without_blanks({**base, **call}))
         return found
+
+    def doubts(self) -> list[str]:
+        return self._accounts.doubts()
 
 
 def _time(value: JSON) -> str | None:

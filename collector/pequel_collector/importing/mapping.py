@@ -8,12 +8,13 @@
     [properties]
     project_id = "target.project"
 
-A value is the path of a key, with dots. ``properties`` is a path, or a table of paths by name.
+A value is the path of a key, with dots and indexes. ``properties`` is a path, a table of paths by
+name, or ``*``: all keys that the map does not name. ``type`` may also be a type itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -24,6 +25,7 @@ from ..errors import BadRequest
 from ..model import JSON, iso
 from .format import Event, Record, from_milliseconds, number_of, object_in, without_blanks
 from .line import BadLine
+from .paths import at, with_dots, without
 
 _FIELDS = {  # what a map may name, and what it becomes
     "user_id": "userId",
@@ -34,8 +36,13 @@ _FIELDS = {  # what a map may name, and what it becomes
 }
 _PER_SECOND = {"epoch_s": 1, "epoch_ms": 1_000, "epoch_us": 1_000_000}
 _TYPES = ("track", "identify", "group", "page", "screen", "alias")
+_NAMED = ("track", "page", "screen")
+_WHO = ("user_id", "anonymous_id")
 _OBJECTS = ("properties", "traits", "types")
 _KEYS = (*_FIELDS, "event", "type", "time", "time_format", "time_zone", *_OBJECTS)
+
+ALL = "*"
+"""In place of a path: all keys that the map does not name."""
 
 
 class Mapped:
@@ -45,34 +52,50 @@ class Mapped:
 
     def __init__(self, given: Mapping[str, Any], where: str = "the map") -> None:
         _check(given, where)
+        self.where = where
         self._map = given
         self._time = _reader(given, where)
-        self.keys = tuple(sorted(_paths(given)))
+        self._paths = _paths(given)
+        self._not_found = dict.fromkeys(self._paths)
+        self.keys = tuple(sorted(set(self._paths.values())))
 
     def fits(self, record: Record) -> bool:
-        who = [self._map[name] for name in ("user_id", "anonymous_id") if name in self._map]
-        return any(_at(record, path) is not None for path in who)
+        is_named = not self._needs_event([record]) or self._has_any(record, ["event"])
+        return is_named and self._has_any(record, _WHO)
+
+    def absent(self, records: Sequence[Record]) -> str | None:
+        """What no record has, though each message needs it: the key of the map and its path."""
+        for names in (["event"] if self._needs_event(records) else [], _WHO):
+            own = [name for name in names if name in self._paths]
+            if own and not any(self._has_any(record, own) for record in records):
+                told = " or ".join(self._told(name) for name in own)
+                return f"{own[0]}: no record has {told}"
+        return None
+
+    def doubts(self) -> list[str]:
+        absent = ", ".join(f"{name} = {self._told(name)}" for name in self._not_found)
+        return [f"{self.where}: in no record: {absent}"] if absent else []
 
     def events(self, record: Record) -> list[Event]:
         event: Event = {
-            segment: _at(record, self._map[name])
+            segment: self._at(record, name)
             for name, segment in _FIELDS.items()
-            if name in self._map
+            if name in self._paths
         }
         event["type"] = self._type(record)
-        if event["type"] in {"track", "page", "screen"}:
-            name = _at(record, self._map["event"]) if "event" in self._map else None
-            event["event" if event["type"] == "track" else "name"] = name
+        if event["type"] in _NAMED:
+            event["event" if event["type"] == "track" else "name"] = self._at(record, "event")
         for part in ("properties", "traits"):
             event[part] = self._object(record, part)
-        if "time" in self._map:
-            time = _at(record, self._map["time"])
-            event["timestamp"] = None if time is None else self._time(time)
+        time = self._at(record, "time")
+        event["timestamp"] = None if time is None else self._time(time)
         return [without_blanks(event)]
 
     def _type(self, record: Record) -> str:
         """The type of call: by the value at the path ``type`` and the table ``types``."""
-        found = _at(record, self._map["type"]) if "type" in self._map else None
+        if self._map.get("type") in _TYPES:
+            return str(self._map["type"])
+        found = self._at(record, "type")
         if found is None:
             return "track"
         type_ = self._map.get("types", {}).get(str(found), found)
@@ -84,10 +107,38 @@ class Mapped:
         given = self._map.get(part)
         if given is None:
             return {}
+        if given == ALL:
+            return without(record, set(self._paths.values()))
         if isinstance(given, str):
-            return object_in({given: _at(record, given)}, given)
-        values = {name: _at(record, path) for name, path in given.items()}
+            return object_in({given: self._at(record, part)}, given)
+        values = {name: self._at(record, f"{part}.{name}") for name in given}
         return {name: value for name, value in values.items() if value is not None}
+
+    def _at(self, record: Record, name: str) -> JSON:
+        """The value that the map names so; None if it names none."""
+        path = self._paths.get(name)
+        found = None if path is None else at(record, path)
+        if found is not None:
+            self._not_found.pop(name, None)
+        return found
+
+    def _has_any(self, record: Record, names: Sequence[str]) -> bool:
+        paths = [self._paths[name] for name in names if name in self._paths]
+        return any(at(record, path) is not None for path in paths)
+
+    def _needs_event(self, records: Sequence[Record]) -> bool:
+        """Whether a record is a call with a name, as far as the map can say."""
+        return any(self._type_or_track(record) == "track" for record in records)
+
+    def _type_or_track(self, record: Record) -> str:
+        try:
+            return self._type(record)
+        except BadLine:
+            return "unknown"
+
+    def _told(self, name: str) -> str:
+        part, _, inner = name.partition(".")
+        return str(self._map[part][inner] if inner else self._map[part])
 
 
 def read_map(text: str, where: str) -> Mapped:
@@ -115,7 +166,7 @@ def _check(given: Mapping[str, Any], where: str) -> None:
         ):
             expected = "a table of paths" if name == "types" else "the path of a key"
             raise BadRequest(f"{where}: {name}: found {type(value).__name__}, expected {expected}")
-    if "event" not in given and "type" not in given:
+    if "event" not in given and given.get("type", "track") == "track":
         raise BadRequest(f"{where}: event: not there, expected the path of the event's name")
     if "user_id" not in given and "anonymous_id" not in given:
         raise BadRequest(f"{where}: user_id: not there, expected the path of the user's id")
@@ -175,16 +226,14 @@ def _by_pattern(value: JSON, pattern: str, zone: tzinfo) -> str:
         raise BadLine("bad_timestamp", f"time: found {value!a}, expected {pattern}") from None
 
 
-def _paths(given: Mapping[str, Any]) -> set[str]:
-    names = [n for n in given if n not in {"time_format", "time_zone", "types"}]
-    found = (given[n].values() if isinstance(given[n], dict) else [given[n]] for n in names)
-    return {path for paths in found for path in paths}
-
-
-def _at(record: Record, path: str) -> JSON:
-    """The value at a path; a key with dots in it counts too. None if there is none."""
-    if path in record:
-        return record[path]
-    first, dot, rest = path.partition(".")
-    inner = record.get(first) if dot else None
-    return _at(inner, rest) if isinstance(inner, dict) else None
+def _paths(given: Mapping[str, Any]) -> dict[str, str]:
+    """The paths of a map by what they are for: ``user_id``, or ``properties.plan``."""
+    found: dict[str, str] = {}
+    for name, value in given.items():
+        if name in {"time_format", "time_zone", "types"} or value == ALL:
+            continue
+        if isinstance(value, dict):
+            found |= {f"{name}.{inner}": path for inner, path in value.items()}
+        elif name != "type" or value not in _TYPES:
+            found[name] = value
+    return {name: with_dots(path) for name, path in found.items()}

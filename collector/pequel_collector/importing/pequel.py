@@ -81,6 +81,9 @@ class Pequel:
                 event[name] = object_in(event, name)
         return [event]
 
+    def doubts(self) -> list[str]:
+        return []
+
 
 def _is_segment(record: Record) -> bool:
     names = ("type", *_SYNONYMS.values())

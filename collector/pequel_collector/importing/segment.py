@@ -51,6 +51,9 @@ class Segment:
             return self._messages.events(record)
         return [self._row(record)]
 
+    def doubts(self) -> list[str]:
+        return []
+
     def _row(self, row: Record) -> Event:
         type_ = self._type(row)
         rest = {name: value for name, value in row.items() if name not in _COLUMNS}

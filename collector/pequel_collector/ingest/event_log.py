@@ -39,6 +39,7 @@ MAX_REFUSED_SHOWN = 3
 KEY = "import"  # in place of the id of an API key
 
 Accept = Callable[[Batch], Receipt]
+OnRefused = Callable[[Line, RejectedEvent], None]
 
 
 @dataclass(slots=True)
@@ -71,7 +72,8 @@ class ImportSummary:
 class Import:
     """Stores lines in batches, each before the next one is read.
 
-    ``number`` is that of the import. Without one, the messages cannot be taken back.
+    ``number`` is that of the import. Without one, the messages cannot be taken back. ``on_refused``
+    gets each line that is refused, with the reason.
     """
 
     def __init__(
@@ -81,8 +83,10 @@ class Import:
         clock: Clock,
         format_: Format | None = None,
         number: int | None = None,
+        on_refused: OnRefused | None = None,
     ) -> None:
         self.summary = ImportSummary()
+        self._on_refused = on_refused
         self._accept = accept
         # A line may give several messages. The limit is for requests.
         self._settings = replace(settings, max_batch=10 * BATCH)
@@ -108,8 +112,15 @@ class Import:
         messages, rejected = self.messages_of(batch)
         stored = Batch(messages, rejected, KEY, instants=instants, import_number=self._number)
         self._count(len(batch), self._accept(stored), rejected)
+        self._show(batch, rejected)
         self.summary.of_nobody += sum(m.subject == anonymous_key(m.mid) for m in messages)
         self.summary.undated += sum(m.time == m.received for m in messages)
+
+    def _show(self, batch: Sequence[Line], rejected: Sequence[RejectedEvent]) -> None:
+        if self._on_refused is not None:
+            lines = {line.number: line for line in batch}
+            for each in rejected:
+                self._on_refused(lines[each.index], each)
 
     def messages_of(self, batch: Sequence[Line]) -> tuple[list[Message], list[RejectedEvent]]:
         """The messages on lines, and the lines that are refused."""
@@ -124,7 +135,8 @@ class Import:
                 rejected.append(RejectedEvent(line.number, bad.code, str(bad), payload=payload))
         messages, invalid = normalise(Envelope(events), self._settings, self._clock(), self._new_id)
         rejected += [replace(r, index=numbers[r.index]) for r in invalid]
-        rejected = [replace(r, message=f"line {r.index}: {r.message}") for r in rejected]
+        unit = batch[0].unit if batch else "line"
+        rejected = [replace(r, message=f"{unit} {r.index}: {r.message}") for r in rejected]
         return messages, sorted(rejected, key=_by_line)
 
     def _count(self, read: int, receipt: Receipt, rejected: Sequence[RejectedEvent]) -> None:

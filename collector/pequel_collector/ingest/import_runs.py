@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -15,7 +14,8 @@ from ..importing.formats import SAMPLE, check
 from ..importing.line import Line
 from ..model import Clock, Message
 from ..ports import ImportRun, Store
-from .event_log import Import, ImportSummary
+from .event_log import Import, ImportSummary, OnRefused
+from .log_contents import LogContents, NameCount
 from .receipts import Batch, Receipt
 
 State = Literal["stored", "not ended", "undo not ended", "undone"]
@@ -77,27 +77,37 @@ def listed(store: Store) -> list[ListedImport]:
 class DryRun:
     """Reads a log to its end and stores nothing. ``shown`` are the first messages, as stored.
 
-    ``store`` is None if the database is not there yet.
+    ``store`` is None if the database is not there yet. At the end, ``names`` has the events by name
+    and ``people`` the numbers of users, visitors and accounts.
     """
 
     def __init__(
-        self, store: Store | None, settings: Settings, clock: Clock, format_: Format
+        self,
+        store: Store | None,
+        settings: Settings,
+        clock: Clock,
+        format_: Format,
+        on_refused: OnRefused | None = None,
     ) -> None:
         self.shown: list[Message] = []
+        self.people: dict[str, int] = {}
+        self.names: dict[str, NameCount] = {}
         self._store = store
-        self.job = Import(self._look_at, settings, clock, format_)
+        self.job = Import(self._look_at, settings, clock, format_, on_refused=on_refused)
 
     def run(
         self, lines: Iterable[Line], on_batch: Callable[[], None] | None = None
     ) -> ImportSummary:
         """Read all lines; ``on_batch`` is called after each batch."""
-        with closing(_SeenIds()) as self._seen:
-            return self.job.run(lines, on_batch)
+        with closing(LogContents()) as self._contents:
+            summary = self.job.run(lines, on_batch)
+            self.names, self.people = self._contents.names, self._contents.people()
+        return summary
 
     def _look_at(self, batch: Batch) -> Receipt:
         self.shown += batch.messages[: SHOWN - len(self.shown)]
         stored = self._stored([message.mid for message in batch.messages])
-        new = self._seen.add([m.mid for m in batch.messages if m.mid not in stored])
+        new = self._contents.add(batch.messages, stored)
         return Receipt(new, len(batch.messages) - new, tuple(batch.rejected))
 
     def _stored(self, mids: Sequence[str]) -> set[str]:
@@ -105,23 +115,3 @@ class DryRun:
             return set()
         with self._store.reading() as tx:
             return tx.known(mids)
-
-
-class _SeenIds:
-    """The message ids of a log, in a temporary file, because there may be many."""
-
-    def __init__(self) -> None:
-        self._db = sqlite3.connect("")
-        self._db.execute("PRAGMA journal_mode = OFF")
-        self._db.execute("CREATE TABLE seen (mid BLOB NOT NULL PRIMARY KEY) WITHOUT ROWID")
-
-    def add(self, mids: Sequence[str]) -> int:
-        """Add ids; how many were not seen before."""
-        before = self._db.total_changes
-        rows = [(mid.encode("utf-8", "surrogatepass"),) for mid in mids]
-        with self._db:
-            self._db.executemany("INSERT OR IGNORE INTO seen (mid) VALUES (?)", rows)
-        return self._db.total_changes - before
-
-    def close(self) -> None:
-        self._db.close()

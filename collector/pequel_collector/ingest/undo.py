@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from ..errors import BadRequest, NotFound
 from ..identity.people import Move, People, group_calls, moves, people_of
 from ..identity.unlink import unlink
+from ..leads.ledger import Effects
 from ..marking.derive import Derivation
 from ..model import Message, Stored
 from ..ports import CLI, AuditEntry, By, ImportRun, Store, Usage, WriteTransaction
@@ -28,10 +29,17 @@ REJECTED_AT_ONCE = 1_000
 
 
 class Undo:
-    """Takes back the import of a number. Raises NotFound if there is none, BadRequest if undone."""
+    """Takes back the import of a number. Raises NotFound if there is none, BadRequest if undone.
+
+    ``voided`` are the leads that only the import gave, and ``restored`` those that stand again
+    without it. ``kept`` have lost what they rest on, but somebody has worked them.
+    """
 
     def __init__(self, store: Store, ingest: Ingest, number: int, by: By = CLI) -> None:
         self._store, self._ingest, self._number, self._by = store, ingest, number, by
+        self.voided: set[str] = set()
+        self.restored: set[str] = set()
+        self.kept: set[str] = set()
 
     def run(self, on_progress: Callable[[int], None] | None = None) -> int:
         """Remove the messages; how many. ``on_progress`` gets the number removed so far."""
@@ -84,7 +92,23 @@ class Undo:
                 derivation.move(remove(tx, removed))
                 derivation.finish()
                 tx.add_usage(_fewer_stored(removed))
-            return len(removed)
+        if removed:
+            self._note(derivation.effects)
+        return len(removed)
+
+    def _note(self, effects: Effects) -> None:
+        """Count each lead once, by how it differs from before the first transaction."""
+        for id_, lead in effects.lost.items():
+            was_restored = id_ in self.restored
+            self.restored.discard(id_)
+            if not was_restored:
+                (self.voided if lead.state == "voided" else self.kept).add(id_)
+        for id_ in effects.gained:
+            was_lost = id_ in self.voided | self.kept
+            self.voided.discard(id_)
+            self.kept.discard(id_)
+            if not was_lost:
+                self.restored.add(id_)
 
 
 def import_of(tx: WriteTransaction, number: int) -> ImportRun:

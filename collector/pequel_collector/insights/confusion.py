@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from math import atanh, sqrt, tanh
 from statistics import median_low
 
+from .interval import wilson
 from .lift import Z95, Interval, Life, Table
 
 FEW = 4
@@ -147,16 +148,3 @@ def _qualified_in_time(life: Life) -> bool:
 def ratio(numerator: int, denominator: int) -> float | None:
     """A rate; None without a denominator."""
     return numerator / denominator if denominator else None
-
-
-def wilson(numerator: int, denominator: int) -> Interval | None:
-    """The 95 % score interval of a rate (Wilson, 1927); None without a denominator."""
-    if not denominator:
-        return None
-    rate, square = numerator / denominator, Z95**2 / denominator
-    middle = (rate + square / 2) / (1 + square)
-    spread = Z95 * sqrt(rate * (1 - rate) / denominator + square / (4 * denominator))
-    spread /= 1 + square
-    low = 0.0 if numerator == 0 else middle - spread
-    high = 1.0 if numerator == denominator else middle + spread
-    return Interval(low, high)

@@ -6,6 +6,7 @@ so     keen changed: when.gte 3 → 2; on the data 12 gained, none lost, 40 earl
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -28,6 +29,9 @@ Status = Literal["added", "removed", "changed"]
 ACTIVE = "active"
 """Stands for the definitions in force."""
 
+SHOWN = 20
+"""Changes that one line names."""
+
 _VERSION = re.compile(r"(?P<name>[^\n]{1,128})@(?P<number>[1-9]\d{0,8})")
 
 
@@ -38,6 +42,9 @@ class Change:
     path: str
     before: JSON = None
     after: JSON = None
+
+    def __str__(self) -> str:
+        return f"{self.path}: {_shown(self.before)} → {_shown(self.after)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +60,16 @@ class OnData:
     lost: Mapping[str, int]
     earlier: int
     later: int
+
+    @property
+    def gained_total(self) -> int:
+        """How many are gained."""
+        return len(self.gained)
+
+    @property
+    def lost_total(self) -> int:
+        """How many are lost."""
+        return len(self.lost)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +170,19 @@ def _definition_diff(
 
 def _shared(catalogue: Catalogue) -> dict[str, Any]:
     return shared_tables(catalogue.text) if catalogue.text else {}
+
+
+def what_changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
+    """What lies between the tables of two versions of a definition, in one line."""
+    found = [str(each) for each in _changes(old, new)]
+    if not found:
+        return "another table of the file that it reads"
+    more = f" … and {len(found) - SHOWN:,} more" if len(found) > SHOWN else ""
+    return "; ".join(found[:SHOWN]) + more
+
+
+def _shown(value: JSON) -> str:
+    return "nothing" if value is None else json.dumps(value, ensure_ascii=False)
 
 
 def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:

@@ -31,6 +31,11 @@ class Population:
     value: str = ""
 
     def __str__(self) -> str:
+        return self.text
+
+    @property
+    def text(self) -> str:
+        """As it is written in a request."""
         return SIGNUP if self.trait is None else f"{TRAIT}{self.trait}={self.value}"
 
 

@@ -2,7 +2,7 @@
 
 A lead that was back-filled, or qualified longer ago than ``alert_max_age``, is not news: nobody is
 alerted that it qualified. What happens to it afterwards is alerted. Nothing of a lead that is held
-out is alerted.
+out is alerted. What a CRM has changed is not sent back to it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from hashlib import blake2b
 from ..model import Lead
 from ..ports import Change, Queued
 from ..rules.language.alerts import EVENT_OF, MAX_AGE, Alert
+from ..rules.language.crm import actor_of
 from ..rules.language.lead_condition import LeadView, holds
 from .holdout import is_held_out
 
@@ -53,7 +54,7 @@ def to_send(
         ):
             continue
         for alert in rules.alerts:
-            if event not in alert.on:
+            if event not in alert.on or _comes_from(change, alert):
                 continue
             if alert.when is not None:
                 if lead.id not in views:
@@ -61,6 +62,11 @@ def to_send(
                 if not holds(alert.when, views[lead.id]):
                     continue
             yield Queued(change.number, alert.name, change.lead, event, change.at, now)
+
+
+def _comes_from(change: Change, alert: Alert) -> bool:
+    """Whether a change was made by the CRM that an alert writes into. It is never sent back."""
+    return alert.crm is not None and change.actor == actor_of(alert.crm)
 
 
 def is_news(lead: Lead, rules: AlertRules, now: int) -> bool:

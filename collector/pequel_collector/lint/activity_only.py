@@ -161,7 +161,7 @@ def _event_met(leaf: EventLeaf, name: str, case: Case) -> bool:
     if met_by_missing(leaf):
         return _has_window(leaf.window, name, case)
     counts = leaf.measure == "count" or (leaf.value or "").startswith("@")
-    if not counts or leaf.where or leaf.per or not leaf.events.matches(name):
+    if not counts or leaf.per or not _takes(leaf, name):
         return False
     return _is_inside(leaf.window, name, case) and _is_met(1, leaf.comparison)
 
@@ -174,9 +174,14 @@ def _score_met(leaf: ScoreLeaf, name: str, case: Case) -> bool:
 def _scored(points: EventPoints | TraitPoints, name: str) -> Number:
     if isinstance(points, TraitPoints):
         return points.add if _missing_meets(points.condition) else 0
-    if points.where or not points.events.matches(name):
+    if not _takes(points, name):
         return 0
     return points.add if points.cap is None else min(points.add, points.cap)
+
+
+def _takes(counted: EventLeaf | EventPoints, name: str) -> bool:
+    """Whether an event of a name, without properties, is counted."""
+    return counted.events.matches(name) and all(map(_missing_meets, counted.where))
 
 
 def _missing_meets(condition: Condition) -> bool:

@@ -10,6 +10,9 @@ from ..rules.language.quantities import many
 
 Level = Literal["error", "warning", "note"]
 
+TOO_FEW = "too few to say what never arrives; --coverage lists it"
+"""How the last line ends where L04 could find nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -41,6 +44,8 @@ class Report:
     findings: tuple[Finding, ...]
     definitions: int
     sample: str | None = None
+    is_sample_small: bool = False
+    """Whether the sample has too few messages to say what never arrives."""
 
     def count(self, level: Level) -> int:
         """How many findings of a level are not accepted."""
@@ -71,7 +76,8 @@ class Report:
         counts = [many(self.count(level), level) for level in ("error", "warning", "note")]
         counts += [f"{self.accepted} accepted"] if self.accepted else []
         looked = f"; looked at {self.sample}" if self.sample else ""
-        return f"{many(self.definitions, 'definition')}: {', '.join(counts)}{looked}"
+        few = f", {TOO_FEW}" if self.is_sample_small else ""
+        return f"{many(self.definitions, 'definition')}: {', '.join(counts)}{looked}{few}"
 
 
 def ordered(findings: Iterable[Finding]) -> tuple[Finding, ...]:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import NamedTuple
 
-from ..insights.sample import Sample
+from ..insights.sample import ENOUGH, Sample
 from ..rules.language.definition import Catalogue
 from ..rules.parser.items import human
 from ..rules.parser.toml import Location, Path, SourceSpan, parse
@@ -123,7 +123,8 @@ def lint(
         own = {human(path): span for path, span in parts.get(("route", number), {}).items()}
         found += _route_findings(catalogue, number, file, own)
     looked = None if sample is None else str(sample)
-    return Report(ordered(found), len(catalogue.definitions), looked)
+    is_small = sample is not None and sample.received < ENOUGH
+    return Report(ordered(found), len(catalogue.definitions), looked, is_small)
 
 
 def _about_all(

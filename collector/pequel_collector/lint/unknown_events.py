@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from ..insights.sample import ENOUGH, Sample
 from ..rules.language.definition import Catalogue, pattern_of
@@ -86,3 +86,15 @@ def slips(name: str) -> set[str]:
     if len(plain) < SHORTEST:
         return {plain}
     return {plain, *(plain[:place] + plain[place + 1 :] for place in range(len(plain)))}
+
+
+def slips_in(names: Collection[str | None], catalogue: Catalogue) -> dict[str | None, str]:
+    """The names that no definition uses and that are nearly one that a definition uses."""
+    known = {used for _, _, used in uses(catalogue) if "*" not in used}
+    near = {slip: used for used in sorted(known, reverse=True) for slip in slips(used)}
+    found: dict[str | None, str] = {}
+    for name in names:
+        meant = sorted(near[slip] for slip in slips(name) if slip in near) if name else []
+        if meant and name not in known:
+            found[name] = meant[0]
+    return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
+from ..insights.likelihood.model import Term
 from ..marking.active import ActiveDefinitions, BackfillProgress
 from ..marking.work import tag
 from ..model import JSON, Lead, id_of, kind_of
@@ -98,6 +99,7 @@ class NearSubject(NamedTuple):
     last_seen: int
     progress: float
     missing: Sequence[JSON]
+    likelihood: float | None = None
 
 
 class NearPage(NamedTuple):
@@ -158,7 +160,8 @@ class LeadAnswer(NamedTuple):
     ``holds_now`` says whether its definition is still met. ``via`` is ``account`` for the lead of
     an account that is shown on one of its users. ``history`` and ``contacts`` are those of a single
     lead, and so is ``features``: what its subject used. Of a long history, which has
-    ``history_total`` entries, only the newest are there.
+    ``history_total`` entries, only the newest are there. ``likelihood`` is that of the subject to
+    convert, where it was asked for; ``likelihood_reasons`` are those of a single lead.
     """
 
     lead: Lead
@@ -173,6 +176,8 @@ class LeadAnswer(NamedTuple):
     contacts: Sequence[ContactAnswer] | None = None
     features: Sequence[FeatureUse] | None = None
     claim: ClaimAnswer | None = None
+    likelihood: float | None = None
+    likelihood_reasons: Sequence[Term] | None = None
 
     @property
     def stage(self) -> JSON:
@@ -201,6 +206,15 @@ class LeadAnswer(NamedTuple):
         """The id of the lead's account: of an account's lead, its own."""
         subject = self.lead.subject
         return self.lead.account if kind_of(subject) == "user" else id_of(subject)
+
+
+class LikelyPage(NamedTuple):
+    """A page of leads by likelihood, out of ``looked_at`` leads, which may be all."""
+
+    data: Sequence[LeadAnswer]
+    looked_at: int
+    is_complete: bool
+    next_cursor: str | None
 
 
 class LedgerAnswer(NamedTuple):
@@ -249,10 +263,14 @@ class Status(NamedTuple):
 
 
 class VersionAnswer(NamedTuple):
-    """A version of a definition, and when it last came in force: who did that, and why."""
+    """A version of a definition, and when it last came in force: who did that, and why.
+
+    ``changed`` says what is different from the version before it; None for the first.
+    """
 
     version: Version
     latest: DefinitionEntry
+    changed: str | None = None
 
 
 class DefinitionAnswer(NamedTuple):

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..errors import BadRequest
 from ..ports import LeadCursor, SearchHit, Seen
+from .likely import LikelyCursor
 from .near import NearCursor
 from .people import PeopleCursor
 
@@ -122,6 +123,20 @@ def decode_near_cursor(of: str, cursor: str | None) -> NearCursor | None:
             time, progress, last
         ):
             return NearCursor(Seen(time, who), progress, last, key)
+        case _:
+            raise _bad_cursor()
+
+
+def decode_likely_cursor(of: str, cursor: str | None) -> LikelyCursor | None:
+    """Where a set of leads begins, and the last lead of the page before. Raises BadRequest."""
+    match None if cursor is None else _decode(of, cursor):
+        case None:
+            return None
+        case [int(time), str(first), int(millionths), int(marked_at), str(identifier)] if _in_range(
+            time, millionths, marked_at
+        ):
+            start = LeadCursor(0, time, first)
+            return LikelyCursor(start, millionths, marked_at, identifier)
         case _:
             raise _bad_cursor()
 

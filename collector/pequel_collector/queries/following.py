@@ -8,7 +8,9 @@ behind: the item ``missed``.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Literal, NamedTuple
 
 from ..identity.subject import Subject
@@ -50,6 +52,8 @@ class Followed(NamedTuple):
     refused: StoredRejectedEvent | None = None
     lead: LeadAnswer | None = None
     number: int | None = None
+    looks_like: str | None = None
+    """The event that was probably meant, where no definition uses the name of this one."""
 
 
 class FollowPage(NamedTuple):
@@ -92,6 +96,24 @@ class Following:
             else:
                 found, place = self._read(tx, wanted, limit, place)
         return FollowPage(found, encode(_list(wanted), *place), place)
+
+    def latest(self, wanted: FollowFilter, number: int) -> FollowPage:
+        """The last items that arrived, oldest first, and the place after them.
+
+        It looks at a bounded part of the log: with filters there may be fewer.
+        """
+        with self._queries.store.reading() as tx:
+            end = tx.last_arrival()
+            subjects = ids_wanted(tx, wanted)
+            backwards = named_backwards(tx, end)
+            found: list[Followed] = []
+            for _ in range(MAX_STEPS):
+                named = list(islice(backwards, max(number, ARRIVALS_AT_ONCE)))[::-1]
+                found = [*self._items(tx, named, wanted, subjects), *found]
+                if not named or len(found) >= number:
+                    break
+        place = Place(end + 1, 0)
+        return FollowPage(found[-number:], encode(_list(wanted), *place), place)
 
     def _read(
         self, tx: ReadTransaction, wanted: FollowFilter, limit: int, place: Place
@@ -191,6 +213,18 @@ def items_of(arrivals: Sequence[Arrival], place: Place, limit: int) -> Iterator[
             is_last = i == len(items)
             after = Place(arrival.number + 1, 0) if is_last else Place(arrival.number, i)
             yield Named(arrival, kind, id_, after)
+
+
+def named_backwards(tx: ReadTransaction, end: int) -> Iterator[Named]:
+    """The items of the arrivals that are kept, from the last one back."""
+    while end > 0:
+        first = max(1, end + 1 - ARRIVALS_AT_ONCE)
+        arrivals = tx.arrivals_after(first - 1, end + 1 - first)
+        for arrival in reversed(arrivals):
+            yield from reversed(list(items_of([arrival], Place(arrival.number, 0), sys.maxsize)))
+        if not arrivals or arrivals[0].number > first:  # older ones are deleted
+            return
+        end = first - 1
 
 
 def ids_of(named: Sequence[Named], kind: What) -> list[str]:

@@ -17,6 +17,7 @@ from . import adoption, cursors, near, people
 from .adoption import AdoptionFilter
 from .answers import AdoptionPage, ListedSubject, NearPage, Page, Path, PeoplePage
 from .directory import latest_page, search_page
+from .near import NearSort
 from .path import path
 
 MAX_NAMED = 20
@@ -64,13 +65,18 @@ class Lists:
         with self._snapshot() as snapshot:
             return path(snapshot, user)
 
-    def near(self, definition: str, limit: int, cursor: str | None) -> NearPage:
-        """Who is near a definition, nearest first. Raises BadRequest for one not in force."""
-        of = cursors.list_id("near", definition)
+    def near(
+        self, definition: str, limit: int, cursor: str | None, sort: NearSort = "progress"
+    ) -> NearPage:
+        """Who is near a definition, nearest or likeliest first.
+
+        Raises BadRequest for a definition that is not in force, or without a likelihood.
+        """
+        of = cursors.list_id("near", definition, sort)
         after = cursors.decode_near_cursor(of, cursor)
         with self._snapshot() as snapshot:
             rule = _rule(snapshot.evaluators, definition)
-            found = near.near(snapshot, rule, limit, after)
+            found = near.near(snapshot, rule, sort, limit, after)
         place = found.next and (*found.next.start, *found.next[1:])
         return NearPage(
             found.data, found.looked_at, found.is_complete, place and cursors.encode(of, *place)

@@ -7,9 +7,10 @@ time. Within such a set the nearest come first; the next set follows it.
 from __future__ import annotations
 
 from itertools import islice
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from ..identity.subject import Subject
+from ..insights.likelihood.scores import Scores
 from ..marking.snapshot import Snapshot
 from ..model import JSON, kind_of
 from ..ports import Seen
@@ -17,7 +18,10 @@ from ..rules.engine.rules import Rule
 from ..rules.explain.evidence import Explainer
 from .answers import NearSubject
 from .directory import named, person_traits
+from .likely import millionths
 from .recent import Known, recently_seen
+
+NearSort = Literal["progress", "likelihood"]
 
 SET = 400
 """Subjects of which the nearest come first."""
@@ -33,7 +37,7 @@ class NearCursor(NamedTuple):
     """Where a set begins, and the last subject of it that was shown; none if its key is empty."""
 
     start: Seen
-    progress: int
+    rank: int
     last: int
     key: str
 
@@ -51,19 +55,28 @@ class Near(NamedTuple):
 
 
 class _Candidate(NamedTuple):
-    """Somebody with a progress, in millionths."""
+    """Somebody with a progress. ``rank`` is the progress or the likelihood, in millionths."""
 
     known: Known
-    progress: int
+    rank: int
     answer: dict[str, JSON]
+    likelihood: float | None = None
 
     @property
     def order(self) -> tuple[int, int, str]:
-        return -self.progress, -self.known.last, self.known.key
+        return -self.rank, -self.known.last, self.known.key
 
 
-def near(snapshot: Snapshot, rule: Rule, limit: int, after: NearCursor | None) -> Near:
-    """Subjects without a lead of a definition that can still qualify, the nearest first."""
+def near(
+    snapshot: Snapshot, rule: Rule, sort: NearSort, limit: int, after: NearCursor | None
+) -> Near:
+    """Subjects without a lead of a definition that can still qualify, the nearest first.
+
+    Or the likeliest to convert; raises BadRequest if there is no model of that.
+    """
+    scores = Scores(snapshot.tx)
+    if sort == "likelihood":
+        scores.require(rule.definition.subject)
     kind = rule.definition.subject
     start = after.start if after else None
     some: list[Known] = []
@@ -72,11 +85,16 @@ def near(snapshot: Snapshot, rule: Rule, limit: int, after: NearCursor | None) -
         some += found
         if len(some) >= SET or end is None:
             break
-    candidates = sorted(_candidates(snapshot, rule, some), key=lambda each: each.order)
+    candidates = _candidates(snapshot, rule, some)
+    if sort == "likelihood":
+        candidates = _by_likelihood(scores, candidates)
+    candidates.sort(key=lambda each: each.order)
     if after is not None and after.key:
-        place = -after.progress, -after.last, after.key
+        place = -after.rank, -after.last, after.key
         candidates = [each for each in candidates if each.order > place]
     shown = candidates[:limit]
+    if sort != "likelihood":
+        shown = _with_likelihood(scores, shown)
     return Near(
         [_answer(snapshot, each) for each in shown],
         len(some),
@@ -94,8 +112,8 @@ def _next(
     start: Seen | None, shown: list[_Candidate], is_more: bool, end: Seen | None
 ) -> NearCursor | None:
     if is_more and start is not None:
-        known, progress, _ = shown[-1]
-        return NearCursor(start, progress, known.last, known.key)
+        known, rank, *_ = shown[-1]
+        return NearCursor(start, rank, known.last, known.key)
     return None if end is None else NearCursor(end, 0, 0, "")
 
 
@@ -131,6 +149,24 @@ def _candidates(snapshot: Snapshot, rule: Rule, some: list[Known]) -> list[_Cand
     return found
 
 
+def _with_likelihood(scores: Scores, some: list[_Candidate]) -> list[_Candidate]:
+    """Candidates with their likelihoods, in the same order."""
+    found = scores.of([each.known.key for each in some])
+    return [
+        each._replace(likelihood=found[each.known.key].probability)
+        if each.known.key in found
+        else each
+        for each in some
+    ]
+
+
+def _by_likelihood(scores: Scores, some: list[_Candidate]) -> list[_Candidate]:
+    """Candidates that are ranked by their likelihoods."""
+    return [
+        each._replace(rank=millionths(each.likelihood)) for each in _with_likelihood(scores, some)
+    ]
+
+
 def _answer(snapshot: Snapshot, candidate: _Candidate) -> NearSubject:
     tx, known = snapshot.tx, candidate.known
     is_user = kind_of(known.key) == "user"
@@ -142,4 +178,5 @@ def _answer(snapshot: Snapshot, candidate: _Candidate) -> NearSubject:
         last_seen=known.last,
         progress=candidate.answer["progress"],
         missing=[leaf for leaf in candidate.answer["leaves"] if not leaf["holds"]],
+        likelihood=candidate.likelihood,
     )

@@ -10,6 +10,8 @@ from difflib import get_close_matches
 from ..errors import BadRequest, NotFound
 from ..identity.conflicts import conflicts_of
 from ..identity.subject import Subject
+from ..insights.diff import what_changed
+from ..insights.likelihood.scores import Scores
 from ..leads.ledger import LeadKey, transitions_of
 from ..leads.states import contacts_of, is_claimed, is_overdue, state_at
 from ..marking.active import active_definitions, backfill_progress
@@ -39,6 +41,7 @@ from .answers import (
     KeyUsage,
     LeadAnswer,
     LedgerAnswer,
+    LikelyPage,
     Page,
     Profile,
     Status,
@@ -50,12 +53,14 @@ from .briefs import Briefs, features_used, with_users
 from .cursors import (
     decode_fact_cursor,
     decode_lead_cursor,
+    decode_likely_cursor,
     decode_number_cursor,
     decode_time_cursor,
     encode,
     list_id,
 )
 from .lead_tests import AT_ONCE, MAX_TESTED, NO_TESTS, LeadTests
+from .likely import SET, likely
 from .partner_view import changes_for_partner, for_partner
 from .rejected import rejected_page
 
@@ -112,6 +117,32 @@ class Queries:
                 self._require_definition(tx, wanted.definition)
             leads, last = self._tested(tx, wanted, tests, limit, after, partner)
         return Page(leads, last and encode(of, *last))
+
+    def likely_pqls(
+        self, wanted: LeadFilter, limit: int, cursor: str | None, tests: LeadTests = NO_TESTS
+    ) -> LikelyPage:
+        """Leads by the likelihood that their subject converts, set by set.
+
+        Raises BadRequest without a model, or as ``pqls``.
+        """
+        wanted = replace(wanted, sort="-marked_at")
+        of = list_id("likely", wanted, *tests.parts)
+        after, wanted = decode_likely_cursor(of, cursor), replace(wanted, now=self.clock())
+        with self.store.reading() as tx:
+            if wanted.definition is not None:
+                self._require_definition(tx, wanted.definition)
+            scores = Scores(tx)
+            scores.require(wanted.subject_kind)
+            found = likely(
+                scores,
+                lambda start: self._tested(tx, wanted, tests, SET, start, None),
+                limit,
+                after,
+            )
+        place = found.next and (*found.next.start[1:], *found.next[1:])
+        return LikelyPage(
+            found.data, found.looked_at, found.is_complete, place and encode(of, *place)
+        )
 
     def count_pqls(
         self,
@@ -199,6 +230,10 @@ class Queries:
                 contacts=_contacts(tx, lead),
                 features=features_used(snapshot.evaluators.catalogue, tx.counts(ids)),
             )
+            if partner is None and (score := Scores(tx).of([lead.subject]).get(lead.subject)):
+                answer = answer._replace(
+                    likelihood=score.probability, likelihood_reasons=score.reasons
+                )
             return _seen([answer], partner, snapshot)[0]
 
     def changes(
@@ -283,7 +318,9 @@ class Queries:
         latest = {(each.name, each.version): each for each in log}
         own: defaultdict[str, list[VersionAnswer]] = defaultdict(list)
         for version in versions:
-            own[version.name].append(VersionAnswer(version, _latest(version, latest)))
+            before = own[version.name][-1:]
+            changed = next((what_changed(b.version.source, version.source) for b in before), None)
+            own[version.name].append(VersionAnswer(version, _latest(version, latest), changed))
         since = {} if active is None else {n: v.since for n, v in active.versions.items()}
         data = [
             DefinitionAnswer(

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator
 from itertools import islice
 
 from ..model import account_key, id_of
-from ..ports import Activity, FirstEvent
+from ..ports import Activity, FirstEvent, Outline
 from .encoding import unescape
 from .message_index import MessageIndex, by_column
 from .session import Row, Session
@@ -58,6 +58,8 @@ ORDER BY time DESC LIMIT :limit
 """
 
 _NAMES_AND_TIMES = "SELECT mid, name, time FROM event WHERE mid = ANY(:mids)"
+
+_OUTLINES = "SELECT mid, time, name, subject FROM event WHERE mid = ANY(:mids)"
 
 _NAMES = "SELECT subject, name, count(*) FROM event WHERE {} AND name IS NOT NULL GROUP BY 1, 2"
 _OPEN_NAMES = _NAMES.format("block = :block AND subject = ANY(:subjects)")
@@ -132,6 +134,18 @@ class ActivityIndex:
                     wanted.remove(name)
                     found[name] = FirstEvent(name, time, mid)
         return list(found.values())
+
+    def outlines(
+        self, ids: Collection[str], since: int | None, until: int | None
+    ) -> Iterator[Outline]:
+        """When messages of ids were, the names of their events, and who sent them, in order."""
+        refs = self._index.of(ids, since, until)
+        while mids := [mid for _, _, mid in islice(refs, MESSAGES_AT_ONCE)]:
+            rows = self._session.run(_OUTLINES, mids=mids)
+            found = {unescape(mid): each for mid, *each in rows}
+            for mid in mids:
+                time, name, subject = found[mid]
+                yield Outline(time, unescape(name), unescape(subject))
 
     def names(self, ids: Collection[str]) -> dict[str, Counter[str]]:
         """How many events each user or visitor has by name."""

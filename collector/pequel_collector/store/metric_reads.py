@@ -7,17 +7,20 @@ from typing import Any
 
 from ..model import JSON
 from ..ports import (
+    EARLIEST,
     BlockMessage,
     FirstFact,
+    FunnelLead,
     MetricLead,
     Milestone,
     RevenueEvent,
     SpanQuery,
     Spend,
+    StageReached,
 )
 from . import metric_statements as sql
 from . import statements
-from .encoding import decode, unescape
+from .encoding import MARK, decode, unescape
 from .session import Row, Session
 
 SPEND_WRITES = "spend_writes"
@@ -67,24 +70,68 @@ class MetricReads:
     def span_counts(
         self, wanted: SpanQuery, horizon: int, now: int
     ) -> list[tuple[JSON, int, int, int]]:
-        segment, values = _segment(wanted)
-        start, end, where = _span(wanted, values)
-        values |= {"horizon": horizon, "youngest": now - horizon}
-        statement = sql.SPAN_COUNTS.format(segment, start, end, where, *_grouped(wanted))
-        found = self._session.run(statement, **values)
+        return self._counts(wanted, horizon, now)
+
+    def start_counts(
+        self, wanted: SpanQuery, horizon: int, now: int
+    ) -> list[tuple[JSON, int, int, int]]:
+        return self._counts(_starts_only(wanted), horizon, now)
+
+    def arrival_counts(
+        self, wanted: SpanQuery, horizon: int, now: int
+    ) -> list[tuple[JSON, int, int, int]]:
+        found = self._counts(wanted, horizon, now, only_arrived=True)
+        return [(value, arrived, 0, 0) for value, arrived, _, _ in found]
+
+    def _counts(
+        self, wanted: SpanQuery, horizon: int, now: int, only_arrived: bool = False
+    ) -> list[tuple[JSON, int, int, int]]:
+        found = self._of_spans(
+            sql.SPAN_COUNTS, wanted, only_arrived, horizon=horizon, youngest=now - horizon
+        )
         return [
             (_to_segment(value, wanted.by), arrived or 0, mature or 0, immature or 0)
             for value, arrived, mature, immature in found
         ]
 
     def span_lengths(self, wanted: SpanQuery) -> list[tuple[JSON, list[int], list[int]]]:
-        segment, values = _segment(wanted)
-        start, end, where = _span(wanted, values)
-        statement = sql.SPAN_LENGTHS.format(segment, start, end, where, *_grouped(wanted))
-        found = self._session.run(statement, **values)
+        return self._lengths(wanted, only_arrived=False)
+
+    def span_starts(self, wanted: SpanQuery) -> list[tuple[JSON, list[int]]]:
+        found = self._lengths(_starts_only(wanted), only_arrived=False)
+        return [(value, starts) for value, _, starts in found]
+
+    def arrivals(self, wanted: SpanQuery) -> list[tuple[JSON, list[int], list[int]]]:
+        return self._lengths(wanted, only_arrived=True)
+
+    def _lengths(
+        self, wanted: SpanQuery, only_arrived: bool
+    ) -> list[tuple[JSON, list[int], list[int]]]:
+        found = self._of_spans(sql.SPAN_LENGTHS, wanted, only_arrived)
         return [
             (_to_segment(value, wanted.by), decode(lengths or "[]"), decode(starts or "[]"))
             for value, lengths, starts in found
+        ]
+
+    def _of_spans(
+        self, statement: str, wanted: SpanQuery, only_arrived: bool, **values: int
+    ) -> list[Row]:
+        segment, named = _segment(wanted)
+        start, end, where = _span(wanted, named, only_arrived)
+        parts = segment, start, end, where, *_grouped(wanted), "NOT" if only_arrived else ""
+        return self._session.run(statement.format(*parts), **named, **values)
+
+    def funnel_leads(self, wanted: SpanQuery) -> list[FunnelLead]:
+        segment, values = _segment(wanted)
+        start, _, where = _span(wanted, values, only_arrived=True)
+        found = self._session.run(sql.FUNNEL_LEADS.format(segment, start, where), **values)
+        return [FunnelLead(_to_segment(value, wanted.by), *times) for value, *times in found]
+
+    def stages_reached(self, since: int, until: int) -> list[StageReached]:
+        found = self._session.run(sql.STAGES_REACHED, since=since, until=until)
+        return [
+            StageReached(unescape(subject), decode(value), time, converted)
+            for subject, value, time, converted in found
         ]
 
     def named_spans_of(
@@ -108,7 +155,9 @@ class MetricReads:
             segment, values["trait"] = sql.TRAIT_OF.format("lead.subject"), by
         if definition is not None:
             only, values["definition"] = "AND definition = :definition", definition
-        rows = self._session.run(sql.METRIC_LEADS.format(segment, only), **values)
+        # Without a begin, the leads are read in the order of the milestones beside them.
+        statement = sql.METRIC_LEADS.format(segment, only, "+" if since <= EARLIEST else "")
+        rows = self._session.run(statement, **values)
         return [_to_lead(row) for row in rows]
 
     def lead_flags(self, definition: str, since: int, until: int) -> list[tuple[str, str]]:
@@ -168,21 +217,38 @@ class MetricReads:
         return int(token), int(change), int(written[0][0]) if written else 0
 
 
-def _span(wanted: SpanQuery, values: dict[str, Any]) -> tuple[str, str, str]:
-    """The expressions of start and end, and the rest of the statement; adds to its values."""
+def _span(
+    wanted: SpanQuery, values: dict[str, Any], only_arrived: bool = False
+) -> tuple[str, str, str]:
+    """The expressions of start and end, and the rest of the statement; adds to its values.
+
+    There are far fewer leads than people, so ``only_arrived`` begins with the leads.
+    """
     table, columns, whose = _WHOSE[wanted.subjects]
-    start, end, joined = columns[wanted.start], columns[wanted.end], ""
+    start, end = columns[wanted.start], columns.get(wanted.end, "CAST(NULL AS BIGINT)")
     if wanted.end == "qualified":
         only = ""
         if wanted.definition is not None:
             only, values["definition"] = "AND definition = :definition", wanted.definition
-        joined = sql.QUALIFIED.format(only)
+        leads = sql.QUALIFIED.format(only)
+        first, *others = table.partition(" who")
+        matching = "ON marked.subject = who.subject"
+        if only_arrived:
+            table = f"{leads} JOIN {first} who {matching}{others[1]}"
+        else:
+            table = f"{table} LEFT JOIN {leads} {matching}"
+    elif only_arrived:
+        whose += f" AND {end} IS NOT NULL"
     values |= {"since": wanted.since, "until": wanted.until}
-    return (
-        start,
-        end,
-        f"FROM {table} {joined} WHERE {whose} AND {start} >= :since AND {start} < :until",
-    )
+    if wanted.cohort:
+        whose += f" AND {start} IS NOT NULL"
+    # The plus keeps an index out of it: it would look up each row by itself.
+    at = f"+{columns[wanted.cohort or wanted.start]}"
+    return start, end, f"FROM {table} WHERE {whose} AND {at} >= :since AND {at} < :until"
+
+
+def _starts_only(wanted: SpanQuery) -> SpanQuery:
+    return wanted._replace(end="", definition=None)
 
 
 def _segment(wanted: SpanQuery) -> tuple[str, dict[str, Any]]:
@@ -231,7 +297,11 @@ def _to_block_message(row: Row) -> BlockMessage:
 
 
 def _to_lead(row: Row) -> MetricLead:
-    id_, subject, definition, version, *rest, owner, is_held_out, converted, channel, segment = row
-    named = id_, unescape(subject), unescape(definition), version
-    last = unescape(channel), None if segment is None else trait_value(segment)
-    return MetricLead._make((*named, *rest, unescape(owner), bool(is_held_out), converted, *last))
+    id_, subject, definition, *rest = row
+    *rest, owner, partner, account, is_held, converted, channel, last = rest
+    texts = subject, definition, owner, partner, account, channel
+    if any(text is not None and MARK in text for text in texts):
+        subject, definition, owner, partner, account, channel = map(unescape, texts)
+    named = id_, subject, definition, *rest, owner, partner, account
+    segment = None if last is None else trait_value(last)
+    return MetricLead._make((*named, bool(is_held), converted, channel, segment))

@@ -111,12 +111,11 @@ OF_PERSONS = "milestone who"
 
 OF_ACCOUNTS = "milestone who LEFT JOIN milestone member ON member.subject = who.first_member"
 
-QUALIFIED = """
-LEFT JOIN (
-  SELECT subject, min(qualified_at) AS at FROM lead
+QUALIFIED = """(
+  SELECT subject, min(qualified_at) AS at, min(contacted_at) AS contacted, min(won_at) AS won
+  FROM lead
   WHERE state <> 'voided' AND withdrawn IS NULL {0} GROUP BY subject
-) marked ON marked.subject = who.subject
-"""
+) marked"""
 
 SPAN_COUNTS = """
 SELECT {4}, sum(CASE WHEN start <= :youngest AND arrival - start <= :horizon THEN 1 END),
@@ -126,13 +125,14 @@ FROM (SELECT {0} AS segment, {1} AS start, {2} AS arrival {3}) span {5}
 
 SPAN_LENGTHS = """
 SELECT {4}, CAST(json_agg(arrival - start) FILTER (WHERE arrival IS NOT NULL) AS TEXT),
-  CAST(json_agg(start) FILTER (WHERE arrival IS NULL) AS TEXT)
+  CAST(json_agg(start) FILTER (WHERE arrival IS {6} NULL) AS TEXT)
 FROM (SELECT {0} AS segment, {1} AS start, {2} AS arrival {3}) span {5}
 """
 
 METRIC_LEADS = """
 SELECT lead.id, lead.subject, definition, version, state, qualified_at, marked_at, contacted_at,
-  won_at, due_at, expires_at, owner, CASE WHEN flags LIKE '%"holdout"%' THEN 1 ELSE 0 END,
+  won_at, due_at, expires_at, owner, lead.partner, lead.account,
+  CASE WHEN flags LIKE '%"holdout"%' THEN 1 ELSE 0 END,
   CASE WHEN own.conversion IS NULL OR of_account.conversion < own.conversion
     THEN of_account.conversion ELSE own.conversion END,
   coalesce(own.channel, member.channel), {0}
@@ -140,7 +140,23 @@ FROM lead
 LEFT JOIN milestone own ON own.subject = lead.subject
 LEFT JOIN milestone of_account ON of_account.subject = 'g:' || lead.account
 LEFT JOIN milestone member ON member.subject = own.first_member
-WHERE marked_at >= :since AND marked_at < :until AND state <> 'voided' AND withdrawn IS NULL {1}
+WHERE {2}marked_at >= :since AND {2}marked_at < :until
+  AND state <> 'voided' AND withdrawn IS NULL {1}
+"""
+
+FUNNEL_LEADS = """
+SELECT {0}, {1}, marked.at, marked.contacted, marked.won {2} AND {1} IS NOT NULL
+"""
+
+STAGES_REACHED = """
+SELECT reached.subject, reached.value, reached.time, milestone.conversion FROM (
+  SELECT coalesce(person.person, trait.subject) AS subject, value, min(time) AS time FROM trait
+  LEFT JOIN person ON person.subject = trait.subject AND person.bucket = trait.bucket
+  WHERE name = 'stage' AND value <> 'null'
+  GROUP BY coalesce(person.person, trait.subject), value
+) reached LEFT JOIN milestone ON milestone.subject = reached.subject
+WHERE reached.time >= :since AND reached.time < :until
+ORDER BY reached.time, reached.subject, reached.value
 """
 
 LEAD_FLAGS = """

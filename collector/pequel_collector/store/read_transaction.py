@@ -21,6 +21,7 @@ from ..ports import (
     LeadFilter,
     Link,
     Membership,
+    Outline,
     ReadTransaction,
     RejectedCursor,
     RejectedFilter,
@@ -44,6 +45,7 @@ from .message_log import block_starts, messages_in
 from .metric_reads import MetricReads
 from .outbox import OutboxReads
 from .recent import recently_seen
+from .references import ReferenceReads
 from .routing import RoutingReads
 from .session import Session
 from .subject_search import SubjectSearch
@@ -60,7 +62,13 @@ AFTER_ALL = 2**62
 
 
 class SqlReadTransaction(
-    BulkReads, MetricReads, OutboxReads, RoutingReads, SqlConsoleReads, ReadTransaction
+    BulkReads,
+    MetricReads,
+    OutboxReads,
+    ReferenceReads,
+    RoutingReads,
+    SqlConsoleReads,
+    ReadTransaction,
 ):
     """A consistent view of a database. ``ports`` documents the methods."""
 
@@ -78,6 +86,11 @@ class SqlReadTransaction(
         refs = self._index.of(subjects, since, until)
         while mids := [mid for _, _, mid in islice(refs, MESSAGES_AT_ONCE)]:
             yield from self._messages(mids)
+
+    def outlines(
+        self, subjects: Collection[str], since: int | None = None, until: int | None = None
+    ) -> Iterator[Outline]:
+        return self._activity.outlines(subjects, since, until)
 
     def latest_of(
         self, subjects: Collection[str], limit: int, before: tuple[int, int, str] | None = None

@@ -20,6 +20,7 @@ from typing import NamedTuple
 from .migrations.accounting import ACCESS, ACCOUNTING, IMPORTS, REPORTS
 from .migrations.arrivals import ARRIVALS
 from .migrations.console import CONSOLE, SNOOZED
+from .migrations.crm import CRM
 from .migrations.delivery import DELIVERY
 from .migrations.facts import DECIDED, DERIVED, FACTS, TRAITS_OF, VIEWS
 from .migrations.leads import DEFINITION_CHANGES, LEADS, LEAVING
@@ -86,6 +87,7 @@ _MIGRATIONS = (
     Migration("0023_arrivals", ARRIVALS),
     Migration("0019_delivery", DELIVERY),
     Migration("0020_metrics", METRICS),
+    Migration("0025_crm", CRM),
     Migration("0024_snoozed", SNOOZED),
 )
 

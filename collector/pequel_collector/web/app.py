@@ -15,6 +15,7 @@ from .api import (
     diff,
     following,
     leads,
+    likelihood,
     lint,
     lists,
     partners,
@@ -25,6 +26,7 @@ from .api import (
 )
 from .api import metrics as metric_calls
 from .console import blueprint as console
+from .hooks import crm as crm_hooks
 from .ingest import cors, handler
 from .ingest.fast_path import FastPath
 from .openapi import pages
@@ -43,10 +45,12 @@ PARTS = (
     preview,
     backtest,
     diff,
+    likelihood,
     suggest,
     audit,
     following,
     metric_calls,
+    crm_hooks,
     health,
     metrics,
     pages,

@@ -71,6 +71,7 @@ def require_key(keys: Keys, token: str | None, scope: Scope) -> Key:
         raise Unauthorized(f"found no key, expected {expected}", "missing_key")
     key = find(keys, token)
     if key is None:
+        keys.refused.add(token)
         raise Unauthorized(f"the key is unknown or revoked, expected {expected}", "unknown_key")
     if not may(key, scope):
         raise Unauthorized(f"this is a {key.kind} key, expected {expected}", "wrong_key")

@@ -140,9 +140,9 @@ async def _flush() -> None:
     try:
         asyncio.get_running_loop()
     except RuntimeError:  # a loop of another library
-        at_exit.flush_running()
+        at_exit.flush_before("at exit")
     else:
-        await asyncio.to_thread(at_exit.flush_running)
+        await asyncio.to_thread(at_exit.flush_before, "at exit")
 
 
 def facts_of(connection: Connection, path: str, *, ip: bool) -> dict[str, Any]:

@@ -178,7 +178,8 @@ class Reader:
             holds_now: leads whose definition is met now, or is not.
             version: leads of this version of their definition.
             sort: "priority", "qualified_at", "-qualified_at", "marked_at", "-marked_at" or
-                "due_at". With a minus sign the latest come first.
+                "due_at". With a minus sign the latest come first. "likelihood" needs a model
+                in the collector.
             page_size: leads in one request, up to 1000.
         """
         filters = {**locals(), "limit": page_size}
@@ -234,13 +235,17 @@ class Reader:
         found: list[Step] = member(self._api.get(_path("users", user_id, "/path")), "steps", list)
         return found
 
-    def near(self, definition: str, *, page_size: int = 100) -> Iterator[NearSubject]:
+    def near(
+        self, definition: str, *, sort: str | None = None, page_size: int = 100
+    ) -> Iterator[NearSubject]:
         """Who is near a definition, without a lead of it. Pages and errors are as for `users`.
 
         The nearest of the few hundred who were seen last come first, then the nearest of the next
-        few hundred, and so on.
+        few hundred, and so on. With `sort="likelihood"` they are in the order of how likely they
+        are to convert; this needs a model in the collector.
         """
-        return self._pages("/v1/near", _parameters(definition=definition, limit=page_size))
+        given = _parameters(definition=definition, sort=sort, limit=page_size)
+        return self._pages("/v1/near", given)
 
     def adoption(
         self,

@@ -39,9 +39,12 @@ def flush_all() -> None:
     exit_time_used[pid] = _flush_each(lambda worker, seconds: worker.flush_at_exit(seconds), used)
 
 
-def flush_running() -> None:
-    """Flush the workers of a process that may go on, within the time that an exit has."""
-    _flush_each(lambda worker, seconds: worker.flush(seconds))
+def flush_before(end: str) -> None:
+    """Flush the workers of a process that may end without exit handlers, or go on.
+
+    It takes as long as an exit may, and logs how many events are left.
+    """
+    _flush_each(lambda worker, seconds: worker.flush_before(end, seconds))
 
 
 def _flush_each(flush: Callable[[Worker, float], object], used: float = 0.0) -> float:
@@ -102,7 +105,7 @@ def _then_flush(function: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return function(*args, **kwargs)
         finally:
-            flush_running()
+            flush_before("at the end of a job")
 
     return run
 

@@ -183,10 +183,15 @@ class Worker:
     def flush_at_exit(self, seconds: float) -> None:
         """Send what is left as the process ends, within so many seconds."""
         self._sender.closing = True
-        if self.flush(seconds):
+        if self.flush_before("at exit", seconds):
             self._release_if_free()
-        elif left := self.queue.lost_if_we_exit:
-            logger.warning("events not delivered at exit: %d", left)
+
+    def flush_before(self, end: str, seconds: float) -> bool:
+        """Flush before an end that may be the process's, and log how many events are left."""
+        delivered = self.flush(seconds)
+        if not delivered and (left := self.queue.lost_if_we_exit):
+            logger.warning("events not delivered %s: %d", end, left)
+        return delivered
 
     def _run(self) -> None:
         threading.current_thread().name = "pequel"

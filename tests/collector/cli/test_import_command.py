@@ -95,8 +95,8 @@ class TestTheFile:
         ("text", "said"),
         [
             (b"", "pequel: the log is empty\n"),
-            (b"nonsense\n", "pequel: the log has no event: line 1: not JSON: Expecting value"),
-            (b"[1]", "pequel: the log has no event: line 1: expected an object"),
+            (b"nonsense\n", "pequel: the log has no event: line 1: not JSON: 'nonsense'"),
+            (b"[1]", "pequel: the log has no event: record 1: found '1', expected an object"),
         ],
     )
     def test_must_have_an_event(self, text: bytes, said: str) -> None:
@@ -176,11 +176,80 @@ class TestRefusedLines:
         assert done.exit_code == 1
         *shown, last = done.stderr.splitlines()
         assert [line.partition(":")[0] for line in shown] == ["line 2", "line 3", "line 4"]
-        assert last == "pequel: 5 refused, see GET /v1/rejected"
+        assert last == "pequel: 5 refused, see GET /v1/rejected or --rejects"
         assert numbers(done)["stored"] == 1
+
+    def test_can_all_be_written_to_a_file(self) -> None:
+        late = b'{"user_id": "u1", "event": "x", "timestamp": "01/03/2026"}\n'
+        done = run("-", "--rejects", "bad.ndjson", text=event(1) + b"{\n" * 4 + late)
+        assert done.exit_code == 1
+        found = [json.loads(line) for line in Path("bad.ndjson").read_text().splitlines()]
+        assert [each["line"] for each in found] == [2, 3, 4, 5, 6]
+        assert found[0] == {"line": 2, "code": "bad_json", "reason": "not JSON: '{'", "text": "{"}
+        assert found[4]["code"] == "bad_timestamp"
+        assert found[4]["reason"].startswith("timestamp: found the text '01/03/2026'")
+        assert found[4]["text"] == late.decode().strip()
+        assert Path("bad.ndjson").stat().st_mode & 0o777 == 0o600
+
+    def test_of_an_array_have_the_number_of_the_record(self) -> None:
+        done = run("-", "--dry-run", "--rejects", "bad", text=b"[" + event(1).strip() + b", 7]")
+        assert "record 2: found '7', expected an object" in done.stderr
+        assert json.loads(Path("bad").read_text())["record"] == 2
+        assert "GET /v1/rejected" not in done.stderr
+
+    def test_are_not_written_over_the_log(self) -> None:
+        Path("log").write_bytes(event(1))
+        done = run("log", "--rejects", "./log")
+        assert done.exit_code == 2
+        assert Path("log").read_bytes() == event(1)
+
+
+class TestWhatMayBeWrong:
+    def test_is_a_group_that_no_record_has(self) -> None:
+        done = run("-", "--format", "mixpanel", "--group", "compny", text=mixpanel(1))
+        assert done.exit_code == 0
+        assert done.stderr.startswith("--group compny is in no record; properties found: ")
+
+    def test_is_a_path_that_no_record_has(self) -> None:
+        Path("map.toml").write_text('event = "e"\nuser_id = "u"\naccount_id = "org[0].id"\n')
+        done = run("-", "--map", "map.toml", text=b'{"e": "project_created", "u": "u1"}')
+        assert done.exit_code == 0
+        assert "map.toml: in no record: account_id = org[0].id" in done.stderr
+
+    def test_is_a_name_that_no_record_has_and_nothing_is_stored(self) -> None:
+        Path("map.toml").write_text('event = "eventname"\nuser_id = "u"\n')
+        done = run("-", "--map", "map.toml", text=b'{"e": "project_created", "u": "u1"}')
+        assert done.exit_code == 1
+        assert "map.toml: event: no record has eventname. Keys found: e, u" in done.stderr
+        assert not Path("pequel.db").exists()
+
+    @pytest.mark.parametrize("option", ["--group", "--table", "--time-zone"])
+    def test_is_an_option_that_the_format_does_not_read(self, option: str) -> None:
+        value = {"--table": "page", "--time-zone": "Europe/Berlin"}.get(option, "company")
+        done = run("-", option, value, text=event(1))
+        assert done.exit_code == 1
+        assert f"{option}: not read with --format pequel, expected --format " in done.stderr
+
+    def test_is_that_an_api_has_more_pages(self) -> None:
+        record = {"event": "used", "distinct_id": "u1", "timestamp": "2026-03-01T10:00:00Z"}
+        page = json.dumps({"next": "https://eu.example/2", "results": [record | {"id": "e-1"}]})
+        done = run("-", "--format", "posthog", text=page.encode())
+        assert numbers(done)["stored"] == 1
+        assert "the log is not complete: it names a next page in `next`" in done.stderr
 
 
 class TestADryRun:
+    def test_counts_events_people_and_what_definitions_miss(self) -> None:
+        other = b'{"user_id": "u2", "account_id": "acme", "event": "x", "timestamp": 1772359200}\n'
+        lines = run("-", "--dry-run", text=event(1) + event(2)).stdout.splitlines()
+        assert "users                      1" in lines
+        time = "2026-03-01T10:00:00.000Z"
+        assert f"project_created            2  {time}  {time}" in lines
+        assert not [line for line in lines if line.startswith("not in the log")]
+        lines = run("-", "--dry-run", text=other).stdout.splitlines()
+        assert "accounts                   1" in lines
+        assert "not in the log, but in definitions: project_created (activated)" in lines
+
     def test_shows_events_and_counts_and_stores_nothing(self) -> None:
         done = run("-", "--dry-run", text=event(1) + event(2) + event(2))
         assert done.exit_code == 0
@@ -192,7 +261,7 @@ class TestADryRun:
             "  time         2026-03-01T10:00:00.000Z",
             "  message id   e1",
         ]
-        assert "stored                     2" in lines
+        assert "would be stored            2" in lines
         assert "duplicates                 1" in lines
         assert lines[-1] == "nothing is stored: this was a dry run"
 
@@ -215,7 +284,11 @@ class TestImports:
         text = event(1) + event(2)
         run("-", text=text)
         done = run("--undo", "1")
-        assert done.stdout == "import 1 is undone: 2 messages removed\n"
+        assert done.stdout.splitlines() == [
+            "import 1 is undone: 2 messages removed",
+            "leads voided               1",
+            "leads restored             0",
+        ]
         assert run("--list").stdout.splitlines()[1].split()[3:5] == ["0", "undone"]
         assert numbers(run("-", text=text))["stored"] == 2
         assert CliRunner().invoke(pequel, ["verify"]).exit_code == 0

@@ -112,6 +112,17 @@ class TestWithADatabase:
         assert "L04 [exports] exported was never received: did you mean export?" in output
         assert "looked at 30 users, 0 accounts of theirs and the latest 30 messages" in output
 
+    def test_the_last_line_says_that_few_messages_say_nothing_of_what_never_arrives(
+        self, folder: Path
+    ) -> None:
+        url = f"sqlite:///{folder / 'fresh.db'}"
+        open_store(url).close()
+        last = lint(FINE, "--database", url).output.splitlines()[-1]
+        assert last.endswith("messages, too few to say what never arrives; --coverage lists it")
+
+    def test_enough_messages_are_not_called_too_few(self, database: str) -> None:
+        assert "too few" not in lint(FINE, "--database", database).output
+
     def test_a_capacity_makes_leads_too_many_or_too_few(self, database: str) -> None:
         output = lint(FINE, "--database", database, "--capacity", "3").output
         assert "L16 [exports] no lead in the last 4 weeks of the data" in output

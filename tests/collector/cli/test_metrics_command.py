@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from pequel_collector.cli.commands import pequel
-from support.sales import DAY, sales
+from support.sales import DAY, PROJECT, sales
 
 DEFINITIONS = """
 [[pql]]
@@ -55,6 +55,34 @@ def test_segments_are_rows(run: Run) -> None:
     result = run("metrics", "signup_to_pql", "--by", "channel", "--format", "csv")
     rows = list(csv.DictReader(io.StringIO(result.output)))
     assert [row["segment"] for row in rows] == ["all", "direct"]
+
+
+def test_an_import_that_is_undone_counts_no_more(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("pequel.toml").write_text(PROJECT + DEFINITIONS)
+    log = tmp_path / "log.jsonl"
+    log.write_text(
+        "".join(
+            json.dumps(
+                {"type": "track", "userId": user, "event": name, "messageId": f"{user}-{name}",
+                 "timestamp": "2026-03-01T00:00:01Z"}
+            ) + "\n"
+            for user in ("bob", "new") for name in ("signed_up", "used")
+        )
+    )  # fmt: skip
+    assert shares(run) == (1, 2)
+    assert run("import", str(log)).exit_code == 0
+    assert shares(run) == (3, 3)
+    assert run("import", "--undo", "1").exit_code == 0
+    assert shares(run) == (1, 2)
+    assert run("verify").exit_code == 0
+
+
+def shares(run: Run) -> tuple[int, int]:
+    [found] = json.loads(run("metrics", "signup_to_pql", "--format", "json").output)
+    return found["numerator"], found["denominator"]
 
 
 def test_the_other_forms_have_the_same_numbers(run: Run) -> None:

@@ -67,6 +67,33 @@ def test_everything_that_arrives_is_a_line(collector: Collector) -> None:
     ]
 
 
+def test_a_name_that_is_nearly_one_of_a_definition_is_marked(collector: Collector) -> None:
+    source = FollowedStore(collector.store, ALL)
+    send(collector, USED | {"event": "Used"}, USED | {"event": "opened"})
+    assert [text_of(item) for item in next(source.pages())] == [
+        '12:00:00.412  ada  Used  {"n": 1}  ← looks like used',
+        '12:00:00.412  ada  opened  {"n": 1}',
+    ]
+
+
+def test_the_last_items_come_first_if_asked_for(collector: Collector) -> None:
+    send(collector, USED | {"event": "before"}, USED, IDENTIFY)
+    pages = FollowedStore(collector.store, ALL, last=2).pages()
+    assert [item["kind"] for item in next(pages)] == ["event", "lead"]
+    send(collector, USED | {"event": "after"})
+    assert [item["event"]["event"] for item in next(pages)] == ["after"]
+
+
+@responses.activate
+def test_the_last_items_of_a_collector_come_first_too() -> None:
+    responses.get(STREAM, json=page({"kind": "event"}, cursor="c0"))
+    responses.get(STREAM, json=page({"kind": "lead"}, cursor="c1"))
+    pages = FollowedCollector(CollectorUrl(URL, "r"), ALL, last=5).pages()
+    assert [next(pages), next(pages)] == [[{"kind": "event"}], [{"kind": "lead"}]]
+    first, second = (call.request.params for call in responses.calls)
+    assert (first, second["after"], "last" in second) == ({"last": "5"}, "c0", False)
+
+
 @pytest.mark.parametrize(("number", "shown"), [(None, "some"), (1200, "1,200")])
 def test_what_is_missed_is_said(number: int | None, shown: str) -> None:
     line = text_of({"kind": "missed", "at": None, "count": number})

@@ -59,9 +59,52 @@ class TestJson:
         assert objects(gzip.compress(text)) == RECORDS
         assert objects(b"\xef\xbb\xbf" + text) == RECORDS
 
-    def test_has_the_number_of_the_line_on_which_an_object_begins(self) -> None:
+    def test_of_an_array_has_the_number_of_the_record(self) -> None:
         text = b'[\n\n{"a": 1},\n{\n"b": 2\n}, {"c": 3}\n]'
-        assert [line.number for line in log_of(text)] == [3, 4, 6]
+        assert [line.place for line in log_of(text)] == ["record 1", "record 2", "record 3"]
+
+    def test_of_a_file_of_lines_has_the_number_of_the_line(self) -> None:
+        assert [line.place for line in log_of(b'{"a": 1}\n\n{"b": 2}\n')] == ["line 1", "line 3"]
+
+    @pytest.mark.parametrize("chunk", [3, 65_536])
+    @pytest.mark.parametrize("indent", [None, 1])
+    @pytest.mark.parametrize("link", [None, "https://x.example/?page=[2]"])
+    @pytest.mark.parametrize("is_link_first", [True, False])
+    def test_may_be_under_a_key_of_the_answer_of_an_api(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        chunk: int,
+        indent: int | None,
+        link: str | None,
+        is_link_first: bool,
+    ) -> None:
+        monkeypatch.setattr(json_values, "CHUNK", chunk)
+        pairs: list[tuple[str, Any]] = [("next", link), ("results", RECORDS)]
+        answer = json.dumps(dict(pairs if is_link_first else reversed(pairs)), indent=indent)
+        last = json.dumps({"next": None, "results": []}, indent=indent)
+        log = log_of(answer.encode())
+        assert [json.loads(line.text) for line in log] == RECORDS
+        assert (log.has_more, log.broken) == (link is not None, None)
+        log = log_of((answer + "\n" + last).encode())
+        assert [json.loads(line.text) for line in log] == RECORDS
+        assert not log.has_more
+
+    def test_that_has_a_list_of_results_is_itself(self) -> None:
+        record = {"event": "quiz_taken", "user_id": "u1", "results": [{"a": 1}]}
+        assert objects(json.dumps(record).encode()) == [record]
+        assert objects(json.dumps(record, indent=1).encode()) == [record]
+
+    def test_that_ends_inside_of_the_answer_of_an_api_is_cut(self) -> None:
+        log = log_of(b'{"next": null, "results": [{"a": 1}')
+        assert len(list(log)) == 1
+        assert log.broken == "it ends inside a JSON value"
+
+    def test_that_is_no_json_is_told_by_its_start(self) -> None:
+        lines = list(log_of(b'{"a": 1}\n' + b"x" * 50 + b"\nterminated early\n"))
+        with pytest.raises(BadLine, match=f"not JSON: '{'x' * 40}'…"):
+            object_on(lines[1])
+        with pytest.raises(BadLine, match="the export is incomplete: fetch it again"):
+            object_on(lines[2])
 
     def test_in_an_array_that_is_no_object_is_a_line_that_is_refused(self) -> None:
         codes = []
@@ -101,7 +144,7 @@ class TestJson:
         assert [line.is_whole for line in lines] == [True, False, True]
         assert len(lines[1].text) <= 101
         assert json.loads(lines[2].text) == {"b": 2}
-        assert lines[2].number == text[: text.index('{\n  "b"')].count("\n") + 1
+        assert lines[2].number == 3
 
     def test_takes_memory_for_one_object_only(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(json_values, "CHUNK", 64)

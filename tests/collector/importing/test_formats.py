@@ -150,7 +150,7 @@ class TestMixpanel:
         assert event("mixpanel", MIXPANEL, group="company") == {
             "type": "track",
             "event": "Signed up",
-            "messageId": "i1",
+            "messageId": "i1-8cdc9f480525",
             "timestamp": TIME,
             "userId": "u1",
             "groupId": "acme",
@@ -184,6 +184,52 @@ class TestMixpanel:
         merged = {"event": "$merge", "properties": {"$distinct_ids": ["u1", "d2"]}}
         assert event("mixpanel", merged) == {"type": "alias", "userId": "u1", "previousId": "d2"}
 
+    @pytest.mark.parametrize(
+        ("ids", "user", "visitor"),
+        [
+            (["$device:d1", "ada"], "ada", "d1"),
+            (["ada", "$device:d1"], "ada", "d1"),
+            (["d1", "ada"], "ada", "d1"),
+            (["known", "ada"], "known", "ada"),
+            (["ada", "known"], "known", "ada"),
+            (["ada", "u1"], "ada", "u1"),
+        ],
+    )
+    def test_a_merge_never_makes_a_device_the_user(
+        self, ids: list[str], user: str, visitor: str
+    ) -> None:
+        mixpanel = format_of("mixpanel", Options())
+        seen = {"distinct_id": "known", "$device_id": "d1", "$user_id": "known"}
+        mixpanel.events({"event": "x", "properties": seen})
+        [found] = mixpanel.events({"event": "$merge", "properties": {"$distinct_ids": ids}})
+        assert (found["userId"], found["previousId"]) == (user, visitor)
+
+    def test_a_merge_of_two_devices_is_refused(self) -> None:
+        merged = {"$distinct_ids": ["$device:d1", "$device:d2"]}
+        with pytest.raises(BadLine, match="are of devices, expected a user"):
+            event("mixpanel", {"event": "$merge", "properties": merged})
+
+    @pytest.mark.parametrize(
+        ("other", "is_same"),
+        [
+            ({"plan": "pro"}, True),
+            ({"time": SECONDS + 1}, False),
+            ({"distinct_id": "u2"}, False),
+            ({"distinct_id": "u2", "$distinct_id_before_identity": "u1"}, True),
+            ({"$insert_id": "i2"}, False),
+        ],
+    )
+    def test_what_mixpanel_takes_for_one_event_has_one_id(
+        self, other: Plain, is_same: bool
+    ) -> None:
+        properties = MIXPANEL["properties"]
+        changed = event("mixpanel", MIXPANEL | {"properties": properties | other})
+        assert (changed["messageId"] == event("mixpanel", MIXPANEL)["messageId"]) is is_same
+
+    def test_two_events_may_have_one_insert_id(self) -> None:
+        renamed = event("mixpanel", MIXPANEL | {"event": "Paid"})
+        assert renamed["messageId"] != event("mixpanel", MIXPANEL)["messageId"]
+
     def test_a_view_of_a_page(self) -> None:
         view = MIXPANEL | {"event": "$mp_web_page_view"}
         assert event("mixpanel", view)["type"] == "page"
@@ -211,11 +257,32 @@ class TestPostHog:
             ({"$is_identified": True, "$device_id": "d1"}, "u1", "d1"),
             ({"$device_id": "d1"}, "u1", None),
             ({}, "u1", None),
+            ({"$process_person_profile": False, "$device_id": "d1"}, None, "u1"),
+            ({"$process_person_profile": False}, "u1", None),
+            (
+                {"$process_person_profile": False, "$device_id": "d1", "$is_identified": True},
+                "u1",
+                "d1",
+            ),
+            ({"$cookieless_mode": True}, None, "u1"),
         ],
     )
     def test_whose_an_event_is(self, properties: Plain, user: str, visitor: str) -> None:
         found = event("posthog", POSTHOG | {"properties": properties})
         assert (found.get("userId"), found.get("anonymousId")) == (user, visitor)
+
+    @pytest.mark.parametrize(
+        ("ids", "own"),
+        [
+            ({"uuid": "p1", "id": "p2"}, "p1"),
+            ({"id": "p1"}, "p1"),
+            ({"id": 7}, None),
+            ({"id": "7"}, None),
+        ],
+    )
+    def test_has_one_id_in_all_exports(self, ids: Plain, own: str | None) -> None:
+        record = {name: value for name, value in POSTHOG.items() if name != "uuid"}
+        assert event("posthog", record | ids).get("messageId") == own
 
     def test_identify_links_and_sets(self) -> None:
         properties = {"$anon_distinct_id": "d1", "$set": {"plan": "pro"}, "$set_once": {"a": 1}}
@@ -381,6 +448,85 @@ class TestAMap:
             read_map(text, "m.toml")
 
 
+class TestAccounts:
+    @pytest.mark.parametrize("name", ["posthog", "amplitude", "mixpanel", "ga4"])
+    def test_that_no_record_has_are_told_with_what_there_is(self, name: str) -> None:
+        format_ = format_of(name, Options(group="compny"))
+        format_.events(SAMPLES[name])
+        [doubt] = format_.doubts()
+        assert doubt.startswith("--group compny is in no record; ")
+        assert doubt.endswith({"ga4": "method, seats"}.get(name, "found: company"))
+
+    def test_that_no_record_has_are_told_with_the_nearest_of_many_names_first(self) -> None:
+        mixpanel = format_of("mixpanel", Options(group="compny"))
+        properties = {f"$p{number}": 1 for number in range(40)} | {"company_id": "acme"}
+        mixpanel.events({"event": "x", "properties": properties})
+        [doubt] = mixpanel.doubts()
+        assert "properties found: company_id, $p0, " in doubt
+        assert doubt.endswith(" and 26 more")
+
+    @pytest.mark.parametrize("name", ["posthog", "amplitude", "mixpanel"])
+    def test_that_are_found_are_no_doubt(self, name: str) -> None:
+        format_ = format_of(name, Options(group="company"))
+        format_.events(SAMPLES[name])
+        assert not format_.doubts()
+
+    def test_of_one_type_that_are_several_are_counted_and_the_first_is_taken(self) -> None:
+        format_ = format_of("amplitude", Options(group="company"))
+        [found, *_] = format_.events(AMPLITUDE | {"groups": {"company": ["acme", "globex"]}})
+        assert found["groupId"] == "acme"
+        assert format_.doubts() == ["1 record has several accounts: the first one is taken"]
+
+
+def test_amplitude_leaves_out_properties_that_it_does_not_know() -> None:
+    user = {"initial_utm_source": "EMPTY", "plan": "free"}
+    identify = events("amplitude", AMPLITUDE | {"user_properties": user})[1]
+    assert identify["traits"] == {"plan": "free"}
+
+
+class TestWhatAMapMaySay:
+    def test_may_name_an_item_of_a_list(self) -> None:
+        record = {"e": "used", "u": "u1", "contexts": [{"id": "acme"}, {"id": "x"}]}
+        for path in ("contexts[0].id", "contexts.0.id"):
+            map_ = read_map(f'event = "e"\nuser_id = "u"\naccount_id = "{path}"', "m.toml")
+            assert map_.events(record)[0]["groupId"] == "acme"
+            assert not map_.doubts()
+        map_ = read_map('event = "e"\nuser_id = "u"\naccount_id = "contexts[2].id"', "m.toml")
+        assert "groupId" not in map_.events(record)[0]
+
+    def test_says_which_paths_are_in_no_record(self) -> None:
+        text = 'event = "e"\nuser_id = "u"\naccount_id = "a[0].id"\n[properties]\nplan = "p"'
+        map_ = read_map(text, "m.toml")
+        map_.events({"e": "used", "u": "u1"})
+        assert map_.doubts() == ["m.toml: in no record: account_id = a[0].id, properties.plan = p"]
+
+    def test_may_take_all_other_keys_as_properties(self) -> None:
+        text = 'event = "e"\nuser_id = "who.id"\nproperties = "*"'
+        record = {"e": "used", "who": {"id": "u1", "role": "dev"}, "seats": 5, "empty": {}}
+        [found] = read_map(text, "m.toml").events(record)
+        assert found["properties"] == {"who": {"role": "dev"}, "seats": 5, "empty": {}}
+
+    def test_may_be_of_one_type_of_call(self) -> None:
+        text = """
+            type = "identify"
+            user_id = "$distinct_id"
+            time = "$properties.$last_seen"
+            time_zone = "UTC"
+            traits = "$properties"
+        """
+        seen = {"$last_seen": "2026-03-01T10:00:00", "plan": "free"}
+        map_ = read_map(text, "m.toml")
+        record = {"$distinct_id": "u1", "$properties": seen}
+        check(lines(record), map_)
+        [found] = map_.events(record)
+        assert (found["type"], found["userId"], found["traits"]) == ("identify", "u1", seen)
+        assert found["timestamp"] == TIME
+
+    def test_of_tracks_needs_a_name(self) -> None:
+        with pytest.raises(BadRequest, match="event: not there"):
+            read_map('type = "track"\nuser_id = "u"', "m.toml")
+
+
 class TestRecognition:
     @pytest.mark.parametrize("name", SAMPLES)
     def test_a_log_in_its_format_is_accepted(self, name: str) -> None:
@@ -399,7 +545,9 @@ class TestRecognition:
         assert str(refused.value).endswith("Say its --format, or describe it with --map")
 
     def test_a_map_that_finds_no_user_is_refused(self) -> None:
-        with pytest.raises(BadRequest, match="not in the format map"):
+        with pytest.raises(
+            BadRequest, match=r"event: no record has action\. Keys found: event_id,"
+        ):
             check(lines(COMMON), read_map(MAP, "m.toml"))
 
     @pytest.mark.parametrize(

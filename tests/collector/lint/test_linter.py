@@ -9,7 +9,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from oracle.streams import WHOLE, catalogues, streams
@@ -146,8 +146,23 @@ class TestItNeverFails:
         assert covered <= {definition.name for definition in read.definitions}
 
 
+def _one(when: dict[str, Any]) -> dict[str, Any]:
+    """A catalogue of one definition for users."""
+    return {"project": {"signup": "signed_up"}, "pql": [{"name": "one", "when": when}]}
+
+
 @settings(max_examples=60)
 @given(catalogues(WHOLE), st.sampled_from(["signed_up", "trial_started"]))
+@example(_one({"event": "*", "where": {"kind": {"ne": 1, "or_missing": True}}}), "signed_up")
+@example(
+    _one(
+        {
+            "score": {"gte": 2},
+            "points": [{"event": "*", "add": 2, "where": {"kind": {"exists": False}}}],
+        }
+    ),
+    "signed_up",
+)
 def test_a_finding_of_marks_at_sign_up_agrees_with_the_evaluator(
     catalogue: dict[str, Any], name: str
 ) -> None:

@@ -88,6 +88,16 @@ class TestLengths:
 
     def test_nobody_takes_no_time(self) -> None:
         assert duration(Lengths([], []), 0) == (None, None, 0, 0)
+
+    @given(st.lists(st.tuples(st.integers(0, 20), st.none() | st.integers(-3, 20))))
+    def test_starts_may_be_those_of_all(self, found: list[tuple[int, int | None]]) -> None:
+        spans = [(start, None if length is None else start + length) for start, length in found]
+        ended = [start for start, end in spans if end is not None]
+        waiting = lengths_of(spans)
+        everybody = Lengths(waiting.arrived, [start for start, _ in spans], ended)
+        assert duration(everybody, 25) == duration(waiting, 25)
+
+    def test_who_arrived_before_the_start_took_no_time(self) -> None:
         assert quantiles(Lengths([-5, 0], []), 0, (0.5, 0.9)) == [0, 0]
 
 
@@ -158,7 +168,8 @@ class TestVelocity:
         times = map(time, days)
         empty = (None,) * 5
         return [
-            MetricLead("i", "u:a", "d", 1, "new", at, at, *empty, False, None, None) for at in times
+            MetricLead("i", "u:a", "d", 1, "new", at, at, *empty, None, None, False, None, None)
+            for at in times
         ]
 
     def test_the_last_whole_month_counts(self) -> None:

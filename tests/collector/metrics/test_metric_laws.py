@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 import pytest
@@ -68,7 +68,17 @@ happenings = st.one_of(
     EVENT,
     EVENT,
     st.tuples(st.just("alias"), TWO, st.sampled_from(["eve", "bob"]), DAYS),
-    st.tuples(st.just("group"), TWO, st.sampled_from(["acme", "globex"]), DAYS),
+    st.tuples(
+        st.just("group"), TWO, st.sampled_from([{"groupId": "acme"}, {"groupId": "globex"}]), DAYS
+    ),
+    st.tuples(
+        st.just("identify"),
+        TWO,
+        st.sampled_from([{"plan": "pro"}, {"plan": "free", "country": "de"}]).map(
+            lambda traits: {"traits": traits}
+        ),
+        DAYS,
+    ),
     st.tuples(st.just("work"), st.integers(0, 5), st.sampled_from(["contact", "dismiss"])),
     st.tuples(st.just("define"), st.sampled_from(["used", "created"]), st.integers(1, 2)),
     st.tuples(st.just("ask"), st.sampled_from(["signup_to_pql", "arpa"])),
@@ -100,8 +110,8 @@ class Product(Sales):
             case "alias", (user, previous, day):
                 if user != previous:
                     self.say(user, "", day, type="alias", previousId=previous)
-            case "group", (user, account, day):
-                self.say(user, "", day, type="group", groupId=account)
+            case "identify" | "group", (user, said, day):
+                self.say(user, "", day, type=kind, **said)
             case "work", (place, step):
                 self.step(place, step)
             case "define", (key, least):
@@ -193,7 +203,47 @@ def compare(product: Product, world: World) -> None:
         for g in product.get("/metrics/volume", by="channel")["groups"]
     }
     assert channels == counted(world.leads, lambda lead: world.channel(subject_of(lead)))
+    compare_leads(product, world)
     compare_money(product, world)
+
+
+def compare_leads(product: Product, world: World) -> None:
+    found = product.get("/metrics/lead_velocity")
+    month, now, then = world.growth()
+    assert (found["month"], found["numerator"], found["denominator"]) == (month, now - then, then)
+    months = {each["month"]: each["leads"] for each in found["months"] if each["leads"]}
+    assert months == world.by_month()
+    found = product.get("/metrics/ageing")
+    ages = [each["leads"] for each in found["ages"]]
+    assert (found["open"], found["overdue"], ages) == world.ages()
+    stages = product.get("/metrics/funnel", **{"from": "2020-01-01"})["stages"]
+    steps = zip(stages[1:], stages, strict=False)
+    assert [(x["people"], before["people"], x["censored"]) for x, before in steps] == world.funnel()
+    effect = product.get("/metrics/contact_effect")
+    assert (effect["denominator"], effect["difference"]) == (0, None)  # nobody is held out
+    compare_health(product, world)
+    for by in ("plan", "country"):
+        groups = product.get("/metrics/signup_to_pql", by=by)["groups"]
+        numbers = {group["by"][by]: group["denominator"] + group["immature"] for group in groups}
+        signed_up = [x for x in world.subjects(None) if world.signup(x) is not None]
+        assert numbers == counted(signed_up, lambda subject, by=by: world.trait(subject, by))
+    for by in ("owner", "partner", "definition"):
+        groups = product.get("/metrics/volume", by=by)["groups"]
+        numbers = {group["by"][by]: group["leads"] for group in groups}
+        assert numbers == counted(world.leads, lambda lead, by=by: lead[by])
+
+
+def compare_health(product: Product, world: World) -> None:
+    for each in product.get("/metrics/definition_health")["definitions"]:
+        name = each["definition"]
+        assert each["leads"] == len(world.of(name))
+        signups, sold = each["signups"], each["conversion"]
+        of_rate = ("numerator", "denominator", "immature")
+        assert tuple(signups[x] for x in of_rate) == world.share(world.signups(name), HORIZON)
+        assert tuple(sold[x] for x in of_rate) == world.share(world.sales(name), 3 * HORIZON)
+        halves = [each["drift"][part]["denominator"] for part in ("older", "younger")]
+        assert halves == [sold["denominator"] // 2, (sold["denominator"] + 1) // 2]
+        assert each["overlap"] == [x for x in world.overlaps() if name in x["definitions"]]
 
 
 def compare_money(product: Product, world: World) -> None:
@@ -208,6 +258,9 @@ def compare_money(product: Product, world: World) -> None:
         {c: sum(each, Decimal(0)) for c, each in worth.items()}
     )
     assert found["customers_by_currency"] == {c: len(each) for c, each in worth.items()}
+    assert amounts(found["amounts"]) == positive(
+        {c: cents(sum(each, Decimal(0)) / len(each)) for c, each in worth.items()}
+    )
     paying = [paid[-1] for paid in world.prices().values() if paid[-1][1]]
     found = product.get("/metrics/arpa")
     assert found["customers_by_currency"] == counted(paying, lambda price: price[2])
@@ -217,6 +270,11 @@ def compare_money(product: Product, world: World) -> None:
         for price in paid
         if price[3] == "subscribed" and price[4]
     )
+    customers = world.new_customers()
+    found = product.get("/metrics/cost_per_customer", by="channel")
+    assert found["customers"] == len(customers)
+    numbers = {g["by"]["channel"]: g["customers"] for g in found["groups"] if g["customers"]}
+    assert numbers == counted(customers.values(), str)
     pqls = {subject_of(lead) for lead in world.leads}
     found = product.get("/metrics/cost_per_pql", by="channel")
     assert found["pqls"] == len(pqls)
@@ -227,6 +285,10 @@ def compare_money(product: Product, world: World) -> None:
 
 def amounts(shown: dict[str, str]) -> dict[str, Decimal]:
     return positive({currency: Decimal(amount) for currency, amount in shown.items()})
+
+
+def cents(amount: Decimal) -> Decimal:
+    return amount.quantize(Decimal("0.01"), ROUND_HALF_EVEN)
 
 
 def positive(found: Any) -> dict[str, Decimal]:

@@ -298,6 +298,74 @@ class TestVerifying:
         assert what in "\n".join(team.verified())
 
 
+class TestFunnel:
+    """From the first visit to a sale."""
+
+    def test_each_stage_counts_those_who_reached_it_and_the_time_it_took(self, team: Sales) -> None:
+        team.tell(None, "page", 39 * DAY, anonymousId="v1")
+        team.work(team.lead("bob"), contact={"channel": "email"})
+        team.work(team.lead("bob"), state="won")
+        stages = team.get("/metrics/funnel")["stages"]
+        people = {each["stage"]: each["people"] for each in stages}
+        assert people == {"visitor": 4, "signup": 3, "pql": 2, "contacted": 1, "won": 1}
+        assert stages[2]["rate"] == pytest.approx(2 / 3)
+        pql = {name: stages[2][name] for name in ("median_seconds", "n", "censored")}
+        assert pql == {"median_seconds": 3 * DAY / 1000, "n": 3, "censored": 1}
+
+    def test_it_is_of_those_first_seen_in_the_period(self, team: Sales) -> None:
+        stages = team.get("/metrics/funnel", **{"from": iso(START + DAY)})["stages"]
+        assert [each["people"] for each in stages] == [2, 2, 1, 0, 0]
+
+    def test_it_has_segments(self, team: Sales) -> None:
+        found = team.get("/metrics/funnel", by="definition")["groups"]
+        assert [(g["by"], g["stages"][2]["people"]) for g in found] == [
+            ({"definition": "set_up"}, 2)
+        ]
+
+
+class TestReturn:
+    """Revenue of a channel ÷ what it cost."""
+
+    def test_it_is_exact_by_currency_and_null_without_spend(self, team: Sales) -> None:
+        eur = {"channel": "direct", "day": "2026-03-05", "amount": "12.50", "currency": "EUR"}
+        other = {**eur, "channel": "google", "currency": "USD"}
+        assert team.call("POST", "/spend", json=[eur, other]).status_code == 200
+        found = team.get("/metrics/roi", by="channel")
+        assert found["revenue"] == {"EUR": "20.00", "USD": "0.00"}
+        assert found["ratios"] == {"EUR": "1.6000", "USD": "0.0000"}
+        ratios = {group["by"]["channel"]: group["ratios"] for group in found["groups"]}
+        assert ratios == {"direct": {"EUR": "1.6000"}, "google": {"USD": "0.0000"}}
+
+    def test_without_spend_there_is_no_ratio(self, team: Sales) -> None:
+        found = team.get("/metrics/roi")
+        assert (found["ratios"], found["spend"]) == ({"EUR": None}, {"EUR": "0.00"})
+
+
+class TestStages:
+    """The stages of marketing and sales beside PQLs."""
+
+    def test_each_stage_counts_from_when_it_was_first_reached(self, team: Sales) -> None:
+        for user, stage, day in (("ada", "mql", 1), ("ada", "sql", 4), ("eve", "mql", 5)):
+            team.tell(user, "", day * DAY, type="identify", traits={"stage": stage})
+        team.tell("ada", "", 12 * DAY, type="identify", traits={"stage": "late"})
+        team.at(200 * DAY)
+        found = team.get("/metrics/stage_to_customer", by="stage")
+        shares = {
+            group["by"]["stage"]: (group["numerator"], group["denominator"], group["total"])
+            for group in found["groups"]
+        }
+        worth = {"EUR": "140.00"}
+        assert shares == {"mql": (1, 2, worth), "sql": (1, 1, worth), "pql": (1, 2, worth)}
+        assert (found["numerator"], found["denominator"]) == (1, 2)
+
+    def test_the_leads_have_the_numbers_of_pql_to_customer(self, team: Sales) -> None:
+        team.at(200 * DAY)
+        [group] = team.get("/metrics/stage_to_customer", by="stage")["groups"]
+        other = team.get("/metrics/pql_to_customer")
+        for name in ("numerator", "denominator", "immature", "rate", "interval"):
+            assert group[name] == other[name]
+
+
 class TestHoldout:
     """Leads that nobody contacts."""
 

@@ -7,7 +7,7 @@ from email.utils import formataddr
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from oracle.values import mail_domain
@@ -54,6 +54,9 @@ def test_a_hostile_text_takes_no_time(text: str) -> None:
 
 
 @given(st.text(max_size=80))
+@example("0@\u00b4")
+@example("0@a.\u00b4")
+@example("0@\u3002")
 def test_any_text_is_read(text: str) -> None:
     found = domain_of(text)
     assert found is None or found == normal_domain(found) != ""

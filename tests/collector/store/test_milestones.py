@@ -83,6 +83,28 @@ def test_what_is_removed_counts_no_more(store: Store, message: Make) -> None:
         assert tx.revenue_events(2**60) == []
 
 
+def test_an_id_is_read_again_in_slices(
+    store: Store, message: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever arrives or changes between two of them."""
+    first = message("m00", time=1, name="signed_up")
+    paid = {"name": "paid", "properties": {"mrr": 7, "currency": "EUR"}}
+    same = [message(f"s{n}", time=50, name="used") for n in range(3)]
+    add(store, first, *same, *(message(f"m{n}", time=n, **paid) for n in range(40, 60)))
+    assert spans(store, "signup", "value") == [("u:ada", 1, 50)]
+    monkeypatch.setattr(catch_up, "MESSAGES_PER_STEP", 4)
+    with store.writing() as tx:
+        tx.remove([first])
+    assert not catch_up.catch_up(store, ROLES, steps=2)
+    add(store, message("late", time=30, name="signed_up"))
+    with store.writing() as tx:
+        tx.remove(same[:1])
+    assert not catch_up.catch_up(store, ROLES, steps=2)
+    assert spans(store, "signup", "value") == [("u:ada", 30, 50)]
+    with store.reading() as tx:
+        assert len(tx.revenue_events(2**60)) == 20
+
+
 def test_other_roles_begin_anew(store: Store, message: Make) -> None:
     add(store, message("m1", time=10, name="joined"), message("m2", time=20, name="signed_up"))
     assert spans(store, "signup", "value") == [("u:ada", 20, None)]

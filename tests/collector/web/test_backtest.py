@@ -54,6 +54,7 @@ def test_tests_a_definition_in_force(http: FlaskClient) -> None:
     assert [landmark[name] for name in names] == [1, 0, 0, 1, 2, 1, 1]
     assert (landmark["already_converted"], strict["lead_time_seconds_median"]) == (1, 18 * 86400.0)
     assert (strict["precision"], strict["recall"], strict["base_rate"]) == (1.0, 0.5, 0.666667)
+    assert found["population"] == "signup"
     [overlap] = found["overlap"]
     assert overlap == {"definition": "keen", "both": 2, "only_this": 0, "only_other": 0}
 

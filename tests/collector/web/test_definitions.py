@@ -16,6 +16,7 @@ from flask.testing import FlaskClient
 from pequel_collector.app import bootstrap
 from pequel_collector.app.bootstrap import Collector, open_collector
 from pequel_collector.config import Settings
+from pequel_collector.insights.diff import what_changed
 from pequel_collector.model import iso
 from pequel_collector.web.api import preview
 from pequel_collector.web.app import create_app
@@ -127,6 +128,37 @@ class TestReading:
 
     def test_takes_no_parameter(self, http: FlaskClient) -> None:
         assert http.get("/v1/definitions?name=x", headers=READ).status_code == 400
+
+
+class TestWhatChanged:
+    def test_is_said_of_each_version_but_the_first(self, http: FlaskClient) -> None:
+        first = '[[pql]]\nname = "keen"\nwhen = { event = "used", gte = 3 }\n'
+        second = first.replace("gte = 3", "gte = 2") + 'sla = "2d"\n'
+        for text in (first, second, first):
+            put(http, text)
+        [definition] = http.get("/v1/definitions", headers=READ).json["data"]
+        assert [each["changed"] for each in definition["versions"]] == [
+            None,
+            'when.gte: 3 → 2; sla: nothing → "2d"',
+        ]
+
+    def test_may_be_a_table_that_the_definition_reads(self, http: FlaskClient) -> None:
+        text = (
+            '[[metric]]\nname = "uses"\nevent = "used"\n'
+            '[[pql]]\nname = "keen"\nwhen = { metric = "uses", gte = 2 }\n'
+        )
+        for each in (text, text.replace('"used"', '"opened"')):
+            put(http, each)
+        [definition] = http.get("/v1/definitions", headers=READ).json["data"]
+        assert [each["changed"] for each in definition["versions"]] == [
+            None,
+            "another table of the file that it reads",
+        ]
+
+    def test_is_cut_where_it_is_long(self) -> None:
+        said = what_changed({"k": 1}, {"k": 1} | {f"k{n}": n for n in range(25)})
+        assert said.startswith("k0: nothing → 0; k1:")
+        assert said.endswith("k19: nothing → 19 … and 5 more")
 
 
 class TestWhoAndWhy:

@@ -142,7 +142,8 @@ class TestDocument:
     def test_a_page_may_have_a_total(self, described: Any) -> None:
         answer = described["paths"]["/v1/pqls"]["get"]["responses"]["200"]
         page = answer["content"]["application/json"]["schema"]
-        assert set(page["properties"]) == {"data", "next_cursor", "total", "total_is_exact"}
+        beside = {"total", "total_is_exact", "looked_at", "complete"}
+        assert set(page["properties"]) == {"data", "next_cursor", *beside}
         assert page["required"] == ["data", "next_cursor"]
 
     def test_a_call_says_which_keys_may_make_it(self, described: Any) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import click
 from marshmallow import ValidationError
 
-from ...ports import LeadFilter
+from ...ports import LeadFilter, LeadSort
 from ...queries.answers import LeadAnswer
 from ...queries.lead_tests import LeadTests
 from ...web.api.arguments import Flag, LeadArguments, OneOf, Text
@@ -28,8 +28,8 @@ FILTERS: dict[str, Any] = {
     name: field
     for name, field in LeadArguments().fields.items()
     if name not in _PAGING and name in LeadFilter.__dataclass_fields__
-}
-"""The filters of ``GET /v1/pqls``."""
+} | {"sort": OneOf(*get_args(LeadSort))}
+"""The filters of ``GET /v1/pqls``. The orders are those of a list that comes whole."""
 
 output_format = click.option(
     "--format",

@@ -1,4 +1,4 @@
-"""The forms of alerts, each with its ``Sender``, such as a webhook, Slack and e-mail.
+"""The forms of alerts, each with its ``Sender``, such as a webhook, Slack, e-mail and HubSpot.
 
 May import: the other modules of `delivery`, `rules.language` and `model`.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ..crm import hubspot, salesforce
 from ..records import MakeSender
 from . import email, post, slack, webhook
 
@@ -15,5 +16,7 @@ SENDERS: Mapping[str, MakeSender] = {
     "post": post.make,
     "slack": slack.make,
     "email": email.make,
+    "hubspot": hubspot.make,
+    "salesforce": salesforce.make,
 }
 """What makes the sender of each form in ``rules.parser.alerts.FORMS``."""

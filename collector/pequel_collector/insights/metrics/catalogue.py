@@ -8,12 +8,15 @@ from typing import Literal, NamedTuple
 from ...rules.language.quantities import DAY
 
 Family = Literal["rate", "duration", "money", "count"]
-Counted = Literal["people", "leads", "customers", "spend"]
+Counted = Literal["people", "leads", "customers", "spend", "funnel", "stages"]
 
 HORIZON = 30 * DAY
 SALE_HORIZON = 90 * DAY
 RECENTLY = 30 * DAY
 """The period of a metric that is about changes, if none is given."""
+
+QUARTER = 90 * DAY
+"""The period of the funnel, if none is given."""
 
 TRAIT = "trait."
 
@@ -158,6 +161,28 @@ _ALL = (
         "money", "spend", ("channel",),
     ),
     Metric(
+        "roi",
+        "Return on what channels cost",
+        "what customers who first converted in the period have paid, and are bound to pay, up to "
+        "its end ÷ what was spent in the period, by first-touch channel",
+        "money", "spend", ("channel",),
+    ),
+    Metric(
+        "funnel",
+        "From visitor to customer",
+        "people first seen in the period, how many of them signed up, then became PQLs, then were "
+        "contacted, then won, and the Kaplan-Meier median time from the stage before",
+        "count", "funnel", (*_OF_PEOPLE, "definition"), "seen", "qualified", period=QUARTER,
+    ),
+    Metric(
+        "stage_to_customer",
+        "Stages that become customers",
+        "subjects who first had a stage in the period and converted after it and within the "
+        "horizon ÷ subjects who first had it in the period and whose horizon has passed; who was "
+        "a customer by then is left out; leads are the stage pql",
+        "rate", "stages", ("stage",), "reached", "converted", SALE_HORIZON,
+    ),
+    Metric(
         "volume",
         "Leads",
         "leads marked in the period, by state and by week",
@@ -202,11 +227,12 @@ METRICS: Mapping[str, Metric] = {metric.name: metric for metric in _ALL}
 ROLES: Mapping[str, tuple[str, ...]] = {
     "marketing": (
         "visitor_to_signup", "signup_to_pql", "volume", "time_to_pql", "cost_per_pql",
-        "cost_per_customer",
+        "cost_per_customer", "roi", "funnel",
     ),
     "sales": (
         "volume", "pql_to_customer", "time_to_contact", "sla_attainment", "time_to_won", "ageing",
         "lead_velocity", "ltv_per_account", "contract_term", "dismissal_reasons",
+        "stage_to_customer",
     ),
     "product": (
         "signup_to_pql", "trial_to_pql", "time_to_value", "time_to_pql", "pql_to_customer",

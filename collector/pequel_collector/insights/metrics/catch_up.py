@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 
 import msgspec
@@ -19,8 +20,8 @@ BLOCKS_PER_STEP = 4
 IDS_PER_STEP = 50
 """Ids that one write transaction reads again."""
 
-MESSAGES_AT_ONCE = 5_000
-"""Messages of ids that are read again, in memory at once."""
+MESSAGES_PER_STEP = 5_000
+"""Messages of these ids that one write transaction reads, besides those of one same time."""
 
 
 UNKNOWN = -1
@@ -32,22 +33,25 @@ class Progress:
     """Which roles the tables were filled for, and how far.
 
     ``block`` is the last full block that was read, ``messages`` how many were read of the next one.
+    ``ids`` are being read again, from ``since`` (ms) on.
     """
 
     roles: str
     block: int
     messages: int = 0
+    ids: tuple[str, ...] = ()
+    since: int | None = None
 
     @property
     def text(self) -> str:
         """The meta entry."""
-        return msgspec.json.encode(self).decode()
+        return json.dumps(asdict(self))  # an id may have a lone surrogate
 
 
 def progress(tx: ReadTransaction) -> Progress | None:
     """How far the tables are; None if nobody has asked for a metric."""
     text = tx.meta(MILESTONES)
-    return msgspec.json.decode(text, type=Progress) if text else None
+    return msgspec.convert(json.loads(text), Progress) if text else None
 
 
 def is_kept(store: Store) -> bool:
@@ -58,7 +62,7 @@ def is_kept(store: Store) -> bool:
 
 def is_behind(tx: ReadTransaction, done: Progress) -> bool:
     """Whether a full block was not read, or an id must be read again."""
-    return done.block < tx.open_block() - 1 or bool(tx.stale_milestones(1))
+    return done.block < tx.open_block() - 1 or bool(done.ids or tx.stale_milestones(1))
 
 
 def catch_up(store: Store, roles: Roles, steps: int | None = None) -> bool:
@@ -99,9 +103,13 @@ def step(tx: WriteTransaction, roles: Roles, target: int) -> bool:
     if found is None or found.roles != roles.digest:
         tx.clear_milestones()
         found = Progress(roles.digest, 0)
+    elif found.ids:
+        tx.set_meta(MILESTONES, _read_again(tx, found, roles).text)
+        return False
     elif stale := tx.stale_milestones(IDS_PER_STEP):
-        _read_again(tx, stale, roles)
-        tx.set_meta(MILESTONES, Progress(roles.digest, found.block, UNKNOWN).text)
+        _forget(tx, stale)
+        anew = Progress(roles.digest, found.block, UNKNOWN, tuple(stale))
+        tx.set_meta(MILESTONES, _read_again(tx, anew, roles).text)
         return False
     last = tx.open_block()
     blocks = range(found.block + 1, min(last, found.block + BLOCKS_PER_STEP) + 1)
@@ -118,7 +126,7 @@ def step(tx: WriteTransaction, roles: Roles, target: int) -> bool:
 def _is_current(tx: ReadTransaction, roles: Roles) -> bool:
     """Whether every message was read."""
     done, last = progress(tx), tx.open_block()
-    if done is None or done.roles != roles.digest or tx.stale_milestones(1):
+    if done is None or done.roles != roles.digest or done.ids or tx.stale_milestones(1):
         return False
     return (done.block, done.messages) == (last - 1, tx.messages_in_block(last))
 
@@ -136,22 +144,33 @@ def _refresh(tx: WriteTransaction, changed: list[FirstFact]) -> None:
         )
 
 
-def _read_again(tx: WriteTransaction, ids: list[str], roles: Roles) -> None:
-    """Read the messages of ids again, because they changed in another way than by more of them."""
+def _forget(tx: WriteTransaction, ids: list[str]) -> None:
+    """Forget what was read of ids. One that is noted again meanwhile is read once more."""
     accounts = tx.forget_first_facts(ids)
-    for messages in _messages_of(tx, ids):
-        facts, revenue = first_facts(messages, roles), revenue_events(messages, roles)
-        tx.add_first_facts(facts, revenue)
-    accounts |= tx.accounts_of_first_facts(ids)
     tx.refresh_milestones(ids, accounts)
     tx.clear_stale_milestones(ids)
 
 
-def _messages_of(tx: ReadTransaction, ids: list[str]) -> Iterator[list[BlockMessage]]:
-    own = set(ids)
-    stored = tx.events(ids)
-    while some := list(islice(stored, MESSAGES_AT_ONCE)):
-        yield [block_message(each) for each in some if each.message.subject in own]
+def _read_again(tx: WriteTransaction, found: Progress, roles: Roles) -> Progress:
+    """Read some more messages of ids, because they changed in another way than by more of them."""
+    messages, since = _some(tx.events(found.ids, since=found.since), MESSAGES_PER_STEP)
+    own = set(found.ids)
+    _add(tx, [block_message(each) for each in messages if each.message.subject in own], roles)
+    return replace(found, ids=() if since is None else found.ids, since=since)
+
+
+def _some(stored: Iterator[Stored], number: int) -> tuple[list[Stored], int | None]:
+    """The first messages, and the time from which to go on; None at the end.
+
+    All messages of one time are read at once, so that no message is left out.
+    """
+    found = list(islice(stored, number))
+    last = found[-1].message.time if found else 0
+    for each in stored:
+        if each.message.time != last:
+            return found, each.message.time
+        found.append(each)
+    return found, None
 
 
 def block_message(stored: Stored) -> BlockMessage:

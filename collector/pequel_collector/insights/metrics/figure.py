@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ...model import JSON
+from ...ports import EARLIEST
 from .catalogue import Metric
 from .rates import Rate
 from .survival import Duration
@@ -32,9 +33,6 @@ class Asked(NamedTuple):
         """The first time of the period."""
         return EARLIEST if self.since is None else self.since
 
-
-EARLIEST = -(2**60)
-"""Before any time."""
 
 Values = dict[str, Any]
 

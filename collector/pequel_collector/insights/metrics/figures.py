@@ -9,9 +9,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
+from ...model import JSON
 from ...ports import MetricLead, ReadTransaction, SpanQuery
 from ...rules.language.definition import Catalogue
-from . import lead_figures, survival
+from . import funnel, lead_figures, stages, survival
 from .catalogue import METRICS, TRAIT
 from .figure import Asked, Figure, Group, Values, of_duration, of_rate
 from .health import Health, contact_effect, health, may_convert
@@ -31,7 +32,10 @@ _ALL: Key = (False, None)
 
 Item = TypeVar("Item")
 
-_SIZES = ("denominator", "n", "leads", "open", "dismissals", "customers", "pqls")
+Counts = tuple[JSON, int, int, int]
+"""A segment, and how many there arrived, are mature and are immature."""
+
+_SIZES = ("denominator", "n", "leads", "open", "dismissals", "customers", "pqls", "people")
 
 
 class Figures:
@@ -42,6 +46,9 @@ class Figures:
     ) -> None:
         self._tx, self._catalogue, self._versions, self._now = tx, catalogue, versions, now
         self._zone = catalogue.project.timezone
+        self._counted_starts: dict[tuple[SpanQuery, int], list[Counts]] = {}
+        self._read_starts: dict[SpanQuery, list[tuple[JSON, list[int]]]] = {}
+        self._money = MoneyFigures(tx, self.leads)
         self._read: dict[tuple[int, int, str | None, str | None], list[MetricLead]] = {}
 
     def figure(self, asked: Asked) -> Figure:
@@ -61,8 +68,53 @@ class Figures:
                 return self._of_people(asked)
             case "leads":
                 return self._of_leads(asked)
+            case "funnel":
+                return self._funnel(asked)
+            case "stages":
+                return self._stages(asked)
             case _:
-                return MoneyFigures(self._tx, self.leads).counted(asked)
+                return self._money.counted(asked)
+
+    # -- funnel and stages -------------------------------------------------------------------
+
+    def _funnel(self, asked: Asked) -> tuple[Values, list[Group]]:
+        whole = self._funnel_values(asked._replace(by=None)).get(_ALL)
+        nothing = funnel.values_of(funnel.NOTHING, self._now)
+        if asked.by == "definition":
+            names = [d.name for d in self._catalogue.definitions]
+            parts = {
+                name: self._funnel_values(asked._replace(definition=name, by=None)).get(_ALL)
+                for name in names
+                if asked.definition in (None, name)
+            }
+            groups = [Group({"definition": n}, found or nothing) for n, found in parts.items()]
+        elif asked.by is None:
+            groups = []
+        else:
+            parted = self._funnel_values(asked)
+            groups = [Group({asked.by: key[1]}, values) for key, values in parted.items()]
+        return whole or nothing, groups
+
+    def _funnel_values(self, asked: Asked) -> dict[Key, Values]:
+        steps = funnel.steps_of(self._tx, span_query(asked, self._catalogue))
+        return {key: funnel.values_of(each, self._now) for key, each in steps.items()}
+
+    def _stages(self, asked: Asked) -> tuple[Values, list[Group]]:
+        reached = self._tx.stages_reached(asked.first, asked.until)
+        starts = stages.starts_of(reached, self.leads(asked._replace(by=None)))
+        events = self._money.revenue(asked.until)
+        customers, _ = self._money.prices(asked.until)
+        worth, payers = stages.worth_of(customers, asked.until), stages.customers_of(events)
+
+        def values(some: Sequence[stages.Start]) -> Values:
+            return stages.values_of(some, asked.horizon or 0, self._now, worth, payers)
+
+        groups = (
+            []
+            if asked.by is None
+            else [Group({asked.by: key[1]}, values(some)) for key, some in starts.items()]
+        )
+        return values(stages.first_stages(starts)), groups
 
     # -- people ----------------------------------------------------------------------------
 
@@ -89,19 +141,48 @@ class Figures:
         if asked.metric.family == "duration":
             lengths = self._lengths(wanted)
             return {key: of_duration(duration(part, self._now)) for key, part in lengths.items()}
-        found: defaultdict[Key, list[Rate]] = defaultdict(list)
-        for value, *numbers in self._tx.span_counts(wanted, asked.horizon or 0, self._now):
-            found[key_of(value, asked.by)].append(Rate(*numbers))
-        return _or_nothing(
-            wanted, {key: of_rate(together(x)) for key, x in found.items()}, of_rate(Rate())
-        )
+        return self._rates(wanted, asked.horizon or 0)
+
+    def _rates(self, wanted: SpanQuery, horizon: int) -> dict[Key, Values]:
+        """The share of each segment."""
+        numbers: defaultdict[Key, Rate] = defaultdict(Rate)
+        for value, *counted in self._counts(wanted, horizon):
+            key = key_of(value, wanted.by)
+            numbers[key] = together((numbers[key], Rate(*counted)))
+        found = {key: of_rate(number) for key, number in numbers.items()}
+        return _or_nothing(wanted, found, of_rate(Rate()))
+
+    def _counts(self, wanted: SpanQuery, horizon: int) -> list[Counts]:
+        """Of each segment: who arrived, who is mature, and who is immature.
+
+        Who qualified is counted from the leads; who started, once for all definitions.
+        """
+        if wanted.end != "qualified":
+            return self._tx.span_counts(wanted, horizon, self._now)
+        at = wanted._replace(end="", definition=None), horizon
+        if at not in self._counted_starts:
+            self._counted_starts[at] = self._tx.start_counts(wanted, horizon, self._now)
+        return self._counted_starts[at] + self._tx.arrival_counts(wanted, horizon, self._now)
 
     def _lengths(self, wanted: SpanQuery) -> dict[Key, Lengths]:
         found: defaultdict[Key, list[Lengths]] = defaultdict(list)
-        for value, arrived, starts in self._tx.span_lengths(wanted):
-            found[key_of(value, wanted.by)].append(Lengths(arrived, starts))
+        if wanted.end != "qualified":
+            for value, arrived, starts in self._tx.span_lengths(wanted):
+                found[key_of(value, wanted.by)].append(Lengths(arrived, starts))
+        else:
+            for value, starts in self._starts(wanted):
+                found[key_of(value, wanted.by)].append(Lengths([], starts))
+            for value, *arrivals in self._tx.arrivals(wanted):
+                arrived, starts = arrivals
+                found[key_of(value, wanted.by)].append(Lengths(arrived, [], starts))
         joined = {key: survival.together(parts) for key, parts in found.items()}
         return _or_nothing(wanted, joined, Lengths([], []))
+
+    def _starts(self, wanted: SpanQuery) -> list[tuple[JSON, list[int]]]:
+        at = wanted._replace(end="", definition=None)
+        if at not in self._read_starts:
+            self._read_starts[at] = self._tx.span_starts(wanted)
+        return self._read_starts[at]
 
     # -- leads -----------------------------------------------------------------------------
 
@@ -122,7 +203,9 @@ class Figures:
                 return self._dismissals(asked)
             case "overlap":
                 leads = self.leads(asked._replace(definition=None))
-                return {"pairs": lead_figures.overlap(leads, asked.definition)}, []
+                return {
+                    "pairs": lead_figures.overlap(lead_figures.marked_by(leads), asked.definition)
+                }, []
             case "definition_health":
                 return self._health(asked), []
         found = self.leads(asked)
@@ -179,11 +262,9 @@ class Figures:
             if asked.definition in (None, definition.name)
         }
         leads = self.leads(asked._replace(definition=None))
-        found = Health(self._tx, asked, self._now)
+        found = Health(self._tx, asked, leads, self._now)
         return {
-            "definitions": health(
-                found, self._catalogue, self._versions, leads, signups, asked.definition
-            )
+            "definitions": health(found, self._catalogue, self._versions, signups, asked.definition)
         }
 
 
@@ -195,7 +276,7 @@ def _or_nothing(wanted: SpanQuery, found: dict[Key, Item], nothing: Item) -> dic
 def span_query(asked: Asked, catalogue: Catalogue) -> SpanQuery:
     """What to look up for a metric of people."""
     metric = asked.metric
-    subjects = "visitor" if metric.start == "seen" else "user"
+    subjects = "visitor" if metric.start == "seen" else "user"  # a visitor may be a user too
     if metric.end == "qualified" and kind_in(catalogue, asked.definition) == "account":
         subjects = "account"
     definition = asked.definition if metric.end == "qualified" else None

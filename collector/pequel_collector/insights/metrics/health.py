@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
 
 from ...model import JSON, Stored, iso
 from ...ports import MetricLead, ReadTransaction
@@ -13,7 +14,7 @@ from ...rules.language.definition import Catalogue, Definition, EventPattern
 from ...rules.language.quantities import DAY
 from ..interval import difference
 from .figure import Asked, Values, of_rate
-from .lead_figures import dismissal_reasons, overlap
+from .lead_figures import dismissal_reasons, marked_by, overlap
 from .rates import Rate, rate
 
 LATEST = 5_000
@@ -69,19 +70,23 @@ def _change(new: Rate, old: Rate) -> Values:
 class Health:
     """The health of definitions in a period, from the leads of that period."""
 
-    def __init__(self, tx: ReadTransaction, asked: Asked, now: int) -> None:
+    def __init__(
+        self, tx: ReadTransaction, asked: Asked, leads: Sequence[MetricLead], now: int
+    ) -> None:
         self._tx, self._asked, self._now = tx, asked, now
+        self._leads: defaultdict[str, list[MetricLead]] = defaultdict(list)
+        for lead in leads:
+            self._leads[lead.definition].append(lead)
+        self._marked = marked_by(leads)
         self._dismissals = tx.dismissals(asked.first, asked.until)
         self._lasts = last_events(tx.latest(LATEST))
 
-    def of(
-        self, definition: Definition, version: int, all_leads: Sequence[MetricLead], signups: Values
-    ) -> dict[str, JSON]:
+    def of(self, definition: Definition, version: int, signups: Values) -> dict[str, JSON]:
         """The health of one definition; ``signups`` is the share of sign-ups that it marked."""
         name, asked = definition.name, self._asked
         leads = sorted(
-            (lead for lead in all_leads if lead.definition == name),
-            key=lambda lead: (lead.marked_at, lead.id),
+            self._leads[name],
+            key=attrgetter("marked_at", "id"),
         )
         reasons = [reason for named, reason in self._dismissals if named == name]
         flags = self._tx.lead_flags(name, asked.first, asked.until)
@@ -93,7 +98,7 @@ class Health:
             "signups": signups,
             "dismissals": dismissal_reasons(reasons),
             **taken_back(flags),
-            "overlap": overlap(all_leads, name),
+            "overlap": overlap(self._marked, name),
             "events": [
                 {"event": event, "last_seen": last}
                 for event, last in self._last_seen(definition).items()
@@ -133,7 +138,8 @@ def per_week(leads: Sequence[MetricLead], asked: Asked, now: int) -> float | Non
 def taken_back(flags: Sequence[tuple[str, str]]) -> dict[str, JSON]:
     """How many leads of all, voided ones too, were restated and how many voided."""
     states = Counter(state for state, _ in flags)
-    restated = sum("restated" in json.loads(flagged) for _, flagged in flags)
+    found = Counter(flagged for _, flagged in flags)  # most have the same flags, or none
+    restated = sum(number for flagged, number in found.items() if "restated" in json.loads(flagged))
     counted = {"restated": restated, "voided": states["voided"]}
     return {
         name: {"leads": number, "of": len(flags), "share": number / len(flags) if flags else None}
@@ -164,13 +170,12 @@ def health(
     found: Health,
     catalogue: Catalogue,
     versions: Mapping[str, int],
-    leads: Sequence[MetricLead],
     signups: Mapping[str, Values],
     only: str | None,
 ) -> list[dict[str, JSON]]:
     """The health of every definition in force, or of one."""
     return [
-        found.of(each, versions[each.name], leads, signups[each.name])
+        found.of(each, versions[each.name], signups[each.name])
         for each in catalogue.definitions
         if only in (None, each.name)
     ]

@@ -162,11 +162,16 @@ def dismissal_reasons(dismissals: Sequence[str]) -> dict[str, JSON]:
     }
 
 
-def overlap(leads: Iterable[MetricLead], definition: str | None) -> list[dict[str, JSON]]:
-    """How many subjects each pair of definitions has marked, both and either."""
+def marked_by(leads: Iterable[MetricLead]) -> dict[str, set[str]]:
+    """The subjects that each definition has marked."""
     marked: defaultdict[str, set[str]] = defaultdict(set)
     for lead in leads:
         marked[lead.definition].add(lead.subject)
+    return marked
+
+
+def overlap(marked: Mapping[str, set[str]], definition: str | None) -> list[dict[str, JSON]]:
+    """How many subjects each pair of definitions has marked, both and either."""
     pairs = combinations(sorted(marked), 2)
     return [
         _pair(a, b, marked[a], marked[b])

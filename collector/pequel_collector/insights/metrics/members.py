@@ -33,7 +33,9 @@ _COUNTED = ("volume", "ageing", "sla_attainment")
 
 def is_listed(metric: Metric) -> bool:
     """Whether a metric can list its members."""
-    return metric.name in _COUNTED or bool(metric.start and metric.name != "definition_health")
+    return metric.name in _COUNTED or bool(
+        metric.start and metric.counts in ("people", "leads") and metric.name != "definition_health"
+    )
 
 
 def people_members(

@@ -16,7 +16,7 @@ from itertools import pairwise
 from operator import attrgetter
 from typing import NamedTuple
 
-from ...model import account_key
+from ...model import JSON, account_key
 from ...ports import RevenueEvent
 
 Amounts = dict[str, Decimal]
@@ -25,6 +25,7 @@ NOTHING = Decimal(0)
 
 _EXACT = Context(prec=60)
 _CENT = Decimal("0.01")
+_RATIO = Decimal("0.0001")
 
 
 class Price(NamedTuple):
@@ -172,6 +173,24 @@ def full_months(start: int, end: int) -> int:
 def sums(amounts: Mapping[str, Iterable[Decimal]]) -> Amounts:
     """The sum of each currency."""
     return {currency: sum(each, NOTHING) for currency, each in amounts.items()}
+
+
+def average(amounts: Mapping[str, list[Decimal]], total: str) -> dict[str, JSON]:
+    """The average of each currency, with what it is of and of how many customers."""
+    found = sums(amounts)
+    return {
+        "amounts": shown_all({c: divided(found[c], len(amounts[c])) for c in found}),
+        total: shown_all(found),
+        "customers_by_currency": {c: len(amounts[c]) for c in sorted(amounts)},
+        "customers": sum(map(len, amounts.values())),
+    }
+
+
+def ratio(amount: Decimal, of: Decimal) -> str | None:
+    """An amount ÷ another one as text, to four decimals, half to even; None for nothing."""
+    if not of:
+        return None
+    return format(_EXACT.divide(amount, of).quantize(_RATIO, ROUND_HALF_EVEN, _EXACT), "f")
 
 
 def divided(amount: Decimal, by: int) -> Decimal | None:

@@ -8,10 +8,10 @@ from decimal import Decimal
 from statistics import fmean, median
 
 from ...model import JSON, iso, kind_of
-from ...ports import MetricLead, ReadTransaction, RevenueEvent, Spend
+from ...ports import EARLIEST, MetricLead, ReadTransaction, RevenueEvent, Spend
 from . import money
 from .channels import DIRECT
-from .figure import EARLIEST, Asked, Group, Values
+from .figure import Asked, Group, Values
 from .money import Price
 from .segments import Key, key_of, trait_named
 
@@ -25,12 +25,28 @@ class MoneyFigures:
 
     def __init__(self, tx: ReadTransaction, leads: Callable[[Asked], Sequence[MetricLead]]) -> None:
         self._tx, self._leads = tx, leads
+        self._revenue: dict[int, list[RevenueEvent]] = {}
+        self._prices: dict[int, tuple[Customers, int]] = {}
+
+    def revenue(self, until: int) -> list[RevenueEvent]:
+        """The events before a time that change revenue, read once."""
+        if until not in self._revenue:
+            self._revenue[until] = self._tx.revenue_events(until)
+        return self._revenue[until]
+
+    def prices(self, until: int) -> tuple[Customers, int]:
+        """What each customer paid before a time; and how many events state no usable price."""
+        if until not in self._prices:
+            self._prices[until] = money.prices(self.revenue(until))
+        return self._prices[until]
 
     def counted(self, asked: Asked) -> tuple[Values, list[Group]]:
         """The values of a question, and those of its segments."""
+        if asked.metric.name == "roi":
+            return self._returns(asked)
         if asked.metric.counts == "spend":
             return self._costs(asked)
-        customers, unpriced = money.prices(self._tx.revenue_events(asked.until))
+        customers, unpriced = self.prices(asked.until)
         values = {**_revenue(asked, customers), "unpriced": unpriced}
         if asked.by is None:
             return values, []
@@ -70,6 +86,28 @@ class MoneyFigures:
             for name in channels
         ]
 
+    def _returns(self, asked: Asked) -> tuple[Values, list[Group]]:
+        """What the new customers of the period are worth, and what was spent."""
+        new = first_conversions(self.revenue(asked.until), asked.first)
+        priced, unpriced = self.prices(asked.until)
+        channels = self._tx.channels_of(new)
+        sold: defaultdict[str, dict[str, list[Price]]] = defaultdict(dict)
+        for customer in new:
+            sold[channels.get(customer, DIRECT)][customer] = priced.get(customer, [])
+        spent = self._tx.spend(*days_of(asked))
+        everybody = {c: paid for some in sold.values() for c, paid in some.items()}
+        values = {**_return(everybody, spent, asked), "unpriced": unpriced}
+        if asked.by is None:
+            return values, []
+        names = sorted({*sold, *(each.channel for each in spent)})
+        return values, [
+            Group(
+                {"channel": name},
+                _return(sold.get(name, {}), [s for s in spent if s.channel == name], asked),
+            )
+            for name in names
+        ]
+
     def _pqls(self, asked: Asked) -> Counter[str]:
         """How many subjects were marked, by channel."""
         channels = {x.subject: x.channel for x in self._leads(asked._replace(by=None))}
@@ -77,7 +115,7 @@ class MoneyFigures:
 
     def _new(self, asked: Asked) -> Counter[str]:
         """How many customers first converted in the period, by channel."""
-        new = first_conversions(self._tx.revenue_events(asked.until), asked.first)
+        new = first_conversions(self.revenue(asked.until), asked.first)
         channels = self._tx.channels_of(new)
         return Counter(channels.get(customer, DIRECT) for customer in new)
 
@@ -100,6 +138,21 @@ def days_of(asked: Asked) -> tuple[str, str]:
     return first, until[:10] if until[11:] == "00:00:00.000Z" else until[:10] + "\x7f"
 
 
+def _return(customers: Customers, spent: Iterable[Spend], asked: Asked) -> Values:
+    totals: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for each in spent:
+        totals[each.currency] += Decimal(each.amount)
+    earned = money.sums(money.lifetime_values(customers.values(), asked.until))
+    currencies = sorted({*totals, *earned})
+    nothing = Decimal(0)
+    return {
+        "ratios": {c: money.ratio(earned.get(c, nothing), totals[c]) for c in currencies},
+        "revenue": money.shown_all({c: earned.get(c, nothing) for c in currencies}),
+        "spend": money.shown_all({c: totals[c] for c in currencies}),
+        "customers": len(customers),
+    }
+
+
 def _cost(spent: Iterable[Spend], number: int, asked: Asked) -> Values:
     totals: defaultdict[str, Decimal] = defaultdict(Decimal)
     for each in spent:
@@ -120,9 +173,9 @@ def _revenue(asked: Asked, customers: Customers) -> Values:
         case "mrr_expansion":
             return _expansion(customers, asked)
         case "ltv_per_account":
-            return _average(money.lifetime_values(customers.values(), asked.until), "total")
+            return money.average(money.lifetime_values(customers.values(), asked.until), "total")
         case "arpa":
-            return _average(money.paying(customers.values(), asked.until), "mrr")
+            return money.average(money.paying(customers.values(), asked.until), "mrr")
         case _:
             return _terms(customers, asked)
 
@@ -141,17 +194,6 @@ def _expansion(customers: Customers, asked: Asked) -> Values:
         part: money.shown_all({c: getattr(found, part)[c] for c in currencies}) for part in parts
     }
     return {"amounts": whole["expansion"], "rates": rates, **whole, "customers": len(customers)}
-
-
-def _average(amounts: Mapping[str, list[Decimal]], total: str) -> Values:
-    """The average of each currency, with what it is of and of how many customers."""
-    sums = money.sums(amounts)
-    return {
-        "amounts": money.shown_all({c: money.divided(sums[c], len(amounts[c])) for c in sums}),
-        total: money.shown_all(sums),
-        "customers_by_currency": {c: len(amounts[c]) for c in sorted(amounts)},
-        "customers": sum(map(len, amounts.values())),
-    }
 
 
 def _terms(customers: Customers, asked: Asked) -> Values:

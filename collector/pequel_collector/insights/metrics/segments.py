@@ -9,9 +9,6 @@ from ...ports import MetricLead
 from .catalogue import TRAIT
 from .channels import DIRECT
 
-PARTNER = "partner:"
-"""How the owner of a lead begins that a partner works."""
-
 Key = tuple[bool, JSON]
 """A segment that can be a key: 1 and true are different."""
 
@@ -36,8 +33,10 @@ def trait_named(by: str | None) -> str | None:
 
 def segment_of(lead: MetricLead, by: str) -> Key:
     """The segment of a lead."""
-    values = {"definition": lead.definition, "channel": lead.channel, "owner": lead.owner}
-    if by == "partner":
-        owner = lead.owner or ""
-        return False, owner.removeprefix(PARTNER) if owner.startswith(PARTNER) else None
+    values = {
+        "definition": lead.definition,
+        "channel": lead.channel,
+        "owner": lead.owner,
+        "partner": lead.partner,
+    }
     return key_of(values.get(by, lead.segment), by)

@@ -25,10 +25,20 @@ class Duration(NamedTuple):
 
 
 class Lengths(NamedTuple):
-    """How long it took those who arrived, and when the others started (ms)."""
+    """How long it took those who arrived, and when others started (ms).
+
+    ``starts`` are those of who has not arrived. Some of them may have arrived after all: then
+    ``of_arrived`` are their starts.
+    """
 
     arrived: list[int]
     starts: list[int]
+    of_arrived: Sequence[int] = ()
+
+    @property
+    def waiting(self) -> int:
+        """How many have not arrived."""
+        return len(self.starts) - len(self.of_arrived)
 
 
 def lengths_of(spans: Iterable[Span]) -> Lengths:
@@ -45,15 +55,16 @@ def lengths_of(spans: Iterable[Span]) -> Lengths:
 
 def together(found: Iterable[Lengths]) -> Lengths:
     """The lengths of several segments together."""
-    arrived, starts = zip(*found, strict=True) if (found := list(found)) else ((), ())
-    return Lengths(list(chain.from_iterable(arrived)), list(chain.from_iterable(starts)))
+    if len(found := list(found)) == 1:
+        return found[0]
+    parts = zip(*found, strict=True) if found else ((), (), ())
+    return Lengths(*(list(chain.from_iterable(part)) for part in parts))
 
 
 def duration(lengths: Lengths, now: int) -> Duration:
     """How long it takes from start to end. Who arrived before the start took no time."""
     median, p90 = quantiles(lengths, now, (0.5, 0.9))
-    waiting = len(lengths.starts)
-    return Duration(median, p90, len(lengths.arrived) + waiting, waiting)
+    return Duration(median, p90, len(lengths.arrived) + lengths.waiting, lengths.waiting)
 
 
 def quantiles(lengths: Lengths, now: int, shares: Sequence[float]) -> list[int | None]:
@@ -63,14 +74,21 @@ def quantiles(lengths: Lengths, now: int, shares: Sequence[float]) -> list[int |
     last seen under way at that very time still counts as under way.
     """
     found: list[int | None] = []
-    starts = sorted(lengths.starts, reverse=True)
-    under_way, left = 1.0, len(lengths.arrived) + len(starts)
+    arrived = sorted(lengths.arrived)
+    since = now - arrived[-1] if arrived else now
+    # Who started before was under way at each time at which somebody arrived.
+    starts = sorted((start for start in lengths.starts if start > since), reverse=True)
+    not_gone = sorted((start for start in lengths.of_arrived if start > since), reverse=True)
+    under_way, left = 1.0, len(arrived) + lengths.waiting
     limits = [1 - share + _ROUNDING for share in shares]
-    gone, waiting = 0, len(starts)
-    for time in sorted(lengths.arrived):
-        while gone < waiting and now - starts[gone] < time:
+    gone = kept = 0
+    for time in arrived:
+        last = now - time
+        while gone < len(starts) and starts[gone] > last:
             gone += 1
-        at_risk = left - gone
+        while kept < len(not_gone) and not_gone[kept] > last:
+            kept += 1
+        at_risk = left - (gone - kept)
         under_way *= (at_risk - 1) / at_risk
         left -= 1
         if under_way <= limits[len(found)]:

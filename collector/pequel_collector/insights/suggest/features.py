@@ -84,8 +84,8 @@ class SampleBuilder:
         if life.converted is not None and life.converted < start:
             return
         converted = life.converted is not None and life.converted < start + self._horizon
-        early = [(time - life.signup, time, name) for time, name in events]
-        values = self._values([each for each in early if 0 <= each[0] < self._landmark])
+        known = ((time, name) for time, name in events if self._knows(time - life.signup, name))
+        values = early_values(known, life.signup, self._windows, self._day_of)
         self._rows.append((life.signup, key, converted, values))
 
     def build(self) -> Sample:
@@ -111,24 +111,28 @@ class SampleBuilder:
             place += 1
         return place
 
-    def _values(self, events: Sequence[tuple[int, int, str]]) -> dict[Feature, int]:
-        found: dict[Feature, int] = {}
-        days: dict[Feature, set[int]] = {}
-        for age, time, name in events:
-            if not self._knows(name):
-                continue
-            day = self._day_of(time)
-            for window in self._windows:
-                if age < window:
-                    feature = Feature(name, COUNT, window)
-                    found[feature] = found.get(feature, 0) + 1
-                    days.setdefault(Feature(name, DAYS, window), set()).add(day)
-        return found | {feature: len(each) for feature, each in days.items()}
-
-    def _knows(self, name: str) -> bool:
+    def _knows(self, age: int, name: str) -> bool:
+        """Whether an event at some age counts; one of a new name, while there are not too many."""
+        if not 0 <= age < self._landmark:
+            return False
         if name not in self._names and len(self._names) < MAX_NAMES:
             self._names[name] = None
         return name in self._names
+
+
+def early_values(
+    events: Iterable[tuple[int, str]], signup: int, windows: Sequence[int], day_of: DayOf
+) -> dict[Feature, int]:
+    """The features of a subject that are not 0. Events are (time, name)."""
+    found: dict[Feature, int] = {}
+    days: dict[Feature, set[int]] = {}
+    for time, name in events:
+        for window in windows:
+            if 0 <= time - signup < window:
+                feature = Feature(name, COUNT, window)
+                found[feature] = found.get(feature, 0) + 1
+                days.setdefault(Feature(name, DAYS, window), set()).add(day_of(time))
+    return found | {feature: len(each) for feature, each in days.items()}
 
 
 def bits(places: Iterable[int], size: int) -> int:

@@ -114,13 +114,13 @@ def search(sample: Sample, level: float = LEVEL) -> Result:
     if fewest < FEWEST_OUTCOMES:
         note = f"too little data: each period needs {FEWEST_OUTCOMES} conversions, one has {fewest}"
         return Result(sample.size, converters, 0, (), (), (note,))
-    singles = list(_singles(sample, earlier))
-    pairs = list(_pairs(sample, earlier, singles))
-    tested = [*singles, *pairs]
+    tried = list(singles(sample, earlier))
+    pairs = list(_pairs(sample, earlier, tried))
+    tested = [*tried, *pairs]
     corrected = holm([candidate.p for candidate in tested])
     passed = [(c, p) for c, p in zip(tested, corrected, strict=True) if p <= level]
     suggestions = _confirmed(sample, _distinct(passed), level)
-    behaviours = _behaviours(sample, everybody, singles)
+    behaviours = _behaviours(sample, everybody, tried)
     notes = () if suggestions else ("nothing found: no condition precedes conversion reliably",)
     return Result(sample.size, converters, len(tested), suggestions, behaviours, notes)
 
@@ -133,7 +133,7 @@ def table_of(found: int, outcomes: int, within: int) -> Table:
     return Table(tp, fp, fn, within.bit_count() - tp - fp - fn)
 
 
-def _singles(sample: Sample, earlier: int) -> Iterator[Candidate]:
+def singles(sample: Sample, earlier: int) -> Iterator[Candidate]:
     """A candidate for each condition; of those that hold for the same subjects, the first."""
     seen: set[int] = set()
     for feature in sorted(sample.columns, key=_simplicity):
@@ -153,8 +153,8 @@ def _simplicity(feature: Feature) -> tuple[bool, int, str]:
     return feature.measure != COUNT, -feature.window, feature.event
 
 
-def _pairs(sample: Sample, earlier: int, singles: Sequence[Candidate]) -> Iterator[Candidate]:
-    best = sorted(singles, key=lambda each: each.p)[:BEST_SINGLES]
+def _pairs(sample: Sample, earlier: int, tried: Sequence[Candidate]) -> Iterator[Candidate]:
+    best = sorted(tried, key=lambda each: each.p)[:BEST_SINGLES]
     for one, other in combinations(best, 2):
         if one.parts[0].feature.event == other.parts[0].feature.event:
             continue
@@ -177,14 +177,14 @@ def _distinct(passed: Sequence[tuple[Candidate, float]]) -> list[tuple[Candidate
     """The best candidates, of those that find nearly the same subjects only the best."""
     kept: list[tuple[Candidate, float]] = []
     for candidate, p in sorted(passed, key=lambda each: (-each[0].merit, len(each[0].parts))):
-        if all(_shared(candidate.found, other.found) < SAME for other, _ in kept):
+        if all(shared(candidate.found, other.found) < SAME for other, _ in kept):
             kept.append((candidate, p))
             if len(kept) == MOST:
                 break
     return kept
 
 
-def _shared(one: int, other: int) -> float:
+def shared(one: int, other: int) -> float:
     """The share of the subjects of either set who are in both."""
     return (one & other).bit_count() / max(1, (one | other).bit_count())
 
@@ -204,12 +204,12 @@ def _confirmed(
     return found
 
 
-def _behaviours(sample: Sample, everybody: int, singles: Sequence[Candidate]) -> list[Behaviour]:
+def _behaviours(sample: Sample, everybody: int, tried: Sequence[Candidate]) -> list[Behaviour]:
     """For each event, the condition that goes best with conversion; the clearest ones first."""
-    tables = [table_of(each.found, sample.outcomes, everybody) for each in singles]
+    tables = [table_of(each.found, sample.outcomes, everybody) for each in tried]
     corrected = holm([exact_p(counts) for counts in tables])
     best: dict[str, Behaviour] = {}
-    for candidate, counts, p in zip(singles, tables, corrected, strict=True):
+    for candidate, counts, p in zip(tried, tables, corrected, strict=True):
         [condition] = candidate.parts
         behaviour = Behaviour(condition, Confusion(counts), p)
         known = best.get(condition.feature.event)

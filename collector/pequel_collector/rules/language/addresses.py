@@ -36,15 +36,29 @@ def domain_of(value: Any) -> str | None:
 
 def normal_domain(text: str) -> str | None:
     """The one form of a domain: lower case, no dot at its end, letters in place of ``xn--``."""
-    domain = text.strip().rstrip(".").lower()
+    domain = _trimmed(text)
     if len(domain) > LONGEST_DOMAIN or (domain.isascii() and "xn--" not in domain):
         return domain or None
     return _in_letters(domain)
 
 
+def _trimmed(text: str) -> str:
+    return text.strip().rstrip(".").lower()
+
+
 @lru_cache(maxsize=1024)
 def _in_letters(domain: str) -> str | None:
+    """A domain in letters; as it is where that is not its one form, so no name that DNS knows.
+
+    An accent that stands alone, for example, becomes a blank with an accent.
+    """
+    found = _decoded(domain)
+    is_final = found == _trimmed(found) == _decoded(found)
+    return (found if is_final else domain) or None
+
+
+def _decoded(domain: str) -> str:
     try:
-        return domain.encode("idna").decode("idna") or None
+        return domain.encode("idna").decode("idna")
     except UnicodeError:  # no name that DNS knows, such as one with two dots in a row
         return domain

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from .crm import CRM_FORMS
 from .quantities import HOUR
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ EVENTS = {
     "reopened": "reopened",
     "amount_set": "amount_set",
     "claimed": "claimed",
-    "claim_expired": "claim_expired",
     "due_soon": "due_soon",
     "overdue": "overdue",
     "escalated": "escalated",
@@ -62,3 +62,9 @@ class Alert:
     form: Form = "webhook"
     when: LeadCondition | None = None
     options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def crm(self) -> str | None:
+        """The CRM that it writes into; None for any other receiver."""
+        stated: str | None = self.options.get("crm")
+        return self.form if self.form in CRM_FORMS else stated

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from ...model import Kind
 from .addresses import EMAIL_DOMAIN
 from .alerts import MAX_AGE, Alert
+from .crm import Crm
 from .quantities import DAY, HOUR, Number
 
 if TYPE_CHECKING:
@@ -403,6 +404,7 @@ class Catalogue:
     """All that a definitions file says. ``text`` is the file as written.
 
     ``personas`` are its ``[[persona]]`` tables as plain data. ``routing`` says who gets a lead.
+    ``crms`` may write back.
     """
 
     project: Project = Project()
@@ -414,6 +416,7 @@ class Catalogue:
     text: str = ""
     routing: RoutingTables = field(default_factory=_no_routing)
     alerts: tuple[Alert, ...] = ()
+    crms: Mapping[str, Crm] = field(default_factory=dict)
     _of_kind: dict[Kind, tuple[Definition, ...]] = field(init=False, repr=False, compare=False)
     _places: dict[str, Place] = field(init=False, repr=False, compare=False)
 

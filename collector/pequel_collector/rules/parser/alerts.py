@@ -13,8 +13,10 @@ from jinja2 import TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from ..language.alerts import EVENTS, Alert
+from .crm.forms import HUBSPOT, SALESFORCE, hubspot_needs, salesforce_needs
 from .items import Fields, Item, ItemParser, choice, list_of, one_of, read_all
 from .lead_conditions import LeadScope, lead_condition
+from .outside import url, variable, variables
 from .project import check_names, tables
 
 MOST = 50
@@ -23,7 +25,6 @@ MOST = 50
 MOST_TEXT = 20_000
 """Characters of a template."""
 
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}")
 _ADDRESS = re.compile(r"[^@\s<>,;]{1,128}@[^@\s<>,;]{1,255}")
 _KEPT = frozenset({"host", "content-length", "transfer-encoding", "connection"})
@@ -70,22 +71,6 @@ def _event(item: Item) -> str:
     return word
 
 
-def variable(item: Item) -> str:
-    """The name of an environment variable. The error does not show a secret written in place."""
-    if not isinstance(item.value, str) or not _VARIABLE.fullmatch(item.value):
-        raise item.wrong(
-            'the name of an environment variable, such as "ALERT_SECRET"', "something else"
-        )
-    return item.value
-
-
-def variables(item: Item) -> tuple[str, ...]:
-    """One name of an environment variable, or a list of them."""
-    if isinstance(item.value, list):
-        return list_of(variable, "a list of environment variables")(item)
-    return (variable(item),)
-
-
 def headers_from_variables(item: Item) -> Mapping[str, str]:
     """The variables that hold the values of headers, by header."""
     found = {}
@@ -95,14 +80,6 @@ def headers_from_variables(item: Item) -> Mapping[str, str]:
             raise child.wrong_key("the name of a header that is free to set", f'"{name[:60]}"')
         found[name] = variable(child)
     return MappingProxyType(found)
-
-
-def url(item: Item) -> str:
-    """A URL with the scheme https or http; whether alerts may go there shows on sending."""
-    text = item.text()
-    if not re.match(r"https?://[^\s/]", text) or len(text) > 2_048:
-        raise item.wrong('a URL such as "https://example.com/hooks"')
-    return text
 
 
 def template(item: Item) -> str:
@@ -161,9 +138,15 @@ COMMON: dict[str, ItemParser] = {
 _WHERE: dict[str, ItemParser] = {"url": url, "url_env": variable}
 
 FORMS: dict[str, dict[str, ItemParser]] = {
-    "webhook": {**_WHERE, "secret_env": variables, "headers_env": headers_from_variables},
+    "webhook": {
+        **_WHERE,
+        "crm": Item.name,
+        "secret_env": variables,
+        "headers_env": headers_from_variables,
+    },
     "post": {
         **_WHERE,
+        "crm": Item.name,
         "template": template,
         "content_type": one_line,
         "secret_env": variables,
@@ -177,6 +160,8 @@ FORMS: dict[str, dict[str, ItemParser]] = {
         "template": template,
         "smtp_env": variable,
     },
+    "hubspot": HUBSPOT,
+    "salesforce": SALESFORCE,
 }
 """The keys of each form."""
 
@@ -195,6 +180,8 @@ CHECKS = {
     "slack": needs_url,
     "post": _needs_template,
     "email": _needs_recipient,
+    "hubspot": hubspot_needs,
+    "salesforce": salesforce_needs,
 }
 """What each form asks of its keys together."""
 

@@ -18,6 +18,7 @@ from ..language.content_hash import content_hash
 from ..language.definition import Catalogue, Definition, Project
 from .alerts import alerts
 from .conditions import guards, node
+from .crm.tables import crms
 from .expansion import check_expanded
 from .items import (
     Fields,
@@ -88,6 +89,7 @@ def _catalogue(item: Item, scope: Scope) -> Catalogue:
         fields.get("persona", ()),
         routing=routing_tables(fields, named),
         alerts=fields.get("alert", ()),
+        crms=fields.get("crm", {}),
     )
 
 
@@ -202,6 +204,7 @@ FILE: dict[str, ItemParser] = {
     "partner": Item.keep,
     "route": Item.keep,
     "alert": Item.keep,
+    "crm": crms,
 }
 
 LATER: frozenset[str] = frozenset()

@@ -31,6 +31,9 @@ MAX_WAIT = 20
 
 _MAX_SHOWN = 200
 
+LIKELIHOOD = "likelihood"
+"""The order of a list by how likely its subjects are to convert."""
+
 KINDS = ("new", "upgrade", "cross_sell", "expansion", "nudge")
 
 
@@ -215,6 +218,7 @@ class NearArguments(ShortPageArguments):
     """The list of those near a definition."""
 
     definition = Text(required=True)
+    sort = OneOf("progress", LIKELIHOOD, load_default="progress")
 
 
 class AdoptionArguments(ShortPageArguments):
@@ -233,7 +237,7 @@ class LeadArguments(PageArguments):
     PREFIX = "trait."
 
     format = OneOf("json", "csv", "ndjson", load_default="json")
-    sort = OneOf(*get_args(LeadSort))
+    sort = OneOf(*get_args(LeadSort), LIKELIHOOD)
     count = Flag()
     q = Text()
     version = Number()
@@ -264,6 +268,7 @@ class FollowArguments(NoArguments):
     """What arrives after a place."""
 
     after = Cursor(load_default=None)
+    last = ShortLimit()
     limit = ShortLimit(load_default=MAX_SHORT)
     wait = Seconds(load_default=0)
     user = Text()

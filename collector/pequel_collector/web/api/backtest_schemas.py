@@ -116,7 +116,7 @@ class BacktestAnswer(AnswerSchema):
     definition = fields.String(attribute="definition.name")
     description = fields.String()
     subject_kind = fields.String(attribute="definition.subject")
-    population = fields.String(attribute="question.population")
+    population = fields.String(attribute="question.population.text")
     landmark_seconds = Seconds(attribute="question.landmark")
     horizon_seconds = Seconds(attribute="question.horizon")
     end = Time()

@@ -33,7 +33,7 @@ class DiffBody(Struct, forbid_unknown_fields=True):
 _BODY = Content(
     "application/json",
     json_body.schema_of(DiffBody),
-    {"old": "active", "new": '[[pql]]\nname = "keen"\nwhen = "used"\n'},
+    {"old": "active", "new": '[[pql]]\nname = "keen"\nwhen = { event = "used" }\n'},
 )
 _DIFF = query(
     "What lies between two texts of definitions, in words and on the data",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from heapq import nlargest
+from typing import Any, ClassVar
 
 from marshmallow import fields
 
@@ -24,6 +25,18 @@ class ChangeAnswer(AnswerSchema):
     after = AnyValue()
 
 
+NAMED = 1_000
+"""Subjects that an answer names for each effect: those with the latest times."""
+
+
+class LatestQualified(Qualified):
+    """When each subject first qualified, by its id; the latest ones."""
+
+    def convert(self, value: Any) -> Any:
+        latest = nlargest(NAMED, value.items(), key=lambda each: (each[1], each[0]))
+        return super().convert(dict(latest))
+
+
 class FiguresAnswer(AnswerSchema):
     """Both forms of a backtest."""
 
@@ -35,8 +48,10 @@ class FiguresAnswer(AnswerSchema):
 class OnDataAnswer(AnswerSchema):
     """What a change of a definition does on the data."""
 
-    gained = Qualified()
-    lost = Qualified()
+    gained = LatestQualified()
+    gained_total = fields.Integer()
+    lost = LatestQualified()
+    lost_total = fields.Integer()
     earlier = fields.Integer()
     later = fields.Integer()
     before = fields.Nested(FiguresAnswer, allow_none=True)

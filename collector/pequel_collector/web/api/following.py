@@ -12,9 +12,11 @@ from flask import Blueprint, Response, request
 
 from ...app.arrival_watch import ArrivalWatch
 from ...app.bootstrap import Collector
-from ...errors import Unavailable
+from ...app.likely_names import with_likely_names
+from ...errors import BadRequest, Unavailable
 from ...model import JSON
 from ...queries.following import FollowFilter, Following, FollowPage
+from ...rules.language.definition import Catalogue
 from ..json import encode, json_response
 from ..openapi.operation import describe, query_page
 from . import arguments, schemas
@@ -42,11 +44,12 @@ def blueprint(collector: Collector) -> Blueprint:
         given = arguments.read(request, _FOLLOW)
         wanted = FollowFilter(given.get("user"), given.get("event"))
         limit, seconds = given["limit"], given["wait"]
-        page = following.page(wanted, limit, following.place(wanted, given["after"]))
+        page = _first(following, wanted, limit, given["after"], given.get("last"))
         if page.data or not seconds:
-            return json_response(_json(page))
+            return json_response(_json(page, collector.catalogue))
         leave = watch.enter()
-        body = _awaited(following, watch, page, wanted, limit, seconds, leave)
+        pages = _awaited(following, watch, page, wanted, limit, seconds, leave)
+        body = (encode(_json(page, collector.catalogue)) for page in pages)
         response = Response(body, mimetype="application/json")
         response.call_on_close(leave)  # a client that is gone may have taken nothing of the body
         return response
@@ -62,7 +65,7 @@ def _awaited(
     limit: int,
     seconds: int,
     leave: Callable[[], None],
-) -> Iterator[bytes]:
+) -> Iterator[FollowPage]:
     """The first page that is not empty, or the empty one at the end of the time."""
     until = watch.until(seconds)
     try:
@@ -72,9 +75,24 @@ def _awaited(
         pass  # the status is sent already; the next request gets the error
     finally:
         leave()
-    yield encode(_json(page))
+    yield page
 
 
-def _json(page: FollowPage) -> dict[str, JSON]:
-    data = schemas.FOLLOWED.dump(page.data, many=True)
+def _first(
+    following: Following, wanted: FollowFilter, limit: int, after: str | None, last: int | None
+) -> FollowPage:
+    """The page at a place, or the last items. Raises BadRequest for both."""
+    if last is None:
+        return following.page(wanted, limit, following.place(wanted, after))
+    if after is not None:
+        raise BadRequest(
+            "last: found it together with after, expected one of the two",
+            "bad_parameter",
+            field="last",
+        )
+    return following.latest(wanted, last)
+
+
+def _json(page: FollowPage, catalogue: Catalogue) -> dict[str, JSON]:
+    data = schemas.FOLLOWED.dump(with_likely_names(page.data, catalogue), many=True)
     return {"data": data, "next_cursor": page.next_cursor}

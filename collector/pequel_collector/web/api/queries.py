@@ -10,7 +10,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from ...app.bootstrap import Collector
-from ...errors import NotFound
+from ...errors import Forbidden, NotFound
 from ...model import Kind
 from ...ports import LeadFilter, RejectedFilter
 from ...queries.answers import LeadAnswer
@@ -20,6 +20,7 @@ from ..json import json_response
 from ..openapi.operation import Content, Operation, Tag, describe, query, query_page
 from ..paths import subject_and_view, whole_rest
 from . import arguments, schemas
+from .arguments import MAX_LIMIT
 from .lead_export import LEADS_AS
 from .require_reader import current_partner, require_reader
 
@@ -44,7 +45,7 @@ _REJECTED = arguments.RejectedArguments()
 
 _GET_LEADS = replace(
     query_page("Leads", "leads", schemas.LEAD, arguments=_LEADS, scope="leads"),
-    beside=schemas.TOTAL,
+    beside=schemas.BESIDE_LEADS,
     contents=(
         Content("text/csv", {"type": "string"}),
         Content("application/x-ndjson", {"type": "string"}),
@@ -120,14 +121,22 @@ class Handlers:
         count = given.pop("count", False)
         tests, partner = tests_in(given), current_partner()
         state = None if given["state"] == "any" else given["state"]
+        is_likely = given.get("sort") == arguments.LIKELIHOOD
+        if is_likely:
+            _require_sortable(form, partner)
+            del given["sort"]
         wanted = LeadFilter(**given | {"state": state})
         if form != "json":
             _require_whole(form)
             leads = self._queries.all_pqls(wanted, tests, partner)
             return LEADS_AS[form](leads)
-        with page_slot(limit):
-            found = self._queries.pqls(wanted, limit, cursor, tests, partner)
-            page = schemas.page(schemas.LEAD, found)
+        with page_slot(MAX_LIMIT if is_likely else limit):
+            if is_likely:
+                likely = self._queries.likely_pqls(wanted, limit, cursor, tests)
+                page = schemas.page(schemas.LEAD, likely) | schemas.LOOKED_AT.dump(likely)
+            else:
+                found = self._queries.pqls(wanted, limit, cursor, tests, partner)
+                page = schemas.page(schemas.LEAD, found)
             if count:
                 page |= schemas.TOTAL.dump(self._queries.count_pqls(wanted, tests, partner))
             return json_response(page)
@@ -226,6 +235,14 @@ def _require_whole(form: str) -> None:
     for name in ("limit", "cursor", "count"):
         if name in request.args:
             raise arguments.mistake(name, f"it with format={form}", "a list that comes whole")
+
+
+def _require_sortable(form: str, partner: str | None) -> None:
+    """Raises BadRequest or Forbidden for a list that cannot be sorted by likelihood."""
+    if form != "json":
+        raise arguments.mistake("sort", f"likelihood with format={form}", "another order")
+    if partner is not None:
+        raise Forbidden("a partner's key does not see how likely others are to convert")
 
 
 def page_slot(limit: int) -> AbstractContextManager[object]:

@@ -20,6 +20,7 @@ from .answer_schema import (
     SubjectKey,
     Time,
 )
+from .backtest_schemas import Rate
 
 _STATE = {"type": ["string", "null"]}
 
@@ -86,14 +87,28 @@ class Claim(AnswerSchema):
     until = Time()
 
 
+class LikelihoodReason(AnswerSchema):
+    """A condition of the model that holds, and what it adds to the log of the odds."""
+
+    text = fields.String()
+    weight = fields.Float()
+
+
 class Lead(AnswerSchema):
     """A lead. ``evidence`` has a sentence and the leaves; ``via`` says whose it is instead.
 
     ``history``, ``contacts`` and ``features``, what its subject used, come only with a lead that is
     asked for by its id. Of ``history_total`` entries of the history, the newest 1,000 are there.
+    ``likelihood`` is that of its subject to convert: in a list by likelihood, and, with its
+    reasons, of a lead that is asked for by its id; if there is a model.
     """
 
-    OMITTED_IF_NONE = frozenset({"via", "history", "history_total", "contacts", "features"})
+    OMITTED_IF_NONE = frozenset(
+        {
+            *("via", "history", "history_total", "contacts", "features"),
+            *("likelihood", "likelihood_reasons"),
+        }
+    )
 
     id = fields.String(attribute="lead.id")
     definition = fields.String(attribute="lead.definition")
@@ -136,6 +151,8 @@ class Lead(AnswerSchema):
     history_total = fields.Integer()
     contacts = fields.List(fields.Nested(Contact))
     features = fields.List(fields.Nested(FeatureUse))
+    likelihood = Rate()
+    likelihood_reasons = fields.List(fields.Nested(LikelihoodReason))
 
 
 class LedgerEntry(Entry):
@@ -199,6 +216,23 @@ class Total(AnswerSchema):
     total_is_exact = fields.Boolean(attribute="is_exact")
 
 
+class BesideLeads(Total):
+    """What may stand beside leads: how many there are, and how many a list by likelihood saw.
+
+    ``complete`` says that ``looked_at`` are all leads, so that none is likelier.
+    """
+
+    looked_at = fields.Integer()
+    complete = fields.Boolean(attribute="is_complete")
+
+
+class LookedAt(AnswerSchema):
+    """How many leads a list by likelihood saw, and whether these are all."""
+
+    looked_at = fields.Integer()
+    complete = fields.Boolean(attribute="is_complete")
+
+
 class ListedSubject(AnswerSchema):
     """A user or an account in a list, with the traits that describe a person."""
 
@@ -250,7 +284,12 @@ class Path(AnswerSchema):
 
 
 class NearSubject(AnswerSchema):
-    """A subject that is near a definition, and the leaves that do not hold yet."""
+    """A subject that is near a definition, and the leaves that do not hold yet.
+
+    ``likelihood`` is that of converting, if there is a model.
+    """
+
+    OMITTED_IF_NONE = frozenset({"likelihood"})
 
     subject = SubjectKey(attribute="key")
     account = fields.String(allow_none=True)
@@ -258,6 +297,7 @@ class NearSubject(AnswerSchema):
     last_seen = Time()
     progress = fields.Float()
     missing = Objects()
+    likelihood = Rate()
 
 
 class Near(AnswerSchema):
@@ -351,10 +391,11 @@ class Followed(AnswerSchema):
     """Something that arrived: an ``event``, a ``refused`` one or a ``lead``, under that name.
 
     An item ``missed`` says that items before the next one are not listed: they came too long ago,
-    or too many at once. ``count`` is how many, null if that is not known.
+    or too many at once. ``count`` is how many, null if that is not known. ``looks_like`` is the
+    event that was probably meant, where no definition uses the name of this one.
     """
 
-    OMITTED = frozenset({"event", "refused", "lead", "number"})
+    OMITTED = frozenset({"event", "refused", "lead", "number", "looks_like"})
 
     kind = fields.String(metadata={"enum": ["event", "refused", "lead", "missed"]})
     at = Time(allow_none=True)
@@ -362,10 +403,13 @@ class Followed(AnswerSchema):
     refused = fields.Nested(RejectedEvent)
     lead = fields.Nested(Lead)
     count = fields.Integer(attribute="number", allow_none=True)
+    looks_like = fields.String()
 
     def reader(self, attribute: str) -> Read | None:
         if attribute in ("kind", "at"):
             return super().reader(attribute)
+        if attribute == "looks_like":
+            return lambda item: item.looks_like or missing
         kind = "missed" if attribute == "number" else attribute
         return lambda item: getattr(item, attribute) if item.kind == kind else missing
 
@@ -379,6 +423,7 @@ class Version(AnswerSchema):
     activated_at = Time(attribute="latest.at")
     actor = fields.String(attribute="latest.actor", allow_none=True)
     reason = fields.String(attribute="latest.reason", allow_none=True)
+    changed = fields.String(allow_none=True)
     source = Object(attribute="version.source")
     text = fields.String(attribute="version.text")
 
@@ -720,6 +765,7 @@ LEAD, STATUS, EVENT, REJECTED_EVENT = Lead(), Status(), Event(), RejectedEvent()
 PROFILES = {"user": UserProfile(), "account": AccountProfile()}
 DEFINITIONS, NEW_VERSION, USAGE = Definitions(), NewVersion(), Usage()
 PROOF, LINTED = Proof(), Linted()
+BESIDE_LEADS, LOOKED_AT = BesideLeads(), LookedAt()
 TOTAL, LISTED_SUBJECT, PEOPLE, PATH = Total(), ListedSubject(), People(), Path()
 FOLLOWED = Followed()
 NEAR, ADOPTION = Near(), Adoption()
@@ -727,6 +773,6 @@ NEW_DEFINITIONS = NewDefinitions()
 """Describes an answer that is put together of two others."""
 
 
-def page(schema: Schema, found: answers.Page[Any]) -> dict[str, JSON]:
+def page(schema: Schema, found: answers.Page[Any] | answers.LikelyPage) -> dict[str, JSON]:
     """A page of a list as JSON."""
     return {"data": schema.dump(found.data, many=True), "next_cursor": found.next_cursor}

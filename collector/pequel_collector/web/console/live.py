@@ -6,15 +6,15 @@ waits until there is something, as ``GET /v1/events/stream`` does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
 from flask import Blueprint, Response, request, stream_with_context
 
 from ...access.keys import may
+from ...app.likely_names import with_likely_names
 from ...errors import NotFound, Unavailable
-from ...lint.unknown_events import slips, uses
 from ...model import Key, Stored
 from ...ports import ANY_REJECTED, StoredRejectedEvent
 from ...queries.following import Followed, FollowFilter, Following, FollowPage
@@ -167,16 +167,13 @@ def _send_test(console: Console, key: Key) -> None:
 
 def _lines(found: Sequence[Followed], catalogue: Catalogue) -> list[dict[str, Any]]:
     """What arrived, as the lines of the page."""
-    names = {each.event.message.name for each in found if each.event is not None}
-    slips_of = slips_in(names, catalogue)
-    return [_line(each, slips_of) for each in found]
+    return [_line(each) for each in with_likely_names(found, catalogue)]
 
 
-def _line(followed: Followed, slips_of: Mapping[str | None, str]) -> dict[str, Any]:
+def _line(followed: Followed) -> dict[str, Any]:
     line: dict[str, Any] = {"kind": followed.kind, "at": followed.at, "number": followed.number}
     if followed.event is not None:
-        name = followed.event.message.name
-        return line | _event_line(followed.event) | {"looks_like": slips_of.get(name)}
+        return line | _event_line(followed.event) | {"looks_like": followed.looks_like}
     if followed.refused is not None:
         return line | _refused_line(followed.refused)
     return line | {"lead": followed.lead}
@@ -198,15 +195,3 @@ def _event_line(stored: Stored) -> dict[str, Any]:
 def _refused_line(refused: StoredRejectedEvent) -> dict[str, Any]:
     event = refused.event
     return {"mid": event.mid, "code": event.code, "reason": event.message, "payload": event.payload}
-
-
-def slips_in(names: Collection[str | None], catalogue: Catalogue) -> dict[str | None, str]:
-    """The names that no definition uses and that are nearly one that a definition uses."""
-    known = {used for _, _, used in uses(catalogue) if "*" not in used}
-    near = {slip: used for used in sorted(known, reverse=True) for slip in slips(used)}
-    found: dict[str | None, str] = {}
-    for name in names:
-        meant = sorted(near[slip] for slip in slips(name) if slip in near) if name else []
-        if meant and name not in known:
-            found[name] = meant[0]
-    return found

@@ -180,6 +180,7 @@ _STORED_VERSION: JSON = _NEW_VERSION | {
     "activated_at": "2026-03-01T08:00:00.000Z",
     "actor": "file",
     "reason": "pequel.toml, saved at 2026-03-01T07:59:48.000Z",
+    "changed": None,
     "source": _SOURCE,
     "text": _TEXT,
 }
@@ -267,6 +268,16 @@ OF_SCHEMAS: dict[str, JSON] = {
         "problem": None,
     },
     "DeliveryEntry": _DELIVERY,
+    "CrmEvents": {
+        "events": [
+            {
+                "id": "e-1",
+                "outcome": "changed",
+                "reason": None,
+                "lead_id": "df48c7f1430f4abf6c7b7b16",
+            }
+        ]
+    },
     "AlertTest": {
         "id": "msg_test_6f2a91c07e3b5d48",
         "alert": "sales",
@@ -342,6 +353,7 @@ OF_SCHEMAS: dict[str, JSON] = {
                 "last_seen": _SEEN["last_seen"],
                 "progress": 0.666667,
                 "missing": [_LEAF | {"holds": False, "observed": 2, "missing": 1}],
+                "likelihood": 0.161322,
             }
         ],
         "looked_at": 400,
@@ -505,6 +517,54 @@ OF_SCHEMAS: dict[str, JSON] = {
         "end": "2026-03-09T09:30:00.000Z",
     },
     "SpendTaken": {"written": 1},
+    "LikelihoodAnswer": {
+        "subject_kind": "user",
+        "landmark_seconds": 604800.0,
+        "horizon_seconds": 2592000.0,
+        "timezone": "UTC",
+        "signup": "signed_up",
+        "trained_at": "2026-04-01T06:00:00.000Z",
+        "end": "2026-03-31T17:20:00.000Z",
+        "population": 2892,
+        "converters": 216,
+        "strength": 0.1,
+        "intercept": -3.1042,
+        "terms": [
+            {
+                "text": "created 3 or more projects in the first 7 days",
+                "weight": 0.8127,
+                "event": "project_created",
+                "measure": "count",
+                "at_least": 3,
+                "within_seconds": 604800.0,
+            }
+        ],
+        "calibration": {
+            "population": 1928,
+            "converters": 145,
+            "base_rate": 0.075207,
+            "brier": 0.066113,
+            "brier_of_base_rate": 0.069551,
+            "auc": 0.712404,
+            "bins": [
+                {
+                    "number": 1420,
+                    "predicted": 0.042904,
+                    "converted": 62,
+                    "observed": 0.043662,
+                    "interval": [0.034212, 0.055572],
+                },
+                {
+                    "number": 508,
+                    "predicted": 0.161322,
+                    "converted": 83,
+                    "observed": 0.163386,
+                    "interval": [0.133778, 0.198047],
+                },
+            ],
+        },
+        "notes": [],
+    },
     "SuggestionsAnswer": {
         "subject_kind": "user",
         "landmark_seconds": 604800.0,
@@ -549,7 +609,9 @@ OF_SCHEMAS: dict[str, JSON] = {
                 "changes": [{"path": "when.gte", "before": 3, "after": 2}],
                 "on_data": {
                     "gained": {"u3": "2026-03-20T08:00:00.000Z"},
+                    "gained_total": 1,
                     "lost": {},
+                    "lost_total": 0,
                     "earlier": 2,
                     "later": 0,
                     "before": _FIGURES,

@@ -41,7 +41,9 @@ class Content(NamedTuple):
     example: JSON = None
 
 
-TOML = Content("application/toml", {"type": "string"}, '[[pql]]\nname = "keen"\nwhen = "used"\n')
+TOML = Content(
+    "application/toml", {"type": "string"}, '[[pql]]\nname = "keen"\nwhen = { event = "used" }\n'
+)
 ANY_OBJECT: JSON = {"type": "object"}
 
 

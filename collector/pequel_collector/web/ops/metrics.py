@@ -10,11 +10,13 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
+from ...access.refused import TALLY as UNKNOWN_KEYS
 from ...app.bootstrap import Collector
 from ...ports import LeadFilter, Usage
 from ...usage import balance_of
 from ..openapi.operation import Content, Operation, describe
 from .alert_metrics import alert_metrics
+from .crm_metrics import crm_metrics
 
 MOST_OVERDUE = 10_000
 """Overdue leads that are counted: a scrape stays short."""
@@ -68,9 +70,13 @@ class _StoreMetrics:
         text = "Links of an id that has an earlier link to another user."
         yield _gauge("link_conflicts", text, totals.get("link_conflicts", 0))
         yield _gauge("unattributed", "Events without an account.", totals.get("unattributed", 0))
+        unknown = CounterMetricFamily("pequel_unknown_key", "Requests with an unknown key.")
+        unknown.add_metric([], totals.get(UNKNOWN_KEYS, 0))
+        yield unknown
         yield _gauge("waiting_events", "Events that wait for the store.", self._collector.waiting())
         names = [alert.name for alert in self._collector.alerts.alerts()]
         yield from alert_metrics(names, depths, totals, self._collector.clock())
+        yield from crm_metrics(self._collector.crm.names(), totals)
         yield _gauge("ready", "Whether events can be stored.", self._collector.trouble() is None)
 
 
