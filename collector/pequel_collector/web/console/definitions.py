@@ -17,6 +17,9 @@ from ..api import arguments
 from . import figures
 from .frame import Console, page_for, viewer
 
+COUNTED = 1_000
+"""Leads of a definition that are counted."""
+
 NEAR = 20
 """Subjects of a page who are nearly there."""
 
@@ -66,7 +69,7 @@ def add(bp: Blueprint, console: Console) -> None:
             return console.page("partner/definitions.html", found=said)
         counts = {
             each.definition.name: collector.queries.count_pqls(
-                LeadFilter(definition=each.definition.name, state="open")
+                LeadFilter(definition=each.definition.name, state="open"), up_to=COUNTED
             )
             for each in found.data
         }
@@ -81,7 +84,7 @@ def add(bp: Blueprint, console: Console) -> None:
             "definition.html",
             answer=answer,
             leads=collector.queries.pqls(wanted, LEADS).data,
-            total=collector.queries.count_pqls(wanted),
+            total=collector.queries.count_pqls(wanted, up_to=COUNTED),
             outlook=figures.outlook(console, name),
             history=list(history_of(answer.versions)),
         )

@@ -196,7 +196,8 @@ def _funnel(console: Console, question: Question) -> Iterator[tuple[str, str, Re
 
 def _cohorts(console: Console, question: Question) -> Iterator[Cohort]:
     """Sign-ups by the time in which they signed up, the latest last."""
-    until = question.until or console.collector.clock() + 1
+    # A whole day, so that the figures of the last visit are used again.
+    until = question.until or (console.collector.clock() // DAY + 1) * DAY
     for number in range(COHORTS, 0, -1):
         since = until - number * COHORT
         asked = Question(since, since + COHORT, question.horizon, question.definition)
