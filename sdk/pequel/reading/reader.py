@@ -143,6 +143,7 @@ class Reader:
         plan: str | None = None,
         account: Id | None = None,
         overdue: bool | None = None,
+        snoozed: bool | None = None,
         qualified_from: Time | None = None,
         qualified_to: Time | None = None,
         marked_after: Time | None = None,
@@ -170,6 +171,7 @@ class Reader:
             plan: leads whose subject now has this trait.
             account: leads of this account, or of a user who was in it.
             overdue: leads that nobody contacted in time; with False, the others.
+            snoozed: leads that are snoozed now; with False, the others.
             qualified_from: qualified at this time or later; a datetime without a zone is UTC.
             qualified_to: qualified before this time.
             marked_after: marked after this time.
