@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from pequel_collector.app.bootstrap import Collector, open_collector
 from pequel_collector.config import Settings
-from pequel_collector.insights.metrics.catalogue import ROLES
+from pequel_collector.insights.metrics.catalogue import METRICS, ROLES
 from pequel_collector.insights.metrics.figure import of_duration, of_rate
 from pequel_collector.insights.metrics.rates import Rate
 from pequel_collector.insights.metrics.survival import Duration
@@ -84,6 +84,10 @@ class TestThePages:
         assert admin.get(f"/figures?role={role}&horizon=14d&by=definition").status_code == 200
         assert "too young to tell" in text_of(admin.page)
         assert "How it is counted" in admin.page
+
+    @pytest.mark.parametrize("name", METRICS)
+    def test_each_metric_has_one(self, admin: Any, ada: str, name: str) -> None:
+        assert admin.get(f"/figure?name={name}").status_code == 200
 
     def test_the_members_behind_a_number_have_their_names(self, admin: Any, ada: str) -> None:
         admin.get("/figure?name=volume")

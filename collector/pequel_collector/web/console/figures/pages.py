@@ -112,7 +112,9 @@ def add(bp: Blueprint, console: Console) -> None:
             roles=list(ROLES),
             given=given,
             shown=[shown(each) for each in found.figures],
-            funnel=list(_funnel(console, question)) if role in FUNNEL_OF else [],
+            funnel=list(_funnel(console, question))
+            if role in FUNNEL_OF and "funnel" not in ROLES[role]
+            else [],
             cohorts=list(_cohorts(console, question)) if role in COHORTS_OF else [],
             by=question.by or VIEW_BY.get(role, ""),
             **_choices(console),

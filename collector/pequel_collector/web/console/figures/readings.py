@@ -5,7 +5,7 @@ Pure functions from the values of ``insights.metrics`` to words and rows.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any, NamedTuple
 
@@ -14,7 +14,12 @@ from ....model import JSON
 from ..words import as_text, count, number
 
 _AMOUNTS = ("starting", "new", "expansion", "contraction", "churn", "ending")
-_TOTALS = {"total": "in all", "mrr": "monthly revenue in all", "spend": "spent"}
+_TOTALS = {
+    "total": "in all",
+    "mrr": "monthly revenue in all",
+    "revenue": "revenue",
+    "spend": "spent",
+}
 SMALL = 20
 """A share of fewer than this many is marked as a small sample."""
 
@@ -116,6 +121,8 @@ def lists_of(figure: Figure) -> list[Listed]:
     if values.get("reasons"):
         rows = [(each["reason"] or "no reason", each["leads"]) for each in values["reasons"]]
         found.append(_plain("By reason", rows))
+    if values.get("stages"):
+        found.append(Listed("Stage", list(_stages(values["stages"]))))
     if values.get("pairs"):
         found.append(Listed("Pairs", [_pair(each) for each in values["pairs"]]))
     return found
@@ -168,10 +175,25 @@ def _money(values: Mapping[str, Any]) -> Reading:
     for name, one in (("customers", "customer"), ("pqls", "PQL")):
         if name in values:
             beside.append(count(values[name], one))
+    if "ratios" in values:
+        return Reading(_ratios(values["ratios"]), " · ".join(beside))
     return Reading(amounts(values["amounts"]), " · ".join(beside))
 
 
+def _ratios(ratios: Mapping[str, float | str | None]) -> str:
+    """What comes back of what was spent: ``EUR 3.2 times``."""
+    found = [
+        f"{name} {number(round(float(ratio), 1))} times"
+        for name, ratio in ratios.items()
+        if ratio is not None
+    ]
+    return " · ".join(found) or "nothing spent yet"
+
+
 def _count(values: Mapping[str, Any]) -> Reading:
+    if "stages" in values:
+        stages = values["stages"]
+        return Reading(f"{number(values['people'])} people", f"{len(stages)} stages")
     if "leads" in values:
         return Reading(
             count(values["leads"], "lead"),
@@ -195,6 +217,17 @@ def _terms(values: Mapping[str, Any]) -> Reading:
     mean, middle = values["mean_months"], values["median_months"]
     main = f"{number(mean)} months on average, half up to {number(middle)}"
     return Reading(main, f"of {count(values['n'], 'contract')}", None, values["n"] < SMALL)
+
+
+def _stages(stages: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, float, str]]:
+    """Each stage, with the people of the stage before that reached it."""
+    before = 0
+    for each in stages:
+        name, people = each["stage"], each["people"]
+        parts = {"numerator": people, "denominator": before, "immature": 0}
+        words = share({**parts, **each}).main if "rate" in each and before else number(people)
+        yield name, people, words
+        before = people
 
 
 def _plain(title: str, pairs: Any) -> Listed:
