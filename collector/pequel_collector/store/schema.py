@@ -82,13 +82,13 @@ _MIGRATIONS = (
     Migration("0015_access", ACCESS),
     Migration("0016_lists", LISTS),
     Migration("0017_definition_changes", DEFINITION_CHANGES),
-    Migration("0022_console", CONSOLE),
     Migration("0018_routing", ROUTING),
-    Migration("0023_arrivals", ARRIVALS),
     Migration("0019_delivery", DELIVERY),
     Migration("0020_metrics", METRICS),
-    Migration("0025_crm", CRM),
-    Migration("0024_snoozed", SNOOZED),
+    Migration("0021_console", CONSOLE),
+    Migration("0022_arrivals", ARRIVALS),
+    Migration("0023_snoozed", SNOOZED),
+    Migration("0024_crm", CRM),
 )
 
 
