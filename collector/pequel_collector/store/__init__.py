@@ -1,9 +1,8 @@
 """The stores: SQLite and PostgreSQL, chosen by URL. May import: `ports`, `model` and `errors`.
 
 ``session`` is what the shared SQL needs from a database; ``sqlite`` and ``postgres`` implement it.
-``read_transaction`` and ``write_transaction`` implement ``ports`` with the SQL of ``statements``
-and ``lead_list``, over the tables in ``schema``. ``metric_reads`` and ``metric_writes`` are their
-parts for metrics.
+``read_transaction`` and ``write_transaction`` implement ``ports`` with the SQL of ``statements``,
+over the tables in ``schema``. ``parts`` and ``metrics`` are what they are made of, by subject.
 """
 
 from __future__ import annotations
