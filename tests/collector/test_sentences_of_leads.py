@@ -233,8 +233,7 @@ SENTENCES: list[tuple[str, Steps, str]] = [
             :6
         ],
         (
-            "called the API 4 times in 7 days, 2 times as often as in the 7 days before "
-            "(after 2; 2 times needed)"
+            "called the API 4 times in the last 7 days, twice as often as in the 7 days before (2)"
         ),
     ),
     (
@@ -265,25 +264,56 @@ OF_ACCOUNTS: list[tuple[str, Steps, str]] = [
             'gt = { ratio = 0.8, of_trait = "storage_limit_bytes" } }'
         ),
         [({"storage_limit_bytes": 10**10},), ("storage_measured", 1, {"bytes": 84 * 10**8})],
+        "uses 8.4 GB of its 10 GB storage limit (84%)",
+    ),
+    (
         (
-            "measured storage, most recently 8.4 GB, 84% of their storage limit of 10 GB "
-            "(more than 80% needed)"
+            'when = { event = "seats_counted", last = "used", within = "7d", '
+            'gte = { ratio = 0.8, of_trait = "seats" } }'
         ),
+        [({"seats": 10},), ("seats_counted", 1, {"used": 9})],
+        "uses 9 of its 10 seats (90%) in the last 7 days",
+    ),
+    (
+        (
+            'when = { event = "space_measured", last = "bytes_left", '
+            'gte = { ratio = 0.8, of_trait = "limit" } }'
+        ),
+        [({"limit": 10},), ("space_measured", 1, {"bytes_left": 9})],
+        "measured spaces, most recently bytes left 9, 90% of their limit of 10 (80% needed)",
+    ),
+    (
+        (
+            'when = { event = "report_exported", distinct = "@user", within = "7d", '
+            'gte = { ratio = 0.5, of_trait = "limit" } }'
+        ),
+        [({"limit": 4},), *[(f"u{n}", "report_exported", 1, {}) for n in range(2)]],
+        "had 2 people who exported a report in the last 7 days, 50% of its limit of 4",
+    ),
+    (
+        'when = { event = "*", distinct = "@minute", gte = "2m", within = "7d" }',
+        [("x", n) for n in range(2)],
+        "was active for 2 minutes in total (2 minutes needed) in the last 7 days",
     ),
     (
         'when = { event = "*", distinct = "@user", gte = 2, within = "30d" }',
         [("u1", "x", 0, {}), ("u2", "x", 1, {})],
-        "2 people were active (2 needed) in the last 30 days",
+        "had 2 active people (2 needed) in the last 30 days",
     ),
     (
         'when = { users = { event = "report_exported", gte = 2, within = "30d" }, gte = 2 }',
         [(f"u{n % 2}", "report_exported", n, {}) for n in range(4)],
-        "2 people (2 needed) each exported at least 2 reports in the last 30 days",
+        "has 2 people (2 needed) who each exported at least 2 reports in the last 30 days",
     ),
     (
         'when = { users = { event = "report_exported" }, gte = 1 }',
         [("u1", "report_exported", 0, {})],
-        "1 person exported a report",
+        "has 1 person who exported a report",
+    ),
+    (
+        'when = { users = { event = "report_exported", last = "pages", gte = 3 }, gte = 1 }',
+        [("u1", "report_exported", 0, {"pages": 3})],
+        "has 1 person who exported reports, most recently at least 3 pages",
     ),
 ]
 
@@ -342,11 +372,28 @@ def test_a_sentence_with_labels(condition: str, steps: Steps, expected: str) -> 
     assert told(condition, steps, LABELS) == expected
 
 
+@pytest.mark.parametrize(
+    ("asked", "points", "said"),
+    [
+        ("gte = 10.5", 10.6, "reached 11 points (10.5 needed; 11 for “closed tasks”)"),
+        (
+            "between = [9, 10.8]",
+            10.6,
+            "reached 10.6 points (9 to 10.8 needed; 11 for “closed tasks”)",
+        ),
+        ("gte = 0.2", 0.3, "reached 0.3 points (0.2 needed; 0.3 for “closed tasks”)"),
+    ],
+)
+def test_points_are_whole_where_that_stays_true(asked: str, points: float, said: str) -> None:
+    of = f'points = [{{ event = "task_closed", add = {points} }}]'
+    assert told(f"when = {{ score = {{ {asked} }}, {of} }}", [("task_closed", 0)]) == said
+
+
 def test_a_definition_is_named_by_its_title() -> None:
     first = '[[pql]]\nname = "team_talks"\n{}when = {{ event = "x" }}\n'
     for title, expected in (("", "Team talks"), ('title = "The team talks"\n', "The team talks")):
         said = told('when = { pql = "team_talks" }', [("x", 0)], first.format(title))
-        assert said == f"was already qualified as “{expected}”"
+        assert said == f"did x (“{expected}”)"
 
 
 def test_silence_is_said() -> None:

@@ -26,8 +26,18 @@ def needed_of(found: EventExplanation, words: Vocabulary) -> str:
     if leaf.value == "@event" and comparison == Comparison("gte", len(leaf.events.names)):
         return ""
     settled = settle(comparison, found.ctx.trait)
+    if settled is not None and leaf.value == "@minute" and leaf.events.any and found.observed:
+        return _minutes(settled)
     path = "" if counts(leaf) else leaf.value or ""
     return "" if settled is None else asked(settled, path, counts(leaf))
+
+
+def _minutes(comparison: Comparison) -> str:
+    """A number of active minutes that is needed, as a length of time."""
+    operator, operand = comparison.operator, comparison.operand
+    if operator == "gte" and is_number(operand):
+        return f" ({figures.minutes(max(0, ceil(operand)))} needed)"
+    return asked(comparison, whole=True)
 
 
 def asked(comparison: Comparison, path: str = "", whole: bool = False) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from ...model import Kind, is_number
 from ..language.definition import (
     AllOf,
     AnyOf,
@@ -37,12 +38,14 @@ from ..language.definition import (
     leaves_of,
 )
 from ..language.sentence import describe_leaf, length
-from . import figures
+from . import figures, limits
 from .spans import shifted, since
 from .vocabulary import Vocabulary
-from .words import Action, is_plural, listed, spoken
+from .words import Action, is_plural, listed, spoken, with_article
 
-_SUBJECTS = {"user": "A user who", "account": "An account that"}
+_SUBJECTS = {"user": ("A user", "who"), "account": ("An account", "that")}
+_MINUTES = {"gte": "for at least {}", "gt": "for more than {}", "lte": "for at most {}",
+            "lt": "for less than {}", "eq": "for exactly {}"}  # fmt: skip
 _TIMES = {
     "gte": "at least {}",
     "gt": "more than {}",
@@ -52,21 +55,24 @@ _TIMES = {
     "ne": "any number but {}",
     "between": "{} to {}",
 }
+_AFFIXES = (("containing", "contains"), ("starting", "starts"), ("ending", "ends"))
+MAX_ASKED = 300
+"""Characters of what another definition asks; of a longer one only the title is said."""
 _NONE = (("eq", 0), ("lt", 1), ("lte", 0))
 
 
 def description_of(definition: Definition, words: Vocabulary) -> str:
     """Who qualifies, as one sentence without its full stop."""
-    phrases = Phrases(definition, words)
-    main = f"{_SUBJECTS[definition.subject]} {phrases.of(definition.when)}"
+    phrases = Phrases(definition.subject, words)
+    what, details = phrases.whole(definition.when)
     guards = [phrases.guard(guard) for guard in definition.unless]
     except_ = f", except {listed(guards, 'and')}" if guards else ""
-    return "; ".join((f"{main}{except_}", *_options(definition)))
+    return "; ".join((f"{what}{except_}{details}", *_options(definition)))
 
 
 def parts_of(definition: Definition, words: Vocabulary) -> Mapping[str, str]:
     """The leaves of a definition as phrases, by their exact form, which evidence has."""
-    phrases = Phrases(definition, words)
+    phrases = Phrases(definition.subject, words)
     return {describe_leaf(leaf): phrases.of(leaf) for leaf in leaves_of(definition.when)}
 
 
@@ -82,11 +88,11 @@ def _options(definition: Definition) -> Iterator[str]:
 
 
 class Phrases:
-    """The phrases of one definition."""
+    """The phrases of definitions for one kind of subject."""
 
-    def __init__(self, definition: Definition, words: Vocabulary) -> None:
-        self._subject, self._words = definition.subject, words
-        self._pronoun = {"user": "they", "account": "it"}[definition.subject]
+    def __init__(self, subject: Kind, words: Vocabulary, is_inner: bool = False) -> None:
+        self._subject, self._words, self._is_inner = subject, words, is_inner
+        self._pronoun = {"user": "they", "account": "it"}[subject]
 
     # -- trees -----------------------------------------------------------------------------
 
@@ -104,6 +110,39 @@ class Phrases:
                 text, span = self._leaf(node)
                 return text + span
 
+    def whole(self, node: Node) -> tuple[str, str]:
+        """A subject with its whole condition, and the details of a score, which come last."""
+        subject, who = _SUBJECTS[self._subject]
+        if isinstance(node, ScoreLeaf):
+            text, details = self._score(node)
+            return f"{subject} {who} {text}{self._span(node.window)}", f": {details}"
+        if isinstance(node, TraitLeaf) and (whose := self._whose(node)):
+            return f"{subject} {whose}", ""
+        if isinstance(node, AllOf) and any(map(self._whose, node.parts)):
+            return f"{subject} {self._with_traits(node.parts, who)}", ""
+        return f"{subject} {who} {self.of(node)}", ""
+
+    def _with_traits(self, parts: Sequence[Node], who: str) -> str:
+        """Parts that must all hold: what they did or have, then *whose plan is free*."""
+        done = [part for part in parts if not self._whose(part)]
+        whose = [text for part in parts if (text := self._whose(part))]
+        first = [f"{who} {self._several(done, 'and')}"] if done else []
+        return ", and ".join((*first, *whose))
+
+    def _whose(self, node: Guard) -> str:
+        """A trait of the subject that reads better so: *whose plan is free*; empty for another."""
+        if not isinstance(node, TraitLeaf) or node.account or len(node.condition.comparisons) != 1:
+            return ""
+        [test], noun = node.condition.comparisons, self._words.noun(node.condition.path)
+        is_spoken = self.has(node.condition).startswith("has the ")
+        missing = " or unknown" if node.condition.or_missing else ""
+        wanted = self._words.wanted(node.condition.path, test)
+        form, is_ = next(
+            ((form, verb) for form, verb in _AFFIXES if wanted.startswith(f"{form} ")), ("", "is ")
+        )
+        wanted = f"{is_}{wanted.removeprefix(form)}{missing}"
+        return f"whose {noun or spoken(node.condition.path)} {wanted}" if is_spoken else ""
+
     def guard(self, guard: Guard) -> str:
         """Whom a guard leaves out."""
         match guard:
@@ -114,6 +153,8 @@ class Phrases:
             case Personal():
                 return f"{self._subject}s with a personal email address"
             case _:
+                if whose := self._whose(guard):
+                    return f"{self._subject}s {whose}"
                 who = {"user": "who", "account": "that"}[self._subject]
                 return f"{self._subject}s {who} {_of_several(self.of(guard))}"
 
@@ -138,23 +179,51 @@ class Phrases:
         """A leaf, and its window."""
         match leaf:
             case EventLeaf():
+                if share := limits.people_in(leaf):
+                    return self._filled(leaf, share), ""
                 return self._event(leaf), self._span(leaf.window)
             case TraitLeaf():
-                owner = "belongs to an account that " if leaf.account else ""
-                return owner + self.has(leaf.condition), ""
+                return self._trait(leaf), ""
             case UsersLeaf():
-                who = "person who" if _is_one(leaf.comparison) else "people who each"
-                return f"has {self._amount(leaf.comparison)} {who} {self.of(leaf.inner)}", ""
+                return self._members(leaf), ""
             case SequenceLeaf():
                 return self._sequence(leaf)
             case GrowthLeaf():
                 return self._growth(leaf), ""
             case ScoreLeaf():
-                return self._score(leaf), self._span(leaf.window)
+                text, details = self._score(leaf)
+                return f"{text} ({details})", self._span(leaf.window)
             case PqlLeaf(name):
-                of_account = self._subject == "user" and self._words.subject_of(name) == "account"
-                who = "belongs to an account that " if of_account else ""
-                return f"{who}was already qualified as “{self._words.title(name)}”", ""
+                return self.qualified(name), ""
+
+    def _trait(self, leaf: TraitLeaf) -> str:
+        if not leaf.account:
+            return self.has(leaf.condition)
+        if whose := self._whose(TraitLeaf(leaf.condition)):
+            return f"belongs to an account {whose}"
+        return f"belongs to an account that {self.has(leaf.condition)}"
+
+    def _members(self, leaf: UsersLeaf) -> str:
+        """How many people of an account did something or are something."""
+        person, who = ("person", "who") if _is_one(leaf.comparison) else ("people", "who each")
+        each = self._whose(leaf.inner) or f"{who} {Phrases('user', self._words).of(leaf.inner)}"
+        return f"has {self._amount(leaf.comparison)} {person} {each}"
+
+    def qualified(self, name: str) -> str:
+        """What another definition asks. One that builds on a third names that by its title."""
+        definition, title = self._words.definition(name), f"“{self._words.title(name)}”"
+        of_account = self._subject == "user" and self._words.subject_of(name) == "account"
+        who = "belongs to an account that " if of_account else ""
+        qualified = f"{who}was already qualified as {title}"
+        if definition is None or self._is_inner:
+            return qualified
+        when = definition.when
+        asks = Phrases(definition.subject, self._words, is_inner=True).of(when)
+        if len(asks) > MAX_ASKED:
+            return qualified
+        if isinstance(when, AllOf | AnyOf | AtLeast | ScoreLeaf | PqlLeaf):
+            return f"{qualified} ({asks})"
+        return f"{who}{asks} ({title})"
 
     # -- events ----------------------------------------------------------------------------
 
@@ -164,10 +233,26 @@ class Phrases:
         if leaf.measure == "count" and _is_none(leaf.comparison):
             never = "did nothing" if leaf.events.any else self._action(leaf).never
             return f"{never}{where}"
+        if share := limits.usage_of(leaf):
+            return f"uses {self._part(leaf, share)}"
         if isinstance(leaf.comparison.operand, Share) and leaf.measure in ("count", "distinct"):
-            did = self._people_who(leaf) if leaf.value == "@user" else self._usual(leaf)
-            return f"{did}{where}, {self._amount(leaf.comparison)}"
+            return f"{self._usual(leaf)}{where}, {self._amount(leaf.comparison)}"
         return f"{self._measured(leaf)}{where}"
+
+    def _filled(self, leaf: EventLeaf, share: Share) -> str:
+        """How many of the seats people fill."""
+        people = self._people_who(leaf).removeprefix("had ")
+        inside = "" if leaf.per is None else f" within one {self._words.noun(leaf.per)}"
+        did = f"{people}{self._words.where(leaf.where)}{inside}{self._span(leaf.window)}"
+        if leaf.comparison.operator in ("gte", "gt"):
+            return f"had enough {did} to fill {self._part(leaf, share)}"
+        return f"had {did}, {self._part(leaf, share)}"
+
+    def _part(self, leaf: EventLeaf, share: Share) -> str:
+        """The part of a limit: *at least 80% of its storage limit*."""
+        limit = limits.limit_of(share, self._words, self._subject)
+        part = f"{figures.percent(share.ratio)} of {limit}"
+        return _TIMES[leaf.comparison.operator].format(part)
 
     def _measured(self, leaf: EventLeaf) -> str:
         match leaf.measure:
@@ -188,6 +273,8 @@ class Phrases:
                 return self._people_who(leaf, many)
             case "@event":
                 return self._different_events(leaf, many)
+            case "@minute" if leaf.events.any and (total := _minutes(comparison)):
+                return f"was active {total} in total"
             case "@day" | "@hour" | "@minute":
                 on = "on" if path == "@day" else "in"
                 unit = path[1:] + ("" if _is_one(comparison) else "s")
@@ -203,8 +290,11 @@ class Phrases:
                 return action.times(f"{many} different") + by
 
     def _people_who(self, leaf: EventLeaf, many: str = "") -> str:
-        did = "were active" if leaf.events.any else self._action(leaf).once
-        return f"had {many} people who {did}".replace("  ", " ")
+        people = "person" if _is_one(leaf.comparison) else "people"
+        amount = f"had {many} ".replace("  ", " ")
+        if leaf.events.any:
+            return f"{amount}active {people}"
+        return f"{amount}{people} who {self._action(leaf).once}"
 
     def _different_events(self, leaf: EventLeaf, many: str) -> str:
         each = [action.once for action in self._words.actions(leaf.events)]
@@ -296,37 +386,46 @@ class Phrases:
         text = f"{done}{self._words.where(leaf.where)}"
         if leaf.window.of is not None or leaf.window.within is None:
             return text, self._span(leaf.window)
-        return f"{text}, all within {length(leaf.window.within)}", ""
+        all_ = ", all" if len(leaf.steps) > 2 or leaf.where else ""
+        return f"{text}{all_} within {length(leaf.window.within)}", ""
 
     def _growth(self, leaf: GrowthLeaf) -> str:
         over = length(leaf.over)
         usual = self._words.action(leaf.events).usual + self._words.where(leaf.where)
-        least = f"at least {figures.number(leaf.base)} then"
-        ratio = figures.number(leaf.ratio)
-        return (
-            f"{usual} at least {ratio} times as often in {over} as in the {over} before ({least})"
-        )
+        least = f"which had at least {figures.number(leaf.base)}"
+        ratio = figures.ratio(figures.number(leaf.ratio))
+        return f"{usual} at least {ratio} as often in {over} as in the {over} before, {least}"
 
-    def _score(self, leaf: ScoreLeaf) -> str:
+    def _score(self, leaf: ScoreLeaf) -> tuple[str, str]:
+        """The score that is needed, and what gives points."""
         each = ", ".join(map(self._points, leaf.points))
         halves = (
-            f"; points for events halve every {length(leaf.half_life)}" if leaf.half_life else ""
+            f"; points for actions halve every {length(leaf.half_life)}" if leaf.half_life else ""
         )
-        return f"reached {self._amount(leaf.comparison)} points ({each}{halves})"
+        return f"reached a score of {self._amount(leaf.comparison)}", f"{each}{halves}"
 
     def _points(self, points: EventPoints | TraitPoints) -> str:
-        add = figures.number(points.add)
+        unit = "point" if abs(points.add) == 1 else "points"
+        add = f"{figures.number(abs(points.add))} {unit}{' less' if points.add < 0 else ''}"
         if isinstance(points, TraitPoints):
+            if whose := self._whose(TraitLeaf(points.condition)):
+                owner = limits.OWNERS[self._subject]
+                return f"{add} if {owner} {whose.removeprefix('whose ')}"
             has = self.has(points.condition)
             has = _of_several(has) if self._subject == "user" else has
             return f"{add} if {self._pronoun} {has}"
-        cap = "" if points.cap is None else f", up to {figures.number(points.cap)}"
-        done = (
-            "event"
-            if points.events.any
-            else f"time {self._pronoun} {self._words.action(points.events).once}"
-        )
-        return f"{add} for each {done}{self._words.where(points.where)}{cap}"
+        cap = "" if points.cap is None else f" ({figures.number(points.cap)} at most)"
+        return f"{add} for each {self._done(points)}{self._words.where(points.where)}{cap}"
+
+    def _done(self, points: EventPoints) -> str:
+        """What gives points each time: *project created*, *time it called the API*."""
+        if points.events.any:
+            return "action"
+        action = self._words.action(points.events)
+        verb = action.once.removesuffix(f" {with_article(action.noun)}") if action.noun else ""
+        if verb and verb != action.once and " " not in verb:
+            return f"{action.noun} {verb}"
+        return f"time {self._pronoun} {action.once}"
 
 
 def _with_span(texts: Sequence[str], span: str, word: str) -> str:
@@ -345,6 +444,14 @@ def _of_several(phrase: str) -> str:
         if phrase.startswith(one):
             return many + phrase.removeprefix(one)
     return phrase
+
+
+def _minutes(comparison: Comparison) -> str:
+    """How long a number of active minutes is; empty where it is not a whole number of them."""
+    form, operand = _MINUTES.get(comparison.operator, ""), comparison.operand
+    if not form or not is_number(operand) or operand != int(operand) or operand < 1:
+        return ""
+    return form.format(figures.minutes(int(operand)))
 
 
 def _is_none(comparison: Comparison) -> bool:

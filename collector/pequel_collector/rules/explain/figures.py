@@ -44,6 +44,12 @@ def number(value: Any) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def whole(value: Any) -> int | None:
+    """The nearest whole number; None for less than one and for a very large one."""
+    found = Decimal(exact(value))
+    return round(found) if 1 <= abs(found) < _LARGEST else None
+
+
 def percent(share: Any) -> str:
     """A share of one: 80%."""
     return f"{number(_rounded(Decimal(exact(share)) * 100))}%"
@@ -52,6 +58,11 @@ def percent(share: Any) -> str:
 def times(count: Any) -> str:
     """A ratio with one decimal: 2.4."""
     return number(_rounded(Decimal(exact(count))))
+
+
+def ratio(text: str) -> str:
+    """How many times as often: *twice*, *2.4 times*."""
+    return "twice" if text == "2" else f"{text} times"
 
 
 def _rounded(found: Decimal) -> Decimal:
@@ -69,6 +80,17 @@ def duration(milliseconds: int) -> str:
         if len(parts) == 2 or (parts and not count):
             break
     return " ".join(parts) or "less than a second"
+
+
+def minutes(count: int) -> str:
+    """A number of minutes in hours and minutes: 27 hours 20 minutes."""
+    hours, left = divmod(count, 60)
+    parts = [
+        f"{number:,} {unit}{'' if number == 1 else 's'}"
+        for number, unit in ((hours, "hour"), (left, "minute"))
+        if number
+    ]
+    return " ".join(parts) or "0 minutes"
 
 
 def size(value: Any) -> str:

@@ -21,10 +21,11 @@ from ..language.definition import (
     Leaf,
     TraitLeaf,
 )
-from ..language.sentence import clause, length
-from ..language.values import dates_in, exact, settle
-from . import figures
+from ..language.sentence import length
+from ..language.values import compare, dates_in, exact, settle
+from . import figures, limits
 from .asked import asked, needed_of
+from .description import Phrases
 from .leaf import LeafExplanation
 from .leaf_of_events import EventExplanation
 from .leaves import (
@@ -73,11 +74,28 @@ def phrase_of(explanation: LeafExplanation, vocabulary: Vocabulary, kind: Kind) 
 
 def _event(found: EventExplanation, words: Vocabulary, _: Kind) -> Phrase:
     leaf = found.leaf
+    if phrase := _of_limit(found, words):
+        return phrase
     text = _MEASURED[leaf.measure](found, words)
     text += _where_and_part(leaf, words)
     if leaf.measure != "count" or found.observed != 0:
         text += needed_of(found, words)
     return Phrase(text, span_of(found, words))
+
+
+def _of_limit(found: EventExplanation, words: Vocabulary) -> Phrase | None:
+    """What is used of a limit, or how many people fill the seats; None for another leaf."""
+    leaf, kind, observed = found.leaf, found.ctx.kind, found.observed
+    share = limits.usage_of(leaf) or limits.people_in(leaf)
+    limit = None if share is None else found.ctx.trait(share.trait)
+    part = limits.part_of(observed, limit)
+    if share is None or part is None:
+        return None
+    of, span = limits.of_limit(limit, share, words, kind), span_of(found, words)
+    if leaf.measure == "last":
+        return Phrase(f"uses {figures.quantity(leaf.value or '', observed)} of {of} ({part})", span)
+    people = f"{_distinct(found, words)}{_where_and_part(leaf, words)}"
+    return Phrase(f"{people}{span}, {part} of {of}")
 
 
 def _where_and_part(leaf: EventLeaf, words: Vocabulary) -> str:
@@ -103,10 +121,13 @@ def _distinct(found: EventExplanation, words: Vocabulary) -> str:
     value, action = leaf.value or "", words.action(leaf.events)
     match value:
         case "@user":
-            were = "was active" if count == 1 else "were active"
-            return f"{_people(count)} {were if leaf.events.any else action.once}"
+            if leaf.events.any:
+                return f"had {_people(count, 'active ')}"
+            return f"had {_people(count)} who {action.once}"
         case "@event":
             return _different_events(found, words)
+        case "@minute" if leaf.events.any and count:
+            return f"was active for {figures.minutes(int(count))} in total"
         case "@day" | "@hour" | "@minute":
             when = _UNITS[value].format(figures.number(count))
             when = when.replace("different ", "").removesuffix("s") if count == 1 else when
@@ -117,8 +138,10 @@ def _distinct(found: EventExplanation, words: Vocabulary) -> str:
             return _different(action, figures.number(count), value, words)
 
 
-def _people(count: Any) -> str:
-    return "1 person" if count == 1 else f"{figures.number(count)} people"
+def _people(count: Any, active: str = "") -> str:
+    if count == 1:
+        return f"1 {active}person"
+    return f"{figures.number(count) if count else 'no'} {active}people"
 
 
 def _different(action: Action, count: str, path: str, words: Vocabulary) -> str:
@@ -232,10 +255,11 @@ def _users(found: UsersExplanation, words: Vocabulary, _: Kind) -> Phrase:
     leaf, inner = found.leaf, found.leaf.inner
     settled = settle(leaf.comparison, found.ctx.trait)
     needed = "" if settled is None else asked(settled, whole=True)
-    who = f"{_people(found.observed)}{'' if found.observed == 1 else needed}"
+    who = f"has {_people(found.observed)}{'' if found.observed == 1 else needed}"
     span = rolling(inner.window) if isinstance(inner, EventLeaf) and _is_plain(inner) else ""
     each = _each(inner, words)
-    return Phrase(f"{who} {each.removeprefix('each ') if found.observed == 1 else each}", span)
+    each = each.replace("who each ", "who ", 1) if found.observed == 1 else each
+    return Phrase(f"{who} {each}", span)
 
 
 def _is_plain(inner: EventLeaf) -> bool:
@@ -252,11 +276,11 @@ def _each(inner: Leaf, words: Vocabulary) -> str:
             action = words.action(inner.events)
             many = action.times(f"at least {figures.number(count)}")
             done = action.once if count == 1 else many
-            return f"each {done}{_where_and_part(inner, words)}"
+            return f"who each {done}{_where_and_part(inner, words)}"
         case TraitLeaf():
             return f"whose {_asked_of_trait(inner.condition, words)}"
         case _:
-            return clause(inner, "who")
+            return f"who each {Phrases('user', words).of(inner)}"
 
 
 def _asked_of_trait(condition: Condition, words: Vocabulary) -> str:
@@ -288,21 +312,28 @@ def _growth(found: GrowthExplanation, words: Vocabulary, _: Kind) -> Phrase:
     leaf, over = found.leaf, length(found.leaf.over)
     done = _counted(words.action(leaf.events), found.latest) + words.where(leaf.where)
     if not found.before:
-        return Phrase(f"{done} in {over}, after none in the {over} before")
-    ratio = figures.times(Decimal(exact(found.latest)) / Decimal(exact(found.before)))
-    needed = f"after {figures.number(found.before)}; {figures.number(leaf.ratio)} times needed"
-    return Phrase(f"{done} in {over}, {ratio} times as often as in the {over} before ({needed})")
+        return Phrase(f"{done} in the last {over}, after none in the {over} before")
+    times = figures.times(Decimal(exact(found.latest)) / Decimal(exact(found.before)))
+    before = f"in the {over} before ({figures.number(found.before)})"
+    return Phrase(f"{done} in the last {over}, {figures.ratio(times)} as often as {before}")
 
 
 def _score(found: ScoreExplanation, words: Vocabulary, _: Kind) -> Phrase:
-    observed = figures.number(found.observed) if is_number(found.observed) else "no"
     settled = settle(found.leaf.comparison, found.ctx.trait)
+    observed = _score_of(found.observed, settled) if is_number(found.observed) else "no"
     needed = "" if settled is None else asked(settled).strip(" ()")
     main = _contributions(found, words)
     details = "; ".join(filter(None, (needed, ", ".join(main))))
     points = "point" if observed == "1" else "points"
     text = f"reached {observed} {points}" + (f" ({details})" if details else "")
     return Phrase(text, span_of(found, words))
+
+
+def _score_of(observed: Any, asked_for: Comparison | None) -> str:
+    """A score as a whole number, where that still satisfies what was asked for."""
+    whole = figures.whole(observed)
+    stays_true = whole is not None and asked_for is not None and compare(whole, asked_for)
+    return figures.number(whole if stays_true else observed)
 
 
 def _contributions(found: ScoreExplanation, words: Vocabulary) -> list[str]:
@@ -313,7 +344,11 @@ def _contributions(found: ScoreExplanation, words: Vocabulary) -> list[str]:
             name = _component(part, words)
             added[name] = added.get(name, 0) + each["points"]
     main = sorted(added.items(), key=lambda pair: pair[1], reverse=True)[:SHOWN_POINTS]
-    return [f"{figures.number(points)} for {name}" for name, points in main if points > 0]
+    return [
+        f"{figures.number(figures.whole(points) or points)} for {name}"
+        for name, points in main
+        if points > 0
+    ]
 
 
 def _component(part: Any, words: Vocabulary) -> str:
@@ -323,10 +358,7 @@ def _component(part: Any, words: Vocabulary) -> str:
 
 
 def _pql(found: PqlExplanation, words: Vocabulary, kind: Kind) -> Phrase:
-    name = found.leaf.name
-    subject = words.subject_of(name)
-    who = "belongs to an account that " if kind == "user" and subject == "account" else ""
-    return Phrase(f"{who}was already qualified as “{words.title(name)}”")
+    return Phrase(Phrases(kind, words).qualified(found.leaf.name))
 
 
 _PHRASES: dict[type, Callable[[Any, Vocabulary, Kind], Phrase]] = {

@@ -8,6 +8,7 @@ from ..language.definition import (
     Catalogue,
     Comparison,
     Condition,
+    Definition,
     EventPattern,
     Label,
     Share,
@@ -50,6 +51,10 @@ class Vocabulary:
         """What a definition is called."""
         found = self._catalogue.named(name)
         return (found and found.title) or title_of(name)
+
+    def definition(self, name: str) -> Definition | None:
+        """The definition of this name."""
+        return self._catalogue.named(name)
 
     def subject_of(self, name: str) -> Kind | None:
         """The kind of subject of a definition."""
