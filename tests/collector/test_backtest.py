@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oracle import qualifications
+from oracle.identity import placed
 from oracle.streams import WHOLE, catalogues, streams
 from oracle.toml import to_toml
 from pequel_collector.app.bootstrap import Collector
@@ -73,7 +74,7 @@ class TestWhoQualifies:
         for table in catalogue["pql"]:
             table.pop("requalify", None)
             table.pop("cooldown", None)
-        truth = qualifications(catalogue, messages, found[0].end)
+        truth = qualifications(catalogue, placed(by_instant(messages)), found[0].end)
         assert {
             (each.definition.name, each.definition.subject, id_of(key)): [time]
             for each in found
