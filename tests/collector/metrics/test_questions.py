@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import tracemalloc
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
@@ -233,6 +235,24 @@ class TestSpend:
         assert answer.json["error"]["code"] == "bad_spend"
         assert answer.json["error"]["details"]["field"] == field
         assert team.get("/metrics/cost_per_pql")["spend"] == {}
+
+    @pytest.mark.parametrize("item", [b"[]", b'{"channel":[]}'])
+    def test_lists_inside_of_the_body_are_refused_before_they_take_memory(
+        self, team: Sales, item: bytes
+    ) -> None:
+        body = b"[" + b",".join([item] * 100_000) + b"]"
+        tracemalloc.start()
+        answer = team.call("POST", "/spend", data=gzip.compress(body))
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert (answer.status_code, answer.json["error"]["code"]) == (400, "bad_spend")
+        assert peak < 4 * len(body) + 1_000_000
+
+    def test_a_body_that_is_large_when_inflated_is_refused(self, team: Sales) -> None:
+        body = gzip.compress(b"[" + b"[]," * 1_000_000 + b"[]]")
+        answer = team.call("POST", "/spend", data=body)
+        assert answer.status_code == 413
+        assert answer.json["error"]["details"]["limit"] == 2_000_000
 
     @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"[1]", b'"x"', b"\xff"])
     def test_a_body_of_another_form_is_an_error(self, team: Sales, body: bytes) -> None:
