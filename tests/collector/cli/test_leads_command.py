@@ -20,7 +20,8 @@ from requests.adapters import BaseAdapter
 import pequel
 from pequel_collector.cli.commands import pequel as command
 from pequel_collector.cli.leads import changing, database
-from pequel_collector.cli.leads.text import age, printable
+from pequel_collector.cli.leads.text import age
+from pequel_collector.cli.output import printable
 from support.sales import DAY, HOUR, MINUTE, Sales, sales, time
 
 SET_UP = """

@@ -14,7 +14,7 @@ from ...model import JSON, id_of, iso, kind_of
 from ...ports import Change
 from ...queries.answers import ContactAnswer, LeadAnswer
 from ...rules.language.quantities import DAY, HOUR, MINUTE
-from ..output import columns
+from ..output import columns, printable
 
 SHORT_ID = 8
 """Characters of an id in the list, unless more are needed to tell ids apart."""
@@ -112,17 +112,12 @@ def as_csv(leads: Iterable[LeadAnswer]) -> Iterator[str]:
         yield _csv_line(tuple(_csv_value(values[name]) for name in CSV_COLUMNS))
 
 
-def printable(text: str) -> str:
-    """Text without what a terminal would take for a command, or for the end of a line."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
-
-
 # -- parts ---------------------------------------------------------------------------------
 
 
 def _row(answer: LeadAnswer, length: int, now: int) -> tuple[str, ...]:
     lead = answer.lead
-    cells = (
+    return (
         lead.id[:length],
         age(now - lead.marked_at),
         lead.priority,
@@ -130,7 +125,6 @@ def _row(answer: LeadAnswer, length: int, now: int) -> tuple[str, ...]:
         lead.owner or "-",
         _subject(answer),
     )
-    return tuple(map(printable, cells))
 
 
 def _state(answer: LeadAnswer) -> str:
@@ -181,7 +175,7 @@ def _wrapped(text: str, indent: str) -> list[str]:
 
 
 def _table(rows: Iterable[tuple[str, ...]]) -> list[str]:
-    found = [tuple(map(printable, row)) for row in rows]
+    found = list(rows)
     return [f"  {line}" for line in columns(found)] if found else []
 
 
