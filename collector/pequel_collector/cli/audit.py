@@ -33,4 +33,8 @@ def audit(limit: int, **given: Any) -> None:
 
 def _row(entry: AuditEntry) -> tuple[str, ...]:
     details = json.dumps(entry.details, ensure_ascii=False)
-    return iso(entry.at), entry.by.actor, entry.what, entry.by.reason or "-", details
+    return iso(entry.at), entry.by.actor, entry.what, _one_line(entry.by.reason), details
+
+
+def _one_line(text: str | None) -> str:
+    return "-" if text is None else ascii(text)[1:-1] if not text.isprintable() else text
