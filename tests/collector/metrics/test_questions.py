@@ -153,6 +153,8 @@ class TestMistakes:
         ("query", "message"),
         [
             ({"from": "2026-03-02", "to": "2026-03-01"}, "from: found a time at or after"),
+            ({"to": "0001-01-01"}, "to: found '0001-01-01', expected a time in ISO 8601 from 1970"),
+            ({"from": "9999-12-31"}, "from: found '9999-12-31', expected a time in ISO 8601"),
             ({"from": "soon"}, "from: found 'soon', expected a time in ISO 8601"),
             ({"horizon": "0"}, "horizon: found 0 ms, expected a length of time from 1m to 1095d"),
             ({"horizon": "2000d"}, "expected a length of time from 1m to 1095d"),
