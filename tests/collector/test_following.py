@@ -139,7 +139,7 @@ def test_the_messages_of_an_arrival_are_read_once_however_many_leads_it_has(
     collector: Collector, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     place = start(client, event="used")
-    send(client, *(used(f"m{number}", f"u{number}") for number in range(30)))
+    send(client, *(used(f"m{number}", f"u{number // 2}") for number in range(60)))
     asked: list[str] = []
     with collector.store.reading() as tx:
         kind = type(tx)
@@ -150,8 +150,8 @@ def test_the_messages_of_an_arrival_are_read_once_however_many_leads_it_has(
         return read(self, ids)
 
     monkeypatch.setattr(kind, "messages", counted)
-    assert len(follow(client, place, event="used")) == 60
-    assert len(asked) <= 30 * 3
+    assert len(follow(client, place, event="used")) == 90
+    assert len(asked) <= 60 * 3
 
 
 def test_an_import_is_no_arrival_but_the_leads_that_it_opens_are(
