@@ -47,6 +47,11 @@ def error(team: Sales, path: str, **query: Any) -> tuple[int, str]:
     return answer.status_code, answer.json["error"]["message"]
 
 
+def test_a_view_names_a_segment_that_none_of_its_figures_has(team: Sales) -> None:
+    answer = team.call("GET", "/metrics/views/sales?by=zzz")
+    assert (answer.status_code, answer.json["error"]["details"]["field"]) == (400, "by")
+
+
 class TestAnswers:
     """A good question."""
 
@@ -226,6 +231,7 @@ class TestSpend:
             ({"day": "yesterday"}, "0.day"),
             ({"channel": " "}, "0.channel"),
             ({"channel": None}, "0.channel"),
+            ({"channel": "a\0b"}, "0.channel"),
             ({"campaign": "x"}, "0.campaign"),
         ],
     )

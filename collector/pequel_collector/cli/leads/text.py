@@ -28,7 +28,9 @@ CSV_COLUMNS = (
     "snoozed_until", "contacted_at", "won_at", "self_serve", "amount", "currency", "sentence",
 )  # fmt: skip
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# A spreadsheet skips spaces, and reads the wide forms of the East as the usual ones.
+_FORMULA = ("=", "+", "-", "@", "\N{FULLWIDTH EQUALS SIGN}", "\N{FULLWIDTH PLUS SIGN}",
+            "\N{FULLWIDTH HYPHEN-MINUS}", "\N{FULLWIDTH COMMERCIAL AT}")  # fmt: skip
 
 
 def listed(leads: list[LeadAnswer], now: int) -> str:
@@ -193,7 +195,8 @@ def _csv_value(value: JSON) -> str:
         return ""
     if isinstance(value, str):
         # A spreadsheet would run it as a formula.
-        return "'" + value if value.startswith(_FORMULA) else value
+        is_formula = value.startswith(("\t", "\r")) or value.lstrip().startswith(_FORMULA)
+        return "'" + value if is_formula else value
     return json.dumps(value, ensure_ascii=False)
 
 
