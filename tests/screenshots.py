@@ -28,8 +28,8 @@ from pequel_collector.config import Settings
 from pequel_collector.ports import LeadFilter
 from pequel_collector.queries.lead_tests import LeadTests
 from pequel_collector.rules.parser.catalogue import read_catalogue
-from pequel_collector.web.api.lead_body import lead_change
 from pequel_collector.web.app import create_app
+from pequel_collector.web.asked.lead_body import lead_change
 
 IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
 TODAY = datetime(2026, 3, 16, tzinfo=timezone.utc)

@@ -50,8 +50,9 @@ from pequel_collector.rules.parser import (
 from pequel_collector.rules.parser.catalogue import read_catalogue
 from pequel_collector.rules.parser.conditions import CONDITIONS, GUARDS
 from pequel_collector.store import open_store
-from pequel_collector.web.api import arguments, schemas
+from pequel_collector.web.answers import schemas
 from pequel_collector.web.app import create_app
+from pequel_collector.web.asked import arguments
 from pequel_collector.web.paths import VIEWS
 from pequel_collector.wire import decode
 from pequel_collector.wire.event import Code, Envelope, Event, EventType

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pequel_collector.queries.briefs import with_users
-from pequel_collector.web.api import schemas
+from pequel_collector.web.answers import schemas
 from support.stories import DAY, HOUR, Story
 
 KEEN = """

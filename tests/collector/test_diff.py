@@ -21,7 +21,7 @@ from pequel_collector.cli.commands import pequel
 from pequel_collector.config import Settings
 from pequel_collector.insights.diff import Change, OnData, diff
 from pequel_collector.rules.parser.catalogue import read_catalogue
-from pequel_collector.web.api.diff_schemas import NAMED, OnDataAnswer
+from pequel_collector.web.answers.diff_schemas import NAMED, OnDataAnswer
 from pequel_collector.web.app import create_app
 from support.described import client_of
 from support.streams import NOW, messages_of, plain_event

@@ -21,8 +21,8 @@ from pequel_collector.importing.files import Log
 from pequel_collector.ingest.event_log import Import
 from pequel_collector.model import Stored, fact_order
 from pequel_collector.ports import Store
-from pequel_collector.queries import message_log
-from pequel_collector.queries.message_log import LogFilter
+from pequel_collector.queries.events import message_log
+from pequel_collector.queries.events.message_log import LogFilter
 from pequel_collector.rules.parser.catalogue import read_catalogue
 from pequel_collector.store import open_store
 from support.streams import NOW, answers, by_instant, marks, messages_of, plain_event, refresh

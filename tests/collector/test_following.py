@@ -19,7 +19,7 @@ from pequel_collector.importing.line import Line
 from pequel_collector.ingest import import_runs
 from pequel_collector.ingest.event_log import Import
 from pequel_collector.rules.parser.catalogue import read_catalogue
-from pequel_collector.store import arrivals
+from pequel_collector.store.parts import arrivals
 from pequel_collector.web.app import create_app
 from support.described import client_of
 

@@ -124,7 +124,7 @@ class TestTheList:
 
     def test_has_every_filter_of_the_collector(self):
         """The rest is the reader's business."""
-        from pequel_collector.web.api.arguments import LeadArguments
+        from pequel_collector.web.asked.arguments import LeadArguments
 
         filters = inspect.signature(Reader.pqls).parameters.keys() - {"self", "page_size", "traits"}
         assert filters == LeadArguments().fields.keys() - {"limit", "cursor", "count", "format"}

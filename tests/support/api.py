@@ -8,7 +8,7 @@ from typing import Any
 from pequel_collector.app.bootstrap import Collector
 from pequel_collector.model import Key, Kind
 from pequel_collector.ports import LeadFilter, RejectedFilter
-from pequel_collector.web.api import schemas
+from pequel_collector.web.answers import schemas
 
 
 class Api:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..lint.unknown_events import slips_in
-from ..queries.following import Followed
+from ..queries.events.following import Followed
 from ..rules.language.definition import Catalogue
 
 

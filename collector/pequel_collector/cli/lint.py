@@ -17,7 +17,7 @@ from ..lint.finding import Report
 from ..lint.linter import lint as find
 from ..model import iso
 from ..rules.language.definition import Catalogue
-from ..web.api.schemas import LINTED
+from ..web.answers.schemas import LINTED
 from .options import definitions_file, definitions_path, example, stated
 from .output import columns, echo_as
 

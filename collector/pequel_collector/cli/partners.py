@@ -14,7 +14,7 @@ from ..app.bootstrap import now, open_store
 from ..errors import BadRequest
 from ..model import Lead, id_of, iso
 from ..queries.partners import BYS, RECENT, PartnerLedger, Partners
-from ..web.api.schemas import PARTNER_LEDGER, POTENTIAL
+from ..web.answers.schemas import PARTNER_LEDGER, POTENTIAL
 from .leads.reading import output_format
 from .options import example, settings_from, settings_options
 from .output import columns

@@ -16,7 +16,7 @@ from ..audit.preview import preview as previewed
 from ..audit.preview_routing import RoutedGroup
 from ..marking.change import NewDefinitions
 from ..model import id_of, iso
-from ..web.api.schemas import PREVIEW
+from ..web.answers.schemas import PREVIEW
 from .options import definitions_file, definitions_path, example, settings_from, settings_options
 from .output import columns, printable
 

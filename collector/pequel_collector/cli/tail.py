@@ -18,12 +18,12 @@ from ..marking.active import active_definitions
 from ..marking.evaluators import active_evaluators
 from ..model import JSON
 from ..ports import Store
-from ..queries.following import FollowFilter, Following, FollowPage
+from ..queries.events.following import FollowFilter, Following, FollowPage
 from ..queries.queries import Queries
 from ..rules.language.definition import Catalogue
 from ..rules.parser.catalogue import read_catalogue
-from ..web.api.arguments import MAX_SHORT, MAX_WAIT
-from ..web.api.schemas import FOLLOWED
+from ..web.answers.schemas import FOLLOWED
+from ..web.asked.arguments import MAX_SHORT, MAX_WAIT
 from .collector_url import CollectorUrl, Lost
 from .options import example, settings_from, settings_options
 from .output import printable

@@ -13,7 +13,7 @@ from ..ports import ReadTransaction, Seen
 from ..rules.language.definition import Catalogue, EventPattern, pattern_of
 from .answers import Adopter
 from .directory import named, person_traits
-from .recent import Known, recently_seen
+from .events.recent import Known, recently_seen
 from .values import is_written_as
 
 AT_ONCE = 50

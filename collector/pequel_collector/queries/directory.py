@@ -11,7 +11,7 @@ from ..marking.snapshot import Snapshot
 from ..model import JSON, OPEN_STATES, Kind, Lead, id_of, kind_of
 from ..ports import ReadTransaction, SearchHit, Seen
 from .answers import ListedSubject
-from .recent import Known, known, recently_seen
+from .events.recent import Known, known, recently_seen
 
 PERSON_TRAITS = ("name", "email", "role", "title")
 """The traits that describe a person, if ``[project]`` names none."""

@@ -18,8 +18,8 @@ from ..rules.engine.rules import Rule
 from ..rules.explain.evidence import Explainer
 from .answers import NearSubject
 from .directory import named, person_traits
+from .events.recent import Known, recently_seen
 from .likely import millionths
-from .recent import Known, recently_seen
 
 NearSort = Literal["progress", "likelihood"]
 

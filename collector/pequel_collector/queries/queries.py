@@ -59,10 +59,10 @@ from .cursors import (
     encode,
     list_id,
 )
+from .events.rejected import rejected_page
 from .lead_tests import AT_ONCE, MAX_TESTED, NO_TESTS, LeadTests
 from .likely import SET, likely
 from .partner_view import changes_for_partner, for_partner
-from .rejected import rejected_page
 
 Clock = Callable[[], int]
 

@@ -18,8 +18,8 @@ name. So the events of a subject with very many are counted without reading them
 from __future__ import annotations
 
 from . import statements as sql
+from .parts.subject_search import add_ids_of_block
 from .session import Session
-from .subject_search import add_ids_of_block
 
 BLOCK_SIZE = 4_096
 

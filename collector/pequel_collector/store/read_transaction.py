@@ -34,22 +34,22 @@ from ..ports import (
 )
 from . import rows
 from . import statements as sql
-from .activity import ActivityIndex
-from .arrivals import arrivals_after, last_arrival
-from .bulk_reads import BulkReads
-from .console import SqlConsoleReads
 from .encoding import unescape
-from .lead_list import lead_count, lead_page
-from .message_index import MessageIndex
-from .message_log import block_starts, messages_in
-from .metric_reads import MetricReads
-from .outbox import OutboxReads
-from .recent import recently_seen
-from .references import ReferenceReads
-from .routing import RoutingReads
+from .metrics.reads import MetricReads
+from .parts.activity import ActivityIndex
+from .parts.arrivals import arrivals_after, last_arrival
+from .parts.bulk_reads import BulkReads
+from .parts.console import SqlConsoleReads
+from .parts.lead_list import lead_count, lead_page
+from .parts.message_index import MessageIndex
+from .parts.message_log import block_starts, messages_in
+from .parts.outbox import OutboxReads
+from .parts.recent import recently_seen
+from .parts.references import ReferenceReads
+from .parts.routing import RoutingReads
+from .parts.subject_search import SubjectSearch
+from .parts.traits import current_traits
 from .session import Session
-from .subject_search import SubjectSearch
-from .traits import current_traits
 
 MESSAGES_AT_ONCE = 500
 """Messages that one statement reads."""

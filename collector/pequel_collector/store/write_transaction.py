@@ -24,18 +24,18 @@ from ..ports import (
 )
 from . import rows
 from . import statements as sql
-from .arrivals import Arriving
 from .blocks import BlockFill, OpenBlock
-from .console import SqlConsoleWrites
 from .encoding import escape, unescape
-from .event_counts import Move, move_counts
-from .metric_writes import MetricWrites
+from .metrics.writes import MetricWrites
 from .migrations.reads import LISTED_TRAITS
-from .outbox import OutboxWrites
+from .parts.arrivals import Arriving
+from .parts.console import SqlConsoleWrites
+from .parts.event_counts import Move, move_counts
+from .parts.outbox import OutboxWrites
+from .parts.routing import RoutingWrites
+from .parts.subject_search import ADD, rows_of_traits
 from .read_transaction import SqlReadTransaction
-from .routing import RoutingWrites
 from .session import Session
-from .subject_search import ADD, rows_of_traits
 
 
 class SqlWriteTransaction(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pequel_collector.cli.metric_tables import Table, as_markdown, as_text
+from pequel_collector.cli.insights.metric_tables import Table, as_markdown, as_text
 from pequel_collector.cli.output import columns, echo_as, printable_lines
 
 BAD = "a\x1b[2J\x07\n\x9b\u202eb"

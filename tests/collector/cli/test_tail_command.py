@@ -22,7 +22,7 @@ from pequel_collector.cli.collector_url import CollectorUrl
 from pequel_collector.cli.commands import pequel
 from pequel_collector.cli.tail import FollowedCollector, FollowedStore, text_of
 from pequel_collector.config import Settings
-from pequel_collector.queries.following import FollowFilter
+from pequel_collector.queries.events.following import FollowFilter
 from pequel_collector.rules.parser.catalogue import read_catalogue
 from pequel_collector.web.app import create_app
 from support.processes import KEYS, run_server

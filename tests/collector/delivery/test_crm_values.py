@@ -20,7 +20,7 @@ from pequel_collector.delivery.records import Delivery
 from pequel_collector.model import LeadState
 from pequel_collector.rules.language.alerts import EVENTS
 from pequel_collector.rules.language.crm import LEAD_FIELDS, Source
-from pequel_collector.web.api.schemas import LEAD as LEAD_SCHEMA
+from pequel_collector.web.answers.schemas import LEAD as LEAD_SCHEMA
 from pequel_collector.web.openapi.examples import LEAD
 
 STATES = st.sampled_from(get_args(LeadState))

@@ -31,7 +31,7 @@ from pequel_collector.delivery.templates import LONGEST, TemplateFailed, render
 from pequel_collector.delivery.verdict import MAX_AFTER, retry_after, verdict
 from pequel_collector.delivery.wording import HEADLINES, headline
 from pequel_collector.rules.language.alerts import EVENTS
-from pequel_collector.rules.parser.alerts import FORMS
+from pequel_collector.rules.parser.handoff.alerts import FORMS
 from pequel_collector.web.openapi.examples import LEAD
 from support.receivers import MailServer, Receiver, Reply, Slack, _slack_problem
 

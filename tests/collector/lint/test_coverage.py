@@ -7,7 +7,7 @@ import pytest
 from pequel_collector.insights.sample import Arrivals, Property, Sample, SampledSubject
 from pequel_collector.lint.coverage import Covered, coverage
 from pequel_collector.rules.parser.catalogue import read_catalogue
-from pequel_collector.web.api import schemas
+from pequel_collector.web.answers import schemas
 
 PROJECT = """
 [project]

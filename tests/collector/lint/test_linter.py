@@ -24,7 +24,7 @@ from pequel_collector.lint.coverage import Linted, coverage
 from pequel_collector.lint.linter import lint
 from pequel_collector.rules.language.definition import Catalogue
 from pequel_collector.rules.parser.catalogue import read_catalogue
-from pequel_collector.web.api import schemas
+from pequel_collector.web.answers import schemas
 from support.rehearsal import Rehearsal
 from support.samples import doing, linted
 from support.streams import NOW, plain_event

@@ -15,8 +15,8 @@ from pequel_collector.identity.subject import Subject
 from pequel_collector.model import Lead, Stored, fact_order
 from pequel_collector.ports import LeadFilter, Membership, ReadTransaction, Store, Trait
 from pequel_collector.store import open_store
+from pequel_collector.store.parts.traits import FEW_VALUES, MIN_FEW
 from pequel_collector.store.session import Session
-from pequel_collector.store.traits import FEW_VALUES, MIN_FEW
 
 MakeMessage = Callable[..., Stored]
 

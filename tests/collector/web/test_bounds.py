@@ -19,11 +19,12 @@ from pequel_collector.app.bootstrap import Collector, open_collector
 from pequel_collector.config import Settings
 from pequel_collector.rules.language.definition import Catalogue
 from pequel_collector.rules.parser.expansion import MAX_VALUES
-from pequel_collector.web.api import bounds, definitions, lint, preview
-from pequel_collector.web.api.arguments import DEFAULT_LIMIT, MAX_LIMIT
-from pequel_collector.web.api.definitions_body import MAX_BYTES
+from pequel_collector.web.api import definitions, lint, preview
 from pequel_collector.web.api.queries import LONG_PAGE, page_slot
 from pequel_collector.web.app import create_app
+from pequel_collector.web.asked import bounds
+from pequel_collector.web.asked.arguments import DEFAULT_LIMIT, MAX_LIMIT
+from pequel_collector.web.asked.definitions_body import MAX_BYTES
 from pequel_collector.web.logs import OneLine
 from pequel_collector.web.slots import WaitingSlots
 from pequel_collector.wire.rejected_events import MAX_KEPT

@@ -209,7 +209,7 @@ class TestDescribedClient:
         return client_of(app)
 
     def test_another_field(self, client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("pequel_collector.web.api.schemas.page", lambda *_: {"data": []})
+        monkeypatch.setattr("pequel_collector.web.answers.schemas.page", lambda *_: {"data": []})
         with pytest.raises(AssertionError, match="next_cursor"):
             client.get("/v1/events", headers=ADMIN)
 

@@ -11,7 +11,7 @@ from pequel_collector import model, ports
 from pequel_collector.marking.active import ActiveDefinitions
 from pequel_collector.queries import answers
 from pequel_collector.usage import Balance
-from pequel_collector.web.api import schemas
+from pequel_collector.web.answers import schemas
 
 
 def attributes(schema: schemas.AnswerSchema, prefix: str = "") -> set[str]:

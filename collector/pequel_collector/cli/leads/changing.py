@@ -12,7 +12,7 @@ import click
 from ...app.bootstrap import now
 from ...model import JSON, iso, parse_iso
 from ...rules.language.quantities import QuantityError, milliseconds
-from ...web.api.schemas import LEAD
+from ...web.answers.schemas import LEAD
 from ..options import example, settings_options
 from . import text
 from .database import lead_database

@@ -15,8 +15,8 @@ from ...ports import LeadFilter, ReadTransaction, Store
 from ...queries.answers import LeadAnswer
 from ...queries.lead_tests import NO_TESTS, LeadTests
 from ...queries.queries import Queries
-from ...web.api.arguments import MAX_LIMIT
-from ...web.api.lead_body import lead_change
+from ...web.asked.arguments import MAX_LIMIT
+from ...web.asked.lead_body import lead_change
 from ..options import settings_from
 
 MAX_NAMED = 5

@@ -12,8 +12,8 @@ from marshmallow import ValidationError
 from ...ports import LeadFilter, LeadSort
 from ...queries.answers import LeadAnswer
 from ...queries.lead_tests import LeadTests
-from ...web.api.arguments import Flag, LeadArguments, OneOf, Text
-from ...web.api.schemas import LEAD
+from ...web.answers.schemas import LEAD
+from ...web.asked.arguments import Flag, LeadArguments, OneOf, Text
 from ..options import example, settings_options
 from . import text
 from .database import lead_database

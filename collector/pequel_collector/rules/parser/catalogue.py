@@ -16,10 +16,12 @@ from ...model import Kind
 from ..language.analysis import in_order
 from ..language.content_hash import content_hash
 from ..language.definition import Catalogue, Definition, Project
-from .alerts import alerts
 from .conditions import guards, node
 from .crm.tables import crms
 from .expansion import check_expanded
+from .handoff.alerts import alerts
+from .handoff.lead_conditions import LEAD_KINDS, PRIORITIES, lead_scope
+from .handoff.routes import routing_tables
 from .items import (
     Fields,
     Item,
@@ -29,7 +31,6 @@ from .items import (
     quoted,
     read_all,
 )
-from .lead_conditions import LEAD_KINDS, PRIORITIES, lead_scope
 from .printer import plain
 from .project import (
     PROJECT,
@@ -43,7 +44,6 @@ from .project import (
     tables,
 )
 from .references import check_circles
-from .routes import routing_tables
 from .scope import Scope
 from .toml import TomlError, parse
 from .windows import inherited

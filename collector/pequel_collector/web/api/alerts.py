@@ -17,12 +17,13 @@ from ...model import JSON, Key
 from ...ports import By, DeliveryFilter, DeliveryState
 from ...queries.answers import Page
 from .. import credentials
+from ..answers import schemas
+from ..answers.answer_schema import AnswerSchema, Time
+from ..asked import arguments
 from ..json import json_response
 from ..openapi.examples import LEAD as SAMPLE
 from ..openapi.operation import Tag, describe, query, query_page
-from . import arguments, schemas
-from .answer_schema import AnswerSchema, Time
-from .require_reader import require_reader
+from ..require_reader import require_reader
 
 Done = tuple[Delivery, Result]
 

@@ -6,10 +6,11 @@ from flask import Blueprint, Response, request
 
 from ...app.bootstrap import Collector
 from .. import credentials
+from ..answers import schemas
+from ..asked import arguments
 from ..json import json_response
 from ..openapi.operation import describe, query_page
-from . import arguments, schemas
-from .require_reader import require_reader
+from ..require_reader import require_reader
 
 _PAGE = arguments.PageArguments()
 

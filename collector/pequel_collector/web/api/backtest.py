@@ -17,13 +17,13 @@ from ...marking.active import BODY, active_definitions
 from ...model import parse_iso
 from ...ports import ReadTransaction
 from ...rules.language.definition import Catalogue
+from ..answers.backtest_schemas import BACKTEST
+from ..asked import json_body
+from ..asked.bounds import messages_for
 from ..json import json_response
+from ..one_at_a_time import OneAtATime
 from ..openapi.operation import Content, describe, query
-from . import json_body
-from .backtest_schemas import BACKTEST
-from .bounds import messages_for
-from .one_at_a_time import OneAtATime
-from .require_reader import require_reader
+from ..require_reader import require_reader
 
 MAX_STORED = 20_000_000
 """Messages of a store over which a request may look for those that it needs."""

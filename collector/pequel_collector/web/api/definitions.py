@@ -10,12 +10,13 @@ from ...marking.active import backfill_lines, change_lines
 from ...marking.backfill import Activation
 from ...ports import By
 from ...queries.partner_view import definitions_for_partner
+from ..answers import schemas
+from ..asked import arguments
+from ..asked.definitions_body import definitions_in
+from ..definition_slots import READING
 from ..json import json_response
 from ..openapi.operation import TOML, describe, query
-from . import arguments, schemas
-from .definition_slots import READING
-from .definitions_body import definitions_in
-from .require_reader import current_key, current_partner, require_reader
+from ..require_reader import current_key, current_partner, require_reader
 
 
 class DefinitionsArguments(arguments.NoArguments):

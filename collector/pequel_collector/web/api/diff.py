@@ -9,13 +9,13 @@ from ...app.bootstrap import Collector
 from ...insights.backtest import Question
 from ...insights.diff import diff, diff_on_data, resolved
 from ...insights.population import population_of
+from ..answers.diff_schemas import DIFF
+from ..asked import json_body
 from ..json import json_response
+from ..one_at_a_time import OneAtATime
 from ..openapi.operation import Content, describe, query
-from . import json_body
+from ..require_reader import require_reader
 from .backtest import Short, budget, end_in
-from .diff_schemas import DIFF
-from .one_at_a_time import OneAtATime
-from .require_reader import require_reader
 
 
 class DiffBody(Struct, forbid_unknown_fields=True):

@@ -15,12 +15,13 @@ from ...app.bootstrap import Collector
 from ...app.likely_names import with_likely_names
 from ...errors import BadRequest, Unavailable
 from ...model import JSON
-from ...queries.following import FollowFilter, Following, FollowPage
+from ...queries.events.following import FollowFilter, Following, FollowPage
 from ...rules.language.definition import Catalogue
+from ..answers import schemas
+from ..asked import arguments
 from ..json import encode, json_response
 from ..openapi.operation import describe, query_page
-from . import arguments, schemas
-from .require_reader import require_reader
+from ..require_reader import require_reader
 
 _FOLLOW = arguments.FollowArguments()
 _GET = query_page(

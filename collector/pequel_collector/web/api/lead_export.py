@@ -10,8 +10,8 @@ from flask import Response
 
 from ...model import JSON, id_of, iso, kind_of
 from ...queries.answers import LeadAnswer
+from ..answers import schemas
 from ..json import encode
-from . import schemas
 
 COLUMNS: dict[str, Callable[[LeadAnswer], JSON]] = {
     "id": lambda a: a.lead.id,

@@ -5,13 +5,14 @@ from __future__ import annotations
 from flask import Blueprint, Response, request
 
 from ...app.bootstrap import Collector
+from ..answers import schemas
+from ..asked import arguments
+from ..asked.lead_body import IDEMPOTENCY_KEY, IF_MATCH, LEAD_CHANGE, lead_change_in
 from ..json import json_response
 from ..openapi.operation import describe, query, query_page
-from . import arguments, schemas
-from .lead_body import IDEMPOTENCY_KEY, IF_MATCH, LEAD_CHANGE, lead_change_in
+from ..require_reader import current_key, current_partner, require_reader
 from .partners import of_key
 from .queries import lead_response, page_slot, storable
-from .require_reader import current_key, current_partner, require_reader
 
 _NONE = arguments.NoArguments()
 _CHANGES = arguments.ChangesArguments()

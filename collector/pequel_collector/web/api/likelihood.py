@@ -14,13 +14,13 @@ from ...insights.likelihood.model import stored
 from ...insights.likelihood.scores import HOW
 from ...insights.likelihood.training import require_installed, train
 from ...ports import By
+from ..answers.likelihood_schemas import LIKELIHOOD
+from ..asked import arguments, json_body
 from ..json import json_response
+from ..one_at_a_time import OneAtATime
 from ..openapi.operation import Content, describe, query
-from . import arguments, json_body
+from ..require_reader import current_key, require_reader
 from .backtest import Short, budget
-from .likelihood_schemas import LIKELIHOOD
-from .one_at_a_time import OneAtATime
-from .require_reader import current_key, require_reader
 from .suggest import SuggestBody, wanted_of
 
 

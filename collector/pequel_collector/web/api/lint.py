@@ -11,13 +11,14 @@ from ...lint.linter import lint
 from ...marking.active import BODY
 from ...rules.language.definition import Catalogue
 from ...rules.parser.catalogue import read_catalogue
+from ..answers import schemas
+from ..asked import arguments
+from ..asked.bounds import messages_for
+from ..asked.definitions_body import definitions_in
+from ..definition_slots import EVALUATING, READING
 from ..json import json_response
 from ..openapi.operation import TOML, describe, query
-from . import arguments, schemas
-from .bounds import messages_for
-from .definition_slots import EVALUATING, READING
-from .definitions_body import definitions_in
-from .require_reader import require_reader
+from ..require_reader import require_reader
 
 MAX_WORK = 4_000_000
 """Messages read, times conditions. With 20 conditions or fewer, the sample is as on the command

@@ -7,10 +7,11 @@ from flask import Blueprint, Response, request
 from ...app.bootstrap import Collector
 from ...model import Kind
 from ...queries.adoption import AdoptionFilter
+from ..answers import schemas
+from ..asked import arguments
 from ..json import json_response
 from ..openapi.operation import Operation, Tag, describe, query, query_page
-from . import arguments, schemas
-from .require_reader import require_reader
+from ..require_reader import require_reader
 
 _SUBJECTS = arguments.SubjectArguments()
 _NEAR = arguments.NearArguments()

@@ -17,12 +17,13 @@ from ...model import JSON
 from ...ports import Spend
 from ...queries.metrics import Question
 from .. import credentials
+from ..answers import metric_schemas
+from ..answers.schemas import page
+from ..asked import arguments, json_body
 from ..json import json_response
 from ..openapi.operation import Content, Tag, describe, query, query_page
-from . import arguments, json_body, metric_schemas
+from ..require_reader import require_reader
 from .queries import page_slot
-from .require_reader import require_reader
-from .schemas import page
 
 _TAG: Tag = "metrics"
 

@@ -15,10 +15,9 @@ from ...model import Claim, Key, LeadPatch
 from ...queries.partner_view import actor_of
 from ...queries.partners import BYS, RECENT
 from ...rules.language.definition import Catalogue
-from ..json import json_response
-from ..openapi.operation import Content, describe, query
-from . import arguments, schemas
-from .lead_body import (
+from ..answers import schemas
+from ..asked import arguments
+from ..asked.lead_body import (
     FIELDS,
     IDEMPOTENCY_KEY,
     IF_MATCH,
@@ -27,8 +26,10 @@ from .lead_body import (
     fields_in,
     text_of,
 )
+from ..json import json_response
+from ..openapi.operation import Content, describe, query
+from ..require_reader import current_key, current_partner, require_reader
 from .queries import lead_response, storable
-from .require_reader import current_key, current_partner, require_reader
 
 _NONE = arguments.NoArguments()
 

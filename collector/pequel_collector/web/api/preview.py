@@ -8,13 +8,14 @@ from ...app.bootstrap import Collector
 from ...audit.preview import Budget
 from ...marking.active import BODY
 from ...rules.parser.catalogue import read_catalogue
+from ..answers import schemas
+from ..asked import arguments
+from ..asked.bounds import messages_for
+from ..asked.definitions_body import definitions_in
+from ..definition_slots import EVALUATING, READING
 from ..json import json_response
 from ..openapi.operation import TOML, describe, query
-from . import arguments, schemas
-from .bounds import messages_for
-from .definition_slots import EVALUATING, READING
-from .definitions_body import definitions_in
-from .require_reader import require_reader
+from ..require_reader import require_reader
 
 MAX_MESSAGES = 100_000
 """Messages that are read."""

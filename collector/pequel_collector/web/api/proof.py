@@ -9,10 +9,11 @@ from flask import Blueprint, Response, request
 from ...app.bootstrap import Collector
 from ...audit.proof import Proof, Proofs
 from ...queries.answers import LeadAnswer
+from ..answers import schemas
+from ..asked import arguments
 from ..json import json_response
 from ..openapi.operation import describe, query
-from . import arguments, schemas
-from .require_reader import require_reader
+from ..require_reader import require_reader
 
 _NONE = arguments.NoArguments()
 

@@ -16,13 +16,14 @@ from ...ports import LeadFilter, RejectedFilter
 from ...queries.answers import LeadAnswer
 from ...queries.lead_tests import LeadTests
 from ...wire.normalise import MAX_LENGTH
+from ..answers import schemas
+from ..asked import arguments
+from ..asked.arguments import MAX_LIMIT
 from ..json import json_response
 from ..openapi.operation import Content, Operation, Tag, describe, query, query_page
 from ..paths import subject_and_view, whole_rest
-from . import arguments, schemas
-from .arguments import MAX_LIMIT
+from ..require_reader import current_partner, require_reader
 from .lead_export import LEADS_AS
-from .require_reader import current_partner, require_reader
 
 LONG_PAGE = 20
 """Items of a page that takes much memory while it is made."""

@@ -10,13 +10,13 @@ from msgspec import Meta, Struct
 from ...app.bootstrap import Collector
 from ...insights.suggest.suggest import Wanted, suggest
 from ...rules.language.quantities import DAY, SECOND
+from ..answers.suggest_schemas import SUGGESTIONS
+from ..asked import json_body
 from ..json import json_response
+from ..one_at_a_time import OneAtATime
 from ..openapi.operation import Content, describe, query
-from . import json_body
+from ..require_reader import require_reader
 from .backtest import Short, budget, catalogue_of, end_in
-from .one_at_a_time import OneAtATime
-from .require_reader import require_reader
-from .suggest_schemas import SUGGESTIONS
 
 LONGEST = 366 * DAY
 """The longest landmark of a search."""

@@ -13,8 +13,8 @@ from ...queries.metrics import Question
 from ...queries.partners import PartnerTotals
 from ...rules.language.lead_sentence import describe_condition
 from ...rules.language.routing import Route
-from ..api import arguments
 from ..api.alerts import DeliveryArguments, outcome_of, said
+from ..asked import arguments
 from ..openapi.examples import LEAD as SAMPLE
 from . import changes
 from .frame import Console, done, form, needs, url, viewer

@@ -16,7 +16,7 @@ from ...insights.values import Values
 from ...lint.unknown_events import slips, uses
 from ...ports import Store
 from ...rules.language.definition import Catalogue, pattern_of
-from ..api import arguments
+from ..asked import arguments
 from .frame import Console
 
 LATEST = 5_000

@@ -12,8 +12,8 @@ from ...errors import BadRequest, NotFound, PequelError
 from ...leads.states import state_at
 from ...marking.work import LeadChange
 from ...model import JSON, Lead, iso
-from ..api.lead_body import lead_change
 from ..api.partners import of_key
+from ..asked.lead_body import lead_change
 
 MAX_AT_ONCE = 100
 """Leads that one form changes."""

@@ -13,7 +13,7 @@ from ...errors import NotFound
 from ...ports import LeadFilter
 from ...queries.answers import DefinitionAnswer, VersionAnswer
 from ...queries.partner_view import definitions_for_partner
-from ..api import arguments
+from ..asked import arguments
 from . import figures
 from .frame import Console, page_for, viewer
 

@@ -19,10 +19,10 @@ from ...rules.explain.vocabulary import Vocabulary
 from ...rules.language.definition import Catalogue
 from ...rules.language.sentence import describe
 from ...rules.parser.catalogue import read_catalogue
-from ..api.bounds import messages_for
-from ..api.definition_slots import EVALUATING, READING
 from ..api.definitions import changes_of
 from ..api.preview import MAX_MESSAGES, MAX_WORK
+from ..asked.bounds import messages_for
+from ..definition_slots import EVALUATING, READING
 from ..json import json_response
 from . import changes
 from .frame import Console, done, form, needs, url, viewer

@@ -14,9 +14,9 @@ from ...errors import BadRequest, NotFound
 from ...ports import LeadFilter, SavedView
 from ...queries.lead_tests import LeadTests
 from ...queries.queries import Queries
-from ..api import arguments
 from ..api.lead_export import as_csv
 from ..api.queries import page_slot, tests_in
+from ..asked import arguments
 from . import changes, frame
 from .frame import Console, done, form, needs, page_for, url, viewer
 

@@ -17,11 +17,11 @@ from ...app.likely_names import with_likely_names
 from ...errors import NotFound, Unavailable
 from ...model import Key, Stored
 from ...ports import ANY_REJECTED, StoredRejectedEvent
-from ...queries.following import Followed, FollowFilter, Following, FollowPage
+from ...queries.events.following import Followed, FollowFilter, Following, FollowPage
 from ...rules.language.definition import Catalogue
 from ...wire import decode
 from ...wire.normalise import normalise
-from ..api import arguments
+from ..asked import arguments
 from ..ingest.accept import accept
 from ..json import encode
 from .frame import Console, done, needs, url, viewer

@@ -14,9 +14,9 @@ from ...errors import NotFound
 from ...leads.states import LEGAL, state_at
 from ...marking.work import LeadChange
 from ...model import Claim, LeadPatch, id_of, kind_of
-from ..api import arguments
 from ..api.partners import actor_in, claim_length
 from ..api.queries import storable
+from ..asked import arguments
 from . import changes
 from .frame import Console, done, needs, page_for, url, viewer
 from .timeline import strip_of

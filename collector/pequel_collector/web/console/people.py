@@ -8,8 +8,8 @@ from ...errors import BadRequest, NotFound
 from ...model import Kind
 from ...queries.adoption import AdoptionFilter
 from ...queries.answers import PeoplePage
-from ..api import arguments
 from ..api.queries import storable
+from ..asked import arguments
 from .frame import Console
 from .leads import given_filters
 from .timeline import days_of, happened

@@ -20,7 +20,7 @@ from ...leads.crm import OUTCOMES, CrmEvent
 from ...model import JSON
 from ...rules.language.crm import Crm
 from .. import bodies
-from ..api.answer_schema import AnswerSchema
+from ..answers.answer_schema import AnswerSchema
 from ..json import json_response
 from ..openapi.operation import QUERY_ERRORS, Content, Operation, describe
 from ..paths import require_utf8

@@ -17,8 +17,8 @@ from marshmallow.fields import Field
 from ... import __version__
 from ...access.keys import kinds_with
 from ...model import JSON
-from ..api.answer_schema import AnswerSchema
-from ..api.arguments import MAX_LENGTH
+from ..answers.answer_schema import AnswerSchema
+from ..asked.arguments import MAX_LENGTH
 from . import examples
 from .operation import Content, Operation, operations_of
 

@@ -9,8 +9,8 @@ from typing import Any, TypeVar, get_args
 
 from ....model import LeadState
 from ...language.crm import DELIVERY_FIELDS, LEAD_FIELDS, FieldMap, Source, Sources
+from ..handoff.outside import url, variable
 from ..items import Fields, Item, ItemParser, choice, read_all
-from ..outside import url, variable
 
 MOST_FIELDS = 100
 """Fields of a record that an alert writes."""

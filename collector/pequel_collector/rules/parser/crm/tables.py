@@ -8,8 +8,8 @@ from types import MappingProxyType
 
 from ....model import LeadState
 from ...language.crm import Crm
+from ..handoff.outside import variables
 from ..items import Item, ItemParser, choice, read_all
-from ..outside import variables
 from .forms import table_of, text_map
 
 MOST = 20

@@ -14,9 +14,9 @@ from ....insights.metrics.members import Member, is_listed
 from ....model import JSON, kind_of
 from ....queries.metrics import Question, metric_named
 from ....rules.language.quantities import DAY
-from ...api import arguments
 from ...api.metrics import MemberArguments, QuestionArguments
 from ...api.queries import page_slot
+from ...asked import arguments
 from ..frame import Console
 from ..leads import given_filters
 from .charts import columns, sparkline

@@ -1,0 +1,4 @@
+"""Commands that bring data in and out.
+
+May import: everything but ``server``.
+"""

@@ -1,0 +1,4 @@
+"""Commands that measure: metrics, backtests, differences, suggestions.
+
+May import: everything but ``server``.
+"""

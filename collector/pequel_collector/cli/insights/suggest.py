@@ -1,0 +1,167 @@
+"""``pequel suggest``: definitions that precede conversion."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+
+import click
+
+from ...app.bootstrap import open_store
+from ...insights.suggest.search import LEVEL, Behaviour
+from ...insights.suggest.suggest import OnShare, Suggestions, Wanted, Written
+from ...insights.suggest.suggest import suggest as searched
+from ...model import Kind
+from ...rules.language.quantities import many
+from ...web.answers.suggest_schemas import SUGGESTIONS
+from ...web.api.suggest import LONGEST
+from ..options import definitions_file, example, settings_from, settings_options
+from ..output import columns, echo_as, printable
+from .backtest import PATIENCE, Duration, Time, catalogue_in, length, number, percent
+
+MOST_BEHAVIOURS = 20
+"""Events that the text lists."""
+
+
+@click.command(
+    epilog=example(
+        "pequel suggest --database sqlite:///pequel.db",
+        "pequel suggest --landmark 14d --subject account --format toml > found.toml",
+    )
+)
+@definitions_file
+@settings_options("database")
+@click.option(
+    "--landmark",
+    type=Duration(),
+    default="7d",
+    show_default=True,
+    help="How long after sign-up a subject is looked at.",
+)
+@click.option(
+    "--horizon",
+    type=Duration(),
+    default="30d",
+    show_default=True,
+    help="How long after the landmark a conversion counts.",
+)
+@click.option(
+    "--subject",
+    type=click.Choice(["user", "account"]),
+    default="user",
+    show_default=True,
+    help="Whose behaviour is looked at.",
+)
+@click.option(
+    "--level",
+    type=click.FloatRange(0, 0.2, min_open=True),
+    default=LEVEL,
+    show_default=True,
+    help="How often a search of data without any connection may suggest something.",
+)
+@click.option("--end", type=Time(), help="The end of the data; its newest message if not given.")
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(["text", "toml", "json"]),
+    default="text",
+    show_default=True,
+    help="The output format.",
+)
+def suggest(
+    file: str | None,
+    database: str | None,
+    landmark: int,
+    horizon: int,
+    subject: Kind,
+    level: float,
+    end: int | None,
+    output_format: str,
+) -> None:
+    """Search for definitions that precede conversion.
+
+    FILE is a definitions file, whose [project] names sign-up and conversion; without it, the one in
+    PEQUEL_CONFIG, else pequel.toml, else what is in force in the database. What is found in the
+    earlier sign-ups is printed if the later ones confirm it. Nothing is changed.
+    """
+    if landmark > LONGEST:
+        raise click.UsageError("--landmark: expected at most 366d")
+    wanted = Wanted(landmark, horizon, subject, level, end)
+    url = settings_from({"database": database}).database
+    with (
+        closing(open_store(url, make=False, timeout=PATIENCE)) as store,
+        store.reading() as tx,
+        reading_bar() as progress,
+    ):
+        found = searched(tx, catalogue_in(tx, file), wanted, progress)
+    echo_as(output_format, FORMATS[output_format](found))
+
+
+@contextmanager
+def reading_bar() -> Iterator[OnShare | None]:
+    """Yield what moves a progress bar; None without a terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    with click.progressbar(length=1, label="reading", file=sys.stderr) as bar:
+
+        def move(done: int, total: int) -> None:
+            bar.length = total
+            bar.update(done - bar.pos)
+
+        yield move
+
+
+def _as_json(found: Suggestions) -> str:
+    return json.dumps(SUGGESTIONS.dump(found), ensure_ascii=False)
+
+
+def _as_toml(found: Suggestions) -> str:
+    tables = [f"{_comment(each)}\n{each.toml}" for each in found.suggestions]
+    return "\n".join([*(f"# {printable(note)}" for note in found.result.notes), *tables])
+
+
+def _comment(each: Written) -> str:
+    figures = each.held_out
+    lift = number(figures.counts.lift, figures.lift_interval)
+    rate = percent(figures.precision, figures.precision_interval)
+    return (
+        f"# {printable(each.description)}.\n"
+        f"# In the held-out period {rate} of {figures.counts.predicted:,} converted, lift {lift}."
+    )
+
+
+def _as_text(found: Suggestions) -> str:
+    result = found.result
+    who = f"{many(result.size, found.wanted.subject)}, {result.converters:,} of whom converted"
+    lines = [f"searched: {who}; {many(result.tries, 'condition')} tried", *result.notes]
+    if result.behaviours:
+        lines += ["", "What precedes conversion, event by event:", ""]
+        rows = [_behaviour(each) for each in result.behaviours[:MOST_BEHAVIOURS]]
+        lines += columns([("EVENT", "CONDITION", "WHO", "PRECISION", "LIFT", "P"), *rows])
+    if found.suggestions:
+        lines += ["", "Definitions that the held-out period confirms:", "", _as_toml(found)]
+    return "\n".join(lines).rstrip()
+
+
+def _behaviour(each: Behaviour) -> tuple[str, ...]:
+    figures, feature = each.figures, each.condition.feature
+    measure = "" if feature.measure == "count" else " on different days"
+    window = length(feature.window / 1000)
+    return (
+        feature.event,
+        f"≥ {each.condition.threshold}{measure} in {window}",
+        f"{figures.counts.predicted:,}",
+        percent(figures.precision),
+        number(figures.counts.lift, figures.lift_interval),
+        f"{each.p:.2g}",
+    )
+
+
+FORMATS: dict[str, Callable[[Suggestions], str]] = {
+    "text": _as_text,
+    "toml": _as_toml,
+    "json": _as_json,
+}

@@ -1,0 +1,65 @@
+"""The SQL of routing: counts, turns, leads to look at, and what partners see."""
+
+from __future__ import annotations
+
+from ..session import Insertion
+from ..statements import SELECT_LEADS
+
+ROUTED_COUNTS = "SELECT name, number FROM routed_count WHERE week = :week"
+
+COUNT_ROUTED = Insertion(
+    "routed_count",
+    ("week", "name", "number"),
+    "ON CONFLICT (week, name) DO UPDATE SET number = routed_count.number + excluded.number",
+)
+
+LAST_OF_TEAMS = "SELECT team, member FROM round_robin"
+
+SET_LAST_OF_TEAMS = Insertion(
+    "round_robin",
+    ("team", "member"),
+    "ON CONFLICT (team) DO UPDATE SET member = excluded.member",
+)
+
+LEADS_TO_CHECK = f"""
+{SELECT_LEADS} WHERE check_at <= :until ORDER BY check_at, id LIMIT :limit
+"""
+
+CHANGES_OF_PARTNER = """
+SELECT lead, at, what, before, after, reason, actor, number FROM change
+WHERE partner = :partner AND number > :number ORDER BY number LIMIT :limit
+"""
+
+WON_BY_PARTNER = f"""
+{SELECT_LEADS}
+WHERE partner = :partner AND state = 'won' AND won_at >= :since AND won_at < :until
+  AND won_at >= :time AND (won_at > :time OR id > :id)
+ORDER BY won_at, id LIMIT :limit
+"""
+
+WON_AMOUNTS = """
+SELECT currency, amount, count(*) FROM lead
+WHERE partner = :partner AND state = 'won' AND won_at >= :since AND won_at < :until
+GROUP BY currency, amount
+"""
+
+LEADS_BY_STATE = """
+SELECT state, count(*), count(claimed_at), count(contacted_at) FROM lead
+WHERE partner = :partner AND merged_into IS NULL
+GROUP BY state
+"""
+
+TRAITS = ("country", "plan")
+"""The groups that are traits of the subjects."""
+
+# Of each subject once.
+_POTENTIAL = """
+SELECT {0}, count(DISTINCT subject) FROM (
+  SELECT {0}, subject FROM lead
+  WHERE state IN ('new', 'assigned', 'contacted') AND marked_at >= :since
+  ORDER BY marked_at DESC LIMIT :limit
+) latest
+GROUP BY {0}
+"""
+
+POTENTIAL = {by: _POTENTIAL.format(by) for by in (*TRAITS, "definition", "kind")}

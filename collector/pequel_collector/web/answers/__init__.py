@@ -1,0 +1,4 @@
+"""What answers look like: the schemas that make JSON of records.
+
+May import: the rooms below ``web``, and ``web/json``.
+"""
