@@ -21,7 +21,7 @@ from pequel_collector.insights.bulk import Budget
 from pequel_collector.insights.confusion import landmark, strict
 from pequel_collector.insights.interval import wilson
 from pequel_collector.insights.lift import Life
-from pequel_collector.insights.population import population_of
+from pequel_collector.insights.population import _is_written_as, population_of
 from pequel_collector.model import id_of
 from pequel_collector.rules.parser.catalogue import read_catalogue
 from support.streams import by_instant, collector_of, messages_of, plain_event
@@ -215,6 +215,13 @@ def test_a_trait_counts_as_it_was_at_sign_up(store_url: str) -> None:
     assert found.strict.counts.population == 3
     assert found.landmark.counts.population == 2
     assert found.notes == ["1 of the population did not sign up: only the strict form has them"]
+
+
+@pytest.mark.parametrize("text", ["sNaN", "NaN", "Infinity", "1_0", "\u0663", "+10", "010", " 10"])
+def test_only_a_number_of_json_is_compared_with_numbers(text: str) -> None:
+    assert not _is_written_as(10, text)
+    assert not _is_written_as(3, text)
+    assert all(_is_written_as(10, text) for text in ("10", "10.0", "1e1", "1E+1"))
 
 
 @pytest.mark.parametrize("text", ["", "signups", "trait:plan", "trait:=free", "plan=free"])

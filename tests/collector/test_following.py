@@ -135,6 +135,25 @@ def test_an_event_is_followed_by_its_name_with_the_leads_it_opens(client: FlaskC
     assert follow(client, place, event="used") == ["a1", "a2", "b1", "lead:team", "lead:keen"]
 
 
+def test_the_messages_of_an_arrival_are_read_once_however_many_leads_it_has(
+    collector: Collector, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = start(client, event="used")
+    send(client, *(used(f"m{number}", f"u{number // 2}") for number in range(60)))
+    asked: list[str] = []
+    with collector.store.reading() as tx:
+        kind = type(tx)
+    read = kind.messages
+
+    def counted(self: Any, ids: Any) -> Any:
+        asked.extend(ids)
+        return read(self, ids)
+
+    monkeypatch.setattr(kind, "messages", counted)
+    assert len(follow(client, place, event="used")) == 90
+    assert len(asked) <= 60 * 3
+
+
 def test_an_import_is_no_arrival_but_the_leads_that_it_opens_are(
     collector: Collector, client: FlaskClient
 ) -> None:

@@ -18,7 +18,7 @@ from ..rules.language.alerts import Alert
 from ..web.api.alerts import outcome_of, said
 from ..web.openapi.examples import LEAD
 from .options import example, settings_from, settings_options
-from .output import columns
+from .output import columns, printable
 
 
 @click.group(
@@ -46,7 +46,7 @@ def test(name: str, **given: Any) -> None:
     with closing(open_store("sqlite://")) as store:
         desk = AlertDesk(store, lambda: configured, now, settings, os.environ)
         delivery, result = desk.test(name, LEAD)
-    click.echo(f"{outcome_of(result)}: {said(result)} ({delivery.type}, {delivery.id})")
+    click.echo(printable(f"{outcome_of(result)}: {said(result)} ({delivery.type}, {delivery.id})"))
     if not isinstance(result, Sent):
         raise SystemExit(1)
 
@@ -102,7 +102,6 @@ def _none() -> tuple[Alert, ...]:
 
 def _row(answer: DeliveryAnswer) -> tuple[str, ...]:
     found = answer.delivery
-    result = (found.result or "-") if found.result is None or found.result.isprintable() else "…"
     return (
         iso(found.at),
         found.alert,
@@ -110,6 +109,6 @@ def _row(answer: DeliveryAnswer) -> tuple[str, ...]:
         found.lead,
         found.state,
         str(found.attempts),
-        result,
+        found.result or "-",
         answer.id,
     )

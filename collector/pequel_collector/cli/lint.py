@@ -19,7 +19,7 @@ from ..model import iso
 from ..rules.language.definition import Catalogue
 from ..web.answers.schemas import LINTED
 from .options import definitions_file, definitions_path, example, stated
-from .output import columns
+from .output import columns, echo_as
 
 
 @click.command(
@@ -80,7 +80,8 @@ def lint(
     sample = None if database is None else _sample(database, catalogue)
     report = find(catalogue, Path(path).as_posix(), sample, capacity)
     rows = coverage(catalogue, sample) if with_coverage and sample is not None else None
-    click.echo(_as_json(report, rows) if output_format == "json" else _as_text(report, rows))
+    text = _as_json(report, rows) if output_format == "json" else _as_text(report, rows)
+    echo_as(output_format, text)
     if report.count("error") or (strict and report.count("warning")):
         context.exit(1)
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 
 from ..model import Message, anonymous_key, iso
+from .output import printable
 
 MAX_SHOWN = 200
 """Characters of a value."""
@@ -14,7 +15,7 @@ MAX_SHOWN = 200
 def told(message: Message) -> str:
     """A message in a few lines, as it would be stored."""
     name = message.name if message.type == "track" and message.name else ""
-    return "\n".join([f"{message.type} {name}".strip(), *_lines(message)])
+    return "\n".join([printable(f"{message.type} {name}".strip()), *_lines(message)])
 
 
 def _lines(message: Message) -> Iterator[str]:
@@ -35,4 +36,4 @@ def _lines(message: Message) -> Iterator[str]:
     for label, value in values.items():
         if value is not None:
             shown = value if len(value) <= MAX_SHOWN else f"{value[:MAX_SHOWN]}…"
-            yield f"  {label:<12} {shown}"
+            yield f"  {label:<12} {printable(shown)}"

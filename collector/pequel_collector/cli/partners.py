@@ -81,6 +81,4 @@ def _lines(won: PartnerLedger) -> Iterator[str]:
 def _row(lead: Lead) -> tuple[str, ...]:
     at = "-" if lead.won_at is None else iso(lead.won_at)
     amount = "-" if lead.amount is None else f"{lead.amount} {lead.currency or ''}".strip()
-    subject = id_of(lead.subject)
-    shown = subject if subject.isprintable() else ascii(subject)[1:-1]
-    return at, lead.definition, shown, amount
+    return at, lead.definition, id_of(lead.subject), amount

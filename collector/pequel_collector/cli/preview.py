@@ -18,7 +18,7 @@ from ..marking.change import NewDefinitions
 from ..model import id_of, iso
 from ..web.answers.schemas import PREVIEW
 from .options import definitions_file, definitions_path, example, settings_from, settings_options
-from .output import columns
+from .output import columns, printable
 
 
 @click.command(
@@ -60,7 +60,7 @@ def preview(file: str | None, database: str | None, limit: int, output_format: s
         click.echo(json.dumps(PREVIEW.dump(found), ensure_ascii=False))
         return
     for line in _lines(found, Path(path).name):
-        click.echo(line)
+        click.echo(printable(line))
 
 
 @contextmanager

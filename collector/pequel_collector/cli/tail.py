@@ -26,6 +26,7 @@ from ..web.answers.schemas import FOLLOWED
 from ..web.asked.arguments import MAX_SHORT, MAX_WAIT
 from .collector_url import CollectorUrl, Lost
 from .options import example, settings_from, settings_options
+from .output import printable
 
 KEYS = ("PEQUEL_READ_KEY", "PEQUEL_ADMIN_KEY")
 
@@ -181,7 +182,11 @@ def _as_json(item: JSON) -> str:
 
 
 def text_of(item: Mapping[str, JSON]) -> str:
-    """An item in one line: the time of day in UTC, who, what."""
+    """An item in one line that any terminal can show: the time of day in UTC, who, what."""
+    return printable(_text_of(item))
+
+
+def _text_of(item: Mapping[str, JSON]) -> str:
     at = item["at"][11:23] if item["at"] else ""
     match item["kind"]:
         case "event":

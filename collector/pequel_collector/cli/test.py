@@ -8,6 +8,7 @@ from ..app.bootstrap import read_definitions
 from ..errors import NotFound
 from ..personas import Outcome, rehearse
 from .options import definitions_file, definitions_path, example
+from .output import printable_lines
 
 
 @click.command(epilog=example("pequel test", "pequel test definitions/sales.toml"))
@@ -27,7 +28,7 @@ def test(context: click.Context, /, file: str | None) -> None:
     failed = 0
     for outcome in rehearse(catalogue, path):
         failed += not outcome.passed
-        click.echo("\n".join(_lines(outcome)))
+        click.echo(printable_lines("\n".join(_lines(outcome))))
     click.echo(f"{len(catalogue.personas) - failed} of {len(catalogue.personas)} personas passed")
     if failed:
         context.exit(1)

@@ -17,7 +17,7 @@ from ..audit.verify import verify as verified
 from ..config import Settings
 from ..errors import PequelError
 from .options import example, settings_options, stated
-from .output import Failure
+from .output import Failure, printable, printable_lines
 
 DIFFERENT = 1
 """The exit status if derived data differs from the messages."""
@@ -60,7 +60,7 @@ def verify(limit: int, **given: Any) -> None:
     except PequelError as error:
         raise ComparisonFailure(error) from error
     for line in _summary_lines(summary, limit):
-        click.echo(line)
+        click.echo(printable(line))
     sys.exit(DIFFERENT if summary.differences else 0)
 
 
@@ -76,7 +76,7 @@ def _printer(limit: int) -> Callable[[Difference], None]:
 
     def print_difference(difference: Difference) -> None:
         if next(numbers) <= limit:
-            click.echo(str(difference))
+            click.echo(printable_lines(str(difference)))
 
     return print_difference
 

@@ -8,15 +8,11 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from jinja2 import ChainableUndefined, Template, TemplateError
-from jinja2.exceptions import SecurityError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2 import Template
 
 from ..model import iso
 from .records import Delivery
-
-LONGEST = 262_144
-"""Characters that a template may make."""
+from .sandbox import LONGEST, MAX_STEPS, BoundedEnvironment, steps
 
 
 class TemplateFailed(Exception):
@@ -27,6 +23,7 @@ def render(text: str, delivery: Delivery) -> str:
     """Fill a template in. What a lead does not have is left blank. Raises TemplateFailed."""
     made: list[str] = []
     length = 0
+    token = steps.set([MAX_STEPS])
     try:
         for part in _template(text).generate(_names(delivery)):
             length += len(part)
@@ -34,8 +31,12 @@ def render(text: str, delivery: Delivery) -> str:
                 raise TemplateFailed(f"the template makes more than {LONGEST:,} characters")
             made.append(part)
         return "".join(made)
-    except (TemplateError, SecurityError, TypeError, ValueError, ArithmeticError) as error:
+    except TemplateFailed:
+        raise
+    except Exception as error:  # A template can raise any error, and would raise it again.
         raise TemplateFailed(f"the template cannot be filled in: {error}") from error
+    finally:
+        steps.reset(token)
 
 
 def _names(delivery: Delivery) -> dict[str, object]:
@@ -56,6 +57,4 @@ def _template(text: str) -> Template:
     return _ENVIRONMENT.from_string(text)
 
 
-_ENVIRONMENT = ImmutableSandboxedEnvironment(
-    undefined=ChainableUndefined, keep_trailing_newline=True
-)
+_ENVIRONMENT = BoundedEnvironment()

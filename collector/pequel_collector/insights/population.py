@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -17,6 +18,8 @@ EXPECTED = '"signup" or "trait:NAME=VALUE"'
 
 MAX_NUMBER = 64
 """Characters of a number."""
+
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,4})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +108,5 @@ def _is_written_as(value: Any, text: str) -> bool:
 
 
 def _number(text: str) -> Decimal | None:
-    try:
-        return Decimal(text)
-    except ArithmeticError:
-        return None
+    """The number that a text is in JSON."""
+    return Decimal(text) if _NUMBER.fullmatch(text) else None

@@ -89,6 +89,9 @@ class Metrics:
         if role not in ROLES:
             raise NotFound(f"there is no view {role!a}, expected one of {', '.join(ROLES)}")
         metrics = [METRICS[name] for name in ROLES[role]]
+        if question.by is not None and not any(allows(m, question.by) for m in metrics):
+            allowed = ", ".join(dict.fromkeys(word for m in metrics for word in m.by))
+            raise mistake("by", ascii(question.by), f"one of {allowed}" if allowed else "none")
         by = question.by or VIEW_BY.get(role)
         return View(role, self._figures([(m, fitting(m, question, by)) for m in metrics]))
 

@@ -76,6 +76,13 @@ def test_a_name_that_is_nearly_one_of_a_definition_is_marked(collector: Collecto
     ]
 
 
+def test_what_a_terminal_would_take_for_a_command_is_replaced(collector: Collector) -> None:
+    source = FollowedStore(collector.store, ALL)
+    send(collector, USED | {"event": "a\x1b[2J\x07\n\u202eb", "userId": "x\x9by\nz"})
+    lines = [text_of(item) for item in next(source.pages())]
+    assert lines == ['12:00:00.412  x\ufffdy\ufffdz  a\ufffd[2J\ufffd\ufffd\ufffdb  {"n": 1}']
+
+
 def test_the_last_items_come_first_if_asked_for(collector: Collector) -> None:
     send(collector, USED | {"event": "before"}, USED, IDENTIFY)
     pages = FollowedStore(collector.store, ALL, last=2).pages()

@@ -391,6 +391,25 @@ class TestPosts:
             "{{ lead | nosuchfilter }}",
             "{% for i in range(99999) %}xxxxxxxxxx{% endfor %}",
             "{% for i in range(999999999) %}{% endfor %}",
+            "{{ '%1000000000d' % 1 }}",
+            "{{ 'a' * 300000000 }}",
+            "{{ 9 ** 999999999 }}",
+            "{{ '{:1000000000d}'.format(1) }}",
+            "{{ 'a'.ljust(1000000000) }}",
+            "{{ 'a' | center(1000000000) }}",
+            "{% for i in range(9999) %}{% for j in range(9999) %}{% endfor %}{% endfor %}",
+            "{% macro f(n) %}{{ f(n) }}{% endmacro %}{{ f(1) }}",
+            (
+                "{% macro f(n) %}{% if n %}{{ f(n - 1) }}{{ f(n - 1) }}{% endif %}{% endmacro %}"
+                "{{ f(40) }}"
+            ),
+            "{% set a = 'aaaaaaaa' %}" + "{% set a = a ~ a %}" * 30,
+            "{% set a = [1, 2] %}" + "{% set a = [a, a] %}" * 30 + "{{ a }}",
+            "{% set a = [1, 2] %}" + "{% set a = [a, a] %}" * 30 + "{{ a | tojson }}",
+            "{% set a = 'aaaaaaaa' %}" + "{% set a %}{{ a }}{{ a }}{% endset %}" * 30,
+            "{{ [] | first | nosuch }}",
+            "{% include 'x' %}",
+            "{{ lead.items().nope() }}",
         ],
     )
     def test_a_template_that_cannot_be_filled_in_is_refused(
@@ -401,6 +420,15 @@ class TestPosts:
         result = send("post", {"url": receiver.url, "template": template})
         assert isinstance(result, Refused)
         assert receiver.taken == []
+
+    def test_a_template_loops_joins_and_counts(self) -> None:
+        text = (
+            "{% set ns = namespace(n=0) %}{% for i in range(3) %}{% set ns.n = ns.n + i * 2 %}"
+            "{{ loop.index ~ '/' ~ loop.length }}{{ ', ' if not loop.last }}{% endfor %} "
+            "{{ ns.n }} "
+            "{{ ['a', 'b'] | join('+') }} {{ {'a': 1} | tojson }} {{ 'x'.upper() }}"
+        )
+        assert render(text, DELIVERY) == '1/3, 2/3, 3/3 6 a+b {"a": 1} X'
 
     @pytest.mark.parametrize(
         "template", ["{{ ''.__class__.__mro__ }}", "{{ lead.__init__.__globals__ }}"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import tracemalloc
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
@@ -43,6 +45,11 @@ def team() -> Iterator[Sales]:
 def error(team: Sales, path: str, **query: Any) -> tuple[int, str]:
     answer = team.call("GET", path, query_string=query)
     return answer.status_code, answer.json["error"]["message"]
+
+
+def test_a_view_names_a_segment_that_none_of_its_figures_has(team: Sales) -> None:
+    answer = team.call("GET", "/metrics/views/sales?by=zzz")
+    assert (answer.status_code, answer.json["error"]["details"]["field"]) == (400, "by")
 
 
 class TestAnswers:
@@ -151,6 +158,8 @@ class TestMistakes:
         ("query", "message"),
         [
             ({"from": "2026-03-02", "to": "2026-03-01"}, "from: found a time at or after"),
+            ({"to": "0001-01-01"}, "to: found '0001-01-01', expected a time in ISO 8601 from 1970"),
+            ({"from": "9999-12-31"}, "from: found '9999-12-31', expected a time in ISO 8601"),
             ({"from": "soon"}, "from: found 'soon', expected a time in ISO 8601"),
             ({"horizon": "0"}, "horizon: found 0 ms, expected a length of time from 1m to 1095d"),
             ({"horizon": "2000d"}, "expected a length of time from 1m to 1095d"),
@@ -222,6 +231,7 @@ class TestSpend:
             ({"day": "yesterday"}, "0.day"),
             ({"channel": " "}, "0.channel"),
             ({"channel": None}, "0.channel"),
+            ({"channel": "a\0b"}, "0.channel"),
             ({"campaign": "x"}, "0.campaign"),
         ],
     )
@@ -233,6 +243,24 @@ class TestSpend:
         assert answer.json["error"]["code"] == "bad_spend"
         assert answer.json["error"]["details"]["field"] == field
         assert team.get("/metrics/cost_per_pql")["spend"] == {}
+
+    @pytest.mark.parametrize("item", [b"[]", b'{"channel":[]}'])
+    def test_lists_inside_of_the_body_are_refused_before_they_take_memory(
+        self, team: Sales, item: bytes
+    ) -> None:
+        body = b"[" + b",".join([item] * 100_000) + b"]"
+        tracemalloc.start()
+        answer = team.call("POST", "/spend", data=gzip.compress(body))
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert (answer.status_code, answer.json["error"]["code"]) == (400, "bad_spend")
+        assert peak < 4 * len(body) + 1_000_000
+
+    def test_a_body_that_is_large_when_inflated_is_refused(self, team: Sales) -> None:
+        body = gzip.compress(b"[" + b"[]," * 1_000_000 + b"[]]")
+        answer = team.call("POST", "/spend", data=body)
+        assert answer.status_code == 413
+        assert answer.json["error"]["details"]["limit"] == 2_000_000
 
     @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"[1]", b'"x"', b"\xff"])
     def test_a_body_of_another_form_is_an_error(self, team: Sales, body: bytes) -> None:

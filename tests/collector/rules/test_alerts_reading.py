@@ -26,6 +26,34 @@ def problem(text: str) -> Any:
     return found
 
 
+@pytest.mark.parametrize(
+    ("when", "path", "expected"),
+    [
+        (f'{{ trait = "a", contains = {["x"] * 101} }}', "contains", "at most 100 values"),
+        (f"{{ account = {['x'] * 101} }}", "account", "at most 100 values"),
+        (f'{{ trait = "a", in = ["{"x" * 257}"] }}', "in[0]", "a text of at most 256 characters"),
+        (f'{{ account = "{"x" * 257}" }}', "account", "a text of at most 256 characters"),
+    ],
+)
+@pytest.mark.parametrize("table", ["alert", "route"])
+def test_what_a_condition_compares_with_is_bounded(
+    table: str, when: str, path: str, expected: str
+) -> None:
+    start = START + URL if table == "alert" else '[[route]]\nassign = "user:ben"\n'
+    found = problem(f"{start}when = {when}")
+    assert expected in str(found)
+    assert f"{table}[0].when.{path}" in str(found)
+
+
+def test_the_conditions_of_all_alerts_are_bounded() -> None:
+    listed = ", ".join(['{ account = "x" }'] * 100)
+    alerts = (
+        START.replace("sales", f"a{number}") + URL + f"when = {{ any = [{listed}] }}\n"
+        for number in range(5)
+    )
+    assert "505 conditions" in str(problem("".join(alerts)))
+
+
 class TestReading:
     def test_a_webhook_is_the_default(self) -> None:
         found = alert(START + URL + 'secret_env = "SECRET"')

@@ -98,6 +98,18 @@ def test_bad_input_is_named(http: FlaskClient, body: Any, field: str, message: s
     assert message in error["message"]
 
 
+@pytest.mark.parametrize("call", ["backtest", "diff", "suggest"])
+def test_an_unknown_parameter_is_refused(http: FlaskClient, call: str) -> None:
+    answer = http.post(f"/v1/definitions/{call}?speed=1", json={}, headers=READ)
+    error = answer.json["error"]
+    assert (answer.status_code, error["details"]["field"]) == (400, "speed")
+
+
+def test_a_missing_field_has_a_place(http: FlaskClient) -> None:
+    answer = http.post("/v1/definitions/diff", json={}, headers=READ)
+    assert (answer.status_code, "field" in answer.json["error"]["details"]) == (400, True)
+
+
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b"7", b"\xff"])
 def test_a_body_that_is_no_object_is_refused(http: FlaskClient, body: bytes) -> None:
     answer = http.post("/v1/definitions/backtest", data=body, headers=READ)

@@ -31,6 +31,7 @@ from ...rules.language.definition import Catalogue
 from ...server.garbage import collect_rarely
 from ..messages import told
 from ..options import FILE, INGEST, example, reason_option, settings_from, settings_options
+from ..output import printable
 from .log_tables import missing_events, names_table
 from .rejects import rejects as refused_to
 
@@ -155,7 +156,7 @@ def _import(
             summary = job.run(lines, progress)
         import_runs.end(store, now(), run, summary)
     for line in _summary_lines(summary, run, time.monotonic() - started):
-        click.echo(line)
+        click.echo(printable(line))
     _end(summary, log, format_, "see GET /v1/rejected or --rejects")
 
 
@@ -236,7 +237,7 @@ def _dry_run(
     for message in dry.shown:
         click.echo(told(message))
     for line in _found(dry, summary, catalogue):
-        click.echo(line)
+        click.echo(printable(line))
     click.echo("nothing is stored: this was a dry run")
     _end(summary, log, format_, "see --rejects")
 
@@ -257,7 +258,7 @@ def _list(settings: Settings) -> None:
         return
     click.echo(f"{'id':>4}  {'began':<24}  {'format':<11}  {'messages':>11}  {'state':<14}  file")
     for each in imports:
-        click.echo(_listed(each))
+        click.echo(printable(_listed(each)))
 
 
 def _listed(each: ListedImport) -> str:

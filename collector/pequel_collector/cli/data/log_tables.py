@@ -8,6 +8,7 @@ from ...ingest.log_contents import NameCount
 from ...lint.unknown_events import uses
 from ...model import iso
 from ...rules.language.definition import Catalogue, pattern_of
+from ..output import printable
 
 MAX_NAMES = 30
 """Events that are shown."""
@@ -22,7 +23,7 @@ def names_table(names: Mapping[str, NameCount]) -> Iterator[str]:
     yield f"{'event':<{width}} {'number':>9}  {'first':<24}  last"
     for name, found in shown:
         times = f"{iso(found.first)}  {iso(found.last)}"
-        yield f"{name[:60]:<{width}} {found.number:>9,}  {times}"
+        yield f"{printable(name[:60]):<{width}} {found.number:>9,}  {times}"
     if len(ordered) > len(shown):
         yield f"and {len(ordered) - len(shown):,} more names"
 

@@ -13,6 +13,7 @@ from ...app.progress import replaying
 from ...ingest.replay_rejected import ReplayRejected, ReplaySummary
 from ...ports import By, RejectedFilter
 from ..options import INGEST, example, reason_option, settings_from, settings_options
+from ..output import printable
 
 
 @click.command(
@@ -37,7 +38,7 @@ def replay_rejected(code: str | None, key: str | None, reason: str | None, **giv
         replay = ReplayRejected(collector.store, collector.ingest, settings)
         summary = replay.run(RejectedFilter(code, key), _progress(), By("cli", reason))
     for line in _summary_lines(summary):
-        click.echo(line)
+        click.echo(printable(line))
 
 
 def _progress() -> Any:

@@ -23,7 +23,7 @@ from ...rules.language.definition import Catalogue
 from ...rules.language.quantities import DAY, HOUR, MINUTE, many, milliseconds
 from ...web.answers.backtest_schemas import BACKTEST
 from ..options import definitions_file, example, settings_from, settings_options
-from ..output import columns
+from ..output import columns, echo_as
 from ..progress import subjects_shown
 
 PATIENCE = 3_600.0
@@ -132,7 +132,7 @@ def backtest(
             names = [require_definition(catalogue, definition)]
         with subjects_shown("reading") as progress:
             found = tested(tx, catalogue, names, question, progress)
-    click.echo(FORMATS[output_format](found, definition is not None))
+    echo_as(output_format, FORMATS[output_format](found, definition is not None))
 
 
 def catalogue_in(tx: ReadTransaction, file: str | None) -> Catalogue:

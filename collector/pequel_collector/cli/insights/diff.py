@@ -22,7 +22,7 @@ from ...ports import ReadTransaction
 from ...rules.language.definition import Catalogue
 from ...web.answers.diff_schemas import DIFF
 from ..options import example, stated
-from ..output import Failure
+from ..output import Failure, echo_as, printable
 from ..progress import subjects_shown
 from .backtest import PATIENCE, Duration, number, percent
 
@@ -94,7 +94,7 @@ def diff(
         found = _found(old, new, url, question)
     except PequelError as error:
         raise DiffFailure(error) from None
-    click.echo(FORMATS[output_format](found))
+    echo_as(output_format, FORMATS[output_format](found))
     if exit_code and not found.is_same:
         context.exit(DIFFERENT)
 
@@ -194,7 +194,7 @@ def _effect(on_data: OnData) -> str:
 
 def _named(sign: str, subjects: Mapping[str, int]) -> Iterator[str]:
     listed = sorted(subjects.items())
-    yield from (f"  {sign} {id_of(key)}  {iso(time)}" for key, time in listed[:NAMES])
+    yield from (f"  {sign} {printable(id_of(key))}  {iso(time)}" for key, time in listed[:NAMES])
     if len(listed) > NAMES:
         yield f"  … and {len(listed) - NAMES:,} more"
 

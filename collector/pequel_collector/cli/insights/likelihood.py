@@ -20,7 +20,7 @@ from ...rules.language.quantities import many
 from ...web.answers.likelihood_schemas import LIKELIHOOD
 from ...web.api.suggest import LONGEST
 from ..options import definitions_file, example, settings_from, settings_options
-from ..output import columns
+from ..output import columns, echo_as, printable
 from .backtest import PATIENCE, Duration, Time, catalogue_in, length, percent
 from .suggest import reading_bar
 
@@ -104,7 +104,7 @@ def train_(
         with store.reading() as tx, reading_bar() as progress:
             model = train(tx, catalogue_in(tx, file), wanted, now(), progress)
         save(store, model, CLI)
-    click.echo(FORMATS[output_format](model))
+    echo_as(output_format, FORMATS[output_format](model))
 
 
 @likelihood.command("show", epilog=example("pequel likelihood show --format json"))
@@ -118,7 +118,7 @@ def show(database: str | None, subject: Kind, output_format: str) -> None:
         model = stored(tx, subject)
     if model is None:
         raise NotFound(f"there is no model of {subject}s: train one with pequel likelihood train")
-    click.echo(FORMATS[output_format](model))
+    echo_as(output_format, FORMATS[output_format](model))
 
 
 def _as_json(model: Model) -> str:
@@ -137,7 +137,7 @@ def _as_text(model: Model) -> str:
         "",
         f"{model.intercept:+.2f}  to begin with",
         *(
-            f"{term.weight:+.2f}  {term.text}"
+            f"{term.weight:+.2f}  {printable(term.text)}"
             for term in sorted(model.terms, key=lambda term: -abs(term.weight))
         ),
         "",

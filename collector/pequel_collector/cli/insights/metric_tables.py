@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ...model import JSON
-from ..output import columns
+from ..output import columns, printable
 
 _ABOUT = frozenset({
     "metric", "title", "from", "to", "horizon", "definition", "version", "as_of", "missing",
@@ -51,12 +51,14 @@ def member_table(members: Sequence[Mapping[str, JSON]]) -> Table:
 
 def as_text(tables: Iterable[Table]) -> str:
     """Tables for a terminal."""
-    return "\n\n".join("\n".join([table.title, *_lines(table)]) for table in tables)
+    return "\n\n".join("\n".join([printable(table.title), *_lines(table)]) for table in tables)
 
 
 def as_markdown(tables: Iterable[Table]) -> str:
     """Tables for a page or a pull request."""
-    return "\n\n".join("\n".join([f"### {table.title}", "", *_piped(table)]) for table in tables)
+    return "\n\n".join(
+        "\n".join([f"### {printable(table.title)}", "", *_piped(table)]) for table in tables
+    )
 
 
 def _lines(table: Table) -> list[str]:
@@ -67,7 +69,11 @@ def _lines(table: Table) -> list[str]:
 
 def _piped(table: Table) -> list[str]:
     rows = [table.header, ["---"] * len(table.header), *table.rows]
-    return [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows]
+    return [f"| {' | '.join(map(_markdown_cell, row))} |" for row in rows]
+
+
+def _markdown_cell(text: str) -> str:
+    return printable(text).replace("|", "\\|")
 
 
 def _title(figure: Mapping[str, JSON]) -> str:

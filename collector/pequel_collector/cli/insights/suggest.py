@@ -18,7 +18,7 @@ from ...rules.language.quantities import many
 from ...web.answers.suggest_schemas import SUGGESTIONS
 from ...web.api.suggest import LONGEST
 from ..options import definitions_file, example, settings_from, settings_options
-from ..output import columns
+from ..output import columns, echo_as, printable
 from .backtest import PATIENCE, Duration, Time, catalogue_in, length, number, percent
 
 MOST_BEHAVIOURS = 20
@@ -96,7 +96,7 @@ def suggest(
         reading_bar() as progress,
     ):
         found = searched(tx, catalogue_in(tx, file), wanted, progress)
-    click.echo(FORMATS[output_format](found))
+    echo_as(output_format, FORMATS[output_format](found))
 
 
 @contextmanager
@@ -120,7 +120,7 @@ def _as_json(found: Suggestions) -> str:
 
 def _as_toml(found: Suggestions) -> str:
     tables = [f"{_comment(each)}\n{each.toml}" for each in found.suggestions]
-    return "\n".join([*(f"# {note}" for note in found.result.notes), *tables])
+    return "\n".join([*(f"# {printable(note)}" for note in found.result.notes), *tables])
 
 
 def _comment(each: Written) -> str:
@@ -128,7 +128,7 @@ def _comment(each: Written) -> str:
     lift = number(figures.counts.lift, figures.lift_interval)
     rate = percent(figures.precision, figures.precision_interval)
     return (
-        f"# {each.description}.\n"
+        f"# {printable(each.description)}.\n"
         f"# In the held-out period {rate} of {figures.counts.predicted:,} converted, lift {lift}."
     )
 

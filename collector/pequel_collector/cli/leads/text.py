@@ -14,7 +14,7 @@ from ...model import JSON, id_of, iso, kind_of
 from ...ports import Change
 from ...queries.answers import ContactAnswer, LeadAnswer
 from ...rules.language.quantities import DAY, HOUR, MINUTE
-from ..output import columns
+from ..output import columns, printable
 
 SHORT_ID = 8
 """Characters of an id in the list, unless more are needed to tell ids apart."""
@@ -28,7 +28,9 @@ CSV_COLUMNS = (
     "snoozed_until", "contacted_at", "won_at", "self_serve", "amount", "currency", "sentence",
 )  # fmt: skip
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# A spreadsheet skips spaces, and reads the wide forms of the East as the usual ones.
+_FORMULA = ("=", "+", "-", "@", "\N{FULLWIDTH EQUALS SIGN}", "\N{FULLWIDTH PLUS SIGN}",
+            "\N{FULLWIDTH HYPHEN-MINUS}", "\N{FULLWIDTH COMMERCIAL AT}")  # fmt: skip
 
 
 def listed(leads: list[LeadAnswer], now: int) -> str:
@@ -112,17 +114,12 @@ def as_csv(leads: Iterable[LeadAnswer]) -> Iterator[str]:
         yield _csv_line(tuple(_csv_value(values[name]) for name in CSV_COLUMNS))
 
 
-def printable(text: str) -> str:
-    """Text without what a terminal would take for a command, or for the end of a line."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
-
-
 # -- parts ---------------------------------------------------------------------------------
 
 
 def _row(answer: LeadAnswer, length: int, now: int) -> tuple[str, ...]:
     lead = answer.lead
-    cells = (
+    return (
         lead.id[:length],
         age(now - lead.marked_at),
         lead.priority,
@@ -130,7 +127,6 @@ def _row(answer: LeadAnswer, length: int, now: int) -> tuple[str, ...]:
         lead.owner or "-",
         _subject(answer),
     )
-    return tuple(map(printable, cells))
 
 
 def _state(answer: LeadAnswer) -> str:
@@ -181,7 +177,7 @@ def _wrapped(text: str, indent: str) -> list[str]:
 
 
 def _table(rows: Iterable[tuple[str, ...]]) -> list[str]:
-    found = [tuple(map(printable, row)) for row in rows]
+    found = list(rows)
     return [f"  {line}" for line in columns(found)] if found else []
 
 
@@ -199,7 +195,8 @@ def _csv_value(value: JSON) -> str:
         return ""
     if isinstance(value, str):
         # A spreadsheet would run it as a formula.
-        return "'" + value if value.startswith(_FORMULA) else value
+        is_formula = value.startswith(("\t", "\r")) or value.lstrip().startswith(_FORMULA)
+        return "'" + value if is_formula else value
     return json.dumps(value, ensure_ascii=False)
 
 

@@ -55,7 +55,7 @@ def _spend(record: JSON, place: int | str) -> Spend:
     if unknown := [name for name in record if name not in FIELDS]:
         raise _mistake(f"{place}.{unknown[0][:_MAX_SHOWN]}", "an unknown field", ", ".join(FIELDS))
     read = {
-        "channel": (_channel, f"a text of 1 to {MAX_CHANNEL} characters"),
+        "channel": (_channel, f"a text of 1 to {MAX_CHANNEL} printable characters"),
         "day": (_day, "a day such as 2026-03-01"),
         "amount": (amount_of, "an amount such as 120.50, with no sign and at most six decimals"),
         "currency": (currency_of, "three letters such as EUR"),
@@ -71,7 +71,7 @@ def _spend(record: JSON, place: int | str) -> Spend:
 
 def _channel(value: JSON) -> str | None:
     text = value.strip().lower() if isinstance(value, str) else ""
-    return text if 0 < len(text) <= MAX_CHANNEL else None
+    return text if 0 < len(text) <= MAX_CHANNEL and text.isprintable() else None
 
 
 def _day(value: JSON) -> str | None:

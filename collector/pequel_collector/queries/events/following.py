@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Literal, NamedTuple
 
 from ...identity.subject import Subject
-from ...model import Lead, Stored, account_key, subject_key
+from ...model import Stored, account_key, subject_key
 from ...ports import Arrival, ReadTransaction, StoredRejectedEvent
 from ..answers import LeadAnswer
 from ..cursors import decode_place, encode, list_id
@@ -164,28 +164,46 @@ class Following:
         if not found:
             return {}
         if any(wanted):
-            arrivals = {item.id: item.arrival for item in named if item.kind == "lead"}
+            by_arrival = _by_arrival(tx, named, wanted, subjects)
             found = {
                 id_: lead
                 for id_, lead in found.items()
-                if lead.subject in subjects or self._is_caused(tx, lead, arrivals[id_], wanted)
+                if lead.subject in subjects or lead.subject in by_arrival[id_]
             }
         answers = self._queries.answers_in(tx, list(found.values()))
         return {answer.lead.id: answer for answer in answers}
 
-    def _is_caused(
-        self, tx: ReadTransaction, lead: Lead, arrival: Arrival, wanted: FollowFilter
-    ) -> bool:
-        """Whether a wanted event came together with a lead, and is of the lead's subject."""
-        subjects = ids_wanted(tx, wanted)
-        for start in range(0, len(arrival.messages), 100):
-            came = tx.messages(arrival.messages[start : start + 100])
-            wanted_ = [each for each in came.values() if is_wanted(each, wanted, subjects)]
-            ids = {each.message.subject for each in wanted_}
-            accounts = {account_key(each.account) for each in wanted_ if each.account is not None}
-            if lead.subject in ids | accounts | set(tx.persons(ids).values()):
-                return True
-        return False
+
+def _by_arrival(
+    tx: ReadTransaction, named: Sequence[Named], wanted: FollowFilter, subjects: frozenset[str]
+) -> Mapping[str, set[str]]:
+    """The subjects of the wanted events that came together with each lead, by its id.
+
+    The messages of each arrival are read once, however many leads it has.
+    """
+    read: dict[int, set[str]] = {}
+    found: dict[str, set[str]] = {}
+    for item in named:
+        if item.kind == "lead":
+            number = item.arrival.number
+            if number not in read:
+                read[number] = _subjects_of_events(tx, item.arrival, wanted, subjects)
+            found[item.id] = read[number]
+    return found
+
+
+def _subjects_of_events(
+    tx: ReadTransaction, arrival: Arrival, wanted: FollowFilter, subjects: frozenset[str]
+) -> set[str]:
+    """The users and accounts of the wanted events of an arrival."""
+    found: set[str] = set()
+    for start in range(0, len(arrival.messages), 100):
+        came = tx.messages(arrival.messages[start : start + 100])
+        of_filter = [each for each in came.values() if is_wanted(each, wanted, subjects)]
+        ids = {each.message.subject for each in of_filter}
+        accounts = {account_key(each.account) for each in of_filter if each.account is not None}
+        found |= ids | accounts | set(tx.persons(ids).values())
+    return found
 
 
 def _list(wanted: FollowFilter) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, ClassVar
 
 import msgspec
@@ -15,11 +16,10 @@ from ...insights.metrics.spend import MAX_RECORDS, spend_of
 from ...model import JSON
 from ...ports import Spend
 from ...queries.metrics import Question
-from ...wire import body
-from .. import bodies, credentials
+from .. import credentials
 from ..answers import metric_schemas
 from ..answers.schemas import page
-from ..asked import arguments
+from ..asked import arguments, json_body
 from ..json import json_response
 from ..openapi.operation import Content, Tag, describe, query, query_page
 from ..require_reader import require_reader
@@ -52,6 +52,15 @@ class MemberArguments(arguments.PageArguments):
     definition = arguments.Text(load_default=None)
     standing = arguments.OneOf("in", "out", "immature", load_default=None)
 
+
+MAX_SPEND = 2_000_000
+"""Bytes of a body of spend, as sent and inflated: 200 for each amount."""
+
+Scalar = str | int | float | bool | None
+# Lists inside of records are refused before they take memory.
+_RECORDS = msgspec.json.Decoder(list[Scalar | dict[str, Scalar]] | dict[str, Scalar])
+
+_PLACE = re.compile(r"`\$\[(\d+)\]")
 
 _SPEND_ITEM: JSON = {
     "type": "object",
@@ -161,10 +170,14 @@ def _question(given: dict[str, Any]) -> Question:
 
 def _spend_in(request: Request, settings: Settings) -> list[Spend]:
     """The amounts in a body. Raises BadRequest."""
-    raw = bodies.read(request.environ, request.stream, settings.max_body)
-    text = body.read(raw, request.headers.get("Content-Encoding", ""), settings)
+    text = json_body.text_of(request, settings, MAX_SPEND)
     try:
-        records = msgspec.json.decode(text, strict=False)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        records = _RECORDS.decode(text)
+    except msgspec.ValidationError as error:
+        place = _PLACE.search(str(error))
+        field, expected = place[1] if place else "body", "amounts, each an object with plain values"
+        message = f"{field}: {error}, expected {expected}"
+        raise BadRequest(message, "bad_spend", field=field, expected=expected) from None
+    except (msgspec.DecodeError, RecursionError) as error:
         raise BadRequest(f"the body is not JSON: {error}", "bad_json") from None
     return spend_of(records)

@@ -31,6 +31,9 @@ MAX_WAIT = 20
 
 _MAX_SHOWN = 200
 
+_END = 253_370_764_800_000
+"""The end of the year 9998 (ms): what is counted from a time on stays in the calendar."""
+
 LIKELIHOOD = "likelihood"
 """The order of a list by how likely its subjects are to convert."""
 
@@ -126,7 +129,7 @@ class Duration(Text):
 class Time(Text):
     """A time in ISO 8601, as ms."""
 
-    expected = "a time in ISO 8601, such as 2026-03-01T10:00:00.000Z"
+    expected = "a time in ISO 8601 from 1970 on, such as 2026-03-01T10:00:00.000Z"
 
     @property
     def json_schema(self) -> dict[str, JSON]:
@@ -134,7 +137,10 @@ class Time(Text):
 
     def parse(self, text: str) -> int | None:
         # A plus sign that was not escaped arrives as a space.
-        return parse_iso(text) or parse_iso("+".join(text.rsplit(" ", 1)))
+        found = parse_iso(text)
+        if found is None:
+            found = parse_iso("+".join(text.rsplit(" ", 1)))
+        return found if found is not None and 0 <= found < _END else None
 
 
 class Limit(Text):

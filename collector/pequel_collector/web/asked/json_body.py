@@ -14,25 +14,42 @@ from ...model import JSON
 from ...rules.language.quantities import milliseconds
 from ...wire import body
 from .. import bodies
+from . import arguments
 
 Record = TypeVar("Record", bound=msgspec.Struct)
 
+MAX_BYTES = 4_000_000
+"""Bytes of a body, as sent and inflated: two texts of definitions, and more."""
+
 _WRONG_TYPE = re.compile(r"Expected `(.+?)`, got `(.+?)`(?: - at `\$\.(.+?)`)?")
+_PLACE = re.compile(r"`\$\.(.+?)`$")
+_NO_ARGUMENTS = arguments.NoArguments()
 _UNKNOWN = re.compile(r"Object contains unknown field `(.+?)`")
 
 
 def read(request: Request, settings: Settings, kind: type[Record]) -> Record:
-    """The record in a body. Raises BadRequest, which names the field that is wrong."""
-    raw = bodies.read(request.environ, request.stream, settings.max_body)
-    if len(raw) > settings.max_body:
-        raise TooLarge(f"the body is over {settings.max_body} bytes", limit=settings.max_body)
-    text = body.read(raw, request.headers.get("Content-Encoding", ""), settings)
+    """The record in a body of a call that has no parameters.
+
+    Raises BadRequest, which names the field that is wrong.
+    """
+    arguments.read(request, _NO_ARGUMENTS)
+    text = text_of(request, settings, MAX_BYTES)
     try:
         return msgspec.json.decode(text, type=kind)
     except msgspec.ValidationError as error:
         raise _wrong(str(error), kind) from None
     except (msgspec.DecodeError, RecursionError) as error:
         raise BadRequest(f"the body is not JSON: {error}", "bad_json") from None
+
+
+def text_of(request: Request, settings: Settings, max_bytes: int) -> bytes:
+    """A body of at most so many bytes, as sent and inflated. Raises PequelError."""
+    most = min(max_bytes, settings.max_body)
+    raw = bodies.read(request.environ, request.stream, most)
+    if len(raw) > most:
+        raise TooLarge(f"the body is over {most} bytes", limit=most)
+    encoding = request.headers.get("Content-Encoding", "")
+    return body.read(raw, encoding, settings, min(max_bytes, settings.max_inflated))
 
 
 def mistake(field: str, found: str, expected: str) -> BadRequest:
@@ -61,7 +78,10 @@ def _wrong(message: str, kind: type[msgspec.Struct]) -> BadRequest:
     if wrong := _WRONG_TYPE.search(message):
         expected = wrong[1].replace(" | ", " or ")
         return mistake(wrong[3] or "body", f"a value of the type {wrong[2]}", expected)
-    return BadRequest(f"the body is wrong: {message}", "bad_field")
+    place = _PLACE.search(message)
+    return BadRequest(
+        f"the body is wrong: {message}", "bad_field", field=place[1] if place else "body"
+    )
 
 
 def schema_of(kind: type[msgspec.Struct]) -> JSON:

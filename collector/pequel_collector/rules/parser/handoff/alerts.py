@@ -13,10 +13,11 @@ from jinja2 import TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from ...language.alerts import EVENTS, Alert
+from ...language.lead_condition import parts_of
 from ..crm.forms import HUBSPOT, SALESFORCE, hubspot_needs, salesforce_needs
 from ..items import Fields, Item, ItemParser, choice, list_of, one_of, read_all
 from ..project import check_names, tables
-from .lead_conditions import LeadScope, lead_condition
+from .lead_conditions import MAX_CONDITIONS, LeadScope, lead_condition
 from .outside import url, variable, variables
 
 MOST = 50
@@ -36,7 +37,12 @@ def alerts(item: Item, scope: LeadScope) -> tuple[Alert, ...]:
     if len(listed) > MOST:
         raise item.wrong(f"at most {MOST} alerts", f"{len(listed)} alerts")
     check_names(listed)
-    return tuple(read_all(listed, lambda one: _alert(one, scope)))
+    found = read_all(listed, lambda one: _alert(one, scope))
+    conditions = sum(len(parts_of(alert.when)) for alert in found)
+    if conditions > MAX_CONDITIONS:
+        expected = f"at most {MAX_CONDITIONS} conditions in all alerts"
+        raise item.wrong(expected, f"{conditions} conditions")
+    return tuple(found)
 
 
 def _alert(item: Item, scope: LeadScope) -> Alert:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import get_args
+from typing import Any, get_args
 
 from ....model import Kind
 from ...language.definition import Definition, all_leaves
@@ -28,6 +28,12 @@ from ..scope import Scope
 
 LEAD_KINDS = ("new", "upgrade", "cross_sell", "expansion", "nudge")
 PRIORITIES = ("high", "normal", "low")
+
+MAX_CONDITIONS = 500
+"""Conditions of all routes, and of all alerts: each is tested with leads under the write lock."""
+
+MAX_VALUES, MAX_TEXT = 100, 256
+"""Values of a list, and characters of a text."""
 
 _FIELDS: tuple[Field, ...] = get_args(Field)
 _COMBINATORS = ("all", "any", "at_least")
@@ -94,7 +100,7 @@ def _check_usage(item: Item, scope: LeadScope) -> None:
 
 def _parsers(scope: LeadScope) -> dict[str, ItemParser]:
     definition = _known(scope.subjects, "definition")
-    return {
+    parsers: dict[str, ItemParser] = {
         "definition": _texts(definition),
         "kind": _texts(_known(LEAD_KINDS, "kind")),
         "priority": _texts(_known(PRIORITIES, "priority")),
@@ -106,6 +112,23 @@ def _parsers(scope: LeadScope) -> dict[str, ItemParser]:
         "usage": Item.text,
         **CONDITION,
     }
+    return {key: _bounded(parser) for key, parser in parsers.items()}
+
+
+def _bounded(parser: ItemParser) -> ItemParser:
+    """A parser of what is short enough to be tested with each lead."""
+
+    def read(item: Item) -> Any:
+        is_list = isinstance(item.value, list)
+        if is_list and len(item.value) > MAX_VALUES:
+            raise item.wrong(f"a list of at most {MAX_VALUES} values", f"{len(item.value)} values")
+        for each in item.children() if is_list else (item,):
+            if isinstance(each.value, str) and len(each.value) > MAX_TEXT:
+                expected = f"a text of at most {MAX_TEXT} characters"
+                raise each.wrong(expected, f"{len(each.value):,} characters")
+        return parser(item)
+
+    return read
 
 
 def _known(words: Collection[str], sort: str) -> Callable[[Item], str]:

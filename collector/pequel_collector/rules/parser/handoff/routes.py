@@ -23,15 +23,12 @@ from ...language.routing import (
 )
 from ..items import Fields, Item, ItemParser, UnreadableError, list_of, quoted, read_all
 from ..project import check_names, stated_name, tables
-from .lead_conditions import LeadScope, lead_condition
+from .lead_conditions import MAX_CONDITIONS, LeadScope, lead_condition
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 MAX_ROUTES, MAX_STEPS, MAX_MEMBERS = 200, 10, 500
 """Routes of a file, steps of an escalation, and members of a team."""
-
-MAX_CONDITIONS = 500
-"""Conditions of all routes: a lead is tested with each, and the linter compares each with each."""
 
 _CLOCK = re.compile(r"([01]\d|2[0-4]):([0-5]\d)", re.ASCII)
 _ASSIGN = 'whom to assign to, such as "user:ben", "team:dach", "round_robin:dach", "partner:north"'
