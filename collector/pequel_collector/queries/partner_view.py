@@ -45,7 +45,8 @@ def changes_for_partner(entry: LedgerAnswer, partner: str, project: Project) -> 
 
 def change_for_partner(change: Change, partner: str) -> Change:
     """A change of a lead, without what others noted."""
-    is_own = change.actor is None or change.actor.startswith((actor_of(partner), "route:"))
+    actor = change.actor
+    is_own = actor is None or actor.startswith("route:") or is_of(actor, partner)
     return change._replace(
         before=_shown(change.before),
         after=_shown(change.after),
@@ -63,6 +64,12 @@ def definitions_for_partner(found: Definitions) -> Definitions:
 def actor_of(partner: str) -> str:
     """How what a partner does is signed."""
     return f"partner:{partner}"
+
+
+def is_of(actor: str | None, partner: str) -> bool:
+    """Whether the partner, or one of its people, signed with this."""
+    own = actor_of(partner)
+    return actor is not None and (actor == own or actor.startswith(f"{own}/"))
 
 
 def masked(value: JSON) -> JSON:
@@ -88,8 +95,7 @@ def _of_own(answer: LeadAnswer, partner: str) -> LeadAnswer:
     history, contacts = answer.history, answer.contacts
     return answer._replace(
         history=history and [change_for_partner(each, partner) for each in history],
-        contacts=contacts
-        and [each for each in contacts if (each.actor or "").startswith(actor_of(partner))],
+        contacts=contacts and [each for each in contacts if is_of(each.actor, partner)],
     )
 
 

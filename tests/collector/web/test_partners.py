@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from pequel_collector.errors import BadRequest
-from pequel_collector.ports import WonAmount
-from pequel_collector.queries.partner_view import masked
+from pequel_collector.ports import Change, WonAmount
+from pequel_collector.queries.partner_view import change_for_partner, is_of, masked
 from pequel_collector.queries.partners import amounts_of
 from pequel_collector.web.openapi.document import document
 from support.sales import HOUR, Sales, sales
@@ -192,3 +192,16 @@ def test_amounts_are_summed_exactly() -> None:
         WonAmount(None, "7", 1), WonAmount("EUR", None, 9),
     ]  # fmt: skip
     assert amounts_of(won) == {"": "7", "EUR": "100.30", "USD": "10"}
+
+
+def test_another_partner_whose_name_begins_alike_signs_as_another() -> None:
+    assert [
+        is_of(actor, "north")
+        for actor in ("partner:north", "partner:north/Eve", "partner:north2", "partner:north2/Eve")
+    ] == [True, True, False, False]
+    assert not is_of(None, "north")
+    change = Change(*[None] * len(Change._fields))._replace(
+        before={}, after={}, actor="partner:north2/Eve", reason="ours"
+    )
+    seen = change_for_partner(change, "north")
+    assert (seen.actor, seen.reason) == (None, None)
