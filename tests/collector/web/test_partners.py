@@ -11,7 +11,13 @@ import pytest
 
 from pequel_collector.errors import BadRequest
 from pequel_collector.ports import Change, WonAmount
-from pequel_collector.queries.partner_view import change_for_partner, is_of, masked
+from pequel_collector.queries.partner_view import (
+    _change_before_claim,
+    _harmless,
+    change_for_partner,
+    is_of,
+    masked,
+)
 from pequel_collector.queries.partners import amounts_of
 from pequel_collector.web.openapi.document import document
 from support.sales import HOUR, Sales, sales
@@ -205,3 +211,20 @@ def test_another_partner_whose_name_begins_alike_signs_as_another() -> None:
     )
     seen = change_for_partner(change, "north")
     assert (seen.actor, seen.reason) == (None, None)
+
+
+def test_before_a_claim_neither_sentence_nor_history_names_a_hidden_value() -> None:
+    leaf = {"observed": 4711, "needed": {"gte": 1}, "events": []}
+    evidence = {"sentence": "seats is 4711", "leaves": [leaf]}
+    assert "4711" not in str(_harmless(evidence, ["growth"]))
+    assert _harmless(evidence, [4711])["sentence"] == "seats is 4711"
+    change = Change(*[None] * len(Change._fields))._replace(
+        before={},
+        after={"account": "eva@acme.example", "route": {"name": "dach", "why": "seg is S"}},
+        actor="route:dach",
+        reason="seg is S",
+    )
+    seen = _change_before_claim(change, "north")
+    assert seen.reason is None
+    assert "eva@" not in str(seen.after)
+    assert "seg is" not in str(seen.after)
