@@ -12,6 +12,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from msgspec.structs import replace as struct_with
+
 from ..model import JSON, id_of, kind_of, subject_key
 from ..ports import Change
 from ..rules.language.definition import Project
@@ -32,26 +34,47 @@ _ADDRESS = re.compile(r"[^\s@\"'<>(),;:]+@([^\s@\"'<>(),;:]+)")
 def for_partner(answer: LeadAnswer, partner: str, project: Project) -> LeadAnswer:
     """A lead of a partner as that partner sees it."""
     own = _of_own(answer, partner)
-    return own if answer.claim is not None else _reduced(own, project)
+    if answer.claim is not None:
+        return own
+    history = own.history and [_change_before_claim(each, partner) for each in own.history]
+    return _reduced(own._replace(history=history), project)
 
 
 def changes_for_partner(entry: LedgerAnswer, partner: str, project: Project) -> LedgerAnswer:
     """An entry of the ledger, of a lead of the partner."""
     change = change_for_partner(Change(*entry[:7]), partner)
     now = entry.lead_now
+    if now is None or now.claim is None:
+        change = _change_before_claim(change, partner)
     lead = None if now is None else for_partner(now, partner, project)
     return LedgerAnswer(*change[:7], lead)
 
 
 def change_for_partner(change: Change, partner: str) -> Change:
     """A change of a lead, without what others noted."""
-    is_own = change.actor is None or change.actor.startswith((actor_of(partner), "route:"))
+    actor = change.actor
+    is_own = actor is None or actor.startswith("route:") or is_of(actor, partner)
     return change._replace(
         before=_shown(change.before),
         after=_shown(change.after),
         reason=change.reason if is_own else None,
         actor=change.actor if is_own else None,
     )
+
+
+def _change_before_claim(change: Change, partner: str) -> Change:
+    """A change without addresses, and without the reason of a route, which names values."""
+    return change._replace(
+        before=_without_why(masked(change.before)),
+        after=_without_why(masked(change.after)),
+        reason=change.reason if is_of(change.actor, partner) else None,
+    )
+
+
+def _without_why(part: Mapping[str, JSON]) -> dict[str, JSON]:
+    route = part.get("route")
+    told = {"route": {**route, "why": ""}} if isinstance(route, Mapping) else {}
+    return {**part, **told}
 
 
 def definitions_for_partner(found: Definitions) -> Definitions:
@@ -63,6 +86,12 @@ def definitions_for_partner(found: Definitions) -> Definitions:
 def actor_of(partner: str) -> str:
     """How what a partner does is signed."""
     return f"partner:{partner}"
+
+
+def is_of(actor: str | None, partner: str) -> bool:
+    """Whether the partner, or one of its people, signed with this."""
+    own = actor_of(partner)
+    return actor is not None and (actor == own or actor.startswith(f"{own}/"))
 
 
 def masked(value: JSON) -> JSON:
@@ -88,8 +117,7 @@ def _of_own(answer: LeadAnswer, partner: str) -> LeadAnswer:
     history, contacts = answer.history, answer.contacts
     return answer._replace(
         history=history and [change_for_partner(each, partner) for each in history],
-        contacts=contacts
-        and [each for each in contacts if (each.actor or "").startswith(actor_of(partner))],
+        contacts=contacts and [each for each in contacts if is_of(each.actor, partner)],
     )
 
 
@@ -102,7 +130,13 @@ def _reduced(answer: LeadAnswer, project: Project) -> LeadAnswer:
     evidence = _harmless(lead.evidence, [*traits.values(), *of_account.values()])
     brief = answer.brief._replace(account_traits=of_account)
     return answer._replace(
-        lead=replace(lead, subject=subject, account=account, evidence=evidence),
+        lead=replace(
+            lead,
+            subject=subject,
+            account=account,
+            evidence=evidence,
+            route=lead.route and struct_with(lead.route, why=""),
+        ),
         traits=traits,
         brief=brief,
         contacts=None if answer.contacts is None else [],
@@ -118,12 +152,18 @@ def _traits(traits: Mapping[str, JSON], shared: tuple[str, ...]) -> dict[str, JS
 
 
 def _harmless(evidence: Mapping[str, JSON], shown_traits: Sequence[JSON]) -> dict[str, JSON]:
-    """Evidence without properties, and without texts but those of traits that are shown."""
+    """Evidence without properties, and without values but those of traits that are shown.
+
+    The sentence names the values of all traits, so it goes with the first that is hidden.
+    """
     shown: dict[str, JSON] = masked(evidence)
     for leaf in shown.get("leaves", ()):
         observed = leaf.get("observed")
-        if isinstance(observed, str | list | dict) and observed not in shown_traits:
+        is_trait = isinstance(leaf.get("needed"), dict)
+        is_value = is_trait or isinstance(observed, str | list | dict)
+        if is_value and observed not in shown_traits:
             leaf["observed"] = None
+            shown.pop("sentence", None)
         for event in leaf.get("events", ()):
             if isinstance(event, dict):
                 event["properties"] = {}

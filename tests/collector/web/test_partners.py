@@ -10,8 +10,14 @@ from typing import Any
 import pytest
 
 from pequel_collector.errors import BadRequest
-from pequel_collector.ports import WonAmount
-from pequel_collector.queries.partner_view import masked
+from pequel_collector.ports import Change, WonAmount
+from pequel_collector.queries.partner_view import (
+    _change_before_claim,
+    _harmless,
+    change_for_partner,
+    is_of,
+    masked,
+)
 from pequel_collector.queries.partners import amounts_of
 from pequel_collector.web.openapi.document import document
 from support.sales import HOUR, Sales, sales
@@ -192,3 +198,33 @@ def test_amounts_are_summed_exactly() -> None:
         WonAmount(None, "7", 1), WonAmount("EUR", None, 9),
     ]  # fmt: skip
     assert amounts_of(won) == {"": "7", "EUR": "100.30", "USD": "10"}
+
+
+def test_another_partner_whose_name_begins_alike_signs_as_another() -> None:
+    assert [
+        is_of(actor, "north")
+        for actor in ("partner:north", "partner:north/Eve", "partner:north2", "partner:north2/Eve")
+    ] == [True, True, False, False]
+    assert not is_of(None, "north")
+    change = Change(*[None] * len(Change._fields))._replace(
+        before={}, after={}, actor="partner:north2/Eve", reason="ours"
+    )
+    seen = change_for_partner(change, "north")
+    assert (seen.actor, seen.reason) == (None, None)
+
+
+def test_before_a_claim_neither_sentence_nor_history_names_a_hidden_value() -> None:
+    leaf = {"observed": 4711, "needed": {"gte": 1}, "events": []}
+    evidence = {"sentence": "seats is 4711", "leaves": [leaf]}
+    assert "4711" not in str(_harmless(evidence, ["growth"]))
+    assert _harmless(evidence, [4711])["sentence"] == "seats is 4711"
+    change = Change(*[None] * len(Change._fields))._replace(
+        before={},
+        after={"account": "eva@acme.example", "route": {"name": "dach", "why": "seg is S"}},
+        actor="route:dach",
+        reason="seg is S",
+    )
+    seen = _change_before_claim(change, "north")
+    assert seen.reason is None
+    assert "eva@" not in str(seen.after)
+    assert "seg is" not in str(seen.after)
