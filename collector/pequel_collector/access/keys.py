@@ -281,14 +281,16 @@ def _check_partner(kind: KeyKind, partner: str | None) -> None:
     if kind == "partner" and (partner is None or not is_partner_name(partner)):
         found = "nothing" if partner is None else ascii(partner[:LONGEST_NAME])
         raise BadRequest(
-            f"partner: found {found}, expected a name of 1 to {LONGEST_NAME} printable characters",
+            f"partner: found {found}, expected a name of 1 to {LONGEST_NAME} printable "
+            "characters without a /",
             field="partner",
         )
 
 
 def is_partner_name(name: str) -> bool:
-    """Whether a text can name a partner, as in a definitions file."""
-    return bool(name.strip()) and len(name) <= LONGEST_NAME and name.isprintable()
+    """Whether a text can name a partner. A slash begins the name of a person of theirs."""
+    is_short = bool(name.strip()) and len(name) <= LONGEST_NAME
+    return is_short and name.isprintable() and "/" not in name
 
 
 def _given(settings: Settings) -> list[Key]:

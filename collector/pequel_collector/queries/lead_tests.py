@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..model import id_of
+from ..ports import LeadFilter
 from .answers import LeadAnswer
 from .values import is_written_as
 
@@ -20,26 +21,31 @@ class LeadTests:
     """What leads must be besides what a ``LeadFilter`` says. None means any.
 
     ``q`` begins the subject's id, e-mail address or name, or the account. ``traits`` are values
-    as text, by name.
+    as text, by name. ``account`` is the account that the lead is of, or was in.
     """
 
     q: str | None = None
     holds_now: bool | None = None
     traits: Mapping[str, str] = field(default_factory=dict)
+    account: str | None = None
 
     def __bool__(self) -> bool:
-        return self.q is not None or self.holds_now is not None or bool(self.traits)
+        stated = (self.q, self.holds_now, self.account)
+        return bool(self.traits) or any(each is not None for each in stated)
 
     @property
     def parts(self) -> tuple[object, ...]:
         """What tells a list with these tests from others."""
-        return (self.q, self.holds_now, sorted(self.traits.items())) if self else ()
+        stated = (self.q, self.holds_now, sorted(self.traits.items()))
+        return (*stated, self.account) if self.account is not None else stated if self else ()
 
     def passes(self, answer: LeadAnswer) -> bool:
         """Whether a lead is wanted."""
         if self.holds_now is not None and answer.holds_now != self.holds_now:
             return False
         if not all(is_written_as(answer.traits.get(n), text) for n, text in self.traits.items()):
+            return False
+        if self.account is not None and answer.account != self.account:
             return False
         return self.q is None or self._is_found(answer, self.q.lower())
 
@@ -51,3 +57,19 @@ class LeadTests:
 
 
 NO_TESTS = LeadTests()
+
+
+def tested_as_seen(wanted: LeadFilter, tests: LeadTests) -> tuple[LeadFilter, LeadTests]:
+    """A filter for a partner, and its tests: what it may not see of a lead selects no lead.
+
+    An index knows every value. So ``country``, ``plan`` and ``account`` become tests, which look at
+    a lead as the partner sees it.
+    """
+    stated = {"country": wanted.country, "plan": wanted.plan}
+    traits = {name: value for name, value in stated.items() if value is not None}
+    if not traits and wanted.account is None:
+        return wanted, tests
+    seen = replace(
+        tests, traits={**tests.traits, **traits}, account=wanted.account or tests.account
+    )
+    return replace(wanted, country=None, plan=None, account=None), seen

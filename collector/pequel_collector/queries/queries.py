@@ -60,7 +60,7 @@ from .cursors import (
     list_id,
 )
 from .events.rejected import rejected_page
-from .lead_tests import AT_ONCE, MAX_TESTED, NO_TESTS, LeadTests
+from .lead_tests import AT_ONCE, MAX_TESTED, NO_TESTS, LeadTests, tested_as_seen
 from .likely import SET, likely
 from .partner_view import changes_for_partner, for_partner
 
@@ -109,7 +109,8 @@ class Queries:
         """
         if _is_of_another(wanted, partner):
             return Page([])
-        wanted = replace(wanted, partner=partner or wanted.partner)
+        if partner is not None:
+            wanted, tests = tested_as_seen(replace(wanted, partner=partner), tests)
         of = list_id("pqls", wanted, *tests.parts)
         after, wanted = decode_lead_cursor(of, cursor), replace(wanted, now=self.clock())
         with self.store.reading() as tx:
@@ -154,7 +155,9 @@ class Queries:
         """How many leads there are; at least how many, where that would be too much work."""
         if _is_of_another(wanted, partner):
             return Total(0, is_exact=True)
-        wanted = replace(wanted, now=self.clock(), partner=partner or wanted.partner)
+        if partner is not None:
+            wanted, tests = tested_as_seen(replace(wanted, partner=partner), tests)
+        wanted = replace(wanted, now=self.clock())
         with self.store.reading() as tx:
             if tests:
                 leads, last = self._tested(tx, wanted, tests, MAX_TESTED, None, partner)

@@ -136,6 +136,8 @@ class TestForms:
     def test_that_are_too_large_are_refused(self, admin: Any) -> None:
         answer = admin.client.post("/editor/check", data={"text": "x" * 3_000_000})
         assert answer.status_code == 413
+        many = {"data": "a=&" * 2_000, "content_type": "application/x-www-form-urlencoded"}
+        assert admin.client.post("/editor/check", **many).status_code == 413
 
     def test_need_the_right_kind_of_key(self, stranger: Any, collector: Collector) -> None:
         stranger.log_in("read")
@@ -203,6 +205,7 @@ def sessions(collector: Collector) -> Sessions:
 class TestLinks:
     def test_open_one_session_with_every_right(self, stranger: Any, sessions: Sessions) -> None:
         path = f"/open/{sessions.link()}"
+        assert stranger.client.head(path).status_code == 200
         assert stranger.get(path).status_code == 303
         stranger.get("/settings")
         assert "Make a key" in stranger.page

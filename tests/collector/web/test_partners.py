@@ -152,6 +152,28 @@ class TestIsolation:
         assert refused.status_code == 403
 
 
+class TestFilters:
+    @pytest.mark.parametrize(
+        "filtered", [{"country": "DE"}, {"plan": "free"}, {"account": "b@x.y"}]
+    )
+    def test_what_a_partner_does_not_see_selects_no_lead(self, filtered: dict[str, str]) -> None:
+        query = filtered | {"count": "true"}
+        with sales('partner_traits = ["stage"]\n' + DEFINITIONS) as team:
+            team.tell("u1", "", 0, type="identify", traits={"country": "DE", "plan": "free"})
+            for _ in range(2):
+                team.tell("u1", "used", 0, context={"groupId": "b@x.y"})
+            key = team.collector.keys.create("partner", "North", partner="north").token
+            before = team.call("GET", "/pqls", key, query_string=query).json
+            team.call("POST", f"/pqls/{ids(team)['north']}/claim", key, json={})
+            after = team.call("GET", "/pqls", key, query_string=query).json
+        assert (before["data"], before["total"]) == ([], 0)
+        assert (len(after["data"]), after["total"]) == (1, 1)
+
+    def test_what_a_partner_sees_selects_leads(self, team: Sales, north: str) -> None:
+        found = team.call("GET", "/pqls", north, query_string={"country": "DE", "count": "true"})
+        assert (len(found.json["data"]), found.json["total"]) == (1, 1)
+
+
 class TestWhatOthersNoted:
     def test_stays_with_them_after_the_claim_too(self) -> None:
         with sales(DEFINITIONS) as team:
@@ -173,7 +195,8 @@ class TestWhatOthersNoted:
 
 class TestKeys:
     @pytest.mark.parametrize(
-        ("kind", "partner"), [("partner", None), ("partner", " "), ("read", "x"), ("partner", "\n")]
+        ("kind", "partner"),
+        [("partner", None), ("partner", " "), ("read", "x"), ("partner", "\n"), ("partner", "a/b")],
     )
     def test_a_partner_belongs_to_the_kind_partner(
         self, team: Sales, kind: Any, partner: str | None

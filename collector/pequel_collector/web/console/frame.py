@@ -360,6 +360,8 @@ def _read_form(limit: int) -> MultiDict[str, str]:
     raw = bodies.read(request.environ, request.stream, limit)
     if len(raw) > limit:
         raise TooLarge(f"the form is over {limit} bytes", limit=limit)
+    if raw.count(b"&") >= MAX_FIELDS and not request.mimetype.startswith("multipart/"):
+        raise TooLarge(f"the form has over {MAX_FIELDS} fields", limit=MAX_FIELDS)
     parser = FormDataParser(max_form_memory_size=limit, max_form_parts=MAX_FIELDS)
     try:
         _, fields, _ = parser.parse(

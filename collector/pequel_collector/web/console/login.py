@@ -43,11 +43,7 @@ def add(bp: Blueprint, console: Console) -> None:
     @bp.get("/open/<token>")
     @public
     def follow(token: str) -> Response:
-        new = console.sessions.follow(token[:MAX_KEY])
-        if new is None:
-            mistake = "This link was used, or is too old. Log in with a key."
-            return login_page(console, mistake, 401)
-        return log_in(done(url("console.inbox")), new.token)
+        return _follow(console, token)
 
     @bp.post("/logout")
     @page_for("leads")
@@ -70,6 +66,17 @@ def add(bp: Blueprint, console: Console) -> None:
         response = Response(data, mimetype=frame.TYPES[name[name.rindex(".") :]])
         response.headers["Cache-Control"] = f"public, max-age={_ONE_YEAR}, immutable"
         return response
+
+
+def _follow(console: Console, token: str) -> Response:
+    """Log in by the link of a start. A preview of the link does not use it up."""
+    if request.method == "HEAD":
+        return Response()
+    new = console.sessions.follow(token[:MAX_KEY])
+    if new is None:
+        mistake = "This link was used, or is too old. Log in with a key."
+        return login_page(console, mistake, 401)
+    return log_in(done(url("console.inbox")), new.token)
 
 
 def _mistake(token: str, kind: str | None) -> str:
