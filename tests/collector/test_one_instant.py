@@ -116,3 +116,17 @@ def test_they_are_the_same_after_a_restart(store_url: str) -> None:
     assert {name for name, _, _ in marks(collector)} == {"many", "different"}
     assert differences(collector) == []
     collector.close()
+
+
+def test_an_anchor_on_the_next_page_of_the_instant_counts_the_events_before_it(
+    store_url: str,
+) -> None:
+    of_first = '[[pql]]\nname = "a"\nwhen = { event = "used", of = "first:shared", gte = 4 }\n'
+    collector = collector_of(of_first, store_url)
+    for number in (0, 1, 2, 3, 5):
+        send(collector, number)
+    assert marks(collector) == {}
+    send(collector, 4, event="shared")
+    assert marks(collector) == {("a", "user", "ada"): [AT]}
+    assert differences(collector) == []
+    collector.close()

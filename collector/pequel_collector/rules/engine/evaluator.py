@@ -174,11 +174,11 @@ class Evaluator:
         if goes_on:
             state.begun = BegunInstant(*first, has_message, sorted(concerned))
             return
-        state.begun = None
         if has_message:
             self._evaluate(ctx, concerned, on_qualified)
             if self.has_clock:
                 self._clock.start(state, first, time)
+        state.begun = None
 
     def _take_events(self, ctx: EvalContext, moment: Sequence[Fact], begin: Position) -> None:
         page, index = begin
