@@ -53,11 +53,25 @@ def case_of(seed: int) -> Case:
     """The case of a seed: the same each time."""
     chance = Random(seed)
     catalogue, messages = catalogue_of(chance), stream_of(chance, chance.choice([10, 25, 25, 40]))
+    if is_crowded(seed):
+        crowd(messages)
     other = catalogue_of(chance) if chance.random() < 0.3 else None
     nothing = {"project": catalogue["project"], "pql": []}
     first = nothing if chance.random() < 0.1 else other
     full, room = chance.choice([2, 3, 3, 5, 32]), chance.choice([1, 1, 2, 16])
     return Case(catalogue, messages, course_of(messages, chance, first), full, room)
+
+
+def is_crowded(seed: int) -> bool:
+    """Whether nearly all of a stream comes at a few instants."""
+    return seed % 4 == 3
+
+
+def crowd(messages: list[Plain]) -> None:
+    """Move each message of a stream to one of its three first instants."""
+    instants = sorted({message["time"] for message in messages})[:3]
+    for place, message in enumerate(messages):
+        message["time"] = instants[place % len(instants)]
 
 
 # --- a run ----------------------------------------------------------------------------------
@@ -94,6 +108,7 @@ def traits_of(case: Case) -> Counter[str]:
         "with definition changes": case.course.first is not None,
         "compared on the way too": bool(case.course.halts),
         "with waits": bool(case.course.waits),
+        "with a few instants": len(set(times)) <= 3,
         "with slow replays": case.course.slowly,
     }
     return Counter({name: 1 for name, so in found.items() if so})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -15,7 +16,8 @@ from pequel_collector.app.bootstrap import Collector, open_collector
 from pequel_collector.config import Settings
 from pequel_collector.marking import backfill
 from pequel_collector.marking.active import BackfillProgress, backfill_progress
-from pequel_collector.ports import LeadFilter
+from pequel_collector.marking.evaluators import Evaluators
+from pequel_collector.ports import LeadFilter, Store, WriteTransaction
 from support.api import Api
 from support.stage import Stage, replay_to_end, some_forward
 from support.streams import NOW, answers, marks, messages_of, plain_event
@@ -35,6 +37,23 @@ def used(user: str, times: int = 1) -> list[Plain]:
 
 def crowd(number: int) -> list[Plain]:
     return [event for n in range(number) for event in used(f"u{n:03}", 1 + n % 2)]
+
+
+class Holder:
+    """Whether somebody holds the write lock of a store."""
+
+    def __init__(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.is_held, self._writing = False, store.writing
+        monkeypatch.setattr(store, "writing", self._hold)
+
+    @contextmanager
+    def _hold(self) -> Iterator[WriteTransaction]:
+        with self._writing() as tx:
+            self.is_held = True
+            try:
+                yield tx
+            finally:
+                self.is_held = False
 
 
 @pytest.fixture
@@ -171,6 +190,28 @@ class TestMeanwhile:
         assert other.refresh_definitions()
         assert [d["name"] for d in Api(other).definitions()["data"]] == ["keen"]
         assert not other.refresh_definitions()
+        other.close()
+
+    def test_nothing_is_compiled_under_the_write_lock(
+        self, collector: Collector, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Neither where they change, nor where another process follows."""
+        other = collector_at(collector.store.url)
+        compiled: list[bool] = []
+        holders = [Holder(each.store, monkeypatch) for each in (collector, other)]
+        make = Evaluators.__init__
+
+        def making(*given: Any, **named: Any) -> None:
+            compiled.append(any(holder.is_held for holder in holders))
+            make(*given, **named)
+
+        monkeypatch.setattr(Evaluators, "__init__", making)
+        collector.put_definitions(KEENER)
+        other.ingest.accept(messages_of(used("new")))
+        collector.put_definitions(KEENER.replace("keen", "keener"))
+        other.intake.accept(messages_of(used("newer")))
+        assert compiled
+        assert not any(compiled)
         other.close()
 
     def test_whoever_waits_for_it_has_it_done(self, collector: Collector) -> None:

@@ -105,7 +105,7 @@ class Collector:
 
     def _run_clock_of_some(self, is_brief: bool) -> list[Lead]:
         with self.store.writing() as tx:
-            evaluators = self.ingest.current_evaluators(tx)
+            evaluators = self.ingest.current_evaluators(tx, is_brief=is_brief)
             derivation = Derivation(tx, evaluators, self.clock(), is_brief=is_brief)
             derivation.run_clock(DUE_PER_STEP)
             return derivation.finish()
@@ -186,8 +186,10 @@ class Collector:
         return None if text is None else digest(text)
 
     def _activate(self, new: NewDefinitions, by: By = FILE) -> Activation:
+        with self.store.reading() as view:
+            prepared = backfill.prepare_change(view, new, self.clock())
         with self.store.writing() as tx:
-            activation = backfill.activate(tx, new, self.clock())
+            activation = backfill.activate(tx, new, self.clock(), prepared)
             _audit(tx, new, activation, by, self.clock())
             # Before another batch gets the lock.
             self.ingest.use_evaluators(tx, activation.evaluators)

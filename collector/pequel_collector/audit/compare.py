@@ -26,7 +26,7 @@ from msgspec import Raw
 
 from ..marking.history import History, StoredPages
 from ..marking.replay import SubjectReplay
-from ..model import JSON, id_of, iso, kind_of
+from ..model import JSON, fact_order, id_of, iso, kind_of
 from ..ports import Cell as StoredCell
 from ..ports import ReadTransaction
 from ..rules.engine.aggregates import Aggregate, Distinct
@@ -324,8 +324,9 @@ class HistoryComparison:
         replayed, memory = 0, PastMemory(self._tx, self._key, pages)
         for number in range(1, pages.last + 1):
             yield from self._base(pages, number, memory)
-            until = _end(pages, number, facts, replayed)
-            self._replay.extend(facts[replayed:until])
+            goes_on = _goes_on(pages, number)
+            until = _end(pages, number, facts, replayed, goes_on)
+            self._replay.extend(facts[replayed:until], goes_on=goes_on)
             self._replay.end_page()
             replayed = until
         self._replay.advance(pages.head.time)
@@ -511,12 +512,20 @@ def _changed(slot: int, stored: Side, replayed: Side) -> Keys:
     return keys
 
 
-def _end(pages: Pages, number: int, facts: Sequence[Fact], replayed: int) -> int:
+def _goes_on(pages: Pages, number: int) -> bool:
+    """Whether the last instant of a page has more facts on the next one."""
+    return number < pages.last and pages.base(number + 1).begun is not None
+
+
+def _end(pages: Pages, number: int, facts: Sequence[Fact], replayed: int, goes_on: bool) -> int:
     """How many facts are on a page and those before; all of them, for the open page."""
-    if number == pages.last:
-        return len(facts)
     page = pages.page(number)
-    until = bisect_right(facts, page[-1].time, key=attrgetter("time")) if page else replayed
+    if number == pages.last or not page:
+        return len(facts) if number == pages.last else replayed
+    if goes_on:
+        until = bisect_right(facts, fact_order(page[-1]), key=fact_order)
+    else:
+        until = bisect_right(facts, page[-1].time, key=attrgetter("time"))
     return max(replayed, until)
 
 

@@ -50,6 +50,7 @@ class JsonValues:
         self._depth = 0  # of brackets, without that of the array around all objects
         self._is_in_array = False
         self._page: bytes | None = None  # what an answer has before its objects
+        self._may_begin_page = False  # no bracket has come in the object so far
         self._start: int | None = None  # of the value that has begun
         self._is_whole = True
         self._ended = False
@@ -88,7 +89,7 @@ class JsonValues:
                 self._drop(at + 1)
                 return
             self._drop(at)
-            self._start, self._at = 0, 1
+            self._start, self._at, self._may_begin_page = 0, 1, True
         elif self._begins_page(at + 1):
             self._page, self._depth = self._text[:at], 0
             self._start, self._is_in_array = None, True
@@ -97,7 +98,12 @@ class JsonValues:
         self._depth += 1
 
     def _begins_page(self, end: int) -> bool:
-        is_possible = self._depth == 1 and not self._is_in_array and self._is_whole
+        """Whether a bracket inside of an object opens the objects of an answer.
+
+        Only the first one can. To look at each would take time with the square of their number.
+        """
+        is_possible = self._may_begin_page and not self._is_in_array and self._is_whole
+        self._may_begin_page = False
         return is_possible and _PAGE.fullmatch(self._text, 0, end) is not None
 
     def _closed(self, bracket: bytes, found: re.Match[bytes]) -> Iterator[Line]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from secrets import token_hex
+from threading import Lock
 from typing import NamedTuple
 
 from ..errors import PequelError, Unavailable
@@ -19,6 +20,7 @@ from ..marking.active import CATALOGUE
 from ..marking.derive import Derivation
 from ..marking.evaluators import Evaluators, active_evaluators, evaluators_of
 from ..marking.preparations import Preparations
+from ..marking.prepare import OtherDefinitions
 from ..marking.work import LeadRequest, LeadWork
 from ..model import Clock, Lead, Message, RejectedEvent, Stored, account_key, kind_of
 from ..ports import (
@@ -68,6 +70,7 @@ class Ingest:
         self.store = store
         self.clock = clock
         self._cache_bytes = cache_bytes
+        self._compiling = Lock()
         self.use_catalogue(catalogue)
 
     def use_catalogue(self, catalogue: Catalogue) -> None:
@@ -84,13 +87,22 @@ class Ingest:
         """Mark by these evaluators, which are those of the active definitions in a transaction."""
         self._use(evaluators, tx.meta(CATALOGUE))
 
-    def current_evaluators(self, tx: ReadTransaction) -> Evaluators:
-        """The evaluators of the active definitions, which another process may have changed."""
-        evaluators, version = self._active
-        found = tx.meta(CATALOGUE)
-        if found != version:
-            evaluators = active_evaluators(tx)
-            self._use(evaluators, found)
+    def current_evaluators(self, tx: ReadTransaction, *, is_brief: bool = False) -> Evaluators:
+        """The evaluators of the active definitions, which another process may have changed.
+
+        Then they are compiled by one thread at a time, or with ``is_brief`` OtherDefinitions is
+        raised.
+        """
+        found, (evaluators, version) = tx.meta(CATALOGUE), self._active
+        if found == version:
+            return evaluators
+        if is_brief:
+            raise OtherDefinitions(self.current_evaluators)
+        with self._compiling:
+            evaluators, version = self._active
+            if found != version:
+                evaluators = active_evaluators(tx)
+                self._use(evaluators, found)
         return evaluators
 
     def _use(self, evaluators: Evaluators, version: str | None) -> None:
@@ -137,7 +149,7 @@ class Ingest:
     ) -> Committed:
         """Store batches, then make changes of leads, in one transaction.
 
-        Raises the same errors as ``accept``, and with ``is_brief`` LongDerivation if that would
+        Raises the same errors as ``accept``, and with ``is_brief`` TooLongForLock if that would
         hold the write lock for too long.
         """
         has_news = any(batch.messages or batch.rejected or batch.report for batch in batches)
@@ -151,7 +163,7 @@ class Ingest:
                 receipts, new = self._store_batches(tx, batches, now, is_brief)
             leads: list[Lead | PequelError] = []
             if requests:
-                evaluators = self.current_evaluators(tx)
+                evaluators = self.current_evaluators(tx, is_brief=is_brief)
                 leads = LeadWork(tx, evaluators, now, is_brief=is_brief).change_all(requests)
         for batch, messages in zip(batches, new, strict=True):
             if batch.instants is not None:
@@ -176,7 +188,7 @@ class Ingest:
     def _mark(
         self, tx: WriteTransaction, facts: NewFacts | None, now: int, is_brief: bool
     ) -> list[Lead]:
-        evaluators = self.current_evaluators(tx)
+        evaluators = self.current_evaluators(tx, is_brief=is_brief)
         new = [each.message.mid for each in facts.stored] if facts else ()
         derivation = Derivation(tx, evaluators, now, new, is_brief=is_brief)
         if evaluators.has_clock:

@@ -29,7 +29,7 @@ from time import monotonic
 
 from ..config import Settings
 from ..errors import PequelError, Unavailable
-from ..marking.prepare import LongDerivation
+from ..marking.prepare import TooLongForLock
 from ..marking.work import LeadChange, LeadRequest
 from ..model import Lead, Message, RejectedEvent, Report
 from .accept import Ingest
@@ -90,7 +90,7 @@ class GroupCommit:
 
     def _run(self, work: Batch | LeadRequest) -> _Pending:
         pending = self._commit(_Pending(work))
-        if isinstance(pending.result, LongDerivation):
+        if isinstance(pending.result, TooLongForLock):
             pending = self._prepare_and_commit(work, pending.result)
         return pending
 
@@ -99,11 +99,11 @@ class GroupCommit:
             self._commit_as_leader(pending)
         return pending
 
-    def _prepare_and_commit(self, work: Batch | LeadRequest, long: LongDerivation) -> _Pending:
+    def _prepare_and_commit(self, work: Batch | LeadRequest, long: TooLongForLock) -> _Pending:
         """Store work that takes long. Its own thread prepares it, while others commit."""
         result: Receipt | Lead | Exception | None = long
         with self._ingest.preparations() as preparations:
-            while isinstance(result, LongDerivation):
+            while isinstance(result, TooLongForLock):
                 preparations.prepare(result)
                 pending = self._commit(_Pending(work, is_brief=preparations.is_brief))
                 result = pending.result
@@ -200,7 +200,7 @@ class GroupCommit:
             for pending in group:
                 self._done(pending, error)
             return
-        if not isinstance(error, PequelError | LongDerivation):
+        if not isinstance(error, PequelError | TooLongForLock):
             _log.warning("A commit of %d batches failed. Each is tried alone.", len(group))
         for pending in group:
             self._store([pending])

@@ -84,7 +84,7 @@ class Undo:
     def _try_to_remove(self, is_brief: bool) -> int:
         with self._store.writing() as tx:
             removed = tx.imported(self._number, MESSAGES_AT_ONCE)
-            evaluators = self._ingest.current_evaluators(tx)
+            evaluators = self._ingest.current_evaluators(tx, is_brief=is_brief)
             if removed:
                 derivation = Derivation(tx, evaluators, self._ingest.clock(), is_brief=is_brief)
                 if evaluators.has_clock:

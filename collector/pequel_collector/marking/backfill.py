@@ -21,9 +21,9 @@ from dataclasses import dataclass
 from time import monotonic, sleep
 
 from ..ports import DefinitionEntry, ReadTransaction, Store, Version, WriteTransaction
-from ..rules.language.definition import Catalogue
 from .active import (
     CATALOGUE,
+    ActiveDefinitions,
     BackfillProgress,
     DefinitionChange,
     active_definitions,
@@ -34,7 +34,7 @@ from .active import (
 )
 from .change import NewDefinitions, Plan, plan
 from .derive import Derivation
-from .evaluators import Evaluators, evaluators_of
+from .evaluators import Evaluators
 from .preparations import Preparations
 
 SUBJECTS_PER_STEP = 50
@@ -62,23 +62,54 @@ class Activation:
     is_retroactive: bool
 
 
-def activate(tx: WriteTransaction, new: NewDefinitions, now: int) -> Activation:
+@dataclass(frozen=True, slots=True)
+class PreparedChange:
+    """A change of definitions that was planned and compiled at an instant (ms).
+
+    It fits while the definitions in force and the epoch are ``basis``. With ``epoch``, a back-fill
+    of that number begins.
+    """
+
+    now: int
+    basis: tuple[ActiveDefinitions | None, int]
+    planned: Plan
+    evaluators: Evaluators
+    epoch: int | None
+
+
+def prepare_change(tx: ReadTransaction, new: NewDefinitions, now: int) -> PreparedChange:
+    """Do what takes long in a change of definitions, before the write lock is taken."""
+    planned, progress = plan(tx, new, now), backfill_progress(tx)
+    basis = active_definitions(tx), _epoch(progress)
+    evaluators = planned.evaluators(new.catalogue, _epoch(progress))
+    if progress is not None and progress.catalogue == evaluators.version:
+        return PreparedChange(now, basis, planned, evaluators, None)
+    epoch = _epoch(progress) + 1
+    return PreparedChange(now, basis, planned, planned.evaluators(new.catalogue, epoch), epoch)
+
+
+def activate(
+    tx: WriteTransaction, new: NewDefinitions, now: int, prepared: PreparedChange | None = None
+) -> Activation:
     """Put definitions in force: from this transaction on, marks follow them.
 
     A version is recorded for each definition whose content is new. If marks may change, a back-fill
-    begins. Definitions that are in force already change nothing.
+    begins. Definitions that are in force already change nothing. What was ``prepared`` is used if
+    nobody has changed the definitions meanwhile.
     """
-    planned = plan(tx, new, now)
+    progress = backfill_progress(tx)
+    if prepared is None or prepared.basis != (active_definitions(tx), _epoch(progress)):
+        prepared = prepare_change(tx, new, now)
+    now, planned, evaluators = prepared.now, prepared.planned, prepared.evaluators
     _record(tx, new, planned, now)
-    changes = planned.changes
-    evaluators, progress = evaluators_of(tx, new.catalogue), backfill_progress(tx)
-    is_retroactive = progress is None or progress.catalogue != evaluators.version
-    if is_retroactive:
-        epoch = 1 if progress is None else progress.epoch + 1
-        fresh = BackfillProgress("", now, epoch, changes=_all_changes(progress, changes))
-        evaluators = _begin_backfill(tx, new.catalogue, fresh)
+    if prepared.epoch is not None:
+        changes = _all_changes(progress, planned.changes)
+        _begin_backfill(
+            tx, BackfillProgress(evaluators.version, now, prepared.epoch, changes=changes)
+        )
     tx.set_meta(CATALOGUE, f"{evaluators.version} {digest(new.catalogue.text)}")
-    return Activation(evaluators, list(planned.versions), dict(changes), is_retroactive)
+    is_retroactive = prepared.epoch is not None
+    return Activation(evaluators, list(planned.versions), dict(planned.changes), is_retroactive)
 
 
 def finish(
@@ -152,17 +183,15 @@ def _all_changes(
 # -- the back-fill -------------------------------------------------------------------------
 
 
-def _begin_backfill(
-    tx: WriteTransaction, catalogue: Catalogue, progress: BackfillProgress
-) -> Evaluators:
-    """Begin a back-fill, which is finished at once if there are no subjects; its evaluators."""
-    set_backfill_progress(tx, progress)  # the evaluators' version depends on its epoch
-    evaluators = evaluators_of(tx, catalogue)
-    progress.catalogue = evaluators.version
+def _epoch(progress: BackfillProgress | None) -> int:
+    return 0 if progress is None else progress.epoch
+
+
+def _begin_backfill(tx: WriteTransaction, progress: BackfillProgress) -> None:
+    """Begin a back-fill, which is finished at once if there are no subjects."""
     if not tx.subjects(limit=1):
         progress.total, progress.finished_at = 0, progress.started_at
     set_backfill_progress(tx, progress)
-    return evaluators
 
 
 def _total(store: Store) -> int | None:

@@ -17,6 +17,12 @@ The open page is written when a page is sealed, when the history is rewound, and
 memory. In between, the page in the store is *stale*: it lacks the messages that are later than its
 head. Those are stored too, so nothing is lost in a crash.
 
+The facts of one instant count together, so an instant is evaluated when its last fact is in. Where
+a page ends within an instant, the base of the next page is not evaluated: it is the state that the
+facts until then make, and which of the definitions they concern. So one more fact at 80, after
+thousands that came at 80 one by one, folds the facts of the open page again and no others. It has
+to be the last one by order; another one rewinds to the page where its place is.
+
 A state with many keys (such as a distinct count of thousands of values) moves some of them out, as
 *cells*. The store keeps each version of a cell with the number of the page at whose end it was
 written, so rewinding restores the cells as well.
@@ -200,8 +206,10 @@ class History:
             return
         start = 0
         while start < len(facts):
-            stop = self._end_of_page(facts, start)
-            self._fold(facts[start:stop], evaluator, world, on_qualified)
+            stop = start + max(1, FACTS_PER_PAGE - self._count - len(self._decoded))
+            goes_on = stop < len(facts) and facts[stop].time == facts[stop - 1].time
+            part = facts[start:stop]
+            self._fold(part, evaluator, world, on_qualified, goes_on=goes_on)
             if self._count + len(self._decoded) >= FACTS_PER_PAGE:
                 self._seal(evaluator)
             start = stop
@@ -228,7 +236,8 @@ class History:
         """
         if limit is not None and len(facts) > limit:
             raise TooManyFacts
-        stay = [fact for fact in self._rewind(since, limit) if fact.mid not in gone]
+        first = None if gone else min(map(fact_order, facts), default=None)
+        stay = [fact for fact in self._rewind(since, first, limit) if fact.mid not in gone]
         self.stamp = randbits(62)
         self.head = _decode_state(self._base)
         self._begin_page()
@@ -241,6 +250,8 @@ class History:
         evaluator: Evaluator,
         world: World,
         on_qualified: OnQualified | None,
+        *,
+        goes_on: bool = False,
     ) -> None:
         first = self.sealed + 1, self._count + len(self._decoded)
         if facts:
@@ -251,12 +262,18 @@ class History:
         open_page = self._pages.get(self.sealed + 1)
         if open_page is not None:
             open_page += facts
-        evaluator.fold(self.head, self, facts, first, world, on_qualified)
+        evaluator.fold(self.head, self, facts, first, world, on_qualified, goes_on=goes_on)
 
-    def _rewind(self, since: int, limit: int | None) -> list[Fact]:
-        """Open the last page that begins before an instant; the facts from its beginning on."""
+    def _rewind(
+        self, since: int, first: tuple[int, int, str] | None, limit: int | None
+    ) -> list[Fact]:
+        """Open the last page that begins before an instant; the facts from its beginning on.
+
+        ``first`` is the place of the first fact that comes. If nothing else changes, the page may
+        begin within the instant, before that place.
+        """
         pages, sealed = [self._page(self.sealed + 1)], self.sealed
-        while _decode_time(self._base).time >= since:
+        while not self._begins_before(since, first, pages[-1]):
             if limit is not None and (sealed - self.sealed + 1) * FACTS_PER_PAGE > limit:
                 raise TooManyFacts
             page = _decode_sealed(self._store.page(self.sealed))
@@ -267,18 +284,21 @@ class History:
             self._store.unseal(self.sealed + 1)
         return [fact for page in reversed(pages) for fact in page]
 
-    def _end_of_page(self, facts: list[Fact], start: int) -> int:
-        """How far the facts fill the open page. Facts of one instant stay on one page."""
-        stop = start + max(1, FACTS_PER_PAGE - self._count - len(self._decoded))
-        while stop < len(facts) and facts[stop].time == facts[stop - 1].time:
-            stop += 1
-        return min(stop, len(facts))
+    def _begins_before(
+        self, since: int, first: tuple[int, int, str] | None, page: Sequence[Fact]
+    ) -> bool:
+        """Whether the base of a page is the state before an instant, or before a place in it."""
+        time = _decode_time(self._base).time
+        if time != since or first is None:
+            return time < since
+        is_within = _decode_state(self._base).begun is not None
+        return is_within and fact_order(page[0]) < first
 
     def _seal(self, evaluator: Evaluator) -> None:
         number = self.sealed + 1
         cells = [
             Cell(slot, key, None if cell is None else _encoder.encode(cell))
-            for slot, key, cell in evaluator.spill(self.head)
+            for slot, key, cell in evaluator.spill(self.head, number)
         ]
         self._encode_facts()
         page = _SealedPage(Raw(self._base), Raw(self._encoded))

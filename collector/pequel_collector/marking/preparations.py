@@ -12,7 +12,13 @@ from ..ports import Store
 from .active import backfill_progress
 from .derive import Derivation
 from .evaluators import Evaluators
-from .prepare import LongDerivation, PreparedFold, prepare
+from .prepare import (
+    LongDerivation,
+    OtherDefinitions,
+    PreparedFold,
+    TooLongForLock,
+    prepare,
+)
 
 MAX_TRIES = 10
 """Preparations for one request. After that, it holds the write lock for as long as it takes."""
@@ -44,16 +50,23 @@ class Preparations(AbstractContextManager["Preparations"]):
         return self._tries < MAX_TRIES
 
     def run(self, attempt: Callable[[bool], Result]) -> Result:
-        """Call ``attempt`` with ``is_brief``, until it does not raise LongDerivation."""
+        """Call ``attempt`` with ``is_brief``, until it does not raise TooLongForLock."""
         while True:
             try:
                 return attempt(self.is_brief)
-            except LongDerivation as long:
+            except TooLongForLock as long:
                 self.prepare(long)
 
-    def prepare(self, long: LongDerivation) -> None:
+    def prepare(self, long: TooLongForLock) -> None:
         """Prepare what a transaction needs, before it is tried again."""
         self._tries += 1
+        if isinstance(long, OtherDefinitions):
+            with self._store.reading() as view:
+                long.compile(view)
+        elif isinstance(long, LongDerivation):
+            self._fold(long)
+
+    def _fold(self, long: LongDerivation) -> None:
         evaluators, fold = long.evaluators, long.fold
         made = prepare(self._store, evaluators, fold, self._clock())
         if made is None:
@@ -61,7 +74,7 @@ class Preparations(AbstractContextManager["Preparations"]):
         evaluators.prepared.append(made)
         self._made.append((evaluators, made))
         if fold.stamp is None:
-            with suppress(LongDerivation):
+            with suppress(TooLongForLock):
                 self._bring_up_to_date(evaluators, fold.key)
 
     def _bring_up_to_date(self, evaluators: Evaluators, key: str) -> None:

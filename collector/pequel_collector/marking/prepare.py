@@ -17,7 +17,7 @@ on it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -59,8 +59,20 @@ class LongFold:
     states: Mapping[str, State] = field(default_factory=dict)
 
 
-class LongDerivation(Exception):
-    """A write transaction would hold the lock for too long. Prepare the fold, and try again."""
+class TooLongForLock(Exception):
+    """A write transaction would hold the lock for too long. Prepare, and try again."""
+
+
+class OtherDefinitions(TooLongForLock):
+    """Other definitions came in force, and have to be compiled. ``compile`` does that."""
+
+    def __init__(self, compile_: Callable[[ReadTransaction], object]) -> None:
+        super().__init__("other definitions came in force")
+        self.compile = compile_
+
+
+class LongDerivation(TooLongForLock):
+    """A history is long. Prepare the fold."""
 
     def __init__(self, evaluators: Evaluators, fold: LongFold) -> None:
         super().__init__(f"the history of {fold.key!r} is long")

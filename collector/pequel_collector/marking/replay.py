@@ -55,20 +55,27 @@ class SubjectReplay(HistoryReader):
         self._facts: list[Fact] = []
         self._cells: dict[int, dict[str, bytes]] = {}
         self._changed: dict[int, set[str]] = {}
+        self._pages = 0
 
     def __len__(self) -> int:
         return len(self._facts)
 
-    def extend(self, facts: Sequence[Fact]) -> None:
-        """Fold facts that are all later than the head, in order."""
-        start = 1, len(self._facts)
+    def extend(self, facts: Sequence[Fact], *, goes_on: bool = False) -> None:
+        """Fold facts that are all later than the head, in order.
+
+        With ``goes_on``, the last instant has more facts, which the next call takes in.
+        """
+        start, world = (1, len(self._facts)), self._world
         self._facts += facts
-        self.evaluator.fold(self.head, self, facts, start, self._world, self._on_qualified)
+        self.evaluator.fold(
+            self.head, self, facts, start, world, self._on_qualified, goes_on=goes_on
+        )
 
     def end_page(self) -> None:
         """Move cells out of the state, as ``History`` does when it seals a page."""
         self._changed.clear()
-        for slot, key, cell in self.evaluator.spill(self.head):
+        self._pages += 1
+        for slot, key, cell in self.evaluator.spill(self.head, self._pages):
             self._changed.setdefault(slot, set()).add(key)
             if cell is None:
                 self._cells.get(slot, {}).pop(key, None)

@@ -140,8 +140,9 @@ class TestTheFormat:
         [
             ("event = " + "[" * 3_000 + "]" * 3_000, "nested too deeply"),
             ("event = " + "1" * 5_000, "not TOML"),
+            ("#" * 100_001, "map.toml is over 100000 characters"),
         ],
-        ids=["brackets", "digits"],
+        ids=["brackets", "digits", "long"],
     )
     def test_with_a_map_that_cannot_be_read_is_refused(self, text: str, said: str) -> None:
         Path("map.toml").write_text(text)

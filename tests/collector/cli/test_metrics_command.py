@@ -146,6 +146,7 @@ class TestSpend:
             ('channel,day,amount,currency\n"x,2026-03-01,1,EUR\n', "unexpected end of data"),
             ("channel,day,amount,currency\nx,2026-03-01\n", "line 2.amount: found nothing"),
             ("", "line 1: found a header without channel"),
+            ("x" * 2_000_001, "spend.csv is over 2000000 characters"),
         ],
     )
     def test_a_mistake_is_named(self, run: Run, tmp_path: Path, text: str, message: str) -> None:

@@ -7,6 +7,7 @@ import io
 import json
 import tracemalloc
 from collections.abc import Callable
+from time import process_time
 from typing import Any
 
 import pytest
@@ -35,6 +36,13 @@ def objects(data: bytes) -> list[Any]:
     found = [json.loads(line.text) for line in log]
     assert log.broken is None
     return found
+
+
+def _cpu(data: bytes) -> float:
+    """The seconds of CPU that it takes to read a file."""
+    began = process_time()
+    list(log_of(data, 100_000))
+    return process_time() - began
 
 
 def one_a_line(records: list[Any]) -> str:
@@ -93,6 +101,15 @@ class TestJson:
         record = {"event": "quiz_taken", "user_id": "u1", "results": [{"a": 1}]}
         assert objects(json.dumps(record).encode()) == [record]
         assert objects(json.dumps(record, indent=1).encode()) == [record]
+
+    def test_that_begins_as_an_answer_of_an_api_is_looked_at_once(self) -> None:
+        """Looking at each bracket took a hundred times as long as an ordinary record."""
+        of_an_answer = b"{\n" + b'"count":1,' * 1_500 + b'"x":{},' * 2_500 + b'"y":1}\n'
+        ordinary = b"{\n" + b'"kounts":1,' * 1_360 + b'"x":{},' * 2_500 + b'"y":1}\n'
+        [line] = log_of(of_an_answer, 100_000)
+        assert line.is_whole
+        costs = [min(_cpu(text) for _ in range(3)) for text in (of_an_answer, ordinary)]
+        assert costs[0] < 10 * costs[1]
 
     def test_that_ends_inside_of_the_answer_of_an_api_is_cut(self) -> None:
         log = log_of(b'{"next": null, "results": [{"a": 1}')

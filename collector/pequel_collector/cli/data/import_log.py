@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import time
 from collections import Counter
@@ -34,6 +35,9 @@ from ..options import FILE, INGEST, example, reason_option, settings_from, setti
 from ..output import printable
 from .log_tables import missing_events, names_table
 from .rejects import rejects as refused_to
+
+MAX_MAP, MAX_SPEND = 100_000, 2_000_000
+"""Characters of a map, and of a file of spend."""
 
 TABLES = ("track", "identify", "group", "page", "screen", "alias")
 
@@ -133,10 +137,19 @@ def _zone(name: str | None) -> tuple[Any, ...]:
 
 
 def _mapped(path: str) -> Format:
+    return read_map(_text_of(path, MAX_MAP), path)
+
+
+def _text_of(path: str, limit: int) -> str:
+    """The text of a small file. Raises BadRequest if it is longer, or not UTF-8."""
     try:
-        return read_map(Path(path).read_text("utf-8"), path)
+        with Path(path).open(encoding="utf-8-sig", newline="") as file:
+            text = file.read(limit + 1)
     except UnicodeDecodeError as error:
         raise BadRequest(f"{path} is not UTF-8: {error.reason}") from None
+    if len(text) > limit:
+        raise BadRequest(f"{path} is over {limit} characters")
+    return text
 
 
 # -- storing -----------------------------------------------------------------------------------
@@ -205,11 +218,7 @@ def _counts(summary: ImportSummary, stored: str) -> Iterator[str]:
 
 
 def _spend(settings: Settings, path: str) -> None:
-    try:
-        with Path(path).open(encoding="utf-8-sig", newline="") as lines:
-            spent = read_csv(lines)
-    except UnicodeDecodeError as error:
-        raise BadRequest(f"{path} is not UTF-8: {error.reason}") from None
+    spent = read_csv(io.StringIO(_text_of(path, MAX_SPEND), newline=""))
     with closing(open_store(settings.database)) as store, store.writing() as tx:
         tx.save_spend(spent)
     click.echo(f"{len(spent):,} amounts written")

@@ -67,7 +67,8 @@ class Clock:
     def _move_on(self, ctx: EvalContext, slot: int) -> None:
         """Move a clock to the next instant with a fact, or stop it if there is none."""
         started = _started(ctx.state, slot)
-        for position, fact in ctx.history.facts(started.position):
+        start = max(started.position, ctx.history.since(started.time + 1))
+        for position, fact in ctx.history.facts(start):
             if position >= ctx.limit:
                 break
             if fact.time > started.time and fact.ended is None:

@@ -1,7 +1,8 @@
 """The evaluator: folds the facts of one subject, and marks when each definition qualified.
 
 ``fold`` takes facts in the order of facts, one instant at a time. Folding them at once or
-in steps gives the same state, as long as each step has only later instants than the one before.
+in steps gives the same state, as long as each step has only later facts than the one before. A step
+may end within an instant if it says so: the instant is evaluated when the last of its facts is in.
 
 For example, with ``when = { event = "used", gte = 2 }`` as definition 0: a fact *used* at 12:00
 goes to the window of leaf 0, whose count becomes 1. Rule 0 is evaluated, since the event concerns
@@ -31,6 +32,7 @@ from .selection import EventRoute, FactScope, FactSelection
 from .slots import MEMBERS, members_accumulator
 from .state import (
     NEVER,
+    BegunInstant,
     EmptyWorld,
     Fact,
     FactList,
@@ -98,15 +100,18 @@ class Evaluator:
         start: Position,
         world: World,
         on_qualified: OnQualified | None = None,
+        *,
+        goes_on: bool = False,
     ) -> None:
         """Take in facts, in order and all later than the state.
 
         They are already in the history, on one page, the first at ``start``; the history has no
-        facts after them.
+        facts after them. With ``goes_on``, the last instant has more facts, which the next call
+        takes in.
         """
         ctx = EvalContext(self.kind, state, world, history, state.time)
         if len(facts) == 1:
-            self._moment(ctx, facts, start, BEYOND, on_qualified)
+            self._moment(ctx, facts, start, BEYOND, on_qualified, goes_on=goes_on)
             return
         page, index = start
         begin = 0
@@ -116,7 +121,8 @@ class Evaluator:
                 self._moment(ctx, facts[begin:place], (page, index + begin), limit, on_qualified)
                 begin = place
         if facts:
-            self._moment(ctx, facts[begin:], (page, index + begin), BEYOND, on_qualified)
+            first = page, index + begin
+            self._moment(ctx, facts[begin:], first, BEYOND, on_qualified, goes_on=goes_on)
 
     def advance(
         self,
@@ -139,15 +145,20 @@ class Evaluator:
         begin: Position,
         limit: Position,
         on_qualified: OnQualified | None,
+        *,
+        goes_on: bool = False,
     ) -> None:
-        """Take in all facts of one instant, and evaluate what they concern."""
-        state, time = ctx.state, moment[0].time
-        if self.has_clock:
-            ctx.limit = begin
-            self._run_clock(ctx, time, on_qualified)
+        """Take in facts of one instant, and evaluate what they concern when the last one is in."""
+        state, time, begun = ctx.state, moment[0].time, ctx.state.begun
+        if begun is not None:
+            concerned, has_message = set(begun.concerned), begun.has_message
+        else:
+            if self.has_clock:
+                ctx.limit = begin
+                self._run_clock(ctx, time, on_qualified)
+            concerned, has_message = set(self._selection.always), False
         ctx.time, ctx.limit = time, limit
-        concerned = set(self._selection.always)
-        has_event = has_message = False
+        has_event = False
         for fact in moment:
             has_message = has_message or fact.ended is None
             has_event = self._learn(ctx, fact, concerned) or has_event
@@ -159,10 +170,15 @@ class Evaluator:
             if state.first is None:
                 state.first = time
         state.time = time
+        first = begin if begun is None else (begun.page, begun.index)
+        if goes_on:
+            state.begun = BegunInstant(*first, has_message, sorted(concerned))
+            return
         if has_message:
             self._evaluate(ctx, concerned, on_qualified)
             if self.has_clock:
-                self._clock.start(state, begin, time)
+                self._clock.start(state, first, time)
+        state.begun = None
 
     def _take_events(self, ctx: EvalContext, moment: Sequence[Fact], begin: Position) -> None:
         page, index = begin
@@ -302,15 +318,18 @@ class Evaluator:
 
     # -- storing ---------------------------------------------------------------------------
 
-    def spill(self, state: State) -> Iterator[tuple[int, str, Any]]:
-        """Take out of a state the accumulators that it has no room for: slot, key, accumulator."""
+    def spill(self, state: State, page: int) -> Iterator[tuple[int, str, Any]]:
+        """Take out of a state the accumulators that it has no room for: slot, key, accumulator.
+
+        ``page`` is the number of the page that ends.
+        """
         for window, _ in self._windows:
             if isinstance(bare(window.aggregate), KeyedAggregate) and window.number in state.slots:
-                for name, entry in spill(window.slot(state).acc, state.time):
+                for name, entry in spill(window.slot(state).acc, page):
                     yield window.number, name, entry
         registered = members_accumulator(state)
         if registered is not None:
-            for name, entry in spill(registered, state.time):
+            for name, entry in spill(registered, page):
                 yield MEMBERS, name, entry
 
 

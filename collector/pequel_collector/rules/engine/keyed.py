@@ -6,8 +6,8 @@ are more, they are *spilled*: stored apart from the state, one by one (see `Keye
 For example, ``{ event = "used", per = "project", gte = 3 }``: after two events in project p1 and
 one in p2 there are two parts, ``{"sp1": 2 events, "sp2": 1 event}``, and none holds. The third
 event in p1 makes that part hold, so ``number`` is 1, and the leaf holds without looking at the
-other parts. With 65 projects all parts are stored under ``1767225600000|sp1`` and so on; an event
-then reads one of them and keeps it in ``changed`` until the next page of the history is full.
+other parts. With 65 projects at the end of page 3, all parts are stored under ``3|sp1`` and so on;
+an event then reads one of them and keeps it in ``changed`` until the next page is full.
 """
 
 # ruff: noqa: ARG002 - methods ignore arguments that other aggregates need
@@ -88,12 +88,15 @@ class KeyedAggregate(Aggregate):
         }
 
 
-def spill(acc: KeyedAccumulator, time: int) -> Iterator[tuple[str, Any]]:
-    """Take out of a state the accumulators that it has no room for, with the keys to store by."""
+def spill(acc: KeyedAccumulator, page: int) -> Iterator[tuple[str, Any]]:
+    """Take out of a state the accumulators that it has no room for, with the keys to store by.
+
+    ``page`` is the number of the page of the history that ends.
+    """
     if not acc.spilled and len(acc.changed) <= MAX_IN_STATE:
         return
     if not acc.spilled:
-        acc.since, acc.spilled = time, True
+        acc.since, acc.spilled = page, True
     changed, acc.changed = acc.changed, {}
     for name, entry in changed.items():
         yield f"{acc.since}|{name}", entry

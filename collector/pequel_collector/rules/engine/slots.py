@@ -48,9 +48,9 @@ class KeyedAccumulator(Struct, array_like=True):
     """One accumulator for each of many keys.
 
     ``number`` is how many keys count. Once there are too many, ``spilled`` is true and the
-    accumulators are stored apart under ``since|key``, where ``since`` is the time of the state at
-    which that began; ``changed`` then has those that have changed since they were last stored,
-    None for a key that is gone.
+    accumulators are stored apart under ``since|key``, where ``since`` is the number of the page at
+    whose end that began (in earlier releases, the time of the state); ``changed`` then has those
+    that have changed since they were last stored, None for a key that is gone.
     """
 
     number: int = 0

@@ -54,6 +54,19 @@ class TraitValue(NamedTuple):
     mid: str
 
 
+class BegunInstant(Struct, array_like=True):
+    """An instant of which some facts were taken in, and which is not evaluated yet.
+
+    ``page`` and ``index`` are where its first fact is, ``has_message`` whether any of its facts is
+    a message. ``concerned`` are the rules that its facts concern.
+    """
+
+    page: int
+    index: int
+    has_message: bool
+    concerned: list[int]
+
+
 class State(Struct, array_like=True):
     """What the facts of one subject, up to and including ``time``, add up to.
 
@@ -64,7 +77,7 @@ class State(Struct, array_like=True):
     definition. ``known`` is the history of each trait that other subjects' definitions read.
     ``accounts`` lists the accounts in which a user was seen. ``conversions`` lists conversion and
     expansion events. ``moves`` lists when a user came into an account: the latest move before the
-    first qualification, and those after it.
+    first qualification, and those after it. ``begun`` is there if more facts of ``time`` follow.
     """
 
     time: int = NEVER
@@ -83,6 +96,7 @@ class State(Struct, array_like=True):
     cooling: dict[str, list[int]] = field(default_factory=dict)
     conversions: list[Conversion] = field(default_factory=list)
     moves: list[tuple[int, str]] = field(default_factory=list)
+    begun: BegunInstant | None = None
 
     def account_at(self, time: int) -> str | None:
         """The account of a user at a time, if it is in ``moves``."""

@@ -295,9 +295,15 @@ class AnchoredWindow(AllTimeWindow):
     def _recount(
         self, slot: Slot, found: int | None, ctx: EvalContext, before: Fact | None
     ) -> None:
-        """Count the events in the window, or only those before an event that is being taken in."""
+        """Count the events in the window, or only those before an event that is being taken in.
+
+        In a window that begins now there are none before, unless τ's facts came in parts.
+        """
         slot.acc, slot.window = self.aggregate.empty(), found
-        if found is None or found + self._window.start >= ctx.time:
+        if found is None:
+            return
+        begins = found + self._window.start
+        if begins > ctx.time or (begins == ctx.time and ctx.state.begun is None):
             return
         for fact in self.counted(ctx):
             if before is not None and fact_order(fact) >= fact_order(before):
