@@ -1029,6 +1029,9 @@ class ReadTransaction(ConsoleReads, Protocol):
     def open_block(self) -> int:
         """The number of the block that new messages go to. Blocks are numbered from 1."""
 
+    def has_messages_to_index(self) -> bool:
+        """Whether enough blocks are full that ``index_messages`` has something to do."""
+
     def messages_in_block(self, block: int) -> int:
         """How many messages a block has."""
 
@@ -1146,6 +1149,13 @@ class WriteTransaction(ReadTransaction, ConsoleWrites, Protocol):
 
     def attribute(self, accounts: Mapping[str, str | None], subject: str) -> None:
         """Set the account of stored messages of one user or visitor, by message id."""
+
+    def index_messages(self) -> bool:
+        """Index some messages of full blocks by subject; whether there is more to do.
+
+        Reads find every message before and after, but search fewer places afterwards. One call
+        handles a few thousand messages.
+        """
 
     def add_traits(self, traits: Sequence[Trait]) -> None:
         """Store trait values."""

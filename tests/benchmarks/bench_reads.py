@@ -25,11 +25,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from urllib.request import urlopen
 
 import psycopg
+from flask.testing import FlaskClient
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -38,11 +39,13 @@ from pequel_collector.app.bootstrap import Collector, open_collector
 from pequel_collector.config import Settings
 from pequel_collector.model import Message
 from pequel_collector.rules.parser.catalogue import read_catalogue
+from pequel_collector.store import open_store
+from pequel_collector.web.app import create_app
 from support.postgres import QUICK, _Cluster, find_binaries
 from support.processes import KEYS, free_port, run_server
 
 START, SECOND = 1_772_323_200_000, 1_000
-AT_ONCE, CONNECTIONS, BATCH, TEAM = 24, 4, 2_000, 20
+AT_ONCE, CONNECTIONS, BATCH, TEAM, REPEATS = 24, 4, 2_000, 20, 40
 COUNTRIES = [f"C{number}" for number in range(30)]
 PLANS = ("free", "pro", "team", "enterprise")
 RARE = ("IS", "free")
@@ -197,6 +200,15 @@ def _finish(collector: Collector, batch: list[Message]) -> None:
     collector.close()
 
 
+def settle(url: str) -> None:
+    """What the background jobs do within a minute: update an older store, index its messages."""
+    with closing(open_store(url)) as opened:
+        is_more = True
+        while is_more:
+            with opened.writing() as tx:
+                is_more = tx.index_messages()
+
+
 @contextmanager
 def store(arguments: argparse.Namespace) -> Iterator[str]:
     """The URL of the store of these parameters, which is built if it is not there yet."""
@@ -214,9 +226,10 @@ def store(arguments: argparse.Namespace) -> Iterator[str]:
             url, _ = stack.enter_context(cluster.running(*QUICK, "shared_buffers=512MB"))
         if is_new:
             build(url, stream)
-            if arguments.database == "postgresql":
-                analyse(url)
-            (folder / "built").touch()
+        settle(url)
+        if is_new and arguments.database == "postgresql":
+            analyse(url)
+        (folder / "built").touch()
         yield url
 
 
@@ -331,6 +344,27 @@ def _p99(waits: Sequence[float]) -> float:
     return sorted(waits)[min(len(waits) - 1, int(0.99 * len(waits)))]
 
 
+def cpu(url: str) -> None:
+    """The CPU of one answer in this process, the test client included: the median and the least."""
+    keys = {name.removeprefix("PEQUEL_").lower(): key for name, key in KEYS.items()}
+    collector = open_collector(Settings(database=url, **keys), read_catalogue(DEFINITIONS))
+    client = create_app(collector).test_client()
+    headers = {"Authorization": f"Bearer {KEYS['PEQUEL_READ_KEY']}"}
+    print(f"{'cpu ms':>8} {'least':>8}")
+    for path in paths():
+        took = sorted(_cpu_of(client, path, headers) for _ in range(REPEATS))
+        print(f"{took[REPEATS // 2]:>8.1f} {took[0]:>8.1f}  {path}", flush=True)
+    collector.close()
+
+
+def _cpu_of(client: FlaskClient, path: str, headers: dict[str, str]) -> float:
+    began = time.process_time()
+    answer = client.get(path, headers=headers)
+    took = time.process_time() - began
+    assert answer.status_code == 200, answer.text
+    return 1_000 * took
+
+
 def memory(port: int, process: int) -> None:
     """The peak of the memory while 24 of each read are answered at once."""
     found = Memory(process)
@@ -359,9 +393,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--folder", default=tempfile.gettempdir(), help="where stores are kept")
     parser.add_argument("--label", default="store", help="a name for the stores of one version")
     parts = ["waits", "memory"]
-    parser.add_argument("--parts", nargs="+", choices=parts, default=parts)
+    parser.add_argument("--parts", nargs="+", choices=[*parts, "cpu"], default=parts)
     arguments = parser.parse_args(argv)
     with store(arguments) as url, hello(64) as bare, tempfile.TemporaryDirectory() as folder:
+        if "cpu" in arguments.parts:
+            cpu(url)
+        if arguments.parts == ["cpu"]:
+            return
         (Path(folder) / "pequel.toml").write_text(DEFINITIONS)
         with run_server(Path(folder), "--database", url) as server:
             port = int(server.url.rpartition(":")[2])

@@ -47,6 +47,9 @@ from .crm import CrmDesk
 
 __all__ = ["Collector", "now", "open_collector", "open_store", "read_definitions"]
 
+INDEX_STEPS = 4
+"""Transactions that index messages, each a few thousand, in one round of the background jobs."""
+
 DUE_PER_STEP = 50
 """Subjects whose clock runs in one transaction."""
 
@@ -123,6 +126,20 @@ class Collector:
         with self.store.writing() as tx:
             evaluators = self.ingest.current_evaluators(tx)
             return pass_deadlines(tx, evaluators, self.clock()) == LEADS_PER_STEP
+
+    def index_messages(self) -> bool:
+        """Index some messages of full blocks by subject; whether there is more to do.
+
+        It works in short transactions, so that others can write in between.
+        """
+        with self.store.reading() as view:
+            if not view.has_messages_to_index():
+                return False
+        for _ in range(INDEX_STEPS):
+            with self.store.writing() as tx:
+                if not tx.index_messages():
+                    return False
+        return True
 
     # -- definitions that change -----------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""The background jobs of a collector: follow the definitions, run clocks, back-fill."""
+"""The background jobs of a collector: follow the definitions, run clocks, back-fill, index."""
 
 from __future__ import annotations
 
@@ -81,6 +81,7 @@ class Housekeeper:
         self.collector.keys.save_uses()
         self.collector.keys.refused.save()
         is_behind = self.collector.metrics.keep_up()
+        is_behind |= self.collector.index_messages()
         return self._backfill() or is_more or is_behind
 
     def _reload_definitions(self) -> None:

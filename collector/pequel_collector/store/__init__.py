@@ -14,6 +14,7 @@ from ..model import Clock
 from ..ports import Store
 from .blocks import BLOCK_SIZE
 from .database import Database, SqlStore
+from .sections import SECTION_BLOCKS
 
 __all__ = ["open_store"]
 
@@ -33,6 +34,7 @@ def open_store(
     *,
     clock: Clock = _now,
     block_size: int = BLOCK_SIZE,
+    section_blocks: int = SECTION_BLOCKS,
     make: bool = True,
     timeout: float = TIMEOUT,
     connections: int = CONNECTIONS,
@@ -41,7 +43,8 @@ def open_store(
 
     ``sqlite:///path`` is a file, ``sqlite://`` a store in memory that ends with ``close``,
     ``postgresql://user@host/name`` a database on a server. ``block_size`` is how many messages a
-    block has. A missing file is created; without ``make``, NotFound is raised instead.
+    block has, ``section_blocks`` how many blocks a section has: it must be the same whenever this
+    store is opened. A missing file is created; without ``make``, NotFound is raised instead.
     ``timeout`` is how many seconds a transaction waits to begin and, on PostgreSQL, a statement for
     its end. ``connections`` is the maximum to PostgreSQL. Raises Unsupported or Unavailable.
     """
@@ -51,7 +54,7 @@ def open_store(
     except BaseException:
         database.close()
         raise
-    return SqlStore(url, database, block_size)
+    return SqlStore(url, database, block_size, section_blocks)
 
 
 def _database(url: str, clock: Clock, make: bool, timeout: float, connections: int) -> Database:

@@ -1,18 +1,11 @@
-"""Blocks of messages: one that is open, and sealed ones before it.
+"""Blocks of messages: one that is open, and full ones before it.
 
-Every message belongs to a block. A full block is sealed: then a *posting* is written for each of
-its messages under the subject, and one under the account, sorted by subject. An example with blocks
-of 4 messages:
+Every message belongs to a block. Its messages are found by indexes that begin with the block, so
+that each message writes to a small part of an index. A full block is *sealed*: it gets no more
+messages. ``sections`` indexes many sealed blocks together.
 
-    block 1, sealed    m1 ada, m2 bob, m3 ada, m4 eve
-             postings  (1, ada, m1) (1, ada, m3) (1, bob, m2) (1, eve, m4)
-    block 2, open      m5 bob, m6 ada            no postings yet
-
-The messages of ada are found by postings in block 1, and by an index in block 2. Because postings
-are written a block at a time, the table of postings grows at its end, like that of messages.
-
-When a block is sealed, the events of each subject with many messages in it are also counted by
-name. So the events of a subject with very many are counted without reading them.
+When a block is sealed, the events of each subject with many messages in it are counted by name. So
+the events of a subject with very many are counted without reading them.
 """
 
 from __future__ import annotations
@@ -83,12 +76,7 @@ class OpenBlock:
         if self._fill.long != 0:
             self._session.run(sql.KEEP_OPEN, block=self.number)
         add_ids_of_block(self._session, self.number)
-        for statement in (
-            *sql.ADD_POSTINGS_OF_BLOCK,
-            sql.ADD_NAMINGS_OF_BLOCK,
-            *sql.ADD_COUNTS_OF_BLOCK,
-            sql.SEAL_BLOCK,
-        ):
+        for statement in (*sql.ADD_COUNTS_OF_BLOCK, sql.SEAL_BLOCK):
             self._session.run(statement, block=self.number)
         self.number += 1
         self._session.run(sql.ADD_BLOCK, block=self.number, newest=newest)

@@ -76,11 +76,11 @@ class Database(ABC):
 class SqlStore:
     """The ``ports.Store`` on a database."""
 
-    def __init__(self, url: str, database: Database, block_size: int) -> None:
+    def __init__(self, url: str, database: Database, block_size: int, section_blocks: int) -> None:
         self.url = url
         self.on_queued: Callable[[], None] = _nothing
         self._database = database
-        self._fill = BlockFill(block_size)
+        self._fill, self._section_blocks = BlockFill(block_size), section_blocks
 
     def free(self) -> int | None:
         return self._database.free()
@@ -88,13 +88,13 @@ class SqlStore:
     @contextmanager
     def reading(self) -> Iterator[ReadTransaction]:
         with self._database.reading() as session:
-            yield SqlReadTransaction(session)
+            yield SqlReadTransaction(session, self._section_blocks)
 
     @contextmanager
     def writing(self) -> Iterator[WriteTransaction]:
         try:
             with self._database.writing() as session:
-                tx = SqlWriteTransaction(session, self._fill)
+                tx = SqlWriteTransaction(session, self._fill, self._section_blocks)
                 yield tx
                 tx.finish()
         except BaseException:

@@ -387,6 +387,9 @@ def _without_bytes(row: Row) -> Row:
 @lru_cache(maxsize=512)
 def _translated(statement: str) -> bytes:
     statement = re.sub(r"EACH\((:\w+)\)", r"unnest(CAST(\1 AS text[]))", statement)
+    statement = re.sub(
+        r"NUMBERS\((:\w+)\) AS (\w+)", r"unnest(CAST(\1 AS bigint[])) AS \2 (value)", statement
+    )
     return re.sub(r":([a-z]\w*)", r"%(\1)s", statement.replace("%", "%%")).encode()
 
 

@@ -49,6 +49,7 @@ from .parts.references import ReferenceReads
 from .parts.routing import RoutingReads
 from .parts.subject_search import SubjectSearch
 from .parts.traits import current_traits
+from .sections import Sections
 from .session import Session
 
 MESSAGES_AT_ONCE = 500
@@ -72,9 +73,9 @@ class SqlReadTransaction(
 ):
     """A consistent view of a database. ``ports`` documents the methods."""
 
-    def __init__(self, session: Session, *, is_fixed: bool = True) -> None:
-        self._session = session
-        self._index = MessageIndex(session, is_fixed=is_fixed)
+    def __init__(self, session: Session, section_blocks: int, *, is_fixed: bool = True) -> None:
+        self._session, self._section_blocks = session, section_blocks
+        self._index = MessageIndex(session, section_blocks, is_fixed=is_fixed)
         self._activity = ActivityIndex(session, self._index)
         self._has_persons: bool | None = None
 
@@ -150,6 +151,12 @@ class SqlReadTransaction(
 
     def visitors(self, after: str = "", limit: int | None = None) -> list[str]:
         return self._index.visitors(after, limit)
+
+    def has_messages_to_index(self) -> bool:
+        return self._sections().is_behind
+
+    def _sections(self) -> Sections:
+        return Sections(self._session, self._section_blocks, self._index.open_block)
 
     def _messages(self, mids: list[str]) -> list[Stored]:
         """These messages, in this order."""

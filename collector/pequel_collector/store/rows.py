@@ -110,16 +110,16 @@ def account_bucket(account: str | None) -> int | None:
     return None if account is None else bucket_of(account_key(account))
 
 
-def posting(block: int, account: str, time: int, position: int, mid: str) -> Row:
+def posting(section: int, account: str, time: int, position: int, mid: str) -> Row:
     """The posting of a message under its account."""
     subject = account_key(account)
-    return block, escape(subject), time, escape(mid), bucket_of(subject), position
+    return section, escape(subject), time, escape(mid), bucket_of(subject), position
 
 
-def event_count(block: int, account: str, name: str, number: int) -> Row:
-    """How many events of a name an account has in a block."""
+def event_count(place: int, account: str, name: str, number: int) -> Row:
+    """How many events of a name an account has in a block or section."""
     subject = account_key(account)
-    return block, escape(subject), escape(name), bucket_of(subject), number
+    return place, escape(subject), escape(name), bucket_of(subject), number
 
 
 def from_trait(trait: Trait) -> Row:

@@ -38,6 +38,7 @@ from .migrations.persons import (
 )
 from .migrations.reads import COUNTS, LISTS, READS
 from .migrations.routing import ROUTING
+from .migrations.sections import SECTIONS
 
 
 class Migration(NamedTuple):
@@ -89,6 +90,7 @@ _MIGRATIONS = (
     Migration("0022_arrivals", ARRIVALS),
     Migration("0023_snoozed", SNOOZED),
     Migration("0024_crm", CRM),
+    Migration("0025_sections", SECTIONS),
 )
 
 

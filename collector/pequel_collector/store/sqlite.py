@@ -405,7 +405,7 @@ def _unavailable() -> Iterator[None]:
 @lru_cache(maxsize=512)
 def _translated(statement: str) -> str:
     statement = re.sub(r"= ANY\((:\w+)\)", r"IN (SELECT value FROM json_each(\1))", statement)
-    statement = re.sub(r"EACH\((:\w+)\)", r"json_each(\1)", statement)
+    statement = re.sub(r"(EACH|NUMBERS)\((:\w+)\)", r"json_each(\2)", statement)
     statement = statement.replace("json_agg(", "json_group_array(")
     return re.sub(r"octet_length\((\w+)\)", r"length(CAST(\1 AS BLOB))", statement)
 

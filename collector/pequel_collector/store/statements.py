@@ -4,12 +4,14 @@
 ``EACH(:names) AS value`` is a table with a row for each of its values. ``AND bucket …`` does not
 change the result: it says on which machine to look if tables are spread over machines. Statements
 about a list of subjects leave it out, because the subjects are on all machines, and because a
-server would try every pair of two lists. The SQL of the list of leads is in ``lead_list``.
+server would try every pair of two lists. The SQL of the list of leads is in ``lead_list``,
+that of messages by subject in ``message_statements``.
 """
 
 from __future__ import annotations
 
 from .migrations.reads import LISTED_TRAITS, SET_LISTED_TRAITS, add_counts, listed_traits
+from .sections import add_namings
 from .session import Insertion
 
 # -- messages ----------------------------------------------------------------------------------
@@ -47,12 +49,17 @@ BLOCKS_OF = "SELECT mid, block FROM event WHERE mid = ANY(:mids)"
 REMOVE = "DELETE FROM event WHERE mid = ANY(:mids)"
 
 REMOVE_POSTINGS = """
-DELETE FROM posting WHERE block = :block AND subject = ANY(:subjects) AND mid = ANY(:mids)
+DELETE FROM posting WHERE section = :section AND subject = ANY(:subjects) AND mid = ANY(:mids)
 """
 
-REMOVE_NAMINGS = "DELETE FROM naming WHERE block = :block AND subject = ANY(:subjects)"
+REMOVE_NAMINGS = "DELETE FROM naming WHERE section = :section AND subject = ANY(:subjects)"
 
-REMOVE_COUNTS = "DELETE FROM event_count WHERE block = :block AND subject = ANY(:subjects)"
+ADD_NAMINGS = add_namings("block = ANY(:blocks) AND subject = ANY(:subjects)")
+
+REMOVE_COUNTS = (
+    "DELETE FROM event_count WHERE block = :place AND subject = ANY(:subjects)",
+    "DELETE FROM section_count WHERE section = :place AND subject = ANY(:subjects)",
+)
 
 HAS_FEWER_MESSAGES = "UPDATE block SET messages = messages - :fewer WHERE number = :block"
 
@@ -103,8 +110,8 @@ UPDATE event SET import_number = NULL WHERE mid = ANY(:mids) AND import_number I
 OPEN_BLOCK = "SELECT max(number) FROM block"
 
 # An older version accepted ids so long that a posting with two of them does not fit into an index
-# of PostgreSQL. Such messages are never sealed: they move on to the next open block, where they
-# need no posting.
+# of PostgreSQL. Such messages are never in a full block: they move on to the next open one, where
+# they need no posting.
 _IS_LONG = """(
   octet_length(mid) + octet_length(subject) > 2600
   OR octet_length(mid) + octet_length(account) > 2600
@@ -121,41 +128,9 @@ SELECT max(time) FROM (
 ) newest
 """
 
-_ADD_POSTINGS = """
-INSERT INTO posting (block, subject, time, mid, bucket, position)
-SELECT block, {subject}, time, mid, {bucket}, position FROM event
-WHERE block = :block AND {where}
-ORDER BY 2, 3, 4
-"""
-
-# Account keys sort before user keys: in this order nearly every row is added at the end. A message
-# of an account alone has one posting.
-ADD_POSTINGS_OF_BLOCK = (
-    _ADD_POSTINGS.format(
-        subject="'g:' || account", bucket="account_bucket", where="account IS NOT NULL"
-    ),
-    _ADD_POSTINGS.format(subject="subject", bucket="bucket", where="substr(subject, 1, 2) <> 'g:'"),
-)
-
 KEEP_OPEN = f"UPDATE event SET block = block + 1 WHERE block = :block AND {_IS_LONG}"
 
-# The latest message of each subject that names an account.
-_ADD_NAMINGS = """
-INSERT INTO naming (block, subject, bucket, time, position, mid)
-SELECT block, subject, bucket, time, position, mid FROM (
-  SELECT block, subject, bucket, time, position, mid,
-    row_number() OVER (
-      PARTITION BY subject ORDER BY time DESC, position DESC, mid DESC
-    ) AS place
-  FROM event WHERE block = :block AND named_account IS NOT NULL {}
-) latest
-WHERE place = 1
-ORDER BY subject
-"""
-
 ADD_COUNTS_OF_BLOCK = add_counts("block = :block")
-ADD_NAMINGS_OF_BLOCK = _ADD_NAMINGS.format("")
-ADD_NAMINGS_OF_SUBJECTS = _ADD_NAMINGS.format("AND subject = ANY(:subjects)")
 
 SEAL_BLOCK = """
 UPDATE block
@@ -164,165 +139,6 @@ WHERE number = :block
 """
 
 ADD_BLOCK = "INSERT INTO block (number, sealed, newest_before) VALUES (:block, 0, :newest)"
-
-# -- messages by subject: by postings in sealed blocks, by reading the open block -------------
-
-SEALED_MESSAGES = """
-SELECT time, position, mid FROM posting
-WHERE block = ANY(:blocks) AND subject = ANY(:subjects)
-  AND time >= :since AND time <= :until
-ORDER BY time, position, mid
-"""
-
-OPEN_MESSAGES = {
-    column: f"""
-SELECT time, position, mid FROM event
-WHERE block = :block AND {column} = ANY(:keys) AND time >= :since AND time <= :until
-ORDER BY time, position, mid
-"""
-    for column in ("subject", "account")
-}
-
-# The time of the last message of each subject, up to an instant, in each of some blocks. A row
-# without a block has the latest time of all messages in older blocks.
-_EDGE = "(SELECT time FROM {table} WHERE {where} ORDER BY time {order} LIMIT 1)"
-_LAST = """
-WITH lasts AS MATERIALIZED (
-  SELECT {number} AS number, value.value AS value, {last} AS last {places}
-)
-SELECT number, value, last FROM lasts WHERE last IS NOT NULL
-UNION ALL SELECT NULL, NULL, newest_before FROM block WHERE number = {first}
-"""
-LAST_SEALED = _LAST.format(
-    number="number",
-    last=_EDGE.format(
-        table="posting",
-        where="block = number AND subject = value.value AND time <= :until",
-        order="DESC",
-    ),
-    places="""
-  FROM block CROSS JOIN EACH(:subjects) AS value WHERE number >= :first AND number <= :last""",
-    first=":first",
-)
-LAST_OPEN = {
-    column: _LAST.format(
-        number="CAST(:block AS BIGINT)",
-        last=_EDGE.format(
-            table="event",
-            where=f"block = :block AND {column} = value.value AND time <= :until",
-            order="DESC",
-        ),
-        places="FROM EACH(:keys) AS value",
-        first=":block",
-    )
-    for column in ("subject", "account")
-}
-
-# The sealed blocks with messages of subjects: the time of the first one in each, and whether its
-# events are counted there. Most blocks have none, so the rest is looked up for the others only.
-SEALED_PLACES = f"""
-WITH firsts AS MATERIALIZED (
-  SELECT number, value.value AS value, {
-    _EDGE.format(table="posting", where="block = number AND subject = value.value", order="")
-} AS first
-  FROM block CROSS JOIN EACH(:subjects) AS value WHERE sealed = 1
-)
-SELECT number, value, first, (
-  SELECT 1 FROM event_count WHERE block = firsts.number AND subject = firsts.value LIMIT 1
-)
-FROM firsts WHERE first IS NOT NULL
-"""
-
-# The time of the first message of subjects in the open block.
-_FIRST = "SELECT min({edge}) FROM {places}"
-FIRST_OPEN = {
-    column: _FIRST.format(
-        edge=_EDGE.format(
-            table="event", where=f"block = :block AND {column} = value.value", order=""
-        ),
-        places="EACH(:keys) AS value",
-    )
-    for column in ("subject", "account")
-}
-
-_LATEST = """
-SELECT time, position, mid FROM {table}
-WHERE block = :block AND {column} = :key AND time <= :time
-  AND (time, position, mid) < (:time, :position, :mid)
-ORDER BY time DESC, position DESC, mid DESC LIMIT :limit
-"""
-LATEST_SEALED = _LATEST.format(table="posting", column="subject")
-LATEST_OPEN = {
-    column: _LATEST.format(table="event", column=column) for column in ("subject", "account")
-}
-
-LATEST_NAMING = """
-SELECT named_account FROM (
-  SELECT time, position, mid FROM naming WHERE block = ANY(:blocks) AND subject = ANY(:subjects)
-  UNION ALL
-  SELECT time, position, mid FROM event
-  WHERE block = :block AND subject = ANY(:subjects) AND named_account IS NOT NULL
-) namings
-JOIN event USING (time, position, mid)
-ORDER BY time DESC, position DESC, mid DESC LIMIT 1
-"""
-
-# -- events by name ----------------------------------------------------------------------------
-
-_NAMES = "SELECT name, count(*) FROM event WHERE {} AND name IS NOT NULL GROUP BY name"
-NAMES_OF_MESSAGES = _NAMES.format("mid = ANY(:mids)")
-SEALED_MIDS = """
-SELECT mid FROM posting WHERE block = ANY(:blocks) AND subject = ANY(:subjects)
-"""
-SEALED_TOTALS = """
-SELECT name, sum(number) FROM event_count
-WHERE block = ANY(:blocks) AND subject = :subject GROUP BY name
-"""
-SEALED_COUNTS = """
-SELECT block, subject, name, number FROM event_count
-WHERE block = ANY(:blocks) AND subject = ANY(:subjects)
-"""
-OPEN_NAMES = {
-    column: _NAMES.format(f"block = :block AND {column} = ANY(:keys)")
-    for column in ("subject", "account")
-}
-OPEN_NAMES_OF_BOTH = _NAMES.format(
-    "block = :block AND (subject = ANY(:subjects) OR account = ANY(:accounts))"
-)
-
-# -- members of accounts -----------------------------------------------------------------------
-
-SEALED_MEMBERS = """
-SELECT DISTINCT subject FROM event WHERE mid IN (
-  SELECT mid FROM posting WHERE block = ANY(:blocks) AND subject = :key
-)
-"""
-
-OPEN_MEMBERS = "SELECT DISTINCT subject FROM event WHERE block = :block AND account = :account"
-
-# -- pages of subjects -------------------------------------------------------------------------
-
-# A subject key such that no sealed block has more than :share subjects between :after and it.
-
-REACH = """
-SELECT min((
-  SELECT DISTINCT subject FROM posting
-  WHERE posting.block = block.number AND subject > :after ORDER BY subject LIMIT 1 OFFSET :share
-)) FROM block WHERE sealed = 1
-"""
-
-SUBJECTS_WITHIN = """
-SELECT subject FROM (
-  SELECT subject FROM posting
-  WHERE block = ANY(:blocks) AND subject > :after AND subject <= :until
-  UNION
-  SELECT subject FROM event WHERE block = :block AND subject > :after AND subject <= :until
-  UNION
-  SELECT 'g:' || account FROM event
-  WHERE block = :block AND 'g:' || account > :after AND 'g:' || account <= :until
-) subjects
-ORDER BY subject
-"""
 
 # -- attribution -------------------------------------------------------------------------------
 
@@ -338,25 +154,10 @@ WHERE mid = ANY(:mids) AND bucket = :bucket
 
 DELETE_POSTINGS = """
 DELETE FROM posting
-WHERE block = ANY(:blocks) AND subject = :subject AND bucket = :bucket AND mid = ANY(:mids)
+WHERE section = ANY(:sections) AND subject = :subject AND bucket = :bucket AND mid = ANY(:mids)
 """
 
-ADD_POSTINGS = Insertion("posting", ("block", "subject", "time", "mid", "bucket", "position"))
-
-ADD_COUNTS = Insertion(
-    "event_count",
-    ("block", "subject", "name", "bucket", "number"),
-    "ON CONFLICT (block, subject, name, bucket)"
-    " DO UPDATE SET number = event_count.number + excluded.number",
-)
-
-# Of an account that was not counted when the block was sealed.
-COUNT_ACCOUNT = """
-INSERT INTO event_count (block, subject, name, bucket, number)
-SELECT block, 'g:' || account, name, account_bucket, count(*) FROM event
-WHERE block = :block AND account = :account AND name IS NOT NULL
-GROUP BY block, account, name, account_bucket
-"""
+ADD_POSTINGS = Insertion("posting", ("section", "subject", "time", "mid", "bucket", "position"))
 
 # -- traits and group calls --------------------------------------------------------------------
 

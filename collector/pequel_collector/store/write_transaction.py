@@ -35,6 +35,7 @@ from .parts.outbox import OutboxWrites
 from .parts.routing import RoutingWrites
 from .parts.subject_search import ADD, rows_of_traits
 from .read_transaction import SqlReadTransaction
+from .sections import blocks_of, section_of
 from .session import Session
 
 
@@ -48,8 +49,8 @@ class SqlWriteTransaction(
 ):
     """The only write transaction at a time: an id that is new stays new until it ends."""
 
-    def __init__(self, session: Session, fill: BlockFill) -> None:
-        super().__init__(session, is_fixed=False)
+    def __init__(self, session: Session, fill: BlockFill, section_blocks: int) -> None:
+        super().__init__(session, section_blocks, is_fixed=False)
         self._fill = fill
         self._open_block: OpenBlock | None = None
         self._is_known: dict[str, bool] = {}
@@ -104,7 +105,7 @@ class SqlWriteTransaction(
             else:
                 self._session.insert(sql.APPEND, added)
             block.added(len(taken))
-        self._index.refresh(block.number)
+        self._index.refresh()
 
     def remove(self, messages: Sequence[Stored]) -> None:
         mids = [stored.message.mid for stored in messages]
@@ -126,19 +127,22 @@ class SqlWriteTransaction(
             self._session.run(sql.LOWER_NEWEST, block=self._index.open_block, removed=removed)
 
     def _removed_from(self, block: int, messages: Sequence[Stored]) -> None:
-        """Bring what a sealed block keeps of its messages in line with those that are left."""
+        """Bring what is kept of the messages of a sealed block in line with those that are left."""
         mids = [stored.message.mid for stored in messages]
         subjects = {stored.message.subject for stored in messages}
         accounts = {account_key(s.account) for s in messages if s.account is not None}
         named = {s.message.subject for s in messages if s.message.account is not None}
         run = self._session.run
         concerned = sorted(subjects | accounts)
-        run(sql.REMOVE_POSTINGS, block=block, subjects=concerned, mids=mids)
-        run(sql.REMOVE_COUNTS, block=block, subjects=concerned)  # counted when somebody asks
+        section = section_of(block, self._section_blocks)
+        run(sql.REMOVE_POSTINGS, section=section, subjects=concerned, mids=mids)
+        for statement, place in zip(sql.REMOVE_COUNTS, (block, section), strict=True):
+            run(statement, place=place, subjects=concerned)  # counted when somebody asks
         run(sql.HAS_FEWER_MESSAGES, block=block, fewer=len(messages))
         if named:
-            run(sql.REMOVE_NAMINGS, block=block, subjects=sorted(named))
-            run(sql.ADD_NAMINGS_OF_SUBJECTS, block=block, subjects=sorted(named))
+            blocks = blocks_of(section, self._section_blocks)
+            run(sql.REMOVE_NAMINGS, section=section, subjects=sorted(named))
+            run(sql.ADD_NAMINGS, section=section, blocks=blocks, subjects=sorted(named))
 
     def keep(self, mids: Collection[str]) -> None:
         self._session.run(sql.KEEP, mids=list(mids))
@@ -159,7 +163,7 @@ class SqlWriteTransaction(
             )
         sealed = [move for move in moves if move.block < self._index.open_block]
         self._move_postings(sealed)
-        move_counts(self._session, sealed)
+        move_counts(self._session, sealed, len(self._index.sections), self._section_blocks)
 
     def _moves(self, accounts: Mapping[str, str | None], subject: str) -> list[Move]:
         found = self._session.run(
@@ -179,13 +183,26 @@ class SqlWriteTransaction(
             if account is not None:
                 self._session.run(
                     sql.DELETE_POSTINGS,
-                    blocks=sorted({move.block for move in moved}),
+                    sections=sorted({self._section_of(move) for move in moved}),
                     mids=[move.mid for move in moved],
                     subject=account_key(account),
                     bucket=rows.account_bucket(account),
                 )
-        added = [rows.posting(m.block, m.to, *fact_order(m)) for m in moves if m.to is not None]
+        added = [
+            rows.posting(self._section_of(move), move.to, *fact_order(move))
+            for move in moves
+            if move.to is not None
+        ]
         self._session.insert(sql.ADD_POSTINGS, sorted(added))
+
+    def _section_of(self, move: Move) -> int:
+        return section_of(move.block, self._section_blocks)
+
+    def index_messages(self) -> bool:
+        sections = self._sections()
+        sections.step()
+        self._index.refresh()
+        return sections.is_behind
 
     # -- what is known of subjects ---------------------------------------------------------
 

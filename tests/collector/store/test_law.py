@@ -8,6 +8,7 @@ from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -30,10 +31,11 @@ from pequel_collector.ports import (
     Trait,
     WriteTransaction,
 )
-from pequel_collector.store import open_store
+from pequel_collector.store import open_store, sections
 
 TABLES = (
-    "event", "posting", "trait", "block", "link", "person", "history", "lagging", "sealed_page",
+    "event", "posting", "naming", "event_count", "section_count", "trait", "block", "link",
+    "person", "history", "lagging", "sealed_page",
     "cell", "due", "tally", "lead", "change",
 )  # fmt: skip
 EVERYONE = ["u:ada", "u:bob", "u:é", "u:x", "a:v1", "g:acme", "g:globex", "g:x"]
@@ -241,6 +243,14 @@ class Qualify(NamedTuple):
         model.ledger.append(entry._replace(number=len(model.ledger) + 1))
 
 
+class Index(NamedTuple):
+    times: int
+
+    def apply(self, tx: WriteTransaction, model: Model) -> None:
+        for _ in range(self.times):
+            tx.index_messages()
+
+
 class Look(NamedTuple):
     times: int
 
@@ -252,7 +262,7 @@ class Look(NamedTuple):
 Step = (
     Append | Attribute | Set | AddLinks | SetPersons | Save | LeaveBehind | Seal | Unseal
     | Forget | SetDue
-    | Count | Qualify | Look
+    | Count | Qualify | Index | Look
 )  # fmt: skip
 MESSAGES = st.lists(
     st.tuples(IDS, SUBJECTS, TIMES, ACCOUNTS, st.sampled_from([None, "x", "y"]), POSITIONS),
@@ -270,6 +280,7 @@ LEADS = st.builds(
 FACTS = st.one_of(
     st.builds(Append, MESSAGES),
     st.builds(Attribute, SUBJECTS, st.lists(ACCOUNTS, max_size=8)),
+    st.builds(Index, st.integers(1, 9)),
     st.builds(
         Set,
         st.builds(
@@ -323,16 +334,20 @@ TRANSACTIONS = st.lists(
 @settings(max_examples=40, suppress_health_check=list(HealthCheck))
 @given(transactions=TRANSACTIONS, block_size=st.integers(1, 6))
 def test_a_store_answers_as_a_dict_would(
-    store_url: str, transactions: list[tuple[list[Step], str]], block_size: int
+    store_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    transactions: list[tuple[list[Step], str]],
+    block_size: int,
 ) -> None:
     """After any transactions, some of which failed, on a store that is opened now and then."""
+    monkeypatch.setattr(sections, "MESSAGES_PER_STEP", 2)
     model = Model()
-    store = open_store(store_url, block_size=block_size)
+    store = open_store(store_url, block_size=block_size, section_blocks=2)
     wipe(store)
     for steps, ending in transactions:
         if ending == "open":
             store.close()
-            store = open_store(store_url, block_size=block_size)
+            store = open_store(store_url, block_size=block_size, section_blocks=2)
         after = deepcopy(model)
         with suppress(ZeroDivisionError), store.writing() as tx:
             for step in steps:
@@ -362,6 +377,16 @@ def compare_messages(view: ReadTransaction, model: Model) -> None:
         assert view.counts(keys) == Counter(names)
         times = [s.message.time for s in found]
         assert view.span(keys) == ((min(times), max(times)) if times else None)
+        assert view.latest_of(keys, 3) == found[:-4:-1]
+    senders = {key: model.of(key) for key in SENDERS}
+    assert view.names_of(SENDERS) == {
+        key: Counter(s.message.name for s in found if s.message.name)
+        for key, found in senders.items()
+    }
+    everyone = {key: found for key in EVERYONE if (found := model.of(key))}
+    assert view.spans(EVERYONE) == {
+        key: (found[0].message.time, found[-1].message.time) for key, found in everyone.items()
+    }
     every = list(model.messages.values())
     assert view.known([*model.messages, "unknown"]) == model.messages.keys()
     assert view.newest() == max((s.message.time for s in every), default=None)
@@ -418,3 +443,4 @@ def wipe(store: Store) -> None:
         for table in TABLES:
             session.run(f"DELETE FROM {table}")
         session.run("INSERT INTO block (number, sealed) VALUES (1, 0)")
+        session.run("UPDATE indexing SET sections = 0, reached = 'a:', block = 0")

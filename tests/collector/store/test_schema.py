@@ -22,13 +22,14 @@ Run = Callable[..., list[tuple[object, ...]]]
 SPREAD = {
     "event", "event_count", "posting", "naming", "trait", "membership", "link", "person", "history",
     "sealed_page", "cell", "lagging", "due", "lead", "lead_transition", "change", "refused",
-    "search_text", "delivery", "first_event", "milestone", "milestone_stale", "revenue_event",
+    "section_count", "search_text", "delivery", "first_event", "milestone", "milestone_stale",
+    "revenue_event",
 }  # fmt: skip
 """Tables whose rows belong to subjects, or are as many."""
 
 REFERENCE = {"block", "definition_version", "api_key", "note", "tally", "turn", "usage", "audit"}
 REFERENCE |= {"client_report", "import_run", "definition_change", "arrival", "spend"}
-REFERENCE |= {"routed_count", "round_robin", "console_session", "saved_view"}
+REFERENCE |= {"indexing", "routed_count", "round_robin", "console_session", "saved_view"}
 """Tables that are small enough to be everywhere."""
 
 

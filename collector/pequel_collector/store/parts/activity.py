@@ -9,51 +9,27 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from itertools import islice
 
-from ...model import account_key, id_of
+from ...model import id_of
 from ...ports import Activity, FirstEvent, Outline
 from ..encoding import unescape
 from ..session import Row, Session
-from ..statements import SEALED_COUNTS
-from .message_index import MessageIndex, by_column
+from .message_index import MessageIndex
 
 BLOCKS_AT_ONCE = 4
 MESSAGES_AT_ONCE = 500
-
-_EDGE = "(SELECT time FROM {table} WHERE {where} ORDER BY time {order} LIMIT 1)"
-_SPANS = """
-WITH edges AS MATERIALIZED (SELECT value.value AS value, {first} AS first, {last} AS last {places})
-SELECT value, min(first), max(last) FROM edges WHERE first IS NOT NULL GROUP BY value
-"""
-
-
-def _spans(table: str, where: str, places: str) -> str:
-    first, last = (_EDGE.format(table=table, where=where, order=order) for order in ("", "DESC"))
-    return _SPANS.format(first=first, last=last, places=places)
-
-
-_SEALED_SPANS = _spans(
-    "posting",
-    "block = number AND subject = value.value",
-    "FROM block CROSS JOIN EACH(:subjects) AS value WHERE sealed = 1",
-)
-_OPEN_SPANS = {
-    column: _spans(
-        "event", f"block = :block AND {column} = value.value", "FROM EACH(:keys) AS value"
-    )
-    for column in ("subject", "account")
-}
 
 _MEMBERS = """
 SELECT subject, count(name), sum(CASE WHEN name IS NOT NULL AND time > :since THEN 1 ELSE 0 END),
   min(time), max(time), count(*)
 FROM event WHERE {} GROUP BY subject
 """
-_OPEN_MEMBERS = _MEMBERS.format("""mid IN (
-  SELECT mid FROM event WHERE block = :block AND account = :account ORDER BY time DESC LIMIT :limit
+_MEMBERS_IN_BLOCKS = _MEMBERS.format("""mid IN (
+  SELECT mid FROM event WHERE block = ANY(:blocks) AND account = :account
+  ORDER BY time DESC LIMIT :limit
 )""")
 _MEMBERS_OF_MESSAGES = _MEMBERS.format("mid = ANY(:mids)")
 _LATEST_MIDS = """
-SELECT mid FROM posting WHERE block = ANY(:blocks) AND subject = :subject
+SELECT mid FROM posting WHERE section = :section AND subject = :subject
 ORDER BY time DESC LIMIT :limit
 """
 
@@ -62,11 +38,26 @@ _NAMES_AND_TIMES = "SELECT mid, name, time FROM event WHERE mid = ANY(:mids)"
 _OUTLINES = "SELECT mid, time, name, subject FROM event WHERE mid = ANY(:mids)"
 
 _NAMES = "SELECT subject, name, count(*) FROM event WHERE {} AND name IS NOT NULL GROUP BY 1, 2"
-_OPEN_NAMES = _NAMES.format("block = :block AND subject = ANY(:subjects)")
-_NAMES_OF_MESSAGES = _NAMES.format("mid = ANY(:mids)")
-_PLACES = """
-SELECT subject, block, mid FROM posting WHERE block = ANY(:blocks) AND subject = ANY(:subjects)
+_TOTALS = """
+SELECT subject, name, sum(number) FROM (
+  SELECT subject, name, number FROM event_count
+  WHERE block = ANY(:blocks) AND subject = ANY(:subjects)
+  UNION ALL
+  SELECT subject, name, number FROM section_count
+  WHERE section = ANY(:sections) AND subject = ANY(:subjects)
+) counted
+GROUP BY 1, 2
 """
+_NOT_COUNTED = """
+{0} = ANY(:places) AND subject = ANY(:subjects) AND ({0}, subject) NOT IN (
+  SELECT {0}, subject FROM {1} WHERE {0} = ANY(:places) AND subject = ANY(:subjects)
+)
+"""
+_NAMES_IN_BLOCKS = _NAMES.format(_NOT_COUNTED.format("block", "event_count"))
+_MIDS_IN_SECTIONS = f"""
+SELECT mid FROM posting WHERE {_NOT_COUNTED.format("section", "section_count")}
+"""
+_NAMES_OF_MESSAGES = _NAMES.format("mid = ANY(:mids)")
 
 
 class ActivityIndex:
@@ -77,16 +68,7 @@ class ActivityIndex:
 
     def spans(self, ids: Collection[str]) -> dict[str, tuple[int, int]]:
         """The times of the first and the last message of each id that has any."""
-        found = [(unescape(key), *span) for key, *span in self._session.run_for(_SEALED_SPANS, ids)]
-        block, prefixes = self._index.open_block, {"subject": "", "account": account_key("")}
-        for column, keys in by_column(ids).items():
-            rows = self._session.run(_OPEN_SPANS[column], block=block, keys=keys)
-            found += [(prefixes[column] + unescape(key), *span) for key, *span in rows]
-        spans: dict[str, tuple[int, int]] = {}
-        for key, first, last in found:
-            known = spans.get(key, (first, last))
-            spans[key] = min(first, known[0]), max(last, known[1])
-        return spans
+        return self._index.spans(ids) if ids else {}
 
     def of_account(self, account: str, since: int, limit: int) -> tuple[dict[str, Activity], bool]:
         """What each id did in an account, in the messages of it that arrived last.
@@ -105,18 +87,18 @@ class ActivityIndex:
         return found, True
 
     def _members(self, account: str, since: int, limit: int) -> Iterator[list[Row]]:
-        """The members in the open block, then in a few sealed blocks at a time."""
-        yield self._session.run(
-            _OPEN_MEMBERS,
-            block=self._index.open_block,
-            account=id_of(account),
-            since=since,
-            limit=limit,
-        )
-        blocks = self._index.sealed_blocks[::-1]
+        """The members in a few blocks at a time, the newest first, then in a section at a time."""
+        blocks = self._index.blocks[::-1]
         for start in range(0, len(blocks), BLOCKS_AT_ONCE):
-            some = blocks[start : start + BLOCKS_AT_ONCE]
-            found = self._session.run(_LATEST_MIDS, blocks=some, subject=account, limit=limit)
+            yield self._session.run(
+                _MEMBERS_IN_BLOCKS,
+                blocks=blocks[start : start + BLOCKS_AT_ONCE],
+                account=id_of(account),
+                since=since,
+                limit=limit,
+            )
+        for section in reversed(self._index.sections):
+            found = self._session.run(_LATEST_MIDS, section=section, subject=account, limit=limit)
             if mids := [unescape(mid) for (mid,) in found]:
                 yield self._session.run(_MEMBERS_OF_MESSAGES, mids=mids, since=since)
 
@@ -149,20 +131,29 @@ class ActivityIndex:
 
     def names(self, ids: Collection[str]) -> dict[str, Counter[str]]:
         """How many events each user or visitor has by name."""
-        blocks = self._index.sealed_blocks
-        rows = self._session.run(_OPEN_NAMES, block=self._index.open_block, subjects=sorted(ids))
-        if blocks:
-            rows += self._sealed_names(blocks, ids)
+        rows = self._session.run(
+            _TOTALS,
+            blocks=self._index.blocks,
+            sections=self._index.sections,
+            subjects=sorted(ids),
+        )
+        rows += self._names_not_counted(ids)
         found: dict[str, Counter[str]] = {id_: Counter() for id_ in ids}
         for subject, name, number in rows:
-            found[unescape(subject)][unescape(name)] += number
+            found[unescape(subject)][unescape(name)] += int(number)
         return found
 
-    def _sealed_names(self, blocks: list[int], ids: Collection[str]) -> list[Row]:
-        subjects = sorted(ids)
-        counted = self._session.run(SEALED_COUNTS, blocks=blocks, subjects=subjects)
-        are_counted = {(subject, block) for block, subject, *_ in counted}
-        places = self._session.run(_PLACES, blocks=blocks, subjects=subjects)
-        mids = [unescape(mid) for *place, mid in places if tuple(place) not in are_counted]
-        rows = [(subject, name, number) for _, subject, name, number in counted]
-        return rows + (self._session.run(_NAMES_OF_MESSAGES, mids=mids) if mids else [])
+    def _names_not_counted(self, ids: Collection[str]) -> list[Row]:
+        """The events of ids where they are not counted: subjects, names and numbers."""
+        places = [place for place in self._index.found_in(ids) if not place.is_counted]
+        blocks = {place.number for place in places if place.source != "posting"}
+        sections = {place.number for place in places if place.source == "posting"}
+        subjects = sorted({place.subject for place in places})
+        run, rows = self._session.run, list[Row]()
+        if blocks:
+            rows += run(_NAMES_IN_BLOCKS, places=sorted(blocks), subjects=subjects)
+        if sections:
+            found = run(_MIDS_IN_SECTIONS, places=sorted(sections), subjects=subjects)
+            if mids := [unescape(mid) for (mid,) in found]:
+                rows += run(_NAMES_OF_MESSAGES, mids=mids)
+        return rows

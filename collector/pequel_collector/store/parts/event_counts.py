@@ -1,8 +1,8 @@
-"""How many events a subject has by name in sealed blocks.
+"""How many events a subject has by name, in blocks and in sections.
 
-When a block is sealed, the events of each subject with many messages in it are counted by name.
-Those of other subjects are few, and are counted when somebody asks. An example in which a subject
-has many messages if it has three:
+When a block is sealed, the events of each subject with many messages in it are counted by name. The
+same is done for a section. Those of other subjects are few, and are counted when somebody asks. An
+example in which a subject has many messages if it has three:
 
     block 1, sealed    ada a, ada b, ada a, bob a        counted  (1, ada, a) 2  (1, ada, b) 1
     block 2, sealed    ada a, bob b, eve a, eve b        counted  nothing
@@ -13,25 +13,27 @@ The events of ada are the numbers of block 1 and the messages of block 2.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from ...model import account_key, id_of, kind_of
 from .. import rows
-from .. import statements as sql
 from ..encoding import unescape
 from ..migrations.reads import MANY_IN_BLOCK
-from ..session import Row, Session
+from ..sections import blocks_of, section_of
+from ..session import Insertion, Row, Session
+from . import message_statements as sql
 
 
 class Place(NamedTuple):
-    """A sealed block with messages of a subject: the time of the first one there.
+    """A block or section with messages of a subject: the time of the first one there.
 
     ``is_counted`` says whether its events are counted there.
     """
 
+    source: str
+    number: int
     subject: str
-    block: int
     first: int
     is_counted: bool
 
@@ -48,64 +50,147 @@ class Move(NamedTuple):
     to: str | None
 
 
-def sealed_names(
-    session: Session, places: Sequence[Place], subjects: Collection[str]
-) -> Iterator[Row]:
-    """The events of subjects in sealed blocks: names, as they are stored, and numbers, in parts.
-
-    ``places`` are all places of the subjects.
-    """
-    counted: defaultdict[str, list[int]] = defaultdict(list)
-    # An event of both a user and an account counts once, so each is looked at.
-    if len({kind_of(subject) == "account" for subject in subjects}) == 1:
-        for place in places:
-            if place.is_counted:
-                counted[place.subject].append(place.block)
-    for subject, blocks in counted.items():
-        found = session.run(sql.SEALED_TOTALS, blocks=blocks, subject=subject)
+def names_in(session: Session, places: Sequence[Place]) -> Iterator[Row]:
+    """The events in all places of subjects: names, as they are stored, and numbers, in parts."""
+    if len({kind_of(place.subject) == "account" for place in places}) > 1:
+        yield from _names_of_both(session, places)
+        return
+    counted: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+    left: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+    for place in places:
+        kept = counted if place.is_counted else left
+        kept[place.source, place.subject].append(place.number)
+    for (source, subject), numbers in counted.items():
+        found = session.run(sql.TOTALS[source], places=numbers, subject=subject)
         yield from ((name, int(number)) for name, number in found)
-    rarely = [subject for subject in subjects if subject not in counted]
-    for some in filter(None, (rarely, *([subject] for subject in counted))):
-        left = {p.block for p in places if p.subject in some} - set(counted.get(some[0], ()))
-        if left:
-            yield from _names_of(session, sorted(left), some)
+    for (source, subject), numbers in left.items():
+        if source == "posting":
+            yield from _names_of(session, _mids(session, numbers, [subject]))
+        else:
+            key = id_of(subject) if source == "account" else subject
+            yield from session.run(sql.NAMES[source], places=numbers, keys=[key])
 
 
-def _names_of(session: Session, blocks: list[int], subjects: Collection[str]) -> list[Row]:
+def _names_of_both(session: Session, places: Sequence[Place]) -> Iterator[Row]:
+    """The same for users and accounts together: an event of both counts once."""
+    subjects = sorted({place.subject for place in places})
+    sections = {place.number for place in places if place.source == "posting"}
+    yield from _names_of(session, _mids(session, sorted(sections), subjects))
+    yield from session.run(
+        sql.NAMES_OF_BOTH,
+        places=sorted({place.number for place in places if place.source != "posting"}),
+        subjects=[subject for subject in subjects if kind_of(subject) != "account"],
+        accounts=[id_of(subject) for subject in subjects if kind_of(subject) == "account"],
+    )
+
+
+def _mids(session: Session, sections: list[int], subjects: list[str]) -> list[str]:
+    found = session.run(sql.MIDS, places=sections, keys=subjects) if sections else []
+    return sorted({unescape(mid) for (mid,) in found})
+
+
+def _names_of(session: Session, mids: list[str]) -> list[Row]:
     """Names and numbers by the messages themselves. In one statement, PostgreSQL might join all."""
-    found = session.run(sql.SEALED_MIDS, blocks=blocks, subjects=sorted(subjects))
-    mids = sorted({unescape(mid) for (mid,) in found})
     return session.run(sql.NAMES_OF_MESSAGES, mids=mids) if mids else []
 
 
-def move_counts(session: Session, moves: Sequence[Move]) -> None:
-    """Follow messages of sealed blocks to other accounts; count an account that gets many."""
+# -- messages that move ------------------------------------------------------------------------
+
+
+class _Counts(NamedTuple):
+    """A table of numbers, with its statements."""
+
+    add: Insertion
+    find: str
+    make: str
+
+
+def _counts(table: str, place: str) -> _Counts:
+    key = f"{place}, subject, name, bucket"
+    return _Counts(
+        Insertion(
+            table,
+            (place, "subject", "name", "bucket", "number"),
+            f"ON CONFLICT ({key}) DO UPDATE SET number = {table}.number + excluded.number",
+        ),
+        f"""
+SELECT DISTINCT {place}, subject FROM {table}
+WHERE {place} = ANY(:places) AND subject = ANY(:subjects)
+""",
+        f"""
+INSERT INTO {table} ({key}, number)
+SELECT CAST(:place AS BIGINT), 'g:' || account, name, account_bucket, count(*) FROM event
+WHERE block = ANY(:blocks) AND account = :account AND name IS NOT NULL
+GROUP BY account, name, account_bucket
+""",
+    )
+
+
+_OF_BLOCKS = _counts("event_count", "block")
+_OF_SECTIONS = _counts("section_count", "section")
+
+
+def move_counts(session: Session, moves: Sequence[Move], finished: int, size: int) -> None:
+    """Follow messages of sealed blocks to other accounts; count an account that gets many.
+
+    ``finished`` is the number of sections that are finished, ``size`` their number of blocks.
+    """
+    _move(
+        session,
+        _OF_BLOCKS,
+        _changes(moves, 1),
+        lambda block: [block] if section_of(block, size) > finished else [],
+    )
+    _move(
+        session,
+        _OF_SECTIONS,
+        _changes(moves, size),
+        lambda section: blocks_of(section, size) if section <= finished else [],
+    )
+
+
+def _changes(moves: Sequence[Move], size: int) -> Counter[tuple[int, str, str]]:
+    """By how much numbers change, by section of ``size`` blocks, account and name."""
     changes: Counter[tuple[int, str, str]] = Counter()
     for move in moves:
         for account, change in ((move.account, -1), (move.to, 1)):
             if account is not None and move.name is not None:
-                changes[move.block, account, move.name] += change
+                changes[section_of(move.block, size), account, move.name] += change
+    return changes
+
+
+def _move(
+    session: Session,
+    counts: _Counts,
+    changes: Counter[tuple[int, str, str]],
+    blocks_in: Callable[[int], list[int]],
+) -> None:
+    """Change some numbers. ``blocks_in`` are the blocks to count for a place, if any."""
     if not changes:
         return
-    counted = _counted(session, {(block, account) for block, account, _ in changes})
-    changed = [
-        rows.event_count(block, account, name, change)
-        for (block, account, name), change in changes.items()
-        if change and (block, account) in counted
-    ]
-    session.insert(sql.ADD_COUNTS, sorted(changed))
-    for block, account in _got_many(changes) - counted:
-        session.run(sql.COUNT_ACCOUNT, block=block, account=account)
+    counted = _follow(session, counts, changes)
+    for place, account in _got_many(changes) - counted:
+        if blocks := blocks_in(place):
+            session.run(counts.make, place=place, blocks=blocks, account=account)
 
 
-def _counted(session: Session, places: Collection[tuple[int, str]]) -> set[tuple[int, str]]:
-    """Those of some blocks and accounts whose events are counted."""
+def _follow(
+    session: Session, counts: _Counts, changes: Counter[tuple[int, str, str]]
+) -> set[tuple[int, str]]:
+    """Change the numbers of the accounts that are counted; the places and accounts that are."""
     found = session.run(
-        sql.SEALED_COUNTS,
-        blocks=sorted({block for block, _ in places}),
-        subjects=sorted({account_key(account) for _, account in places}),
+        counts.find,
+        places=sorted({place for place, *_ in changes}),
+        subjects=sorted({account_key(account) for _, account, _ in changes}),
     )
-    return {(block, id_of(unescape(subject))) for block, subject, *_ in found}
+    counted = {(place, id_of(unescape(subject))) for place, subject in found}
+    changed = [
+        rows.event_count(place, account, name, change)
+        for (place, account, name), change in changes.items()
+        if change and (place, account) in counted
+    ]
+    session.insert(counts.add, sorted(changed))
+    return counted
 
 
 def _got_many(changes: Counter[tuple[int, str, str]]) -> set[tuple[int, str]]:

@@ -1,9 +1,9 @@
-"""Finds the messages of subjects, by postings in sealed blocks and by an index in the open block.
+"""Finds the messages of subjects: by postings in sections, by indexes in the blocks after them.
 
-See ``blocks`` for an example. The latest messages of a subject are found from the end, in the open
-block, then in a few sealed blocks, then in more. In each part, first the time of its last message
-in each block is found, then the messages of the block with the latest one, and so on, until no
-other block has a later message than those that were found.
+See ``sections`` for an example. The latest messages of a subject are found from the end: in a few
+blocks, then in more, then in the sections. In each part, first the time of its last message in each
+place is found, then the messages of the place with the latest one, and so on, until no other place
+has a later message than those that were found.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from itertools import groupby
 from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
-from ...model import id_of, kind_of
-from .. import statements as sql
+from ...model import account_key, id_of, kind_of
 from ..encoding import unescape
+from ..sections import AFTER_EVERY_ID
 from ..session import Row, Session
-from .event_counts import Place, sealed_names
+from . import message_statements as sql
+from .event_counts import Place, names_in
 
 MessageRef = tuple[int, int, str]
 """The time, the position and the id of a message: its place in the order of facts."""
@@ -30,10 +31,10 @@ LAST_OF_ALL = ALWAYS[1], 0, ""
 """After every message."""
 
 MIN_SHARE = 16
-"""The least number of subjects read from a block for one page of subjects."""
+"""The least number of subjects read from a block or section for one page of subjects."""
 
-BLOCKS_AT_FIRST = 8
-"""Sealed blocks that are searched first for the latest messages; then four times as many."""
+PLACES_AT_FIRST = 8
+"""Blocks that are searched first for the latest messages; then eight times as many."""
 
 VISITORS_END, SUBJECTS_END = "g", "\U0010ffff"
 """After every visitor and before every account and user; after every subject."""
@@ -45,27 +46,45 @@ class MessageIndex:
     With ``is_fixed`` the transaction writes nothing, so what was found once is still true.
     """
 
-    def __init__(self, session: Session, *, is_fixed: bool = False) -> None:
+    def __init__(self, session: Session, section_blocks: int, *, is_fixed: bool = False) -> None:
         self._session, self._is_fixed = session, is_fixed
-        self._open_block: int | None = None
+        self._section_blocks = section_blocks
+        self._numbers: tuple[int, int] | None = None
         self._newest: dict[frozenset[str], list[MessageRef]] = {}
         self._places: dict[frozenset[str], list[Place]] = {}
 
     @property
     def open_block(self) -> int:
         """The number of the open block."""
-        if self._open_block is None:
-            [(self._open_block,)] = self._session.run(sql.OPEN_BLOCK)
-        return self._open_block
+        return self._open_and_finished()[0]
 
     @property
-    def sealed_blocks(self) -> list[int]:
-        """The numbers of the blocks that have postings."""
-        return list(range(1, self.open_block))
+    def sections(self) -> list[int]:
+        """The numbers of the sections that are finished."""
+        return list(range(1, self._open_and_finished()[1] + 1))
 
-    def refresh(self, open_block: int | None = None) -> None:
-        """Search this open block from now on."""
-        self._open_block = open_block
+    @property
+    def blocks(self) -> list[int]:
+        """The numbers of the blocks after these sections, the open one included."""
+        open_block, finished = self._open_and_finished()
+        return list(range(finished * self._section_blocks + 1, open_block + 1))
+
+    def refresh(self) -> None:
+        """Read again which blocks and sections there are."""
+        self._numbers = None
+
+    def _open_and_finished(self) -> tuple[int, int]:
+        if self._numbers is None:
+            [(open_block, finished)] = self._session.run(sql.PLACES)
+            self._numbers = open_block, finished
+        return self._numbers
+
+    def _sources(self, subjects: Collection[str]) -> Iterator[tuple[str, list[int], list[str]]]:
+        """Where to look for subjects: the source, its blocks or sections, and its keys."""
+        if sections := self.sections:
+            yield "posting", sections, sorted(subjects)
+        for column, keys in by_column(subjects).items():
+            yield column, self.blocks, keys
 
     def of(
         self, subjects: Collection[str], since: int | None = None, until: int | None = None
@@ -73,7 +92,7 @@ class MessageIndex:
         """The messages of any of these subjects, in order, each once."""
         first = ALWAYS[0] if since is None else since
         last = ALWAYS[1] if until is None else until
-        found = merge(self._sealed(subjects, first, last), self._open(subjects, first, last))
+        found = merge(*self._streams(subjects, first, last))
         for _, at_one_time in groupby(found, key=itemgetter(0)):
             yield from sorted(set(at_one_time))
 
@@ -103,8 +122,8 @@ class MessageIndex:
     def _latest_in(self, last: _Last, limit: int, before: MessageRef) -> list[Row]:
         time, position, mid = before
         return self._session.run(
-            last.statement,
-            block=last.block,
+            sql.LATEST[last.source],
+            place=last.place,
             key=last.key,
             time=time,
             position=position,
@@ -117,89 +136,89 @@ class MessageIndex:
         last = self.latest(subjects, 1)
         if not last:
             return None
-        firsts = [place.first for place in self._sealed_places(subjects)]
-        for column, keys in by_column(subjects).items():
-            statement = sql.FIRST_OPEN[column]
-            found = self._session.run(statement, block=self.open_block, keys=keys)
-            firsts += [first for (first,) in found if first is not None]
-        return min(firsts), last[0][0]
+        return min(place.first for place in self.found_in(subjects)), last[0][0]
 
-    def _sealed_places(self, subjects: Collection[str]) -> list[Place]:
-        """Where the messages of these subjects are, in sealed blocks."""
+    def spans(self, subjects: Collection[str]) -> dict[str, tuple[int, int]]:
+        """The times of the first and the last message of each subject that has any."""
+        spans: dict[str, tuple[int, int]] = {}
+        for source, places, keys in self._sources(subjects):
+            for stored, first, last in self._session.run(
+                sql.SPANS[source], places=places, keys=keys
+            ):
+                subject = _subject(source, stored)
+                known = spans.get(subject, (first, last))
+                spans[subject] = min(first, known[0]), max(last, known[1])
+        return spans
+
+    def found_in(self, subjects: Collection[str]) -> list[Place]:
+        """The blocks and sections that have messages of these subjects."""
         key = frozenset(subjects)
         if self._is_fixed and key in self._places:
             return self._places[key]
-        found = self._session.run(sql.SEALED_PLACES, subjects=sorted(subjects))
-        places = [Place(unescape(each), block, time, bool(c)) for block, each, time, c in found]
-        self._places[key] = places
-        return places
+        found = [
+            Place(source, place, _subject(source, stored), time, bool(is_counted))
+            for source, places, keys in self._sources(subjects)
+            for place, stored, time, is_counted in self._session.run(
+                sql.FIRSTS[source], places=places, keys=keys
+            )
+        ]
+        self._places[key] = found
+        return found
 
     def latest_named(self, subjects: Collection[str]) -> str | None:
         """The account in the latest message of these users or visitors that names one."""
         found = self._session.run(
             sql.LATEST_NAMING,
-            blocks=self.sealed_blocks,
-            block=self.open_block,
+            sections=self.sections,
+            blocks=self.blocks,
             subjects=sorted(subjects),
         )
         return next((unescape(account) for (account,) in found), None)
 
     def members(self, account: str) -> set[str]:
         """The ids with a message in an account, given by its key."""
-        named, block = id_of(account), self.open_block
-        found = self._session.run(sql.OPEN_MEMBERS, block=block, account=named)
-        if blocks := self.sealed_blocks:
-            found += self._session.run(sql.SEALED_MEMBERS, blocks=blocks, key=account)
+        found = self._session.run(
+            sql.MEMBERS,
+            sections=self.sections,
+            key=account,
+            blocks=self.blocks,
+            account=id_of(account),
+        )
         return {unescape(subject) for (subject,) in found}
 
     def names(self, subjects: Collection[str]) -> Iterator[tuple[str, int]]:
         """How many events these subjects have by name, in parts."""
-        found = self._open_names(by_column(subjects))
-        if self.open_block > 1:
-            found += sealed_names(self._session, self._sealed_places(subjects), subjects)
+        found = names_in(self._session, self.found_in(subjects))
         yield from ((unescape(name), number) for name, number in found)
-
-    def _open_names(self, keys: dict[str, list[str]]) -> list[Row]:
-        block = self.open_block
-        if len(keys) > 1:  # an event of both a user and an account counts once
-            subjects, accounts = keys["subject"], keys["account"]
-            return self._session.run(
-                sql.OPEN_NAMES_OF_BOTH, block=block, subjects=subjects, accounts=accounts
-            )
-        return [
-            row
-            for column, some in keys.items()
-            for row in self._session.run(sql.OPEN_NAMES[column], block=block, keys=some)
-        ]
 
     def _lasts(
         self, subjects: Collection[str], until: int
     ) -> Iterator[tuple[list[_Last], int | None]]:
-        """The last messages of subjects in some blocks, from the newest blocks to the oldest.
+        """The last messages of subjects in some places, from the newest places to the oldest.
 
         With each part comes the latest time in all older blocks; None if there are none.
         """
-        behind, size = self.open_block, BLOCKS_AT_FIRST
-        yield self._last_in_open(subjects, until)
-        while behind > 1:
-            first, last = max(1, behind - size), behind - 1
-            rows = self._session.run(
-                sql.LAST_SEALED, subjects=sorted(subjects), first=first, last=last, until=until
-            )
-            yield _lasts_in(rows, sql.LATEST_SEALED)
-            behind, size = first, 4 * size
+        columns = by_column(subjects)
+        for blocks in _from_the_end(self.blocks):
+            yield self._lasts_in(columns, blocks, blocks[0], until)
+        keys = {"posting": sorted(subjects)}
+        for sections in _from_the_end(self.sections):
+            oldest = (sections[0] - 1) * self._section_blocks + 1
+            yield self._lasts_in(keys, sections, oldest, until)
 
-    def _last_in_open(
-        self, subjects: Collection[str], until: int
+    def _lasts_in(
+        self, keys: dict[str, list[str]], places: list[int], oldest: int, until: int
     ) -> tuple[list[_Last], int | None]:
         lasts: list[_Last] = []
         newest_before: int | None = None
-        for column, keys in by_column(subjects).items():
-            rows = self._session.run(
-                sql.LAST_OPEN[column], block=self.open_block, keys=keys, until=until
-            )
-            found, newest_before = _lasts_in(rows, sql.LATEST_OPEN[column])
-            lasts += found
+        for source, each in keys.items():
+            for place, key, time in self._session.run(
+                sql.LASTS[source], places=places, keys=each, until=until, oldest=oldest
+            ):
+                if place is None:
+                    newest_before = time
+                else:
+                    lasts.append(_Last(time, place, key, source))
         return lasts, newest_before
 
     def subjects(self, after: str, limit: int | None) -> list[str]:
@@ -219,7 +238,8 @@ class MessageIndex:
 
     def _page(self, after: str, last: str, limit: int | None) -> list[str]:
         found: list[str] = []
-        share = MIN_SHARE if limit is None else max(MIN_SHARE, limit // self.open_block)
+        places = len(self.sections) + len(self.blocks)
+        share = MIN_SHARE if limit is None else max(MIN_SHARE, limit // places)
         while limit is None or len(found) < limit:
             until = last if limit is None else min(self._reach(after, share), last)
             found += self._subjects_within(after, until)
@@ -229,62 +249,70 @@ class MessageIndex:
         return found[:limit]
 
     def _reach(self, after: str, share: int) -> str:
-        """A subject key such that no block has many more than ``share`` subjects up to it."""
-        [(reach,)] = self._session.run(sql.REACH, after=after, share=share)
+        """A key such that no block or section has many more than so many subjects up to it."""
+        [(reach,)] = self._session.run(
+            sql.REACH,
+            sections=self.sections,
+            blocks=self.blocks,
+            after=after,
+            after_account=_account_bound(after),
+            share=share,
+        )
         return SUBJECTS_END if reach is None else unescape(reach)
 
     def _subjects_within(self, after: str, until: str) -> list[str]:
         found = self._session.run(
             sql.SUBJECTS_WITHIN,
-            blocks=self.sealed_blocks,
-            block=self.open_block,
+            sections=self.sections,
+            blocks=self.blocks,
             after=after,
+            after_account=_account_bound(after),
             until=until,
+            until_account=_account_bound(until),
         )
         return [unescape(subject) for (subject,) in found]
 
-    def _sealed(self, subjects: Collection[str], since: int, until: int) -> Iterator[MessageRef]:
-        if blocks := self.sealed_blocks:
-            found = self._session.stream(
-                sql.SEALED_MESSAGES,
-                blocks=blocks,
-                since=since,
-                until=until,
-                subjects=sorted(subjects),
+    def _streams(
+        self, subjects: Collection[str], since: int, until: int
+    ) -> Iterator[Iterator[MessageRef]]:
+        for source, places, keys in self._sources(subjects):
+            rows = self._session.stream(
+                sql.MESSAGES[source], places=places, keys=keys, since=since, until=until
             )
-            yield from ((time, position, unescape(mid)) for time, position, mid in found)
-
-    def _open(self, subjects: Collection[str], since: int, until: int) -> list[MessageRef]:
-        found = [
-            self._session.run(
-                sql.OPEN_MESSAGES[column],
-                block=self.open_block,
-                keys=keys,
-                since=since,
-                until=until,
-            )
-            for column, keys in by_column(subjects).items()
-        ]
-        return [(time, position, unescape(mid)) for time, position, mid in merge(*found)]
+            yield ((time, position, unescape(mid)) for time, position, mid in rows)
 
 
 class _Last(NamedTuple):
-    """The time of the last message that a block has of a subject.
+    """The time of the last message that a block or section has of a subject.
 
-    ``key`` is the subject as it is stored there, ``statement`` finds its messages.
+    ``key`` is the subject as it is stored there.
     """
 
     time: int
-    block: int
+    place: int
     key: str
-    statement: str
+    source: str
 
 
-def _lasts_in(rows: list[Row], statement: str) -> tuple[list[_Last], int | None]:
-    """The last messages in rows, and the latest time in all older blocks."""
-    lasts = [_Last(time, block, key, statement) for block, key, time in rows if block is not None]
-    [newest_before] = [time for block, _, time in rows if block is None]
-    return lasts, newest_before
+def _from_the_end(numbers: list[int]) -> Iterator[list[int]]:
+    """Numbers in parts, the last ones first."""
+    size = PLACES_AT_FIRST
+    while numbers:
+        numbers, some = numbers[:-size], numbers[-size:]
+        yield some
+        size *= 8
+
+
+def _account_bound(key: str) -> str:
+    """The bound for ids of accounts, for a bound among all keys."""
+    if key < account_key(""):
+        return ""
+    return id_of(key) if kind_of(key) == "account" else AFTER_EVERY_ID
+
+
+def _subject(source: str, stored: str) -> str:
+    key = unescape(stored)
+    return account_key(key) if source == "account" else key
 
 
 def by_column(subjects: Collection[str]) -> dict[str, list[str]]:

@@ -2,11 +2,12 @@
 
 A *search text* is such a value in lower case. The table ``search_text`` has one for each e-mail
 address and name that was ever set, and one for each id with capital letters in a sealed block. Ids
-without capitals need none: postings are sorted by them. The ids of the open block are looked at.
+without capitals need none: postings are sorted by them, and so are the indexes of blocks. The ids
+of the open block are looked at.
 So an event costs nothing, and a trait one row. An example, of whom a search for "ad" finds three:
 
     table          (u, ada@x.example, u:7) (u, adele, a:v1)
-    postings       u:adam
+    indexes        u:adam
     open block     u:Ben
 
 Values of the past stay in the table, so whoever searches checks what is found.
