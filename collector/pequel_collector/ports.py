@@ -478,6 +478,12 @@ class ConsoleReads(Protocol):
     def saved_views(self) -> list[SavedView]:
         """All saved views, by name."""
 
+    def lead_owners(self, limit: int) -> list[str]:
+        """The owners that leads have, in some order, at most so many.
+
+        Those with names of 64 characters or more are left out.
+        """
+
 
 class ConsoleWrites(Protocol):
     """What the console writes of its own."""

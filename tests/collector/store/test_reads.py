@@ -284,6 +284,19 @@ class TestTheListOfLeadsByATrait:
         for number, owner in enumerate(owners):
             assert _listed(store, owner=owner) == [f"l{number:04}"]
 
+    def test_names_each_owner_once(self, store: Store) -> None:
+        owners = ["zoe", "ben", "é\0", "x" * 63, "x" * 64, None, "ben", ""]
+        _save(store, *(_lead(n, f"u:{n}", owner=owner) for n, owner in enumerate(owners)))
+        with store.reading() as view:
+            found = view.lead_owners(10)
+            assert sorted(found) == sorted({"zoe", "ben", "é\0", "x" * 63, ""})
+            assert view.lead_owners(2) == found[:2]
+
+    def test_names_no_owner_where_there_is_none(self, store: Store) -> None:
+        _save(store, _lead(1, "u:1"))
+        with store.reading() as view:
+            assert view.lead_owners(10) == []
+
 
 class TestManyLeads:
     @pytest.fixture

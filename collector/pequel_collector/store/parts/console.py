@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...ports import ConsoleReads, ConsoleSession, ConsoleWrites, SavedView
 from ..encoding import escape, unescape
 from ..session import Insertion, Row, Session
+from .lead_list import MAX_INDEXED_OWNER
 
 _SESSION = """
 SELECT digest, family, kind, key_mark, actor, began_at, made_at, ends_at
@@ -21,6 +22,18 @@ _TAKE = "DELETE FROM console_session WHERE digest = :digest RETURNING digest"
 _PURGE = "DELETE FROM console_session WHERE ends_at <= :now"
 _VIEWS = "SELECT id, name, query, actor, made_at FROM saved_view ORDER BY name, id"
 _ADD_VIEW = Insertion("saved_view", ("id", "name", "query", "actor", "made_at"))
+
+# Each owner is one step in the index of leads by owner, however many leads it has.
+_OWNERS = """
+WITH RECURSIVE found(owner, number) AS (
+  SELECT min(substr(owner, 1, 64)), 1 FROM lead WHERE substr(owner, 1, 64) IS NOT NULL
+  UNION ALL
+  SELECT (SELECT min(substr(owner, 1, 64)) FROM lead WHERE substr(owner, 1, 64) > found.owner),
+    number + 1
+  FROM found WHERE found.owner IS NOT NULL AND number < :limit
+)
+SELECT owner FROM found WHERE owner IS NOT NULL
+"""
 _REMOVE_VIEW = "DELETE FROM saved_view WHERE id = :id RETURNING id"
 
 
@@ -35,6 +48,10 @@ class SqlConsoleReads(ConsoleReads):
 
     def saved_views(self) -> list[SavedView]:
         return [_to_view(row) for row in self._session.run(_VIEWS)]
+
+    def lead_owners(self, limit: int) -> list[str]:
+        found = [owner for (owner,) in self._session.run(_OWNERS, limit=limit)]
+        return [unescape(owner) for owner in found if len(owner) < MAX_INDEXED_OWNER]
 
 
 class SqlConsoleWrites(ConsoleWrites):

@@ -10,7 +10,7 @@ from flask import Blueprint, Response
 
 from ...app.bootstrap import Collector
 from ...audit.preview import Budget, Preview
-from ...errors import BadRequest, Conflict, DefinitionError
+from ...errors import BadRequest, Conflict, DefinitionError, Unavailable
 from ...lint.linter import lint
 from ...marking.active import BODY
 from ...ports import By
@@ -24,8 +24,8 @@ from ..api.preview import MAX_MESSAGES, MAX_WORK
 from ..asked.bounds import messages_for
 from ..definition_slots import EVALUATING, READING
 from ..json import json_response
-from . import changes
-from .frame import Console, done, form, needs, url, viewer
+from .forms import again, form, required
+from .frame import Console, done, needs, url, viewer
 from .words import count
 
 NAMES = 20
@@ -67,9 +67,16 @@ class Checked(NamedTuple):
         return self.catalogue is not None
 
 
+UNCHECKED = Checked((), (), None)
+"""A text that nobody had the time to look at."""
+
+
 def add(bp: Blueprint, console: Console) -> None:
     """The routes, over a console."""
     collector = console.collector
+
+    def same_text(status: int) -> Response:
+        return _page(console, _text(), form().get("base", ""), status)
 
     @bp.get("/editor")
     def editor() -> Response:
@@ -88,19 +95,18 @@ def add(bp: Blueprint, console: Console) -> None:
         )
 
     @bp.post("/editor/preview")
+    @again(same_text)
     def preview() -> Response:
         text, base = _text(), form().get("base", "")
-        checked = check(text)
-        if checked.catalogue is None:
-            return _page(console, text, base, 400, mistake="Mend the mistakes first.")
-        return _page(console, text, base, preview=_preview(collector, checked.catalogue))
+        found = _preview(collector, _require_right(text))
+        return _page(console, text, base, preview=found)
 
     @bp.post("/editor/publish")
     @needs("define")
+    @again(same_text)
     def publish() -> Response:
         text, base = _text(), form().get("base", "")
-        if not check(text).is_right:
-            return _page(console, text, base, 400, mistake="Mend the mistakes first.")
+        _require_right(text)
         _require_same(base, collector.catalogue.text)
         by = By(viewer().key.id, _reason())
         with READING.held():
@@ -147,9 +153,21 @@ def sentences_of(catalogue: Catalogue) -> list[Sentence]:
 
 
 def _page(console: Console, text: str, base: str, status: int = 200, **values: Any) -> Response:
-    known = {"preview": None, "mistake": "", "reason": form().get("reason", "")}
-    given = {"text": text, "base": base, "checked": check(text)}
+    known = {"preview": None, "reason": form().get("reason", "")}
+    try:
+        checked = check(text)
+    except Unavailable:  # too many check at once; the script asks again as somebody types
+        checked = UNCHECKED
+    given = {"text": text, "base": base, "checked": checked}
     return console.page("editor.html", status, **known | given | values)
+
+
+def _require_right(text: str) -> Catalogue:
+    """The definitions of a text. Raises BadRequest for mistakes, which the page lists."""
+    checked = check(text)
+    if checked.catalogue is None:
+        raise BadRequest("mend the mistakes first", field="text")
+    return checked.catalogue
 
 
 def _require_same(base: str, text: str) -> None:
@@ -157,16 +175,13 @@ def _require_same(base: str, text: str) -> None:
     if base != _digest(text):
         raise Conflict(
             "somebody has published other definitions since you opened the editor: "
-            "open it again, and make your change there"
+            "your text is still below: open the editor again, and make your change there"
         )
 
 
 def _reason() -> str:
     """Why somebody changes the definitions. Raises BadRequest."""
-    reason = changes.required(form(), "reason", "why you change the definitions")
-    if len(reason) > MAX_REASON:
-        raise BadRequest(f"reason: found {len(reason)} characters, expected {MAX_REASON}")
-    return reason
+    return required(form(), "reason", "why you change the definitions", MAX_REASON)
 
 
 def _preview(collector: Collector, catalogue: Catalogue) -> Preview:

@@ -24,6 +24,7 @@ from ...wire.normalise import normalise
 from ..asked import arguments
 from ..ingest.accept import accept
 from ..json import encode
+from .forms import again
 from .frame import Console, done, needs, url, viewer
 from .leads import given_filters
 from .timeline import properties_of
@@ -80,8 +81,7 @@ def add(bp: Blueprint, console: Console) -> None:
             leave()
         yield rendered(page)
 
-    @bp.get("/live")
-    def live() -> Response:
+    def page(status: int = 200) -> Response:
         given = given_filters()
         read = arguments.read_values({n: [text] for n, text in given.items()}, _LIVE)
         wanted = FollowFilter(read.get("user"), read.get("event"))
@@ -90,6 +90,7 @@ def add(bp: Blueprint, console: Console) -> None:
         lines = _latest(console, wanted)
         return console.page(
             "live.html",
+            status,
             lines=lines,
             given=given,
             start=start,
@@ -99,6 +100,10 @@ def add(bp: Blueprint, console: Console) -> None:
             test_event=TEST_EVENT,
             may_send=viewer().may("send"),
         )
+
+    @bp.get("/live")
+    def live() -> Response:
+        return page()
 
     @bp.get("/live/lines")
     def live_lines() -> Response:
@@ -115,6 +120,7 @@ def add(bp: Blueprint, console: Console) -> None:
 
     @bp.post("/live/test")
     @needs("send")
+    @again(page)
     def send_test() -> Response:
         _send_test(console, viewer().key)
         return done(url("console.live"), "sent")
