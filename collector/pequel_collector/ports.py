@@ -484,6 +484,9 @@ class ConsoleReads(Protocol):
         Those with names of 64 characters or more are left out.
         """
 
+    def open_leads_of_people(self, accounts: Collection[str], now: int) -> dict[str, int]:
+        """How many open leads the people of each account are, by its id, counted up to 1,000."""
+
 
 class ConsoleWrites(Protocol):
     """What the console writes of its own."""

@@ -23,6 +23,7 @@ from ...wire.ids import Ids
 from .. import errors
 from ..paths import require_utf8
 from . import forms, words
+from .arrivals import Latest
 from .forms import form
 from .throttle import Throttle
 
@@ -108,6 +109,7 @@ class Console:
         self.collector = collector
         self.sessions = Sessions(collector.store, collector.keys, collector.clock)
         self.throttle = Throttle(monotonic)
+        self.latest = Latest(collector.store, monotonic)
         self.new_id = Ids(collector.clock)
         self.assets = {path.name: path.read_bytes() for path in sorted(STATIC.iterdir())}
         self._versions = {name: sha256(data).hexdigest()[:12] for name, data in self.assets.items()}

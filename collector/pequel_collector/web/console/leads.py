@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from flask import Blueprint, Response, request
 
 from ...access.sessions import Viewer
 from ...ports import LeadFilter, SavedView
+from ...queries.answers import Total
 from ...queries.lead_tests import LeadTests
 from ...queries.queries import Queries
 from ..api.lead_export import as_csv
@@ -46,12 +48,20 @@ _ARGUMENTS = InboxArguments()
 
 
 class Tab(NamedTuple):
-    """A part of the inbox: its name, its parameters, and how many leads it has."""
+    """A part of the inbox: its name, its parameters, and how many leads it has.
+
+    ``total`` is None where counting takes too much work.
+    """
 
     name: str
     query: Mapping[str, str]
     is_here: bool
-    number: str
+    total: Total | None
+
+    @property
+    def number(self) -> str:
+        """How many leads there are, for people."""
+        return "" if self.total is None else _number(self.total)
 
 
 def add(bp: Blueprint, console: Console) -> None:
@@ -85,6 +95,7 @@ def list_page(console: Console, given: Mapping[str, str], status: int = 200) -> 
             next_cursor=found.next_cursor,
             given=given,
             tabs=tabs,
+            laid_aside=_laid_aside(queries, wanted, tests, viewer().key.partner),
             views=_views(console) if viewer().may("read") else [],
             definitions=[each.name for each in catalogue.definitions],
             sorts=SORTS,
@@ -138,19 +149,29 @@ def _tabs(queries: Queries, given: Mapping[str, str], viewer: Viewer) -> list[Ta
     )
     partner = viewer.key.partner
     return [
-        Tab(name, kept | own, set_ == own, _number_of(queries, kept | own, partner))
+        Tab(name, kept | own, set_ == own, _total_of(queries, kept | own, partner))
         for name, own in tabs
         if partner is None or name != "Mine"
     ]
 
 
-def _number_of(queries: Queries, given: Mapping[str, str], partner: str | None) -> str:
-    """How many leads there are; nothing where counting takes too much work."""
+def _total_of(queries: Queries, given: Mapping[str, str], partner: str | None) -> Total | None:
+    """How many leads there are; None where counting takes too much work."""
     wanted, tests, _, _ = filters_in(given)
-    if tests:
-        return ""
-    total = queries.count_pqls(wanted, partner=partner, up_to=COUNTED)
+    return None if tests else queries.count_pqls(wanted, partner=partner, up_to=COUNTED)
+
+
+def _number(total: Total) -> str:
     return f"{total.total:,}" + ("" if total.is_exact else "+")
+
+
+def _laid_aside(
+    queries: Queries, wanted: LeadFilter, tests: LeadTests, partner: str | None
+) -> Total | None:
+    """The snoozed leads that this list leaves out; None for a list that leaves out none."""
+    if wanted.snoozed is not False or wanted.overdue or tests:
+        return None
+    return queries.count_pqls(replace(wanted, snoozed=True), partner=partner, up_to=COUNTED)
 
 
 def _views(console: Console) -> list[SavedView]:
