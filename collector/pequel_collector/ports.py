@@ -478,6 +478,15 @@ class ConsoleReads(Protocol):
     def saved_views(self) -> list[SavedView]:
         """All saved views, by name."""
 
+    def lead_owners(self, limit: int) -> list[str]:
+        """The owners that leads have, in some order, at most so many.
+
+        Those with names of 64 characters or more are left out.
+        """
+
+    def open_leads_of_people(self, accounts: Collection[str], now: int) -> dict[str, int]:
+        """How many open leads the people of each account are, by its id, counted up to 1,000."""
+
 
 class ConsoleWrites(Protocol):
     """What the console writes of its own."""

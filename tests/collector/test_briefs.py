@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
+from pequel_collector.marking.evaluators import active_evaluators
+from pequel_collector.marking.versions import VersionWords
 from pequel_collector.queries.briefs import with_users
 from pequel_collector.web.answers import schemas
+from pequel_collector.web.asked.lead_body import lead_change
 from support.stories import DAY, HOUR, Story
 
 KEEN = """
@@ -22,6 +25,20 @@ ACCOUNTS = '[[pql]]\nname = "other"\nsubject = "account"\nwhen = { event = "neve
 def lead_of(story: Story) -> dict[str, Any]:
     [lead] = story.leads()
     return lead
+
+
+def words_of(lead: dict[str, Any]) -> tuple[Any, ...]:
+    return lead["title"], lead["play"], lead["description"]
+
+
+def words(story: Story) -> VersionWords:
+    with story.collector.store.reading() as tx:
+        return active_evaluators(tx).words
+
+
+def versions(story: Story) -> list[tuple[str, int]]:
+    with story.collector.store.reading() as tx:
+        return [(each.name, each.version) for each in tx.versions()]
 
 
 @pytest.mark.parametrize(
@@ -41,12 +58,48 @@ def test_title_and_play_are_those_of_the_definition(
     assert lead["description"] == "A user who created a project"
 
 
-def test_a_lead_of_a_removed_definition_keeps_a_readable_name() -> None:
+def test_a_lead_of_a_removed_definition_keeps_its_words() -> None:
     story = Story(KEEN.format(title='title = "Very keen"'))
     story.track("u1", "project_created", 0)
     story.collector.put_definitions("")
+    assert words_of(lead_of(story)) == ("Very keen", None, "A user who created a project")
+
+
+def test_a_lead_of_an_older_version_says_what_that_version_asks() -> None:
+    story = Story(KEEN.format(title='title = "Keen"\nplay = "call"'))
+    story.track("u1", "project_created", 0)
+    id_ = lead_of(story)["id"]
+    change = lead_change({"state": "assigned", "owner": "ben"}, story.collector.clock(), "mia")
+    story.collector.intake.change(id_, change)
+    later = KEEN.format(title='title = "Keener"\nplay = "write"')
+    story.collector.put_definitions(later.replace("project_created", "teammate_invited"))
     lead = lead_of(story)
-    assert (lead["title"], lead["play"], lead["description"]) == ("Keen user", None, None)
+    assert lead["version"] == 1
+    assert words_of(lead) == ("Keener", "write", "A user who created a project")
+    assert story.collector.queries.pql(id_).brief.description == lead["description"]
+
+
+def test_an_older_version_is_read_with_the_definitions_that_it_named() -> None:
+    named = '[[pql]]\nname = "base"\nwhen = {{ event = "{}" }}\n'
+    naming = '[[pql]]\nname = "both"\nwhen = {{ all = [{{ pql = "base" }}, {{ event = "{}" }}] }}\n'
+    story = Story(named.format("a") + naming.format("b"))
+    first = words(story).of("both", 1).description
+    story.collector.put_definitions(named.format("c") + naming.format("d"))
+    assert words(story).of("both", 2).description != first
+    assert words(story).of("both", 1).description == first
+
+
+def test_a_version_that_cannot_be_read_as_it_was_meant_has_no_sentence() -> None:
+    """A version remembers the metric that it names, but not what the metric counted."""
+    metric = '[[metric]]\nname = "m"\nevent = "{}"\n'
+    pql = '[[pql]]\nname = "p"\nwhen = {{ metric = "m", gte = {} }}\n'
+    story = Story(metric.format("a") + pql.format(2))
+    story.collector.put_definitions(metric.format("b") + pql.format(3))
+    latest = max(number for name, number in versions(story) if name == "p")
+    assert words(story).of("p", latest).description is not None
+    assert words(story).of("p", 1) == ("P", None, None)
+    assert words(story).of("p", 99) == ("P", None, None)
+    assert words(story).of("never_there", 1) == ("Never there", None, None)
 
 
 def test_the_traits_of_the_account_come_with_the_lead_of_a_user() -> None:

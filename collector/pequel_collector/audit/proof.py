@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from ..errors import DefinitionError, NotFound, PequelError
+from ..errors import DefinitionError, NotFound
 from ..leads.basis import DEFINITION_CHANGED
 from ..leads.ledger import ExplainedQualification, LeadKey, transitions_of
 from ..leads.states import outcome, winning
 from ..marking.active import activations, active_definitions
 from ..marking.evaluators import Evaluators, active_evaluators
 from ..marking.replay import Replay
+from ..marking.versions import as_it_was
 from ..model import JSON, Conversion, Lead, LeadState, id_of, iso, kind_of
 from ..ports import ReadTransaction, Store, Version
-from ..rules.language.definition import Catalogue
-from ..rules.parser.catalogue import read_catalogue
-from ..rules.parser.printer import to_file, to_toml
-from ..rules.parser.toml import parse
+from ..rules.parser.printer import to_toml
 from .compare import ABSENT, unlike
-
-SHARED = ("project", "features", "metric")
-"""The tables of a definitions file that all definitions share."""
 
 Clock = Callable[[], int]
 
@@ -112,7 +107,7 @@ class _Derivation:
             return evaluators
         if version is None:
             raise NotFound(f"there is no version {lead.version} of {lead.definition}")
-        catalogue = _as_it_was(version, versions, evaluators.catalogue)
+        catalogue = as_it_was(version, versions, evaluators.catalogue)
         since = {**activations(active_definitions(self._tx))}
         since[version.name, version.hash] = version.created_at
         return Evaluators(catalogue, versions, since)
@@ -178,73 +173,6 @@ class _Derivation:
         if mids - self._tx.known(mids):
             return "facts_purged"
         return "equal" if is_equal else "restated"
-
-
-def _as_it_was(version: Version, versions: list[Version], today: Catalogue) -> Catalogue:
-    """A version of a definition with the definitions it names, each as it was meant then.
-
-    Features, metrics and the project are as they are today. Raises DefinitionError if the result
-    cannot be read, and NotFound if it means something else.
-    """
-    shared = {key: part for key, part in parse(today.text).data.items() if key in SHARED}
-    file = f"version {version.version} of {version.name}"
-    problems: list[PequelError] = []
-    for named in _with_named(version, versions):
-        try:
-            found = read_catalogue(to_file(shared, (each.source for each in named)), file)
-        except DefinitionError as error:
-            problems.append(error)
-            continue
-        meant = found.named(version.name)
-        if meant is not None and meant.hash == version.hash:
-            return found
-        problems.append(_changed(file))
-    raise problems[0]
-
-
-def _changed(file: str) -> NotFound:
-    return NotFound(
-        f"what {file} names has changed since: a definition, a feature, a metric or the project"
-    )
-
-
-def _with_named(version: Version, versions: list[Version]) -> Iterator[list[Version]]:
-    """A version with those that it names, as they were after each change, the latest first.
-
-    Each combination of versions comes once.
-    """
-    found: dict[frozenset[tuple[str, int]], list[Version]] = {}
-    then = {each.name: each for each in reversed(versions)}
-    for each in versions:
-        then[each.name] = each
-        named = _reached(version, then)
-        found.setdefault(frozenset((one.name, one.version) for one in named), named)
-    return reversed(found.values())
-
-
-def _reached(version: Version, then: Mapping[str, Version]) -> list[Version]:
-    """A version, those it names, those that these name, and so on."""
-    found = {version.name: version}
-    left = [version]
-    while left:
-        for name in _names_in(left.pop().source):
-            if name in then and name not in found:
-                found[name] = then[name]
-                left.append(then[name])
-    return list(found.values())
-
-
-def _names_in(source: JSON) -> Iterator[str]:
-    """The definitions that a part of a definition names."""
-    match source:
-        case {"pql": str(name)}:
-            yield name
-        case dict():
-            for part in source.values():
-                yield from _names_in(part)
-        case list():
-            for part in source:
-                yield from _names_in(part)
 
 
 def _proven(lead: Lead, version: Version | None, problem: str | None = None) -> Proven:

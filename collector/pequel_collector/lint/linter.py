@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 from typing import NamedTuple
 
 from ..insights.sample import ENOUGH, Sample
@@ -30,6 +30,8 @@ CatalogueCheck = Callable[[Catalogue, Sample], Iterator[tuple[str, Found]]]
 
 RouteCheck = Callable[[Catalogue, int], Iterator[Found]]
 """Looks at one route, given its place among the routes."""
+
+Parts = dict[Path, dict[Path, SourceSpan]]
 
 _START = SourceSpan(Location(1, 1), Location(1, 1), "")
 
@@ -107,24 +109,50 @@ def lint(
 
     ``capacity`` is how many leads of one definition can be followed up in a week.
     """
-    spans = parse(catalogue.text).spans
-    parts: dict[Path, dict[Path, SourceSpan]] = {}
-    for path, span in spans.items():
-        parts.setdefault(path[:2], {})[path[2:]] = span
+    parts = _parts_of(catalogue)
     found: list[Finding] = []
     shared = _about_all(catalogue, sample)
     decided: dict[tuple[Hashable, str], bool] = {}
     for number, definition in enumerate(catalogue.definitions):
-        own = {human(path): span for path, span in parts.get(("pql", number), {}).items()}
+        own = _spans_of(parts, "pql", number)
         written = {path: place.text for path, place in own.items()}
         case = Case(catalogue, definition, written, sample, capacity, decided)
         found += _findings(case, file, own, shared.get(definition.name, {}))
     for number in range(len(catalogue.routing.routes)):
-        own = {human(path): span for path, span in parts.get(("route", number), {}).items()}
+        own = _spans_of(parts, "route", number)
         found += _route_findings(catalogue, number, file, own)
     looked = None if sample is None else str(sample)
     is_small = sample is not None and sample.received < ENOUGH
     return Report(ordered(found), len(catalogue.definitions), looked, is_small)
+
+
+def names_that_do_not_arrive(
+    catalogue: Catalogue, arriving: Collection[str], file: str = "pequel.toml"
+) -> Iterator[Finding]:
+    """L04, where only the names of the events that arrive are known: those that look alike."""
+    parts = _parts_of(catalogue)
+    numbers = {each.name: number for number, each in enumerate(catalogue.definitions)}
+    accepted = {each.name: dict(each.accepted).get("L04") for each in catalogue.definitions}
+    for name, found in unknown_events.likely_slips(catalogue, arriving):
+        at = _place(_spans_of(parts, "pql", numbers[name]), found)
+        yield Finding("L04", "warning", name, file, *at, found.message, accepted=accepted[name])
+
+
+def _parts_of(catalogue: Catalogue) -> Parts:
+    """The places of a file by the table that they are in, such as the first ``[[pql]]``."""
+    parts: Parts = {}
+    for path, span in parse(catalogue.text).spans.items():
+        parts.setdefault(path[:2], {})[path[2:]] = span
+    return parts
+
+
+def _spans_of(parts: Parts, table: str, number: int) -> dict[str, SourceSpan]:
+    return {human(path): span for path, span in parts.get((table, number), {}).items()}
+
+
+def _place(spans: Mapping[str, SourceSpan], found: Found) -> Location:
+    """Where something was found; the beginning of its table, if it is about all of it."""
+    return spans.get(found.path, spans.get("", _START)).value
 
 
 def _about_all(
@@ -147,7 +175,7 @@ def _findings(
     reasons = dict(case.definition.accepted)
     for code, rule in RULES.items():
         for found in (*_found(rule, case), *shared.get(code, ())):
-            at = spans.get(found.path, spans.get("", _START)).value
+            at = _place(spans, found)
             level = found.level or rule.level
             yield Finding(
                 *(code, level, case.definition.name, file, *at, found.message),
@@ -163,7 +191,7 @@ def _route_findings(
     for code, rule in RULES.items():
         for check in rule.route_checks:
             for found in check(catalogue, number):
-                at = spans.get(found.path, spans.get("", _START)).value
+                at = _place(spans, found)
                 yield Finding(code, rule.level, name, file, *at, found.message)
 
 

@@ -36,6 +36,21 @@ def misspelt_events(catalogue: Catalogue, sample: Sample) -> Iterator[tuple[str,
             )
 
 
+LONGEST = 64
+"""Letters of a name that is looked at, where names are only known by what arrives."""
+
+
+def likely_slips(catalogue: Catalogue, arriving: Collection[str]) -> Iterator[tuple[str, Found]]:
+    """L04 by the names of what arrives: a name in a definition that is a slip of one of them."""
+    near = _by_slip(name for name in arriving if len(name) <= LONGEST)
+    known = set(arriving)
+    for definition, path, name in dict.fromkeys(uses(catalogue)):
+        if name in known or name.endswith("*") or len(name) > LONGEST:
+            continue
+        if meant := _meant(name, near):
+            yield definition, Found(f"{name} does not arrive: did you mean {meant}?", path)
+
+
 def uses(catalogue: Catalogue) -> Iterator[tuple[str, str, str]]:
     """Each event that definitions name: the definition, the path of the leaf, and the name."""
     for definition in catalogue.definitions:

@@ -18,6 +18,7 @@ from ..rules.language.definition import Catalogue
 from ..rules.parser.catalogue import read_catalogue
 from .active import activations, active_definitions, backfill_progress
 from .history import HistoryCache
+from .versions import VersionWords
 
 if TYPE_CHECKING:
     from .prepare import PreparedFold
@@ -50,9 +51,12 @@ class Evaluators:
         """Each definition as a sentence for people."""
         self.parts = {d.name: parts_of(d, words) for d in catalogue.definitions}
         """The leaves of each definition as phrases for people, by their exact form."""
+        versions = list(versions)
         known = {(version.name, version.hash): version for version in versions}
         found = {d.name: known.get((d.name, d.hash)) for d in catalogue.definitions}
         self.versions = {name: 0 if v is None else v.version for name, v in found.items()}
+        self.words = VersionWords(catalogue, versions, self.versions, self.descriptions)
+        """What each version of the definitions says of its leads."""
         since = since or {}
         self.activated = {
             d.name: since.get((d.name, d.hash), version.created_at)

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from ..marking.snapshot import Snapshot
 from ..model import JSON, Lead, account_key, id_of, kind_of
-from ..rules.explain.vocabulary import title_of
 from ..rules.language.dates import instant_of
 from ..rules.language.definition import Catalogue, pattern_of
 from ..rules.language.quantities import DAY
@@ -17,9 +16,6 @@ TRIAL_ENDS_AT = "trial_ends_at"
 """The trait that says when the trial of a user or an account ends."""
 
 Traits = Mapping[str, JSON]
-
-_Words = tuple[str, str | None, str | None]
-"""The title of a definition, its play and its description."""
 
 
 class Trial(NamedTuple):
@@ -31,10 +27,10 @@ class Trial(NamedTuple):
 
 
 class Brief(NamedTuple):
-    """What goes with a lead: what its definition says, its account, and the trial.
+    """What goes with a lead: what its version of the definition says, its account, and the trial.
 
-    ``play`` is what to do, as the definition says; ``description`` is the definition in words.
-    Both are None where the definition is not in force any more.
+    ``play`` is what to do, as the version says; ``description`` is the version in words, None where
+    it cannot be read any more as it was meant.
     """
 
     title: str
@@ -64,7 +60,6 @@ class Briefs:
         self, snapshot: Snapshot, leads: Collection[Lead], traits: Mapping[str, Traits]
     ) -> None:
         self._snapshot, self._catalogue = snapshot, snapshot.evaluators.catalogue
-        self._words: dict[str, _Words] = {}
         accounts = {account for lead in leads if (account := _account_of(lead)) is not None}
         self._traits = {**snapshot.tx.traits({key: [key] for key in accounts}), **traits}
         if self._catalogue.project.trial is not None:
@@ -75,22 +70,8 @@ class Briefs:
         account = _account_of(lead)
         own = [lead.subject] if account in (None, lead.subject) else [lead.subject, account]
         account_traits = {} if account is None else self._traits[account]
-        return Brief(*self._words_of(lead.definition), account_traits, self._trial(own))
-
-    def _words_of(self, name: str) -> _Words:
-        """What a definition says, which is the same for all of its leads."""
-        if name not in self._words:
-            definition = self._catalogue.named(name)
-            if definition is None:
-                self._words[name] = title_of(name), None, None
-            else:
-                title = definition.title or title_of(name)
-                self._words[name] = (
-                    title,
-                    definition.play,
-                    self._snapshot.evaluators.descriptions[name],
-                )
-        return self._words[name]
+        words = self._snapshot.evaluators.words.of(lead.definition, lead.version)
+        return Brief(*words, account_traits, self._trial(own))
 
     def _trial(self, keys: Collection[str]) -> Trial:
         """The trial of the first of some subjects that has one: a user, then the account."""

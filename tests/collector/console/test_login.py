@@ -133,6 +133,26 @@ class TestForms:
             )
             assert answer.status_code == 403, path
 
+    @pytest.mark.parametrize(
+        ("origin", "status"),
+        [
+            ("https://evil.example", 403),
+            ("http://localhost.evil.example", 403),
+            ("http://localhost:81", 403),
+            ("null", 403),
+            ("http://[", 403),
+            ("http://localhost", 303),
+            ("https://LOCALHOST", 303),
+        ],
+    )
+    def test_of_another_origin_are_refused_where_the_browser_says_no_more(
+        self, stranger: Any, origin: str, status: int
+    ) -> None:
+        answer = stranger.client.post(
+            "/login", data={"key": "read-key"}, headers={"Origin": origin}
+        )
+        assert answer.status_code == status
+
     def test_that_are_too_large_are_refused(self, admin: Any) -> None:
         answer = admin.client.post("/editor/check", data={"text": "x" * 3_000_000})
         assert answer.status_code == 413

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
 import json
 import re
@@ -12,9 +13,10 @@ from typing import Any
 import pytest
 
 from pequel_collector.app.bootstrap import Collector
-from pequel_collector.ports import LeadFilter
+from pequel_collector.ports import By, LeadFilter
+from pequel_collector.web.app import create_app
 
-from .conftest import text_of
+from .conftest import Browser, text_of
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -125,6 +127,23 @@ class TestChanges:
         assert "snoozed, back in 3 d" in text_of(admin.page)
         admin.post("/leads", lead=ada, action="wake")
         assert self.lead(collector, ada).snoozed_until is None
+
+    def test_snoozed_leads_are_counted_apart_wherever_open_ones_are(
+        self, admin: Any, ada: str
+    ) -> None:
+        admin.post("/leads", lead=ada, action="snooze", until="3d")
+        admin.get("/?definition=set_up")
+        assert "Not in this list: 1 snoozed" in text_of(admin.page)
+        assert 'href="/?definition=set_up&amp;snoozed=true"' in admin.page
+        admin.get("/?state=new")
+        assert 'href="/?state=new&amp;snoozed=true">1 snoozed' in admin.page
+        for path in ("/?state=any", "/?snoozed=true", "/?q=ada", "/?overdue=true"):
+            admin.get(path)
+            assert "Not in this list" not in admin.page, path
+        for path in ("/definitions", "/definition?name=set_up"):
+            admin.get(path)
+            assert "0 open leads" in text_of(admin.page), path
+            assert '<a href="/?definition=set_up&amp;snoozed=true">1 snoozed</a>' in admin.page
 
     def test_a_form_that_is_sent_again_changes_nothing_more(
         self, admin: Any, collector: Collector, ada: str
@@ -262,6 +281,17 @@ class TestLive:
         sent.join()
         assert (found["number"], "later" in found["html"]) == (1, True)
 
+    def test_says_how_much_arrived_within_the_last_minute(
+        self, admin: Any, send: Any, collector: Collector
+    ) -> None:
+        admin.get("/live")
+        assert "0 in the last minute" in text_of(admin.page)
+        send({"userId": "u1", "event": "a"}, {"userId": "u1", "event": "b"}, {"event": "nobody"})
+        again = Browser(create_app(collector).test_client())  # it has counted nothing yet
+        again.log_in("admin")
+        again.get("/live")
+        assert "2 in the last minute, 1 refused" in text_of(again.page)
+
     def test_follows_one_user(self, admin: Any, send: Any) -> None:
         send({"userId": "u1", "event": "a"}, {"userId": "u2", "event": "b"})
         admin.get("/live?user=u1")
@@ -326,6 +356,64 @@ class TestDefinitions:
         answer = admin.post("/editor/publish", text=text, base=base, reason="again")
         assert answer.status_code == 409
 
+    def test_an_earlier_version_is_published_again(self, admin: Any, collector: Collector) -> None:
+        first = collector.catalogue.text
+        admin.get("/editor")
+        text = first.replace("gte = 3", "gte = 2")
+        [base] = re.findall(r'name="base" value="(\w+)"', admin.page)
+        admin.post("/editor/publish", text=text, base=base, reason="two are enough")
+        admin.get("/definition?name=set_up")
+        [link] = re.findall(r'href="([^"]+)">Publish this version again', admin.page)
+        admin.get(html.unescape(link))
+        assert "Version 1 of set_up stands in place of the one in force" in text_of(admin.page)
+        assert 'value="back to version 1 of set_up"' in admin.page
+        [shown] = re.findall(r"<textarea[^>]*>\n(.*?)</textarea>", admin.page, re.DOTALL)
+        assert html.unescape(shown) == first
+        [base] = re.findall(r'name="base" value="(\w+)"', admin.page)
+        admin.post("/editor/publish", text=html.unescape(shown), base=base, reason="back")
+        assert "Published. 1 definition changed." in admin.page
+        assert collector.catalogue.text == first
+
+    def test_an_earlier_version_without_a_place_stands_at_the_end(
+        self, admin: Any, collector: Collector
+    ) -> None:
+        table = '[[pql]]\nname = "set_up"\nwhen = { event = "a" }\n'
+        collector.put_definitions(table, By("k", "r"), "Mia")
+        apart = '[[pql]]\nname = "set_up"\n[project]\nkey_events = ["b"]\n[pql.when]\nevent = "b"\n'
+        collector.put_definitions(apart, By("k", "r"), "Mia")
+        admin.get("/editor?definition=set_up&version=2")
+        assert "stands at the end of the text: take out the one" in text_of(admin.page)
+        assert "event = &#34;a&#34;" in admin.page
+
+    @pytest.mark.parametrize(
+        ("query", "status"),
+        [
+            ("definition=set_up&version=9", 404), ("definition=x&version=1", 404),
+            ("version=1", 404), ("definition=set_up&version=x", 400), ("color=red", 400),
+        ],
+    )  # fmt: skip
+    def test_a_version_that_is_not_there_is_not_found(
+        self, admin: Any, query: str, status: int
+    ) -> None:
+        assert admin.get(f"/editor?{query}").status_code == status
+
+    def test_who_only_reads_publishes_no_version_again(self, stranger: Any, ada: str) -> None:
+        stranger.log_in("read")
+        stranger.get("/definition?name=set_up")
+        assert "Publish this version" not in stranger.page
+
+    def test_with_a_slip_in_an_event_are_told_what_arrives(self, admin: Any, ada: str) -> None:
+        text = '[[pql]]\nname = "a"\nwhen = { event = "projct_created", gte = 2 }\n'
+        said = "projct_created does not arrive: did you mean project_created? (L04)"
+        marks = admin.post("/editor/check", text=text).json["marks"]
+        [found] = [mark for mark in marks if mark["message"] == said]
+        assert (found["line"], found["level"]) == (3, "warning")
+        accepted = text + '[pql.accept]\nL04 = "soon"\n'
+        right = text.replace("projct", "project")
+        for other in (accepted, right, text.replace("projct_created", "other")):
+            marks = admin.post("/editor/check", text=other).json["marks"]
+            assert not any("does not arrive" in mark["message"] for mark in marks), other
+
     def test_with_mistakes_are_not_published(self, admin: Any, collector: Collector) -> None:
         before = collector.catalogue.text
         for path in ("/editor/publish", "/editor/preview"):
@@ -354,6 +442,27 @@ class TestSubjects:
         page = text_of(admin.page)
         assert "Not a lead yet" in page
         assert "1 of 3" in page
+
+    def test_of_an_account_show_that_its_people_are_leads(
+        self, admin: Any, ada: str, send: Any
+    ) -> None:
+        admin.get("/account?id=acme")
+        page = text_of(admin.page)
+        assert "1 of its people is a lead" in page
+        assert "Ada Byron created 3 different projects" in page
+        assert "The account itself is not a lead yet" in page
+        assert f'<a class="flag" href="/leads/{ada}">is a lead</a>' in admin.page
+        admin.get("/accounts")
+        assert "Acme Inc 0 1" in text_of(admin.page)
+        [link] = re.findall(r'href="(/\?account=[^"]+)"', admin.page)
+        admin.get(html.unescape(link))
+        assert "Ada Byron" in admin.page
+        send({"userId": "bo", "event": "teammate_invited", "context": {"groupId": "acme"}})
+        admin.get("/account?id=acme")
+        assert "Is a lead" in text_of(admin.page)
+        send({"userId": "cy", "event": "other", "context": {"groupId": "empty"}})
+        admin.get("/account?id=empty")
+        assert "Not a lead yet" in text_of(admin.page)
 
     def test_of_an_account_are_its_people(self, admin: Any, ada: str) -> None:
         admin.get("/account?id=acme")

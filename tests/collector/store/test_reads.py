@@ -284,6 +284,30 @@ class TestTheListOfLeadsByATrait:
         for number, owner in enumerate(owners):
             assert _listed(store, owner=owner) == [f"l{number:04}"]
 
+    def test_names_each_owner_once(self, store: Store) -> None:
+        owners = ["zoe", "ben", "é\0", "x" * 63, "x" * 64, None, "ben", ""]
+        _save(store, *(_lead(n, f"u:{n}", owner=owner) for n, owner in enumerate(owners)))
+        with store.reading() as view:
+            found = view.lead_owners(10)
+            assert sorted(found) == sorted({"zoe", "ben", "é\0", "x" * 63, ""})
+            assert view.lead_owners(2) == found[:2]
+
+    def test_counts_the_open_leads_of_the_people_of_accounts(self, store: Store) -> None:
+        _save(
+            store,
+            _lead(1, "u:1", account="acme"), _lead(2, "u:2", account="acme", state="contacted"),
+            _lead(3, "u:3", account="acme", state="lost"), _lead(4, "a:acme", account="acme"),
+            _lead(5, "u:5", account="acme", expires_at=9), _lead(6, "u:6", account="b\0"),
+        )  # fmt: skip
+        with store.reading() as view:
+            found = view.open_leads_of_people(["acme", "b\0", "none"], 9)
+        assert found == {"acme": 2, "b\0": 1, "none": 0}
+
+    def test_names_no_owner_where_there_is_none(self, store: Store) -> None:
+        _save(store, _lead(1, "u:1"))
+        with store.reading() as view:
+            assert view.lead_owners(10) == []
+
 
 class TestManyLeads:
     @pytest.fixture

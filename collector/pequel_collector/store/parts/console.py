@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from ...ports import ConsoleReads, ConsoleSession, ConsoleWrites, SavedView
 from ..encoding import escape, unescape
 from ..session import Insertion, Row, Session
+from .lead_list import MAX_INDEXED_OWNER, OPEN_NOW
+
+MAX_COUNTED = 1_000
+"""Leads of an account that are looked at."""
 
 _SESSION = """
 SELECT digest, family, kind, key_mark, actor, began_at, made_at, ends_at
@@ -21,6 +27,24 @@ _TAKE = "DELETE FROM console_session WHERE digest = :digest RETURNING digest"
 _PURGE = "DELETE FROM console_session WHERE ends_at <= :now"
 _VIEWS = "SELECT id, name, query, actor, made_at FROM saved_view ORDER BY name, id"
 _ADD_VIEW = Insertion("saved_view", ("id", "name", "query", "actor", "made_at"))
+
+# Each owner is one step in the index of leads by owner, however many leads it has.
+_OWNERS = """
+WITH RECURSIVE found(owner, number) AS (
+  SELECT min(substr(owner, 1, 64)), 1 FROM lead WHERE substr(owner, 1, 64) IS NOT NULL
+  UNION ALL
+  SELECT (SELECT min(substr(owner, 1, 64)) FROM lead WHERE substr(owner, 1, 64) > found.owner),
+    number + 1
+  FROM found WHERE found.owner IS NOT NULL AND number < :limit
+)
+SELECT owner FROM found WHERE owner IS NOT NULL
+"""
+
+# One statement for each account: each is a range of the index, and reads no more than it counts.
+_OF_PEOPLE = f"""
+SELECT count(*) FROM (SELECT * FROM lead WHERE account = :account LIMIT {MAX_COUNTED}) lead
+WHERE substr(subject, 1, 2) = 'u:' AND {OPEN_NOW}
+"""
 _REMOVE_VIEW = "DELETE FROM saved_view WHERE id = :id RETURNING id"
 
 
@@ -35,6 +59,16 @@ class SqlConsoleReads(ConsoleReads):
 
     def saved_views(self) -> list[SavedView]:
         return [_to_view(row) for row in self._session.run(_VIEWS)]
+
+    def lead_owners(self, limit: int) -> list[str]:
+        found = [owner for (owner,) in self._session.run(_OWNERS, limit=limit)]
+        return [unescape(owner) for owner in found if len(owner) < MAX_INDEXED_OWNER]
+
+    def open_leads_of_people(self, accounts: Collection[str], now: int) -> dict[str, int]:
+        return {
+            account: self._session.run(_OF_PEOPLE, account=account, now=now)[0][0]
+            for account in accounts
+        }
 
 
 class SqlConsoleWrites(ConsoleWrites):

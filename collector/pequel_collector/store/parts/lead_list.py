@@ -120,7 +120,7 @@ _SHORT_OWNER = "substr(owner, 1, 64) = :owner"
 _ANY_STATE = "state <> 'voided'"
 _STATE = "state = :state"
 _OPEN = "state IN ('new', 'assigned', 'contacted')"
-_OPEN_NOW = f"({_OPEN} AND (state <> 'new' OR expires_at IS NULL OR expires_at > :now))"
+OPEN_NOW = f"({_OPEN} AND (state <> 'new' OR expires_at IS NULL OR expires_at > :now))"
 _EXPIRED = "(state = 'new' AND expires_at <= :now)"
 _NEW = "(state = 'new' AND (expires_at IS NULL OR expires_at > :now))"
 
@@ -306,7 +306,7 @@ def _states(wanted: LeadFilter) -> tuple[list[str], ...]:
         return ([_OPEN],) if wanted.state == "open" else ([_STATE],)
     by_time: dict[str, tuple[list[str], ...]] = {
         "new": ([_NEW],),
-        "open": ([_OPEN_NOW],),
+        "open": ([OPEN_NOW],),
         "expired": ([_STATE], [_EXPIRED]),
     }
     return by_time.get(wanted.state, ([_STATE],))

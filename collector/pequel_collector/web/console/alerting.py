@@ -16,15 +16,16 @@ from ...rules.language.routing import Route
 from ..api.alerts import DeliveryArguments, outcome_of, said
 from ..asked import arguments
 from ..openapi.examples import LEAD as SAMPLE
-from . import changes
-from .frame import Console, done, form, needs, url, viewer
+from .forms import again, form, optional, required
+from .frame import Console, done, needs, url, viewer
 from .leads import given_filters
 from .words import count
 
 PAGE = 50
 """Deliveries of a page."""
 
-MAX_REASON = 500
+MAX_NAME = 512
+"""Characters of the name of an alert, or of the id of a delivery."""
 
 
 class ShortDeliveryArguments(DeliveryArguments):
@@ -56,12 +57,13 @@ def add(bp: Blueprint, console: Console) -> None:
     collector = console.collector
     desk = collector.alerts
 
-    def page(result: Mapping[str, str] | None = None) -> Response:
+    def page(status: int = 200, result: Mapping[str, str] | None = None) -> Response:
         given = given_filters()
         read = arguments.read_values({n: [text] for n, text in given.items()}, _DELIVERIES)
         wanted = DeliveryFilter(read.get("alert"), read.get("state"), read.get("lead"))
         return console.page(
             "settings/alerts.html",
+            status,
             alerts=desk.listed(),
             deliveries=desk.deliveries(wanted, read["limit"], read["cursor"]),
             given=given,
@@ -74,20 +76,23 @@ def add(bp: Blueprint, console: Console) -> None:
 
     @bp.post("/alerts/test")
     @needs("alert")
+    @again(page)
     def test_alert() -> Response:
-        name = changes.required(form(), "alert", "the name of an alert")
+        name = required(form(), "alert", "the name of an alert", MAX_NAME)
         delivery, result = desk.test(name, SAMPLE)
-        return page({"alert": delivery.alert, "outcome": outcome_of(result), "said": said(result)})
+        outcome = outcome_of(result)
+        return page(result={"alert": delivery.alert, "outcome": outcome, "said": said(result)})
 
     @bp.post("/alerts/redeliver")
     @needs("alert")
+    @again(page)
     def redeliver() -> Response:
         by = By(viewer().key.id)
         back = url("console.alerts")
-        if name := form().get("alert"):
+        if name := optional(form(), "alert", MAX_NAME):
             number = desk.redeliver_dead(name, by)
             return done(back, "redelivered", count(number, "delivery", "deliveries"))
-        desk.redeliver(changes.required(form(), "delivery", "the id of a delivery"), by)
+        desk.redeliver(required(form(), "delivery", "the id of a delivery", MAX_NAME), by)
         return done(back, "redelivered", "the delivery")
 
     @bp.get("/routes")

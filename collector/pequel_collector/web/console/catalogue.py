@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from threading import Lock
-from time import monotonic
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from flask import Blueprint, Response, request
 
 from ...errors import NotFound
-from ...insights.received import Received, received
+from ...insights.received import Received
 from ...insights.sample import Arrivals
 from ...insights.values import Values
 from ...lint.unknown_events import slips, uses
-from ...ports import Store
 from ...rules.language.definition import Catalogue, pattern_of
 from ..asked import arguments
+from .arrivals import LATEST
 from .frame import Console
-
-LATEST = 5_000
-"""Messages that the page looks at."""
-
-FRESH_FOR = 5.0
-"""Seconds for which what was read is shown."""
 
 VALUES = 5
 """Values of a property that are shown."""
@@ -51,26 +43,6 @@ class SeenProperty(NamedTuple):
     last: int
 
 
-class Latest:
-    """What arrived last, kept for a moment: to read it takes longer than a page should."""
-
-    def __init__(self, store: Store, clock: Callable[[], float]) -> None:
-        self._store, self._clock = store, clock
-        self._reading = Lock()
-        self._kept: tuple[float, Received] | None = None
-
-    def look(self) -> Received:
-        """What arrived last, at most ``FRESH_FOR`` seconds ago."""
-        with self._reading:
-            kept, now = self._kept, self._clock()
-            if kept is not None and now - kept[0] < FRESH_FOR:
-                return kept[1]
-            with self._store.reading() as tx:
-                found = received(tx, LATEST)
-            self._kept = self._clock(), found
-            return found
-
-
 class EventArguments(arguments.NoArguments):
     """The name of an event."""
 
@@ -82,8 +54,7 @@ _EVENT = EventArguments()
 
 def add(bp: Blueprint, console: Console) -> None:
     """The routes, over a console."""
-    collector, latest = console.collector, Latest(console.collector.store, monotonic)
-    look = latest.look
+    collector, look = console.collector, console.latest.look
 
     @bp.get("/catalogue")
     def catalogue() -> Response:

@@ -13,7 +13,8 @@ from ...leads.states import state_at
 from ...marking.work import LeadChange
 from ...model import JSON, Lead, iso
 from ..api.partners import of_key
-from ..asked.lead_body import lead_change
+from ..asked.lead_body import MAX_LENGTH, MAX_NOTE, lead_change
+from .forms import required
 
 MAX_AT_ONCE = 100
 """Leads that one form changes."""
@@ -44,13 +45,21 @@ class Outcome(NamedTuple):
     """What a form did."""
 
     changed: Sequence[str]
-    failed: Sequence[PequelError]
-    of: Sequence[Failed]
+    errors: Sequence[PequelError]
+    failed: Sequence[Failed]
+
+    @property
+    def refusal(self) -> PequelError | None:
+        """Why nothing was changed, if there is one reason: one lead, or a wrong field."""
+        if self.changed or not self.errors:
+            return None
+        first = self.errors[0]
+        return first if len(self.errors) == 1 or isinstance(first, BadRequest) else None
 
 
 def assign(form: Mapping[str, str], lead: Lead, now: int) -> Fields:
     """Give a lead to somebody. One that is in contact already only gets another owner."""
-    owner: Fields = {"owner": required(form, "owner", "who takes it")}
+    owner: Fields = {"owner": required(form, "owner", "who takes it", MAX_LENGTH)}
     takes = state_at(lead, now) in ("new", "assigned", "expired")
     return {"state": "assigned", **owner} if takes else owner
 
@@ -77,12 +86,15 @@ def wake(_form: Mapping[str, str], _lead: Lead, _now: int) -> Fields:
 
 def dismiss(form: Mapping[str, str], _lead: Lead, _now: int) -> Fields:
     """Take a lead off the list."""
-    return {"state": "dismissed", "reason": required(form, "reason", "why it is dismissed")}
+    return {
+        "state": "dismissed",
+        "reason": required(form, "reason", "why it is dismissed", MAX_NOTE),
+    }
 
 
 def lose(form: Mapping[str, str], _lead: Lead, _now: int) -> Fields:
     """Say that a lead buys nothing."""
-    return {"state": "lost", "reason": required(form, "reason", "why it is lost")}
+    return {"state": "lost", "reason": required(form, "reason", "why it is lost", MAX_NOTE)}
 
 
 def win(form: Mapping[str, str], _lead: Lead, _now: int) -> Fields:
@@ -109,14 +121,6 @@ ACTIONS: Mapping[str, tuple[Callable[[Mapping[str, str], Lead, int], Fields], st
 """What a button of a form does, and the notice that follows."""
 
 
-def required(form: Mapping[str, str], name: str, what: str) -> str:
-    """A field of a form that must be filled in. Raises BadRequest."""
-    text = form.get(name, "").strip()
-    if not text:
-        raise BadRequest(f"{name}: found nothing, expected {what}", field=name)
-    return text
-
-
 def change_all(
     collector: Collector, ids: Sequence[str], form: Mapping[str, str], viewer: Viewer
 ) -> Outcome:
@@ -128,7 +132,7 @@ def change_all(
     action, _ = ACTIONS[require_action(form)]
     now = collector.clock()
     with collector.store.reading() as tx:
-        leads = tx.leads_by_id(ids)
+        leads = tx.leads_by_id([id_ for id_ in ids if "\0" not in id_])
     changed: list[str] = []
     errors: list[PequelError] = []
     failed: list[Failed] = []
@@ -150,8 +154,8 @@ def require_ids(ids: Sequence[str]) -> list[str]:
     """The leads that a form names, each once. Raises BadRequest for none, and for too many."""
     found = list(dict.fromkeys(ids))
     if not 1 <= len(found) <= MAX_AT_ONCE:
-        expected = f"1 to {MAX_AT_ONCE}"
-        raise BadRequest(f"select leads: found {len(found)}, expected {expected}", field="lead")
+        found_some = f"found {len(found)} selected, expected 1 to {MAX_AT_ONCE}"
+        raise BadRequest(f"select leads first: {found_some}", field="lead")
     return found
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from difflib import unified_diff
 from itertools import pairwise
 from typing import NamedTuple
@@ -11,7 +12,7 @@ from flask import Blueprint, Response, request
 
 from ...errors import NotFound
 from ...ports import LeadFilter
-from ...queries.answers import DefinitionAnswer, VersionAnswer
+from ...queries.answers import DefinitionAnswer, Total, VersionAnswer
 from ...queries.partner_view import definitions_for_partner
 from ..asked import arguments
 from . import figures
@@ -41,6 +42,13 @@ class Entry(NamedTuple):
     lines: Sequence[Line]
 
 
+class Open(NamedTuple):
+    """The open leads of a definition: those that the inbox lists, and those that are snoozed."""
+
+    listed: Total
+    snoozed: Total
+
+
 class DefinitionArguments(arguments.NoArguments):
     """The name of a definition."""
 
@@ -60,6 +68,13 @@ def add(bp: Blueprint, console: Console) -> None:
     """The routes, over a console."""
     collector = console.collector
 
+    def counted(name: str) -> Open:
+        count, wanted = collector.queries.count_pqls, LeadFilter(definition=name, state="open")
+        return Open(
+            count(replace(wanted, snoozed=False), up_to=COUNTED),
+            count(replace(wanted, snoozed=True), up_to=COUNTED),
+        )
+
     @bp.get("/definitions")
     @page_for("leads")
     def definitions() -> Response:
@@ -67,24 +82,19 @@ def add(bp: Blueprint, console: Console) -> None:
         if viewer().key.partner is not None:
             said = definitions_for_partner(found)
             return console.page("partner/definitions.html", found=said)
-        counts = {
-            each.definition.name: collector.queries.count_pqls(
-                LeadFilter(definition=each.definition.name, state="open"), up_to=COUNTED
-            )
-            for each in found.data
-        }
+        counts = {each.definition.name: counted(each.definition.name) for each in found.data}
         return console.page("definitions.html", found=found, counts=counts)
 
     @bp.get("/definition")
     def definition() -> Response:
         name = arguments.read(request, _DEFINITION)["name"]
         answer = _named(collector.queries.definitions().data, name)
-        wanted = LeadFilter(definition=name, state="open", sort="-marked_at")
+        wanted = LeadFilter(definition=name, state="open", snoozed=False, sort="-marked_at")
         return console.page(
             "definition.html",
             answer=answer,
             leads=collector.queries.pqls(wanted, LEADS).data,
-            total=collector.queries.count_pqls(wanted, up_to=COUNTED),
+            open=counted(name),
             outlook=figures.outlook(console, name),
             history=list(history_of(answer.versions)),
         )

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 
 from ...app.bootstrap import Collector
 from ...audit.preview import Budget, Preview
-from ...errors import BadRequest, Conflict, DefinitionError
-from ...lint.linter import lint
+from ...errors import BadRequest, Conflict, DefinitionError, NotFound, Unavailable
+from ...lint.finding import ordered
+from ...lint.linter import lint, names_that_do_not_arrive
 from ...marking.active import BODY
 from ...ports import By
 from ...rules.explain.description import description_of
@@ -19,13 +20,15 @@ from ...rules.explain.vocabulary import Vocabulary
 from ...rules.language.definition import Catalogue
 from ...rules.language.sentence import describe
 from ...rules.parser.catalogue import read_catalogue
+from ...rules.parser.printer import to_toml
 from ..api.definitions import changes_of
 from ..api.preview import MAX_MESSAGES, MAX_WORK
+from ..asked import arguments
 from ..asked.bounds import messages_for
 from ..definition_slots import EVALUATING, READING
 from ..json import json_response
-from . import changes
-from .frame import Console, done, form, needs, url, viewer
+from .forms import again, form, required
+from .frame import Console, done, needs, url, viewer
 from .words import count
 
 NAMES = 20
@@ -44,6 +47,25 @@ class Mark(NamedTuple):
     column: int
     level: str
     message: str
+
+
+class EditorArguments(arguments.NoArguments):
+    """The version of a definition to put in place of the one in force; without one, nothing."""
+
+    definition = arguments.Text(load_default="")
+    version = arguments.Number()
+
+
+_EDITOR = EditorArguments()
+
+
+class Earlier(NamedTuple):
+    """A file with an earlier version of a definition in its place, if a place was found."""
+
+    definition: str
+    version: int
+    text: str
+    is_in_place: bool
 
 
 class Sentence(NamedTuple):
@@ -67,18 +89,30 @@ class Checked(NamedTuple):
         return self.catalogue is not None
 
 
+UNCHECKED = Checked((), (), None)
+"""A text that nobody had the time to look at."""
+
+
 def add(bp: Blueprint, console: Console) -> None:
     """The routes, over a console."""
     collector = console.collector
 
+    def same_text(status: int) -> Response:
+        return _page(console, _text(), form().get("base", ""), status)
+
     @bp.get("/editor")
     def editor() -> Response:
         text = collector.catalogue.text
-        return _page(console, text, _digest(text))
+        given = arguments.read(request, _EDITOR)
+        if given.get("version") is None:
+            return _page(console, text, _digest(text))
+        found = earlier(console, given["definition"], given["version"])
+        reason = f"back to version {given['version']} of {given['definition']}"
+        return _page(console, found.text, _digest(text), reason=reason, earlier=found)
 
     @bp.post("/editor/check")
     def check_text() -> Response:
-        found = check(_text())
+        found = check(_text(), console.latest.names())
         return json_response(
             {
                 "is_right": found.is_right,
@@ -88,19 +122,18 @@ def add(bp: Blueprint, console: Console) -> None:
         )
 
     @bp.post("/editor/preview")
+    @again(same_text)
     def preview() -> Response:
         text, base = _text(), form().get("base", "")
-        checked = check(text)
-        if checked.catalogue is None:
-            return _page(console, text, base, 400, mistake="Mend the mistakes first.")
-        return _page(console, text, base, preview=_preview(collector, checked.catalogue))
+        found = _preview(collector, _require_right(text))
+        return _page(console, text, base, preview=found)
 
     @bp.post("/editor/publish")
     @needs("define")
+    @again(same_text)
     def publish() -> Response:
         text, base = _text(), form().get("base", "")
-        if not check(text).is_right:
-            return _page(console, text, base, 400, mistake="Mend the mistakes first.")
+        _require_right(text)
         _require_same(base, collector.catalogue.text)
         by = By(viewer().key.id, _reason())
         with READING.held():
@@ -111,12 +144,20 @@ def add(bp: Blueprint, console: Console) -> None:
         return done(url("console.definitions"), "published", count(len(new.changes), "definition"))
 
 
-def check(text: str) -> Checked:
-    """What is wrong with a text, at its place, and how its definitions read."""
+def check(text: str, arriving: Collection[str] = ()) -> Checked:
+    """What is wrong with a text, at its place, and how its definitions read.
+
+    ``arriving`` are the names of the events that arrive, which tell a slip.
+    """
     try:
         with READING.held():
             catalogue = read_catalogue(text, BODY)
-            report = lint(catalogue, BODY)
+            findings = ordered(
+                [
+                    *lint(catalogue, BODY).findings,
+                    *names_that_do_not_arrive(catalogue, arriving, BODY),
+                ]
+            )
     except DefinitionError as error:
         marks = [
             Mark(
@@ -128,13 +169,31 @@ def check(text: str) -> Checked:
             for each in error.problems[:SHOWN]
         ]
         return Checked(marks, (), None)
-    found = [each for each in report.findings if each.accepted is None]
+    found = [each for each in findings if each.accepted is None]
     marks = [
         Mark(each.line, each.column, each.level if each.level != "error" else "warning",
              f"{each.message} ({each.code})")
         for each in found[:SHOWN]
     ]  # fmt: skip
     return Checked(marks, sentences_of(catalogue), catalogue)
+
+
+def earlier(console: Console, name: str, number: int) -> Earlier:
+    """The file in force with an earlier version of a definition. Raises NotFound.
+
+    The table is at the end of the file where that of today does not stand in one piece.
+    """
+    collector = console.collector
+    today = collector.catalogue.named(name)
+    with collector.store.reading() as tx:
+        versions = {(each.name, each.version): each for each in tx.versions()}
+    version = versions.get((name, number))
+    if today is None or version is None:
+        raise NotFound(f"there is no version {number} of {name[:100]!a} that can be put in place")
+    own, text = version.text or to_toml(version.source), collector.catalogue.text
+    if text.count(today.text) == 1:
+        return Earlier(name, number, text.replace(today.text, own), is_in_place=True)
+    return Earlier(name, number, f"{text.rstrip()}\n\n{own}\n", is_in_place=False)
 
 
 def sentences_of(catalogue: Catalogue) -> list[Sentence]:
@@ -147,9 +206,21 @@ def sentences_of(catalogue: Catalogue) -> list[Sentence]:
 
 
 def _page(console: Console, text: str, base: str, status: int = 200, **values: Any) -> Response:
-    known = {"preview": None, "mistake": "", "reason": form().get("reason", "")}
-    given = {"text": text, "base": base, "checked": check(text)}
+    known = {"preview": None, "earlier": None, "reason": form().get("reason", "")}
+    try:
+        checked = check(text, console.latest.names())
+    except Unavailable:  # too many check at once; the script asks again as somebody types
+        checked = UNCHECKED
+    given = {"text": text, "base": base, "checked": checked}
     return console.page("editor.html", status, **known | given | values)
+
+
+def _require_right(text: str) -> Catalogue:
+    """The definitions of a text. Raises BadRequest for mistakes, which the page lists."""
+    checked = check(text)
+    if checked.catalogue is None:
+        raise BadRequest("mend the mistakes first", field="text")
+    return checked.catalogue
 
 
 def _require_same(base: str, text: str) -> None:
@@ -157,16 +228,13 @@ def _require_same(base: str, text: str) -> None:
     if base != _digest(text):
         raise Conflict(
             "somebody has published other definitions since you opened the editor: "
-            "open it again, and make your change there"
+            "your text is still below: open the editor again, and make your change there"
         )
 
 
 def _reason() -> str:
     """Why somebody changes the definitions. Raises BadRequest."""
-    reason = changes.required(form(), "reason", "why you change the definitions")
-    if len(reason) > MAX_REASON:
-        raise BadRequest(f"reason: found {len(reason)} characters, expected {MAX_REASON}")
-    return reason
+    return required(form(), "reason", "why you change the definitions", MAX_REASON)
 
 
 def _preview(collector: Collector, catalogue: Catalogue) -> Preview:

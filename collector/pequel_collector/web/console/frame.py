@@ -5,28 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import wraps
 from hashlib import sha256
-from io import BytesIO
 from pathlib import Path
 from time import monotonic
 from typing import Any, NamedTuple
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from flask import Blueprint, Response, current_app, g, redirect, request
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
-from werkzeug.datastructures import MultiDict
-from werkzeug.exceptions import RequestEntityTooLarge
-from werkzeug.formparser import FormDataParser
 
 from ... import __version__
 from ...access.keys import Scope, kinds_with
 from ...access.sessions import IDLE, Sessions, Viewer
 from ...app.bootstrap import Collector
-from ...errors import Forbidden, PequelError, TooLarge
+from ...errors import Forbidden, PequelError
 from ...wire.ids import Ids
-from .. import bodies, errors
+from .. import errors
 from ..paths import require_utf8
-from . import words
+from . import forms, words
+from .arrivals import Latest
+from .forms import form
 from .throttle import Throttle
 
 COOKIE = "pequel_session"
@@ -35,9 +33,6 @@ FORM_TOKEN = "form_token"  # noqa: S105 - the name of a field
 
 MAX_FORM = 2_000_000
 """Bytes of a form. The longest holds a definitions file."""
-
-MAX_FIELDS = 1_000
-"""Fields of a form."""
 
 MAX_LOGIN = 65_536
 """Bytes of a form of somebody who is not logged in."""
@@ -114,6 +109,7 @@ class Console:
         self.collector = collector
         self.sessions = Sessions(collector.store, collector.keys, collector.clock)
         self.throttle = Throttle(monotonic)
+        self.latest = Latest(collector.store, monotonic)
         self.new_id = Ids(collector.clock)
         self.assets = {path.name: path.read_bytes() for path in sorted(STATIC.iterdir())}
         self._versions = {name: sha256(data).hexdigest()[:12] for name, data in self.assets.items()}
@@ -125,7 +121,8 @@ class Console:
             lstrip_blocks=True,
         )
         self._templates.filters |= words.FILTERS | {"title_of": words.title, "query": query_of}
-        self._templates.globals |= words.FUNCTIONS | {"url": url, "asset": self.asset}
+        self._templates.globals |= words.FUNCTIONS | forms.FUNCTIONS
+        self._templates.globals |= {"url": url, "asset": self.asset}
 
     @property
     def parts(self) -> Mapping[str, Mapping[str, str]]:
@@ -150,6 +147,7 @@ class Console:
             "csrf": viewer.form_token if viewer else "",
             "form_token": _form_token_field(viewer),
             "notice": None,
+            "mistake": forms.mistake(),
             "version": __version__,
         }
         return self._templates.get_template(template).render(**known | values)
@@ -297,7 +295,7 @@ def _check(console: Console) -> Response | None:
     require_utf8(request)
     console.look()
     if request.method == "POST":
-        g.form = _read_form(MAX_FORM if g.viewer else MAX_LOGIN)
+        g.form = forms.read_form(MAX_FORM if g.viewer else MAX_LOGIN)
         _require_own_page(g.viewer)
     view = current_app.view_functions[request.endpoint or ""]
     if g.viewer is None and not getattr(view, "is_public", False):
@@ -320,13 +318,14 @@ def is_for_people() -> bool:
     return is_page and request.method == "GET" and not request.path.startswith("/v1")
 
 
-def login_page(console: Console, mistake: str = "", status: int | None = None) -> Response:
+def login_page(console: Console, wrong: str = "", status: int | None = None) -> Response:
     """The form for a key. At the root it is the page; elsewhere it stands for one that needs it."""
     if status is None:
         status = 200 if request.path == "/" else 401
     asked = address() if request.method == "GET" else url("console.inbox")
     target = local(form().get("next"), asked)
-    return console.page("login.html", status, mistake=mistake, next=target)
+    name = form().get("name", "") if request.endpoint == "console.login" else ""
+    return console.page("login.html", status, wrong=wrong, next=target, name=name)
 
 
 def error_page(console: Console, error: Exception) -> Response:
@@ -346,40 +345,32 @@ def error_page(console: Console, error: Exception) -> Response:
     return response
 
 
-def form() -> MultiDict[str, str]:
-    """The fields of the form that was sent."""
-    found: MultiDict[str, str] = g.get("form") or MultiDict()
-    return found
-
-
-def _read_form(limit: int) -> MultiDict[str, str]:
-    """The fields of a form. Raises TooLarge.
-
-    Flask would read the body through a method that the server's stream has not.
-    """
-    raw = bodies.read(request.environ, request.stream, limit)
-    if len(raw) > limit:
-        raise TooLarge(f"the form is over {limit} bytes", limit=limit)
-    if raw.count(b"&") >= MAX_FIELDS and not request.mimetype.startswith("multipart/"):
-        raise TooLarge(f"the form has over {MAX_FIELDS} fields", limit=MAX_FIELDS)
-    parser = FormDataParser(max_form_memory_size=limit, max_form_parts=MAX_FIELDS)
-    try:
-        _, fields, _ = parser.parse(
-            BytesIO(raw), request.mimetype, len(raw), request.mimetype_params
-        )
-    except RequestEntityTooLarge:
-        raise TooLarge(f"the form has over {MAX_FIELDS} fields", limit=MAX_FIELDS) from None
-    return fields
-
-
 def _require_own_page(viewer: Viewer | None) -> None:
     """Raises Forbidden for a form that does not come from a page of the session."""
-    site = request.headers.get("Sec-Fetch-Site", "same-origin")
-    if site not in ("same-origin", "none"):
+    if not _is_from_here():
         raise Forbidden("this form was sent from a page of another site")
     sent = request.headers.get("X-Form-Token") or form().get(FORM_TOKEN, "")
     if viewer is not None and not viewer.sent(sent):
         raise Forbidden("this form is too old, or not of this session: load the page again")
+
+
+def _is_from_here() -> bool:
+    """Whether a page of this site sent the form, as far as the browser says it.
+
+    Over plain HTTP a browser says only the origin, and the proxy in front may speak TLS to it.
+    """
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    if site is not None:
+        return site in ("same-origin", "none")
+    return origin is None or _host_of(origin) == request.host.lower()
+
+
+def _host_of(origin: str) -> str:
+    """The host of an origin, with its port; nothing for an origin that is hidden, or none."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""
 
 
 def _form_token_field(viewer: Viewer | None) -> Markup:

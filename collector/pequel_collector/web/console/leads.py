@@ -1,36 +1,31 @@
-"""The inbox: leads by priority, with filters in the address, saved views and changes to many."""
+"""The inbox: leads by priority, with filters in the address and saved views."""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
-from urllib.parse import parse_qsl, urlencode
 
 from flask import Blueprint, Response, request
 
 from ...access.sessions import Viewer
-from ...errors import BadRequest, NotFound
 from ...ports import LeadFilter, SavedView
+from ...queries.answers import Total
 from ...queries.lead_tests import LeadTests
 from ...queries.queries import Queries
 from ..api.lead_export import as_csv
 from ..api.queries import page_slot, tests_in
 from ..asked import arguments
-from . import changes, frame
-from .frame import Console, done, form, needs, page_for, url, viewer
+from . import changes
+from .frame import Console, page_for, url, viewer
+from .owners import known_owners
 
 COUNTED = 1_000
 """Leads that the number of a tab counts."""
 
 PAGE = 25
 """Leads of a page."""
-
-MAX_VIEWS = 100
-"""Views that can be saved."""
-
-MAX_VIEW_NAME = 60
-MAX_VIEW_QUERY = 2_000
 
 OF_TAB = ("state", "owner", "overdue", "snoozed")
 """The parameters that a tab sets."""
@@ -53,12 +48,20 @@ _ARGUMENTS = InboxArguments()
 
 
 class Tab(NamedTuple):
-    """A part of the inbox: its name, its parameters, and how many leads it has."""
+    """A part of the inbox: its name, its parameters, and how many leads it has.
+
+    ``total`` is None where counting takes too much work.
+    """
 
     name: str
     query: Mapping[str, str]
     is_here: bool
-    number: str
+    total: Total | None
+
+    @property
+    def number(self) -> str:
+        """How many leads there are, for people."""
+        return "" if self.total is None else _number(self.total)
 
 
 def add(bp: Blueprint, console: Console) -> None:
@@ -68,25 +71,7 @@ def add(bp: Blueprint, console: Console) -> None:
     @bp.get("/")
     @page_for("leads")
     def inbox() -> Response:
-        given = given_filters()
-        wanted, tests, limit, cursor = filters_in(given)
-        with page_slot(limit):
-            found = collector.queries.pqls(wanted, limit, cursor, tests, viewer().key.partner)
-            tabs = _tabs(collector.queries, given, viewer())
-            return console.page(
-                "leads.html",
-                leads=found.data,
-                next_cursor=found.next_cursor,
-                given=given,
-                tabs=tabs,
-                views=_views(console) if viewer().may("read") else [],
-                definitions=[each.name for each in collector.catalogue.definitions],
-                sorts=SORTS,
-                snoozes=changes.SNOOZES,
-                reasons=changes.REASONS,
-                once=secrets.token_hex(8),
-                is_empty=not given and not found.data and tabs[-1].number == "0",
-            )
+        return list_page(console, given_filters())
 
     @bp.get("/leads.csv")
     @page_for("leads")
@@ -95,40 +80,32 @@ def add(bp: Blueprint, console: Console) -> None:
         wanted, tests, _, _ = filters_in(given)
         return as_csv(collector.queries.all_pqls(wanted, tests, viewer().key.partner))
 
-    @bp.post("/leads")
-    @page_for("act")
-    def change_leads() -> Response:
-        given = form()
-        ids = changes.require_ids(given.getlist("lead"))
-        outcome = changes.change_all(collector, ids, given, viewer())
-        back = frame.local(given.get("next"), url("console.inbox"))
-        if outcome.failed and len(ids) == 1:
-            raise outcome.failed[0]
-        if outcome.failed:
-            status = 200 if outcome.changed else 409
-            return console.page("changed.html", status, outcome=outcome, back=back)
-        notice = changes.ACTIONS[changes.require_action(given)][1]
-        number = len(outcome.changed)
-        return done(back, notice, "the lead" if number == 1 else f"{number} leads")
 
-    @bp.post("/views")
-    @needs("work")
-    def save_view() -> Response:
-        name, query = view_in(form())
-        view = SavedView(secrets.token_hex(6), name, query, viewer().actor, collector.clock())
-        with collector.store.writing() as tx:
-            if len(tx.saved_views()) >= MAX_VIEWS:
-                raise BadRequest(f"there are {MAX_VIEWS} views already: remove one first")
-            tx.add_saved_view(view)
-        return done(url("console.inbox") + (f"?{query}" if query else ""), "saved")
-
-    @bp.post("/views/<view_id>/remove")
-    @needs("work")
-    def remove_view(view_id: str) -> Response:
-        with collector.store.writing() as tx:
-            if not tx.remove_saved_view(view_id[:64]):
-                raise NotFound("there is no such view any more")
-        return done(url("console.inbox"), "removed")
+def list_page(console: Console, given: Mapping[str, str], status: int = 200) -> Response:
+    """The list of leads with these filters."""
+    queries, catalogue = console.collector.queries, console.collector.catalogue
+    wanted, tests, limit, cursor = filters_in(given)
+    with page_slot(limit):
+        found = queries.pqls(wanted, limit, cursor, tests, viewer().key.partner)
+        tabs = _tabs(queries, given, viewer())
+        return console.page(
+            "leads.html",
+            status,
+            leads=found.data,
+            next_cursor=found.next_cursor,
+            given=given,
+            tabs=tabs,
+            laid_aside=_laid_aside(queries, wanted, tests, viewer().key.partner),
+            views=_views(console) if viewer().may("read") else [],
+            definitions=[each.name for each in catalogue.definitions],
+            sorts=SORTS,
+            snoozes=changes.SNOOZES,
+            reasons=changes.REASONS,
+            owners=known_owners(console),
+            once=secrets.token_hex(8),
+            is_empty=not given and not found.data and tabs[-1].number == "0",
+            address=url("console.inbox", **given),
+        )
 
 
 def given_filters() -> dict[str, str]:
@@ -158,21 +135,6 @@ def filters_in(given: Mapping[str, str]) -> tuple[LeadFilter, LeadTests, int, st
     return LeadFilter(**read | {"state": state}), tests, limit, cursor
 
 
-def view_in(form: Mapping[str, str]) -> tuple[str, str]:
-    """The name and the query of a view to save. Raises BadRequest."""
-    name = " ".join(changes.required(form, "name", "a name for the view").split())
-    if len(name) > MAX_VIEW_NAME:
-        raise BadRequest(
-            f"name: found {len(name)} characters, expected {MAX_VIEW_NAME} at most", field="name"
-        )
-    query = form.get("query", "")
-    if len(query) > MAX_VIEW_QUERY:
-        raise BadRequest(f"the address is over {MAX_VIEW_QUERY} characters", field="query")
-    given = {name: text for name, text in parse_qsl(query) if name != "cursor"}
-    filters_in(given)
-    return name, urlencode(given)
-
-
 def _tabs(queries: Queries, given: Mapping[str, str], viewer: Viewer) -> list[Tab]:
     """The tabs, each with the filters that stay."""
     kept = {name: text for name, text in given.items() if name not in (*OF_TAB, "cursor")}
@@ -187,19 +149,29 @@ def _tabs(queries: Queries, given: Mapping[str, str], viewer: Viewer) -> list[Ta
     )
     partner = viewer.key.partner
     return [
-        Tab(name, kept | own, set_ == own, _number_of(queries, kept | own, partner))
+        Tab(name, kept | own, set_ == own, _total_of(queries, kept | own, partner))
         for name, own in tabs
         if partner is None or name != "Mine"
     ]
 
 
-def _number_of(queries: Queries, given: Mapping[str, str], partner: str | None) -> str:
-    """How many leads there are; nothing where counting takes too much work."""
+def _total_of(queries: Queries, given: Mapping[str, str], partner: str | None) -> Total | None:
+    """How many leads there are; None where counting takes too much work."""
     wanted, tests, _, _ = filters_in(given)
-    if tests:
-        return ""
-    total = queries.count_pqls(wanted, partner=partner, up_to=COUNTED)
+    return None if tests else queries.count_pqls(wanted, partner=partner, up_to=COUNTED)
+
+
+def _number(total: Total) -> str:
     return f"{total.total:,}" + ("" if total.is_exact else "+")
+
+
+def _laid_aside(
+    queries: Queries, wanted: LeadFilter, tests: LeadTests, partner: str | None
+) -> Total | None:
+    """The snoozed leads that this list leaves out; None for a list that leaves out none."""
+    if wanted.snoozed is not False or wanted.overdue or tests:
+        return None
+    return queries.count_pqls(replace(wanted, snoozed=True), partner=partner, up_to=COUNTED)
 
 
 def _views(console: Console) -> list[SavedView]:

@@ -8,25 +8,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from threading import Lock
+from time import monotonic
 from typing import Any
 
 from flask import Blueprint, Response, request, stream_with_context
 
 from ...access.keys import may
+from ...app.bootstrap import Collector
 from ...app.likely_names import with_likely_names
 from ...errors import NotFound, Unavailable
 from ...model import Key, Stored
 from ...ports import ANY_REJECTED, StoredRejectedEvent
 from ...queries.events.following import Followed, FollowFilter, Following, FollowPage
+from ...queries.events.last_minute import LastMinute, last_minute
 from ...rules.language.definition import Catalogue
 from ...wire import decode
 from ...wire.normalise import normalise
 from ..asked import arguments
 from ..ingest.accept import accept
 from ..json import encode
+from .forms import again
 from .frame import Console, done, needs, url, viewer
 from .leads import given_filters
 from .timeline import properties_of
+from .words import number
 
 LATEST = 50
 """Lines with which the page begins."""
@@ -37,8 +43,38 @@ AT_ONCE = 200
 WAIT = 15
 """Seconds that a request of the script waits."""
 
+COUNTED_EVERY = 1.0
+"""Seconds for which the count of the last minute is kept."""
+
 TEST_EVENT = "pequel_test"
 TEST_USER = "pequel-test"
+
+
+class Rate:
+    """What arrived within the last minute, in words. It is counted once a second at most."""
+
+    def __init__(self, collector: Collector, clock: Callable[[], float]) -> None:
+        self._collector, self._clock = collector, clock
+        self._counting = Lock()
+        self._kept: tuple[float, str] | None = None
+
+    def said(self) -> str:
+        """``214 in the last minute, 3 refused``."""
+        with self._counting:
+            kept, now = self._kept, self._clock()
+            if kept is not None and now - kept[0] < COUNTED_EVERY:
+                return kept[1]
+            with self._collector.store.reading() as tx:
+                found = last_minute(tx, self._collector.clock())
+            self._kept = now, in_words(found)
+            return self._kept[1]
+
+
+def in_words(found: LastMinute) -> str:
+    """What arrived within the last minute; at least so much, if the log does not go back so far."""
+    least = "" if found.is_whole else "at least "
+    refused = f", {number(found.refused)} refused" if found.refused else ""
+    return f"{least}{number(found.events)} in the last minute{refused}"
 
 
 class LiveArguments(arguments.NoArguments):
@@ -61,11 +97,13 @@ def add(bp: Blueprint, console: Console) -> None:
     """The routes, over a console."""
     collector = console.collector
     following, watch = Following(collector.queries), collector.arrivals
+    rate = Rate(collector, monotonic)
 
     def rendered(page: FollowPage) -> bytes:
         lines = _lines(page.data, collector.catalogue)
         html = console.render("live_lines.html", lines=list(reversed(lines)))
-        return encode({"html": html, "number": len(lines), "next": page.next_cursor})
+        said = rate.said()
+        return encode({"html": html, "number": len(lines), "next": page.next_cursor, "rate": said})
 
     def awaited(
         page: FollowPage, wanted: FollowFilter, leave: Callable[[], None]
@@ -80,8 +118,7 @@ def add(bp: Blueprint, console: Console) -> None:
             leave()
         yield rendered(page)
 
-    @bp.get("/live")
-    def live() -> Response:
+    def page(status: int = 200) -> Response:
         given = given_filters()
         read = arguments.read_values({n: [text] for n, text in given.items()}, _LIVE)
         wanted = FollowFilter(read.get("user"), read.get("event"))
@@ -90,15 +127,21 @@ def add(bp: Blueprint, console: Console) -> None:
         lines = _latest(console, wanted)
         return console.page(
             "live.html",
+            status,
             lines=lines,
             given=given,
             start=start,
+            rate=rate.said(),
             is_empty=not lines and not given,
             write_key=_write_key(console),
             host=request.host_url.rstrip("/") + request.root_path,
             test_event=TEST_EVENT,
             may_send=viewer().may("send"),
         )
+
+    @bp.get("/live")
+    def live() -> Response:
+        return page()
 
     @bp.get("/live/lines")
     def live_lines() -> Response:
@@ -115,6 +158,7 @@ def add(bp: Blueprint, console: Console) -> None:
 
     @bp.post("/live/test")
     @needs("send")
+    @again(page)
     def send_test() -> Response:
         _send_test(console, viewer().key)
         return done(url("console.live"), "sent")

@@ -8,7 +8,8 @@ from ...access.keys import kinds_with, may
 from ...errors import NotFound
 from .. import credentials
 from . import frame
-from .frame import Console, done, form, log_in, log_out, login_page, page_for, public, url, viewer
+from .forms import form
+from .frame import Console, done, log_in, log_out, login_page, page_for, public, url, viewer
 
 MAX_KEY = 512
 """Characters of a key."""

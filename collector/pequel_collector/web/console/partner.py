@@ -18,6 +18,7 @@ from ..api.partners import actor_in, claim_length
 from ..api.queries import storable
 from ..asked import arguments
 from . import changes
+from .forms import again
 from .frame import Console, done, needs, page_for, url, viewer
 from .timeline import strip_of
 
@@ -48,9 +49,14 @@ def add(bp: Blueprint, console: Console) -> None:
         found = collector.partners.ledger(own_name(), PAGE, cursor)
         return console.page("partner/ledger.html", ledger=found)
 
+    def same_lead(status: int) -> Response:
+        lead_id = (request.view_args or {})["lead_id"]
+        return lead_page(console, lead_id, own_name(), status)
+
     @bp.post("/leads/<lead_id>/claim")
     @page_for("act")
     @needs("act")
+    @again(same_lead)
     def claim(lead_id: str) -> Response:
         partner, identifier = own_name(), storable("lead", lead_id)
         collector.queries.pql(identifier, partner)
@@ -72,13 +78,14 @@ def own_name() -> str:
     return name
 
 
-def lead_page(console: Console, lead_id: str, partner: str) -> Response:
+def lead_page(console: Console, lead_id: str, partner: str, status: int = 200) -> Response:
     """A lead as its partner sees it. Raises NotFound for the lead of another one."""
     collector = console.collector
     answer = collector.queries.pql(storable("lead", lead_id), partner)
     allowed = LEGAL[state_at(answer.lead, collector.clock())]
     return console.page(
         "partner/lead.html",
+        status,
         answer=answer,
         leaves=[(leaf, strip_of(leaf)) for leaf in answer.evidence["leaves"]],
         parts=console.parts.get(answer.lead.definition, {}),
@@ -87,5 +94,7 @@ def lead_page(console: Console, lead_id: str, partner: str) -> Response:
         allowed=[state for state in allowed if state in GIVEN_TO_PARTNERS],
         snoozes=changes.SNOOZES,
         reasons=changes.REASONS,
+        owners=(),
         once=secrets.token_hex(8),
+        address=url("console.lead", lead_id=lead_id),
     )

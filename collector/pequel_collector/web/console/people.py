@@ -5,9 +5,10 @@ from __future__ import annotations
 from flask import Blueprint, Response, request
 
 from ...errors import BadRequest, NotFound
-from ...model import Kind
+from ...model import Kind, id_of
+from ...ports import LeadFilter
 from ...queries.adoption import AdoptionFilter
-from ...queries.answers import PeoplePage
+from ...queries.answers import LeadAnswer, PeoplePage
 from ..api.queries import storable
 from ..asked import arguments
 from .frame import Console
@@ -53,7 +54,10 @@ def add(bp: Blueprint, console: Console) -> None:
         given = given_filters()
         read = arguments.read_values({n: [text] for n, text in given.items()}, _SUBJECTS)
         page = collector.lists.subjects(kind, read["q"], read["limit"], read["cursor"])
-        return console.page("subjects.html", kind=kind, page=page, given=given)
+        accounts = [id_of(each.key) for each in page.data] if kind == "account" else []
+        with collector.store.reading() as tx:
+            of_people = tx.open_leads_of_people(accounts, collector.clock())
+        return console.page("subjects.html", kind=kind, page=page, given=given, of_people=of_people)
 
     def one(kind: Kind) -> Response:
         read = arguments.read(request, _SUBJECT)
@@ -70,6 +74,7 @@ def add(bp: Blueprint, console: Console) -> None:
             next_cursor=latest.next_cursor,
             is_first=read["cursor"] is None,
             people=_people(console, identifier) if kind == "account" else None,
+            leads_of_people=_leads_of_people(console, identifier) if kind == "account" else {},
             parts=console.parts,
             titles={each.name: each.title for each in collector.catalogue.definitions},
         )
@@ -97,6 +102,15 @@ def add(bp: Blueprint, console: Console) -> None:
         wanted = AdoptionFilter(read["name"], **used)
         page = collector.lists.adoption(wanted, PAGE, read["cursor"])
         return console.page("feature.html", page=page, used=read.get("used"))
+
+
+def _leads_of_people(console: Console, account: str) -> dict[str, list[LeadAnswer]]:
+    """The open leads of the people of an account, by user; the first of the list of leads."""
+    wanted = LeadFilter(account=account, subject_kind="user", state="open")
+    found: dict[str, list[LeadAnswer]] = {}
+    for answer in console.collector.queries.pqls(wanted, PAGE).data:
+        found.setdefault(id_of(answer.lead.subject), []).append(answer)
+    return found
 
 
 def _people(console: Console, account: str) -> PeoplePage | None:

@@ -10,7 +10,8 @@ from ...access.keys import KINDS, LONGEST_NAME, KeyKind
 from ...errors import BadRequest, NotFound
 from ...ports import By
 from ...rules.language.quantities import QuantityError, milliseconds
-from .frame import Console, done, form, needs, url, viewer
+from .forms import again, form, optional
+from .frame import Console, done, needs, url, viewer
 
 ACTS = 30
 """Administrative acts that the page shows."""
@@ -26,12 +27,12 @@ def add(bp: Blueprint, console: Console) -> None:
     """The routes, over a console."""
     collector = console.collector
 
-    @bp.get("/settings")
-    def settings() -> Response:
+    def page(status: int = 200) -> Response:
         keys = collector.keys.listed()
         is_admin = viewer().may("audit")
         return console.page(
             "settings.html",
+            status,
             keys=[key for key in keys if key.revoked_at is None],
             revoked=[key for key in keys if key.revoked_at is not None],
             usage=collector.queries.usage(keys),
@@ -42,24 +43,31 @@ def add(bp: Blueprint, console: Console) -> None:
             settings=collector.settings,
         )
 
+    @bp.get("/settings")
+    def settings() -> Response:
+        return page()
+
     @bp.post("/keys")
     @needs("define")
+    @again(page)
     def create_key() -> Response:
         kind = _kind(form().get("kind", ""))
-        label = _text("label", MAX_LABEL)
+        label = optional(form(), "label", MAX_LABEL)
         rate, quota = _limit("rate"), _limit("quota")
-        partner = _text("partner", LONGEST_NAME) or None
+        partner = optional(form(), "partner", LONGEST_NAME) or None
         new = collector.keys.create(kind, label, rate, quota, _by(), partner)
         return console.page("key.html", new=new, old=None)
 
     @bp.post("/keys/<key_id>/rotate")
     @needs("define")
+    @again(page)
     def rotate_key(key_id: str) -> Response:
         new = collector.keys.rotate(key_id[:64], _overlap(), _by())
         return console.page("key.html", new=new, old=key_id[:64])
 
     @bp.post("/keys/<key_id>/revoke")
     @needs("define")
+    @again(page)
     def revoke_key(key_id: str) -> Response:
         if not collector.keys.revoke(key_id[:64], _by()):
             raise NotFound("there is no active key of this id that is stored")
@@ -67,8 +75,7 @@ def add(bp: Blueprint, console: Console) -> None:
 
 
 def _by() -> By:
-    reason = _text("reason", MAX_REASON)
-    return By(viewer().key.id, reason or None)
+    return By(viewer().key.id, optional(form(), "reason", MAX_REASON) or None)
 
 
 def _kind(text: str) -> KeyKind:
@@ -76,15 +83,6 @@ def _kind(text: str) -> KeyKind:
         expected = ", ".join(KINDS)
         raise BadRequest(f"kind: found {text[:40]!a}, expected one of {expected}", field="kind")
     return cast(KeyKind, text)
-
-
-def _text(name: str, longest: int) -> str:
-    text = " ".join(form().get(name, "").split())
-    if len(text) > longest or "\0" in text:
-        raise BadRequest(
-            f"{name}: found {len(text)} characters, expected {longest} at most", field=name
-        )
-    return text
 
 
 def _limit(name: str) -> int | None:

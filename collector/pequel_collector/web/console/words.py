@@ -20,6 +20,9 @@ LONG = 600
 
 _NEEDED = re.compile(r" \([^()]*\b(?:needed|allowed)\)")
 _UNITS = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1_000, "s"))
+_FEW = 2
+"""Up to so many of a unit, a length is said in the next smaller one: ``47 h``, not ``2 d``."""
+
 # Controls have no shape, and the marks of direction would turn the text around them.
 _INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
@@ -51,11 +54,14 @@ def as_text(value: JSON) -> str:
 
 
 def length(milliseconds: int) -> str:
-    """A length of time in its largest unit: ``3 h``."""
+    """A length of time, rounded, in its largest unit of which there are two: ``47 h``, ``3 d``.
+
+    A whole one is said in its own unit: ``1 d``.
+    """
     for unit, name in _UNITS:
-        if milliseconds >= unit:
-            return f"{milliseconds // unit} {name}"
-    return "0 s"
+        if milliseconds >= _FEW * unit or milliseconds == unit:
+            return f"{(milliseconds + unit // 2) // unit} {name}"
+    return "1 s" if milliseconds >= 1_000 else "0 s"
 
 
 def relative(time: int, now: int) -> str:

@@ -47,10 +47,18 @@ function openMenu(menu) {
   one("input:not([type=hidden]), select, textarea", menu)?.focus();
 }
 
-for (const menu of all("details.menu"))
+// A field of a menu must be filled in only where its menu is used: others share the form.
+function requireFields(menu) {
+  for (const field of all("[data-required]", menu)) field.required = menu.open;
+}
+
+for (const menu of all("details.menu")) {
+  requireFields(menu);
   menu.addEventListener("toggle", () => {
+    requireFields(menu);
     if (menu.open && !menu.contains(document.activeElement.closest(".stack"))) openMenu(menu);
   });
+}
 
 // -- the list of leads ------------------------------------------------------------------------
 

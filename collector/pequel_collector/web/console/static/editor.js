@@ -6,6 +6,7 @@ const text = form.elements.text;
 const underlay = form.querySelector(".underlay");
 const marksList = form.querySelector("[data-marks]");
 const sentences = form.querySelector("[data-sentences]");
+const stale = form.querySelector("[data-stale]");
 const title = form.querySelector("#marks-title");
 const AFTER = 350; // milliseconds without a key
 let timer = 0;
@@ -87,7 +88,12 @@ function show(found) {
     ? number ? `No mistakes, ${number} to think about` : "No mistakes"
     : `${number} mistake${number === 1 ? "" : "s"}`;
   marksList.replaceChildren(...marks.map(item));
-  if (found.is_right) sentences.replaceChildren(...found.sentences.map(reading));
+  if (found.is_right) {
+    sentences.replaceChildren(...found.sentences.map(reading));
+    sentences.dataset.read = "";
+  }
+  stale.hidden = found.is_right || !("read" in sentences.dataset);
+  sentences.classList.toggle("stale", !stale.hidden);
   draw();
 }
 

@@ -5,11 +5,11 @@ const LINES = 200;
 const live = document.querySelector("[data-live]");
 const statusText = document.querySelector("[data-status]");
 const dot = document.querySelector(".dot");
+const rate = document.querySelector("[data-rate]");
 const pause = document.querySelector("[data-pause]");
 let after = live.dataset.after;
 let isPaused = false;
 let isBehind = false;
-let arrived = []; // when lines came within the last minute: [time, number]
 
 const wait = (seconds) => new Promise((resolve) => setTimeout(resolve, 1000 * seconds));
 
@@ -17,13 +17,6 @@ function say(isOn, text) {
   dot.classList.toggle("on", isOn);
   dot.classList.toggle("off", !isOn);
   statusText.textContent = text;
-}
-
-function rate(number) {
-  const now = Date.now();
-  arrived.push([now, number]);
-  arrived = arrived.filter(([at]) => at > now - 60000);
-  return arrived.reduce((sum, [, count]) => sum + count, 0);
 }
 
 function show(html) {
@@ -50,7 +43,8 @@ async function step() {
   after = found.next;
   if (found.number) show(found.html);
   isBehind = found.number >= LINES;
-  say(true, `receiving · ${rate(found.number)} in the last minute`);
+  rate.textContent = found.rate;
+  say(true, "receiving");
 }
 
 async function follow() {
