@@ -903,9 +903,6 @@ class ReadTransaction(ConsoleReads, Protocol):
     def count_changes(self, lead_id: str) -> int:
         """How many entries the ledger of one lead has."""
 
-    def last_change(self, lead_id: str) -> int:
-        """The number of the last entry in the ledger of one lead; 0 if there is none."""
-
     def changes_after(self, number: int, limit: int) -> list[Change]:
         """The entries of the ledger after a number, in order of number.
 
@@ -925,6 +922,18 @@ class ReadTransaction(ConsoleReads, Protocol):
 
     def changes_of_partner(self, partner: str, number: int, limit: int) -> list[Change]:
         """The entries of the ledger after a number, of leads that were a partner's then."""
+
+    def changes_shown_to(self, partner: str, lead_id: str, limit: int) -> list[Change]:
+        """The newest entries of a lead, oldest first, but for the time that it was another's."""
+
+    def count_changes_shown_to(self, partner: str, lead_id: str) -> int:
+        """How many such entries a lead has."""
+
+    def place_of_change(self, partner: str, lead_id: str, number: int) -> int:
+        """How many entries of a lead, while it was the partner's, go up to a number."""
+
+    def change_at_place(self, partner: str, lead_id: str, place: int) -> int | None:
+        """The number of the entry at such a place, from 1 on; None if there is none."""
 
     def won_by_partner(
         self, partner: str, since: int, until: int, limit: int, after: tuple[int, str] | None = None

@@ -105,7 +105,7 @@ class CrmDesk:
             lead = living(view, named or "", view.leads_by_id([named] if named else []))
             key = LeadKey(lead.definition, lead.cycle)
             done = transitions_of(view, [lead.subject])[lead.subject].get(key, [])
-            current = tag(lead.id, view.last_change(lead.id))
+            current = tag(lead.id, view.count_changes(lead.id))
         left = fresh(patch, event, crm, lead, state_at(lead, self._clock()), done)
         if isinstance(left, Skipped):
             return Taken(event.id, left.outcome, left.reason, lead.id)

@@ -9,11 +9,11 @@ from typing import Any
 
 import click
 
-from ..access.keys import LONGEST_NAME, is_partner_name
 from ..app.bootstrap import now, open_store
 from ..errors import BadRequest
 from ..model import Lead, id_of, iso
 from ..queries.partners import BYS, RECENT, PartnerLedger, Partners
+from ..rules.language.routing import LONGEST_NAME, PARTNER_NAME, is_partner_name
 from ..web.answers.schemas import PARTNER_LEDGER, POTENTIAL
 from .leads.reading import output_format
 from .options import example, settings_from, settings_options
@@ -33,7 +33,7 @@ def partners() -> None:
 def ledger(name: str, limit: int, output_format: str, **given: Any) -> None:
     """List the leads that the partner NAME has won, earliest first, and what they are worth."""
     if not is_partner_name(name):
-        raise BadRequest(f"the name of a partner has 1 to {LONGEST_NAME} printable characters")
+        raise BadRequest(f"NAME: found {name[:LONGEST_NAME]!a}, expected {PARTNER_NAME}")
     with _partners(given) as found:
         won = found.ledger(name, limit)
     if output_format == "json":

@@ -13,7 +13,7 @@ from ..ports import PartnerLeads, Store, WonAmount
 from ..rules.language.quantities import DAY
 from ..rules.language.values import EXACT
 from .cursors import decode_time_cursor, encode, list_id
-from .partner_view import masked, masked_subject
+from .masking import masked, masked_subject
 
 By = Literal["country", "plan", "definition", "kind"]
 BYS: tuple[By, ...] = get_args(By)

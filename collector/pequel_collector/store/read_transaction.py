@@ -318,10 +318,6 @@ class SqlReadTransaction(
         [(number,)] = self._session.run(sql.COUNT_CHANGES, lead=lead_id)
         return int(number)
 
-    def last_change(self, lead_id: str) -> int:
-        [(number,)] = self._session.run(sql.LAST_CHANGE_OF, lead=lead_id)
-        return int(number)
-
     def changes_after(self, number: int, limit: int) -> list[Change]:
         found = self._session.run(sql.CHANGES_AFTER, number=number, limit=limit)
         return [rows.to_change(row) for row in found]

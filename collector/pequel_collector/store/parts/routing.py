@@ -34,6 +34,24 @@ class RoutingReads:
         found = self._session.run(sql.CHANGES_OF_PARTNER, **values)
         return [rows.to_change(row)._replace(partner=partner) for row in found]
 
+    def changes_shown_to(self, partner: str, lead_id: str, limit: int) -> list[Change]:
+        values = {"partner": partner, "lead": lead_id, "limit": limit}
+        found = self._session.run(sql.LATEST_SHOWN_TO_PARTNER, **values)
+        return [rows.to_change(row) for row in reversed(found)]
+
+    def count_changes_shown_to(self, partner: str, lead_id: str) -> int:
+        found = self._session.run(sql.COUNT_SHOWN_TO_PARTNER, partner=partner, lead=lead_id)
+        return int(found[0][0])
+
+    def place_of_change(self, partner: str, lead_id: str, number: int) -> int:
+        values = {"partner": partner, "lead": lead_id, "number": number}
+        return int(self._session.run(sql.COUNT_UP_TO_CHANGE, **values)[0][0])
+
+    def change_at_place(self, partner: str, lead_id: str, place: int) -> int | None:
+        values = {"partner": partner, "lead": escape(lead_id), "before": place - 1}
+        found = self._session.run(sql.NTH_CHANGE, **values)
+        return int(found[0][0]) if found else None
+
     def won_by_partner(
         self, partner: str, since: int, until: int, limit: int, after: tuple[int, str] | None = None
     ) -> list[Lead]:

@@ -30,6 +30,24 @@ SELECT lead, at, what, before, after, reason, actor, number FROM change
 WHERE partner = :partner AND number > :number ORDER BY number LIMIT :limit
 """
 
+# The changes of one lead without those while it was another partner's.
+_SHOWN_TO_PARTNER = """
+FROM change WHERE lead = :lead AND (partner IS NULL OR partner = :partner)
+"""
+
+LATEST_SHOWN_TO_PARTNER = f"""
+SELECT lead, at, what, before, after, reason, actor, number {_SHOWN_TO_PARTNER}
+ORDER BY number DESC LIMIT :limit
+"""
+
+COUNT_SHOWN_TO_PARTNER = f"SELECT count(*) {_SHOWN_TO_PARTNER}"
+
+_OF_PARTNER_AND_LEAD = "FROM change WHERE lead = :lead AND partner = :partner"
+
+COUNT_UP_TO_CHANGE = f"SELECT count(*) {_OF_PARTNER_AND_LEAD} AND number <= :number"
+
+NTH_CHANGE = f"SELECT number {_OF_PARTNER_AND_LEAD} ORDER BY number LIMIT 1 OFFSET :before"
+
 WON_BY_PARTNER = f"""
 {SELECT_LEADS}
 WHERE partner = :partner AND state = 'won' AND won_at >= :since AND won_at < :until

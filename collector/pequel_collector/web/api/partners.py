@@ -7,7 +7,6 @@ from dataclasses import replace
 from flask import Blueprint, Response, request
 from msgspec import UNSET
 
-from ...access.keys import LONGEST_NAME, is_partner_name
 from ...app.bootstrap import Collector
 from ...errors import BadRequest, NotFound
 from ...marking.work import LeadChange
@@ -15,6 +14,7 @@ from ...model import Claim, Key, LeadPatch
 from ...queries.partner_view import actor_of
 from ...queries.partners import BYS, RECENT
 from ...rules.language.definition import Catalogue
+from ...rules.language.routing import LONGEST_NAME, is_partner_name
 from ..answers import schemas
 from ..asked import arguments
 from ..asked.lead_body import (

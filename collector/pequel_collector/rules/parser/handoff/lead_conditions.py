@@ -25,6 +25,7 @@ from ...language.lead_condition import (
 from ..comparisons import CONDITION, at_most_one, compared
 from ..items import Fields, Item, ItemParser, list_of, one_of, quoted
 from ..scope import Scope
+from .partner_name import partner_name
 
 LEAD_KINDS = ("new", "upgrade", "cross_sell", "expansion", "nudge")
 PRIORITIES = ("high", "normal", "low")
@@ -106,7 +107,7 @@ def _parsers(scope: LeadScope) -> dict[str, ItemParser]:
         "priority": _texts(_known(PRIORITIES, "priority")),
         "subject": _texts(_known(("user", "account"), "subject")),
         "account": _texts(Item.text),
-        "partner": _texts(Item.name),
+        "partner": _texts(partner_name),
         "pql": _texts(definition),
         "trait": Item.text,
         "usage": Item.text,
