@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal, NamedTuple, Protocol
 
@@ -356,6 +356,9 @@ class LeadFilter:
     ``sort`` is the order: ``priority`` is by priority, then the latest mark first; a time with a
     minus sign is latest first. Times are ms; ``from`` is included, ``to`` is not. A lead that is
     ``new`` with its ``expires_at`` at or before ``now`` counts as ``expired``, and is returned so.
+
+    With ``only_partners``, no lead is looked at but those of ``partner``. It is for the partner
+    itself, which could tell from the time of an answer how many leads others have.
     """
 
     definition: str | None = None
@@ -376,6 +379,7 @@ class LeadFilter:
     version: int | None = None
     sort: LeadSort = "priority"
     now: int | None = None
+    only_partners: bool = field(default=False, repr=False)
 
 
 class LeadCursor(NamedTuple):
@@ -922,6 +926,9 @@ class ReadTransaction(ConsoleReads, Protocol):
 
     def changes_of_partner(self, partner: str, number: int, limit: int) -> list[Change]:
         """The entries of the ledger after a number, of leads that were a partner's then."""
+
+    def lead_of_partner(self, partner: str, lead_id: str) -> Lead | None:
+        """A lead if it is the partner's; the lead of another one takes no longer than none."""
 
     def changes_shown_to(self, partner: str, lead_id: str, limit: int) -> list[Change]:
         """The newest entries of a lead, oldest first, but for the time that it was another's."""

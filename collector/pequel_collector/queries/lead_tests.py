@@ -65,12 +65,13 @@ class LeadTests:
 NO_TESTS = LeadTests()
 
 
-def tested_as_seen(wanted: LeadFilter, tests: LeadTests) -> tuple[LeadFilter, LeadTests]:
+def of_partner(partner: str, wanted: LeadFilter, tests: LeadTests) -> tuple[LeadFilter, LeadTests]:
     """A filter for a partner, and its tests: what it may not see of a lead selects no lead.
 
     An index knows every value. So ``country``, ``plan``, ``account`` and ``owner`` become tests,
     which look at a lead as the partner sees it.
     """
+    wanted = replace(wanted, partner=partner, only_partners=True)
     stated = {"country": wanted.country, "plan": wanted.plan}
     traits = {name: value for name, value in stated.items() if value is not None}
     if not traits and wanted.account is None and wanted.owner is None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ..errors import NotFound
 from ..marking.snapshot import Snapshot
 from ..model import Lead
 from ..ports import Change, ReadTransaction
@@ -42,6 +43,14 @@ def seen_by(
     own = {id_ for id_, lead in found.items() if lead.partner == partner}
     return [_without_heir(each) if each.lead.merged_into not in (None, *own) else each
             for each in shown]  # fmt: skip
+
+
+def lead_seen_by(tx: ReadTransaction, partner: str | None, lead_id: str) -> Lead:
+    """A lead; of a partner, its own. Raises NotFound."""
+    lead = tx.lead(lead_id) if partner is None else tx.lead_of_partner(partner, lead_id)
+    if lead is None:
+        raise NotFound(f"there is no lead {lead_id}", id=lead_id)
+    return lead
 
 
 def history_of(tx: ReadTransaction, lead: Lead, partner: str | None) -> tuple[list[Change], int]:

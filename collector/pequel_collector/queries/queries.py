@@ -62,9 +62,9 @@ from .cursors import (
     list_id,
 )
 from .events.rejected import rejected_page
-from .lead_tests import AT_ONCE, MAX_TESTED, NO_TESTS, LeadTests, tested_as_seen
+from .lead_tests import AT_ONCE, MAX_TESTED, NO_TESTS, LeadTests, of_partner
 from .likely import SET, likely
-from .partner_reads import changes_of, history_of, seen_by
+from .partner_reads import changes_of, history_of, lead_seen_by, seen_by
 from .partner_view import changes_for_partner
 
 Clock = Callable[[], int]
@@ -110,7 +110,7 @@ class Queries:
         if _is_of_another(wanted, partner):
             return Page([])
         if partner is not None:
-            wanted, tests = tested_as_seen(replace(wanted, partner=partner), tests)
+            wanted, tests = of_partner(partner, wanted, tests)
         of = list_id("pqls", wanted, *tests.parts)
         after, wanted = decode_lead_cursor(of, cursor), replace(wanted, now=self.clock())
         with self.store.reading() as tx:
@@ -156,7 +156,7 @@ class Queries:
         if _is_of_another(wanted, partner):
             return Total(0, is_exact=True)
         if partner is not None:
-            wanted, tests = tested_as_seen(replace(wanted, partner=partner), tests)
+            wanted, tests = of_partner(partner, wanted, tests)
         wanted = replace(wanted, now=self.clock())
         with self.store.reading() as tx:
             if tests:
@@ -221,9 +221,7 @@ class Queries:
         With a ``partner``, the lead must be the partner's, and is as it sees it.
         """
         with self.store.reading() as tx:
-            lead = tx.lead(lead_id)
-            if lead is None or (partner is not None and lead.partner != partner):
-                raise NotFound(f"there is no lead {lead_id}", id=lead_id)
+            lead = lead_seen_by(tx, partner, lead_id)
             snapshot = self._snapshot(tx)
             [answer] = _answers(snapshot, [lead])
             history, total = history_of(tx, lead, partner)
@@ -240,6 +238,14 @@ class Queries:
                     likelihood=score.probability, likelihood_reasons=score.reasons
                 )
             return seen_by(partner, [answer], snapshot)[0]
+
+    def require_lead(self, lead_id: str, partner: str | None) -> Lead:
+        """A lead as it is stored; of a ``partner``, its own. Raises NotFound.
+
+        Who asks to change a lead of others is told before anything waits for a writer.
+        """
+        with self.store.reading() as tx:
+            return lead_seen_by(tx, partner, lead_id)
 
     def changes(
         self, limit: int, after: str | None = None, partner: str | None = None

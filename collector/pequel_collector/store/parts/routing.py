@@ -34,6 +34,10 @@ class RoutingReads:
         found = self._session.run(sql.CHANGES_OF_PARTNER, **values)
         return [rows.to_change(row)._replace(partner=partner) for row in found]
 
+    def lead_of_partner(self, partner: str, lead_id: str) -> Lead | None:
+        found = self._session.run(sql.LEAD_OF_PARTNER, partner=partner, id=escape(lead_id))
+        return rows.to_lead(found[0]) if found else None
+
     def changes_shown_to(self, partner: str, lead_id: str, limit: int) -> list[Change]:
         values = {"partner": partner, "lead": lead_id, "limit": limit}
         found = self._session.run(sql.LATEST_SHOWN_TO_PARTNER, **values)

@@ -89,7 +89,7 @@ def blueprint(collector: Collector) -> Blueprint:
         text = body_text(request, collector.settings)
         fields = fields_in(text, CLAIM_FIELDS)
         identifier = storable("lead", lead_id)
-        lead = collector.queries.pql(identifier, key.partner).lead
+        lead = collector.queries.require_lead(identifier, key.partner)
         partner = _claimant(key, fields.get("partner"), lead.partner)
         until = collector.clock() + claim_length(collector.catalogue, partner)
         asked = LeadChange(
