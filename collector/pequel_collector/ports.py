@@ -132,6 +132,25 @@ class Change(NamedTuple):
     partner: str | None = None
 
 
+class ListedAccount(NamedTuple):
+    """An entry of the account list of a partner: an account id or a domain, and since when (ms).
+
+    ``domain`` is the one form of the domain; None for an entry that is none.
+    """
+
+    entry: str
+    domain: str | None
+    added_at: int
+
+
+class OpenLead(NamedTuple):
+    """An open lead of an account, or of one of its users; ``account`` is the account's id."""
+
+    account: str
+    id: str
+    partner: str | None
+
+
 class WonAmount(NamedTuple):
     """How many leads were won with an amount and a currency; None where they have none."""
 
@@ -258,6 +277,7 @@ Act = Literal[
     "import_undone",
     "redelivered",
     "likelihood_trained",
+    "accounts_mapped",
 ]
 
 
@@ -953,10 +973,19 @@ class ReadTransaction(ConsoleReads, Protocol):
     def leads_of_partner(self, partner: str) -> list[PartnerLeads]:
         """How many leads of a partner are in each state."""
 
-    def potential(self, by: str, since: int, limit: int) -> dict[str | None, int]:
+    def account_list(self, partner: str) -> list[ListedAccount]:
+        """The entries of the account list of a partner as it is now, sorted."""
+
+    def partners_listing(self, account: str, domain: str | None) -> list[str]:
+        """The partners whose lists have an account now, by its id or its domain."""
+
+    def open_leads_of_accounts(self, accounts: Collection[str]) -> list[OpenLead]:
+        """The open leads of accounts, given their ids, and of their users."""
+
+    def potential(self, by: str, since: int, until: int, limit: int) -> dict[str | None, int]:
         """How many subjects have an open lead, by country, plan, definition or kind.
 
-        Of the leads marked since an instant, the latest so many are looked at.
+        Of the leads marked from an instant to before another one, the latest so many are looked at.
         """
 
     def members(self, account: str) -> list[str]:
@@ -1244,6 +1273,12 @@ class WriteTransaction(ReadTransaction, ConsoleWrites, Protocol):
 
     def count_routed(self, week: int, numbers: Mapping[str, int]) -> None:
         """Add to the numbers of ``routed_counts``."""
+
+    def add_to_account_list(self, partner: str, listed: Sequence[ListedAccount]) -> None:
+        """Add entries to the account list of a partner."""
+
+    def end_in_account_list(self, partner: str, entries: Collection[str], at: int) -> None:
+        """Note that entries are no longer on the account list of a partner."""
 
     def set_last_of_teams(self, members: Mapping[str, str]) -> None:
         """Set who got the last lead of each ``round_robin``."""

@@ -36,6 +36,7 @@ from . import rows
 from . import statements as sql
 from .encoding import unescape
 from .metrics.reads import MetricReads
+from .parts.account_lists import AccountListReads
 from .parts.activity import ActivityIndex
 from .parts.arrivals import arrivals_after, last_arrival
 from .parts.bulk_reads import BulkReads
@@ -67,6 +68,7 @@ class SqlReadTransaction(
     OutboxReads,
     ReferenceReads,
     RoutingReads,
+    AccountListReads,
     SqlConsoleReads,
     ReadTransaction,
 ):

@@ -37,6 +37,7 @@ OWN = {
     ("get", "/v1/pqls"), ("get", "/v1/pqls/{lead_id}"), ("patch", "/v1/pqls/{lead_id}"),
     ("post", "/v1/pqls/{lead_id}/claim"), ("get", "/v1/pqls/changes"), ("get", "/v1/definitions"),
     ("get", "/v1/partners/{partner_id}/ledger"), ("get", "/v1/partners/potential"),
+    ("get", "/v1/partners/{partner_id}/overlap"),
 }  # fmt: skip
 """The calls that a partner may make."""
 

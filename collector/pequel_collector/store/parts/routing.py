@@ -73,9 +73,9 @@ class RoutingReads:
         found = self._session.run(sql.LEADS_BY_STATE, partner=partner)
         return [PartnerLeads(state, *map(int, numbers)) for state, *numbers in found]
 
-    def potential(self, by: str, since: int, limit: int) -> dict[str | None, int]:
+    def potential(self, by: str, since: int, until: int, limit: int) -> dict[str | None, int]:
         statement = sql.POTENTIAL[by]
-        found = self._session.run(statement, since=since, limit=limit)
+        found = self._session.run(statement, since=since, until=until, limit=limit)
         return {_group(by, value): int(number) for value, number in found}
 
 

@@ -92,6 +92,7 @@ _POTENTIAL = """
 SELECT {0}, count(DISTINCT subject) FROM (
   SELECT {0}, subject FROM lead
   WHERE state IN ('new', 'assigned', 'contacted') AND marked_at >= :since
+    AND marked_at < :until
   ORDER BY marked_at DESC LIMIT :limit
 ) latest
 GROUP BY {0}
