@@ -15,8 +15,8 @@ from ..delivery.records import Misconfigured
 from ..delivery.variables import required
 from ..errors import BadRequest, Conflict, NotFound, Stale, Unavailable
 from ..leads.crm import CrmEvent, Outcome, Skipped, asked, fresh, key_of, reason_for
-from ..leads.ledger import LeadKey, transitions_of
 from ..leads.states import state_at
+from ..leads.transitions import LeadKey, transitions_of
 from ..marking.work import LeadChange, living, tag
 from ..model import Clock, Lead, LeadPatch
 from ..ports import Store

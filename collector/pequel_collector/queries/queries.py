@@ -12,8 +12,8 @@ from ..identity.conflicts import conflicts_of
 from ..identity.subject import Subject
 from ..insights.diff import what_changed
 from ..insights.likelihood.scores import Scores
-from ..leads.ledger import LeadKey, transitions_of
 from ..leads.states import contacts_of, is_claimed, is_overdue, state_at
+from ..leads.transitions import LeadKey, transitions_of
 from ..marking.active import active_definitions, backfill_progress
 from ..marking.evaluators import Evaluators
 from ..marking.snapshot import Snapshot
