@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal, NamedTuple, Protocol
 
@@ -130,6 +130,25 @@ class Change(NamedTuple):
     actor: str | None = None
     number: int = 0
     partner: str | None = None
+
+
+class ListedAccount(NamedTuple):
+    """An entry of the account list of a partner: an account id or a domain, and since when (ms).
+
+    ``domain`` is the one form of the domain; None for an entry that is none.
+    """
+
+    entry: str
+    domain: str | None
+    added_at: int
+
+
+class OpenLead(NamedTuple):
+    """An open lead of an account, or of one of its users; ``account`` is the account's id."""
+
+    account: str
+    id: str
+    partner: str | None
 
 
 class WonAmount(NamedTuple):
@@ -258,6 +277,7 @@ Act = Literal[
     "import_undone",
     "redelivered",
     "likelihood_trained",
+    "accounts_mapped",
 ]
 
 
@@ -356,6 +376,9 @@ class LeadFilter:
     ``sort`` is the order: ``priority`` is by priority, then the latest mark first; a time with a
     minus sign is latest first. Times are ms; ``from`` is included, ``to`` is not. A lead that is
     ``new`` with its ``expires_at`` at or before ``now`` counts as ``expired``, and is returned so.
+
+    With ``only_partners``, no lead is looked at but those of ``partner``. It is for the partner
+    itself, which could tell from the time of an answer how many leads others have.
     """
 
     definition: str | None = None
@@ -376,6 +399,7 @@ class LeadFilter:
     version: int | None = None
     sort: LeadSort = "priority"
     now: int | None = None
+    only_partners: bool = field(default=False, repr=False)
 
 
 class LeadCursor(NamedTuple):
@@ -912,9 +936,6 @@ class ReadTransaction(ConsoleReads, Protocol):
     def count_changes(self, lead_id: str) -> int:
         """How many entries the ledger of one lead has."""
 
-    def last_change(self, lead_id: str) -> int:
-        """The number of the last entry in the ledger of one lead; 0 if there is none."""
-
     def changes_after(self, number: int, limit: int) -> list[Change]:
         """The entries of the ledger after a number, in order of number.
 
@@ -935,6 +956,21 @@ class ReadTransaction(ConsoleReads, Protocol):
     def changes_of_partner(self, partner: str, number: int, limit: int) -> list[Change]:
         """The entries of the ledger after a number, of leads that were a partner's then."""
 
+    def lead_of_partner(self, partner: str, lead_id: str) -> Lead | None:
+        """A lead if it is the partner's; the lead of another one takes no longer than none."""
+
+    def changes_shown_to(self, partner: str, lead_id: str, limit: int) -> list[Change]:
+        """The newest entries of a lead, oldest first, but for the time that it was another's."""
+
+    def count_changes_shown_to(self, partner: str, lead_id: str) -> int:
+        """How many such entries a lead has."""
+
+    def place_of_change(self, partner: str, lead_id: str, number: int) -> int:
+        """How many entries of a lead, while it was the partner's, go up to a number."""
+
+    def change_at_place(self, partner: str, lead_id: str, place: int) -> int | None:
+        """The number of the entry at such a place, from 1 on; None if there is none."""
+
     def won_by_partner(
         self, partner: str, since: int, until: int, limit: int, after: tuple[int, str] | None = None
     ) -> list[Lead]:
@@ -946,10 +982,19 @@ class ReadTransaction(ConsoleReads, Protocol):
     def leads_of_partner(self, partner: str) -> list[PartnerLeads]:
         """How many leads of a partner are in each state."""
 
-    def potential(self, by: str, since: int, limit: int) -> dict[str | None, int]:
+    def account_list(self, partner: str) -> list[ListedAccount]:
+        """The entries of the account list of a partner as it is now, sorted."""
+
+    def partners_listing(self, account: str, domain: str | None) -> list[str]:
+        """The partners whose lists have an account now, by its id or its domain."""
+
+    def open_leads_of_accounts(self, accounts: Collection[str]) -> list[OpenLead]:
+        """The open leads of accounts, given their ids, and of their users."""
+
+    def potential(self, by: str, since: int, until: int, limit: int) -> dict[str | None, int]:
         """How many subjects have an open lead, by country, plan, definition or kind.
 
-        Of the leads marked since an instant, the latest so many are looked at.
+        Of the leads marked from an instant to before another one, the latest so many are looked at.
         """
 
     def members(self, account: str) -> list[str]:
@@ -1247,6 +1292,12 @@ class WriteTransaction(ReadTransaction, ConsoleWrites, Protocol):
 
     def count_routed(self, week: int, numbers: Mapping[str, int]) -> None:
         """Add to the numbers of ``routed_counts``."""
+
+    def add_to_account_list(self, partner: str, listed: Sequence[ListedAccount]) -> None:
+        """Add entries to the account list of a partner."""
+
+    def end_in_account_list(self, partner: str, entries: Collection[str], at: int) -> None:
+        """Note that entries are no longer on the account list of a partner."""
 
     def set_last_of_teams(self, members: Mapping[str, str]) -> None:
         """Set who got the last lead of each ``round_robin``."""

@@ -11,7 +11,7 @@ import pytest
 
 from pequel_collector.marking import work
 from pequel_collector.model import Lead, iso
-from pequel_collector.queries import queries
+from pequel_collector.queries import partner_reads
 from pequel_collector.store.read_transaction import SqlReadTransaction
 from support.sales import DAY, HOUR, MINUTE, Sales, sales, time
 
@@ -259,7 +259,7 @@ class TestTransitions:
     def test_of_a_long_history_the_newest_entries_are_shown(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(queries, "MAX_HISTORY", 3)
+        monkeypatch.setattr(partner_reads, "MAX_HISTORY", 3)
         with sales(SET_UP) as team:
             lead = qualify(team, "ada", 0)
             for owner in "abcd":

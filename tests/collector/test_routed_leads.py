@@ -308,13 +308,31 @@ class TestClaims:
 
 
 def test_the_potential_has_no_small_groups(team: Sales) -> None:
-    for n in range(9):
-        qualify(team, f"u{n}", "DE" if n < 5 else "US")
+    for n in range(12):
+        qualify(team, f"u{n}", "DE" if n < 8 else "US")
+    team.now += DAY
     found = team.get("/partners/potential", by="country")
     assert (found["data"], found["suppressed_groups"]) == ([{"name": "DE", "pqls": 5}], 1)
     assert team.get("/partners/potential", by="definition")["data"] == [
-        {"name": "set_up", "pqls": 9}
+        {"name": "set_up", "pqls": 10}
     ]
+
+
+def test_no_two_answers_about_the_potential_tell_of_one_lead(team: Sales) -> None:
+    for n in range(9):
+        qualify(team, f"u{n}", "DE")
+    team.now += DAY
+    before = team.get("/partners/potential")
+    qualify(team, "u9", "DE", DAY)
+    assert team.get("/partners/potential") == before  # it counts from the next day on
+    key = team.collector.keys.create("partner", partner="north").token
+    for age in ("0", "1h", "89d", "91d"):
+        answer = team.call("GET", "/partners/potential", key, query_string={"max_age": age})
+        assert answer.status_code == 400
+    team.now += DAY
+    assert [each["pqls"] for each in before["data"]] == [5]
+    assert [each["pqls"] for each in team.get("/partners/potential")["data"]] == [10]
+    assert [each["pqls"] for each in team.get("/partners/potential", max_age="30d")["data"]] == [10]
 
 
 # -- laws --------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from oracle.streams import WHOLE, catalogues, streams
 from oracle.toml import to_toml
 from pequel_collector.audit.preview import Budget
 from pequel_collector.audit.verify import verify
-from pequel_collector.leads.ledger import LeadKey, transitions_of
+from pequel_collector.leads.transitions import LeadKey, transitions_of
 from pequel_collector.marking import backfill
 from pequel_collector.marking.work import LeadChange
 from pequel_collector.model import LeadPatch

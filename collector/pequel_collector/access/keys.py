@@ -12,6 +12,7 @@ from ..config import Settings
 from ..errors import BadRequest, NotFound
 from ..model import JSON, Key, iso
 from ..ports import CLI, Act, AuditEntry, By, Store, WriteTransaction
+from ..rules.language.routing import LONGEST_NAME, PARTNER_NAME, is_partner_name
 from .refused import RefusedKeys
 
 Scope = Literal["send", "marks", "leads", "read", "act", "work", "define", "audit", "alert"]
@@ -47,9 +48,6 @@ _PREFIXES: dict[KeyKind, str] = {
 
 SHOWN = 9
 """Characters of a token that may be shown: its kind, and what tells it from others."""
-
-LONGEST_NAME = 128
-"""Characters of a partner's name."""
 
 HOUR = 3_600_000
 """Milliseconds between two writes of when a key was last used."""
@@ -281,16 +279,9 @@ def _check_partner(kind: KeyKind, partner: str | None) -> None:
     if kind == "partner" and (partner is None or not is_partner_name(partner)):
         found = "nothing" if partner is None else ascii(partner[:LONGEST_NAME])
         raise BadRequest(
-            f"partner: found {found}, expected a name of 1 to {LONGEST_NAME} printable "
-            "characters without a /",
+            f"partner: found {found}, expected {PARTNER_NAME}",
             field="partner",
         )
-
-
-def is_partner_name(name: str) -> bool:
-    """Whether a text can name a partner. A slash begins the name of a person of theirs."""
-    is_short = bool(name.strip()) and len(name) <= LONGEST_NAME
-    return is_short and name.isprintable() and "/" not in name
 
 
 def _given(settings: Settings) -> list[Key]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from ..ingest.accept import Ingest
 from ..ingest.group_commit import GroupCommit
 from ..ingest.health import Health
 from ..ingest.limits import Limits
+from ..leads.account_lists import ListChange, entries_in, replace_list
 from ..marking import backfill
 from ..marking.active import (
     BODY,
@@ -36,6 +38,7 @@ from ..model import Clock, Lead, iso
 from ..ports import CLI, Act, AuditEntry, By, Store, WriteTransaction
 from ..queries.lists import Lists
 from ..queries.metrics import Metrics
+from ..queries.overlap import Overlaps
 from ..queries.partners import Partners
 from ..queries.queries import Queries
 from ..rules.language.definition import Catalogue
@@ -78,6 +81,7 @@ class Collector:
     queries: Queries
     lists: Lists
     partners: Partners
+    overlaps: Overlaps
     metrics: Metrics
     desk: LeadDesk
     alerts: AlertDesk
@@ -140,6 +144,12 @@ class Collector:
                 if not tx.index_messages():
                     return False
         return True
+
+    def replace_account_list(self, partner: str, accounts: Iterable[str], by: By) -> ListChange:
+        """Replace the account list of a partner. Raises BadRequest."""
+        entries = entries_in(accounts)
+        with self.store.writing() as tx:
+            return replace_list(tx, partner, entries, self.clock(), by)
 
     # -- definitions that change -----------------------------------------------------------
 
@@ -290,6 +300,7 @@ def assemble(settings: Settings, store: Store, catalogue: Catalogue, clock: Cloc
         queries=Queries(store, ingest.current_evaluators, clock),
         lists=Lists(store, ingest.current_evaluators, clock),
         partners=Partners(store, clock),
+        overlaps=Overlaps(store, ingest.current_evaluators),
         metrics=Metrics(store, ingest.current_evaluators, clock),
         desk=LeadDesk(store, ingest.current_evaluators, clock),
         alerts=AlertDesk(

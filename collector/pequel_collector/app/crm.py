@@ -15,8 +15,8 @@ from ..delivery.records import Misconfigured
 from ..delivery.variables import required
 from ..errors import BadRequest, Conflict, NotFound, Stale, Unavailable
 from ..leads.crm import CrmEvent, Outcome, Skipped, asked, fresh, key_of, reason_for
-from ..leads.ledger import LeadKey, transitions_of
 from ..leads.states import state_at
+from ..leads.transitions import LeadKey, transitions_of
 from ..marking.work import LeadChange, living, tag
 from ..model import Clock, Lead, LeadPatch
 from ..ports import Store
@@ -105,7 +105,7 @@ class CrmDesk:
             lead = living(view, named or "", view.leads_by_id([named] if named else []))
             key = LeadKey(lead.definition, lead.cycle)
             done = transitions_of(view, [lead.subject])[lead.subject].get(key, [])
-            current = tag(lead.id, view.last_change(lead.id))
+            current = tag(lead.id, view.count_changes(lead.id))
         left = fresh(patch, event, crm, lead, state_at(lead, self._clock()), done)
         if isinstance(left, Skipped):
             return Taken(event.id, left.outcome, left.reason, lead.id)

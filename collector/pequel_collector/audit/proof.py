@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 from ..errors import DefinitionError, NotFound
 from ..leads.basis import DEFINITION_CHANGED
-from ..leads.ledger import ExplainedQualification, LeadKey, transitions_of
+from ..leads.ledger import ExplainedQualification
 from ..leads.states import outcome, winning
+from ..leads.transitions import LeadKey, transitions_of
 from ..marking.active import activations, active_definitions
 from ..marking.evaluators import Evaluators, active_evaluators
 from ..marking.replay import Replay

@@ -15,14 +15,9 @@ from ..identity.links import FactOrder, links_in
 from ..identity.people import group_calls
 from ..insights.metrics.roles import Roles
 from ..leads.basis import SUPERSEDED, is_superseded
-from ..leads.ledger import (
-    ExplainedQualification,
-    LeadKey,
-    expiry,
-    next_cycle,
-    transitions_by_lead,
-)
+from ..leads.ledger import ExplainedQualification, expiry, next_cycle
 from ..leads.states import Outcome, outcome, winning
+from ..leads.transitions import LeadKey, transitions_by_lead
 from ..marking.active import backfill_progress, version_in_force
 from ..marking.evaluators import Evaluators, active_evaluators, evaluators_of
 from ..marking.replay import Replay

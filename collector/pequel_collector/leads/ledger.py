@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import chain
 from operator import attrgetter
-from typing import NamedTuple
 
 from msgspec import UNSET
 
@@ -22,7 +20,6 @@ from ..model import (
     Routed,
     Transition,
     iso,
-    kind_of,
     lead_id,
 )
 from ..ports import Change, ReadTransaction, WriteTransaction
@@ -30,11 +27,13 @@ from ..rules.engine.state import Qualification
 from ..rules.language.definition import Catalogue, Definition
 from ..rules.language.lead_condition import LeadView
 from .basis import DEFINITION_CHANGED, SUPERSEDED, InForce, is_superseded
+from .change_log import ChangeLog, basis_of, outcome_as_logged
 from .deadlines import WAITING, passed
 from .holdout import HOLDOUT, falls_in, is_held_out
 from .outbox import to_send
 from .router import Router
-from .states import Outcome, apply, in_order, is_claimed, outcome, outcome_of, winning
+from .states import Outcome, apply, is_claimed, outcome, outcome_of, winning
+from .transitions import LeadKey, transitions_of
 from .view import needs_of, view_of
 
 CONVERTED = "the conversion"
@@ -42,13 +41,6 @@ CONVERTED = "the conversion"
 
 _LAST = 2**62
 """The number of a transition until it is stored."""
-
-
-class LeadKey(NamedTuple):
-    """What tells the leads of one subject apart."""
-
-    definition: str
-    cycle: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +92,7 @@ class Ledger:
         self._transitions: dict[str, dict[LeadKey, list[Transition]]] = {}
         self._saved: dict[str, Lead] = {}
         self._opened: dict[str, Lead] = {}
-        self._changes: list[Change] = []
+        self._log = ChangeLog(now)
         self._routed: list[Transition] = []
         self._catalogue = catalogue
         self._router = Router(tx, catalogue, now, lambda key: self._of(key).values())
@@ -111,7 +103,7 @@ class Ledger:
             tx.add_transitions(self._routed)
         self._router.close(tx)
         tx.save_leads(list(self._saved.values()))
-        self._queue_alerts(tx, tx.log(self._changes))
+        self._queue_alerts(tx, tx.log(self._log.entries))
         opened = (lead for lead in self._opened.values() if lead.state != "voided")
         return sorted(opened, key=attrgetter("qualified_at", "definition", "subject", "cycle"))
 
@@ -181,7 +173,7 @@ class Ledger:
         self.transitions(found).append(transition)
         before = outcome_of(found)
         self._apply(found)
-        self._log_outcome(found, what, before, transition.reason, transition.actor)
+        self._log.add_outcome(found, what, before, transition.reason, transition.actor)
         self._save(found)
 
     # -- who gets a lead -------------------------------------------------------------------
@@ -205,7 +197,7 @@ class Ledger:
         self._routed.append(made)
         done.append(made)
         self._apply(lead)
-        self._log_outcome(lead, what, before, routed.why, actor)
+        self._log.add_outcome(lead, what, before, routed.why, actor)
 
     def _first_routed(self, lead: Lead) -> int:
         done = self.transitions(lead)
@@ -222,7 +214,7 @@ class Ledger:
             if what == "overdue":
                 lead.overdue_for = lead.due_at
             due = None if lead.due_at is None else iso(lead.due_at)
-            self._log(lead, what, {}, {"due_at": due})
+            self._log.add(lead, what, {}, {"due_at": due})
         self._save(lead)
 
     def _escalate(self, lead: Lead) -> None:
@@ -270,7 +262,7 @@ class Ledger:
         self._apply(lead)
         before = {} if what == "opened" else {"state": "voided"}
         held_out = {HOLDOUT: True} if is_held_out(lead) else {}
-        self._log(lead, what, before, {"state": lead.state, **_basis(lead), **held_out})
+        self._log.add(lead, what, before, {"state": lead.state, **basis_of(lead), **held_out})
         self._save(lead)
         self._opened[lead.id] = self.effects.gained[lead.id] = lead
 
@@ -278,20 +270,20 @@ class Ledger:
         self, lead: Lead, definition: Definition, qualification: ExplainedQualification
     ) -> None:
         """Update what a lead rests on, if that differs from before."""
-        before, was = _basis(lead), (lead.evidence, lead.withdrawn)
+        before, was = basis_of(lead), (lead.evidence, lead.withdrawn)
         since, state = lead.qualified_at, lead.state
         lead.version, lead.withdrawn = self._in_force.versions[lead.definition], None
         lead.qualified_at, lead.account = qualification.time, qualification.account
         lead.expires_at = expiry(definition, qualification.time)
         lead.evidence = qualification.evidence
-        after = _basis(lead)
+        after = basis_of(lead)
         if since != lead.qualified_at and lead.id not in self._opened:
             _flag(lead, "restated")
         if was[1] is not None:
             self._reinstate(lead, state, {"state": state, **before})
         else:
             if before != after:
-                self._log(lead, "restated", before, after)
+                self._log.add(lead, "restated", before, after)
             if since != lead.qualified_at and lead.id not in self._opened:
                 self.effects.moved[lead.id] = lead, since
         if before != after or was != (lead.evidence, None):
@@ -300,7 +292,7 @@ class Ledger:
     def _reinstate(self, lead: Lead, state: str, before: Mapping[str, JSON]) -> None:
         """Let a lead that was withdrawn stand again, as people left it."""
         self._apply(lead)
-        self._log(lead, "reopened", before, {"state": lead.state, **_basis(lead)})
+        self._log.add(lead, "reopened", before, {"state": lead.state, **basis_of(lead)})
         self.effects.gained[lead.id] = lead
         if state == "voided":
             self._opened[lead.id] = lead
@@ -315,11 +307,11 @@ class Ledger:
         if was is None:
             self.effects.lost[lead.id] = lead
         if lead.state == "voided" != before.state:
-            self._log_outcome(lead, "voided", before, reason)
+            self._log.add_outcome(lead, "voided", before, reason)
         elif is_superseded(lead):
-            self._log(lead, SUPERSEDED, {}, {}, reason)
+            self._log.add(lead, SUPERSEDED, {}, {}, reason)
         elif lead.state != "voided" and _flag(lead, "restated"):
-            self._log(lead, "restated", {}, {}, reason)
+            self._log.add(lead, "restated", {}, {}, reason)
         self._save(lead)
 
     def _win(self, lead: Lead, conversion: Conversion | None) -> None:
@@ -329,7 +321,7 @@ class Ledger:
         if self._apply(lead):
             what = "won" if lead.state == "won" != was.state else "restated"
             reason = None if before == conversion else CONVERTED
-            self._log_outcome(lead, what, was, reason)
+            self._log.add_outcome(lead, what, was, reason)
         elif before == conversion:
             return
         self._save(lead)
@@ -357,14 +349,14 @@ class Ledger:
             own = replace(lead, id=heir, subject=person, flags=list(lead.flags))
             self._transitions.setdefault(person, transitions_of(self._tx, [person])[person])
             self._apply(own)
-            self._log(own, "merged", {"from": lead.id}, {"state": own.state, **_basis(own)})
+            self._log.add(own, "merged", {"from": lead.id}, {"state": own.state, **basis_of(own)})
         else:
             self._join(own, lead)
         self._save(own)
         before = {"state": lead.state}
         lead.state, lead.merged_into = "voided", heir
         after = {"state": "voided", "merged_into": heir}
-        self._log(lead, "voided", before, after, "two users are one person")
+        self._log.add(lead, "voided", before, after, "two users are one person")
         self._save(lead)
 
     def _join(self, own: Lead, other: Lead) -> None:
@@ -374,14 +366,19 @@ class Ledger:
         if before.route is None and own.route is not None:
             own.due_at, own.due_soon_at = other.due_at, other.due_soon_at
             own.overdue_for, own.escalate_at = other.overdue_for, other.escalate_at
-        self._log(own, "merged", {"from": other.id, **_shown(before)}, _shown(outcome_of(own)))
+        self._log.add(
+            own,
+            "merged",
+            {"from": other.id, **outcome_as_logged(before)},
+            outcome_as_logged(outcome_of(own)),
+        )
         if other.qualified_at < own.qualified_at and other.withdrawn != DEFINITION_CHANGED:
-            basis = _basis(own)
+            before_it = basis_of(own)
             own.version, own.qualified_at = other.version, other.qualified_at
             own.account, own.expires_at = other.account, other.expires_at
             own.evidence, own.withdrawn = other.evidence, other.withdrawn
             _flag(own, "restated")
-            self._log(own, "restated", basis, _basis(own))
+            self._log.add(own, "restated", before_it, basis_of(own))
 
     # -- what people did -------------------------------------------------------------------
 
@@ -400,20 +397,6 @@ class Ledger:
     def _did(self, subject: str, key: LeadKey) -> list[Transition]:
         return self._transitions.setdefault(subject, {}).setdefault(key, [])
 
-    def _log_outcome(
-        self,
-        lead: Lead,
-        what: str,
-        before: Outcome,
-        reason: str | None = None,
-        actor: str | None = None,
-    ) -> None:
-        """Log the parts of an outcome that differ from before, and the state in any case."""
-        was, now = _shown(before), _shown(outcome_of(lead))
-        differing = [name for name in now if name == "state" or was[name] != now[name]]
-        was, now = ({name: each[name] for name in differing} for each in (was, now))
-        self._log(lead, what, was, now, reason, actor)
-
     # -- reading and writing ---------------------------------------------------------------
 
     def _of(self, subject: str) -> dict[LeadKey, Lead]:
@@ -424,46 +407,6 @@ class Ledger:
     def _save(self, lead: Lead) -> None:
         self._saved[lead.id] = lead
         self._of(lead.subject)[LeadKey(lead.definition, lead.cycle)] = lead
-
-    def _log(
-        self,
-        lead: Lead,
-        what: str,
-        before: Mapping[str, JSON],
-        after: Mapping[str, JSON],
-        reason: str | None = None,
-        actor: str | None = None,
-    ) -> None:
-        """Log an entry, whose ``before`` and ``after`` have the state at least.
-
-        A lead has none before it was opened.
-        """
-        was = before if what == "opened" else {"state": lead.state, **before}
-        is_now = {"state": lead.state, **after}
-        change = Change(lead.id, self._now, what, was, is_now, reason, actor, 0, lead.partner)
-        self._changes.append(change)
-
-
-def transitions_of(
-    tx: ReadTransaction, subjects: Collection[str]
-) -> dict[str, dict[LeadKey, list[Transition]]]:
-    """What people did with the leads of each subject, and with those of its other ids."""
-    users = tx.ids_of([subject for subject in subjects if kind_of(subject) == "user"])
-    return transitions_by_lead(tx, {each: users.get(each, [each]) for each in subjects})
-
-
-def transitions_by_lead(
-    tx: ReadTransaction, ids: Mapping[str, Collection[str]]
-) -> dict[str, dict[LeadKey, list[Transition]]]:
-    """What people did with the leads of each subject, given all of its ids."""
-    by_id: dict[str, list[Transition]] = {id_: [] for each in ids.values() for id_ in each}
-    for transition in tx.transitions_of(by_id):
-        by_id[transition.subject].append(transition)
-    found: dict[str, dict[LeadKey, list[Transition]]] = {subject: {} for subject in ids}
-    for subject, each in ids.items():
-        for made in sorted(chain.from_iterable(by_id[id_] for id_ in each), key=in_order):
-            found[subject].setdefault(LeadKey(made.definition, made.cycle), []).append(made)
-    return found
 
 
 def route_actor(routed: Routed) -> str:
@@ -486,23 +429,6 @@ def expiry(definition: Definition | None, qualified_at: int) -> int | None:
     """When a lead expires (ms); None if it never does."""
     length = None if definition is None else definition.expires
     return None if length is None else qualified_at + length
-
-
-def _basis(lead: Lead) -> dict[str, JSON]:
-    """When a lead qualified and under which version, as the change log shows it."""
-    return {
-        "qualified_at": iso(lead.qualified_at),
-        "version": lead.version,
-        "account": lead.account,
-    }
-
-
-def _shown(found: Outcome) -> dict[str, JSON]:
-    """An outcome as the change log shows it."""
-    times = ("contacted_at", "won_at", "snoozed_until", "claimed_at", "claimed_until")
-    shown = {name: getattr(found, name) for name in Outcome.__slots__}
-    shown["route"] = None if found.route is None else found.route.name
-    return shown | {name: iso(shown[name]) for name in times if shown[name] is not None}
 
 
 def _flag(lead: Lead, flag: str) -> bool:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import NamedTuple
 
-from ..model import Lead, account_key, id_of, kind_of
+from ..model import JSON, Lead, account_key, id_of, kind_of
 from ..ports import ReadTransaction
+from ..rules.language.account_lists import DOMAIN, domain_of_account
 from ..rules.language.definition import Catalogue
 from ..rules.language.lead_condition import (
     LeadCondition,
     LeadView,
+    MappedTo,
     QualifiedFor,
     TraitIs,
     parts_of,
@@ -27,6 +29,7 @@ class Needs(NamedTuple):
     traits: bool = False
     account_traits: bool = False
     qualified: bool = False
+    mapped_to: bool = False
 
 
 def needs_of(conditions: Iterable[LeadCondition | None]) -> Needs:
@@ -34,7 +37,8 @@ def needs_of(conditions: Iterable[LeadCondition | None]) -> Needs:
     parts = [part for condition in conditions for part in parts_of(condition)]
     traits = [part.account for part in parts if isinstance(part, TraitIs)]
     qualified = any(isinstance(part, QualifiedFor) for part in parts)
-    return Needs(False in traits, True in traits, qualified)
+    mapped_to = any(isinstance(part, MappedTo) for part in parts)
+    return Needs(False in traits, True in traits or mapped_to, qualified, mapped_to)
 
 
 def view_of(
@@ -49,6 +53,7 @@ def view_of(
     users = tx.ids_of([each for each in wanted if kind_of(each) == "user"]) if wanted else {}
     traits = tx.traits({each: users.get(each, [each]) for each in wanted}) if wanted else {}
     definition = catalogue.named(lead.definition)
+    account_traits = {} if key is None else traits.get(key, {})
     return LeadView(
         definition=lead.definition,
         kind=lead.kind,
@@ -57,10 +62,20 @@ def view_of(
         account=account,
         partner=lead.partner,
         traits=traits.get(lead.subject, {}),
-        account_traits={} if key is None else traits.get(key, {}),
+        account_traits=account_traits,
         usage={} if definition is None else usage_of(definition, lead.evidence),
         qualified=_qualified(lead, key, leads_of) if needs.qualified else (),
+        mapped_to=_mapped_to(tx, account, account_traits) if needs.mapped_to else (),
     )
+
+
+def _mapped_to(
+    tx: ReadTransaction, account: str | None, traits: Mapping[str, JSON]
+) -> Collection[str]:
+    """The partners that have an account on their lists now."""
+    if account is None:
+        return ()
+    return tx.partners_listing(account, domain_of_account(account, traits.get(DOMAIN)))
 
 
 def _qualified(lead: Lead, account: str | None, leads_of: LeadsOf) -> set[str]:

@@ -8,6 +8,7 @@ from ..rules.language.definition import Catalogue, Condition, Definition, leaves
 from ..rules.language.lead_condition import (
     FieldIs,
     LeadCondition,
+    MappedTo,
     QualifiedFor,
     Several,
     TraitIs,
@@ -72,6 +73,8 @@ def implies(narrow: LeadCondition | None, wide: LeadCondition | None) -> bool:
             return field == wide.field and {*values} <= {*wide.values}
         case QualifiedFor(definitions) if isinstance(wide, QualifiedFor):
             return {*definitions} <= {*wide.definitions}
+        case MappedTo(partners) if isinstance(wide, MappedTo):
+            return {*partners} <= {*wide.partners}
         case TraitIs(test, account) if isinstance(wide, TraitIs):
             return account == wide.account and _implies_value(test, wide.condition)
         case _:

@@ -22,7 +22,8 @@ from dataclasses import replace
 from secrets import randbits
 
 from ..identity.people import Move
-from ..leads.ledger import Effects, ExplainedQualification, LeadKey, Ledger
+from ..leads.ledger import Effects, ExplainedQualification, Ledger
+from ..leads.transitions import LeadKey
 from ..model import Conversion, Lead, Stored, account_key, fact_order, kind_of
 from ..ports import WriteTransaction
 from ..rules.engine.conversions import conversions_of

@@ -21,7 +21,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ..leads.ledger import ExplainedQualification, LeadKey
+from ..leads.ledger import ExplainedQualification
+from ..leads.transitions import LeadKey
 from ..model import account_key, user_key
 from ..ports import Cell, ReadTransaction, SealedPage, Store
 from ..rules.engine.evaluator import Evaluator, OnQualified

@@ -19,7 +19,8 @@ import msgspec
 
 from ..identity.people import People, group_calls
 from ..identity.resolver import Identities
-from ..leads.ledger import ExplainedQualification, LeadKey
+from ..leads.ledger import ExplainedQualification
+from ..leads.transitions import LeadKey
 from ..model import Conversion, Message, Stored, account_key, fact_order, kind_of, user_key
 from ..ports import ReadTransaction
 from ..rules.engine.conversions import conversions_of

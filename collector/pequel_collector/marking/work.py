@@ -158,7 +158,7 @@ class LeadWork:
 
     def _tag(self, lead: Lead) -> str:
         self._write()
-        return tag(lead.id, self._tx.last_change(lead.id))
+        return tag(lead.id, self._tx.count_changes(lead.id))
 
     def _take(self, lead: Lead, made: Transition) -> Transition:
         [stored] = self._tx.add_transitions([made])
@@ -187,9 +187,13 @@ class LeadWork:
         return Ledger(self._tx, evaluators.in_force, evaluators.catalogue, self._now)
 
 
-def tag(lead_id: str, change: int) -> str:
-    """The tag of a lead after a change, for ``ETag`` and ``If-Match``; every change has another."""
-    return blake2b(f"{lead_id}\0{change}".encode(), digest_size=8).hexdigest()
+def tag(lead_id: str, revision: int) -> str:
+    """The tag of a lead for ``ETag`` and ``If-Match``; every change of it has another.
+
+    ``revision`` counts the changes of this lead: from a number of the ledger, whoever sees some of
+    the leads could learn how often all others change.
+    """
+    return blake2b(f"{lead_id}\0{revision}".encode(), digest_size=8).hexdigest()
 
 
 def living(tx: ReadTransaction, identifier: str, known: Mapping[str, Lead]) -> Lead:

@@ -161,7 +161,8 @@ class LeadAnswer(NamedTuple):
     an account that is shown on one of its users. ``history`` and ``contacts`` are those of a single
     lead, and so is ``features``: what its subject used. Of a long history, which has
     ``history_total`` entries, only the newest are there. ``likelihood`` is that of the subject to
-    convert, where it was asked for; ``likelihood_reasons`` are those of a single lead.
+    convert, where it was asked for; ``likelihood_reasons`` are those of a single lead. ``revision``
+    is how many entries the ledger has of a single lead, whoever may see them.
     """
 
     lead: Lead
@@ -178,6 +179,7 @@ class LeadAnswer(NamedTuple):
     claim: ClaimAnswer | None = None
     likelihood: float | None = None
     likelihood_reasons: Sequence[Term] | None = None
+    revision: int | None = None
 
     @property
     def stage(self) -> JSON:
@@ -193,7 +195,7 @@ class LeadAnswer(NamedTuple):
     @property
     def tag(self) -> str | None:
         """The tag of a single lead, which every change of it alters."""
-        return None if not self.history else tag(self.lead.id, self.history[-1].number)
+        return None if self.revision is None else tag(self.lead.id, self.revision)
 
     @property
     def time_to_contact_seconds(self) -> float | None:

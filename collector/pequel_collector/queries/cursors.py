@@ -39,7 +39,7 @@ def decode_lead_cursor(of: str, cursor: str | None) -> LeadCursor | None:
         case [int(rank), int(time), str(identifier)] if _in_range(rank, time):
             return LeadCursor(rank, time, identifier)
         case _:
-            raise _bad_cursor()
+            raise bad_cursor()
 
 
 def decode_time_cursor(of: str, cursor: str | None) -> tuple[int, str] | None:
@@ -50,7 +50,7 @@ def decode_time_cursor(of: str, cursor: str | None) -> tuple[int, str] | None:
         case [int(time), str(identifier)] if _in_range(time):
             return time, identifier
         case _:
-            raise _bad_cursor()
+            raise bad_cursor()
 
 
 def decode_number_cursor(of: str, cursor: str | None) -> int:
@@ -61,7 +61,18 @@ def decode_number_cursor(of: str, cursor: str | None) -> int:
         case [int(number)] if _in_range(number):
             return number
         case _:
-            raise _bad_cursor()
+            raise bad_cursor()
+
+
+def decode_change_cursor(of: str, cursor: str | None) -> tuple[str, int]:
+    """A lead and a place among its changes; none at the start. Raises BadRequest."""
+    match None if cursor is None else _decode(of, cursor):
+        case None | ["", 0]:
+            return "", 0
+        case [str(lead), int(place)] if _in_range(place) and place > 0:
+            return lead, place
+        case _:
+            raise bad_cursor()
 
 
 def decode_place(of: str, cursor: str | None) -> tuple[int, int] | None:
@@ -72,7 +83,7 @@ def decode_place(of: str, cursor: str | None) -> tuple[int, int] | None:
         case [int(number), int(taken)] if _in_range(number, taken) and number > 0 <= taken:
             return number, taken
         case _:
-            raise _bad_cursor()
+            raise bad_cursor()
 
 
 def decode_fact_cursor(of: str, cursor: str | None) -> tuple[int, int, str] | None:
@@ -83,7 +94,7 @@ def decode_fact_cursor(of: str, cursor: str | None) -> tuple[int, int, str] | No
         case [int(time), int(position), str(identifier)] if _in_range(time, position):
             return time, position, identifier
         case _:
-            raise _bad_cursor()
+            raise bad_cursor()
 
 
 def decode_seen(of: str, cursor: str | None) -> Seen | None:
@@ -100,7 +111,7 @@ def decode_hit(of: str, cursor: str | None) -> SearchHit | None:
         case [str(text), str(subject)]:
             return SearchHit(text, subject)
         case _:
-            raise _bad_cursor()
+            raise bad_cursor()
 
 
 def decode_people_cursor(of: str, cursor: str | None) -> PeopleCursor | None:
@@ -111,7 +122,7 @@ def decode_people_cursor(of: str, cursor: str | None) -> PeopleCursor | None:
         case [int(now), int(recent), int(last), str(key)] if _in_range(now, recent, last):
             return PeopleCursor(now, recent, last, key)
         case _:
-            raise _bad_cursor()
+            raise bad_cursor()
 
 
 def decode_near_cursor(of: str, cursor: str | None) -> NearCursor | None:
@@ -124,7 +135,7 @@ def decode_near_cursor(of: str, cursor: str | None) -> NearCursor | None:
         ):
             return NearCursor(Seen(time, who), progress, last, key)
         case _:
-            raise _bad_cursor()
+            raise bad_cursor()
 
 
 def decode_likely_cursor(of: str, cursor: str | None) -> LikelyCursor | None:
@@ -138,7 +149,7 @@ def decode_likely_cursor(of: str, cursor: str | None) -> LikelyCursor | None:
             start = LeadCursor(0, time, first)
             return LikelyCursor(start, millionths, marked_at, identifier)
         case _:
-            raise _bad_cursor()
+            raise bad_cursor()
 
 
 def _decode(of: str, cursor: str) -> list[Any]:
@@ -150,13 +161,14 @@ def _decode(of: str, cursor: str) -> list[Any]:
         case [str(found), *place] if found == of:
             return place
         case _:
-            raise _bad_cursor()
+            raise bad_cursor()
 
 
 def _in_range(*numbers: int) -> bool:
     return all(type(number) is int and abs(number) < LIMIT for number in numbers)
 
 
-def _bad_cursor() -> BadRequest:
+def bad_cursor() -> BadRequest:
+    """The mistake of a cursor that is none of this list."""
     message = "cursor: expected the next_cursor of an earlier page of this list, with its filters"
     return BadRequest(message, "bad_parameter", field="cursor")

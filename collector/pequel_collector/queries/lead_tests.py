@@ -21,23 +21,27 @@ class LeadTests:
     """What leads must be besides what a ``LeadFilter`` says. None means any.
 
     ``q`` begins the subject's id, e-mail address or name, or the account. ``traits`` are values
-    as text, by name. ``account`` is the account that the lead is of, or was in.
+    as text, by name. ``account`` is the account that the lead is of, or was in, ``owner`` who
+    looks after it.
     """
 
     q: str | None = None
     holds_now: bool | None = None
     traits: Mapping[str, str] = field(default_factory=dict)
     account: str | None = None
+    owner: str | None = None
 
     def __bool__(self) -> bool:
-        stated = (self.q, self.holds_now, self.account)
+        stated = (self.q, self.holds_now, self.account, self.owner)
         return bool(self.traits) or any(each is not None for each in stated)
 
     @property
     def parts(self) -> tuple[object, ...]:
         """What tells a list with these tests from others."""
-        stated = (self.q, self.holds_now, sorted(self.traits.items()))
-        return (*stated, self.account) if self.account is not None else stated if self else ()
+        if not self:
+            return ()
+        stated = (self.q, self.holds_now, sorted(self.traits.items()), self.account, self.owner)
+        return stated if self.account is not None or self.owner is not None else stated[:3]
 
     def passes(self, answer: LeadAnswer) -> bool:
         """Whether a lead is wanted."""
@@ -46,6 +50,8 @@ class LeadTests:
         if not all(is_written_as(answer.traits.get(n), text) for n, text in self.traits.items()):
             return False
         if self.account is not None and answer.account != self.account:
+            return False
+        if self.owner is not None and answer.lead.owner != self.owner:
             return False
         return self.q is None or self._is_found(answer, self.q.lower())
 
@@ -59,17 +65,21 @@ class LeadTests:
 NO_TESTS = LeadTests()
 
 
-def tested_as_seen(wanted: LeadFilter, tests: LeadTests) -> tuple[LeadFilter, LeadTests]:
+def of_partner(partner: str, wanted: LeadFilter, tests: LeadTests) -> tuple[LeadFilter, LeadTests]:
     """A filter for a partner, and its tests: what it may not see of a lead selects no lead.
 
-    An index knows every value. So ``country``, ``plan`` and ``account`` become tests, which look at
-    a lead as the partner sees it.
+    An index knows every value. So ``country``, ``plan``, ``account`` and ``owner`` become tests,
+    which look at a lead as the partner sees it.
     """
+    wanted = replace(wanted, partner=partner, only_partners=True)
     stated = {"country": wanted.country, "plan": wanted.plan}
     traits = {name: value for name, value in stated.items() if value is not None}
-    if not traits and wanted.account is None:
+    if not traits and wanted.account is None and wanted.owner is None:
         return wanted, tests
     seen = replace(
-        tests, traits={**tests.traits, **traits}, account=wanted.account or tests.account
+        tests,
+        traits={**tests.traits, **traits},
+        account=wanted.account or tests.account,
+        owner=wanted.owner or tests.owner,
     )
-    return replace(wanted, country=None, plan=None, account=None), seen
+    return replace(wanted, country=None, plan=None, account=None, owner=None), seen

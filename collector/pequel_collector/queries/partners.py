@@ -13,7 +13,7 @@ from ..ports import PartnerLeads, Store, WonAmount
 from ..rules.language.quantities import DAY
 from ..rules.language.values import EXACT
 from .cursors import decode_time_cursor, encode, list_id
-from .partner_view import masked, masked_subject
+from .masking import masked, masked_subject
 
 By = Literal["country", "plan", "definition", "kind"]
 BYS: tuple[By, ...] = get_args(By)
@@ -24,8 +24,12 @@ SMALLEST_GROUP = 5
 MAX_COUNTED = 100_000
 """Leads that are counted for the potential: the latest."""
 
-RECENT = 90 * DAY
-"""How old a lead of the potential may be, unless somebody asks for another age (ms)."""
+AGES = {"30d": 30 * DAY, "90d": 90 * DAY, "365d": 365 * DAY}
+"""How old a lead of the potential may be (ms). Of any two ages, the difference would show when each
+single lead was marked."""
+
+USUAL_AGE = "90d"
+"""The age, unless somebody asks for another one."""
 
 ALWAYS = -(2**62), 2**62
 
@@ -54,7 +58,7 @@ class PartnerLedger:
 
 
 class Group(NamedTuple):
-    """How many subjects of a group have an open lead."""
+    """How many subjects of a group have an open lead, in whole fives: 41 is 40."""
 
     name: str
     pqls: int
@@ -96,10 +100,15 @@ class Partners:
         shown = [as_partners_see(lead) for lead in found[:limit]]
         return PartnerLedger(partner, shown, totals_of(states, amounts), place)
 
-    def potential(self, by: By, age: int = RECENT) -> Potential:
-        """How many subjects have an open lead, by a region or a segment, without small groups."""
+    def potential(self, by: By, age: str = USUAL_AGE) -> Potential:
+        """How many subjects have an open lead, by a region or a segment, without small groups.
+
+        Leads count from the day after they were marked, in UTC: who asks all the time does not see
+        them come one by one.
+        """
+        today = self._clock() // DAY * DAY
         with self._store.reading() as tx:
-            found = tx.potential(by, self._clock() - age, MAX_COUNTED)
+            found = tx.potential(by, today - AGES[age], today, MAX_COUNTED)
         return potential_of(by, found)
 
 
@@ -138,8 +147,13 @@ def amounts_of(won: Iterable[WonAmount]) -> dict[str, str]:
 
 
 def potential_of(by: By, found: Mapping[str | None, int]) -> Potential:
-    """The groups that are large enough, the largest first. Who has no group is in none."""
-    named = [Group(name, number) for name, number in found.items() if name is not None]
-    shown = [group for group in named if group.pqls >= SMALLEST_GROUP]
+    """The groups that are large enough, the largest first. Who has no group is in none.
+
+    Numbers are rounded down. So no difference of two answers counts fewer than a whole group: not
+    that of today and yesterday, nor that of all kinds and all countries.
+    """
+    rounded = ((name, number // SMALLEST_GROUP * SMALLEST_GROUP) for name, number in found.items())
+    named = [Group(name, number) for name, number in rounded if name is not None]
+    shown = [group for group in named if group.pqls]
     ordered = sorted(shown, key=lambda group: (-group.pqls, group.name))
     return Potential(by, ordered, len(named) - len(shown))

@@ -12,14 +12,15 @@ from ..identity.conflicts import conflicts_of
 from ..identity.subject import Subject
 from ..insights.diff import what_changed
 from ..insights.likelihood.scores import Scores
-from ..leads.ledger import LeadKey, transitions_of
 from ..leads.states import contacts_of, is_claimed, is_overdue, state_at
+from ..leads.transitions import LeadKey, transitions_of
 from ..marking.active import active_definitions, backfill_progress
 from ..marking.evaluators import Evaluators
 from ..marking.snapshot import Snapshot
 from ..model import JSON, Key, Kind, Lead, Stored, account_key, fact_order, id_of, kind_of, lead_id
 from ..ports import (
     AuditEntry,
+    Change,
     DefinitionEntry,
     LeadCursor,
     LeadFilter,
@@ -51,6 +52,7 @@ from .answers import (
 )
 from .briefs import Briefs, features_used, with_users
 from .cursors import (
+    decode_change_cursor,
     decode_fact_cursor,
     decode_lead_cursor,
     decode_likely_cursor,
@@ -60,14 +62,12 @@ from .cursors import (
     list_id,
 )
 from .events.rejected import rejected_page
-from .lead_tests import AT_ONCE, MAX_TESTED, NO_TESTS, LeadTests, tested_as_seen
+from .lead_tests import AT_ONCE, MAX_TESTED, NO_TESTS, LeadTests, of_partner
 from .likely import SET, likely
-from .partner_view import changes_for_partner, for_partner
+from .partner_reads import changes_of, history_of, lead_seen_by, seen_by
+from .partner_view import changes_for_partner
 
 Clock = Callable[[], int]
-
-MAX_HISTORY = 1_000
-"""Entries in the history of a lead, the newest ones. All are in the ledger."""
 
 LOOKED_AT = 64
 """Facts at either end of a window among which progress looks for the events that were counted."""
@@ -110,7 +110,7 @@ class Queries:
         if _is_of_another(wanted, partner):
             return Page([])
         if partner is not None:
-            wanted, tests = tested_as_seen(replace(wanted, partner=partner), tests)
+            wanted, tests = of_partner(partner, wanted, tests)
         of = list_id("pqls", wanted, *tests.parts)
         after, wanted = decode_lead_cursor(of, cursor), replace(wanted, now=self.clock())
         with self.store.reading() as tx:
@@ -156,7 +156,7 @@ class Queries:
         if _is_of_another(wanted, partner):
             return Total(0, is_exact=True)
         if partner is not None:
-            wanted, tests = tested_as_seen(replace(wanted, partner=partner), tests)
+            wanted, tests = of_partner(partner, wanted, tests)
         wanted = replace(wanted, now=self.clock())
         with self.store.reading() as tx:
             if tests:
@@ -203,7 +203,7 @@ class Queries:
             is_more, found = len(found) > at_once, found[:at_once]
             snapshot = self._snapshot(tx)
             answers = _answers(snapshot, [lead for lead, _ in found])
-            answers = _seen(answers, partner, snapshot)
+            answers = seen_by(partner, answers, snapshot)
             for answer, (_, place) in zip(answers, found, strict=True):
                 if tests.passes(answer):
                     passed.append(answer)
@@ -221,15 +221,15 @@ class Queries:
         With a ``partner``, the lead must be the partner's, and is as it sees it.
         """
         with self.store.reading() as tx:
-            lead = tx.lead(lead_id)
-            if lead is None or (partner is not None and lead.partner != partner):
-                raise NotFound(f"there is no lead {lead_id}", id=lead_id)
+            lead = lead_seen_by(tx, partner, lead_id)
             snapshot = self._snapshot(tx)
             [answer] = _answers(snapshot, [lead])
+            history, total = history_of(tx, lead, partner)
             ids = Subject.of(tx, kind_of(lead.subject) or "user", id_of(lead.subject)).ids
             answer = answer._replace(
-                history=tx.latest_changes(lead_id, MAX_HISTORY),
-                history_total=tx.count_changes(lead_id),
+                history=history,
+                history_total=total,
+                revision=tx.count_changes(lead_id),
                 contacts=_contacts(tx, lead),
                 features=features_used(snapshot.evaluators.catalogue, tx.counts(ids)),
             )
@@ -237,7 +237,15 @@ class Queries:
                 answer = answer._replace(
                     likelihood=score.probability, likelihood_reasons=score.reasons
                 )
-            return _seen([answer], partner, snapshot)[0]
+            return seen_by(partner, [answer], snapshot)[0]
+
+    def require_lead(self, lead_id: str, partner: str | None) -> Lead:
+        """A lead as it is stored; of a ``partner``, its own. Raises NotFound.
+
+        Who asks to change a lead of others is told before anything waits for a writer.
+        """
+        with self.store.reading() as tx:
+            return lead_seen_by(tx, partner, lead_id)
 
     def changes(
         self, limit: int, after: str | None = None, partner: str | None = None
@@ -246,23 +254,28 @@ class Queries:
 
         With a ``partner``, of the leads that were the partner's then, and still are.
         """
-        of = list_id("changes") if partner is None else list_id("changes", partner)
+        if partner is not None:
+            return self._changes_of_partner(partner, limit, after)
+        of = list_id("changes")
         number = decode_number_cursor(of, after)
         with self.store.reading() as tx:
-            if partner is None:
-                found = tx.changes_after(number, limit)
-            else:
-                found = tx.changes_of_partner(partner, number, limit)
-            named = tx.leads_by_id({entry.lead for entry in found})
-            snapshot = self._snapshot(tx)
-            leads = _answers(snapshot, list(named.values()))
-            project = snapshot.evaluators.catalogue.project
-        now = {answer.lead.id: answer for answer in leads}
-        data = [LedgerAnswer(*entry[:7], now.get(entry.lead)) for entry in found]
-        if partner is not None:
-            own = [e for e in data if e.lead_now and e.lead_now.lead.partner == partner]
-            data = [changes_for_partner(entry, partner, project) for entry in own]
+            found = tx.changes_after(number, limit)
+            data = _entries(self._snapshot(tx), found)
         return Page(data, encode(of, found[-1].number if found else number))
+
+    def _changes_of_partner(
+        self, partner: str, limit: int, after: str | None
+    ) -> Page[LedgerAnswer]:
+        of = list_id("changes of a partner", partner)
+        place = decode_change_cursor(of, after)
+        with self.store.reading() as tx:
+            found, place = changes_of(tx, partner, place, limit)
+            snapshot = self._snapshot(tx)
+            entries = _entries(snapshot, found)
+        own = [e for e in entries if e.lead_now and e.lead_now.lead.partner == partner]
+        catalogue = snapshot.evaluators.catalogue
+        data = [changes_for_partner(entry, partner, catalogue) for entry in own]
+        return Page(data, encode(of, *place))
 
     def profile(self, kind: Kind, identifier: str) -> Profile:
         """A user or an account. Raises NotFound for one never seen."""
@@ -453,12 +466,11 @@ def _is_of_another(wanted: LeadFilter, partner: str | None) -> bool:
     return partner is not None and wanted.partner not in (None, partner)
 
 
-def _seen(answers: list[LeadAnswer], partner: str | None, snapshot: Snapshot) -> list[LeadAnswer]:
-    """Leads as a partner sees them."""
-    if partner is None:
-        return answers
-    project = snapshot.evaluators.catalogue.project
-    return [for_partner(answer, partner, project) for answer in answers]
+def _entries(snapshot: Snapshot, changes: Collection[Change]) -> list[LedgerAnswer]:
+    """Entries of the ledger, each with its lead as it is now."""
+    named = snapshot.tx.leads_by_id({change.lead for change in changes})
+    now = {answer.lead.id: answer for answer in _answers(snapshot, list(named.values()))}
+    return [LedgerAnswer(*change[:7], now.get(change.lead)) for change in changes]
 
 
 def _claim(lead: Lead, now: int) -> ClaimAnswer | None:

@@ -36,6 +36,7 @@ from . import rows
 from . import statements as sql
 from .encoding import unescape
 from .metrics.reads import MetricReads
+from .parts.account_lists import AccountListReads
 from .parts.activity import ActivityIndex
 from .parts.arrivals import arrivals_after, last_arrival
 from .parts.bulk_reads import BulkReads
@@ -68,6 +69,7 @@ class SqlReadTransaction(
     OutboxReads,
     ReferenceReads,
     RoutingReads,
+    AccountListReads,
     SqlConsoleReads,
     ReadTransaction,
 ):
@@ -326,10 +328,6 @@ class SqlReadTransaction(
 
     def count_changes(self, lead_id: str) -> int:
         [(number,)] = self._session.run(sql.COUNT_CHANGES, lead=lead_id)
-        return int(number)
-
-    def last_change(self, lead_id: str) -> int:
-        [(number,)] = self._session.run(sql.LAST_CHANGE_OF, lead=lead_id)
         return int(number)
 
     def changes_after(self, number: int, limit: int) -> list[Change]:

@@ -17,6 +17,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from .migrations.account_lists import ACCOUNT_LISTS
 from .migrations.accounting import ACCESS, ACCOUNTING, IMPORTS, REPORTS
 from .migrations.arrivals import ARRIVALS
 from .migrations.console import CONSOLE, SNOOZED
@@ -91,6 +92,7 @@ _MIGRATIONS = (
     Migration("0023_snoozed", SNOOZED),
     Migration("0024_crm", CRM),
     Migration("0025_sections", SECTIONS),
+    Migration("0026_account_lists", ACCOUNT_LISTS),
 )
 
 

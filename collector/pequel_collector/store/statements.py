@@ -424,8 +424,6 @@ COUNT_CHANGES = "SELECT count(*) FROM change WHERE lead = :lead"
 
 LAST_CHANGE = "SELECT coalesce(max(number), 0) FROM change"
 
-LAST_CHANGE_OF = LAST_CHANGE + " WHERE lead = :lead"
-
 LOG = Insertion(
     "change",
     ("number", "bucket", "lead", "at", "what", "before", "after", "reason", "actor", "partner"),

@@ -28,6 +28,7 @@ from .blocks import BlockFill, OpenBlock
 from .encoding import escape, unescape
 from .metrics.writes import MetricWrites
 from .migrations.reads import LISTED_TRAITS
+from .parts.account_lists import AccountListWrites
 from .parts.arrivals import Arriving
 from .parts.console import SqlConsoleWrites
 from .parts.event_counts import Move, move_counts
@@ -43,6 +44,7 @@ class SqlWriteTransaction(
     MetricWrites,
     OutboxWrites,
     RoutingWrites,
+    AccountListWrites,
     SqlConsoleWrites,
     SqlReadTransaction,
     WriteTransaction,

@@ -8,6 +8,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from ..app.bootstrap import Collector
 from . import bodies, errors, logs
 from .api import (
+    account_lists,
     alerts,
     audit,
     backtest,
@@ -38,6 +39,7 @@ PARTS = (
     lists,
     leads,
     partners,
+    account_lists,
     alerts,
     proof,
     definitions,

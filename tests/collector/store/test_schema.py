@@ -30,6 +30,7 @@ SPREAD = {
 REFERENCE = {"block", "definition_version", "api_key", "note", "tally", "turn", "usage", "audit"}
 REFERENCE |= {"client_report", "import_run", "definition_change", "arrival", "spend"}
 REFERENCE |= {"indexing", "routed_count", "round_robin", "console_session", "saved_view"}
+REFERENCE |= {"routed_count", "round_robin", "console_session", "saved_view", "partner_account"}
 """Tables that are small enough to be everywhere."""
 
 

@@ -11,14 +11,11 @@ import pytest
 
 from pequel_collector.errors import BadRequest
 from pequel_collector.ports import Change, WonAmount
-from pequel_collector.queries.partner_view import (
-    _change_before_claim,
-    _harmless,
-    change_for_partner,
-    is_of,
-    masked,
-)
+from pequel_collector.queries.answers import LedgerAnswer
+from pequel_collector.queries.masking import masked
+from pequel_collector.queries.partner_view import change_for_partner, changes_for_partner, is_of
 from pequel_collector.queries.partners import amounts_of
+from pequel_collector.rules.parser.catalogue import read_catalogue
 from pequel_collector.web.openapi.document import document
 from support.sales import HOUR, Sales, sales
 
@@ -40,6 +37,7 @@ OWN = {
     ("get", "/v1/pqls"), ("get", "/v1/pqls/{lead_id}"), ("patch", "/v1/pqls/{lead_id}"),
     ("post", "/v1/pqls/{lead_id}/claim"), ("get", "/v1/pqls/changes"), ("get", "/v1/definitions"),
     ("get", "/v1/partners/{partner_id}/ledger"), ("get", "/v1/partners/potential"),
+    ("get", "/v1/partners/{partner_id}/overlap"),
 }  # fmt: skip
 """The calls that a partner may make."""
 
@@ -236,18 +234,16 @@ def test_another_partner_whose_name_begins_alike_signs_as_another() -> None:
     assert (seen.actor, seen.reason) == (None, None)
 
 
-def test_before_a_claim_neither_sentence_nor_history_names_a_hidden_value() -> None:
-    leaf = {"observed": 4711, "needed": {"gte": 1}, "events": []}
-    evidence = {"sentence": "seats is 4711", "leaves": [leaf]}
-    assert "4711" not in str(_harmless(evidence, ["growth"]))
-    assert _harmless(evidence, [4711])["sentence"] == "seats is 4711"
-    change = Change(*[None] * len(Change._fields))._replace(
-        before={},
-        after={"account": "eva@acme.example", "route": {"name": "dach", "why": "seg is S"}},
+def test_a_partner_sees_no_reason_of_a_route_and_nothing_of_the_time_of_another() -> None:
+    change = Change("l", 0, "claimed", {}, {}, None, None)._replace(
+        before={"partner": "south", "state": "new", "claimed_at": "2026-01-01"},
+        after={"state": "assigned", "account": "eva@acme.example", "route": "dach", "owner": "Kim"},
         actor="route:dach",
-        reason="seg is S",
+        reason="every lead; no capacity left this week: of_south",
     )
-    seen = _change_before_claim(change, "north")
-    assert seen.reason is None
-    assert "eva@" not in str(seen.after)
-    assert "seg is" not in str(seen.after)
+    entry = LedgerAnswer(*change[:7], None)
+    seen = changes_for_partner(entry, "north", read_catalogue(DEFINITIONS))
+    assert (seen.before, seen.after) == (
+        {}, {"state": "assigned", "account": "•••@acme.example"},
+    )  # fmt: skip
+    assert (seen.actor, seen.reason) == ("route:dach", None)

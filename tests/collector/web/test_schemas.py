@@ -46,7 +46,7 @@ def fields_of(record: Any) -> set[str]:
                 "escalate_at",
             },
         ),
-        (answers.LeadAnswer, schemas.Lead(), "", {"lead", "brief"}),
+        (answers.LeadAnswer, schemas.Lead(), "", {"lead", "brief", "revision"}),
         (ports.Change, schemas.Entry(), "", {"lead", "number", "partner"}),
         (answers.LedgerAnswer, schemas.LedgerEntry(), "", set()),
         (answers.ContactAnswer, schemas.Contact(), "", set()),

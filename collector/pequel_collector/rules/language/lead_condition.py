@@ -62,6 +62,13 @@ class UsageIs:
 
 
 @dataclass(frozen=True, slots=True)
+class MappedTo:
+    """The lead's account is on the list of accounts of one of several partners."""
+
+    partners: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Several:
     """Holds where at least ``needed`` of the parts hold: all of them, any, or so many."""
 
@@ -69,7 +76,7 @@ class Several:
     parts: tuple[LeadCondition, ...]
 
 
-LeadCondition = FieldIs | QualifiedFor | TraitIs | UsageIs | Several
+LeadCondition = FieldIs | QualifiedFor | TraitIs | UsageIs | MappedTo | Several
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +85,8 @@ class LeadView:
 
     ``account`` is the id of its account; ``traits`` are those of its subject, ``account_traits``
     those of its account. ``usage`` has the numbers of its evidence by event, metric, ``score`` and
-    ``users``. ``qualified`` are the definitions that its subject and its account have leads of.
+    ``users``. ``qualified`` are the definitions that its subject and its account have leads of,
+    ``mapped_to`` the partners that have its account on their lists.
     """
 
     definition: str
@@ -91,6 +99,7 @@ class LeadView:
     account_traits: Mapping[str, JSON] = field(default_factory=dict)
     usage: Mapping[str, Collection[JSON]] = field(default_factory=dict)
     qualified: Collection[str] = ()
+    mapped_to: Collection[str] = ()
 
 
 def holds(condition: LeadCondition | None, lead: LeadView) -> bool:
@@ -102,6 +111,8 @@ def holds(condition: LeadCondition | None, lead: LeadView) -> bool:
             return getattr(lead, name) in values
         case QualifiedFor(definitions):
             return any(each in lead.qualified for each in definitions)
+        case MappedTo(partners):
+            return any(each in lead.mapped_to for each in partners)
         case TraitIs(test, account):
             return satisfies(_trait(lead.account_traits if account else lead.traits, test), test)
         case UsageIs(test):

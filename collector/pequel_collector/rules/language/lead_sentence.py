@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from .definition import TraitLeaf
-from .lead_condition import FieldIs, LeadCondition, QualifiedFor, Several, TraitIs, UsageIs
+from .lead_condition import (
+    FieldIs,
+    LeadCondition,
+    MappedTo,
+    QualifiedFor,
+    Several,
+    TraitIs,
+    UsageIs,
+)
 from .sentence import describe_leaf
 
 
@@ -16,6 +24,8 @@ def describe_condition(condition: LeadCondition | None) -> str:
             return f"{name} is {' or '.join(values)}"
         case QualifiedFor(definitions):
             return f"qualified for {' or '.join(definitions)}"
+        case MappedTo(partners):
+            return f"its account is on the list of {' or '.join(partners)}"
         case TraitIs(test, account):
             return describe_leaf(TraitLeaf(test, account))
         case UsageIs(test):

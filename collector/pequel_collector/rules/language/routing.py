@@ -11,6 +11,18 @@ from .lead_condition import LeadCondition
 AssignKind = Literal["user", "team", "round_robin", "partner"]
 ASSIGN_KINDS: tuple[AssignKind, ...] = ("user", "team", "round_robin", "partner")
 
+LONGEST_NAME = 128
+"""Characters of the name of somebody who gets leads."""
+
+PARTNER_NAME = f"a name of 1 to {LONGEST_NAME} printable characters without a /"
+"""What names a partner, in the words of an error."""
+
+
+def is_partner_name(name: str) -> bool:
+    """Whether a text can name a partner. A slash begins the name of a person of theirs."""
+    is_short = bool(name.strip()) and len(name) <= LONGEST_NAME
+    return is_short and name.isprintable() and "/" not in name
+
 
 @dataclass(frozen=True, slots=True)
 class Assignment:

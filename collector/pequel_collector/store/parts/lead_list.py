@@ -16,6 +16,9 @@ Each condition has an index. First the leads that meet each condition are counte
 If few leads meet one of them, those are read and sorted, and if there are none the list is empty.
 If many leads meet each condition, the list is read in its order by one of the indexes, which also
 have the columns of other conditions.
+
+For a partner, its own leads are read and sorted, however many they are: the work of its lists does
+not depend on the leads of others.
 """
 
 from __future__ import annotations
@@ -49,12 +52,15 @@ ORDER BY {{order}} LIMIT :limit
 _FEW = 1_000
 """Leads that are read and sorted for a page, instead of being read in the order of the list."""
 
+_ALL = 2**62
+"""More leads than there are. With a limit, a database reads a part of a query as it is written."""
+
 _PAGE_OF_FEW = f"""
 {SELECT_LEADS} WHERE id IN (
   SELECT id FROM (
     SELECT id, rank, marked_at, state, definition, subject, owner, partner, kind, country, plan,
       account, qualified_at, expires_at, version, due_at, snoozed_until
-    FROM lead WHERE {{condition}} LIMIT {_FEW}
+    FROM lead WHERE {{condition}} LIMIT {{at_most}}
   ) lead
   WHERE {{conditions}}
   ORDER BY {{order}} LIMIT :limit
@@ -66,10 +72,10 @@ MAX_INDEXED_OWNER = 64
 """Characters of an owner that the index has."""
 
 _COUNT_UP_TO = "SELECT count(*) FROM (SELECT 1 FROM lead WHERE {} LIMIT :limit) counted"
-_COUNT_OF_FEW = f"""
+_COUNT_OF_FEW = """
 SELECT count(*) FROM (
-  SELECT 1 FROM (SELECT * FROM lead WHERE {{condition}} LIMIT {_FEW}) lead
-  WHERE {{conditions}} LIMIT :limit
+  SELECT 1 FROM (SELECT * FROM lead WHERE {condition} LIMIT {at_most}) lead
+  WHERE {conditions} LIMIT :limit
 ) counted
 """
 
@@ -137,6 +143,14 @@ class Order(NamedTuple):
     """1 if the earliest time comes first, -1 if the latest does."""
 
 
+class Few(NamedTuple):
+    """The leads that meet a condition, and their number; no condition if many meet each."""
+
+    number: int
+    condition: str | None
+    at_most: int = _FEW
+
+
 def _by_time(column: str, of: Callable[[Lead], int | None], sign: int = 1) -> Order:
     direction, compare = ("DESC", "<") if sign < 0 else ("", ">")
     after = f"{column} {compare}= :time AND ({column} {compare} :time OR id > :id)"
@@ -196,11 +210,13 @@ def lead_count(session: Session, wanted: LeadFilter, limit: int) -> int:
     for conditions in _alternatives(wanted, values):
         every = " AND ".join(_every(wanted, conditions)).format(*_ANYWHERE)
         statement = _COUNT_UP_TO.format(every)
-        fewest, condition = _fewest(session, conditions, values)
-        if fewest == 0:
+        few = _few(session, wanted, conditions, values)
+        if few.number == 0:
             continue
-        if condition is not None:
-            statement = _COUNT_OF_FEW.format(condition=condition, conditions=every)
+        if few.condition is not None:
+            statement = _COUNT_OF_FEW.format(
+                condition=few.condition, at_most=few.at_most, conditions=every
+            )
         [(number,)] = session.run(statement, **values, limit=limit - found)
         found += number
     return found
@@ -234,23 +250,27 @@ def _filtered(
     """
     every, order = _every(wanted, conditions), _ORDERS[wanted.sort].sql
     page = _PAGE.format(conditions=" AND ".join(every), order=order)
-    fewest, condition = _fewest(session, conditions, values)
-    if condition is None:
+    few = _few(session, wanted, conditions, values)
+    if few.condition is None:
         return page
-    few = _PAGE_OF_FEW.format(condition=condition, conditions=" AND ".join(every), order=order)
-    return few if fewest else None
+    if few.number == 0:
+        return None
+    found = {"condition": few.condition, "at_most": few.at_most}
+    return _PAGE_OF_FEW.format(**found, conditions=" AND ".join(every), order=order)
 
 
-def _fewest(
-    session: Session, conditions: list[str], values: dict[str, Any]
-) -> tuple[int, str | None]:
-    """The condition that the fewest leads meet, and how many; None if many meet each."""
+def _few(
+    session: Session, wanted: LeadFilter, conditions: list[str], values: dict[str, Any]
+) -> Few:
+    """The condition whose leads are read and sorted."""
+    if wanted.only_partners:
+        return Few(_ALL, _CONDITIONS["partner"], _ALL)
     if not conditions:
-        return _FEW, None
+        return Few(_FEW, None)
     counts = ", ".join(map(_COUNT.format, conditions))
     [numbers] = session.run(f"SELECT {counts}", **values)
     fewest, condition = min(zip(numbers, conditions, strict=True))
-    return (fewest, condition) if fewest < _FEW else (_FEW, None)
+    return Few(fewest, condition) if fewest < _FEW else Few(_FEW, None)
 
 
 def _every(wanted: LeadFilter, conditions: list[str]) -> list[str]:

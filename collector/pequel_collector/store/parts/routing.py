@@ -34,6 +34,28 @@ class RoutingReads:
         found = self._session.run(sql.CHANGES_OF_PARTNER, **values)
         return [rows.to_change(row)._replace(partner=partner) for row in found]
 
+    def lead_of_partner(self, partner: str, lead_id: str) -> Lead | None:
+        found = self._session.run(sql.LEAD_OF_PARTNER, partner=partner, id=escape(lead_id))
+        return rows.to_lead(found[0]) if found else None
+
+    def changes_shown_to(self, partner: str, lead_id: str, limit: int) -> list[Change]:
+        values = {"partner": partner, "lead": lead_id, "limit": limit}
+        found = self._session.run(sql.LATEST_SHOWN_TO_PARTNER, **values)
+        return [rows.to_change(row) for row in reversed(found)]
+
+    def count_changes_shown_to(self, partner: str, lead_id: str) -> int:
+        found = self._session.run(sql.COUNT_SHOWN_TO_PARTNER, partner=partner, lead=lead_id)
+        return int(found[0][0])
+
+    def place_of_change(self, partner: str, lead_id: str, number: int) -> int:
+        values = {"partner": partner, "lead": lead_id, "number": number}
+        return int(self._session.run(sql.COUNT_UP_TO_CHANGE, **values)[0][0])
+
+    def change_at_place(self, partner: str, lead_id: str, place: int) -> int | None:
+        values = {"partner": partner, "lead": escape(lead_id), "before": place - 1}
+        found = self._session.run(sql.NTH_CHANGE, **values)
+        return int(found[0][0]) if found else None
+
     def won_by_partner(
         self, partner: str, since: int, until: int, limit: int, after: tuple[int, str] | None = None
     ) -> list[Lead]:
@@ -51,9 +73,9 @@ class RoutingReads:
         found = self._session.run(sql.LEADS_BY_STATE, partner=partner)
         return [PartnerLeads(state, *map(int, numbers)) for state, *numbers in found]
 
-    def potential(self, by: str, since: int, limit: int) -> dict[str | None, int]:
+    def potential(self, by: str, since: int, until: int, limit: int) -> dict[str | None, int]:
         statement = sql.POTENTIAL[by]
-        found = self._session.run(statement, since=since, limit=limit)
+        found = self._session.run(statement, since=since, until=until, limit=limit)
         return {_group(by, value): int(number) for value, number in found}
 
 

@@ -758,7 +758,46 @@ class Potential(AnswerSchema):
     next_cursor = fields.Constant(None, metadata={"enum": [None]})
 
 
+class ListChange(AnswerSchema):
+    """The account list of a partner: how many entries it has, and how many came and went."""
+
+    partner = fields.String()
+    listed = fields.Integer()
+    added = fields.Integer()
+    removed = fields.Integer()
+
+
+class AccountsByState(AnswerSchema):
+    """How many accounts of a list are customers, have an open lead, a trial, or none of these."""
+
+    customer = fields.Integer()
+    lead = fields.Integer()
+    trial = fields.Integer()
+    none = fields.Integer()
+
+
+class MappedAccount(AnswerSchema):
+    """An account on the list of a partner: the entry that names it, its state and open leads."""
+
+    entry = fields.String()
+    account = fields.String()
+    state = fields.String(metadata={"enum": ["customer", "lead", "trial", "none"]})
+    leads = fields.List(fields.String())
+
+
+class Overlap(AnswerSchema):
+    """Which accounts of the list of a partner are ours, and what they are to us."""
+
+    partner = fields.String()
+    listed = fields.Integer()
+    known = fields.Integer()
+    by_state = fields.Nested(AccountsByState)
+    data = fields.List(fields.Nested(MappedAccount))
+    next_cursor = fields.String(allow_none=True)
+
+
 PREVIEW = Previewed()
+LIST_CHANGE, OVERLAP = ListChange(), Overlap()
 PARTNER_LEDGER, POTENTIAL = PartnerLedger(), Potential()
 LEDGER_ENTRY, AUDIT_ENTRY = LedgerEntry(), AuditEntry()
 LEAD, STATUS, EVENT, REJECTED_EVENT = Lead(), Status(), Event(), RejectedEvent()

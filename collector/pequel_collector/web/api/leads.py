@@ -41,7 +41,9 @@ def blueprint(collector: Collector) -> Blueprint:
         key = current_key()
         arguments.read(request, _NONE)
         asked = lead_change_in(request, collector.settings, collector.clock(), None)
-        lead = collector.intake.change(storable("lead", lead_id), of_key(key, asked))
+        identifier = storable("lead", lead_id)
+        collector.queries.require_lead(identifier, key.partner)
+        lead = collector.intake.change(identifier, of_key(key, asked))
         return lead_response(collector.queries.pql(lead.id, key.partner))
 
     @bp.get("/pqls/changes")

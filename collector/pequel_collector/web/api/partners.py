@@ -7,14 +7,14 @@ from dataclasses import replace
 from flask import Blueprint, Response, request
 from msgspec import UNSET
 
-from ...access.keys import LONGEST_NAME, is_partner_name
 from ...app.bootstrap import Collector
 from ...errors import BadRequest, NotFound
 from ...marking.work import LeadChange
 from ...model import Claim, Key, LeadPatch
 from ...queries.partner_view import actor_of
-from ...queries.partners import BYS, RECENT
+from ...queries.partners import AGES, BYS, USUAL_AGE
 from ...rules.language.definition import Catalogue
+from ...rules.language.routing import LONGEST_NAME, is_partner_name
 from ..answers import schemas
 from ..asked import arguments
 from ..asked.lead_body import (
@@ -42,10 +42,10 @@ class LedgerArguments(arguments.PageArguments):
 
 
 class PotentialArguments(arguments.NoArguments):
-    """Which groups; ``max_age`` is how long ago a lead was marked at most, by default 90 days."""
+    """Which groups; ``max_age`` is how long ago a lead was marked at most."""
 
     by = arguments.OneOf(*BYS, load_default="country")
-    max_age = arguments.Duration(load_default=None)
+    max_age = arguments.OneOf(*AGES, load_default=USUAL_AGE)
 
 
 _LEDGER, _POTENTIAL = LedgerArguments(), PotentialArguments()
@@ -65,31 +65,66 @@ CLAIM = Content(
 )
 
 
+CLAIM_FIELDS = {
+    "partner": text_of(LONGEST_NAME),
+    "reason": FIELDS["reason"],
+    "actor": FIELDS["actor"],
+}
+
+
+_POST_CLAIM = query(
+    "Claim a lead for a partner",
+    "leads",
+    schemas.LEAD,
+    bodies=(CLAIM,),
+    needs_body=False,
+    scope="act",
+    errors=(404, 409, 412),
+    parameters=(IDEMPOTENCY_KEY, IF_MATCH),
+)
+_GET_LEDGER = query(
+    "What a partner has won",
+    "leads",
+    schemas.PARTNER_LEDGER,
+    arguments=_LEDGER,
+    scope="leads",
+    errors=(404,),
+)
+_GET_POTENTIAL = query(
+    "How many leads there are for partners, by region or segment",
+    "leads",
+    schemas.POTENTIAL,
+    arguments=_POTENTIAL,
+    scope="leads",
+)
+
+
 def blueprint(collector: Collector) -> Blueprint:
     """The calls of partners, over a collector."""
     bp = Blueprint("partners", __name__, url_prefix="/v1")
     require_reader(bp, collector)
+    handlers = Handlers(collector)
+    bp.add_url_rule("/pqls/<lead_id>/claim", view_func=handlers.claim, methods=["POST"])
+    bp.add_url_rule("/partners/<partner_id>/ledger", view_func=handlers.ledger)
+    bp.add_url_rule("/partners/potential", view_func=handlers.potential)
+    return bp
 
-    @bp.post("/pqls/<lead_id>/claim")
-    @describe(
-        query(
-            "Claim a lead for a partner",
-            "leads",
-            schemas.LEAD,
-            bodies=(CLAIM,),
-            needs_body=False,
-            scope="act",
-            errors=(404, 409, 412),
-            parameters=(IDEMPOTENCY_KEY, IF_MATCH),
-        )
-    )
-    def claim(lead_id: str) -> Response:
+
+class Handlers:
+    """Each reads its arguments, asks for one thing and answers."""
+
+    def __init__(self, collector: Collector) -> None:
+        self._collector = collector
+
+    @describe(_POST_CLAIM)
+    def claim(self, lead_id: str) -> Response:
+        """``/pqls/ID/claim``."""
         arguments.read(request, _NONE)
-        key = current_key()
+        collector, key = self._collector, current_key()
         text = body_text(request, collector.settings)
         fields = fields_in(text, CLAIM_FIELDS)
         identifier = storable("lead", lead_id)
-        lead = collector.queries.pql(identifier, key.partner).lead
+        lead = collector.queries.require_lead(identifier, key.partner)
         partner = _claimant(key, fields.get("partner"), lead.partner)
         until = collector.clock() + claim_length(collector.catalogue, partner)
         asked = LeadChange(
@@ -102,50 +137,30 @@ def blueprint(collector: Collector) -> Blueprint:
         lead = collector.intake.change(identifier, asked)
         return lead_response(collector.queries.pql(lead.id, key.partner))
 
-    @bp.get("/partners/<partner_id>/ledger")
-    @describe(
-        query(
-            "What a partner has won",
-            "leads",
-            schemas.PARTNER_LEDGER,
-            arguments=_LEDGER,
-            scope="leads",
-            errors=(404,),
-        )
-    )
-    def ledger(partner_id: str) -> Response:
-        own, name = current_partner(), partner_id
-        if (own is not None and name != own) or not is_partner_name(name):
-            raise NotFound(f"there is no partner {name[:LONGEST_NAME]!a}")
+    @describe(_GET_LEDGER)
+    def ledger(self, partner_id: str) -> Response:
+        """``/partners/NAME/ledger``."""
+        name = named_partner(partner_id)
         given = arguments.read(request, _LEDGER)
-        found = collector.partners.ledger(
+        found = self._collector.partners.ledger(
             name, given["limit"], given["cursor"], given.get("won_from"), given.get("won_to")
         )
         return json_response(schemas.PARTNER_LEDGER.dump(found))
 
-    @bp.get("/partners/potential")
-    @describe(
-        query(
-            "How many leads there are for partners, by region or segment",
-            "leads",
-            schemas.POTENTIAL,
-            arguments=_POTENTIAL,
-            scope="leads",
-        )
-    )
-    def potential() -> Response:
+    @describe(_GET_POTENTIAL)
+    def potential(self) -> Response:
+        """``/partners/potential``."""
         given = arguments.read(request, _POTENTIAL)
-        found = collector.partners.potential(given["by"], given["max_age"] or RECENT)
+        found = self._collector.partners.potential(given["by"], given["max_age"])
         return json_response(schemas.POTENTIAL.dump(found))
 
-    return bp
 
-
-CLAIM_FIELDS = {
-    "partner": text_of(LONGEST_NAME),
-    "reason": FIELDS["reason"],
-    "actor": FIELDS["actor"],
-}
+def named_partner(name: str) -> str:
+    """The partner that a path names. Raises NotFound for a partner's key that names another."""
+    own = current_partner()
+    if (own is not None and name != own) or not is_partner_name(name):
+        raise NotFound(f"there is no partner {name[:LONGEST_NAME]!a}")
+    return name
 
 
 def _claimant(key: Key, named: str | None, current: str | None) -> str:

@@ -59,7 +59,7 @@ def add(bp: Blueprint, console: Console) -> None:
     @again(same_lead)
     def claim(lead_id: str) -> Response:
         partner, identifier = own_name(), storable("lead", lead_id)
-        collector.queries.pql(identifier, partner)
+        collector.queries.require_lead(identifier, partner)
         until = collector.clock() + claim_length(collector.catalogue, partner)
         asked = LeadChange(
             LeadPatch(claim=Claim(partner, until)),

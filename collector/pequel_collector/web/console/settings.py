@@ -6,10 +6,11 @@ from typing import cast, get_args
 
 from flask import Blueprint, Response
 
-from ...access.keys import KINDS, LONGEST_NAME, KeyKind
+from ...access.keys import KINDS, KeyKind
 from ...errors import BadRequest, NotFound
 from ...ports import By
 from ...rules.language.quantities import QuantityError, milliseconds
+from ...rules.language.routing import LONGEST_NAME
 from .forms import again, form, optional
 from .frame import Console, done, needs, url, viewer
 

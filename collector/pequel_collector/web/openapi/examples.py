@@ -449,9 +449,25 @@ OF_SCHEMAS: dict[str, JSON] = {
         },
         "next_cursor": None,
     },
+    "ListChange": {"partner": "north", "listed": 2, "added": 1, "removed": 0},
+    "Overlap": {
+        "partner": "north",
+        "listed": 2,
+        "known": 1,
+        "by_state": {"customer": 0, "lead": 1, "trial": 0, "none": 0},
+        "data": [
+            {
+                "entry": "acme.example",
+                "account": "acme",
+                "state": "lead",
+                "leads": ["df48c7f1430f4abf6c7b7b16"],
+            }
+        ],
+        "next_cursor": None,
+    },
     "Potential": {
         "by": "country",
-        "data": [{"name": "DE", "pqls": 41}, {"name": "FR", "pqls": 12}],
+        "data": [{"name": "DE", "pqls": 40}, {"name": "FR", "pqls": 12}],
         "suppressed_groups": 3,
         "smallest_group": 5,
         "next_cursor": None,

@@ -16,6 +16,7 @@ from ...language.lead_condition import (
     Field,
     FieldIs,
     LeadCondition,
+    MappedTo,
     QualifiedFor,
     Several,
     TraitIs,
@@ -25,6 +26,7 @@ from ...language.lead_condition import (
 from ..comparisons import CONDITION, at_most_one, compared
 from ..items import Fields, Item, ItemParser, list_of, one_of, quoted
 from ..scope import Scope
+from .partner_name import partner_name
 
 LEAD_KINDS = ("new", "upgrade", "cross_sell", "expansion", "nudge")
 PRIORITIES = ("high", "normal", "low")
@@ -65,7 +67,9 @@ def lead_condition(item: Item, scope: LeadScope) -> LeadCondition:
     fields = item.read(_parsers(scope))
     found = tuple(_tests(item, fields, scope))
     if not found and not fields.failed:
-        raise item.wrong(one_of((*_FIELDS, "pql", *_MEASURES, *_COMBINATORS)), "no test")
+        raise item.wrong(
+            one_of((*_FIELDS, "pql", "mapped_to", *_MEASURES, *_COMBINATORS)), "no test"
+        )
     return found[0] if len(found) == 1 else Several(len(found), found)
 
 
@@ -75,6 +79,8 @@ def _tests(item: Item, fields: Fields, scope: LeadScope) -> Iterable[LeadConditi
             yield FieldIs(name, fields.values[name])
     if "pql" in fields.values:
         yield QualifiedFor(fields.values["pql"])
+    if "mapped_to" in fields.values:
+        yield MappedTo(fields.values["mapped_to"])
     measures = [name for name in _MEASURES if name in item.value]
     if len(measures) > 1:
         raise item.child("usage").wrong_key("a table of its own", '"usage" beside "trait"')
@@ -106,8 +112,9 @@ def _parsers(scope: LeadScope) -> dict[str, ItemParser]:
         "priority": _texts(_known(PRIORITIES, "priority")),
         "subject": _texts(_known(("user", "account"), "subject")),
         "account": _texts(Item.text),
-        "partner": _texts(Item.name),
+        "partner": _texts(partner_name),
         "pql": _texts(definition),
+        "mapped_to": _texts(partner_name),
         "trait": Item.text,
         "usage": Item.text,
         **CONDITION,

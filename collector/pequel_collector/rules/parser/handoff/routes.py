@@ -13,6 +13,7 @@ from ...language.dates import zone_named
 from ...language.lead_condition import parts_of
 from ...language.routing import (
     ASSIGN_KINDS,
+    LONGEST_NAME,
     Assignment,
     Escalation,
     Hours,
@@ -24,6 +25,7 @@ from ...language.routing import (
 from ..items import Fields, Item, ItemParser, UnreadableError, list_of, quoted, read_all
 from ..project import check_names, stated_name, tables
 from .lead_conditions import MAX_CONDITIONS, LeadScope, lead_condition
+from .partner_name import partner_name, require_partner_name
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -106,8 +108,10 @@ def _assignment(item: Item, teams: Mapping[str, Team]) -> Assignment:
     name = name.strip()
     if kind not in ASSIGN_KINDS or not name:
         raise item.wrong(_ASSIGN)
-    if len(name) > 128 or not name.isprintable():
-        raise item.wrong("a name of at most 128 printable characters after the colon")
+    if len(name) > LONGEST_NAME or not name.isprintable():
+        raise item.wrong(f"a name of at most {LONGEST_NAME} printable characters after the colon")
+    if kind == "partner":
+        require_partner_name(item, name)
     if kind != "round_robin":
         return Assignment(kind, name)
     return Assignment(kind, name, _members_of(item, name, teams))
@@ -241,7 +245,7 @@ TEAM: dict[str, ItemParser] = {
     "hours": _hours,
 }
 PARTNER: dict[str, ItemParser] = {
-    "name": Item.name,
+    "name": partner_name,
     "capacity": _capacity,
     "claim": Item.duration,
     "hours": _hours,
