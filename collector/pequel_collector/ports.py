@@ -511,8 +511,9 @@ class Scan(NamedTuple):
     """Which messages to read of all subjects of a kind.
 
     ``names`` are names of events; None means every message. ``sets_traits`` adds the calls that set
-    traits on such subjects, ``in_accounts`` every message with an account. The other three say
-    whether the JSON of a message is read.
+    traits on such subjects, ``in_accounts`` every message with an account. ``properties`` and
+    ``context`` say whether that JSON of a message is read. With ``in_order``, the messages of one
+    instant come in order; without it in any order, and without their position and id.
     """
 
     kind: Kind
@@ -521,12 +522,17 @@ class Scan(NamedTuple):
     in_accounts: bool = False
     properties: bool = False
     context: bool = False
+    in_order: bool = True
+
+    @property
+    def has_ids(self) -> bool:
+        """Whether the subject, its account or the kind of call of a message is read."""
+        return self.kind == "account" or self.sets_traits or self.in_accounts
 
     @property
     def has_parts(self) -> bool:
         """Whether more is read of a message than its place and its name."""
-        parts = self.sets_traits, self.in_accounts, self.properties, self.context
-        return self.kind == "account" or any(parts)
+        return self.has_ids or self.properties or self.context
 
 
 class ScannedMessage(NamedTuple):

@@ -25,7 +25,15 @@ from ..ports import ReadTransaction
 from ..rules.engine.conversions import conversions_of
 from ..rules.engine.evaluator import Evaluator
 from ..rules.engine.rules import Rule
-from ..rules.engine.state import EmptyWorld, Fact, HistoryReader, Position, State, World
+from ..rules.engine.state import (
+    NEVER,
+    EmptyWorld,
+    Fact,
+    HistoryReader,
+    Position,
+    State,
+    World,
+)
 from ..rules.engine.view import EvalContext
 from ..rules.explain.evidence import Explainer
 from ..rules.language.analysis import in_order as dependencies_first
@@ -59,11 +67,16 @@ class SubjectReplay(HistoryReader):
     def __len__(self) -> int:
         return len(self._facts)
 
-    def extend(self, facts: Sequence[Fact]) -> None:
-        """Fold facts that are all later than the head, in order."""
+    def extend(self, facts: Sequence[Fact], earliest: int = NEVER) -> None:
+        """Fold facts that are all later than the head, in order.
+
+        No definition can qualify before ``earliest``.
+        """
         start = 1, len(self._facts)
         self._facts += facts
-        self.evaluator.fold(self.head, self, facts, start, self._world, self._on_qualified)
+        self.evaluator.fold(
+            self.head, self, facts, start, self._world, self._on_qualified, earliest
+        )
 
     def end_page(self) -> None:
         """Move cells out of the state, as ``History`` does when it seals a page."""

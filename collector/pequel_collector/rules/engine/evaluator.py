@@ -98,13 +98,16 @@ class Evaluator:
         start: Position,
         world: World,
         on_qualified: OnQualified | None = None,
+        earliest: int = NEVER,
     ) -> None:
         """Take in facts, in order and all later than the state.
 
         They are already in the history, on one page, the first at ``start``; the history has no
-        facts after them.
+        facts after them. The caller knows that no definition can qualify before ``earliest``, so
+        none is evaluated until then.
         """
         ctx = EvalContext(self.kind, state, world, history, state.time)
+        ctx.earliest = earliest
         if len(facts) == 1:
             self._moment(ctx, facts, start, BEYOND, on_qualified)
             return
@@ -159,7 +162,7 @@ class Evaluator:
             if state.first is None:
                 state.first = time
         state.time = time
-        if has_message:
+        if has_message and time >= ctx.earliest:
             self._evaluate(ctx, concerned, on_qualified)
             if self.has_clock:
                 self._clock.start(state, begin, time)
