@@ -655,6 +655,15 @@ class SpanQuery(NamedTuple):
     cohort: str = ""
 
 
+class FunnelVisits(NamedTuple):
+    """Visitors of a segment: how long it took to sign up, when, and when the others came (ms)."""
+
+    segment: JSON
+    took: list[int]
+    signups: list[int]
+    waiting: list[int]
+
+
 class FunnelLead(NamedTuple):
     """When a subject signed up, and its first qualification, contact and win, of leads that stand.
 
@@ -1057,6 +1066,9 @@ class ReadTransaction(ConsoleReads, Protocol):
     def span_lengths(self, wanted: SpanQuery) -> list[tuple[JSON, list[int], list[int]]]:
         """Of each segment: the lengths of the spans that have an end, and the starts of others."""
 
+    def funnel_visits(self, wanted: SpanQuery) -> list[FunnelVisits]:
+        """The visits of each segment. ``wanted.end`` is ``signup``."""
+
     def span_starts(self, wanted: SpanQuery) -> list[tuple[JSON, list[int]]]:
         """Of each segment: every start."""
 
@@ -1078,9 +1090,19 @@ class ReadTransaction(ConsoleReads, Protocol):
         """The key, start and end of each subject, in order of the keys, after one."""
 
     def metric_leads(
-        self, since: int, until: int, definition: str | None = None, by: str | None = None
+        self,
+        since: int,
+        until: int,
+        definition: str | None = None,
+        by: str | None = None,
+        *,
+        of_people: bool = True,
     ) -> list[MetricLead]:
-        """The leads that were marked in [since, until) and stand; ``by`` is a trait."""
+        """The leads that were marked in [since, until) and stand; ``by`` is a trait.
+
+        Without ``of_people`` the milestones of their subjects are not read: ``converted`` and
+        ``channel`` are None.
+        """
 
     def lead_flags(self, definition: str, since: int, until: int) -> list[tuple[str, str]]:
         """State and flags, as JSON, of every lead of a definition marked in [since, until)."""

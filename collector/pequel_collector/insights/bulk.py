@@ -401,9 +401,9 @@ class FactReader:
             time,
             name,
             account=account,
-            properties=_json(properties),
-            traits=_json(traits),
-            context=_json(context),
+            properties=properties_in(properties),
+            traits=properties_in(traits),
+            context=properties_in(context),
             position=position,
         )
         return self._evaluator.fact(
@@ -419,7 +419,7 @@ def _user(person: str | None) -> str | None:
 def _data(paths: Iterable[str], text: str | None, prefix: str) -> dict[str, Any]:
     """The values at some paths in a JSON text; ``prefix`` is what the paths begin with."""
     data: dict[str, Any] = {}
-    values = _json(text) if text and paths else None
+    values = properties_in(text) if text and paths else None
     if values:
         for path in paths:
             if (value := lookup(path[len(prefix) :], values)) is not None:
@@ -427,7 +427,8 @@ def _data(paths: Iterable[str], text: str | None, prefix: str) -> dict[str, Any]
     return data
 
 
-def _json(text: str | None) -> dict[str, JSON]:
+def properties_in(text: str | None) -> dict[str, JSON]:
+    """The values in the JSON of a message, which may have none."""
     if not text:
         return {}
     try:
