@@ -544,8 +544,9 @@ class Scan(NamedTuple):
     """Which messages to read of all subjects of a kind.
 
     ``names`` are names of events; None means every message. ``sets_traits`` adds the calls that set
-    traits on such subjects, ``in_accounts`` every message with an account. The other three say
-    whether the JSON of a message is read.
+    traits on such subjects, ``in_accounts`` every message with an account. ``properties`` and
+    ``context`` say whether that JSON of a message is read. With ``in_order``, the messages of one
+    instant come in order; without it in any order, and without their position and id.
     """
 
     kind: Kind
@@ -554,12 +555,17 @@ class Scan(NamedTuple):
     in_accounts: bool = False
     properties: bool = False
     context: bool = False
+    in_order: bool = True
+
+    @property
+    def has_ids(self) -> bool:
+        """Whether the subject, its account or the kind of call of a message is read."""
+        return self.kind == "account" or self.sets_traits or self.in_accounts
 
     @property
     def has_parts(self) -> bool:
         """Whether more is read of a message than its place and its name."""
-        parts = self.sets_traits, self.in_accounts, self.properties, self.context
-        return self.kind == "account" or any(parts)
+        return self.has_ids or self.properties or self.context
 
 
 class ScannedMessage(NamedTuple):
@@ -680,6 +686,15 @@ class SpanQuery(NamedTuple):
     definition: str | None = None
     by: str | None = None
     cohort: str = ""
+
+
+class FunnelVisits(NamedTuple):
+    """Visitors of a segment: how long it took to sign up, when, and when the others came (ms)."""
+
+    segment: JSON
+    took: list[int]
+    signups: list[int]
+    waiting: list[int]
 
 
 class FunnelLead(NamedTuple):
@@ -1108,6 +1123,9 @@ class ReadTransaction(ConsoleReads, Protocol):
     def span_lengths(self, wanted: SpanQuery) -> list[tuple[JSON, list[int], list[int]]]:
         """Of each segment: the lengths of the spans that have an end, and the starts of others."""
 
+    def funnel_visits(self, wanted: SpanQuery) -> list[FunnelVisits]:
+        """The visits of each segment. ``wanted.end`` is ``signup``."""
+
     def span_starts(self, wanted: SpanQuery) -> list[tuple[JSON, list[int]]]:
         """Of each segment: every start."""
 
@@ -1129,9 +1147,19 @@ class ReadTransaction(ConsoleReads, Protocol):
         """The key, start and end of each subject, in order of the keys, after one."""
 
     def metric_leads(
-        self, since: int, until: int, definition: str | None = None, by: str | None = None
+        self,
+        since: int,
+        until: int,
+        definition: str | None = None,
+        by: str | None = None,
+        *,
+        of_people: bool = True,
     ) -> list[MetricLead]:
-        """The leads that were marked in [since, until) and stand; ``by`` is a trait."""
+        """The leads that were marked in [since, until) and stand; ``by`` is a trait.
+
+        Without ``of_people`` the milestones of their subjects are not read: ``converted`` and
+        ``channel`` are None.
+        """
 
     def lead_flags(self, definition: str, since: int, until: int) -> list[tuple[str, str]]:
         """State and flags, as JSON, of every lead of a definition marked in [since, until)."""

@@ -10,23 +10,34 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from pequel_collector.insights.suggest.features import DISTINCT, Sample
 from pequel_collector.insights.suggest.search import LEVEL, search
-from support.conversions import BASE, sample
+from support.conversions import BASE, Rule, created_often, sample, shared_in_parts
 
 PLANTED = 0.2
+RULES: tuple[tuple[str, Rule, str, str | None], ...] = (
+    ("created 3 times", created_often, "created", None),
+    ("shared in 3 different parts", shared_in_parts, "shared", DISTINCT),
+)
 
 
 def main(null: int, planted: int, number: int) -> None:
     """Print both rates."""
     false = sum(bool(search(sample(seed, number)).suggestions) for seed in range(null))
     print(f"nothing planted: {false} of {null} seeds suggest something (level {LEVEL})")
-    found = 0
-    for seed in range(10_000, 10_000 + planted):
-        result = search(sample(seed, number, PLANTED))
-        parts = [part for each in result.suggestions for part in each.parts]
-        found += any(part.feature.event == "created" for part in parts)
-    print(f"{PLANTED} of those who created 3 times in 7 days pay, {BASE} of the others:")
-    print(f"found in {found} of {planted} seeds of {number} users")
+    for name, rule, event, measure in RULES:
+        found = sum(
+            _finds(sample(seed, number, PLANTED, rule), event, measure)
+            for seed in range(10_000, 10_000 + planted)
+        )
+        print(f"{PLANTED} of those who {name} in 7 days pay, {BASE} of the others:")
+        print(f"found in {found} of {planted} seeds of {number} users")
+
+
+def _finds(made: Sample, event: str, measure: str | None) -> bool:
+    """Whether a suggestion names an event, and where it matters how it is counted."""
+    features = [part.feature for each in search(made).suggestions for part in each.parts]
+    return any(f.event == event and measure in {None, f.measure} for f in features)
 
 
 if __name__ == "__main__":

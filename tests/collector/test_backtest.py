@@ -37,6 +37,19 @@ name = "keen"
 when = { event = "used", gte = 2 }
 """
 Plain = dict[str, Any]
+MADE, DONE = "project_created", "task_done"
+SHORT_WAYS: list[dict[str, Any]] = [
+    {"when": {"event": MADE, "gte": 2}},
+    {"when": {"event": [MADE, DONE], "gt": 1, "within": "12h"}},
+    {"when": {"event": MADE, "gte": 2, "within": "1d", "of": "signup"}},
+    {"when": {"event": "*", "gte": 3, "within": "12h"}},
+    {"when": {"event": MADE, "distinct": "kind", "gte": 2, "within": "12h"}},
+    {"when": {"event": [MADE, DONE], "sum": "n", "gte": 3, "within": "1d"}},
+    {"when": {"event": MADE, "last": "n", "gte": 1, "within": "1d"}},
+    {"when": {"all": [{"event": MADE, "gte": 2}, {"event": DONE, "within": "1d", "of": "signup"}]}},
+    {"when": {"any": [{"event": MADE, "gte": 3}, {"event": DONE, "gte": 2, "within": "12h"}]}},
+]
+"""Definitions of which a backtest need not fold every fact."""
 
 
 def result_of(
@@ -80,6 +93,20 @@ class TestWhoQualifies:
             for each in found
             for key, time in each.qualified.items()
         } == {key: times[:1] for key, times in truth.items()}
+
+    @settings(max_examples=60)
+    @given(definition=st.sampled_from(SHORT_WAYS), messages=streams(max_size=30, duplicates=False))
+    def test_the_short_ways_say_what_the_oracle_says(
+        self, definition: dict[str, Any], messages: list[Plain]
+    ) -> None:
+        """Where the times alone decide, and where what is too old is not read."""
+        catalogue = {"project": {"signup": "signed_up"}, "pql": [{"name": "short", **definition}]}
+        with closing(stored(messages)) as collector:
+            found = result_of(collector, to_toml(catalogue), name="short")
+        truth = qualifications(catalogue, placed(by_instant(messages)), found.end)
+        assert {("short", "user", id_of(key)): [time] for key, time in found.qualified.items()} == {
+            key: times[:1] for key, times in truth.items() if times
+        }
 
     def test_is_the_same_whatever_is_in_force(self) -> None:
         toml = TOML + 'on_change = "forward"\n'

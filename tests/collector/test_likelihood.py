@@ -36,9 +36,9 @@ from pequel_collector.ports import CLI
 from pequel_collector.queries.likely import SET
 from pequel_collector.rules.parser.catalogue import read_catalogue
 from pequel_collector.web.app import create_app
-from support.conversions import User, sample, users
+from support.conversions import User, sample, told, users
 from support.described import client_of
-from support.streams import messages_of, plain_event
+from support.streams import messages_of
 
 PROJECT = """
 [project]
@@ -155,14 +155,8 @@ def collector() -> Iterator[Collector]:
 def _fill(collector: Collector, some: Iterable[User], prefix: str = "") -> None:
     """Store what users did, each in an account of their own."""
     plain = []
-    for key, life, events in some:
-        user = prefix + id_of(key)
-        told = [(life.signup, "signed_up"), *events]
-        told += [] if life.converted is None else [(life.converted, "paid")]
-        plain += [
-            plain_event(user, name, f"{user}-{n}", time, groupId=f"of-{user}")
-            for n, (time, name) in enumerate(told)
-        ]
+    for user in some:
+        plain += told(user, prefix, groupId=f"of-{prefix}{id_of(user[0])}")
     plain.sort(key=lambda each: each["time"])
     for start in range(0, len(plain), 5_000):
         collector.ingest.accept(messages_of(plain[start : start + 5_000]))
@@ -192,7 +186,7 @@ def test_a_subject_has_the_features_that_it_was_trained_with(
         for place, key in enumerate(found.keys):
             features = features_of(tx, model, key, [key])
             for term in model.terms:
-                of_all = found.columns[term.condition.feature].get(place, 0)
+                of_all = dict(found.columns[term.condition.feature].items()).get(place, 0)
                 assert features.get(term.condition.feature, 0) == of_all
             by_hand = model.intercept + math.fsum(t.weight for t in scored[key].reasons)
             assert scored[key].probability == pytest.approx(1 / (1 + math.exp(-by_hand)))

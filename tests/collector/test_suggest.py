@@ -17,20 +17,35 @@ from pequel_collector.app.bootstrap import Collector, open_collector
 from pequel_collector.config import Settings
 from pequel_collector.insights.backtest import Question, backtest
 from pequel_collector.insights.lift import Life, Table
+from pequel_collector.insights.sample import Arrivals
+from pequel_collector.insights.sampling import arrivals
 from pequel_collector.insights.suggest.features import (
     Feature,
     SampleBuilder,
+    Use,
     bits,
     duration,
+    early_values,
     windows_within,
 )
+from pequel_collector.insights.suggest.properties import properties_of, values_at
 from pequel_collector.insights.suggest.search import FEWEST_OUTCOMES, Result, search
 from pequel_collector.insights.suggest.statistics import exact_p, holm
 from pequel_collector.insights.suggest.suggest import Wanted, suggest
 from pequel_collector.model import id_of
 from pequel_collector.rules.parser.catalogue import read_catalogue
 from pequel_collector.web.app import create_app
-from support.conversions import DAY, EVENTS, LANDMARK, sample, users
+from support.conversions import (
+    DAY,
+    EVENTS,
+    LANDMARK,
+    PART,
+    START,
+    sample,
+    shared_in_parts,
+    told,
+    users,
+)
 from support.described import client_of
 from support.streams import messages_of, plain_event
 
@@ -87,6 +102,12 @@ def test_what_is_planted_is_found() -> None:
     assert all(s.held_out.counts.interval().low > 1 for r in found for s in r.suggestions)  # type: ignore[union-attr]
 
 
+def test_a_planted_number_of_different_values_is_found() -> None:
+    found = search(sample(2, 4_000, 0.3, shared_in_parts))
+    features = [part.feature for each in found.suggestions for part in each.parts]
+    assert any(f.event == "shared" and f.property == PART for f in features)
+
+
 def test_too_little_data_is_said() -> None:
     result = search(sample(1, 100))
     assert (result.suggestions, result.behaviours) == ((), ())
@@ -100,14 +121,70 @@ def test_an_empty_store_is_too_little_data() -> None:
 
 def test_what_comes_after_the_landmark_or_before_sign_up_is_not_seen() -> None:
     builder = SampleBuilder(LANDMARK, 30 * DAY, 100 * DAY, 0.5, lambda time: time // DAY)
-    edges = [(9 * DAY, "before"), (10 * DAY, "at"), (17 * DAY - 1, "last"), (17 * DAY, "after")]
+    edges = [
+        Use(9 * DAY, "before"),
+        Use(10 * DAY, "at"),
+        Use(17 * DAY - 1, "last"),
+        Use(17 * DAY, "after"),
+    ]
     builder.add("u:1", Life(10 * DAY), edges)
     builder.add("u:2", Life(10 * DAY, None, 17 * DAY - 1), edges)  # has converted
     builder.add("u:3", Life(64 * DAY), edges)  # is not old enough
     found = builder.build()
     assert {feature.event for feature in found.columns} == {"at", "last"}
-    assert found.columns[Feature("at", "@day", DAY)] == {0: 1}
+    assert list(found.columns[Feature("at", "@day", DAY)].reaching(1)) == [0]
+    assert not list(found.columns[Feature("at", "@day", DAY)].reaching(2))
     assert (found.size, found.outcomes) == (1, 0)
+
+
+def test_values_count_once_in_each_window() -> None:
+    events = [
+        Use(time, "made", [("kind", kind)]) for time, kind in ((0, "a"), (1, "a"), (DAY, "b"))
+    ]
+    found = early_values(events, 0, [DAY, 3 * DAY], lambda time: time // DAY)
+    assert found == {
+        Feature("made", "count", DAY): 2,
+        Feature("made", "count", 3 * DAY): 3,
+        Feature("made", "@day", DAY): 1,
+        Feature("made", "@day", 3 * DAY): 2,
+        Feature("made", "distinct", DAY, "kind"): 1,
+        Feature("made", "distinct", 3 * DAY, "kind"): 2,
+    }
+
+
+def _arrivals(*events: tuple[str, Any]) -> dict[str, Arrivals]:
+    """The latest events *made* of some users, each with a property *x*."""
+    with closing(open_collector(Settings(database="sqlite://"), read_catalogue(""))) as store:
+        plain = [
+            plain_event(user, "made", f"m{n}", START + n, properties={"x": value, "@user": n})
+            for n, (user, value) in enumerate(events)
+        ]
+        store.ingest.accept(messages_of(plain))
+        with store.store.reading() as tx:
+            return arrivals(tx.latest(100), tx)
+
+
+@pytest.mark.parametrize(
+    ("values", "is_worth_it"),
+    [
+        ([("u1", "a"), ("u1", "b"), ("u2", "a"), ("u2", "a")], True),
+        ([("u1", 1), ("u1", 2.5), ("u2", 1), ("u2", 1)], True),
+        ([("u1", "a"), ("u1", "a"), ("u2", "b"), ("u2", "b")], False),  # nobody has two
+        ([("u1", "a"), ("u1", "b"), ("u2", "c")], False),  # a new one each time
+        ([("u1", ["a"]), ("u1", ["b"]), ("u2", ["a"]), ("u2", ["a"])], False),
+        ([("u1", "a"), ("u1", "b"), ("u1", "a"), *[("u2", None)] * 4], False),  # seldom there
+    ],
+)
+def test_a_property_is_counted_where_somebody_has_several_values(
+    values: list[tuple[str, Any]], is_worth_it: bool
+) -> None:
+    assert properties_of(_arrivals(*values)) == ({"made": ["x"]} if is_worth_it else {})
+
+
+def test_values_are_told_apart_as_the_evaluator_does() -> None:
+    text = '{"a": {"b": 1.0}, "c": "1", "d": null}'
+    assert values_at(["a.b", "c", "d", "e"], text) == [("a.b", "n1"), ("c", "s1")]
+    assert values_at(["a"], None) == []
 
 
 def test_the_held_out_period_begins_between_two_sign_ups() -> None:
@@ -132,14 +209,9 @@ def _filled(number: int, planted: float, *, in_accounts: bool = False) -> Collec
         Settings(database="sqlite://", read_key="read"), read_catalogue(PROJECT)
     )
     plain = []
-    for key, life, events in users(3, number, planted=planted):
-        told = [(life.signup, "signed_up"), *events]
-        told += [] if life.converted is None else [(life.converted, "paid")]
-        account = {"groupId": f"of-{id_of(key)}"} if in_accounts else {}
-        plain += [
-            plain_event(id_of(key), name, f"{key}-{n}", time, **account)
-            for n, (time, name) in enumerate(told)
-        ]
+    for user in users(3, number, planted=planted):
+        account = {"groupId": f"of-{id_of(user[0])}"} if in_accounts else {}
+        plain += told(user, **account)
     plain.sort(key=lambda each: each["time"])
     for start in range(0, len(plain), 5_000):
         collector.ingest.accept(messages_of(plain[start : start + 5_000]))

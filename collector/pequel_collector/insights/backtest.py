@@ -9,7 +9,7 @@ from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from itertools import chain, pairwise
 
 from ..errors import BadRequest
 from ..model import Kind, kind_of
@@ -263,21 +263,22 @@ def _judged(
 ) -> Backtest:
     qualified = times.qualified[definition.name]
     wanted = members(tx, definition.subject, question.population, times.signups)
-    lives = [
-        (times.signups.get(key), qualified.get(key), times.conversions.get(key)) for key in wanted
-    ]
-    signed_up = [Life(s, q, c) for s, q, c in lives if s is not None]
-    everybody = [Life(0 if s is None else s, q, c) for s, q, c in lives]
+    signups, conversions = times.signups, times.conversions
+    signed_up, others = list[Life](), list[Life]()
+    for key in wanted:
+        signup, converted = signups.get(key), conversions.get(key)
+        into, start = (others, 0) if signup is None else (signed_up, signup)
+        into.append(Life(start, qualified.get(key), converted))
     found = Backtest(
         definition,
         question,
         end,
         qualified,
-        strict(everybody),
+        strict(chain(signed_up, others)),
         landmark(signed_up, end, question.landmark, question.horizon),
         _weekly(qualified.values(), times.signups.values(), end, question.capacity),
     )
-    return replace(found, notes=list(_notes(found, catalogue, len(lives) - len(signed_up))))
+    return replace(found, notes=list(_notes(found, catalogue, len(others))))
 
 
 def _notes(found: Backtest, catalogue: Catalogue, without_signup: int) -> Iterator[str]:

@@ -4,17 +4,21 @@ The evaluator is the one that marks. It gets the same facts, but only those that
 pass over the store; and a subject is not folded that has too few events to qualify.
 
     definition            used, at least 2 in 7 days
-    read                  u1 used, used, used        u2 used        (nothing else is read)
-    folded                u1, until the second one qualifies it
+    read                  u1 used in March, on April 1st, 2nd and 3rd        u2 used in March
+    folded                u1, on April 1st and 2nd: the earliest that it can qualify is the 2nd, and
+                          March is too long ago
 """
 
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from itertools import chain
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -25,11 +29,11 @@ from ..model import JSON, Kind, Message, Stored, id_of, kind_of
 from ..ports import ReadTransaction, Scan, ScannedMessage
 from ..rules.engine.evaluator import Evaluator
 from ..rules.engine.rules import Rule
-from ..rules.engine.state import EmptyWorld, Fact, State, World
+from ..rules.engine.state import NEVER, EmptyWorld, Fact, State, World
 from ..rules.engine.view import EvalContext
 from ..rules.language.analysis import names_in
-from ..rules.language.definition import CONTEXT, Catalogue, Definition
-from ..rules.language.possible import Possible, Times, possible
+from ..rules.language.definition import CONTEXT, Catalogue, Definition, EventLeaf, leaves_of
+from ..rules.language.possible import Times, anchors_of, earliest, is_exact, reach
 from ..rules.language.values import lookup, whole
 
 OnProgress = Callable[[int], None]
@@ -41,14 +45,16 @@ PROGRESS_EVERY = 2_000
 SUBJECTS_AT_ONCE = 500
 """Subjects that one query lists, where each is folded with those that it asks."""
 
-FIRST_PART = 16
-"""Facts of a subject that are made and folded first; then twice as many, and so on."""
+FIRST_PART = 2
+"""Facts of a subject that are folded first once it may qualify; then twice as many, and so on."""
 
 PLACE_AND_NAME = 5
 """Fields of a message that a scan reads in any case."""
 
 NO_EVENT = ""
 """In place of the name of a message that is no event."""
+
+_TIME = itemgetter(1)
 
 _decode = msgspec.json.Decoder().decode
 
@@ -68,8 +74,7 @@ class Budget:
             raise TooLarge("there are too many events for one request; use the command line")
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """A subject: its messages that were read, and when it first qualified (ms), by definition.
 
     ``times`` are those of its events, by name.
@@ -127,8 +132,11 @@ class BulkFold:
         self._facts = FactReader(self._evaluator)
         rules = self._evaluator.by_name
         self._wanted = {rules[name].index: name for name in names if name in rules}
-        tests = [possible(rules[name].definition.when) for name in self._wanted.values()]
-        self._can_qualify: Possible = lambda times: any(test(times) for test in tests)
+        anchors = anchors_of(catalogue.project) if kind == "user" else {}
+        definitions = self._evaluator.definitions
+        self._earliest = [(d.name, earliest(d.when, anchors)) for d in definitions]
+        self._is_exact = all(is_exact(definition, anchors) for definition in definitions)
+        self._reach = self._reach_of_all()
 
     @property
     def _evaluator(self) -> Evaluator:
@@ -151,11 +159,22 @@ class BulkFold:
     def _qualified(
         self, key: str, messages: Sequence[ScannedMessage], times: Times, world: World
     ) -> Mapping[str, int]:
-        if not self._can_qualify(times):
-            return {}
+        bounds = {name: at for name, find in self._earliest if (at := find(times)) is not None}
+        if not bounds or self._is_exact:
+            return bounds
+        first = min(bounds.values())
+        if self._reach is not None:
+            messages = messages[bisect_right(messages, first - self._reach, key=_TIME) :]
         subject = _Subject(self._evaluator, world, self._wanted)
-        subject.fold(self._facts.read(key, messages), self._now)
+        subject.fold(self._facts.read(key, messages), self._now, first)
         return subject.found
+
+    def _reach_of_all(self) -> int | None:
+        """How far back any definition looks; None where more than the events of a window matter."""
+        scope, reaches = self._evaluator.scope, [reach(d) for d in self._evaluator.definitions]
+        if self._kind == "account" or scope.traits or scope.accounts or self._asked().exports.any:
+            return None
+        return None if None in reaches else max(filter(None, reaches), default=None)
 
     def _scan_own(self) -> Iterator[tuple[str, Sequence[ScannedMessage]]]:
         wanted = _scan_of(self._evaluator)
@@ -164,7 +183,19 @@ class BulkFold:
             wanted._replace(
                 names=None if reads_all else (wanted.names or frozenset()) | self._also,
                 in_accounts=wanted.in_accounts or self._follows_accounts,
+                in_order=self._needs_order(),
             )
+        )
+
+    def _needs_order(self) -> bool:
+        """Whether it matters which of several facts of one instant is the latest, or the first."""
+        scope, leaves = (
+            self._evaluator.scope,
+            chain.from_iterable(leaves_of(d.when, *d.unless) for d in self._evaluator.definitions),
+        )
+        others = self._kind == "account" or scope.traits or scope.accounts or self._follows_accounts
+        return others or any(
+            not isinstance(leaf, EventLeaf) or leaf.measure == "last" for leaf in leaves
         )
 
     def _scan(self, wanted: Scan) -> Iterator[tuple[str, Sequence[ScannedMessage]]]:
@@ -233,11 +264,14 @@ class _Subject(SubjectReplay):
         self._wanted, self.found = wanted, dict[str, int]()
         self._on_qualified = self._note
 
-    def fold(self, facts: Iterator[Fact], now: int) -> None:
-        """Fold facts, as many as it takes, and run the clock if there is one."""
+    def fold(self, facts: Iterator[Fact], now: int, earliest: int = NEVER) -> None:
+        """Fold facts, as many as it takes, and run the clock if there is one.
+
+        No definition can qualify before ``earliest``.
+        """
         try:
-            for some in _in_parts(facts):
-                self.extend(some)
+            for some in _in_parts(facts, earliest):
+                self.extend(some, earliest)
             if self.evaluator.has_clock:
                 self.advance(now)
         except _Done:
@@ -251,13 +285,16 @@ class _Subject(SubjectReplay):
                 raise _Done
 
 
-def _in_parts(facts: Iterator[Fact]) -> Iterator[list[Fact]]:
-    """Facts in growing parts, each with all facts of its last instant."""
-    size, part = FIRST_PART, list[Fact]()
+def _in_parts(facts: Iterator[Fact], earliest: int) -> Iterator[list[Fact]]:
+    """Facts in growing parts, each with all facts of its last instant.
+
+    The first part goes up to the earliest instant at which a definition can qualify.
+    """
+    size, part = 0, list[Fact]()
     for fact in facts:
-        if len(part) >= size and fact.time != part[-1].time:
+        if fact.time > earliest and len(part) >= size and part and fact.time != part[-1].time:
             yield part
-            size, part = 2 * size, []
+            size, part = max(FIRST_PART, 2 * size), []
         part.append(fact)
     if part:
         yield part
@@ -348,7 +385,8 @@ class FactReader:
         data: dict[str, Any] = {}
         if route is not None and self._reads_json:
             data = _data(route.paths, properties, "")
-            data |= _data(route.in_context, context, CONTEXT)
+            if route.in_context:
+                data |= _data(route.in_context, context, CONTEXT)
         user = own if own is not None else _user(person)
         return Fact(time, mid, name, data, user, account, {}, position=position)
 
@@ -363,9 +401,9 @@ class FactReader:
             time,
             name,
             account=account,
-            properties=_json(properties),
-            traits=_json(traits),
-            context=_json(context),
+            properties=properties_in(properties),
+            traits=properties_in(traits),
+            context=properties_in(context),
             position=position,
         )
         return self._evaluator.fact(
@@ -380,14 +418,17 @@ def _user(person: str | None) -> str | None:
 
 def _data(paths: Iterable[str], text: str | None, prefix: str) -> dict[str, Any]:
     """The values at some paths in a JSON text; ``prefix`` is what the paths begin with."""
-    values = _json(text) if text and paths else None
-    if not values:
-        return {}
-    found = ((path, lookup(path[len(prefix) :], values)) for path in paths)
-    return {path: whole(value) for path, value in found if value is not None}
+    data: dict[str, Any] = {}
+    values = properties_in(text) if text and paths else None
+    if values:
+        for path in paths:
+            if (value := lookup(path[len(prefix) :], values)) is not None:
+                data[path] = whole(value)
+    return data
 
 
-def _json(text: str | None) -> dict[str, JSON]:
+def properties_in(text: str | None) -> dict[str, JSON]:
+    """The values in the JSON of a message, which may have none."""
     if not text:
         return {}
     try:

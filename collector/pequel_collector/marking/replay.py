@@ -26,7 +26,15 @@ from ..ports import ReadTransaction
 from ..rules.engine.conversions import conversions_of
 from ..rules.engine.evaluator import Evaluator
 from ..rules.engine.rules import Rule
-from ..rules.engine.state import EmptyWorld, Fact, HistoryReader, Position, State, World
+from ..rules.engine.state import (
+    NEVER,
+    EmptyWorld,
+    Fact,
+    HistoryReader,
+    Position,
+    State,
+    World,
+)
 from ..rules.engine.view import EvalContext
 from ..rules.explain.evidence import Explainer
 from ..rules.language.analysis import in_order as dependencies_first
@@ -61,15 +69,18 @@ class SubjectReplay(HistoryReader):
     def __len__(self) -> int:
         return len(self._facts)
 
-    def extend(self, facts: Sequence[Fact], *, goes_on: bool = False) -> None:
+    def extend(
+        self, facts: Sequence[Fact], earliest: int = NEVER, *, goes_on: bool = False
+    ) -> None:
         """Fold facts that are all later than the head, in order.
 
-        With ``goes_on``, the last instant has more facts, which the next call takes in.
+        No definition can qualify before ``earliest``. With ``goes_on``, the last instant has more
+        facts, which the next call takes in.
         """
         start, world = (1, len(self._facts)), self._world
         self._facts += facts
         self.evaluator.fold(
-            self.head, self, facts, start, world, self._on_qualified, goes_on=goes_on
+            self.head, self, facts, start, world, self._on_qualified, earliest, goes_on=goes_on
         )
 
     def end_page(self) -> None:

@@ -149,7 +149,7 @@ class Metrics:
             evaluators, state = self._evaluators_in(tx), self._state(tx)
             catalogue = evaluators.catalogue
             asked = [checked(metric, question, catalogue, now) for metric, question in questions]
-            figures = Figures(tx, catalogue, evaluators.in_force.versions, now)
+            figures = Figures(tx, catalogue, evaluators.in_force.versions, now, asked)
             found = [figures.figure(each) for each in asked]
         for each, figure in zip(questions, found, strict=True):
             self._keep((*each, *state), figure)

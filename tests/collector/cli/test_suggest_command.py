@@ -11,10 +11,9 @@ from click.testing import CliRunner, Result
 from pequel_collector.app.bootstrap import open_collector
 from pequel_collector.cli.commands import pequel
 from pequel_collector.config import Settings
-from pequel_collector.model import id_of
 from pequel_collector.rules.parser.catalogue import read_catalogue
-from support.conversions import users
-from support.streams import messages_of, plain_event
+from support.conversions import told, users
+from support.streams import messages_of
 
 PROJECT = '[project]\nsignup = "signed_up"\nconversion = "paid"\n'
 
@@ -32,12 +31,7 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def _store(number: int) -> None:
     collector = open_collector(Settings())
     for key, life, events in users(3, number, planted=0.6):
-        told = [(life.signup, "signed_up"), *events[:40]]
-        told += [] if life.converted is None else [(life.converted, "paid")]
-        plain = [
-            plain_event(id_of(key), name, f"{key}-{n}", time) for n, (time, name) in enumerate(told)
-        ]
-        collector.ingest.accept(messages_of(plain))
+        collector.ingest.accept(messages_of(told((key, life, events[:40]))))
     collector.close()
 
 

@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager
 import click
 
 from ...app.bootstrap import open_store
+from ...insights.suggest.features import COUNT, DAYS
 from ...insights.suggest.search import LEVEL, Behaviour
 from ...insights.suggest.suggest import OnShare, Suggestions, Wanted, Written
 from ...insights.suggest.suggest import suggest as searched
@@ -148,7 +149,8 @@ def _as_text(found: Suggestions) -> str:
 
 def _behaviour(each: Behaviour) -> tuple[str, ...]:
     figures, feature = each.figures, each.condition.feature
-    measure = "" if feature.measure == "count" else " on different days"
+    distinct = f" different {printable(feature.property or '')}"
+    measure = {COUNT: "", DAYS: " on different days"}.get(feature.measure, distinct)
     window = length(feature.window / 1000)
     return (
         feature.event,

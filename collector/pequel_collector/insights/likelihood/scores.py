@@ -10,7 +10,7 @@ from ...errors import BadRequest
 from ...model import Kind, kind_of
 from ...ports import Outline, ReadTransaction
 from ...rules.engine.calendar import unit
-from ..suggest.features import Feature, early_values
+from ..suggest.features import Feature, Use, early_values
 from .model import Model, Term, stored
 
 MAX_MESSAGES = 2_000
@@ -76,7 +76,7 @@ def features_of(
         return None
     names = {term.condition.feature.event for term in model.terms}
     windows = {term.condition.feature.window for term in model.terms}
-    named = ((m.time, m.name) for m in events if m.name is not None and m.name in names)
+    named = (Use(m.time, m.name) for m in events if m.name is not None and m.name in names)
     return early_values(named, signup, sorted(windows), unit("@day", model.timezone))
 
 

@@ -107,10 +107,12 @@ def model_of(sample: Sample, catalogue: Catalogue, wanted: Wanted, end: int, now
 def conditions_of(sample: Sample, earlier: int) -> list[Condition]:
     """The conditions that go best with conversion or without it, on the earlier subjects.
 
+    None is on values of a property: these are not read where a likelihood is shown.
     Raises BadRequest if nothing was done by enough subjects.
     """
     kept: list[Candidate] = []
-    for candidate in sorted(singles(sample, earlier), key=lambda each: -abs(each.merit)):
+    found = [c for c in singles(sample, earlier) if c.parts[0].feature.property is None]
+    for candidate in sorted(found, key=lambda each: -abs(each.merit)):
         if all(shared(candidate.found, other.found) < SAME for other in kept):
             kept.append(candidate)
             if len(kept) == MOST_TERMS:
@@ -169,8 +171,7 @@ def _too_little(what: str) -> BadRequest:
 
 def _who(sample: Sample, condition: Condition) -> list[int]:
     """The places of the subjects for whom a condition holds."""
-    column = sample.columns[condition.feature]
-    return [place for place, value in column.items() if value >= condition.threshold]
+    return list(sample.columns[condition.feature].reaching(condition.threshold))
 
 
 def _bools(found: int, size: int) -> list[bool]:

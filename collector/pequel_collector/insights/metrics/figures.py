@@ -35,14 +35,25 @@ Item = TypeVar("Item")
 Counts = tuple[JSON, int, int, int]
 """A segment, and how many there arrived, are mature and are immature."""
 
+LeadKey = tuple[int, int, str | None, str | None]
+"""A period, a definition and a trait."""
+
 _SIZES = ("denominator", "n", "leads", "open", "dismissals", "customers", "pqls", "people")
 
 
 class Figures:
-    """The figures of one transaction. ``versions`` are the numbers in force, by definition."""
+    """The figures of one transaction. ``versions`` are the numbers in force, by definition.
+
+    ``questions`` are those that are going to be asked together.
+    """
 
     def __init__(
-        self, tx: ReadTransaction, catalogue: Catalogue, versions: Mapping[str, int], now: int
+        self,
+        tx: ReadTransaction,
+        catalogue: Catalogue,
+        versions: Mapping[str, int],
+        now: int,
+        questions: Sequence[Asked] = (),
     ) -> None:
         self._tx, self._catalogue, self._versions, self._now = tx, catalogue, versions, now
         self._zone = catalogue.project.timezone
@@ -50,7 +61,8 @@ class Figures:
         self._read_arrivals: dict[SpanQuery, list[tuple[JSON, list[int], list[int]]]] = {}
         self._read_starts: dict[SpanQuery, list[tuple[JSON, list[int]]]] = {}
         self._money = MoneyFigures(tx, self.leads)
-        self._read: dict[tuple[int, int, str | None, str | None], list[MetricLead]] = {}
+        self._asks_people = any(map(asks_people, questions))
+        self._read: dict[tuple[LeadKey, bool], list[MetricLead]] = {}
 
     def figure(self, asked: Asked) -> Figure:
         """The answer to a question."""
@@ -203,9 +215,10 @@ class Figures:
         if asked.metric.name == "lead_velocity" and not is_of_all:  # by the qualification
             period = -FOREVER, FOREVER
         key = (*period, asked.definition, trait_named(asked.by))
-        if key not in self._read:
-            self._read[key] = self._tx.metric_leads(*key)
-        return self._read[key]
+        of_people = self._asks_people or asks_people(asked)
+        if (key, of_people) not in self._read:
+            self._read[key, of_people] = self._tx.metric_leads(*key, of_people=of_people)
+        return self._read[key, of_people]
 
     def _of_leads(self, asked: Asked) -> tuple[Values, list[Group]]:
         match asked.metric.name:
@@ -276,6 +289,11 @@ class Figures:
         return {
             "definitions": health(found, self._catalogue, self._versions, signups, asked.definition)
         }
+
+
+def asks_people(asked: Asked) -> bool:
+    """Whether a question of leads needs to know when their subjects converted, or their channel."""
+    return asked.metric.end == "converted" or asked.by == "channel"
 
 
 def _or_nothing(wanted: SpanQuery, found: dict[Key, Item], nothing: Item) -> dict[Key, Item]:

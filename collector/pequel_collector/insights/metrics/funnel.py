@@ -21,10 +21,9 @@ Steps = tuple[Lengths, Lengths, Lengths, Lengths]
 def steps_of(tx: ReadTransaction, wanted: SpanQuery) -> dict[Key, Steps]:
     """The steps of each segment. ``wanted`` goes from first seen to qualified."""
     cohort = wanted._replace(cohort="seen")
-    first = tx.span_lengths(cohort._replace(end="signup", definition=None))
-    signups = tx.span_starts(cohort._replace(start="signup"))
-    visits = _joined(wanted.by, ((value, Lengths(*lengths)) for value, *lengths in first))
-    signed_up = _joined(wanted.by, ((value, Lengths([], starts)) for value, starts in signups))
+    first = tx.funnel_visits(cohort._replace(end="signup", definition=None))
+    visits = _joined(wanted.by, ((v.segment, Lengths(v.took, v.waiting)) for v in first))
+    signed_up = _joined(wanted.by, ((v.segment, Lengths([], v.signups)) for v in first))
     leads: defaultdict[Key, list[FunnelLead]] = defaultdict(list)
     for lead in tx.funnel_leads(cohort._replace(start="signup")):
         leads[key_of(lead.segment, wanted.by)].append(lead)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from itertools import combinations
 from zoneinfo import ZoneInfo
@@ -25,6 +26,8 @@ MAX_MONTHS = 120
 
 _QUARTER = 900_000
 _FIRST, _LAST = -62_135_000_000_000, 253_402_000_000_000
+_LAST_MONDAY = date.max - timedelta(days=14)
+NEVER_ENDS = 2**62
 
 MAX_REASONS = 50
 """Reasons that are listed. The rest is counted together."""
@@ -38,12 +41,12 @@ def state_of(lead: MetricLead, now: int) -> str:
 
 def volume(leads: Sequence[MetricLead], zone: str, now: int) -> dict[str, JSON]:
     """How many leads there are, of how many subjects, by state and by week."""
-    weeks = Counter(week_of(lead.marked_at, zone) for lead in leads)
+    weeks = by_week([lead.marked_at for lead in leads], zone)
     return {
         "leads": len(leads),
         "subjects": len({lead.subject for lead in leads}),
         "states": dict(sorted(Counter(state_of(lead, now) for lead in leads).items())),
-        "weeks": [{"week": week, "leads": weeks[week]} for week in sorted(weeks)],
+        "weeks": [{"week": f"{monday}", "leads": number} for monday, number in weeks.items()],
     }
 
 
@@ -130,24 +133,33 @@ def month_before(month: str) -> str:
     return f"{year - (number == 1):04}-{(number - 2) % 12 + 1:02}"
 
 
-def month_of(time: int, zone: str) -> str:
+def month_of(at: int, zone: str) -> str:
     """The calendar month of a time."""
-    return f"{_day(time, zone):%Y-%m}"
+    return f"{_day(at, zone):%Y-%m}"
 
 
-def week_of(time: int, zone: str) -> str:
-    """The Monday of the week of a time, such as ``2026-03-02``."""
-    return _week_of(time // _QUARTER, zone)
+def by_week(times: Iterable[int], zone: str) -> dict[date, int]:
+    """How many times are in each calendar week that has one, by its Monday, in order."""
+    ordered, found, place = sorted(times), dict[date, int](), 0
+    while place < len(ordered):
+        day = _day(ordered[place], zone)
+        monday = day - timedelta(days=day.weekday())
+        after = bisect_left(ordered, _end_of_week(monday, zone), place + 1)
+        found[monday] = after - place
+        place = after
+    return found
 
 
-@lru_cache(maxsize=65_536)
-def _week_of(quarter: int, zone: str) -> str:
-    day = _day_of(quarter, zone)
-    return (day - timedelta(days=day.weekday())).isoformat()
+def _end_of_week(monday: date, zone: str) -> int:
+    """The first instant (ms) after a week."""
+    if monday > _LAST_MONDAY:
+        return NEVER_ENDS
+    end = datetime.combine(monday + timedelta(days=7), time.min, ZoneInfo(zone))
+    return round(end.timestamp() * 1000)
 
 
-def _day(time: int, zone: str) -> date:
-    return _day_of(time // _QUARTER, zone)
+def _day(at: int, zone: str) -> date:
+    return _day_of(at // _QUARTER, zone)
 
 
 @lru_cache(maxsize=65_536)

@@ -110,7 +110,7 @@ class MoneyFigures:
 
     def _pqls(self, asked: Asked) -> Counter[str]:
         """How many subjects were marked, by channel."""
-        channels = {x.subject: x.channel for x in self._leads(asked._replace(by=None))}
+        channels = {x.subject: x.channel for x in self._leads(asked)}
         return Counter(channel or DIRECT for channel in channels.values())
 
     def _new(self, asked: Asked) -> Counter[str]:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from itertools import chain
+from math import log, log1p
 from typing import NamedTuple
 
 from .rates import Span
 
 _ROUNDING = 1e-12
 """What a product of shares may be off by."""
+
+_FAR = 2**62
+"""Longer than any length of time."""
+
+_SAFE = 1e-6
+"""What the sum of logarithms may be off by."""
 
 
 class Duration(NamedTuple):
@@ -71,29 +79,60 @@ def quantiles(lengths: Lengths, now: int, shares: Sequence[float]) -> list[int |
     """The first time by which each share has arrived, in order of shares.
 
     With each one of the n still under way who arrives, the share under way falls by 1 ÷ n. Who was
-    last seen under way at that very time still counts as under way.
+    last seen under way at that very time still counts as under way. Between two times at which
+    somebody was last seen, m arrivals together leave 1 - m ÷ n of the share.
     """
-    found: list[int | None] = []
-    arrived = sorted(lengths.arrived)
-    since = now - arrived[-1] if arrived else now
+    since = now - max(lengths.arrived, default=0)
     # Who started before was under way at each time at which somebody arrived.
-    starts = sorted((start for start in lengths.starts if start > since), reverse=True)
-    not_gone = sorted((start for start in lengths.of_arrived if start > since), reverse=True)
-    under_way, left = 1.0, len(arrived) + lengths.waiting
+    gone = [now - start for start in lengths.starts if start > since]
+    kept = [now - start for start in lengths.of_arrived if start > since]
+    left = len(lengths.arrived) + lengths.waiting
+    last_ones = lengths.waiting - (len(gone) - len(kept)) + 1
+    if not _can_reach(min(shares), len(lengths.arrived), last_ones):
+        return [None] * len(shares)
+    arrived = sorted(lengths.arrived)
+    gone.sort()
+    kept.sort()
+    gone.append(_FAR)
+    kept.append(_FAR)
+    found: list[int | None] = []
+    under_way, place, went, stayed = 1.0, 0, 0, 0
     limits = [1 - share + _ROUNDING for share in shares]
-    gone = kept = 0
-    for time in arrived:
-        last = now - time
-        while gone < len(starts) and starts[gone] > last:
-            gone += 1
-        while kept < len(not_gone) and not_gone[kept] > last:
-            kept += 1
-        at_risk = left - (gone - kept)
-        under_way *= (at_risk - 1) / at_risk
-        left -= 1
-        if under_way <= limits[len(found)]:
-            while len(found) < len(limits) and under_way <= limits[len(found)]:
-                found.append(max(0, time))
-            if len(found) == len(limits):
-                break
+    while place < len(arrived) and len(found) < len(limits):
+        time = arrived[place]
+        while gone[went] < time:
+            went += 1
+        while kept[stayed] < time:
+            stayed += 1
+        behind = bisect_right(arrived, min(gone[went], kept[stayed]), place)
+        run = _Run(under_way, left - (went - stayed))
+        while len(found) < len(limits) and run.after(behind - place) <= limits[len(found)]:
+            found.append(max(0, arrived[place + run.needed(limits[len(found)]) - 1]))
+        under_way = run.after(behind - place)
+        left, place = left - (behind - place), behind
     return found + [None] * (len(shares) - len(found))
+
+
+class _Run(NamedTuple):
+    """Arrivals one after another while nobody else leaves: the share and the number under way."""
+
+    under_way: float
+    at_risk: int
+
+    def after(self, arrivals: int) -> float:
+        """The share that is under way after so many arrivals."""
+        return self.under_way * (self.at_risk - arrivals) / self.at_risk
+
+    def needed(self, limit: float) -> int:
+        """How many arrivals it takes until no more than a share is under way."""
+        return bisect_left(range(self.at_risk + 1), True, key=lambda n: self.after(n) <= limit)
+
+
+def _can_reach(share: float, arrivals: int, last_ones: int) -> bool:
+    """Whether a share can have arrived, if so many were under way at the last arrival.
+
+    More were under way before. So each arrival leaves at least 1 - 1 ÷ ``last_ones`` under way.
+    """
+    if last_ones <= 1:
+        return arrivals > 0
+    return arrivals * log1p(-1 / last_ones) <= log(1 - share) + _SAFE

@@ -1,12 +1,14 @@
 """What each subject did in the first days after sign-up, as numbers by feature.
 
-u1    signed up on March 1st; project_created on the 1st, the 2nd and the 9th
-so    project_created, count, within 7 days     2
-      project_created, @day, within 1 day       1
+u1    signed up on March 1st; project_created (kind = a, b, b) on the 1st, the 2nd and the 9th
+so    project_created, count, within 7 days              2
+      project_created, @day, within 1 day                1
+      project_created, distinct kind, within 30 days     2
 """
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -14,7 +16,9 @@ from typing import NamedTuple
 from ...rules.language.quantities import DAY, HOUR, MINUTE, SECOND, WEEK
 from ..lift import Life
 
-COUNT, DAYS = "count", "@day"
+COUNT, DAYS, DISTINCT = MEASURES = "count", "@day", "distinct"
+"""What is counted, the simplest first."""
+
 WINDOWS = (DAY, 3 * DAY, 7 * DAY, 14 * DAY, 30 * DAY)
 MAX_NAMES = 500
 """Event names that are looked at: those that came up first."""
@@ -26,11 +30,58 @@ DayOf = Callable[[int], int]
 
 
 class Feature(NamedTuple):
-    """A number of a subject: events of a name, or days with one, within a window from sign-up."""
+    """A number of a subject: how often it did something within a window (ms) from sign-up.
+
+    The ``measure`` counts events of a name, days with one, or distinct values of their property.
+    """
 
     event: str
     measure: str
     window: int
+    property: str | None = None
+
+
+class Use(NamedTuple):
+    """An event of a subject: when (ms), its name, and the values of properties that are looked at.
+
+    Each value is a text that equal values share.
+    """
+
+    time: int
+    name: str
+    values: Sequence[tuple[str, str]] = ()
+
+
+class Column:
+    """A feature of all subjects: the number of each, by its place, where it is not 0.
+
+    It takes eight bytes a subject.
+    """
+
+    __slots__ = ("_numbers", "_places")
+
+    def __init__(self) -> None:
+        self._places, self._numbers = array("I"), array("I")
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def append(self, place: int, number: int) -> None:
+        """Set the number of a subject that has none yet."""
+        self._places.append(place)
+        self._numbers.append(number)
+
+    def move(self, to: Sequence[int]) -> None:
+        """Give each subject another place."""
+        self._places = array("I", [to[place] for place in self._places])
+
+    def reaching(self, threshold: int) -> Iterator[int]:
+        """The places of the subjects whose number is a threshold or more."""
+        return (place for place, number in self.items() if number >= threshold)
+
+    def items(self) -> Iterator[tuple[int, int]]:
+        """The place of each subject, and its number."""
+        return zip(self._places, self._numbers, strict=True)
 
 
 @dataclass(slots=True)
@@ -38,14 +89,13 @@ class Sample:
     """Subjects that can be judged, in the order of sign-up, and what they did.
 
     ``outcomes`` has a bit for each who converted, ``later`` for each in the held-out period.
-    ``columns`` has, for each feature, the number of each subject (by place) where it is not 0.
     """
 
     size: int = 0
     outcomes: int = 0
     later: int = 0
     keys: list[str] = field(default_factory=list)
-    columns: dict[Feature, dict[int, int]] = field(default_factory=dict)
+    columns: dict[Feature, Column] = field(default_factory=dict)
 
 
 def windows_within(landmark: int) -> list[int]:
@@ -74,40 +124,46 @@ class SampleBuilder:
         self._held_out, self._day_of = held_out, day_of
         self._windows = windows_within(landmark)
         self._names: dict[str, None] = {}
-        self._rows: list[tuple[int, str, bool, dict[Feature, int]]] = []
+        self._rows: list[tuple[int, str, bool]] = []
+        self._columns: dict[Feature, Column] = {}
 
-    def add(self, key: str, life: Life, events: Iterable[tuple[int, str]]) -> None:
-        """Take in a subject, if it can be judged. Events are (time, name), in order."""
+    def add(self, key: str, life: Life, events: Iterable[Use]) -> None:
+        """Take in a subject, if it can be judged. Its events are in order."""
         start = life.signup + self._landmark
         if start + self._horizon > self._end:
             return
         if life.converted is not None and life.converted < start:
             return
         converted = life.converted is not None and life.converted < start + self._horizon
-        known = ((time, name) for time, name in events if self._knows(time - life.signup, name))
+        known = (use for use in events if self._knows(use.time - life.signup, use.name))
         values = early_values(known, life.signup, self._windows, self._day_of)
-        self._rows.append((life.signup, key, converted, values))
+        for feature, value in values.items():
+            if feature not in self._columns:
+                self._columns[feature] = Column()
+            self._columns[feature].append(len(self._rows), value)
+        self._rows.append((life.signup, key, converted))
 
     def build(self) -> Sample:
-        """The sample of all that were taken in."""
-        self._rows.sort(key=lambda row: row[:2])
-        sample = Sample(len(self._rows), keys=[row[1] for row in self._rows])
-        outcomes = []
-        for place, (_, _, converted, values) in enumerate(self._rows):
-            if converted:
-                outcomes.append(place)
-            for feature, value in values.items():
-                sample.columns.setdefault(feature, {})[place] = value
-        sample.outcomes = bits(outcomes, sample.size)
-        begin = self._first_held_out()
+        """The sample of all that were taken in. The builder is empty afterwards."""
+        rows, self._rows = self._rows, []
+        order = sorted(range(len(rows)), key=lambda taken: rows[taken][:2])
+        sample = Sample(len(rows), keys=[rows[taken][1] for taken in order])
+        places = [0] * len(rows)
+        for place, taken in enumerate(order):
+            places[taken] = place
+        sample.columns, self._columns = self._columns, {}
+        for column in sample.columns.values():
+            column.move(places)
+        converted = (place for place, taken in enumerate(order) if rows[taken][2])
+        sample.outcomes = bits(converted, sample.size)
+        begin = self._first_held_out([rows[taken][0] for taken in order])
         sample.later = bits(range(begin, sample.size), sample.size)
-        self._rows.clear()
         return sample
 
-    def _first_held_out(self) -> int:
+    def _first_held_out(self, signups: Sequence[int]) -> int:
         """The place of the first subject of the held-out period, which begins at its sign-up."""
-        place = round(len(self._rows) * (1 - self._held_out))
-        while 0 < place < len(self._rows) and self._rows[place - 1][0] == self._rows[place][0]:
+        place = round(len(signups) * (1 - self._held_out))
+        while 0 < place < len(signups) and signups[place - 1] == signups[place]:
             place += 1
         return place
 
@@ -121,18 +177,24 @@ class SampleBuilder:
 
 
 def early_values(
-    events: Iterable[tuple[int, str]], signup: int, windows: Sequence[int], day_of: DayOf
+    events: Iterable[Use], signup: int, windows: Sequence[int], day_of: DayOf
 ) -> dict[Feature, int]:
-    """The features of a subject that are not 0. Events are (time, name)."""
-    found: dict[Feature, int] = {}
-    days: dict[Feature, set[int]] = {}
-    for time, name in events:
-        for window in windows:
-            if 0 <= time - signup < window:
-                feature = Feature(name, COUNT, window)
-                found[feature] = found.get(feature, 0) + 1
-                days.setdefault(Feature(name, DAYS, window), set()).add(day_of(time))
-    return found | {feature: len(each) for feature, each in days.items()}
+    """The features of a subject that are not 0. Its events are in order."""
+    ages: dict[tuple[str, str, str | None], dict[object, int]] = {}
+    for number, (time, name, values) in enumerate(events):
+        age = time - signup
+        if age < 0:
+            continue
+        ages.setdefault((name, COUNT, None), {})[number] = age
+        ages.setdefault((name, DAYS, None), {}).setdefault(day_of(time), age)
+        for path, value in values:
+            ages.setdefault((name, DISTINCT, path), {}).setdefault(value, age)
+    return {
+        Feature(name, measure, window, path): number
+        for (name, measure, path), firsts in ages.items()
+        for window in windows
+        if (number := sum(age < window for age in firsts.values()))
+    }
 
 
 def bits(places: Iterable[int], size: int) -> int:

@@ -18,7 +18,7 @@ from itertools import combinations
 
 from ..confusion import Confusion
 from ..lift import Table
-from .features import COUNT, Feature, Sample, bits
+from .features import MEASURES, Feature, Sample, bits
 from .statistics import exact_p, holm
 
 LEVEL = 0.05
@@ -139,7 +139,7 @@ def singles(sample: Sample, earlier: int) -> Iterator[Candidate]:
     for feature in sorted(sample.columns, key=_simplicity):
         column = sample.columns[feature]
         for threshold in THRESHOLDS:
-            who = [place for place, value in column.items() if value >= threshold]
+            who = list(column.reaching(threshold))
             if len(who) < FEWEST:
                 break
             found = bits(who, sample.size)
@@ -148,9 +148,10 @@ def singles(sample: Sample, earlier: int) -> Iterator[Candidate]:
                 yield from _tested((Condition(feature, threshold),), found, sample, earlier)
 
 
-def _simplicity(feature: Feature) -> tuple[bool, int, str]:
-    """Counts come before days, and longer windows before shorter ones."""
-    return feature.measure != COUNT, -feature.window, feature.event
+def _simplicity(feature: Feature) -> tuple[int, int, str, str]:
+    """Counts come before days, these before values, and longer windows before shorter ones."""
+    rank = MEASURES.index(feature.measure)
+    return rank, -feature.window, feature.event, feature.property or ""
 
 
 def _pairs(sample: Sample, earlier: int, tried: Sequence[Candidate]) -> Iterator[Candidate]:

@@ -17,7 +17,9 @@ from ..backtest import LANDMARK, Times, TimesReader, end_of_data
 from ..bulk import Budget
 from ..confusion import Confusion
 from ..lift import HORIZON, Life
-from .features import COUNT, Sample, SampleBuilder, duration
+from ..sampling import arrivals
+from .features import COUNT, DAYS, Sample, SampleBuilder, Use, duration
+from .properties import LATEST, NO_PROPERTIES, Properties, properties_of, values_at
 from .search import HELD_OUT, LEVEL, Condition, Result, Suggestion, search
 
 OnShare = Callable[[int, int], None]
@@ -81,7 +83,8 @@ def suggest(
 ) -> Suggestions:
     """Definitions that precede conversion. Raises TooLarge if the budget is too small."""
     end = end_of_data(tx) if wanted.end is None else wanted.end
-    sample = sample_of(tx, catalogue, wanted, end, on_progress, budget or Budget())
+    looked_at = properties_of(arrivals(tx.latest(LATEST), tx))
+    sample = sample_of(tx, catalogue, wanted, end, on_progress, budget or Budget(), looked_at)
     result = search(sample, wanted.level)
     written = [_written(each, wanted.subject) for each in result.suggestions]
     return Suggestions(wanted, end, result, written)
@@ -94,18 +97,23 @@ def sample_of(
     end: int,
     on_progress: OnShare | None,
     budget: Budget,
+    looked_at: Properties = NO_PROPERTIES,
 ) -> Sample:
-    """The subjects that can be judged, and what they did before their landmark."""
+    """The subjects that can be judged, and what they did before their landmark.
+
+    ``looked_at`` are the properties whose distinct values are counted.
+    """
     times = TimesReader(tx, catalogue, wanted.subject, end, budget).run([])
     day_of = unit("@day", catalogue.project.timezone)
     builder = SampleBuilder(wanted.landmark, wanted.horizon, end, HELD_OUT, day_of)
     left_out = _of_the_project(catalogue.project)
-    for number, (key, messages) in enumerate(tx.scan(Scan(wanted.subject, None)), 1):
+    scan = Scan(wanted.subject, None, properties=bool(looked_at), in_order=False)
+    for number, (key, messages) in enumerate(tx.scan(scan), 1):
         budget.spend(len(messages))
         if on_progress is not None and number % PROGRESS_EVERY == 0:
             on_progress(min(number, len(times.signups)), len(times.signups))
         if (life := _life(key, times, end)) is not None:
-            builder.add(key, life, _events(messages, left_out))
+            builder.add(key, life, _uses(messages, life.signup, wanted, left_out, looked_at))
     return builder.build()
 
 
@@ -123,13 +131,20 @@ def _life(key: str, times: Times, end: int) -> Life | None:
     return Life(signup, None, converted if converted is None or converted <= end else None)
 
 
-def _events(
-    messages: Sequence[ScannedMessage], left_out: frozenset[str]
-) -> Iterator[tuple[int, str]]:
+def _uses(
+    messages: Sequence[ScannedMessage],
+    signup: int,
+    wanted: Wanted,
+    left_out: frozenset[str],
+    looked_at: Properties,
+) -> Iterator[Use]:
+    """The events between sign-up and landmark."""
     for message in messages:
-        name = message[4]
-        if name is not None and name not in left_out:
-            yield message[1], name
+        time, name = message[1], message[4]
+        if name is None or name in left_out or not 0 <= time - signup < wanted.landmark:
+            continue
+        paths = looked_at.get(name)
+        yield Use(time, name, values_at(paths, message[8]) if paths else ())
 
 
 # -- as definitions --------------------------------------------------------------------------
@@ -147,16 +162,23 @@ def _written(suggestion: Suggestion, subject: Kind) -> Written:
 
 def _leaf(condition: Condition) -> dict[str, JSON]:
     feature = condition.feature
-    measure = {} if feature.measure == COUNT else {"distinct": feature.measure}
+    measure: dict[str, JSON] = {}
+    if feature.measure != COUNT:
+        measure["distinct"] = feature.property or feature.measure
     window = {"within": duration(feature.window), "of": "signup"}
     return {"event": feature.event, **measure, "gte": condition.threshold, **window}
 
 
 def _name(parts: Sequence[Condition]) -> str:
     """A name such as ``project_created_3_in_7d``."""
-    words = (
-        f"{_UNSAFE.sub('_', part.feature.event.lower()).strip('_') or 'event'}_{part.threshold}"
-        f"{'' if part.feature.measure == COUNT else '_days'}_in_{duration(part.feature.window)}"
-        for part in parts
-    )
-    return "_and_".join(words)[:128]
+    return "_and_".join(map(_word, parts))[:128]
+
+
+def _word(part: Condition) -> str:
+    event, measure, window, path = part.feature
+    different = {COUNT: "", DAYS: "_days"}.get(measure, f"_{_safe(path or '', 'value')}")
+    return f"{_safe(event, 'event')}_{part.threshold}{different}_in_{duration(window)}"
+
+
+def _safe(text: str, otherwise: str) -> str:
+    return _UNSAFE.sub("_", text.lower()).strip("_") or otherwise

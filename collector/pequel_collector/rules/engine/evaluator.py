@@ -100,16 +100,19 @@ class Evaluator:
         start: Position,
         world: World,
         on_qualified: OnQualified | None = None,
+        earliest: int = NEVER,
         *,
         goes_on: bool = False,
     ) -> None:
         """Take in facts, in order and all later than the state.
 
         They are already in the history, on one page, the first at ``start``; the history has no
-        facts after them. With ``goes_on``, the last instant has more facts, which the next call
-        takes in.
+        facts after them. The caller knows that no definition can qualify before ``earliest``, so
+        none is evaluated until then. With ``goes_on``, the last instant has more facts, which the
+        next call takes in.
         """
         ctx = EvalContext(self.kind, state, world, history, state.time)
+        ctx.earliest = earliest
         if len(facts) == 1:
             self._moment(ctx, facts, start, BEYOND, on_qualified, goes_on=goes_on)
             return
@@ -174,7 +177,7 @@ class Evaluator:
         if goes_on:
             state.begun = BegunInstant(*first, has_message, sorted(concerned))
             return
-        if has_message:
+        if has_message and time >= ctx.earliest:
             self._evaluate(ctx, concerned, on_qualified)
             if self.has_clock:
                 self._clock.start(state, first, time)

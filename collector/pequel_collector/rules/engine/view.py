@@ -51,9 +51,22 @@ class View(Protocol):
 
 
 class EvalContext:
-    """The subject itself at one moment. Facts from ``limit`` on cannot be read."""
+    """The subject itself at one moment. Facts from ``limit`` on cannot be read.
 
-    __slots__ = ("clock_only", "history", "kind", "limit", "since", "state", "time", "world")
+    No definition can qualify before ``earliest``.
+    """
+
+    __slots__ = (
+        "clock_only",
+        "earliest",
+        "history",
+        "kind",
+        "limit",
+        "since",
+        "state",
+        "time",
+        "world",
+    )
 
     def __init__(
         self,
@@ -66,7 +79,7 @@ class EvalContext:
     ) -> None:
         self.kind, self.state, self.world, self.history = kind, state, world, history
         self.time, self.limit = time, limit
-        self.since, self.clock_only = NEVER, False
+        self.since, self.clock_only, self.earliest = NEVER, False, NEVER
 
     def trait(self, path: TraitPath) -> Any:
         """The value of a trait of the subject, or of the user's account."""

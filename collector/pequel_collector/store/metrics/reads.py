@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from ...model import JSON
@@ -11,6 +11,7 @@ from ...ports import (
     BlockMessage,
     FirstFact,
     FunnelLead,
+    FunnelVisits,
     MetricLead,
     Milestone,
     RevenueEvent,
@@ -91,6 +92,13 @@ class MetricReads:
     def span_lengths(self, wanted: SpanQuery) -> list[tuple[JSON, list[int], list[int]]]:
         return self._lengths(wanted, only_arrived=False)
 
+    def funnel_visits(self, wanted: SpanQuery) -> list[FunnelVisits]:
+        found = self._of_spans(sql.FUNNEL_VISITS, wanted, False)
+        return [
+            FunnelVisits(_to_segment(value, wanted.by), *(decode(times or "[]") for times in lists))
+            for value, *lists in found
+        ]
+
     def span_starts(self, wanted: SpanQuery) -> list[tuple[JSON, list[int]]]:
         found = self._lengths(_starts_only(wanted), only_arrived=False)
         return [(value, starts) for value, _, starts in found]
@@ -141,7 +149,13 @@ class MetricReads:
         return [(unescape(subject), start_at, end_at) for subject, start_at, end_at in rows]
 
     def metric_leads(
-        self, since: int, until: int, definition: str | None = None, by: str | None = None
+        self,
+        since: int,
+        until: int,
+        definition: str | None = None,
+        by: str | None = None,
+        *,
+        of_people: bool = True,
     ) -> list[MetricLead]:
         values: dict[str, Any] = {"since": since, "until": until}
         segment, only = "NULL", ""
@@ -150,9 +164,10 @@ class MetricReads:
         if definition is not None:
             only, values["definition"] = "AND definition = :definition", definition
         # Without a begin, the leads are read in the order of the milestones beside them.
-        statement = sql.METRIC_LEADS.format(segment, only, "+" if since <= EARLIEST else "")
-        rows = self._session.run(statement, **values)
-        return [_to_lead(row) for row in rows]
+        people, joins = (sql.PEOPLE, sql.JOINED_PEOPLE) if of_people else ("NULL, NULL", "")
+        plus = "+" if since <= EARLIEST else ""
+        statement = sql.METRIC_LEADS.format(people, segment, joins, plus, only)
+        return _to_leads(self._session.run(statement, **values))
 
     def lead_flags(self, definition: str, since: int, until: int) -> list[tuple[str, str]]:
         values = {"definition": definition, "since": since, "until": until}
@@ -290,12 +305,25 @@ def _to_block_message(row: Row) -> BlockMessage:
     )
 
 
-def _to_lead(row: Row) -> MetricLead:
-    id_, subject, definition, *rest = row
-    *rest, owner, partner, account, is_held, converted, channel, last = rest
-    if MARK in f"{subject}{definition}{owner}{partner}{account}{channel}":
-        texts = subject, definition, owner, partner, account, channel
-        subject, definition, owner, partner, account, channel = map(unescape, texts)
-    named = id_, subject, definition, *rest, owner, partner, account
-    segment = None if last is None else trait_value(last)
-    return MetricLead._make((*named, bool(is_held), converted, channel, segment))
+_TEXTS = 1, 2, 11, 12, 13, 16
+"""Where a row has the subject, the definition, the owner, the partner, the account, the channel."""
+
+
+def _to_leads(rows: Sequence[Row]) -> list[MetricLead]:
+    """Leads from rows in the order of their fields. All texts are first checked at once."""
+    for place in _TEXTS:
+        if MARK in "".join([row[place] or "" for row in rows]):
+            rows = [_unescaped(row) for row in rows]
+            break
+    return [
+        MetricLead._make((*row[:14], bool(row[14]), row[15], row[16], _to_trait(row[17])))
+        for row in rows
+    ]
+
+
+def _unescaped(row: Row) -> Row:
+    return tuple(unescape(each) if place in _TEXTS else each for place, each in enumerate(row))
+
+
+def _to_trait(text: str | None) -> JSON:
+    return None if text is None else trait_value(text)

@@ -129,19 +129,33 @@ SELECT {4}, CAST(json_agg(arrival - start) FILTER (WHERE arrival IS NOT NULL) AS
 FROM (SELECT {0} AS segment, {1} AS start, {2} AS arrival {3}) span {5}
 """
 
+FUNNEL_VISITS = """
+SELECT {4}, CAST(json_agg(arrival - start) FILTER (WHERE arrival IS NOT NULL) AS TEXT),
+  CAST(json_agg(arrival) FILTER (WHERE arrival IS NOT NULL) AS TEXT),
+  CAST(json_agg(start) FILTER (WHERE arrival IS {6} NULL) AS TEXT)
+FROM (SELECT {0} AS segment, {1} AS start, {2} AS arrival {3}) span {5}
+"""
+
 METRIC_LEADS = """
 SELECT lead.id, lead.subject, definition, version, state, qualified_at, marked_at, contacted_at,
   won_at, due_at, expires_at, owner, lead.partner, lead.account,
-  CASE WHEN flags LIKE '%"holdout"%' THEN 1 ELSE 0 END,
+  CASE WHEN flags LIKE '%"holdout"%' THEN 1 ELSE 0 END, {0}, {1}
+FROM lead {2}
+WHERE {3}marked_at >= :since AND {3}marked_at < :until
+  AND state <> 'voided' AND withdrawn IS NULL {4}
+"""
+
+PEOPLE = """
   CASE WHEN own.conversion IS NULL OR of_account.conversion < own.conversion
     THEN of_account.conversion ELSE own.conversion END,
-  coalesce(own.channel, member.channel), {0}
-FROM lead
+  coalesce(own.channel, member.channel)
+"""
+"""When the subject of a lead first became a customer, and its channel."""
+
+JOINED_PEOPLE = """
 LEFT JOIN milestone own ON own.subject = lead.subject
 LEFT JOIN milestone of_account ON of_account.subject = 'g:' || lead.account
 LEFT JOIN milestone member ON member.subject = own.first_member
-WHERE {2}marked_at >= :since AND {2}marked_at < :until
-  AND state <> 'voided' AND withdrawn IS NULL {1}
 """
 
 FUNNEL_LEADS = """

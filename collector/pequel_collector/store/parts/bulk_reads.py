@@ -12,7 +12,7 @@ from operator import itemgetter
 
 from ...model import Kind, account_key, fact_order
 from ...ports import Scan, ScannedMessage, Trait
-from ..encoding import MARK, decode, unescape
+from ..encoding import MARK, decode, escape, unescape
 from ..session import Row, Session
 
 _TRAIT_CALL: dict[Kind, str] = {"user": "identify", "account": "group"}
@@ -32,8 +32,9 @@ class BulkReads:
     def scan(self, wanted: Scan) -> Iterator[tuple[str, Sequence[ScannedMessage]]]:
         statement = _scan(wanted, self._any_is_linked())
         values = {} if wanted.names is None else {"names": sorted(wanted.names)}
+        may_have_marks = not _is_plain(wanted)
         for key, group in groupby(self._session.stream(statement, **values), key=itemgetter(0)):
-            yield _key(wanted.kind, key), _messages(list(group))
+            yield _key(wanted.kind, key), _messages(list(group), may_have_marks)
 
     def first_times(self, kind: Kind, name: str | None) -> Iterator[tuple[str, int]]:
         condition = "e.name IS NOT NULL" if name is None else "e.name = :name"
@@ -109,12 +110,22 @@ def _scan(wanted: Scan, is_linked: bool) -> str:
         ("e.context", wanted.context),
     )
     more = [f", {part if asked else 'NULL'}" for part, asked in parts] if wanted.has_parts else []
+    place, order = (
+        ("e.position, e.mid", ", e.position, e.mid") if wanted.in_order else ("0, ''", "")
+    )
     return f"""
-        SELECT {owner}, e.time, e.position, e.mid, e.name {"".join(more)}
+        SELECT {owner}, e.time, {place}, e.name {"".join(more)}
         FROM event e {_JOIN if is_linked else ""}
         WHERE {_condition(wanted)} AND {_IS_SUBJECT[wanted.kind].format(owner)}
-        ORDER BY {owner}, e.time, e.position, e.mid
+        ORDER BY {owner}, e.time {order}
     """
+
+
+def _is_plain(wanted: Scan) -> bool:
+    """Whether no text of a message can have another stored form, so that none has to be checked."""
+    if wanted.names is None or wanted.in_order or wanted.has_ids:
+        return False
+    return all(escape(name) == name for name in wanted.names)
 
 
 def _condition(wanted: Scan) -> str:
@@ -133,13 +144,13 @@ def _key(kind: Kind, stored: str) -> str:
     return text if kind == "user" else account_key(text)
 
 
-def _messages(rows: list[Row]) -> Sequence[ScannedMessage]:
+def _messages(rows: list[Row], may_have_marks: bool) -> Sequence[ScannedMessage]:
     """Rows with text as it was before it was stored.
 
     The rows stay plain tuples, in the order of the fields: making a record of each takes as long
     as reading it.
     """
-    if not _has_mark(rows):
+    if not (may_have_marks and _has_mark(rows)):
         return rows  # type: ignore[return-value]  # a row has the fields of a ScannedMessage
     found = [ScannedMessage(*row[:3], *map(unescape, row[3:7]), *row[7:]) for row in rows]
     return sorted(found, key=fact_order)

@@ -25,6 +25,7 @@ class BehaviourAnswer(AnswerSchema):
 
     event = fields.String(attribute="condition.feature.event")
     measure = fields.String(attribute="condition.feature.measure")
+    property = fields.String(attribute="condition.feature.property", allow_none=True)
     at_least = fields.Integer(attribute="condition.threshold")
     within_seconds = Seconds(attribute="condition.feature.window")
     figures = fields.Nested(ConfusionAnswer)
