@@ -152,20 +152,30 @@ class TestIsolation:
 
 class TestFilters:
     @pytest.mark.parametrize(
-        "filtered", [{"country": "DE"}, {"plan": "free"}, {"account": "b@x.y"}]
+        "filtered", [{"country": "DE"}, {"plan": "free"}, {"account": "b@x.y"}, {"owner": "maria"}]
     )
     def test_what_a_partner_does_not_see_selects_no_lead(self, filtered: dict[str, str]) -> None:
         query = filtered | {"count": "true"}
-        with sales('partner_traits = ["stage"]\n' + DEFINITIONS) as team:
+        owned = DEFINITIONS.replace("[[route]]", 'owner = "maria"\n[[route]]', 1)
+        with sales('partner_traits = ["stage"]\n' + owned) as team:
             team.tell("u1", "", 0, type="identify", traits={"country": "DE", "plan": "free"})
             for _ in range(2):
                 team.tell("u1", "used", 0, context={"groupId": "b@x.y"})
             key = team.collector.keys.create("partner", "North", partner="north").token
             before = team.call("GET", "/pqls", key, query_string=query).json
+            for form in ("csv", "ndjson"):
+                whole = team.call("GET", "/pqls", key, query_string=filtered | {"format": form})
+                assert whole.status_code == 200
+                assert len(whole.text.splitlines()) == (form == "csv")  # the names of the columns
+            assert "maria" not in team.call("GET", "/pqls", key).text
             team.call("POST", f"/pqls/{ids(team)['north']}/claim", key, json={})
             after = team.call("GET", "/pqls", key, query_string=query).json
+            [line] = team.call(
+                "GET", "/pqls", key, query_string=filtered | {"format": "ndjson"}
+            ).text.splitlines()
         assert (before["data"], before["total"]) == ([], 0)
         assert (len(after["data"]), after["total"]) == (1, 1)
+        assert after["data"][0]["owner"] == json.loads(line)["owner"] == "maria"
 
     def test_what_a_partner_sees_selects_leads(self, team: Sales, north: str) -> None:
         found = team.call("GET", "/pqls", north, query_string={"country": "DE", "count": "true"})
