@@ -18,7 +18,7 @@ from pequel_collector.access.keys import Keys
 from pequel_collector.app.bootstrap import assemble
 from pequel_collector.config import Settings
 from pequel_collector.model import iso, parse_iso
-from pequel_collector.queries import near
+from pequel_collector.queries import directory, near
 from pequel_collector.rules.parser.catalogue import read_catalogue
 from pequel_collector.store import open_store
 from pequel_collector.web.app import create_app
@@ -188,6 +188,77 @@ class TestUsers:
             expected = {u for u in world.of if any(v.startswith(text.lower()) for v in values(u))}
             found = [each["id"] for each in api.all("/v1/users", q=text, limit=2)]
             assert sorted(found) == sorted(expected), text
+
+    def test_those_with_a_trait_are_found_whatever_the_page(self, api: Api, world: Plain) -> None:
+        for plan in ("free", "pro", "none"):
+            expected = [
+                each["id"] for each in api.all("/v1/users")
+                if world.traits(each["id"])["plan"] == plan
+            ]  # fmt: skip
+            for limit in (1, 3, 100):
+                asked = {"trait.plan": plan, "limit": limit}
+                assert [each["id"] for each in api.all("/v1/users", **asked)] == expected
+            both = api.all("/v1/users", **{"trait.plan": plan, "trait.role": "admin", "q": "U"})
+            begins = [user for user in expected if user.lower().startswith("u")]
+            assert sorted(each["id"] for each in both) == sorted(begins)
+            assert api.all("/v1/users", **{"trait.plan": plan, "trait.role": "x"}) == []
+
+    @pytest.mark.parametrize(
+        ("value", "text", "is_found"),
+        [
+            (True, "true", True), ("true", "true", True), (True, "yes", False), (1, "1", True),
+            (1.0, "1", True), ("1", "1", True), (None, "null", False), ([1], "[1]", False),
+        ],
+    )  # fmt: skip
+    def test_the_value_of_a_trait_is_written_as_for_leads(
+        self, api: Api, value: Any, text: str, is_found: bool
+    ) -> None:
+        traits = {"consent": value}
+        api.send([{"type": "identify", "userId": "u1", "traits": traits, "messageId": "m"}])
+        found = api.all("/v1/users", **{"trait.consent": text})
+        assert [each["id"] for each in found] == (["u1"] if is_found else [])
+
+    def test_a_page_reads_a_bounded_number_of_users(
+        self, api: Api, world: Plain, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(directory, "AT_ONCE", 1)
+        monkeypatch.setattr(directory, "MAX_STEPS", 3)
+        for asked in ({"trait.plan": "none"}, {"trait.plan": "none", "q": "u"}):
+            page = api.get("/v1/users", limit=1, **asked)
+            assert page["data"] == []
+            assert page["next_cursor"]
+            assert api.all("/v1/users", limit=1, **asked) == []
+
+    def test_a_cursor_is_of_the_traits_that_were_asked_for(self, api: Api, world: Plain) -> None:
+        page = api.get("/v1/users", limit=1, **{"trait.role": "admin"})
+        for other in ({}, {"trait.role": "owner"}, {"trait.plan": "admin"}):
+            asked = {"cursor": page["next_cursor"], **other}
+            assert api.error("/v1/users", **asked) == (400, "cursor")
+
+    def test_csv_has_every_user_of_the_list_and_no_formula(self, api: Api, world: Plain) -> None:
+        traits = {"name": "＝1+1", "role": " =cmd", "consent": True}
+        identify = {"type": "identify", "userId": "=x", "traits": traits, "timestamp": iso(NOW)}
+        api.send([identify | {"messageId": "formula"}])
+        answer = api.client.get("/v1/users?format=csv", headers=READ)
+        assert answer.headers["Content-Disposition"] == 'attachment; filename="users.csv"'
+        assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
+        rows = list(csv.DictReader(io.StringIO(answer.text)))
+        assert [row["id"].removeprefix("'") for row in rows] == [
+            each["id"] for each in api.all("/v1/users")
+        ]
+        assert list(rows[0].items()) == [
+            ("id", "'=x"), ("trait.name", "'＝1+1"), ("trait.role", "' =cmd"),
+            ("first_seen", iso(NOW)), ("last_seen", iso(NOW)), ("open_leads", "0"),
+        ]  # fmt: skip
+        answer = api.client.get("/v1/users?format=csv&trait.consent=true", headers=READ)
+        assert len(answer.text.splitlines()) == 2
+
+    def test_ndjson_has_the_items_of_the_list(self, api: Api, world: Plain) -> None:
+        for path, asked in (("/v1/users", {"trait.plan": "pro"}), ("/v1/accounts", {"q": "ac"})):
+            query = {"format": "ndjson", **asked}
+            answer = api.client.get(path, query_string=query, headers=READ)
+            lines = [json.loads(line) for line in answer.text.splitlines()]
+            assert lines == api.all(path, **asked)
 
     def test_a_value_of_the_past_finds_nobody(self, api: Api, world: Plain) -> None:
         user = next(iter(world.of))
@@ -415,6 +486,11 @@ WRONG: tuple[tuple[str, dict[str, str], str], ...] = (
     ("/v1/pqls", {"q": ""}, "q"),
     ("/v1/users", {"limit": "101"}, "limit"),
     ("/v1/users", {"cursor": "x"}, "cursor"),
+    ("/v1/users", {"format": "csv", "limit": "5"}, "limit"),
+    ("/v1/accounts", {"format": "ndjson", "cursor": "x"}, "cursor"),
+    ("/v1/users", {"format": "xml"}, "format"),
+    ("/v1/users", {"trait.": "x"}, "trait."),
+    ("/v1/users", {"trait.plan": " "}, "trait.plan"),
     ("/v1/accounts", {"name": "x"}, "name"),
     ("/v1/adoption", {}, "feature"),
     ("/v1/adoption", {"feature": "x", "min_age": "1 month"}, "min_age"),

@@ -304,10 +304,13 @@ class TestDefinitions:
         text.fill(DEFINITIONS.replace("gte = 3", "gtee = 3"))
         expect(page.get_by_role("heading", name="1 mistake")).to_be_visible()
         expect(page.locator(".underlay mark")).to_have_text("gtee")
+        stale = page.get_by_text("This is how the text read before the mistake.")
+        expect(stale).to_be_visible()
         page.locator(".place").click()
         assert page.evaluate("getSelection().toString()") == "gtee"
         text.fill(DEFINITIONS.replace("gte = 3", "gte = 4"))
         expect(page.get_by_text("at least 4")).to_be_visible()
+        expect(stale).to_be_hidden()
         page.get_by_role("button", name="Dry run").click()
         expect(page.get_by_text("0 more, 1 fewer")).to_be_visible()
         page.get_by_label("Why do you change it?").fill("four, not three")

@@ -83,7 +83,7 @@ def _adopters(
     snapshot: Snapshot, wanted: AdoptionFilter, pattern: EventPattern, some: list[Known]
 ) -> list[tuple[Known, Adopter]]:
     """Those of some users who are asked for, used or not."""
-    tx, names = snapshot.tx, person_traits(snapshot.evaluators)
+    tx, names = snapshot.tx, person_traits(snapshot.evaluators.catalogue)
     traits = tx.traits({each.key: each.ids for each in some})
     some = [each for each in some if _fits(snapshot, wanted, each, traits[each.key])]
     counts = tx.names_of({id_ for each in some for id_ in each.ids})

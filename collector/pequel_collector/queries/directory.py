@@ -6,12 +6,13 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import islice
 
-from ..marking.evaluators import Evaluators
 from ..marking.snapshot import Snapshot
 from ..model import JSON, OPEN_STATES, Kind, Lead, id_of, kind_of
 from ..ports import ReadTransaction, SearchHit, Seen
+from ..rules.language.definition import Catalogue
 from .answers import ListedSubject
 from .events.recent import Known, known, recently_seen
+from .values import is_written_as
 
 PERSON_TRAITS = ("name", "email", "role", "title")
 """The traits that describe a person, if ``[project]`` names none."""
@@ -22,18 +23,28 @@ MAX_TEXT = 64
 MAX_STEPS = 20
 """Steps that one page takes at most. So the work is bounded, and a page may be short."""
 
+AT_ONCE = 100
+"""Users or accounts that a step looks at, where only those with some traits are wanted."""
+
 Cursor = SearchHit | Seen
 
 
 def latest_page(
-    snapshot: Snapshot, kind: Kind, limit: int, before: Seen | None
+    snapshot: Snapshot,
+    kind: Kind,
+    limit: int,
+    before: Seen | None,
+    wanted: Mapping[str, str],
 ) -> tuple[list[ListedSubject], Seen | None]:
-    """Those seen last, latest first, and the place where the next page begins."""
+    """Those seen last, latest first, and the place where the next page begins.
+
+    ``wanted`` are values of traits as text, by name.
+    """
     shown: list[Known] = []
     place = before
-    steps = recently_seen(snapshot.tx, kind, before, limit)
+    steps = recently_seen(snapshot.tx, kind, before, _at_once(limit, wanted))
     for some, after in islice(steps, MAX_STEPS):
-        shown, place = shown + some, after
+        shown, place = shown + _with_traits(snapshot.tx, some, wanted), after
         if len(shown) >= limit or after is None:
             break
     if len(shown) > limit or (len(shown) == limit and place is not None):
@@ -42,16 +53,23 @@ def latest_page(
 
 
 def search_page(
-    snapshot: Snapshot, kind: Kind, text: str, limit: int, after: SearchHit | None
+    snapshot: Snapshot,
+    kind: Kind,
+    text: str,
+    limit: int,
+    after: SearchHit | None,
+    wanted: Mapping[str, str],
 ) -> tuple[list[ListedSubject], SearchHit | None]:
     """Those with an id, e-mail address or name that begins with a text, in alphabetical order."""
-    prefix = text.lower()
+    prefix, at_once = text.lower(), _at_once(limit, wanted)
     hits = snapshot.tx.search(kind, prefix, after)
     shown: list[tuple[SearchHit, Known]] = []
     for _ in range(MAX_STEPS):
-        some = list(islice(hits, limit))
-        shown += _checked(snapshot.tx, kind, prefix, some)
-        if len(some) < limit:
+        some = list(islice(hits, at_once))
+        found = _checked(snapshot.tx, kind, prefix, some)
+        fit = {each.key for each in _with_traits(snapshot.tx, [e for _, e in found], wanted)}
+        shown += [(hit, each) for hit, each in found if each.key in fit]
+        if len(some) < at_once:
             place = None
             break
         place = some[-1]
@@ -62,9 +80,28 @@ def search_page(
     return listed(snapshot, [each for _, each in shown[:limit]]), place
 
 
+def _at_once(limit: int, wanted: Mapping[str, str]) -> int:
+    """How many a step looks at: more than a page has, where only some are wanted."""
+    return max(limit, AT_ONCE) if wanted else limit
+
+
+def _with_traits(
+    tx: ReadTransaction, subjects: Sequence[Known], wanted: Mapping[str, str]
+) -> list[Known]:
+    """Those whose traits are, as text, what is wanted."""
+    if not wanted or not subjects:
+        return list(subjects)
+    traits = tx.traits({each.key: each.ids for each in subjects})
+    return [
+        each
+        for each in subjects
+        if all(is_written_as(traits[each.key].get(name), text) for name, text in wanted.items())
+    ]
+
+
 def listed(snapshot: Snapshot, subjects: Sequence[Known]) -> list[ListedSubject]:
     """Subjects as a list shows them."""
-    tx, names = snapshot.tx, person_traits(snapshot.evaluators)
+    tx, names = snapshot.tx, person_traits(snapshot.evaluators.catalogue)
     traits = tx.traits({each.key: each.ids for each in subjects})
     leads = tx.leads_of([each.key for each in subjects])
     return [
@@ -79,9 +116,9 @@ def listed(snapshot: Snapshot, subjects: Sequence[Known]) -> list[ListedSubject]
     ]
 
 
-def person_traits(evaluators: Evaluators) -> Sequence[str]:
+def person_traits(catalogue: Catalogue) -> Sequence[str]:
     """The traits that describe a person."""
-    return evaluators.catalogue.project.person_traits or PERSON_TRAITS
+    return catalogue.project.person_traits or PERSON_TRAITS
 
 
 def named(traits: Mapping[str, JSON], names: Iterable[str]) -> dict[str, JSON]:

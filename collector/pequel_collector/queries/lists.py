@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from difflib import get_close_matches
 from itertools import chain
+from types import MappingProxyType
 
 from ..errors import BadRequest
 from ..marking.evaluators import Evaluators
@@ -19,6 +20,9 @@ from .answers import AdoptionPage, ListedSubject, NearPage, Page, Path, PeoplePa
 from .directory import latest_page, search_page
 from .near import NearSort
 from .path import path
+
+AT_ONCE = 100
+"""Users or accounts that are read at once for all of them."""
 
 MAX_NAMED = 20
 """Definitions that an error names."""
@@ -36,19 +40,45 @@ class Lists:
         self._store, self._evaluators_in, self._clock = store, evaluators_in, clock
 
     def subjects(
-        self, kind: Kind, text: str | None, limit: int, cursor: str | None
+        self,
+        kind: Kind,
+        text: str | None,
+        limit: int,
+        cursor: str | None,
+        traits: Mapping[str, str] = MappingProxyType({}),
     ) -> Page[ListedSubject]:
-        """Users or accounts, those seen last first; with a text, those that it finds, in order."""
-        of = cursors.list_id(f"{kind}s", text and text.lower())
+        """Users or accounts, those seen last first; with a text, those that it finds, in order.
+
+        ``traits`` are values as text, by name. No index serves them: each subject is read, and a
+        page looks at a bounded number of them. So it may be short, and still have a next one.
+        """
+        asked = [sorted(traits.items())] if traits else []
+        of = cursors.list_id(f"{kind}s", text and text.lower(), *asked)
         if text is not None:
             hit = cursors.decode_hit(of, cursor)
             with self._snapshot() as snapshot:
-                found, last = search_page(snapshot, kind, text, limit, hit)
+                found, last = search_page(snapshot, kind, text, limit, hit, traits)
             return Page(found, last and cursors.encode(of, *last))
         seen = cursors.decode_seen(of, cursor)
         with self._snapshot() as snapshot:
-            found, place = latest_page(snapshot, kind, limit, seen)
+            found, place = latest_page(snapshot, kind, limit, seen, traits)
         return Page(found, place and cursors.encode(of, *place))
+
+    def all_subjects(
+        self, kind: Kind, text: str | None, traits: Mapping[str, str]
+    ) -> Iterator[ListedSubject]:
+        """Every user or account, page by page; each page is as of the moment when it is read."""
+        return self._pages_from(
+            self.subjects(kind, text, AT_ONCE, None, traits), kind, text, traits
+        )
+
+    def _pages_from(
+        self, page: Page[ListedSubject], kind: Kind, text: str | None, traits: Mapping[str, str]
+    ) -> Iterator[ListedSubject]:
+        yield from page.data
+        while page.next_cursor is not None:
+            page = self.subjects(kind, text, AT_ONCE, page.next_cursor, traits)
+            yield from page.data
 
     def people(self, account: str, limit: int, cursor: str | None) -> PeoplePage:
         """The people of an account, most engaged first. Raises NotFound or BadRequest."""

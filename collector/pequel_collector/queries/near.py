@@ -174,7 +174,7 @@ def _answer(snapshot: Snapshot, candidate: _Candidate) -> NearSubject:
     return NearSubject(
         key=known.key,
         account=Subject(tx, known.key, list(known.ids)).account() if is_user else None,
-        traits=named(traits, person_traits(snapshot.evaluators)),
+        traits=named(traits, person_traits(snapshot.evaluators.catalogue)),
         last_seen=known.last,
         progress=candidate.answer["progress"],
         missing=[leaf for leaf in candidate.answer["leaves"] if not leaf["holds"]],

@@ -72,7 +72,7 @@ def _by_person(tx: ReadTransaction, found: Mapping[str, Activity]) -> dict[str, 
 
 
 def _answers(snapshot: Snapshot, account: str, persons: Mapping[str, Activity]) -> list[Person]:
-    tx, names = snapshot.tx, person_traits(snapshot.evaluators)
+    tx, names = snapshot.tx, person_traits(snapshot.evaluators.catalogue)
     ids = tx.ids_of(persons)
     traits = tx.traits(ids)
     leads = tx.leads_of([account])[account]

@@ -20,7 +20,7 @@ from requests.adapters import BaseAdapter
 import pequel
 from pequel_collector.cli.commands import pequel as command
 from pequel_collector.cli.leads import changing, database
-from pequel_collector.cli.leads.text import _csv_value, age
+from pequel_collector.cli.leads.text import age
 from pequel_collector.cli.output import printable
 from support.sales import DAY, HOUR, MINUTE, Sales, sales, time
 
@@ -103,11 +103,6 @@ def crm(team: Sales) -> pequel.Leads:
     session = requests.Session()
     session.mount("http://", WithoutNetwork(team))
     return pequel.Leads(team.work_key, "http://pequel", session=session)
-
-
-@pytest.mark.parametrize("text", ["=1", " =1", "\uff1d1", "\u3000+1", "\uff201", "\t1", "-1"])
-def test_a_text_that_a_spreadsheet_would_run_is_quoted(text: str) -> None:
-    assert _csv_value(text) == f"'{text}"
 
 
 class TestAStory:

@@ -431,6 +431,21 @@ class TestSubjects:
         admin.get("/accounts")
         assert "Acme Inc" in admin.page
 
+    def test_are_downloaded_as_they_are_listed(self, admin: Any, ada: str, send: Any) -> None:
+        send({"type": "identify", "userId": "bo", "traits": {"name": "＝1", "consent": True}})
+        admin.get("/users?q=b&trait.consent=true")
+        assert "Only those with consent true" in text_of(admin.page)
+        [link] = re.findall(r'href="(/users\.csv[^"]*)"', admin.page)
+        answer = admin.client.get(html.unescape(link))
+        rows = list(csv.DictReader(io.StringIO(answer.text)))
+        assert [(row["id"], row["trait.name"]) for row in rows] == [("bo", "'＝1")]
+        admin.get("/users?q=ada&trait.consent=true")
+        assert "Nobody is like this" in text_of(admin.page)
+        rows = list(csv.DictReader(io.StringIO(admin.client.get("/accounts.csv").text)))
+        assert [row["id"] for row in rows] == ["acme"]
+        for path in ("/users?format=csv", "/users.csv?format=json", "/users.csv?limit=x"):
+            assert admin.get(path).status_code == 400, path
+
     def test_teach_while_there_are_none(self, admin: Any) -> None:
         for path in ("/users", "/accounts"):
             admin.get(path)

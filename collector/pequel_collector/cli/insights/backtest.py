@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -19,6 +17,7 @@ from ...insights.population import population_of
 from ...marking.evaluators import active_evaluators
 from ...model import parse_iso
 from ...ports import ReadTransaction
+from ...queries.csv_rows import csv_lines
 from ...rules.language.definition import Catalogue
 from ...rules.language.quantities import DAY, HOUR, MINUTE, many, milliseconds
 from ...web.answers.backtest_schemas import BACKTEST
@@ -164,17 +163,15 @@ def _as_md(found: Sequence[Backtest], _is_one: bool) -> str:
 
 
 def _as_csv(found: Sequence[Backtest], _is_one: bool) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
     dumped = [BACKTEST.dump(each) for each in found]
     names = list(dumped[0]["strict"]) if dumped else []
-    writer.writerow(["definition", "form", "set_size", *names])
+    rows = []
     for each in dumped:
         for form in ("strict", "landmark"):
             values = (each[form][name] for name in names)
             cells = ["–".join(map(str, v)) if isinstance(v, list) else v for v in values]
-            writer.writerow([each["definition"], form, each["set_size"], *cells])
-    return text.getvalue().rstrip("\n")
+            rows.append([each["definition"], form, each["set_size"], *cells])
+    return "\n".join(csv_lines(["definition", "form", "set_size", *names], rows, end=""))
 
 
 FORMATS: dict[str, Callable[[Sequence[Backtest], bool], str]] = {

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from itertools import chain
 from typing import Any
 
 import click
@@ -16,6 +15,7 @@ from ...insights.metrics.catalogue import METRICS, ROLES
 from ...marking.evaluators import Evaluators, active_evaluators
 from ...model import JSON
 from ...ports import ReadTransaction
+from ...queries.csv_rows import csv_lines
 from ...queries.metrics import Metrics, Question
 from ...web.answers.metric_schemas import FIGURE, MEMBER
 from ...web.asked.arguments import Duration, Time
@@ -138,9 +138,8 @@ def _about_json() -> list[JSON]:
 
 def _as_csv(tables: list[Table]) -> str:
     """All tables in one: the title of its table is in front of each row."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    for table in tables:
-        writer.writerow(["table", *table.header])
-        writer.writerows([table.title, *row] for row in table.rows)
-    return text.getvalue()
+    parts = (
+        csv_lines(["table", *table.header], ([table.title, *row] for row in table.rows), end="\n")
+        for table in tables
+    )
+    return "".join(chain.from_iterable(parts))

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import shutil
 import textwrap
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 from ...model import JSON, id_of, iso, kind_of
 from ...ports import Change
 from ...queries.answers import ContactAnswer, LeadAnswer
+from ...queries.csv_rows import csv_lines
 from ...rules.language.quantities import DAY, HOUR, MINUTE
 from ..output import columns, printable
 
@@ -27,10 +24,6 @@ CSV_COLUMNS = (
     "qualified_at", "marked_at", "state", "overdue", "priority", "kind", "owner", "due_at",
     "snoozed_until", "contacted_at", "won_at", "self_serve", "amount", "currency", "sentence",
 )  # fmt: skip
-
-# A spreadsheet skips spaces, and reads the wide forms of the East as the usual ones.
-_FORMULA = ("=", "+", "-", "@", "\N{FULLWIDTH EQUALS SIGN}", "\N{FULLWIDTH PLUS SIGN}",
-            "\N{FULLWIDTH HYPHEN-MINUS}", "\N{FULLWIDTH COMMERCIAL AT}")  # fmt: skip
 
 
 def listed(leads: list[LeadAnswer], now: int) -> str:
@@ -96,22 +89,7 @@ def changed(answer: LeadAnswer) -> str:
 
 def as_csv(leads: Iterable[LeadAnswer]) -> Iterator[str]:
     """Leads as the lines of a CSV file, with a heading."""
-    yield _csv_line(CSV_COLUMNS)
-    for answer in leads:
-        lead = answer.lead
-        times = ("qualified_at", "marked_at", "due_at", "snoozed_until", "contacted_at", "won_at")
-        values: dict[str, JSON] = {name: getattr(lead, name, None) for name in CSV_COLUMNS}
-        values |= {
-            "subject_kind": kind_of(lead.subject),
-            "subject_id": id_of(lead.subject),
-            "email": answer.traits.get("email"),
-            "account": answer.account,
-            "state": answer.state,
-            "overdue": answer.overdue,
-            "sentence": _sentence(answer),
-        }
-        values |= {name: iso(values[name]) for name in times if values[name] is not None}
-        yield _csv_line(tuple(_csv_value(values[name]) for name in CSV_COLUMNS))
+    return csv_lines(CSV_COLUMNS, map(_csv_row, leads), end="")
 
 
 # -- parts ---------------------------------------------------------------------------------
@@ -190,17 +168,18 @@ def _entry(entry: Change) -> tuple[str, ...]:
     return iso(entry.at), entry.what, entry.actor or "-", entry.reason or ""
 
 
-def _csv_value(value: JSON) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        # A spreadsheet would run it as a formula.
-        is_formula = value.startswith(("\t", "\r")) or value.lstrip().startswith(_FORMULA)
-        return "'" + value if is_formula else value
-    return json.dumps(value, ensure_ascii=False)
-
-
-def _csv_line(values: Iterable[Any]) -> str:
-    line = io.StringIO()
-    csv.writer(line, lineterminator="").writerow(values)
-    return line.getvalue()
+def _csv_row(answer: LeadAnswer) -> list[JSON]:
+    lead = answer.lead
+    times = ("qualified_at", "marked_at", "due_at", "snoozed_until", "contacted_at", "won_at")
+    values: dict[str, JSON] = {name: getattr(lead, name, None) for name in CSV_COLUMNS}
+    values |= {
+        "subject_kind": kind_of(lead.subject),
+        "subject_id": id_of(lead.subject),
+        "email": answer.traits.get("email"),
+        "account": answer.account,
+        "state": answer.state,
+        "overdue": answer.overdue,
+        "sentence": _sentence(answer),
+    }
+    values |= {name: iso(values[name]) for name in times if values[name] is not None}
+    return [values[name] for name in CSV_COLUMNS]

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 
 from flask import Response
 
 from ...model import JSON, id_of, iso, kind_of
 from ...queries.answers import LeadAnswer
 from ..answers import schemas
-from ..json import encode
+from .files import csv_file, ndjson_file
 
 COLUMNS: dict[str, Callable[[LeadAnswer], JSON]] = {
     "id": lambda a: a.lead.id,
@@ -41,57 +39,16 @@ COLUMNS: dict[str, Callable[[LeadAnswer], JSON]] = {
     "stage": lambda a: a.stage,
 }
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""How a text begins that a spreadsheet would run."""
-
-
-def cell(value: JSON) -> str:
-    """A value as a cell. A text that a spreadsheet would run begins with an apostrophe."""
-    match value:
-        case None:
-            return ""
-        case str():
-            text = value.encode("utf-8", "replace").decode()
-        case bool():
-            return "true" if value else "false"
-        case int() | float():
-            return str(value)
-        case _:
-            text = encode(value).decode()
-    return "'" + text if text.startswith(FORMULA) else text
-
 
 def as_csv(leads: Iterable[LeadAnswer]) -> Response:
     """Leads as CSV with a line of names, as RFC 4180 has it."""
-    return _file(_csv_lines(leads), "text/csv; charset=utf-8", "pqls.csv")
+    rows = ([read(each) for read in COLUMNS.values()] for each in leads)
+    return csv_file(list(COLUMNS), rows, "pqls.csv")
 
 
 def as_ndjson(leads: Iterable[LeadAnswer]) -> Response:
     """Leads as JSON, each on a line."""
-    lines = (encode(schemas.LEAD.dump(each)) + b"\n" for each in leads)
-    return _file(lines, "application/x-ndjson", "pqls.ndjson")
+    return ndjson_file(map(schemas.LEAD.dump, leads), "pqls.ndjson")
 
 
 LEADS_AS = {"csv": as_csv, "ndjson": as_ndjson}
-
-
-def _csv_lines(leads: Iterable[LeadAnswer]) -> Iterator[bytes]:
-    buffer = io.StringIO()
-    write = csv.writer(buffer).writerow
-    write(COLUMNS)
-    yield _taken(buffer)
-    for each in leads:
-        write([cell(read(each)) for read in COLUMNS.values()])
-        yield _taken(buffer)
-
-
-def _taken(buffer: io.StringIO) -> bytes:
-    text = buffer.getvalue()
-    buffer.seek(0)
-    buffer.truncate()
-    return text.encode()
-
-
-def _file(lines: Iterable[bytes], mimetype: str, name: str) -> Response:
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(lines, content_type=mimetype, headers=headers)

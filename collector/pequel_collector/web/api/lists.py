@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from flask import Blueprint, Response, request
 
 from ...app.bootstrap import Collector
 from ...model import Kind
 from ...queries.adoption import AdoptionFilter
+from ...queries.directory import person_traits
 from ..answers import schemas
 from ..asked import arguments
 from ..json import json_response
 from ..openapi.operation import Operation, Tag, describe, query, query_page
 from ..require_reader import require_reader
+from .files import CONTENTS, require_whole
+from .subject_export import subjects_as
 
 _SUBJECTS = arguments.SubjectArguments()
 _NEAR = arguments.NearArguments()
@@ -21,7 +26,8 @@ _TAG: Tag = "users and accounts"
 
 
 def _list_of(summary: str) -> Operation:
-    return query_page(summary, _TAG, schemas.LISTED_SUBJECT, arguments=_SUBJECTS)
+    page = query_page(summary, _TAG, schemas.LISTED_SUBJECT, arguments=_SUBJECTS)
+    return replace(page, contents=CONTENTS)
 
 
 def blueprint(collector: Collector) -> Blueprint:
@@ -32,7 +38,12 @@ def blueprint(collector: Collector) -> Blueprint:
 
     def subjects(kind: Kind) -> Response:
         given = arguments.read(request, _SUBJECTS)
-        found = lists.subjects(kind, given["q"], given["limit"], given["cursor"])
+        text, traits, form = given["q"], given.get(arguments.TRAIT, {}), given["format"]
+        if form != "json":
+            require_whole(form)
+            described = person_traits(collector.catalogue)
+            return subjects_as(form, kind, lists.all_subjects(kind, text, traits), described)
+        found = lists.subjects(kind, text, given["limit"], given["cursor"], traits)
         return json_response(schemas.page(schemas.LISTED_SUBJECT, found))
 
     @bp.get("/users")

@@ -20,9 +20,10 @@ from ..answers import schemas
 from ..asked import arguments
 from ..asked.arguments import MAX_LIMIT
 from ..json import json_response
-from ..openapi.operation import Content, Operation, Tag, describe, query, query_page
+from ..openapi.operation import Operation, Tag, describe, query, query_page
 from ..paths import subject_and_view, whole_rest
 from ..require_reader import current_partner, require_reader
+from .files import CONTENTS, require_whole
 from .lead_export import LEADS_AS
 
 LONG_PAGE = 20
@@ -47,10 +48,7 @@ _REJECTED = arguments.RejectedArguments()
 _GET_LEADS = replace(
     query_page("Leads", "leads", schemas.LEAD, arguments=_LEADS, scope="leads"),
     beside=schemas.BESIDE_LEADS,
-    contents=(
-        Content("text/csv", {"type": "string"}),
-        Content("application/x-ndjson", {"type": "string"}),
-    ),
+    contents=CONTENTS,
 )
 _PATH = query(
     "The path of a user",
@@ -128,7 +126,7 @@ class Handlers:
             del given["sort"]
         wanted = LeadFilter(**given | {"state": state})
         if form != "json":
-            _require_whole(form)
+            require_whole(form)
             leads = self._queries.all_pqls(wanted, tests, partner)
             return LEADS_AS[form](leads)
         with page_slot(MAX_LIMIT if is_likely else limit):
@@ -229,13 +227,6 @@ def tests_in(given: dict[str, Any]) -> LeadTests:
         if name in traits and name not in given:
             given[name] = traits.pop(name)
     return LeadTests(given.pop("q", None), given.pop("holds_now", None), traits)
-
-
-def _require_whole(form: str) -> None:
-    """Raises BadRequest for an argument that would cut a list which comes whole."""
-    for name in ("limit", "cursor", "count"):
-        if name in request.args:
-            raise arguments.mistake(name, f"it with format={form}", "a list that comes whole")
 
 
 def _require_sortable(form: str, partner: str | None) -> None:

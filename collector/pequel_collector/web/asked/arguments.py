@@ -34,6 +34,9 @@ _MAX_SHOWN = 200
 _END = 253_370_764_800_000
 """The end of the year 9998 (ms): what is counted from a time on stays in the calendar."""
 
+TRAIT = "trait."
+"""How a parameter begins that asks for the value of a trait."""
+
 LIKELIHOOD = "likelihood"
 """The order of a list by how likely its subjects are to convert."""
 
@@ -224,6 +227,9 @@ class ShortPageArguments(NoArguments):
 class SubjectArguments(ShortPageArguments):
     """The list of users or accounts."""
 
+    PREFIX = TRAIT
+
+    format = OneOf("json", "csv", "ndjson", load_default="json")
     q = Text(load_default=None)
 
 
@@ -247,7 +253,7 @@ class AdoptionArguments(ShortPageArguments):
 class LeadArguments(PageArguments):
     """The list of leads."""
 
-    PREFIX = "trait."
+    PREFIX = TRAIT
 
     format = OneOf("json", "csv", "ndjson", load_default="json")
     sort = OneOf(*get_args(LeadSort), LIKELIHOOD)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from flask import Blueprint, Response, request
 
 from ...errors import BadRequest, NotFound
@@ -9,7 +12,9 @@ from ...model import Kind, id_of
 from ...ports import LeadFilter
 from ...queries.adoption import AdoptionFilter
 from ...queries.answers import LeadAnswer, PeoplePage
+from ...queries.directory import person_traits
 from ..api.queries import storable
+from ..api.subject_export import subjects_as
 from ..asked import arguments
 from .frame import Console
 from .leads import given_filters
@@ -43,21 +48,13 @@ class FeatureArguments(arguments.NoArguments):
     cursor = arguments.Cursor(load_default=None)
 
 
-_SUBJECTS, _SUBJECT, _FEATURE = SubjectsArguments(), SubjectArguments(), FeatureArguments()
+_SUBJECTS = SubjectsArguments(exclude=("format",))
+_SUBJECT, _FEATURE = SubjectArguments(), FeatureArguments()
 
 
 def add(bp: Blueprint, console: Console) -> None:
     """The routes, over a console."""
     collector = console.collector
-
-    def listed(kind: Kind) -> Response:
-        given = given_filters()
-        read = arguments.read_values({n: [text] for n, text in given.items()}, _SUBJECTS)
-        page = collector.lists.subjects(kind, read["q"], read["limit"], read["cursor"])
-        accounts = [id_of(each.key) for each in page.data] if kind == "account" else []
-        with collector.store.reading() as tx:
-            of_people = tx.open_leads_of_people(accounts, collector.clock())
-        return console.page("subjects.html", kind=kind, page=page, given=given, of_people=of_people)
 
     def one(kind: Kind) -> Response:
         read = arguments.read(request, _SUBJECT)
@@ -81,11 +78,19 @@ def add(bp: Blueprint, console: Console) -> None:
 
     @bp.get("/users")
     def users() -> Response:
-        return listed("user")
+        return _list_page(console, "user")
 
     @bp.get("/accounts")
     def accounts() -> Response:
-        return listed("account")
+        return _list_page(console, "account")
+
+    @bp.get("/users.csv")
+    def users_csv() -> Response:
+        return _csv_of(console, "user")
+
+    @bp.get("/accounts.csv")
+    def accounts_csv() -> Response:
+        return _csv_of(console, "account")
 
     @bp.get("/user")
     def user() -> Response:
@@ -102,6 +107,32 @@ def add(bp: Blueprint, console: Console) -> None:
         wanted = AdoptionFilter(read["name"], **used)
         page = collector.lists.adoption(wanted, PAGE, read["cursor"])
         return console.page("feature.html", page=page, used=read.get("used"))
+
+
+def _list_page(console: Console, kind: Kind) -> Response:
+    """Users or accounts, those seen last first, or those that a search finds."""
+    collector, given = console.collector, given_filters()
+    read = _read(given)
+    traits = read.get(arguments.TRAIT, {})
+    page = collector.lists.subjects(kind, read["q"], read["limit"], read["cursor"], traits)
+    accounts = [id_of(each.key) for each in page.data] if kind == "account" else []
+    with collector.store.reading() as tx:
+        of_people = tx.open_leads_of_people(accounts, collector.clock())
+    lists = {"page": page, "of_people": of_people, "traits": traits}
+    return console.page("subjects.html", kind=kind, given=given, **lists)
+
+
+def _csv_of(console: Console, kind: Kind) -> Response:
+    """The whole of such a list as CSV."""
+    given = given_filters()
+    given.pop("cursor", None)
+    read, collector = _read(given), console.collector
+    found = collector.lists.all_subjects(kind, read["q"], read.get(arguments.TRAIT, {}))
+    return subjects_as("csv", kind, found, person_traits(collector.catalogue))
+
+
+def _read(given: Mapping[str, str]) -> dict[str, Any]:
+    return arguments.read_values({name: [text] for name, text in given.items()}, _SUBJECTS)
 
 
 def _leads_of_people(console: Console, account: str) -> dict[str, list[LeadAnswer]]:
