@@ -15,6 +15,7 @@ from oracle.identity import placed
 from oracle.streams import START, Ids, message, streams
 from pequel_collector.app.bootstrap import Collector
 from pequel_collector.identity.links import links_in, resolve
+from pequel_collector.identity.people import Move
 from pequel_collector.ingest import accept
 from pequel_collector.marking.derive import Derivation
 from pequel_collector.model import Lead, Stored
@@ -45,13 +46,13 @@ class Watched(Derivation):
         self.calls.append(("merge", (old, person)))
         super().merge(old, person)
 
-    def move(self, pairs: Sequence[tuple[Stored, Stored]]) -> None:
-        self.calls.append(("move", [new.message.mid for _, new in pairs]))
-        for old, new in pairs:
-            assert old.message == new.message
-            assert self.whose[old.message.mid] == old[1:] != new[1:]
-        self.whose.update((new.message.mid, new[1:]) for _, new in pairs)
-        super().move(pairs)
+    def move(self, pairs: Sequence[Move], new: Sequence[Stored] = ()) -> None:
+        self.calls.append(("move", [after.message.mid for _, after in pairs]))
+        for before, after in pairs:
+            assert before.message == after.message
+            assert self.whose[before.message.mid] == before[1:] != after[1:]
+        self.whose.update((after.message.mid, after[1:]) for _, after in pairs)
+        super().move(pairs, new)
 
     def take(self, stored: Sequence[Stored]) -> None:
         self.calls.append(("take", [each.message.mid for each in stored]))

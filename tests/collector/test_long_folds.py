@@ -92,6 +92,10 @@ def test_a_late_event_is_folded_without_the_lock(
     assert collector.ingest.evaluators.prepared == []
 
 
+def joined(number: int, account: str) -> dict[str, Any]:
+    return used(number, type="group", groupId=account) | {"event": None}
+
+
 def of_visitor(number: int) -> dict[str, Any]:
     return used(number, user="v", userId=None, anonymousId="v")
 
@@ -112,6 +116,30 @@ def test_the_long_past_of_a_visitor_who_signs_up_is_folded_without_the_lock(
     assert marks(collector) == {("used", "user", "ada"): [START + 90 * MINUTE]}
     assert differences(collector) == []
     assert collector.ingest.evaluators.prepared == []
+
+
+def test_the_folds_of_a_move_are_prepared_together(
+    open_with: Callable[[str], Collector], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A late group call moves all messages: of the user, and from one account to another."""
+    of_account = USED.replace('"used"\nwhen', '"busy"\nsubject = "account"\nwhen')
+    collector = open_with(USED + of_account)
+    take(collector, joined(0, "acme"))
+    take(collector, *map(used, range(10, 310)))
+    calls, tries = Between(monkeypatch), []
+    commit = collector.ingest.commit
+    monkeypatch.setattr(
+        collector.ingest,
+        "commit",
+        lambda *given, **named: tries.append(1) or commit(*given, **named),
+    )
+
+    take(collector, joined(5, "brix"))
+
+    assert sorted(fold.key for fold in calls.folds) == ["g:acme", "g:brix", "u:ada"]
+    assert len(tries) == 2
+    assert {key[2] for key in marks(collector)} == {"ada", "brix"}
+    assert differences(collector) == []
 
 
 @pytest.mark.parametrize(("number", "folds"), [(400, 1), (0, 2)], ids=["later", "earlier"])

@@ -196,7 +196,7 @@ class Ingest:
         if facts is not None:
             for old, person in facts.merged.items():
                 derivation.merge(old, person)
-            derivation.move(facts.moved)
+            derivation.move(facts.moved, facts.stored)
             derivation.take(facts.stored)
         return derivation.finish()
 

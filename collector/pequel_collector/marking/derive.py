@@ -16,7 +16,7 @@ late, at 30, when Acme is folded up to 50:
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from secrets import randbits
@@ -31,9 +31,10 @@ from ..rules.engine.evaluator import Evaluator, OnQualified
 from ..rules.engine.state import Fact, Qualification, State
 from .evaluators import Evaluators
 from .exports import Exports, exports_of, first_difference
-from .facts import ends_of, facts_of
+from .facts import facts_of
 from .history import History, StoredPages, TooManyFacts
 from .loader import HistoryLoader
+from .moved import MovedFacts
 from .prepare import START, LongDerivation, LongFold, PreparedFold, explaining
 
 
@@ -67,6 +68,7 @@ class Derivation(HistoryLoader):
         self._to_refold: dict[str, int] = {}
         self._prefetched: dict[str, list[Fact]] = {}
         self._merged: dict[str, str] = {}
+        self._moved: set[str] = set()
         self._before: dict[str, tuple[tuple[Conversion, ...], str | None]] = {}
         self._to_win: set[str] = set()
         self._qualifications: defaultdict[str, dict[LeadKey, ExplainedQualification]]
@@ -78,40 +80,38 @@ class Derivation(HistoryLoader):
         """Pass the leads of a user on to the person that the user turned out to be."""
         self._merged[old] = person
 
-    def move(self, moves: Sequence[Move]) -> None:
-        """Move stored messages to the person and the account that they belong to now."""
-        gone: defaultdict[str, set[str]] = defaultdict(set)
-        found: defaultdict[str, list[Fact]] = defaultdict(list)
-        since: dict[str, int] = {}
-        for before, after in moves:
-            time = before.message.time
-            for key in {*_subjects(before), *_subjects(after)}:
-                since[key] = min(time, since.get(key, time))
-                gone[key].add(before.message.mid)
-            for key, fact in self.evaluators.facts(after):
-                found[key].append(fact)
-        for old, person, ends in self._moved_ends(moves):
-            for key in (old, person):
-                since[key] = min(since[key], *(fact.time for fact in ends))
-                gone[key].update(fact.mid for fact in ends)
-            found[person] += ends
-        self.load(since)
-        for key in sorted(since, reverse=True):
-            if key not in self._rebuilt and (self._history(key) or found[key]):
-                self._revise(key, found[key], gone[key], since[key])
+    def move(self, moves: Sequence[Move], new: Sequence[Stored] = ()) -> None:
+        """Move stored messages to the person and the account that they belong to now.
+
+        Of the subjects that this concerns, the ``new`` messages are taken in with it, so that a
+        long history is folded once. ``take`` takes in the others.
+        """
+        moved = MovedFacts(self.tx, self.evaluators, moves, new)
+        self._moved |= moved.since.keys()
+        self.load(moved.since)
+        long: list[LongFold] = []
+        for key in sorted(moved.since, reverse=True):
+            facts, gone = moved.found[key], moved.gone[key]
+            if key not in self._rebuilt and (self._history(key) or facts):
+                long += self._revise_or_fold(key, facts, gone, moved.since[key])
+        if long:
+            raise LongDerivation(self.evaluators, *long)
         self._refold_dependents()
 
-    def _moved_ends(self, moves: Sequence[Move]) -> Iterator[tuple[str, str, list[Fact]]]:
-        """The ends of leads of each id that got another person: the old and the new one."""
-        persons = {
-            before.message.subject: (before.person, after.person)
-            for before, after in moves
-            if before.person != after.person
-        }
-        for id_, ends in ends_of(self.tx, self.evaluators, persons).items():
-            old, new = persons[id_]
-            if old is not None and new is not None:
-                yield old, new, ends
+    def _revise_or_fold(
+        self, key: str, facts: list[Fact], gone: Collection[str], since: int
+    ) -> Sequence[LongFold]:
+        """Revise a history; the folds that have to be prepared, if others can be found too.
+
+        Raises LongDerivation if what the next fold asks of this subject is not known without it.
+        """
+        try:
+            self._revise(key, facts, gone, since)
+        except LongDerivation as long:
+            if not self.evaluators.alone:
+                raise
+            return long.folds
+        return ()
 
     def end(self, key: str, fact: Fact) -> None:
         """Take in that a lead of a subject was dismissed or lost; its history is loaded."""
@@ -123,7 +123,8 @@ class Derivation(HistoryLoader):
         arrivals: defaultdict[str, list[Fact]] = defaultdict(list)
         for each in stored:
             for key, fact in self.evaluators.facts(each):
-                arrivals[key].append(fact)
+                if key not in self._moved:
+                    arrivals[key].append(fact)
         self.load(arrivals)
         for key in sorted(arrivals, reverse=True):
             if key not in self._rebuilt:
@@ -451,9 +452,3 @@ def save_cache(tx: WriteTransaction, evaluators: Evaluators) -> None:
     evaluators.cache.begin(tx.swap_writer_token(randbits(62)))
     evicted = evaluators.cache.evict_all()
     save(tx, {key: history for key, history in evicted.items() if history.is_stale})
-
-
-def _subjects(stored: Stored) -> list[str]:
-    """The subjects that a message is a fact of."""
-    account = [] if stored.account is None else [account_key(stored.account)]
-    return account if stored.person is None else [stored.person, *account]

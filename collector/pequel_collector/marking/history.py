@@ -434,14 +434,6 @@ def copied(state: State) -> State:
     return _decode_state(_encoder.encode(state))
 
 
-def _joined(encoded: bytes, facts: list[Fact]) -> bytes:
-    """An encoded list of facts with more facts at its end."""
-    if not facts:
-        return encoded
-    more = _encoder.encode(facts)
-    return more if encoded == _NO_FACTS else b"".join((encoded[:-1], b",", more[1:]))
-
-
 class StoredPages(PageStore):
     """The pages and cells of one subject in a store."""
 

@@ -14,6 +14,7 @@ from .derive import Derivation
 from .evaluators import Evaluators
 from .prepare import (
     LongDerivation,
+    LongFold,
     OtherDefinitions,
     PreparedFold,
     TooLongForLock,
@@ -64,10 +65,10 @@ class Preparations(AbstractContextManager["Preparations"]):
             with self._store.reading() as view:
                 long.compile(view)
         elif isinstance(long, LongDerivation):
-            self._fold(long)
+            for fold in long.folds:
+                self._fold(long.evaluators, fold)
 
-    def _fold(self, long: LongDerivation) -> None:
-        evaluators, fold = long.evaluators, long.fold
+    def _fold(self, evaluators: Evaluators, fold: LongFold) -> None:
         made = prepare(self._store, evaluators, fold, self._clock())
         if made is None:
             return

@@ -73,11 +73,11 @@ class OtherDefinitions(TooLongForLock):
 
 
 class LongDerivation(TooLongForLock):
-    """A history is long. Prepare the fold."""
+    """Histories are long. Prepare the folds."""
 
-    def __init__(self, evaluators: Evaluators, fold: LongFold) -> None:
-        super().__init__(f"the history of {fold.key!r} is long")
-        self.evaluators, self.fold = evaluators, fold
+    def __init__(self, evaluators: Evaluators, *folds: LongFold) -> None:
+        super().__init__("long: " + ", ".join(repr(fold.key) for fold in folds))
+        self.evaluators, self.folds = evaluators, folds
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from pequel_collector.ports import Attempted, DeliveryFilter, Queued
 from pequel_collector.rules.parser.catalogue import read_catalogue
 from pequel_collector.web.app import create_app
 from pequel_collector.web.hooks.crm import MAX_BODY
+from pequel_collector.web.hooks.hubspot import event_of
 from standins.hubspot import signature
 from support.described import client_of
 
@@ -399,3 +400,15 @@ class TestWhoMaySend:
 )
 def test_whatever_hubspot_sends_is_answered(client: FlaskClient, value: Any, name: str) -> None:
     assert hubspot(client, [event("closedwon") | {name: value}]).status_code == 200
+
+
+def test_an_event_with_deep_lists_is_an_event_like_others() -> None:
+    """As deep as the decoder allows, a list has no text: writing it would go deeper."""
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+    found = event_of(event("x", eventId=deep, objectId=deep), 0)
+    assert found.skipped == "objectId: found something else than a number"
+    assert ".list." in found.id
+    while deep:  # else freeing it goes as deep
+        [deep] = deep

@@ -73,7 +73,7 @@ def event_of(given: Any, now: int) -> CrmEvent:
     numbers = [given.get(n) for n in ("eventId", "subscriptionId", "objectId", "occurredAt")]
     name, value = given.get("propertyName"), given.get("propertyValue")
     # The event id alone may come twice.
-    identifier = ".".join(map(str, [*numbers, name]))[:200]
+    identifier = ".".join(map(_plain, [*numbers, name]))[:200]
     _, _, deal, at = numbers
     if (why := _skipped(given, name)) is not None:
         return CrmEvent(identifier, skipped=why)
@@ -102,12 +102,17 @@ def _skipped(given: Mapping[str, Any], name: Any) -> str | None:
         return "it is not about the stage or the owner of a deal"
     source = given.get("sourceId")
     is_own = given.get("changeSource") == "INTEGRATION" and source is not None
-    if is_own and str(source) == str(given.get("appId")):
+    if is_own and _plain(source) == _plain(given.get("appId")):
         return "the app has made this change itself"
     return None
 
 
 def _is_id(found: Any) -> bool:
-    text = str(found)
+    text = _plain(found)
     is_number = isinstance(found, int | str) and not isinstance(found, bool)
     return is_number and text.isascii() and text.isdigit() and len(text) <= 20
+
+
+def _plain(found: Any) -> str:
+    """A number or a text as text. Of a list or an object only what it is: it may be deep."""
+    return type(found).__name__ if isinstance(found, list | dict) else str(found)
