@@ -14,23 +14,23 @@ from pequel_collector.insights.suggest.features import DISTINCT, Sample
 from pequel_collector.insights.suggest.search import LEVEL, search
 from support.conversions import BASE, Rule, created_often, sample, shared_in_parts
 
-PLANTED = 0.2
-RULES: tuple[tuple[str, Rule, str, str | None], ...] = (
-    ("created 3 times", created_often, "created", None),
-    ("shared in 3 different parts", shared_in_parts, "shared", DISTINCT),
+RULES: tuple[tuple[str, Rule, float, str, str | None], ...] = (
+    ("created 3 times", created_often, 0.2, "created", None),
+    ("shared in 3 different parts", shared_in_parts, 0.25, "shared", DISTINCT),
 )
+"""In words, the rule, the share of those who meet it that pays, and what is to be found."""
 
 
 def main(null: int, planted: int, number: int) -> None:
     """Print both rates."""
     false = sum(bool(search(sample(seed, number)).suggestions) for seed in range(null))
     print(f"nothing planted: {false} of {null} seeds suggest something (level {LEVEL})")
-    for name, rule, event, measure in RULES:
+    for name, rule, rate, event, measure in RULES:
         found = sum(
-            _finds(sample(seed, number, PLANTED, rule), event, measure)
+            _finds(sample(seed, number, rate, rule), event, measure)
             for seed in range(10_000, 10_000 + planted)
         )
-        print(f"{PLANTED} of those who {name} in 7 days pay, {BASE} of the others:")
+        print(f"{rate} of those who {name} in 7 days pay, {BASE} of the others:")
         print(f"found in {found} of {planted} seeds of {number} users")
 
 

@@ -41,6 +41,8 @@ from support.conversions import (
     LANDMARK,
     PART,
     START,
+    Rule,
+    created_often,
     sample,
     shared_in_parts,
     told,
@@ -203,13 +205,15 @@ def test_a_length_is_written_as_definitions_write_it(length: int, text: str) -> 
 # -- over a store --------------------------------------------------------------------------------
 
 
-def _filled(number: int, planted: float, *, in_accounts: bool = False) -> Collector:
+def _filled(
+    number: int, planted: float, *, in_accounts: bool = False, rule: Rule = created_often
+) -> Collector:
     """Users, of whom those who created often pay more; each in an account of their own."""
     collector = open_collector(
         Settings(database="sqlite://", read_key="read"), read_catalogue(PROJECT)
     )
     plain = []
-    for user in users(3, number, planted=planted):
+    for user in users(3, number, planted, rule):
         account = {"groupId": f"of-{id_of(user[0])}"} if in_accounts else {}
         plain += told(user, **account)
     plain.sort(key=lambda each: each["time"])
@@ -249,6 +253,19 @@ def test_a_suggestion_means_what_was_counted(collector: Collector) -> None:
             [result] = backtest(tx, tested, [each.name], Question())
             both = zip(each.training.counts, each.held_out.counts, strict=True)
             assert result.landmark.counts == tuple(one + other for one, other in both)
+
+
+def test_a_number_of_different_values_is_written_as_a_definition() -> None:
+    """The engine counts the values of the suggested table as the search did."""
+    with closing(_filled(1_500, 0.6, rule=shared_in_parts)) as filled, filled.store.reading() as tx:
+        found = suggest(tx, read_catalogue(PROJECT), Wanted())
+        [each] = [s for s in found.suggestions if f'distinct = "{PART}"' in s.toml][:1]
+        tested = read_catalogue(PROJECT + each.toml)
+        [result] = backtest(tx, tested, [each.name], Question())
+    both = zip(each.training.counts, each.held_out.counts, strict=True)
+    assert result.landmark.counts == tuple(one + other for one, other in both)
+    assert f"_{PART}_in_" in each.name
+    assert PART in each.description
 
 
 def test_over_http(collector: Collector) -> None:

@@ -65,10 +65,8 @@ class World:
             members = [fact for fact in self.of_account(name) if fact.user_id is not None]
             if not members:
                 return "direct"
-            name = str(members[0].user_id)
-        touches = [
-            f.context["campaign"]["source"] for f in self.by_person["user", name] if f.context
-        ]
+            subject = "user", str(members[0].user_id)
+        touches = [f.context["campaign"]["source"] for f in self.by_person[subject] if f.context]
         return touches[0] if touches else "direct"
 
     def trait(self, user: Subject, name: str) -> Any:
@@ -121,22 +119,28 @@ class World:
         return found
 
     def sales(self, definition: str | None) -> list[Span]:
-        found = []
-        for lead in self.of(definition):
-            marked, converted = (
-                at(lead, "marked_at"),
-                self.converted(subject_of(lead), lead["account"]),
-            )
-            assert marked is not None
-            if converted is None or converted > marked:
-                found.append((marked, converted))
-        return found
+        return [self.sale(lead) for lead in self.of(definition) if self.may_sell(lead)]
+
+    def sale(self, lead: Lead) -> Span:
+        marked = at(lead, "marked_at")
+        assert marked is not None
+        return marked, self.converted(subject_of(lead), lead["account"])
+
+    def may_sell(self, lead: Lead) -> bool:
+        """Whether its subject had not converted by the mark."""
+        marked, converted = self.sale(lead)
+        return converted is None or converted > marked
 
     def of(self, definition: str | None) -> list[Lead]:
         return [lead for lead in self.leads if definition in (None, lead["definition"])]
 
-    def ends(self, name: str) -> list[Span]:
-        return [(at(lead, "marked_at") or 0, at(lead, name)) for lead in self.leads]
+    def ends(self, name: str, leads: Sequence[Lead] | None = None) -> list[Span]:
+        """From the mark to an end. Nobody is to contact who is held out."""
+        return [
+            (at(lead, "marked_at") or 0, at(lead, name))
+            for lead in (self.leads if leads is None else leads)
+            if name != "contacted_at" or "holdout" not in lead["flags"]
+        ]
 
     def share(self, spans: Iterable[Span], horizon: int) -> tuple[int, int, int]:
         """Numerator, denominator, immature."""
@@ -163,20 +167,39 @@ class World:
 
     def funnel(self) -> list[tuple[int, int, int]]:
         """Of each step: who made it, who was there before, and who has not gone on."""
-        reached = [len(self.by_person), 0, 0, 0, 0]
-        for person in self.by_person:
+        counts = [len(spans) for spans in self.steps()]
+        last = sum(end is not None for _, end in self.steps()[-1])
+        return [(after, before, before - after) for before, after in pairwise([*counts, last])]
+
+    def steps(self) -> list[list[Span]]:
+        """Of each step of the funnel: when each person came to it, and when they went on."""
+        steps: list[list[Span]] = [[], [], [], []]
+        for person, facts in self.by_person.items():
             own = [lead for lead in self.leads if subject_of(lead) == person]
-            passed = (
-                person[0] == "user" and self.signup(person) is not None,
-                bool(own),
-                any(lead["contacted_at"] for lead in own),
-                any(lead["won_at"] for lead in own),
-            )
-            for place, has_passed in enumerate(passed, 1):
-                if not has_passed:
+            times = [
+                facts[0].time,
+                self.signup(person) if person[0] == "user" else None,
+                *(earliest(own, name) for name in ("qualified_at", "contacted_at", "won_at")),
+            ]
+            for step, (start, end) in zip(steps, pairwise(times), strict=True):
+                if start is None:
                     break
-                reached[place] += 1
-        return [(after, before, before - after) for before, after in pairwise(reached)]
+                step.append((start, end))
+        return steps
+
+    def effect(self, horizon: int) -> list[tuple[int, int, int]]:
+        """The conversion of the leads that may be contacted, and of those that are held out."""
+        held = [lead for lead in self.leads if "holdout" in lead["flags"]]
+        since = earliest(held, "marked_at")
+        others = [
+            lead
+            for lead in self.leads
+            if lead not in held and since is not None and (at(lead, "marked_at") or 0) >= since
+        ]
+        return [
+            self.share([self.sale(lead) for lead in some if self.may_sell(lead)], horizon)
+            for some in (others, held)
+        ]
 
     # -- leads -----------------------------------------------------------------------------------
 
@@ -185,7 +208,7 @@ class World:
         for lead in self.leads:
             due, contacted = at(lead, "due_at"), at(lead, "contacted_at")
             is_open = lead["state"] in ("new", "assigned", "contacted")
-            if due is None or (contacted is None and not is_open):
+            if due is None or (contacted is None and not is_open) or "holdout" in lead["flags"]:
                 continue
             if due > self.now:
                 waiting += 1
@@ -294,10 +317,36 @@ class World:
                     found[name][known[-1][2]] += known[-1][1]
         return found
 
-    def worth(self) -> dict[str, list[Decimal]]:
-        """The lifetime value of each customer, by currency."""
+    def returns(self) -> dict[str, dict[str, tuple[Decimal, Decimal]]]:
+        """What was earned and spent, by channel and currency."""
+        customers = self.new_customers()
+        found: dict[str, dict[str, tuple[Decimal, Decimal]]] = {}
+        for channel in {*customers.values(), *(name for name, _, _ in self.spend)}:
+            earned = self.worth([who for who, came in customers.items() if came == channel])
+            spent = self.spent(channel)
+            found[channel] = {
+                currency: (
+                    sum(earned.get(currency, []), Decimal(0)),
+                    spent.get(currency, Decimal(0)),
+                )
+                for currency in {*earned, *spent}
+            }
+        return found
+
+    def spent(self, channel: str | None = None) -> dict[str, Decimal]:
+        """What a channel cost, or all of them, by currency."""
+        found: dict[str, Decimal] = defaultdict(Decimal)
+        for name, currency, amount in self.spend:
+            if channel in (None, name):
+                found[currency] += Decimal(amount)
+        return found
+
+    def worth(self, customers: Sequence[str] | None = None) -> dict[str, list[Decimal]]:
+        """The lifetime value of each customer, or of some of them, by currency."""
         found: dict[str, list[Decimal]] = defaultdict(list)
-        for paid in self.prices().values():
+        prices = self.prices()
+        chosen = prices if customers is None else [c for c in customers if c in prices]
+        for paid in (prices[customer] for customer in chosen):
             total: dict[str, Decimal] = defaultdict(Decimal)
             for place, (time, price, currency, _, term) in enumerate(paid):
                 if place + 1 < len(paid):
@@ -326,6 +375,12 @@ def whole_months(start: int, end: int) -> int:
 
 def subject_of(lead: Lead) -> Subject:
     return lead["subject"]["kind"], lead["subject"]["id"]
+
+
+def earliest(leads: Iterable[Lead], name: str) -> int | None:
+    """The first time of some leads."""
+    times = (at(lead, name) for lead in leads)
+    return min((time for time in times if time is not None), default=None)
 
 
 def at(lead: Lead, name: str) -> int | None:

@@ -70,7 +70,7 @@ class Table(NamedTuple):
         return self.true_positives * self.population / (self.predicted * self.outcomes)
 
     def interval(self) -> Interval | None:
-        """The 95 % interval of the lift; None where all or none were predicted, or none converted.
+        """The 95 % interval of the lift; None where all or none were predicted, or converted.
 
         It is the log interval of Katz, Baptista, Azen and Pike (Biometrics 34, 1978, 469-474) for
         the risk ratio of the predicted to the others, said as lift: with a share w predicted, the
@@ -79,7 +79,7 @@ class Table(NamedTuple):
         the lift itself, which is then the least or the greatest that there can be.
         """
         lift = self.lift
-        if lift is None or self.predicted == self.population:
+        if lift is None or self.population in (self.predicted, self.outcomes):
             return None
         share = self.predicted / self.population
         low, high = (1 / (share + (1 - share) / ratio) for ratio in self._ratio())

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -13,7 +15,7 @@ from scipy.stats import binomtest
 
 from pequel_collector.insights.interval import difference, wilson
 from pequel_collector.insights.metrics import money
-from pequel_collector.insights.metrics.lead_figures import months, velocity
+from pequel_collector.insights.metrics.lead_figures import by_week, months, velocity
 from pequel_collector.insights.metrics.money import Price
 from pequel_collector.insights.metrics.rates import Rate, rate, standing
 from pequel_collector.insights.metrics.survival import Lengths, duration, lengths_of, quantiles
@@ -158,6 +160,26 @@ class TestMoney:
     def test_an_average_is_to_the_cent_and_of_somebody(self) -> None:
         assert money.divided(Decimal(100), 3) == Decimal("33.33")
         assert money.divided(Decimal(100), 0) is None
+
+
+# Where clocks changed at midnight, a Monday may have begun at 1:00.
+ZONES = st.sampled_from(
+    ["UTC", "Europe/Berlin", "America/Sao_Paulo", "Asia/Beirut", "Asia/Kathmandu"]
+)
+
+
+@given(
+    times=st.lists(
+        st.integers(0, 4_000_000_000_000) | st.integers(0, 200).map(lambda h: h * 3_600_000)
+    ),
+    zone=ZONES,
+)
+def test_a_week_begins_on_its_monday_in_every_zone(times: list[int], zone: str) -> None:
+    days = [datetime.fromtimestamp(t / 1000, UTC).astimezone(ZoneInfo(zone)).date() for t in times]
+    expected = Counter(day - timedelta(days=day.weekday()) for day in days)
+    found = by_week(times, zone)
+    assert found == expected
+    assert list(found) == sorted(found)
 
 
 class TestVelocity:

@@ -15,6 +15,7 @@ from pequel_collector.model import iso
 from support.sales import DAY, START, Sales
 
 PROJECT = """
+holdout = 0.5
 trial = "tried"
 contraction = "downgraded"
 churn = "cancelled"
@@ -79,7 +80,9 @@ happenings = st.one_of(
         ),
         DAYS,
     ),
-    st.tuples(st.just("work"), st.integers(0, 5), st.sampled_from(["contact", "dismiss"])),
+    st.tuples(
+        st.just("work"), st.integers(0, 5), st.sampled_from(["contact", "dismiss", "own", "win"])
+    ),
     st.tuples(st.just("define"), st.sampled_from(["used", "created"]), st.integers(1, 2)),
     st.tuples(st.just("ask"), st.sampled_from(["signup_to_pql", "arpa"])),
 )
@@ -138,6 +141,10 @@ class Product(Sales):
         lead = leads[place % len(leads)]
         if step == "contact":
             self.work(lead, contact={"channel": "email"})
+        elif step == "own":
+            self.work(lead, owner=f"rep{place % 2}")
+        elif step == "win":
+            self.work(lead, state="won")
         else:
             self.work(lead, state="dismissed", reason="too small")
             self.dismissals.append("too small")
@@ -173,14 +180,10 @@ def compare(product: Product, world: World) -> None:
     """Compare every metric."""
 
     def share(name: str, **query: Any) -> tuple[int, int, int]:
-        found = product.get(f"/metrics/{name}", **query)
-        numbers = found["numerator"], found["denominator"], found["immature"]
-        assert found["rate"] == (numbers[0] / numbers[1] if numbers[1] else None)
-        return numbers
+        return share_in(product.get(f"/metrics/{name}", **query))
 
     def length(name: str, **query: Any) -> tuple[Any, ...]:
-        found = product.get(f"/metrics/{name}", **query)
-        return found["median_seconds"], found["p90_seconds"], found["n"], found["censored"]
+        return duration_in(product.get(f"/metrics/{name}", **query))
 
     assert share("visitor_to_signup") == world.share(world.visitors(), HORIZON)
     for name in (None, *DEFINITIONS):
@@ -216,11 +219,8 @@ def compare_leads(product: Product, world: World) -> None:
     found = product.get("/metrics/ageing")
     ages = [each["leads"] for each in found["ages"]]
     assert (found["open"], found["overdue"], ages) == world.ages()
-    stages = product.get("/metrics/funnel", **{"from": "2020-01-01"})["stages"]
-    steps = zip(stages[1:], stages, strict=False)
-    assert [(x["people"], before["people"], x["censored"]) for x, before in steps] == world.funnel()
-    effect = product.get("/metrics/contact_effect")
-    assert (effect["denominator"], effect["difference"]) == (0, None)  # nobody is held out
+    compare_funnel(product, world)
+    compare_effect(product, world)
     compare_health(product, world)
     for by in ("plan", "country"):
         groups = product.get("/metrics/signup_to_pql", by=by)["groups"]
@@ -231,6 +231,45 @@ def compare_leads(product: Product, world: World) -> None:
         groups = product.get("/metrics/volume", by=by)["groups"]
         numbers = {group["by"][by]: group["leads"] for group in groups}
         assert numbers == counted(world.leads, lambda lead, by=by: lead[by])
+        parts = {key: [x for x in world.leads if x[by] == key] for key in numbers}
+        for group in product.get("/metrics/time_to_contact", by=by)["groups"]:
+            spans = world.ends("contacted_at", parts[group["by"][by]])
+            assert duration_in(group) == world.length(spans)
+        for group in product.get("/metrics/pql_to_customer", by=by)["groups"]:
+            sold = [world.sale(x) for x in parts[group["by"][by]] if world.may_sell(x)]
+            assert share_in(group) == world.share(sold, 3 * HORIZON)
+
+
+def share_in(found: Any) -> tuple[int, int, int]:
+    assert found["rate"] == (
+        found["numerator"] / found["denominator"] if found["denominator"] else None
+    )
+    return found["numerator"], found["denominator"], found["immature"]
+
+
+def duration_in(found: Any) -> tuple[Any, ...]:
+    return found["median_seconds"], found["p90_seconds"], found["n"], found["censored"]
+
+
+def compare_funnel(product: Product, world: World) -> None:
+    stages = product.get("/metrics/funnel", **{"from": "2020-01-01"})["stages"]
+    steps = zip(stages[1:], stages, strict=False)
+    assert [(x["people"], before["people"], x["censored"]) for x, before in steps] == world.funnel()
+    for stage, spans in zip(stages[1:], world.steps(), strict=True):
+        assert duration_in(stage) == world.length(spans), stage["stage"]
+
+
+def compare_effect(product: Product, world: World) -> None:
+    effect = product.get("/metrics/contact_effect")
+    arms = share_in(effect), share_in(effect["held_out"])
+    assert list(arms) == world.effect(3 * HORIZON)
+    if all(of for _, of, _ in arms):
+        (a, m, _), (b, n, _) = arms
+        low, high = effect["difference_interval"]
+        assert effect["difference"] == a / m - b / n
+        assert low <= effect["difference"] <= high
+    else:
+        assert (effect["difference"], effect["difference_interval"]) == (None, None)
 
 
 def compare_health(product: Product, world: World) -> None:
@@ -281,10 +320,34 @@ def compare_money(product: Product, world: World) -> None:
     assert {g["by"]["channel"]: g["pqls"] for g in found["groups"] if g["pqls"]} == counted(
         pqls, world.channel
     )
+    for group in [found, *found["groups"]]:
+        spent = world.spent(group["by"]["channel"] if "by" in group else None)
+        assert amounts(group["spend"]) == positive(spent)
+        cost = {c: cents(amount / group["pqls"]) for c, amount in spent.items() if group["pqls"]}
+        assert amounts(group["amounts"]) == positive(cost)
+    compare_returns(product, world)
 
 
-def amounts(shown: dict[str, str]) -> dict[str, Decimal]:
-    return positive({currency: Decimal(amount) for currency, amount in shown.items()})
+def compare_returns(product: Product, world: World) -> None:
+    found = product.get("/metrics/roi", by="channel")["groups"]
+    known = {group["by"]["channel"]: group for group in found}
+    returns = world.returns()
+    assert known.keys() == returns.keys()
+    for channel, group in known.items():
+        earned = {c: each[0] for c, each in returns[channel].items()}
+        spent = {c: each[1] for c, each in returns[channel].items()}
+        assert amounts(group["revenue"]) == positive(earned)
+        assert amounts(group["spend"]) == positive(spent)
+        for currency, ratio in group["ratios"].items():
+            if not spent.get(currency):
+                assert ratio is None
+            else:
+                exact = earned.get(currency, Decimal(0)) / spent[currency]
+                assert abs(Decimal(ratio) - exact) <= Decimal("0.00005")
+
+
+def amounts(shown: dict[str, str | None]) -> dict[str, Decimal]:
+    return positive({c: Decimal(amount) for c, amount in shown.items() if amount is not None})
 
 
 def cents(amount: Decimal) -> Decimal:

@@ -12,8 +12,8 @@ from flask.testing import FlaskClient
 from pequel_collector.app.bootstrap import open_collector
 from pequel_collector.config import Settings
 from pequel_collector.rules.parser.catalogue import read_catalogue
-from pequel_collector.web.api import backtest
 from pequel_collector.web.app import create_app
+from pequel_collector.web.asked import insight_body
 from support.described import client_of
 from support.streams import messages_of, plain_event
 
@@ -119,9 +119,9 @@ def test_a_body_that_is_no_object_is_refused(http: FlaskClient, body: bytes) -> 
 def test_reads_no_more_than_a_request_may(
     http: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(backtest, "MAX_MESSAGES", 3)
+    monkeypatch.setattr(insight_body, "MAX_MESSAGES", 3)
     assert post(http, definition="keen").status_code == 413
-    monkeypatch.setattr(backtest, "MAX_STORED", 3)
+    monkeypatch.setattr(insight_body, "MAX_STORED", 3)
     assert "the command line" in post(http, definition="keen").json["error"]["message"]
 
 

@@ -4,62 +4,33 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from contextlib import closing
 
 import click
 
-from ...app.bootstrap import open_store, read_definitions
 from ...insights.backtest import Backtest, Question, require_definition
 from ...insights.backtest import backtest as tested
 from ...insights.confusion import Confusion
-from ...insights.lift import Interval
 from ...insights.population import population_of
-from ...marking.evaluators import active_evaluators
-from ...model import parse_iso
-from ...ports import ReadTransaction
 from ...queries.csv_rows import csv_lines
-from ...rules.language.definition import Catalogue
-from ...rules.language.quantities import DAY, HOUR, MINUTE, many, milliseconds
+from ...rules.language.quantities import many
 from ...web.answers.backtest_schemas import BACKTEST
-from ..options import definitions_file, example, settings_from, settings_options
+from ..options import definitions_file, example, settings_options
 from ..output import columns, echo_as
 from ..progress import subjects_shown
-
-PATIENCE = 3_600.0
-"""Seconds that a database may take for one statement."""
+from .figures import length, number, percent
+from .question import (
+    catalogue_in,
+    end_option,
+    format_option,
+    horizon_option,
+    landmark_option,
+    store_at,
+)
 
 HEADING = (
     "definition", "form", "set", "population", "converters", "predicted", "true", "base rate",
     "precision", "recall", "lift", "MCC", "lead time",
 )  # fmt: skip
-
-
-class Duration(click.ParamType[int]):
-    """A length of time such as 7d, as ms."""
-
-    name = "duration"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int:
-        try:
-            return value if isinstance(value, int) else milliseconds(str(value))
-        except ValueError as error:
-            self.fail(f"found {value!r}, expected {error}", param, ctx)
-
-
-class Time(click.ParamType[int]):
-    """A time in ISO 8601, as ms."""
-
-    name = "time"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int:
-        found = value if isinstance(value, int) else parse_iso(str(value))
-        if found is None:
-            self.fail(f"found {value!r}, expected a time in ISO 8601", param, ctx)
-        return found
 
 
 @click.command(
@@ -72,38 +43,19 @@ class Time(click.ParamType[int]):
 @definitions_file
 @settings_options("database")
 @click.option("--definition", metavar="NAME", help="Test this definition only.")
-@click.option(
-    "--landmark",
-    type=Duration(),
-    default="7d",
-    show_default=True,
-    help="How long after sign-up a subject may qualify, in the landmark form.",
-)
-@click.option(
-    "--horizon",
-    type=Duration(),
-    default="30d",
-    show_default=True,
-    help="How long after the landmark a conversion counts.",
-)
+@landmark_option("How long after sign-up a subject may qualify, in the landmark form.")
+@horizon_option()
 @click.option(
     "--population",
     default="signup",
     show_default=True,
     help="Who is looked at: signup, or trait:NAME=VALUE.",
 )
-@click.option("--end", type=Time(), help="The end of the data; its newest message if not given.")
+@end_option
 @click.option(
     "--capacity", type=click.IntRange(min=1), help="How many leads a week your team can work."
 )
-@click.option(
-    "--format",
-    "output_format",
-    type=click.Choice(["table", "json", "md", "csv"]),
-    default="table",
-    show_default=True,
-    help="The output format.",
-)
+@format_option("table", "json", "md", "csv")
 def backtest(
     file: str | None,
     database: str | None,
@@ -123,8 +75,7 @@ def backtest(
     (landmark). Nothing is changed, and a collector may serve from the database meanwhile.
     """
     question = Question(landmark, horizon, population_of(population), end, capacity)
-    url = settings_from({"database": database}).database
-    with closing(open_store(url, make=False, timeout=PATIENCE)) as store, store.reading() as tx:
+    with store_at(database) as store, store.reading() as tx:
         catalogue = catalogue_in(tx, file)
         names = [each.name for each in catalogue.definitions]
         if definition is not None or not names:
@@ -132,15 +83,6 @@ def backtest(
         with subjects_shown("reading") as progress:
             found = tested(tx, catalogue, names, question, progress)
     echo_as(output_format, FORMATS[output_format](found, definition is not None))
-
-
-def catalogue_in(tx: ReadTransaction, file: str | None) -> Catalogue:
-    """The definitions of a file; without one that exists, those in force in a store."""
-    path = settings_from({"config": file}).config
-    found = read_definitions(path)
-    if file is None and not found.text:
-        return active_evaluators(tx).catalogue
-    return found
 
 
 # -- output --------------------------------------------------------------------------------
@@ -205,32 +147,6 @@ def confusion_cells(found: Confusion) -> tuple[str, ...]:
         number(found.mcc, found.mcc_interval),
         length(found.lead_time_seconds_median),
     )
-
-
-def percent(rate: float | None, interval: Interval | None = None) -> str:
-    """A rate in percent, with its interval."""
-    if rate is None:
-        return "–"
-    around = "" if interval is None else f" ({interval.low * 100:.1f}–{interval.high * 100:.1f})"
-    return f"{rate * 100:.1f} %{around}"
-
-
-def number(value: float | None, interval: Interval | None = None) -> str:
-    """A number with two decimals, with its interval."""
-    if value is None:
-        return "–"
-    around = "" if interval is None else f" ({interval.low:.2f}–{interval.high:.2f})"
-    return f"{value:.2f}{around}"
-
-
-def length(seconds: float | None) -> str:
-    """A length of time in its largest unit."""
-    if seconds is None:
-        return "–"
-    for unit, symbol in ((DAY, "d"), (HOUR, "h"), (MINUTE, "min")):
-        if seconds * 1000 >= unit:
-            return f"{seconds * 1000 / unit:.1f} {symbol}"
-    return f"{seconds:.0f} s"
 
 
 def _remarks(found: Sequence[Backtest]) -> list[str]:

@@ -24,7 +24,8 @@ from ...web.answers.diff_schemas import DIFF
 from ..options import example, stated
 from ..output import Failure, echo_as, printable
 from ..progress import subjects_shown
-from .backtest import PATIENCE, Duration, number, percent
+from .figures import number, percent
+from .question import PATIENCE, format_option, horizon_option, landmark_option
 
 NAMES = 10
 """Subjects that the text names for each effect."""
@@ -53,22 +54,11 @@ class DiffFailure(Failure):
     metavar="URL",
     help="Also compare on the data in this database.  [env var: PEQUEL_DATABASE]",
 )
-@click.option(
-    "--landmark", type=Duration(), default="7d", show_default=True, help="As in backtest."
-)
-@click.option(
-    "--horizon", type=Duration(), default="30d", show_default=True, help="As in backtest."
-)
+@landmark_option("As in backtest.")
+@horizon_option("As in backtest.")
 @click.option("--population", default="signup", show_default=True, help="As in backtest.")
 @click.option("--exit-code", is_flag=True, help="Exit with 1 if the definitions differ.")
-@click.option(
-    "--format",
-    "output_format",
-    type=click.Choice(["text", "json", "md"]),
-    default="text",
-    show_default=True,
-    help="The output format.",
-)
+@format_option("text", "json", "md")
 @click.pass_context
 def diff(
     context: click.Context,

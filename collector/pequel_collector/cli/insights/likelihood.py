@@ -4,41 +4,33 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import closing
 
 import click
 
-from ...app.bootstrap import now, open_store
+from ...app.bootstrap import now
 from ...app.likelihood import save
 from ...errors import NotFound
 from ...insights.likelihood.model import Calibration, Model, stored
 from ...insights.likelihood.training import require_installed, train
-from ...insights.suggest.suggest import Wanted
 from ...model import Kind, iso
 from ...ports import CLI
 from ...rules.language.quantities import many
 from ...web.answers.likelihood_schemas import LIKELIHOOD
-from ...web.api.suggest import LONGEST
-from ..options import definitions_file, example, settings_from, settings_options
+from ..options import definitions_file, example, settings_options
 from ..output import columns, echo_as, printable
-from .backtest import PATIENCE, Duration, Time, catalogue_in, length, percent
+from .figures import length, percent
+from .question import (
+    catalogue_in,
+    end_option,
+    format_option,
+    sample_options,
+    store_at,
+    subject_option,
+    wanted_of,
+)
 from .suggest import reading_bar
 
-subject_option = click.option(
-    "--subject",
-    type=click.Choice(["user", "account"]),
-    default="user",
-    show_default=True,
-    help="Whose likelihood.",
-)
-output_format_option = click.option(
-    "--format",
-    "output_format",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="The output format.",
-)
+WHOSE = "Whose likelihood."
 
 
 @click.group(
@@ -63,23 +55,9 @@ def likelihood() -> None:
 )
 @definitions_file
 @settings_options("database")
-@click.option(
-    "--landmark",
-    type=Duration(),
-    default="7d",
-    show_default=True,
-    help="How long after sign-up a subject is looked at.",
-)
-@click.option(
-    "--horizon",
-    type=Duration(),
-    default="30d",
-    show_default=True,
-    help="How long after the landmark a conversion counts.",
-)
-@subject_option
-@click.option("--end", type=Time(), help="The end of the data; its newest message if not given.")
-@output_format_option
+@sample_options(WHOSE)
+@end_option
+@format_option("text", "json")
 def train_(
     file: str | None,
     database: str | None,
@@ -95,12 +73,9 @@ def train_(
     PEQUEL_CONFIG, else pequel.toml, else what is in force in the database. Needs scikit-learn: pip
     install "pequel[insights]". The model itself does not.
     """
-    if landmark > LONGEST:
-        raise click.UsageError("--landmark: expected at most 366d")
+    wanted = wanted_of(landmark, horizon, subject, end)
     require_installed()
-    wanted = Wanted(landmark, horizon, subject, end=end)
-    url = settings_from({"database": database}).database
-    with closing(open_store(url, make=False, timeout=PATIENCE)) as store:
+    with store_at(database) as store:
         with store.reading() as tx, reading_bar() as progress:
             model = train(tx, catalogue_in(tx, file), wanted, now(), progress)
         save(store, model, CLI)
@@ -109,12 +84,11 @@ def train_(
 
 @likelihood.command("show", epilog=example("pequel likelihood show --format json"))
 @settings_options("database")
-@subject_option
-@output_format_option
+@subject_option(WHOSE)
+@format_option("text", "json")
 def show(database: str | None, subject: Kind, output_format: str) -> None:
     """Show the model that is stored: its weights, and its calibration."""
-    url = settings_from({"database": database}).database
-    with closing(open_store(url, make=False, timeout=PATIENCE)) as store, store.reading() as tx:
+    with store_at(database) as store, store.reading() as tx:
         model = stored(tx, subject)
     if model is None:
         raise NotFound(f"there is no model of {subject}s: train one with pequel likelihood train")

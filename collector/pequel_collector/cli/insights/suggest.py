@@ -5,22 +5,22 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
+from dataclasses import replace
 
 import click
 
-from ...app.bootstrap import open_store
 from ...insights.suggest.features import COUNT, DAYS
 from ...insights.suggest.search import LEVEL, Behaviour
-from ...insights.suggest.suggest import OnShare, Suggestions, Wanted, Written
+from ...insights.suggest.suggest import OnShare, Suggestions, Written
 from ...insights.suggest.suggest import suggest as searched
 from ...model import Kind
 from ...rules.language.quantities import many
 from ...web.answers.suggest_schemas import SUGGESTIONS
-from ...web.api.suggest import LONGEST
-from ..options import definitions_file, example, settings_from, settings_options
+from ..options import definitions_file, example, settings_options
 from ..output import columns, echo_as, printable
-from .backtest import PATIENCE, Duration, Time, catalogue_in, length, number, percent
+from .figures import length, number, percent
+from .question import catalogue_in, end_option, format_option, sample_options, store_at, wanted_of
 
 MOST_BEHAVIOURS = 20
 """Events that the text lists."""
@@ -34,27 +34,7 @@ MOST_BEHAVIOURS = 20
 )
 @definitions_file
 @settings_options("database")
-@click.option(
-    "--landmark",
-    type=Duration(),
-    default="7d",
-    show_default=True,
-    help="How long after sign-up a subject is looked at.",
-)
-@click.option(
-    "--horizon",
-    type=Duration(),
-    default="30d",
-    show_default=True,
-    help="How long after the landmark a conversion counts.",
-)
-@click.option(
-    "--subject",
-    type=click.Choice(["user", "account"]),
-    default="user",
-    show_default=True,
-    help="Whose behaviour is looked at.",
-)
+@sample_options("Whose behaviour is looked at.")
 @click.option(
     "--level",
     type=click.FloatRange(0, 0.2, min_open=True),
@@ -62,15 +42,8 @@ MOST_BEHAVIOURS = 20
     show_default=True,
     help="How often a search of data without any connection may suggest something.",
 )
-@click.option("--end", type=Time(), help="The end of the data; its newest message if not given.")
-@click.option(
-    "--format",
-    "output_format",
-    type=click.Choice(["text", "toml", "json"]),
-    default="text",
-    show_default=True,
-    help="The output format.",
-)
+@end_option
+@format_option("text", "toml", "json")
 def suggest(
     file: str | None,
     database: str | None,
@@ -87,12 +60,9 @@ def suggest(
     PEQUEL_CONFIG, else pequel.toml, else what is in force in the database. What is found in the
     earlier sign-ups is printed if the later ones confirm it. Nothing is changed.
     """
-    if landmark > LONGEST:
-        raise click.UsageError("--landmark: expected at most 366d")
-    wanted = Wanted(landmark, horizon, subject, level, end)
-    url = settings_from({"database": database}).database
+    wanted = replace(wanted_of(landmark, horizon, subject, end), level=level)
     with (
-        closing(open_store(url, make=False, timeout=PATIENCE)) as store,
+        store_at(database) as store,
         store.reading() as tx,
         reading_bar() as progress,
     ):

@@ -10,6 +10,7 @@ from ...model import JSON, Kind
 from ...ports import ReadTransaction, Scan, ScannedMessage
 from ...rules.engine.calendar import unit
 from ...rules.language.definition import Catalogue, Project
+from ...rules.language.quantities import DAY
 from ...rules.language.sentence import describe
 from ...rules.parser.catalogue import read_catalogue
 from ...rules.parser.printer import to_toml
@@ -24,6 +25,9 @@ from .search import HELD_OUT, LEVEL, Condition, Result, Suggestion, search
 
 OnShare = Callable[[int, int], None]
 """Gets the number of subjects that were read, and of all."""
+
+LONGEST = 366 * DAY
+"""The longest landmark of a search."""
 
 PROGRESS_EVERY = 1_000
 

@@ -3,31 +3,24 @@
 from __future__ import annotations
 
 from flask import Blueprint, Response, request
-from msgspec import Struct
 
 from ...app.bootstrap import Collector
-from ...insights.backtest import Question
 from ...insights.diff import diff, diff_on_data, resolved
-from ...insights.population import population_of
 from ..answers.diff_schemas import DIFF
 from ..asked import json_body
+from ..asked.insight_body import QuestionBody, budget, question_of
 from ..json import json_response
 from ..one_at_a_time import OneAtATime
 from ..openapi.operation import Content, describe, query
 from ..require_reader import require_reader
-from .backtest import Short, budget, end_in
 
 
-class DiffBody(Struct, forbid_unknown_fields=True):
+class DiffBody(QuestionBody, forbid_unknown_fields=True, kw_only=True):
     """Two texts, or what names them, and how to look at the data."""
 
     new: str
     old: str = "active"
     data: bool = True
-    landmark: Short = "7d"
-    horizon: Short = "30d"
-    population: Short = "signup"
-    end: Short | None = None
 
 
 _BODY = Content(
@@ -54,12 +47,7 @@ def blueprint(collector: Collector) -> Blueprint:
     @describe(_DIFF)
     def definitions() -> Response:
         asked = json_body.read(request, collector.settings, DiffBody)
-        question = Question(
-            json_body.duration("landmark", asked.landmark),
-            json_body.duration("horizon", asked.horizon),
-            population_of(asked.population),
-            end_in(asked.end),
-        )
+        question = question_of(asked)
         with turn, collector.store.reading() as view:
             old, new = resolved(view, asked.old, "old"), resolved(view, asked.new, "new")
             if not asked.data:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from flask import Blueprint, Response, request
-from msgspec import Struct
 
 from ...app.bootstrap import Collector
 from ...app.likelihood import save
@@ -16,21 +13,11 @@ from ...insights.likelihood.training import require_installed, train
 from ...ports import By
 from ..answers.likelihood_schemas import LIKELIHOOD
 from ..asked import arguments, json_body
+from ..asked.insight_body import SampleBody, budget, wanted_of
 from ..json import json_response
 from ..one_at_a_time import OneAtATime
 from ..openapi.operation import Content, describe, query
 from ..require_reader import current_key, require_reader
-from .backtest import Short, budget
-from .suggest import SuggestBody, wanted_of
-
-
-class TrainBody(Struct, forbid_unknown_fields=True):
-    """What to learn from."""
-
-    landmark: Short = "7d"
-    horizon: Short = "30d"
-    subject: Literal["user", "account"] = "user"
-    end: Short | None = None
 
 
 class LikelihoodArguments(arguments.NoArguments):
@@ -42,7 +29,7 @@ class LikelihoodArguments(arguments.NoArguments):
 _ARGUMENTS = LikelihoodArguments()
 _BODY = Content(
     "application/json",
-    json_body.schema_of(TrainBody),
+    json_body.schema_of(SampleBody),
     {"landmark": "7d", "horizon": "30d", "subject": "user"},
 )
 _GET = query(
@@ -81,10 +68,8 @@ def blueprint(collector: Collector) -> Blueprint:
     @describe(_TRAIN)
     def training() -> Response:
         key = current_key()
-        asked = json_body.read(request, collector.settings, TrainBody)
-        wanted = wanted_of(
-            SuggestBody(None, asked.landmark, asked.horizon, asked.subject, end=asked.end)
-        )
+        asked = json_body.read(request, collector.settings, SampleBody)
+        wanted = wanted_of(asked)
         require_installed()
         catalogue = collector.catalogue
         with turn, collector.store.reading() as view:

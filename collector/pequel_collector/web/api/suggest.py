@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from dataclasses import replace
+from typing import Annotated
 
 from flask import Blueprint, Response, request
-from msgspec import Meta, Struct
+from msgspec import Meta
 
 from ...app.bootstrap import Collector
-from ...insights.suggest.suggest import Wanted, suggest
-from ...rules.language.quantities import DAY, SECOND
+from ...insights.suggest.suggest import suggest
 from ..answers.suggest_schemas import SUGGESTIONS
 from ..asked import json_body
+from ..asked.insight_body import SampleBody, budget, catalogue_of, wanted_of
 from ..json import json_response
 from ..one_at_a_time import OneAtATime
 from ..openapi.operation import Content, describe, query
 from ..require_reader import require_reader
-from .backtest import Short, budget, catalogue_of, end_in
-
-LONGEST = 366 * DAY
-"""The longest landmark of a search."""
 
 
-class SuggestBody(Struct, forbid_unknown_fields=True):
+class SuggestBody(SampleBody, forbid_unknown_fields=True, kw_only=True):
     """What to search."""
 
     toml: str | None = None
-    landmark: Short = "7d"
-    horizon: Short = "30d"
-    subject: Literal["user", "account"] = "user"
     level: Annotated[float, Meta(gt=0, le=0.2)] = 0.05
-    end: Short | None = None
 
 
 _BODY = Content(
@@ -56,19 +49,10 @@ def blueprint(collector: Collector) -> Blueprint:
     @describe(_SUGGEST)
     def definitions() -> Response:
         asked = json_body.read(request, collector.settings, SuggestBody)
-        wanted = wanted_of(asked)
+        wanted = replace(wanted_of(asked), level=asked.level)
         with turn, collector.store.reading() as view:
             catalogue = catalogue_of(view, collector.catalogue, asked.toml)
             found = suggest(view, catalogue, wanted, budget=budget(view, catalogue))
         return json_response(SUGGESTIONS.dump(found))
 
     return bp
-
-
-def wanted_of(asked: SuggestBody) -> Wanted:
-    """What to search. Raises BadRequest."""
-    landmark = json_body.duration("landmark", asked.landmark)
-    if landmark > LONGEST or landmark % SECOND:
-        raise json_body.mistake("landmark", repr(asked.landmark), "at most 366d")
-    horizon = json_body.duration("horizon", asked.horizon)
-    return Wanted(landmark, horizon, asked.subject, asked.level, end_in(asked.end))

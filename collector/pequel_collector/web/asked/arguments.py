@@ -125,7 +125,7 @@ class Number(Text):
 class Duration(Text):
     """A length of time, as ms."""
 
-    expected = "a length of time, such as 7d"
+    expected = "a length of time of at most 100 years, such as 7d"
 
     def parse(self, text: str) -> int | None:
         if text == "0":

@@ -606,6 +606,7 @@ OF_SCHEMAS: dict[str, JSON] = {
             {
                 "event": "project_created",
                 "measure": "count",
+                "property": None,
                 "at_least": 3,
                 "within_seconds": 604800.0,
                 "figures": _CONFUSION,
