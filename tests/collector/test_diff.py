@@ -56,7 +56,7 @@ def test_what_is_added_one_way_is_removed_the_other_way(one: Any, other: Any) ->
 def test_says_which_values_differ() -> None:
     found = diff(read_catalogue(OLD), read_catalogue(NEW + 'title = "Keen"\n'))
     [keen] = found.definitions
-    assert (keen.status, keen.before) == ("changed", "A user who did used at least 2 times")
+    assert (keen.status, keen.before) == ("changed", "A user who used at least 2 times")
     assert keen.changes == [Change("when.gte", 2, 1), Change("title", None, "Keen")]
 
 

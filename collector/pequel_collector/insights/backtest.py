@@ -14,9 +14,10 @@ from itertools import chain, pairwise
 from ..errors import BadRequest
 from ..model import Kind, kind_of
 from ..ports import ReadTransaction, ScannedMessage
+from ..rules.explain.description import description_of
+from ..rules.explain.vocabulary import Vocabulary
 from ..rules.language.definition import Catalogue, Definition
 from ..rules.language.quantities import DAY, WEEK
-from ..rules.language.sentence import describe
 from .bulk import Budget, BulkFold, Found, OnProgress
 from .confusion import Confusion, landmark, strict
 from .lift import HORIZON, Life
@@ -65,9 +66,13 @@ class Overlap:
 
 @dataclass(frozen=True, slots=True)
 class Backtest:
-    """What a definition would have found. ``qualified`` is when each subject qualified (ms)."""
+    """What a definition would have found. ``qualified`` is when each subject qualified (ms).
+
+    ``description`` is the definition in a sentence.
+    """
 
     definition: Definition
+    description: str
     question: Question
     end: int
     qualified: Mapping[str, int]
@@ -81,11 +86,6 @@ class Backtest:
     def set_size(self) -> int:
         """How many subjects qualified, in the population or not."""
         return len(self.qualified)
-
-    @property
-    def description(self) -> str:
-        """The definition in a sentence."""
-        return describe(self.definition)
 
 
 @dataclass(slots=True)
@@ -271,6 +271,7 @@ def _judged(
         into.append(Life(start, qualified.get(key), converted))
     found = Backtest(
         definition,
+        description_of(definition, Vocabulary(catalogue)),
         question,
         end,
         qualified,

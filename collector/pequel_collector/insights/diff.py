@@ -16,8 +16,9 @@ from ..errors import NotFound
 from ..marking.active import active_definitions
 from ..model import JSON
 from ..ports import ReadTransaction
-from ..rules.language.definition import Catalogue, Definition
-from ..rules.language.sentence import describe
+from ..rules.explain.description import description_of
+from ..rules.explain.vocabulary import Vocabulary
+from ..rules.language.definition import Catalogue
 from ..rules.parser.catalogue import read_catalogue
 from ..rules.parser.printer import shared_tables
 from .backtest import Backtest, Question, backtest, end_of_data
@@ -100,8 +101,7 @@ class Diff:
 def diff(old: Catalogue, new: Catalogue) -> Diff:
     """How two catalogues differ, in words."""
     names = dict.fromkeys(d.name for d in (*new.definitions, *old.definitions))
-    pairs = ((name, old.named(name), new.named(name)) for name in names)
-    found = [_definition_diff(name, before, after) for name, before, after in pairs]
+    found = [_definition_diff(name, old, new) for name in names]
     shared = _changes(_shared(old), _shared(new))
     return Diff([each for each in found if each is not None], list(shared))
 
@@ -155,17 +155,16 @@ def resolved(tx: ReadTransaction | None, reference: str, file: str) -> Catalogue
 # -- in words --------------------------------------------------------------------------------
 
 
-def _definition_diff(
-    name: str, old: Definition | None, new: Definition | None
-) -> DefinitionDiff | None:
+def _definition_diff(name: str, before: Catalogue, after: Catalogue) -> DefinitionDiff | None:
+    old, new = before.named(name), after.named(name)
     if old is not None and new is not None and old.hash == new.hash and old.source == new.source:
         return None
-    before = None if old is None else describe(old)
-    after = None if new is None else describe(new)
+    was = None if old is None else description_of(old, Vocabulary(before))
+    now = None if new is None else description_of(new, Vocabulary(after))
     status: Status = "added" if old is None else "removed" if new is None else "changed"
     both = [{} if each is None else each.source for each in (old, new)]
     changes = list(_changes(*both)) if status == "changed" else []
-    return DefinitionDiff(name, status, before, after, changes)
+    return DefinitionDiff(name, status, was, now, changes)
 
 
 def _shared(catalogue: Catalogue) -> dict[str, Any]:

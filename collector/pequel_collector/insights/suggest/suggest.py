@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from ...model import JSON, Kind
 from ...ports import ReadTransaction, Scan, ScannedMessage
 from ...rules.engine.calendar import unit
+from ...rules.explain.description import description_of
+from ...rules.explain.vocabulary import Vocabulary
 from ...rules.language.definition import Catalogue, Project
 from ...rules.language.quantities import DAY
-from ...rules.language.sentence import describe
 from ...rules.parser.catalogue import read_catalogue
 from ...rules.parser.printer import to_toml
 from ..backtest import LANDMARK, Times, TimesReader, end_of_data
@@ -90,7 +91,8 @@ def suggest(
     looked_at = properties_of(arrivals(tx.latest(LATEST), tx))
     sample = sample_of(tx, catalogue, wanted, end, on_progress, budget or Budget(), looked_at)
     result = search(sample, wanted.level)
-    written = [_written(each, wanted.subject) for each in result.suggestions]
+    words = Vocabulary(catalogue)
+    written = [_written(each, wanted.subject, words) for each in result.suggestions]
     return Suggestions(wanted, end, result, written)
 
 
@@ -154,14 +156,14 @@ def _uses(
 # -- as definitions --------------------------------------------------------------------------
 
 
-def _written(suggestion: Suggestion, subject: Kind) -> Written:
+def _written(suggestion: Suggestion, subject: Kind, words: Vocabulary) -> Written:
     name = _name(suggestion.parts)
     leaves = [_leaf(part) for part in suggestion.parts]
     when = leaves[0] if len(leaves) == 1 else {"all": leaves}
     kind = {} if subject == "user" else {"subject": subject}
     toml = to_toml({"name": name, **kind, "when": when})
     [definition] = read_catalogue(toml).definitions
-    return Written(name, toml, describe(definition), suggestion)
+    return Written(name, toml, description_of(definition, words), suggestion)
 
 
 def _leaf(condition: Condition) -> dict[str, JSON]:
