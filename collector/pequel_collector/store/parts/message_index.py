@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from ...model import account_key, id_of, kind_of
 from ..encoding import unescape
-from ..sections import AFTER_EVERY_ID
+from ..sections import AFTER_EVERY_ID, blocks_of
 from ..session import Row, Session
 from . import message_statements as sql
 from .event_counts import Place, names_in
@@ -68,6 +68,10 @@ class MessageIndex:
         """The numbers of the blocks after these sections, the open one included."""
         open_block, finished = self._open_and_finished()
         return list(range(finished * self._section_blocks + 1, open_block + 1))
+
+    def blocks_of(self, section: int) -> list[int]:
+        """The numbers of the blocks of a section."""
+        return blocks_of(section, self._section_blocks)
 
     def refresh(self) -> None:
         """Read again which blocks and sections there are."""
