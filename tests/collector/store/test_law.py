@@ -387,6 +387,9 @@ def compare_messages(view: ReadTransaction, model: Model) -> None:
     assert view.spans(EVERYONE) == {
         key: (found[0].message.time, found[-1].message.time) for key, found in everyone.items()
     }
+    lasts = {key: found[-1].message.time for key, found in everyone.items()}
+    assert view.last_times(EVERYONE) == lasts
+    assert view.last_times(EVERYONE, 3) == {key: at for key, at in lasts.items() if at >= 3}
     every = list(model.messages.values())
     assert view.known([*model.messages, "unknown"]) == model.messages.keys()
     assert view.newest() == max((s.message.time for s in every), default=None)

@@ -65,6 +65,8 @@ def answers(view: ReadTransaction) -> list[Any]:
         view.counts(["u:ada", "g:acme"]),
         [view.span([key]) for key in KEYS],
         view.spans(KEYS),
+        view.last_times(KEYS),
+        view.last_times(KEYS, 40),
         latest,
         [view.latest_named([key]) for key in KEYS if key[0] != "g"],
         view.names_of(["u:ada", "u:bob", "a:v1"]),

@@ -1,4 +1,4 @@
-"""How active subjects are: spans, names and first occurrences, for several subjects at once.
+"""How active subjects are: names and first occurrences, for several subjects at once.
 
 Each reads a stated number of messages at most, of a subject that has very many.
 """
@@ -61,10 +61,6 @@ class ActivityIndex:
 
     def __init__(self, session: Session, index: MessageIndex) -> None:
         self._session, self._index = session, index
-
-    def spans(self, ids: Collection[str]) -> dict[str, tuple[int, int]]:
-        """The times of the first and the last message of each id that has any."""
-        return self._index.spans(ids) if ids else {}
 
     def of_account(self, account: str, since: int, limit: int) -> tuple[dict[str, Activity], bool]:
         """What each id did in an account, in the messages of it that arrived last.

@@ -145,6 +145,8 @@ class MessageIndex:
     def spans(self, subjects: Collection[str]) -> dict[str, tuple[int, int]]:
         """The times of the first and the last message of each subject that has any."""
         spans: dict[str, tuple[int, int]] = {}
+        if not subjects:
+            return spans
         for source, places, keys in self._sources(subjects):
             for stored, first, last in self._session.run(
                 sql.SPANS[source], places=places, keys=keys
@@ -153,6 +155,19 @@ class MessageIndex:
                 known = spans.get(subject, (first, last))
                 spans[subject] = min(first, known[0]), max(last, known[1])
         return spans
+
+    def last_times(self, subjects: Collection[str], since: int | None) -> dict[str, int]:
+        """The time of the last message of each subject that has one, at or after an instant."""
+        earliest = ALWAYS[0] if since is None else since
+        found: dict[str, int] = {}
+        for lasts, newest_before in self._lasts(subjects, ALWAYS[1]):
+            for last in lasts:
+                subject = _subject(last.source, last.key)
+                if last.time >= max(earliest, found.get(subject, earliest)):
+                    found[subject] = last.time
+            if newest_before is None or newest_before < earliest:
+                break
+        return found
 
     def found_in(self, subjects: Collection[str]) -> list[Place]:
         """The blocks and sections that have messages of these subjects."""
