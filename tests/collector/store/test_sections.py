@@ -64,7 +64,7 @@ def answers(view: ReadTransaction) -> list[Any]:
         [view.counts([key]) for key in KEYS],
         view.counts(["u:ada", "g:acme"]),
         [view.span([key]) for key in KEYS],
-        view.spans(KEYS),
+        view.first_seen(KEYS),
         view.last_times(KEYS),
         view.last_times(KEYS, 40),
         latest,

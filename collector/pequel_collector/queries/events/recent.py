@@ -75,5 +75,5 @@ def _at_their_last(tx: ReadTransaction, kind: Kind, seen: Collection[Seen]) -> l
 
 def first_times(tx: ReadTransaction, some: Collection[Known]) -> dict[str, int]:
     """When each of some users or accounts was first seen (ms), by key."""
-    spans = tx.spans({id_ for each in some for id_ in each.ids})
-    return {each.key: min(spans[id_][0] for id_ in each.ids if id_ in spans) for each in some}
+    found = tx.first_seen({id_ for each in some for id_ in each.ids})
+    return {each.key: min(found[id_] for id_ in each.ids if id_ in found) for each in some}

@@ -142,19 +142,12 @@ class MessageIndex:
             return None
         return min(place.first for place in self.found_in(subjects)), last[0][0]
 
-    def spans(self, subjects: Collection[str]) -> dict[str, tuple[int, int]]:
-        """The times of the first and the last message of each subject that has any."""
-        spans: dict[str, tuple[int, int]] = {}
-        if not subjects:
-            return spans
-        for source, places, keys in self._sources(subjects):
-            for stored, first, last in self._session.run(
-                sql.SPANS[source], places=places, keys=keys
-            ):
-                subject = _subject(source, stored)
-                known = spans.get(subject, (first, last))
-                spans[subject] = min(first, known[0]), max(last, known[1])
-        return spans
+    def first_seen(self, subjects: Collection[str]) -> dict[str, int]:
+        """The time of the first message of each subject that has any."""
+        found: dict[str, int] = {}
+        for place in self.found_in(subjects):
+            found[place.subject] = min(place.first, found.get(place.subject, place.first))
+        return found
 
     def last_times(self, subjects: Collection[str], since: int | None) -> dict[str, int]:
         """The time of the last message of each subject that has one, at or after an instant."""

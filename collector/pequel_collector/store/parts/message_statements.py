@@ -74,23 +74,6 @@ SELECT place, value, first, (
 FROM found WHERE first IS NOT NULL
 """)
 
-# The times of the first and the last message of each key that has any. Most places have none, so
-# the last one is looked up for the others only.
-SPANS = _for_each("""
-WITH found AS MATERIALIZED (
-  SELECT place.value AS place, value.value AS value, (
-    SELECT time FROM {table}
-    WHERE {place} = place.value AND {column} = value.value ORDER BY time LIMIT 1
-  ) AS first
-  FROM NUMBERS(:places) AS place CROSS JOIN EACH(:keys) AS value
-)
-SELECT value, min(first), max((
-  SELECT time FROM {table}
-  WHERE {place} = found.place AND {column} = found.value ORDER BY time DESC LIMIT 1
-))
-FROM found WHERE first IS NOT NULL GROUP BY value
-""")
-
 LATEST = _for_each("""
 SELECT time, position, mid FROM {table}
 WHERE {place} = :place AND {column} = :key AND time <= :time
