@@ -73,7 +73,8 @@ class OpenBlock:
 
     def _seal(self) -> None:
         [(newest,)] = self._session.run(sql.NEWEST, block=self.number)
-        self._session.run(sql.KEEP_OPEN, block=self.number)
+        if self._fill.long != 0:
+            self._session.run(sql.KEEP_OPEN, block=self.number)
         add_ids_of_block(self._session, self.number)
         for statement in (*sql.ADD_COUNTS_OF_BLOCK, sql.SEAL_BLOCK):
             self._session.run(statement, block=self.number)
