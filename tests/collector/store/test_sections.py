@@ -240,7 +240,7 @@ def test_the_background_jobs_index_what_is_full(roomy: Store) -> None:
     fill(roomy, stream(90))
     collector = assemble(Settings(), roomy, Catalogue(), lambda: 1)
     housekeeper = Housekeeper(collector, lambda _: None, lambda _: None)
-    assert housekeeper.run_once()
-    while housekeeper.run_once():
-        pass
+    for _ in range(60):
+        housekeeper.run_once()
     assert state(roomy) == (2, "a:", 0)
+    assert not collector.index_messages()
