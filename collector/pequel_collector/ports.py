@@ -853,8 +853,11 @@ class ReadTransaction(ConsoleReads, Protocol):
         Somebody may come several times. At most ``limit`` messages of each block are looked at.
         """
 
-    def spans(self, ids: Collection[str]) -> dict[str, tuple[int, int]]:
-        """The times of the first and the last message of each id that has any."""
+    def first_seen(self, ids: Collection[str]) -> dict[str, int]:
+        """The time of the first message of each id that has any."""
+
+    def last_times(self, ids: Collection[str], since: int | None = None) -> dict[str, int]:
+        """The time of the last message of each id that has one, at or after ``since``."""
 
     def activity_in(self, account: str, since: int, limit: int) -> tuple[dict[str, Activity], bool]:
         """What each id did in an account (its key), and whether all of its messages were read.

@@ -34,6 +34,7 @@ PAGES = (
     "/?state=any",
     "/?snoozed=true",
     "/?sort=due_at",
+    "/?sort=-marked_at",
     "/live",
     "/definitions",
     "/definition?name=step_3",
@@ -47,7 +48,11 @@ PAGES = (
     "/user?id=user-7",
     "/accounts",
     "/account?id=team",
+    "/feature?name=report_exported",
     "/catalogue",
+    "/event?name=report_exported",
+    "/alerts",
+    "/routes",
     "/settings",
 )
 
@@ -85,7 +90,8 @@ def measure(url: str, bare: int, seconds: float, pages: Sequence[str]) -> None:
     """Rounds over all pages, each beside ``hello``; the table."""
     with log_in(url) as session:
         cookie = "; ".join(f"{c.name}={c.value}" for c in session.cookies)
-        paths = pages or [*PAGES, of_lead(session, url)]
+        lead = of_lead(session, url)
+        paths = pages or [*PAGES, lead, f"{lead}/proof"]
         sizes = {}
         for path in paths:
             answer = session.get(url + path, timeout=120)

@@ -13,7 +13,7 @@ from ..ports import ReadTransaction, Seen
 from ..rules.language.definition import Catalogue, EventPattern, pattern_of
 from .answers import Adopter
 from .directory import named, person_traits
-from .events.recent import Known, recently_seen
+from .events.recent import Known, first_times, recently_seen
 from .values import is_written_as
 
 AT_ONCE = 50
@@ -84,8 +84,10 @@ def _adopters(
 ) -> list[tuple[Known, Adopter]]:
     """Those of some users who are asked for, used or not."""
     tx, names = snapshot.tx, person_traits(snapshot.evaluators.catalogue)
-    traits = tx.traits({each.key: each.ids for each in some})
-    some = [each for each in some if _fits(snapshot, wanted, each, traits[each.key])]
+    traits, firsts = tx.traits({each.key: each.ids for each in some}), first_times(tx, some)
+    some = [
+        each for each in some if _fits(snapshot, wanted, each, traits[each.key], firsts[each.key])
+    ]
     counts = tx.names_of({id_ for each in some for id_ in each.ids})
     return [
         (
@@ -93,7 +95,7 @@ def _adopters(
             Adopter(
                 each.key,
                 named(traits[each.key], names),
-                each.first,
+                firsts[each.key],
                 each.last,
                 sum(n for id_ in each.ids for e, n in counts[id_].items() if pattern.matches(e)),
             ),
@@ -103,14 +105,18 @@ def _adopters(
 
 
 def _fits(
-    snapshot: Snapshot, wanted: AdoptionFilter, user: Known, traits: Mapping[str, JSON]
+    snapshot: Snapshot,
+    wanted: AdoptionFilter,
+    user: Known,
+    traits: Mapping[str, JSON],
+    first: int,
 ) -> bool:
     """Whether a user has the plan and the age that are asked for."""
     if wanted.plan is not None and not is_written_as(traits.get("plan"), wanted.plan):
         return False
     if wanted.min_age is None and wanted.max_age is None:
         return True
-    signed_up = _signed_up(snapshot.tx, snapshot.evaluators.catalogue, user)
+    signed_up = _signed_up(snapshot.tx, snapshot.evaluators.catalogue, user, first)
     if signed_up is None:
         return False
     age = snapshot.now - signed_up
@@ -118,11 +124,11 @@ def _fits(
     return is_old and (wanted.max_age is None or age < wanted.max_age)
 
 
-def _signed_up(tx: ReadTransaction, catalogue: Catalogue, user: Known) -> int | None:
+def _signed_up(tx: ReadTransaction, catalogue: Catalogue, user: Known, first: int) -> int | None:
     """When a user signed up: the first event of that name; without a setting, when first seen."""
     if catalogue.project.signup is None:
-        return user.first
+        return first
     pattern = pattern_of([catalogue.project.signup])
     names = [name for name in tx.counts(user.ids) if pattern.matches(name)]
-    first = tx.first_events(user.ids, names, MAX_MESSAGES) if names else []
-    return first[0].time if first else None
+    found = tx.first_events(user.ids, names, MAX_MESSAGES) if names else []
+    return found[0].time if found else None

@@ -11,7 +11,7 @@ from ..model import JSON, OPEN_STATES, Kind, Lead, id_of, kind_of
 from ..ports import ReadTransaction, SearchHit, Seen
 from ..rules.language.definition import Catalogue
 from .answers import ListedSubject
-from .events.recent import Known, known, recently_seen
+from .events.recent import Known, first_times, known, recently_seen
 from .values import is_written_as
 
 PERSON_TRAITS = ("name", "email", "role", "title")
@@ -103,12 +103,12 @@ def listed(snapshot: Snapshot, subjects: Sequence[Known]) -> list[ListedSubject]
     """Subjects as a list shows them."""
     tx, names = snapshot.tx, person_traits(snapshot.evaluators.catalogue)
     traits = tx.traits({each.key: each.ids for each in subjects})
-    leads = tx.leads_of([each.key for each in subjects])
+    leads, firsts = tx.leads_of([each.key for each in subjects]), first_times(tx, subjects)
     return [
         ListedSubject(
             each.key,
             named(traits[each.key], names),
-            each.first,
+            firsts[each.key],
             each.last,
             sum(is_open(lead, snapshot.now) for lead in leads[each.key]),
         )
@@ -146,19 +146,19 @@ def _checked(
     subjects = known(tx, kind, {hit.subject for hit in hits})
     ids_of = dict(subjects.values())
     traits = tx.traits(ids_of)
-    spans = tx.spans({id_ for ids in ids_of.values() for id_ in ids})
+    lasts = tx.last_times({id_ for ids in ids_of.values() for id_ in ids})
     sources = _sources(tx, [ids for ids in ids_of.values() if len(ids) > 1])
     found = []
     for hit in hits:
         key, ids = subjects.get(hit.subject, ("", ()))
-        own = [spans[id_] for id_ in ids if id_ in spans]
+        own = [lasts[id_] for id_ in ids if id_ in lasts]
         fit = [t for t in texts_of(key, ids, traits.get(key, {})) if t.startswith(prefix)]
         if not own or not fit or min(fit)[:MAX_TEXT] != hit.text:
             continue
         holders = sources.get(hit.text, set()).intersection(ids)
         if len(ids) == 1 or hit.subject == min(holders):
-            span = min(first for first, _ in own), max(last for _, last in own)
-            found.append((hit, Known(key, ids, *span, Seen(span[1], key))))
+            last = max(own)
+            found.append((hit, Known(key, ids, last, Seen(last, key))))
     return found
 
 

@@ -18,7 +18,7 @@ from .directory import named, person_traits
 RECENTLY = 30 * DAY
 """Events of the last 30 days say who is engaged."""
 
-MAX_MESSAGES = 20_000
+MAX_MESSAGES = 10_000
 """Messages of an account that are read, those that arrived last."""
 
 MAX_DECIDING = 1_000

@@ -387,6 +387,7 @@ def _without_bytes(row: Row) -> Row:
 @lru_cache(maxsize=512)
 def _translated(statement: str) -> bytes:
     statement = re.sub(r"EACH\((:\w+)\)", r"unnest(CAST(\1 AS text[]))", statement)
+    statement = re.sub(r"BY_INDEX\(\w+\)", "", statement)  # it knows how many meet a condition
     statement = re.sub(
         r"NUMBERS\((:\w+)\) AS (\w+)", r"unnest(CAST(\1 AS bigint[])) AS \2 (value)", statement
     )

@@ -175,8 +175,11 @@ class SqlReadTransaction(
     def recently_seen(self, kind: Kind, before: Seen | None, limit: int) -> tuple[list[Seen], bool]:
         return recently_seen(self._session, kind, before, limit)
 
-    def spans(self, ids: Collection[str]) -> dict[str, tuple[int, int]]:
-        return self._activity.spans(ids)
+    def first_seen(self, ids: Collection[str]) -> dict[str, int]:
+        return self._index.first_seen(ids)
+
+    def last_times(self, ids: Collection[str], since: int | None = None) -> dict[str, int]:
+        return self._index.last_times(ids, since)
 
     def activity_in(self, account: str, since: int, limit: int) -> tuple[dict[str, Activity], bool]:
         return self._activity.of_account(account, since, limit)

@@ -100,7 +100,7 @@ _ADD_COUNTS = {
     column: f"""
 INSERT INTO section_count (section, subject, name, bucket, number)
 SELECT CAST(:section AS BIGINT), {_KEYS[column]}, name, {_BUCKETS[column]}, count(*) FROM event
-WHERE block = ANY(:blocks) AND name IS NOT NULL AND {column} IN (
+WHERE {_IN_RANGE.format(column)} AND name IS NOT NULL AND {column} IN (
   SELECT {column} FROM event WHERE {_IN_RANGE.format(column)}
   GROUP BY {column} HAVING count(*) >= {MANY_IN_BLOCK}
 )

@@ -406,6 +406,7 @@ def _unavailable() -> Iterator[None]:
 def _translated(statement: str) -> str:
     statement = re.sub(r"= ANY\((:\w+)\)", r"IN (SELECT value FROM json_each(\1))", statement)
     statement = re.sub(r"(EACH|NUMBERS)\((:\w+)\)", r"json_each(\2)", statement)
+    statement = re.sub(r"BY_INDEX\((\w+)\)", r"INDEXED BY \1", statement)
     statement = statement.replace("json_agg(", "json_group_array(")
     return re.sub(r"octet_length\((\w+)\)", r"length(CAST(\1 AS BLOB))", statement)
 

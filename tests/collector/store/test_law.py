@@ -384,9 +384,11 @@ def compare_messages(view: ReadTransaction, model: Model) -> None:
         for key, found in senders.items()
     }
     everyone = {key: found for key in EVERYONE if (found := model.of(key))}
-    assert view.spans(EVERYONE) == {
-        key: (found[0].message.time, found[-1].message.time) for key, found in everyone.items()
-    }
+    firsts = {key: found[0].message.time for key, found in everyone.items()}
+    assert view.first_seen(EVERYONE) == firsts
+    lasts = {key: found[-1].message.time for key, found in everyone.items()}
+    assert view.last_times(EVERYONE) == lasts
+    assert view.last_times(EVERYONE, 3) == {key: at for key, at in lasts.items() if at >= 3}
     every = list(model.messages.values())
     assert view.known([*model.messages, "unknown"]) == model.messages.keys()
     assert view.newest() == max((s.message.time for s in every), default=None)

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from pequel_collector.ports import LeadFilter, Membership, ReadTransaction, Stor
 from pequel_collector.store import open_store
 from pequel_collector.store.parts.traits import FEW_VALUES, MIN_FEW
 from pequel_collector.store.session import Session
+from pequel_collector.store.sqlite import SqliteSession
 
 MakeMessage = Callable[..., Stored]
 
@@ -378,3 +380,28 @@ def test_a_group_call_gives_later_messages_an_account(store: Store, message: Mak
         tx.append([message("m2", time=2_000, to="acme")])
     with store.reading() as view:
         assert Subject.of(view, "user", "ada").account() == "acme"
+
+
+@pytest.mark.parametrize("sort", ["due_at", "qualified_at", "-qualified_at", "marked_at"])
+@pytest.mark.parametrize("state", ["open", "new", None])
+def test_leads_sorted_by_a_time_are_not_sorted_by_sqlite(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sort: Any, state: Any
+) -> None:
+    """Many leads meet the condition: sorting them would read all of them for one page."""
+    store = open_store(f"sqlite:///{tmp_path}/pequel.db")
+    _save(store, *(_lead(number, f"u:{number}") for number in range(1, 1_100)))
+    plans: list[str] = []
+    run = SqliteSession._run
+
+    def noting(session: SqliteSession, statement: str, values: dict[str, Any]) -> Any:
+        if "evidence" in statement and "EXPLAIN" not in statement:
+            plan = run(session, f"EXPLAIN QUERY PLAN {statement}", values)
+            plans.extend(str(row[3]) for row in plan)
+        return run(session, statement, values)
+
+    monkeypatch.setattr(SqliteSession, "_run", noting)
+    with store.reading() as view:
+        assert len(view.leads(LeadFilter(sort=sort, state=state, now=5, snoozed=False), 9)) == 9
+    store.close()
+    assert plans
+    assert "USE TEMP B-TREE FOR ORDER BY" not in plans

@@ -8,8 +8,12 @@ from typing import Any
 
 import pytest
 
+from pequel_collector.app.bootstrap import assemble
+from pequel_collector.app.jobs import Housekeeper
+from pequel_collector.config import Settings
 from pequel_collector.model import Message, Stored
 from pequel_collector.ports import ReadTransaction, Store
+from pequel_collector.rules.language.definition import Catalogue
 from pequel_collector.store import open_store, sections
 
 MakeMessage = Callable[..., Stored]
@@ -64,7 +68,9 @@ def answers(view: ReadTransaction) -> list[Any]:
         [view.counts([key]) for key in KEYS],
         view.counts(["u:ada", "g:acme"]),
         [view.span([key]) for key in KEYS],
-        view.spans(KEYS),
+        view.first_seen(KEYS),
+        view.last_times(KEYS),
+        view.last_times(KEYS, 40),
         latest,
         [view.latest_named([key]) for key in KEYS if key[0] != "g"],
         view.names_of(["u:ada", "u:bob", "a:v1"]),
@@ -228,3 +234,13 @@ def test_the_place_is_kept_when_the_store_is_opened_again(store_url: str) -> Non
     with store.reading() as view:
         assert answers(view) == wanted
     store.close()
+
+
+def test_the_background_jobs_index_what_is_full(roomy: Store) -> None:
+    fill(roomy, stream(90))
+    collector = assemble(Settings(), roomy, Catalogue(), lambda: 1)
+    housekeeper = Housekeeper(collector, lambda _: None, lambda _: None)
+    for _ in range(60):
+        housekeeper.run_once()
+    assert state(roomy) == (2, "a:", 0)
+    assert not collector.index_messages()

@@ -13,11 +13,10 @@ MESSAGES_AT_ONCE = 1_000
 
 
 class Known(NamedTuple):
-    """A user or an account that was seen: its ids, and the span of its messages (ms)."""
+    """A user or an account that was seen: its ids, and the time of its last message (ms)."""
 
     key: str
     ids: Sequence[str]
-    first: int
     last: int
     place: Seen
     """Where it is in the order of who was seen last."""
@@ -59,14 +58,22 @@ def known(
 
 def _at_their_last(tx: ReadTransaction, kind: Kind, seen: Collection[Seen]) -> list[Known]:
     """Those whose last message this is."""
+    if not seen:
+        return []
     subjects = known(tx, kind, {each.key for each in seen})
-    spans = tx.spans({id_ for _, ids in subjects.values() for id_ in ids})
+    ids_of = [id_ for _, ids in subjects.values() for id_ in ids]
+    lasts = tx.last_times(ids_of, min(each.time for each in seen))
     found = []
     for place in seen:
         key, ids = subjects.get(place.key, ("", ()))
-        own = {id_: spans[id_] for id_ in ids if id_ in spans}
+        own = [(lasts[id_], id_) for id_ in ids if id_ in lasts]
         # Of ids with their last message at the same time, the greatest one comes first.
-        if own and max((last, id_) for id_, (_, last) in own.items()) == (place.time, place.key):
-            first = min(first for first, _ in own.values())
-            found.append(Known(key, ids, first, place.time, place))
+        if own and max(own) == (place.time, place.key):
+            found.append(Known(key, ids, place.time, place))
     return sorted(found, key=lambda each: each.place, reverse=True)
+
+
+def first_times(tx: ReadTransaction, some: Collection[Known]) -> dict[str, int]:
+    """When each of some users or accounts was first seen (ms), by key."""
+    found = tx.first_seen({id_ for each in some for id_ in each.ids})
+    return {each.key: min(found[id_] for id_ in each.ids if id_ in found) for each in some}

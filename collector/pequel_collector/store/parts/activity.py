@@ -1,4 +1,4 @@
-"""How active subjects are: spans, names and first occurrences, for several subjects at once.
+"""How active subjects are: names and first occurrences, for several subjects at once.
 
 Each reads a stated number of messages at most, of a subject that has very many.
 """
@@ -18,19 +18,15 @@ from .message_index import MessageIndex
 BLOCKS_AT_ONCE = 4
 MESSAGES_AT_ONCE = 500
 
+# The messages of an account that arrived last in some blocks.
 _MEMBERS = """
 SELECT subject, count(name), sum(CASE WHEN name IS NOT NULL AND time > :since THEN 1 ELSE 0 END),
   min(time), max(time), count(*)
-FROM event WHERE {} GROUP BY subject
-"""
-_MEMBERS_IN_BLOCKS = _MEMBERS.format("""mid IN (
-  SELECT mid FROM event WHERE block = ANY(:blocks) AND account = :account
+FROM (
+  SELECT subject, name, time FROM event WHERE block = ANY(:blocks) AND account = :account
   ORDER BY time DESC LIMIT :limit
-)""")
-_MEMBERS_OF_MESSAGES = _MEMBERS.format("mid = ANY(:mids)")
-_LATEST_MIDS = """
-SELECT mid FROM posting WHERE section = :section AND subject = :subject
-ORDER BY time DESC LIMIT :limit
+) latest
+GROUP BY subject
 """
 
 _NAMES_AND_TIMES = "SELECT mid, name, time FROM event WHERE mid = ANY(:mids)"
@@ -66,10 +62,6 @@ class ActivityIndex:
     def __init__(self, session: Session, index: MessageIndex) -> None:
         self._session, self._index = session, index
 
-    def spans(self, ids: Collection[str]) -> dict[str, tuple[int, int]]:
-        """The times of the first and the last message of each id that has any."""
-        return self._index.spans(ids) if ids else {}
-
     def of_account(self, account: str, since: int, limit: int) -> tuple[dict[str, Activity], bool]:
         """What each id did in an account, in the messages of it that arrived last.
 
@@ -88,19 +80,17 @@ class ActivityIndex:
 
     def _members(self, account: str, since: int, limit: int) -> Iterator[list[Row]]:
         """The members in a few blocks at a time, the newest first, then in a section at a time."""
-        blocks = self._index.blocks[::-1]
-        for start in range(0, len(blocks), BLOCKS_AT_ONCE):
-            yield self._session.run(
-                _MEMBERS_IN_BLOCKS,
-                blocks=blocks[start : start + BLOCKS_AT_ONCE],
-                account=id_of(account),
-                since=since,
-                limit=limit,
-            )
-        for section in reversed(self._index.sections):
-            found = self._session.run(_LATEST_MIDS, section=section, subject=account, limit=limit)
-            if mids := [unescape(mid) for (mid,) in found]:
-                yield self._session.run(_MEMBERS_OF_MESSAGES, mids=mids, since=since)
+        blocks = self._index.blocks
+        parts = [
+            blocks[max(0, end - BLOCKS_AT_ONCE) : end]
+            for end in range(len(blocks), 0, -BLOCKS_AT_ONCE)
+        ]
+        places = self._index.found_in([account])
+        sections = {place.number for place in places if place.source == "posting"}
+        parts += [self._index.blocks_of(section) for section in sorted(sections, reverse=True)]
+        for part in parts:
+            values = {"account": id_of(account), "since": since, "limit": limit}
+            yield self._session.run(_MEMBERS, blocks=part, **values)
 
     def firsts(self, ids: Collection[str], names: Collection[str], limit: int) -> list[FirstEvent]:
         """The first event of each name, among the first messages of ids, in the order of facts."""

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from ...model import account_key, id_of, kind_of
 from ..encoding import unescape
-from ..sections import AFTER_EVERY_ID
+from ..sections import AFTER_EVERY_ID, blocks_of
 from ..session import Row, Session
 from . import message_statements as sql
 from .event_counts import Place, names_in
@@ -68,6 +68,10 @@ class MessageIndex:
         """The numbers of the blocks after these sections, the open one included."""
         open_block, finished = self._open_and_finished()
         return list(range(finished * self._section_blocks + 1, open_block + 1))
+
+    def blocks_of(self, section: int) -> list[int]:
+        """The numbers of the blocks of a section."""
+        return blocks_of(section, self._section_blocks)
 
     def refresh(self) -> None:
         """Read again which blocks and sections there are."""
@@ -138,17 +142,25 @@ class MessageIndex:
             return None
         return min(place.first for place in self.found_in(subjects)), last[0][0]
 
-    def spans(self, subjects: Collection[str]) -> dict[str, tuple[int, int]]:
-        """The times of the first and the last message of each subject that has any."""
-        spans: dict[str, tuple[int, int]] = {}
-        for source, places, keys in self._sources(subjects):
-            for stored, first, last in self._session.run(
-                sql.SPANS[source], places=places, keys=keys
-            ):
-                subject = _subject(source, stored)
-                known = spans.get(subject, (first, last))
-                spans[subject] = min(first, known[0]), max(last, known[1])
-        return spans
+    def first_seen(self, subjects: Collection[str]) -> dict[str, int]:
+        """The time of the first message of each subject that has any."""
+        found: dict[str, int] = {}
+        for place in self.found_in(subjects):
+            found[place.subject] = min(place.first, found.get(place.subject, place.first))
+        return found
+
+    def last_times(self, subjects: Collection[str], since: int | None) -> dict[str, int]:
+        """The time of the last message of each subject that has one, at or after an instant."""
+        earliest = ALWAYS[0] if since is None else since
+        found: dict[str, int] = {}
+        for lasts, newest_before in self._lasts(subjects, ALWAYS[1]):
+            for last in lasts:
+                subject = _subject(last.source, last.key)
+                if last.time >= max(earliest, found.get(subject, earliest)):
+                    found[subject] = last.time
+            if newest_before is None or newest_before < earliest:
+                break
+        return found
 
     def found_in(self, subjects: Collection[str]) -> list[Place]:
         """The blocks and sections that have messages of these subjects."""

@@ -74,21 +74,6 @@ SELECT place, value, first, (
 FROM found WHERE first IS NOT NULL
 """)
 
-# The times of the first and the last message of each key that has any.
-SPANS = _for_each("""
-WITH edges AS MATERIALIZED (
-  SELECT value.value AS value, (
-    SELECT time FROM {table}
-    WHERE {place} = place.value AND {column} = value.value ORDER BY time LIMIT 1
-  ) AS first, (
-    SELECT time FROM {table}
-    WHERE {place} = place.value AND {column} = value.value ORDER BY time DESC LIMIT 1
-  ) AS last
-  FROM NUMBERS(:places) AS place CROSS JOIN EACH(:keys) AS value
-)
-SELECT value, min(first), max(last) FROM edges WHERE first IS NOT NULL GROUP BY value
-""")
-
 LATEST = _for_each("""
 SELECT time, position, mid FROM {table}
 WHERE {place} = :place AND {column} = :key AND time <= :time
