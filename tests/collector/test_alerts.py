@@ -13,13 +13,16 @@ import pytest
 from pequel_collector.app.alerting import AlertSender
 from pequel_collector.app.alerts import AlertDesk, DeliveryAnswer
 from pequel_collector.app.bootstrap import Collector, now, open_collector
+from pequel_collector.app.jobs import Housekeeper
+from pequel_collector.audit.verify import verify
 from pequel_collector.config import Settings
 from pequel_collector.delivery.attempt import Attempts
 from pequel_collector.delivery.dispatcher import Dispatcher
 from pequel_collector.delivery.http import Http
+from pequel_collector.errors import NotFound
 from pequel_collector.marking.work import LeadChange
 from pequel_collector.model import LeadPatch, Message, lead_id
-from pequel_collector.ports import CLI, DeliveryFilter, Queued, StoredDelivery
+from pequel_collector.ports import CLI, Attempted, DeliveryFilter, Queued, StoredDelivery
 from pequel_collector.rules.parser.catalogue import read_catalogue
 from pequel_collector.web.api.alerts import show_lead
 from support.receivers import OK, Receiver, Reply, Taken, until
@@ -226,6 +229,89 @@ class TestSending:
         until(lambda: deliveries(collector)[0].state == "sent")
         assert len({t.id for t in receiver.taken}) == 1
         assert len(receiver.taken) == 2
+
+
+class TestOldDeliveries:
+    @pytest.fixture
+    def aged(
+        self, store_url: str, receiver: Receiver, run: Callable[[Collector], AlertSender]
+    ) -> Iterator[Collector]:
+        """A collector that has sent two deliveries 31 days ago, and one that is dead."""
+        ahead = [0]
+        receiver.behaviour = lambda t: Reply(410) if "bob" in t.body.decode() else OK
+        collector = open_collector(
+            Settings(database=store_url, allow_private_alerts=1),
+            read_catalogue(DEFINITIONS + ALERT % receiver.url),
+            clock=lambda: now() + ahead[0],
+        )
+        sender = run(collector)
+        self.first = [used("ada"), used("bob"), used("cy")]
+        collector.intake.accept(self.first)
+        until(lambda: sorted(d.state for d in deliveries(collector)) == ["dead", "sent", "sent"])
+        sender.stop()
+        ahead[0] = 31 * DAY
+        yield collector
+        collector.close()
+
+    def housekeep(self, collector: Collector) -> None:
+        keeper = Housekeeper(collector, lambda _: None, lambda _: None)
+        while keeper.run_once():
+            pass
+
+    def test_those_that_were_sent_are_removed_and_the_dead_stay(self, aged: Collector) -> None:
+        self.housekeep(aged)
+        assert [d.state for d in deliveries(aged)] == ["dead"]
+
+    def test_those_of_the_last_thirty_days_stay(self, open_one: Open) -> None:
+        collector = open_one()
+        collector.intake.accept([used("ada")])
+        with collector.store.writing() as tx:
+            [claimed] = tx.claim_deliveries("sales", now(), now() + 1, 1)
+            key = Attempted(claimed.change, "sales", claimed.lead, 1)
+            tx.end_delivery(key, "sent", now() - 29 * DAY, "200 OK")
+        self.housekeep(collector)
+        assert [d.state for d in deliveries(collector)] == ["sent"]
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            'when = { event = "used", gte = 2 }',
+            'when.any = [{ event = "used" }, { event = "other" }]',
+        ],
+        ids=["withdraws and restores", "keeps"],
+    )
+    def test_nothing_makes_a_removed_delivery_again(
+        self,
+        aged: Collector,
+        receiver: Receiver,
+        run: Callable[[Collector], AlertSender],
+        change: str,
+    ) -> None:
+        """Neither a back-fill, nor late and repeated events, nor verify."""
+        self.housekeep(aged)
+        text = DEFINITIONS + ALERT % receiver.url
+        for each in (text.replace('when = { event = "used" }', change), text):
+            aged.put_definitions(each)
+            self.housekeep(aged)
+        aged.intake.accept([used("ada", now() - DAY), used("cy", now() - DAY), *self.first])
+        found: list[object] = []
+        verify(aged.store, aged.clock, found.append)
+        assert found == []
+        run(aged)
+        until(lambda: not any(d.state == "waiting" for d in deliveries(aged)))
+        assert [d.state for d in deliveries(aged) if d.event == "qualified"] == ["dead"]
+        qualified = [who for type_, who in told(receiver) if type_ == "lead.qualified"]
+        assert sorted(qualified) == ["ada", "bob", "cy"]
+
+    def test_one_that_was_removed_cannot_be_sent_again(self, aged: Collector) -> None:
+        sent = next(
+            answer.id
+            for answer in aged.alerts.deliveries(DeliveryFilter(), 10).data
+            if answer.delivery.state == "sent"
+        )
+        self.housekeep(aged)
+        with pytest.raises(NotFound):
+            aged.alerts.redeliver(sent, CLI)
 
 
 class Chaos:

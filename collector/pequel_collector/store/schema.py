@@ -21,7 +21,7 @@ from .migrations.accounting import ACCESS, ACCOUNTING, IMPORTS, REPORTS
 from .migrations.arrivals import ARRIVALS
 from .migrations.console import CONSOLE, SNOOZED
 from .migrations.crm import CRM
-from .migrations.delivery import DELIVERY
+from .migrations.delivery import DELIVERY, KEPT_FOR_A_WHILE
 from .migrations.facts import DECIDED, DERIVED, FACTS, TRAITS_OF, VIEWS
 from .migrations.leads import DEFINITION_CHANGES, LEADS, LEAVING
 from .migrations.metrics import METRICS
@@ -89,6 +89,7 @@ _MIGRATIONS = (
     Migration("0022_arrivals", ARRIVALS),
     Migration("0023_snoozed", SNOOZED),
     Migration("0024_crm", CRM),
+    Migration("0025_kept_for_a_while", KEPT_FOR_A_WHILE),
 )
 
 

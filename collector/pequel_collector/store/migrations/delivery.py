@@ -30,3 +30,11 @@ DELIVERY = (
     "CREATE INDEX delivery_due ON delivery (alert, next_at) WHERE state = 'waiting'",
     "CREATE INDEX delivery_lead ON delivery (lead, alert, change)",
 )
+
+KEPT_FOR_A_WHILE = (
+    """
+    CREATE INDEX delivery_ended ON delivery (ended_at)
+    WHERE state IN ('sent', 'dropped') AND reference IS NULL
+    """,
+)
+"""What is removed when it is old. A row with a reference is not: it ties a record to its lead."""

@@ -63,7 +63,8 @@ RETURNING change
 
 _END = """
 UPDATE delivery
-SET state = :state, next_at = NULL, ended_at = :now, result = :result, reference = :reference
+SET state = :state, next_at = NULL, ended_at = :now, result = :result,
+  reference = coalesce(:reference, reference)
 WHERE change = :change AND alert = :alert AND bucket = :bucket
   AND state = 'waiting' AND attempts = :attempt
 RETURNING change
@@ -75,6 +76,25 @@ WHERE lead = :lead AND alert = :alert AND bucket = :bucket AND state = 'waiting'
   AND next_at IS NULL AND change = (
     SELECT min(change) FROM delivery WHERE lead = :lead AND alert = :alert AND state = 'waiting'
   )
+"""
+
+_ONE_REFERENCE = """
+UPDATE delivery SET reference = NULL
+WHERE lead = :lead AND alert = :alert AND reference = :reference AND change <> :change
+"""
+
+_OLDEST_ENDED = """
+SELECT min(ended_at) FROM delivery WHERE state IN ('sent', 'dropped') AND reference IS NULL
+"""
+
+_REMOVE = """
+DELETE FROM delivery
+WHERE (change, alert, bucket) IN (
+  SELECT change, alert, bucket FROM delivery
+  WHERE state IN ('sent', 'dropped') AND reference IS NULL AND ended_at < :before
+  ORDER BY ended_at LIMIT :limit
+)
+RETURNING change
 """
 
 _GIVE_UP = """
@@ -142,6 +162,11 @@ class OutboxReads:
         next_at: int | None = found
         return next_at
 
+    def oldest_ended_delivery(self) -> int | None:
+        [(found,)] = self._session.run(_OLDEST_ENDED)
+        ended_at: int | None = found
+        return ended_at
+
     def outbox(self) -> list[OutboxDepth]:
         return [OutboxDepth(unescape(a), *numbers) for a, *numbers in self._session.run(_DEPTHS)]
 
@@ -192,6 +217,9 @@ class OutboxWrites(OutboxReads):
         ended = bool(self._session.run(_END, **of, **values))
         if ended:
             self._release(attempted.alert, attempted.lead, now)
+        if ended and reference is not None:
+            about = {"change": attempted.change, "alert": attempted.alert, "lead": attempted.lead}
+            self._session.run(_ONE_REFERENCE, **about, reference=reference)
         return ended
 
     def give_up_deliveries(self, alert: str, before: int, now: int, result: str, limit: int) -> int:
@@ -200,6 +228,9 @@ class OutboxWrites(OutboxReads):
         for lead in leads:
             self._release(alert, lead, now)
         return len(leads)
+
+    def remove_deliveries(self, before: int, limit: int) -> int:
+        return len(self._session.run(_REMOVE, before=before, limit=limit))
 
     def redeliver(self, delivery: StoredDelivery, now: int) -> bool:
         lead = {"alert": delivery.alert, "lead": delivery.lead, "bucket": bucket_of(delivery.lead)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from typing import Any, NamedTuple
 
@@ -70,6 +70,7 @@ class Checked(NamedTuple):
 def add(bp: Blueprint, console: Console) -> None:
     """The routes, over a console."""
     collector = console.collector
+    may_send = collector.settings.is_for_alerts
 
     @bp.get("/editor")
     def editor() -> Response:
@@ -78,7 +79,7 @@ def add(bp: Blueprint, console: Console) -> None:
 
     @bp.post("/editor/check")
     def check_text() -> Response:
-        found = check(_text())
+        found = check(_text(), may_send)
         return json_response(
             {
                 "is_right": found.is_right,
@@ -90,7 +91,7 @@ def add(bp: Blueprint, console: Console) -> None:
     @bp.post("/editor/preview")
     def preview() -> Response:
         text, base = _text(), form().get("base", "")
-        checked = check(text)
+        checked = check(text, may_send)
         if checked.catalogue is None:
             return _page(console, text, base, 400, mistake="Mend the mistakes first.")
         return _page(console, text, base, preview=_preview(collector, checked.catalogue))
@@ -99,7 +100,7 @@ def add(bp: Blueprint, console: Console) -> None:
     @needs("define")
     def publish() -> Response:
         text, base = _text(), form().get("base", "")
-        if not check(text).is_right:
+        if not check(text, may_send).is_right:
             return _page(console, text, base, 400, mistake="Mend the mistakes first.")
         _require_same(base, collector.catalogue.text)
         by = By(viewer().key.id, _reason())
@@ -111,11 +112,11 @@ def add(bp: Blueprint, console: Console) -> None:
         return done(url("console.definitions"), "published", count(len(new.changes), "definition"))
 
 
-def check(text: str) -> Checked:
+def check(text: str, may_send: Callable[[str], bool]) -> Checked:
     """What is wrong with a text, at its place, and how its definitions read."""
     try:
         with READING.held():
-            catalogue = read_catalogue(text, BODY)
+            catalogue = read_catalogue(text, BODY, may_send)
             report = lint(catalogue, BODY)
     except DefinitionError as error:
         marks = [
@@ -148,7 +149,11 @@ def sentences_of(catalogue: Catalogue) -> list[Sentence]:
 
 def _page(console: Console, text: str, base: str, status: int = 200, **values: Any) -> Response:
     known = {"preview": None, "mistake": "", "reason": form().get("reason", "")}
-    given = {"text": text, "base": base, "checked": check(text)}
+    given = {
+        "text": text,
+        "base": base,
+        "checked": check(text, console.collector.settings.is_for_alerts),
+    }
     return console.page("editor.html", status, **known | given | values)
 
 
