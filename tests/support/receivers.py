@@ -38,13 +38,17 @@ class Taken:
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer; after ``delay`` seconds, its body a byte each ``drip`` seconds."""
+    """An answer; after ``delay`` seconds, its body a byte each ``drip`` seconds.
+
+    With ``twice`` a second answer follows on the same connection.
+    """
 
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b"ok"
     delay: float = 0.0
     drip: float = 0.0
+    twice: bool = False
 
 
 OK = Reply()
@@ -121,6 +125,8 @@ def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
                 self.wfile.write(reply.body[start : start + (1 if reply.drip else 65_536)])
                 if reply.drip and receiver.ended.wait(reply.drip):
                     return
+            if reply.twice:
+                self.wfile.write(b"HTTP/1.1 500 Again\r\nContent-Length: 0\r\n\r\n")
 
         do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _any  # noqa: N815
 

@@ -35,13 +35,16 @@ SELECT DISTINCT lead, alert FROM delivery WHERE lead = ANY(:subjects) AND state 
 """
 
 _NEXT_DUE = """
-SELECT min(next_at) FROM delivery WHERE alert = :alert AND state = 'waiting'
+SELECT min(next_at) FROM delivery
+WHERE alert = :alert AND state = 'waiting' AND next_at IS NOT NULL
 """
 
+# One process writes at a time, so the rows of the inner statement are as it found them. A test of
+# `state` outside of it would let PostgreSQL look for them among all that waits.
 _CLAIM = """
 UPDATE delivery
 SET next_at = :until, attempts = attempts + 1, began_at = coalesce(began_at, :now)
-WHERE state = 'waiting' AND (change, alert, bucket) IN (
+WHERE (change, alert, bucket) IN (
   SELECT change, alert, bucket FROM delivery
   WHERE alert = :alert AND state = 'waiting' AND next_at <= :now
   ORDER BY next_at, change LIMIT :limit
@@ -99,7 +102,7 @@ RETURNING change
 
 _GIVE_UP = """
 UPDATE delivery SET state = 'dead', next_at = NULL, ended_at = :now, result = :result
-WHERE state = 'waiting' AND (change, alert, bucket) IN (
+WHERE (change, alert, bucket) IN (
   SELECT change, alert, bucket FROM delivery
   WHERE alert = :alert AND state = 'waiting' AND next_at <= :now AND queued_at <= :before
   ORDER BY next_at, change LIMIT :limit
@@ -117,10 +120,9 @@ RETURNING change
 _SEND_NOW = """
 UPDATE delivery SET next_at = :now
 WHERE lead = :lead AND alert = :alert AND bucket = :bucket AND state = 'waiting'
-  AND NOT EXISTS (
-    SELECT 1 FROM delivery AS other
-    WHERE other.lead = :lead AND other.alert = :alert AND other.state = 'waiting'
-      AND other.next_at IS NOT NULL
+  AND 0 = (
+    SELECT count(next_at) FROM delivery
+    WHERE lead = :lead AND alert = :alert AND state = 'waiting'
   )
   AND change = (
     SELECT min(change) FROM delivery WHERE lead = :lead AND alert = :alert AND state = 'waiting'
@@ -128,7 +130,8 @@ WHERE lead = :lead AND alert = :alert AND bucket = :bucket AND state = 'waiting'
 """
 
 _DEPTHS = """
-SELECT alert, count(*), min(queued_at) FROM delivery WHERE state = 'waiting' GROUP BY alert
+SELECT alert, count(*), min(queued_at) FROM delivery
+WHERE state = 'waiting' AND queued_at > 0 GROUP BY alert
 """
 
 _LIST = f"SELECT {_COLUMNS} FROM delivery WHERE "
