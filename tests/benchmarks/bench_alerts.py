@@ -205,7 +205,7 @@ def two_databases(kind: str, folder: Path, stack: ExitStack) -> tuple[list[str],
 @contextmanager
 def opened(database: str, url: str, waiting: int) -> Iterator[Collector]:
     """A collector whose outbox has so many deliveries that wait."""
-    settings = Settings(database=database, allow_private_alerts=1)
+    settings = Settings(database=database, allow_private_alerts=1, store_timeout=60)
     with closing(open_collector(settings, read_catalogue(DEFINITIONS.format(url)))) as collector:
         at = int(time.time() * 1_000)
         for first in range(1, waiting + 1, 10_000):
