@@ -324,7 +324,10 @@ class Chaos:
         if self._left <= 0:
             return OK
         self._left -= 1
-        replies = [OK, OK, Reply(503), Reply(500), Reply(404), Reply(302, {"Location": "/"}), None]
+        replies = [
+            OK, OK, Reply(503), Reply(500), Reply(404), Reply(302, {"Location": "/"}), None,
+            Reply(429, {"Retry-After": "40"}), Reply(twice=True), Reply(delay=0.05),
+        ]  # fmt: skip
         if self._chance.random() < 0.01:
             return Reply(delay=0.5)
         return self._chance.choice(replies)
@@ -338,7 +341,7 @@ class TwoCollectors:
     """Two collectors on one database, whose clocks run ahead together, and one bad endpoint."""
 
     def __init__(self, url: str, stack: ExitStack) -> None:
-        self.started, self.ahead = now(), 0
+        self.started, self.ahead, self.refused = now(), 0, REFUSED
         self.chaos = Chaos(LEADS * CHANGES * 3 // 2, seed=5)
         self.receiver = stack.enter_context(Receiver(self._behave).running())
         text = DEFINITIONS + '[[alert]]\nname = "sales"\non = ["qualified", "snoozed"]\n'
@@ -374,7 +377,7 @@ class TwoCollectors:
 
     def _behave(self, taken: Taken) -> Reply | None:
         number = taken.json["data"]["change"]["number"]
-        return Reply(410) if number in REFUSED else self.chaos(taken)
+        return Reply(410) if number in self.refused else self.chaos(taken)
 
     def _dispatcher(self, number: int, collector: Collector) -> Dispatcher:
         http = Http(allow_private=True, deadline=0.25)
@@ -396,13 +399,21 @@ def test_a_bad_endpoint_gets_each_change_under_one_id_in_order_from_two_collecto
         two.change_leads()
         two.send_all()
         found = log_of(two.collectors[0].alerts)
-    taken = Counter(request.id for request in two.receiver.taken)
+        first = list(two.receiver.taken)
+        two.refused = set()
+        assert two.collectors[0].alerts.redeliver_dead("sales", CLI) == len(REFUSED)
+        two.send_all()
+        assert {a.delivery.state for a in log_of(two.collectors[0].alerts)} == {"sent"}
+    again = [request.id for request in two.receiver.taken[len(first) :]]
+    dead = {a.id for a in found if a.delivery.state == "dead"}
+    assert set(again) == dead
+    taken = Counter(request.id for request in first)
     assert taken.keys() == {answer.id for answer in found}
     assert len(taken) == LEADS * CHANGES < taken.total()
     assert {a.delivery.change for a in found if a.delivery.state == "dead"} == REFUSED
     assert {a.delivery.state for a in found} == {"sent", "dead"}
     by_lead: dict[str, list[int]] = defaultdict(list)
-    for request in two.receiver.taken:
+    for request in first:
         data = request.json["data"]
         by_lead[data["lead"]["id"]].append(data["change"]["number"])
     assert all(numbers == sorted(numbers) for numbers in by_lead.values())

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
 
+from pequel_collector.model import bucket_of
 from pequel_collector.ports import (
     Attempted,
     Claimed,
@@ -15,6 +17,7 @@ from pequel_collector.ports import (
     Queued,
     Store,
 )
+from pequel_collector.store.parts import outbox
 
 LEASE = 100
 
@@ -225,6 +228,37 @@ class TestRemoving:
         plain_end(store, claim(store, now=60)[0], "dead", now=60)
         with store.reading() as view:
             assert view.reference("a", "l1") == "ref"
+
+
+class TestPlans:
+    """However much waits, no statement reads all of it, also before there are statistics."""
+
+    WAITING = 5_000
+    STATEMENTS = (
+        outbox._NEXT_DUE, outbox._CLAIM, outbox._WAITING_OF, outbox._OLDEST_ENDED, outbox._REMOVE,
+        outbox._REFERENCE, outbox._RELEASE, outbox._GIVE_UP, outbox._SEND_NOW,
+        outbox._ONE_REFERENCE,
+    )  # fmt: skip
+    VALUES = {  # noqa: RUF012 - it is read only
+        "alert": "a", "now": 5, "until": 9, "limit": 4, "subjects": ["l1", "l2"], "before": 2,
+        "lead": "l7", "bucket": bucket_of("l7"), "result": "x", "reference": "r", "change": 7,
+    }  # fmt: skip
+
+    def test_every_statement_uses_the_index_that_is_made_for_it(
+        self, store: Store, store_url: str
+    ) -> None:
+        queue(store, *((n, "a", f"l{n}") for n in range(1, self.WAITING)))
+        explain = "EXPLAIN QUERY PLAN " if store_url.startswith("sqlite") else "EXPLAIN "
+        for statement in self.STATEMENTS:
+            names = re.findall(r"(?<!:):([a-z]+)", statement)
+            values = {name: self.VALUES[name] for name in names}
+            with store.writing() as tx:
+                rows = tx._session.run(explain + statement, **values)  # type: ignore[attr-defined]
+            plan = "\n".join(str(row[-1]) for row in rows)
+            assert "Seq Scan" not in plan, plan
+            assert "SCAN delivery" not in plan, plan
+            if ":lead" in statement or ":subjects" in statement:
+                assert "delivery_due" not in plan, plan
 
 
 class TestTheLog:
