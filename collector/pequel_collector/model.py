@@ -46,9 +46,10 @@ _EPOCH_DAY = date(1970, 1, 1).toordinal()
 _FIRST, _LAST = -62_135_596_800_000, 253_402_300_799_999
 _DAY, _MINUTE = 86_400_000, 60_000
 _SECONDS = {f"{n:02}": n * 1000 for n in range(60)}
-_MILLISECONDS = {f"{n:03}": n for n in range(1000)}
-_OF_MINUTE = [f"T{n // 60:02}:{n % 60:02}:" for n in range(1440)]
-_OF_SECOND, _OF_MILLISECOND = list(_SECONDS), [f".{n:03}Z" for n in range(1000)]
+_MINUTES = {f"T{n // 60:02}:{n % 60:02}:": n * _MINUTE for n in range(1440)}
+_MILLISECONDS = {f".{n:03}": n for n in range(1000)}
+_OF_MINUTE, _OF_SECOND = list(_MINUTES), list(_SECONDS)
+_OF_MILLISECOND = [f"{text}Z" for text in _MILLISECONDS]
 _ISO_8601 = re.compile(
     r"(?P<date>\d{4}-\d\d-\d\d)"
     r"(?:[Tt ](?P<hour>[01]\d|2[0-3]):(?P<minute>[0-5]\d)"
@@ -384,19 +385,25 @@ def parse_iso(text: str) -> int | None:
     ``2026-03-01 10:00:00.123456789+02:00``. Without an offset the time is UTC. Digits after the
     millisecond are cut off.
     """
-    # Nearly every client sends 2026-03-01T10:00:00.000Z, and minutes repeat within a batch.
-    if len(text) == 24 and text[16] == ":" and text[19] == "." and text[23] == "Z":
-        minute = _minute(text[:16])
+    # Nearly every client sends 2026-03-01T10:00:00.000Z, and days repeat.
+    if len(text) == 24 and text[23] == "Z":
+        day = _parse_day(text[:10])
+        minute = _MINUTES.get(text[10:17])
         second = _SECONDS.get(text[17:19])
-        millisecond = _MILLISECONDS.get(text[20:23])
-        if minute is not None and second is not None and millisecond is not None:
-            return minute + second + millisecond
+        millisecond = _MILLISECONDS.get(text[19:23])
+        if (
+            day is not None
+            and minute is not None
+            and second is not None
+            and millisecond is not None
+        ):
+            return day + minute + second + millisecond
     return _parse_iso(text)
 
 
 @lru_cache(maxsize=4096)
-def _minute(text: str) -> int | None:
-    return _parse_iso(text) if text[10] == "T" else None
+def _parse_day(text: str) -> int | None:
+    return _parse_iso(text)
 
 
 def _parse_iso(text: str) -> int | None:

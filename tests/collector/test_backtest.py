@@ -18,9 +18,9 @@ from pequel_collector.app.bootstrap import Collector
 from pequel_collector.errors import BadRequest, TooLarge
 from pequel_collector.insights.backtest import Backtest, Question, backtest, first_in_accounts
 from pequel_collector.insights.bulk import Budget
-from pequel_collector.insights.confusion import landmark, strict
+from pequel_collector.insights.confusion import Confusion, landmark, strict
 from pequel_collector.insights.interval import wilson
-from pequel_collector.insights.lift import Life
+from pequel_collector.insights.lift import Life, Table
 from pequel_collector.insights.population import _is_written_as, population_of
 from pequel_collector.model import id_of
 from pequel_collector.rules.parser.catalogue import read_catalogue
@@ -169,6 +169,26 @@ def test_the_interval_of_a_rate_is_the_score_interval(
     numerator: int, denominator: int, expected: tuple[float, float]
 ) -> None:
     assert wilson(numerator, denominator) == pytest.approx(expected, abs=1e-6)
+
+
+@given(st.tuples(*[st.integers(0, 40)] * 4))
+def test_an_interval_holds_what_it_is_the_interval_of(counts: tuple[int, int, int, int]) -> None:
+    found = Confusion(Table(*counts))
+    if (of_lift := found.lift_interval) is not None and found.counts.lift is not None:
+        assert 0 <= of_lift.low <= found.counts.lift <= of_lift.high
+        assert of_lift.low < of_lift.high
+    if (of_mcc := found.mcc_interval) is not None and found.mcc is not None:
+        assert -1 <= of_mcc.low <= found.mcc <= of_mcc.high <= 1
+        assert of_mcc.low < of_mcc.high
+
+
+def test_a_perfect_correlation_of_few_subjects_has_a_wide_interval() -> None:
+    few, many = (Confusion(Table(n, 0, 0, n)).mcc_interval for n in (3, 300))
+    assert few is not None
+    assert many is not None
+    assert few.high == many.high == 1
+    assert few.low < 0.5
+    assert many.low > 0.9
 
 
 # -- who is looked at, and when they converted --------------------------------------------------

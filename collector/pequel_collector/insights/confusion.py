@@ -51,9 +51,7 @@ class Confusion:
     @property
     def mcc(self) -> float | None:
         """Matthews's correlation coefficient."""
-        tp, fp, fn, tn = self.counts
-        product = (tp + fp) * (tp + fn) * (tn + fp) * (tn + fn)
-        return (tp * tn - fp * fn) / sqrt(product) if product else None
+        return _correlation(*self.counts)
 
     @property
     def base_rate_interval(self) -> Interval | None:
@@ -77,14 +75,20 @@ class Confusion:
 
     @property
     def mcc_interval(self) -> Interval | None:
-        """The 95 % interval of the correlation, by Fisher's transformation."""
+        """The 95 % interval of the correlation, by Fisher's transformation.
+
+        That has no value for a correlation of 1 or -1. Then half a subject is added to each count,
+        and the interval reaches to the correlation itself.
+        """
         found, number = self.mcc, self.counts.population
         if found is None or number < FEW:
             return None
+        near = found
         if abs(found) >= 1:
-            return Interval(found, found)
+            near = _correlation(*(count + 0.5 for count in self.counts)) or found
         spread = Z95 / sqrt(number - 3)
-        return Interval(tanh(atanh(found) - spread), tanh(atanh(found) + spread))
+        low, high = tanh(atanh(near) - spread), tanh(atanh(near) + spread)
+        return Interval(min(low, found), max(high, found))
 
     @property
     def lead_time_seconds_median(self) -> float | None:
@@ -143,6 +147,11 @@ def _qualified_in_time(life: Life) -> bool:
     if life.qualified is None:
         return False
     return life.converted is None or life.qualified < life.converted
+
+
+def _correlation(tp: float, fp: float, fn: float, tn: float) -> float | None:
+    product = (tp + fp) * (tp + fn) * (tn + fp) * (tn + fn)
+    return (tp * tn - fp * fn) / sqrt(product) if product else None
 
 
 def ratio(numerator: int, denominator: int) -> float | None:

@@ -75,12 +75,15 @@ class Table(NamedTuple):
         It is the log interval of Katz, Baptista, Azen and Pike (Biometrics 34, 1978, 469-474) for
         the risk ratio of the predicted to the others, said as lift: with a share w predicted, the
         lift is 1 ÷ (w + (1 − w) ÷ ratio), which is 1 where the ratio is. Where one of the two
-        groups has no outcome, half a subject is added to each count.
+        groups has no outcome, half a subject is added to each count, and the interval reaches to
+        the lift itself, which is then the least or the greatest that there can be.
         """
-        if not self.outcomes or self.predicted in {0, self.population}:
+        lift = self.lift
+        if lift is None or self.predicted == self.population:
             return None
         share = self.predicted / self.population
-        return Interval(*(1 / (share + (1 - share) / ratio) for ratio in self._ratio()))
+        low, high = (1 / (share + (1 - share) / ratio) for ratio in self._ratio())
+        return Interval(min(low, lift), max(high, lift))
 
     def _ratio(self) -> tuple[float, float]:
         empty = not self.true_positives or not self.false_negatives

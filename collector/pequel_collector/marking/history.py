@@ -41,6 +41,9 @@ FACTS_PER_PAGE = 32
 DECODED_FACTS = 8
 """How many facts a cached history keeps decoded. Encoded, they take a fifth of the memory."""
 
+GROWN = 1.25
+"""How many times as many facts a history has when its state is measured again."""
+
 HISTORY_BYTES, FACT_BYTES, HEAD_FACTOR = 3_000, 700, 6
 """About how much memory is taken by a history, by each of its decoded facts, and by what is decoded
 from each byte of its head."""
@@ -105,7 +108,7 @@ class History:
         self.version = version
         self.may_go_stale, self.was_cached, self.is_stale = body is not None, False, False
         self.head, self.sealed, self.stamp = State(), 0, 0
-        self._head_bytes = len(_EMPTY_STATE)  # when it was last encoded
+        self._head_bytes, self._measured_at = len(_EMPTY_STATE), 0  # when it was last encoded
         self._base, self._encoded, self._count = _EMPTY_STATE, _NO_FACTS, 0
         # The newest facts of the open page, not yet in _encoded, and what to add to it for them.
         self._decoded: list[Fact] = []
@@ -127,6 +130,7 @@ class History:
         self.stamp = sum(stamp)
         self.head, self._head_bytes = _decode_state(rest[:head]), head
         self._base, self._encoded = rest[head : head + base], rest[head + base :]
+        self._measured_at = self._facts
 
     def write(self) -> bytes:
         """Encode the open page."""
@@ -140,8 +144,13 @@ class History:
 
     def _encode_head(self) -> bytes:
         head = _encoder.encode(self.head)
-        self._head_bytes = len(head)
+        self._head_bytes, self._measured_at = len(head), self._facts
         return head
+
+    @property
+    def _facts(self) -> int:
+        """About how many facts it has."""
+        return self.sealed * FACTS_PER_PAGE + self._count + len(self._decoded)
 
     def _encode_facts(self) -> None:
         if self._to_add:
@@ -162,14 +171,15 @@ class History:
             self._pages.clear()
         if len(self._decoded) > DECODED_FACTS:
             self._encode_facts()
-            self._encode_head()  # to know how much it has grown
+            if self._facts > GROWN * self._measured_at:
+                self._encode_head()  # to know how many bytes it has
 
     @property
     def size(self) -> int:
         """About how many bytes of memory it takes.
 
-        The state grows with each fact, so it is measured when it is encoded, at the latest every
-        few facts.
+        The state grows with its facts, so it is measured when it is encoded, and when there are a
+        quarter more facts than then.
         """
         state = HISTORY_BYTES + HEAD_FACTOR * self._head_bytes
         decoded = FACT_BYTES * len(self._decoded) + 2 * self._bytes_to_add

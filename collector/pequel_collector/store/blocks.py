@@ -80,7 +80,8 @@ class OpenBlock:
 
     def _seal(self) -> None:
         [(newest,)] = self._session.run(sql.NEWEST, block=self.number)
-        self._session.run(sql.KEEP_OPEN, block=self.number)
+        if self._fill.long != 0:
+            self._session.run(sql.KEEP_OPEN, block=self.number)
         add_ids_of_block(self._session, self.number)
         for statement in (
             *sql.ADD_POSTINGS_OF_BLOCK,

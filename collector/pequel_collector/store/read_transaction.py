@@ -236,7 +236,10 @@ class SqlReadTransaction(
         for row in self._session.run_for(sql.MEMBERSHIPS, found):
             membership = rows.to_membership(row)
             found[membership.subject].append(membership)
-        return {id_: sorted(calls, key=fact_order) for id_, calls in found.items()}
+        for calls in found.values():
+            if len(calls) > 1:
+                calls.sort(key=fact_order)
+        return found
 
     def histories(self, subjects: Collection[str]) -> dict[str, bytes]:
         return {unescape(key): body for key, body in self._session.run_for(sql.HISTORIES, subjects)}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Generator, Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any, ClassVar, NamedTuple
 
 from ..errors import TooLarge, Unavailable
@@ -47,8 +46,12 @@ class Session(ABC):
 
     def run(self, statement: str, **values: Any) -> list[Row]:
         """The rows of a statement."""
-        with self._guarded():
+        self._check()
+        try:
             return self._run(statement, {name: _plain(value) for name, value in values.items()})
+        except Exception as error:
+            self._fail(error)
+            raise
 
     def run_for(self, statement: str, subjects: Collection[str]) -> list[Row]:
         """The rows of a statement about several subjects; none for no subjects."""
@@ -62,9 +65,14 @@ class Session(ABC):
 
     def insert(self, into: Insertion, rows: Sequence[Row]) -> None:
         """Insert rows that are sorted by key. Their values are in the order of the columns."""
-        if rows:
-            with self._guarded():
-                self._insert(into, rows)
+        if not rows:
+            return
+        self._check()
+        try:
+            self._insert(into, rows)
+        except Exception as error:
+            self._fail(error)
+            raise
 
     def commit(self, statement: str = "COMMIT") -> None:
         self._close_streams()
@@ -102,27 +110,28 @@ class Session(ABC):
     def _undo(self, statement: str) -> None: ...
 
     def _guarded_stream(self, statement: str, values: dict[str, Any]) -> Generator[Row, None, None]:
-        with self._guarded():
+        self._check()
+        try:
             yield from self._stream(statement, {n: _plain(v) for n, v in values.items()})
+        except Exception as error:
+            self._fail(error)
+            raise
 
     def _close_streams(self) -> None:
         while self._streams:
             self._streams.pop().close()
 
-    @contextmanager
-    def _guarded(self) -> Iterator[None]:
+    def _check(self) -> None:
         if self._over:
             raise RuntimeError("the transaction is over")
-        try:
-            yield
-        except self.too_long as error:
-            self._failed = True
+
+    def _fail(self, error: Exception) -> None:
+        """Let the transaction fail by an error. Raises the error that stands for it, if any."""
+        self._failed = True
+        if isinstance(error, self.too_long):
             raise TooLarge("an id or a name is too long for the database") from error
-        except Exception as error:
-            self._failed = True
-            if cause := self.cause(error):
-                raise unusable(cause) from error
-            raise
+        if cause := self.cause(error):
+            raise unusable(cause) from error
 
 
 def unusable(cause: str) -> Unavailable:

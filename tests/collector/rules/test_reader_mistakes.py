@@ -12,7 +12,7 @@ from typing import NamedTuple
 import pytest
 
 from pequel_collector.errors import DefinitionError, Problem
-from pequel_collector.rules.parser.catalogue import LATER, read_catalogue
+from pequel_collector.rules.parser.catalogue import read_catalogue
 from pequel_collector.rules.parser.references import MAX_CIRCLES
 
 MARK = "▸"
@@ -622,14 +622,6 @@ def test_a_mistake_in_a_condition_is_reported_at_its_place(mistake: Mistake) -> 
 def test_a_mistake_in_a_condition_of_an_account_is_reported_at_its_place(mistake: Mistake) -> None:
     text = f'{SHARED}subject = "account"\nwhen = {mistake.text}{OTHERS}'
     check(mistake, text, f"pql[0].{mistake.path}")
-
-
-@pytest.mark.parametrize("word", sorted(LATER))
-def test_a_key_of_a_later_release_is_reported_as_one(word: str) -> None:
-    text, line, column = marked(f"▸{word} = []")
-    (problem,) = problems(text)
-    assert problem.found == f'"{word}", which is not in this release'
-    assert (problem.line, problem.column) == (line, column)
 
 
 # -- circles -------------------------------------------------------------------------------

@@ -182,6 +182,21 @@ class TestLeads:
         leads = first["data"] + rest["data"]
         assert {lead["subject"]["id"] for lead in leads} == {"x1", "x2"}
 
+    @pytest.mark.parametrize(
+        ("path", "name"),
+        [
+            ("/v1/pqls", "cursor"),
+            ("/v1/pqls/changes", "after"),
+            ("/v1/users", "cursor"),
+        ],
+    )
+    def test_an_empty_cursor_asks_for_the_first_page(
+        self, client: FlaskClient, used: Any, path: str, name: str
+    ) -> None:
+        first = client.get(path, headers=READ)
+        assert first.json["data"]
+        assert client.get(f"{path}?{name}=", headers=READ).json == first.json
+
     def test_are_filtered_by_every_parameter(self, client: FlaskClient, collector: Any) -> None:
         given = {
             "definition": "activated",

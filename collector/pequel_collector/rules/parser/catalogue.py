@@ -2,7 +2,7 @@
 
 Tables map each key of the language to its parser: ``FILE`` and ``DEFINITION`` here, ``PROJECT``
 and ``METRIC`` in ``project``, ``CONDITIONS`` and ``GUARDS`` in ``conditions``, and the keys of each
-leaf next to its parser. ``LATER`` has the keys that only a later release knows.
+leaf next to its parser.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def read_catalogue(
 
 
 def _catalogue(item: Item, scope: Scope) -> Catalogue:
-    fields = item.read(FILE, later=LATER)
+    fields = item.read(FILE)
     scope = replace(scope, settings=_settings(item), features=_stated(fields, "features"))
     fields.refine("metric", lambda listed: metrics(listed, scope))
     scope = replace(scope, metrics=_stated(fields, "metric"))
@@ -212,5 +212,3 @@ FILE: dict[str, ItemParser] = {
     "alert": Item.keep,
     "crm": crms,
 }
-
-LATER: frozenset[str] = frozenset()

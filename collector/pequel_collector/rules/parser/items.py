@@ -133,17 +133,12 @@ class Item:
 
     # -- what it means ---------------------------------------------------------------------
 
-    def read(
-        self, parsers: Mapping[str, ItemParser], later: Collection[str] = (), of: str = "key"
-    ) -> Fields:
-        """Read each key of a table with its own parser; ``later`` has keys of a later release."""
+    def read(self, parsers: Mapping[str, ItemParser], of: str = "key") -> Fields:
+        """Read each key of a table with its own parser. ``of`` is what messages call a key."""
         fields = Fields(self)
         for child in self.table().children():
             key = str(child.key)
             try:
-                if key in later:
-                    found = f"{quoted(key)}, which is not in this release"
-                    raise child.wrong_key(one_of(parsers), found)
                 if key not in parsers:
                     raise child.unknown_key(self, parsers, of)
                 fields.values[key] = parsers[key](child)

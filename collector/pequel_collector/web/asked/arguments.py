@@ -66,10 +66,17 @@ class Text(fields.Field[Any]):
 
 
 class Cursor(Text):
-    """The place after which a page begins."""
+    """The place after which a page begins. Without one, or with an empty one, it is the first."""
 
     expected = "the next_cursor of an earlier page of this list"
     max_length = MAX_CURSOR
+
+    @property
+    def json_schema(self) -> dict[str, JSON]:
+        return {"type": "string", "maxLength": self.max_length}
+
+    def _deserialize(self, value: str, attr: Any, data: Any, **kwargs: Any) -> Any:
+        return None if not value else super()._deserialize(value, attr, data, **kwargs)
 
 
 class OneOf(Text):
