@@ -179,7 +179,9 @@ class HandOff:
 
     def go_on(self, milliseconds: int) -> None:
         """Put the clock of the collector ahead."""
-        self._clock.write_text(str(int(self._clock.read_text()) + milliseconds))
+        new = self._clock.with_suffix(".new")
+        new.write_text(str(int(self._clock.read_text()) + milliseconds))
+        new.replace(self._clock)  # at once: the collector reads it at any moment
 
     def now(self) -> int:
         return standins.hubspot.time_now() + int(self._clock.read_text())

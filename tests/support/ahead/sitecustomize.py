@@ -12,7 +12,7 @@ _time_ns = time.time_ns
 
 
 def _ahead() -> int:
-    return _time_ns() + int(_file.read_text() or 0) * 1_000_000
+    return _time_ns() + int(_file.read_text()) * 1_000_000
 
 
 time.time_ns = _ahead
