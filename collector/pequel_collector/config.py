@@ -11,6 +11,8 @@ from .errors import BadRequest
 
 Value = TypeVar("Value", str, int)
 
+PREFIX = "PEQUEL_"
+
 MIN_KEY = 8
 """Characters of a key in a variable, at least."""
 
@@ -74,6 +76,17 @@ class Settings:
     allow_private_alerts: int = _setting(
         0, "1 lets alerts go to private, link-local and other addresses that are not public.", 0, 1
     )
+    alert_env: str = _setting(
+        "",
+        "More environment variables that alerts may send, separated by commas, beside those whose "
+        "names begin with PEQUEL_.",
+    )
+    keep_deliveries: int = _setting(
+        30,
+        "Days that the log of alerts keeps what was sent; 0 for ever. Dead ones stay.",
+        0,
+        36_500,
+    )
     public_url: str = _setting(
         "",
         "Where people open the console, such as https://pequel.example.com, for links in alerts.",
@@ -92,6 +105,15 @@ class Settings:
                     field=name,
                 )
 
+    def is_for_alerts(self, variable: str) -> bool:
+        """Whether an alert may send the value of an environment variable.
+
+        Whoever may change definitions chooses the variable and the URL. So it is one that begins
+        with PEQUEL_ and has no other use, or one that ``alert_env`` lists.
+        """
+        listed = {name.strip() for name in self.alert_env.split(",")}
+        return variable in listed or (variable.startswith(PREFIX) and variable not in _OWN)
+
 
 class Setting(NamedTuple):
     """One setting. The type of the default is the type of the setting.
@@ -108,10 +130,13 @@ class Setting(NamedTuple):
     @property
     def variable(self) -> str:
         """The environment variable that sets it."""
-        return "PEQUEL_" + self.name.upper()
+        return PREFIX + self.name.upper()
 
 
 SETTINGS = tuple(Setting(f.name, f.default, **f.metadata) for f in fields(Settings))
+
+_OWN = {s.variable for s in SETTINGS} | {"PEQUEL_WORK_KEY", "PEQUEL_SMTP_URL", "PEQUEL_SMTP_FROM"}
+"""Variables with a use of their own. The values of some are secrets that no alert may send."""
 
 SECRET = ("write_key", "read_key", "admin_key")
 """Settings without an option: a process list shows command lines."""

@@ -1031,6 +1031,9 @@ class ReadTransaction(ConsoleReads, Protocol):
     def next_delivery(self, alert: str) -> int | None:
         """When the next delivery of an alert is due; None if none waits."""
 
+    def oldest_ended_delivery(self) -> int | None:
+        """When the oldest delivery that ``remove_deliveries`` may remove ended."""
+
     def outbox(self) -> list[OutboxDepth]:
         """How much waits, by alert, without those where nothing does."""
 
@@ -1317,6 +1320,12 @@ class WriteTransaction(ReadTransaction, ConsoleWrites, Protocol):
 
     def give_up_deliveries(self, alert: str, before: int, now: int, result: str, limit: int) -> int:
         """Give up deliveries that are due and were queued before an instant; how many."""
+
+    def remove_deliveries(self, before: int, limit: int) -> int:
+        """Remove deliveries that were sent or dropped before an instant; how many.
+
+        The last one of a lead and an alert that has a reference stays, and so do dead ones.
+        """
 
     def redeliver(self, delivery: StoredDelivery, now: int) -> bool:
         """Let an ended delivery wait again; False if it waits already."""

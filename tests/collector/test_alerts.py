@@ -13,13 +13,16 @@ import pytest
 from pequel_collector.app.alerting import AlertSender
 from pequel_collector.app.alerts import AlertDesk, DeliveryAnswer
 from pequel_collector.app.bootstrap import Collector, now, open_collector
+from pequel_collector.app.jobs import Housekeeper
+from pequel_collector.audit.verify import verify
 from pequel_collector.config import Settings
 from pequel_collector.delivery.attempt import Attempts
 from pequel_collector.delivery.dispatcher import Dispatcher
 from pequel_collector.delivery.http import Http
+from pequel_collector.errors import NotFound
 from pequel_collector.marking.work import LeadChange
 from pequel_collector.model import LeadPatch, Message, lead_id
-from pequel_collector.ports import CLI, DeliveryFilter, Queued, StoredDelivery
+from pequel_collector.ports import CLI, Attempted, DeliveryFilter, Queued, StoredDelivery
 from pequel_collector.rules.parser.catalogue import read_catalogue
 from pequel_collector.web.api.alerts import show_lead
 from support.receivers import OK, Receiver, Reply, Taken, until
@@ -228,6 +231,89 @@ class TestSending:
         assert len(receiver.taken) == 2
 
 
+class TestOldDeliveries:
+    @pytest.fixture
+    def aged(
+        self, store_url: str, receiver: Receiver, run: Callable[[Collector], AlertSender]
+    ) -> Iterator[Collector]:
+        """A collector that has sent two deliveries 31 days ago, and one that is dead."""
+        ahead = [0]
+        receiver.behaviour = lambda t: Reply(410) if "bob" in t.body.decode() else OK
+        collector = open_collector(
+            Settings(database=store_url, allow_private_alerts=1),
+            read_catalogue(DEFINITIONS + ALERT % receiver.url),
+            clock=lambda: now() + ahead[0],
+        )
+        sender = run(collector)
+        self.first = [used("ada"), used("bob"), used("cy")]
+        collector.intake.accept(self.first)
+        until(lambda: sorted(d.state for d in deliveries(collector)) == ["dead", "sent", "sent"])
+        sender.stop()
+        ahead[0] = 31 * DAY
+        yield collector
+        collector.close()
+
+    def housekeep(self, collector: Collector) -> None:
+        keeper = Housekeeper(collector, lambda _: None, lambda _: None)
+        while keeper.run_once():
+            pass
+
+    def test_those_that_were_sent_are_removed_and_the_dead_stay(self, aged: Collector) -> None:
+        self.housekeep(aged)
+        assert [d.state for d in deliveries(aged)] == ["dead"]
+
+    def test_those_of_the_last_thirty_days_stay(self, open_one: Open) -> None:
+        collector = open_one()
+        collector.intake.accept([used("ada")])
+        with collector.store.writing() as tx:
+            [claimed] = tx.claim_deliveries("sales", now(), now() + 1, 1)
+            key = Attempted(claimed.change, "sales", claimed.lead, 1)
+            tx.end_delivery(key, "sent", now() - 29 * DAY, "200 OK")
+        self.housekeep(collector)
+        assert [d.state for d in deliveries(collector)] == ["sent"]
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            'when = { event = "used", gte = 2 }',
+            'when.any = [{ event = "used" }, { event = "other" }]',
+        ],
+        ids=["withdraws and restores", "keeps"],
+    )
+    def test_nothing_makes_a_removed_delivery_again(
+        self,
+        aged: Collector,
+        receiver: Receiver,
+        run: Callable[[Collector], AlertSender],
+        change: str,
+    ) -> None:
+        """Neither a back-fill, nor late and repeated events, nor verify."""
+        self.housekeep(aged)
+        text = DEFINITIONS + ALERT % receiver.url
+        for each in (text.replace('when = { event = "used" }', change), text):
+            aged.put_definitions(each)
+            self.housekeep(aged)
+        aged.intake.accept([used("ada", now() - DAY), used("cy", now() - DAY), *self.first])
+        found: list[object] = []
+        verify(aged.store, aged.clock, found.append)
+        assert found == []
+        run(aged)
+        until(lambda: not any(d.state == "waiting" for d in deliveries(aged)))
+        assert [d.state for d in deliveries(aged) if d.event == "qualified"] == ["dead"]
+        qualified = [who for type_, who in told(receiver) if type_ == "lead.qualified"]
+        assert sorted(qualified) == ["ada", "bob", "cy"]
+
+    def test_one_that_was_removed_cannot_be_sent_again(self, aged: Collector) -> None:
+        sent = next(
+            answer.id
+            for answer in aged.alerts.deliveries(DeliveryFilter(), 10).data
+            if answer.delivery.state == "sent"
+        )
+        self.housekeep(aged)
+        with pytest.raises(NotFound):
+            aged.alerts.redeliver(sent, CLI)
+
+
 class Chaos:
     """Fails, hangs, resets and takes without saying so, at random, for a number of requests."""
 
@@ -238,7 +324,10 @@ class Chaos:
         if self._left <= 0:
             return OK
         self._left -= 1
-        replies = [OK, OK, Reply(503), Reply(500), Reply(404), Reply(302, {"Location": "/"}), None]
+        replies = [
+            OK, OK, Reply(503), Reply(500), Reply(404), Reply(302, {"Location": "/"}), None,
+            Reply(429, {"Retry-After": "40"}), Reply(twice=True), Reply(delay=0.05),
+        ]  # fmt: skip
         if self._chance.random() < 0.01:
             return Reply(delay=0.5)
         return self._chance.choice(replies)
@@ -252,7 +341,7 @@ class TwoCollectors:
     """Two collectors on one database, whose clocks run ahead together, and one bad endpoint."""
 
     def __init__(self, url: str, stack: ExitStack) -> None:
-        self.started, self.ahead = now(), 0
+        self.started, self.ahead, self.refused = now(), 0, REFUSED
         self.chaos = Chaos(LEADS * CHANGES * 3 // 2, seed=5)
         self.receiver = stack.enter_context(Receiver(self._behave).running())
         text = DEFINITIONS + '[[alert]]\nname = "sales"\non = ["qualified", "snoozed"]\n'
@@ -288,7 +377,7 @@ class TwoCollectors:
 
     def _behave(self, taken: Taken) -> Reply | None:
         number = taken.json["data"]["change"]["number"]
-        return Reply(410) if number in REFUSED else self.chaos(taken)
+        return Reply(410) if number in self.refused else self.chaos(taken)
 
     def _dispatcher(self, number: int, collector: Collector) -> Dispatcher:
         http = Http(allow_private=True, deadline=0.25)
@@ -310,13 +399,21 @@ def test_a_bad_endpoint_gets_each_change_under_one_id_in_order_from_two_collecto
         two.change_leads()
         two.send_all()
         found = log_of(two.collectors[0].alerts)
-    taken = Counter(request.id for request in two.receiver.taken)
+        first = list(two.receiver.taken)
+        two.refused = set()
+        assert two.collectors[0].alerts.redeliver_dead("sales", CLI) == len(REFUSED)
+        two.send_all()
+        assert {a.delivery.state for a in log_of(two.collectors[0].alerts)} == {"sent"}
+    again = [request.id for request in two.receiver.taken[len(first) :]]
+    dead = {a.id for a in found if a.delivery.state == "dead"}
+    assert set(again) == dead
+    taken = Counter(request.id for request in first)
     assert taken.keys() == {answer.id for answer in found}
     assert len(taken) == LEADS * CHANGES < taken.total()
     assert {a.delivery.change for a in found if a.delivery.state == "dead"} == REFUSED
     assert {a.delivery.state for a in found} == {"sent", "dead"}
     by_lead: dict[str, list[int]] = defaultdict(list)
-    for request in two.receiver.taken:
+    for request in first:
         data = request.json["data"]
         by_lead[data["lead"]["id"]].append(data["change"]["number"])
     assert all(numbers == sorted(numbers) for numbers in by_lead.values())

@@ -29,7 +29,7 @@ when = { event = "used" }
 name = "crm"
 form = "hubspot"
 on = ["qualified", "assigned", "contacted", "won"]
-token_env = "HUBSPOT_TOKEN"
+token_env = "PEQUEL_HUBSPOT_TOKEN"
 url = "%s"
 stages = { new = "appointmentscheduled", contacted = "qualifiedtobuy", won = "closedwon" }
 """
@@ -59,7 +59,7 @@ def open_one(
     store_url: str, receiver: Receiver, stack: ExitStack, monkeypatch: pytest.MonkeyPatch
 ) -> Open:
     """Opens collectors on one database; ``ahead`` puts a clock forward (ms)."""
-    monkeypatch.setenv("HUBSPOT_TOKEN", TOKEN)
+    monkeypatch.setenv("PEQUEL_HUBSPOT_TOKEN", TOKEN)
 
     def open_one(ahead: int = 0) -> Collector:
         settings = Settings(database=store_url, allow_private_alerts=1)

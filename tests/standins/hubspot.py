@@ -229,23 +229,27 @@ class HubSpot:
 
     def _change(self, body: Any) -> tuple[int, Any]:
         """Change a deal as a person does, and send the webhook."""
-        deal, name, value = body["deal"], body["property"], body["value"]
-        self._set("deals", self._live("deals", deal), {name: value})
-        return 200, self._send(_event(deal, name, value, next(self._ids)))
+        event = self.changed(body["deal"], body["property"], body["value"], time_now())
+        return 200, self.send(event, time_now())
 
-    def _send(self, event: dict[str, Any]) -> Any:
-        """Send one event; what the receiver answers."""
+    def changed(self, deal: str, name: str, value: str, now: int) -> dict[str, Any]:
+        """Change a deal as a person does; the event of it, which is to be sent."""
+        self._set("deals", self._live("deals", deal), {name: value})
+        return _event(deal, name, value, next(self._ids), now)
+
+    def send(self, event: dict[str, Any], now: int) -> Any:
+        """Send one event, signed at an instant; what the receiver answers."""
         if self.webhook is None:
             return {"sent": "no --webhook is given"}
         url, secret = self.webhook
-        body, time_ = json.dumps([event]).encode(), str(_now())
+        body, time_ = json.dumps([event]).encode(), str(now)
         headers = {
             "Content-Type": "application/json",
             "X-HubSpot-Signature-v3": signature(secret, "POST", url, body, time_),
             "X-HubSpot-Request-Timestamp": time_,
         }
         try:
-            answer = requests.post(url, body, headers=headers, timeout=5)
+            answer = requests.post(url, body, headers=headers, timeout=40)
         except requests.RequestException as error:
             return {"sent": str(error)}
         return {"status": answer.status_code, "answer": answer.text}
@@ -321,9 +325,9 @@ def _reply(status: int, body: Any, headers: dict[str, str] | None = None) -> Rep
     return Reply(status, {"Content-Type": "application/json", **(headers or {})}, content)
 
 
-def _event(deal: str, name: str, value: str, id_: int) -> dict[str, Any]:
+def _event(deal: str, name: str, value: str, id_: int, now: int) -> dict[str, Any]:
     return {
-        "eventId": id_, "subscriptionId": 138, "portalId": 33, "appId": 1160, "occurredAt": _now(),
+        "eventId": id_, "subscriptionId": 138, "portalId": 33, "appId": 1160, "occurredAt": now,
         "subscriptionType": "deal.propertyChange", "attemptNumber": 0, "objectId": int(deal),
         "propertyName": name, "propertyValue": value, "changeSource": "CRM_UI",
         "sourceId": "userId:9",
@@ -336,7 +340,8 @@ def signature(secret: str, method: str, url: str, body: bytes, time_: str) -> st
     return base64.b64encode(hmac.new(secret.encode(), text, "sha256").digest()).decode()
 
 
-def _now() -> int:
+def time_now() -> int:
+    """The time, in milliseconds since 1970."""
     return int(time() * 1_000)
 
 

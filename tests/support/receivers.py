@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import socketserver
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -37,29 +38,43 @@ class Taken:
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer; after ``delay`` seconds, its body a byte each ``drip`` seconds."""
+    """An answer; after ``delay`` seconds, its body a byte each ``drip`` seconds.
+
+    With ``twice`` a second answer follows on the same connection.
+    """
 
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b"ok"
     delay: float = 0.0
     drip: float = 0.0
+    twice: bool = False
 
 
 OK = Reply()
 
 
 class Receiver:
-    """An HTTP server that notes what it got, and answers as its behaviour says."""
+    """An HTTP server that notes what it got, and answers as its behaviour says.
 
-    def __init__(self, behaviour: Behaviour = lambda _: OK, port: int = 0) -> None:
+    With a ``context`` it speaks TLS.
+    """
+
+    def __init__(
+        self,
+        behaviour: Behaviour = lambda _: OK,
+        port: int = 0,
+        context: ssl.SSLContext | None = None,
+    ) -> None:
         self.behaviour = behaviour
         self.taken: list[Taken] = []
         self.connections = 0
         self.ended = threading.Event()
         self._server = _Server(("127.0.0.1", port), _handler(self))
         self.port = int(self._server.server_address[1])
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"{'https' if context else 'http'}://127.0.0.1:{self.port}"
+        if context is not None:
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
 
     @contextmanager
     def running(self) -> Iterator[Receiver]:
@@ -110,6 +125,8 @@ def _handler(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
                 self.wfile.write(reply.body[start : start + (1 if reply.drip else 65_536)])
                 if reply.drip and receiver.ended.wait(reply.drip):
                     return
+            if reply.twice:
+                self.wfile.write(b"HTTP/1.1 500 Again\r\nContent-Length: 0\r\n\r\n")
 
         do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _any  # noqa: N815
 
@@ -180,14 +197,16 @@ def _is_block(block: Any) -> bool:
 
 
 class MailServer:
-    """A small SMTP server (RFC 5321) without encryption.
+    """A small SMTP server (RFC 5321). With a ``context`` it offers STARTTLS.
 
     ``answers`` replaces the answer to a command, by its first word; ``RCPT:address`` that to one
     recipient, and ``.`` that to the end of the mail.
     """
 
-    def __init__(self, answers: Mapping[str, str] | None = None) -> None:
-        self.answers = dict(answers or {})
+    def __init__(
+        self, answers: Mapping[str, str] | None = None, context: ssl.SSLContext | None = None
+    ) -> None:
+        self.answers, self.context = dict(answers or {}), context
         self.mails: list[tuple[str, list[str], str]] = []
         self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), _smtp(self))
         self._server.daemon_threads = True
@@ -218,13 +237,27 @@ class _SmtpHandler(socketserver.StreamRequestHandler):
         self._say("220 ready")
         while line := self.rfile.readline().decode().strip():
             word = line.partition(" ")[0].upper()
+            if word == "STARTTLS" and self.mail_server.context is not None:
+                self._start_tls(self.mail_server.context)
+                continue
             self._command(word, line.partition("<")[2].partition(">")[0])
             if word == "QUIT":
                 return
 
+    def finish(self) -> None:
+        super().finish()
+        self.connection.close()  # that of TLS, which the server does not know
+
+    def _start_tls(self, context: ssl.SSLContext) -> None:
+        self._say("220 go on")
+        self.connection = context.wrap_socket(self.connection, server_side=True)
+        self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb", 0)
+
     def _command(self, word: str, address: str) -> None:
         answers = self.mail_server.answers
         answer = answers.get(f"{word}:{address}", answers.get(word, "250 ok"))
+        if word == "EHLO" and self.mail_server.context is not None:
+            answer = "250-ok\r\n250 STARTTLS"
         if word == "QUIT":
             answer = "221 bye"
         elif word == "DATA" and answer.startswith("250"):

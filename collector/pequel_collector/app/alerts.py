@@ -28,6 +28,11 @@ from ..rules.language.alerts import Alert
 AT_ONCE = 100
 """Deliveries that one transaction lets wait again."""
 
+REMOVED_AT_ONCE = 500
+"""Old deliveries that one transaction removes."""
+
+DAY = 86_400_000
+
 
 @dataclass(frozen=True, slots=True)
 class AlertAnswer:
@@ -68,8 +73,9 @@ class AlertDesk:
         environment: Mapping[str, str],
     ) -> None:
         self._store, self.alerts, self._clock = store, alerts, clock
-        self.senders = Senders(environment)
+        self.senders = Senders(environment, settings.is_for_alerts)
         self.http = http_of(settings)
+        self._kept_for = settings.keep_deliveries * DAY
         self.link = link_of(settings)
 
     def attempts(self, show: Show) -> Attempts:
@@ -128,6 +134,16 @@ class AlertDesk:
                     about = {"alert": alert, "deliveries": total}
                     tx.add_audit(AuditEntry(self._clock(), "redelivered", by, about))
                     return total
+
+    def remove_old(self) -> bool:
+        """Remove some deliveries that ended long ago; whether there may be more."""
+        before = self._clock() - self._kept_for
+        with self._store.reading() as view:
+            oldest = view.oldest_ended_delivery()
+        if not self._kept_for or oldest is None or oldest >= before:
+            return False
+        with self._store.writing() as tx:
+            return tx.remove_deliveries(before, REMOVED_AT_ONCE) == REMOVED_AT_ONCE
 
     def test(self, name: str, lead: Mapping[str, JSON]) -> tuple[Delivery, Result]:
         """Send a made-up lead by an alert, once; what came of it. Raises NotFound, BadRequest."""

@@ -159,7 +159,7 @@ class Collector:
         ``actor`` is who does it, as they say; else it is the actor of ``by``. Raises
         DefinitionError, and then changes nothing.
         """
-        catalogue = read_catalogue(text, BODY)
+        catalogue = read_catalogue(text, BODY, self.settings.is_for_alerts)
         file = self._file_digest()
         said = actor or by.actor
         return self._activate(NewDefinitions(catalogue, "put", file, None, said, by.reason), by)
@@ -177,7 +177,7 @@ class Collector:
         text = _read_text(self.settings.config)
         if text is None:
             raise NotFound(f"there is no definitions file {self.settings.config}")
-        return self._activate(_from_file(text, self.settings.config))
+        return self._activate(_from_file(text, self.settings))
 
     def refresh_definitions(self) -> bool:
         """Use the definitions in force if another process has changed them; whether it has."""
@@ -263,7 +263,7 @@ def open_collector(
     filed = (
         NewDefinitions(catalogue or Catalogue())
         if text is None
-        else _from_file(text, settings.config, settings.reason)
+        else _from_file(text, settings, settings.reason)
     )
     store = open_store(
         settings.database,
@@ -315,10 +315,10 @@ def assemble(settings: Settings, store: Store, catalogue: Catalogue, clock: Cloc
     )
 
 
-def _from_file(text: str, config: str, reason: str = "") -> NewDefinitions:
-    catalogue = read_catalogue(text, config)
+def _from_file(text: str, settings: Settings, reason: str = "") -> NewDefinitions:
+    catalogue = read_catalogue(text, settings.config, settings.is_for_alerts)
     return NewDefinitions(
-        catalogue, "file", digest(text), actor="file", reason=reason or _saved(config)
+        catalogue, "file", digest(text), actor="file", reason=reason or _saved(settings.config)
     )
 
 

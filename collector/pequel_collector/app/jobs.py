@@ -1,4 +1,4 @@
-"""The background jobs of a collector: follow the definitions, run clocks, back-fill, index."""
+"""The background jobs of a collector: follow definitions, run clocks, back-fill, index, tidy up."""
 
 from __future__ import annotations
 
@@ -78,11 +78,12 @@ class Housekeeper:
         self._report_definitions()
         self.collector.run_clock()
         is_more = self.collector.pass_deadlines()
+        is_old = self.collector.alerts.remove_old()
         self.collector.keys.save_uses()
         self.collector.keys.refused.save()
         is_behind = self.collector.metrics.keep_up()
         is_behind |= self.collector.index_messages()
-        return self._backfill() or is_more or is_behind
+        return self._backfill() or is_more or is_old or is_behind
 
     def _reload_definitions(self) -> None:
         try:

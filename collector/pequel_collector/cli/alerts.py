@@ -34,7 +34,7 @@ def alerts() -> None:
 
 @alerts.command(epilog=example("pequel alerts test sales"))
 @click.argument("name")
-@settings_options("config", "allow_private_alerts", "public_url")
+@settings_options("config", "allow_private_alerts", "alert_env", "public_url")
 def test(name: str, **given: Any) -> None:
     """Send a made-up lead by the alert NAME of the definitions file, once.
 

@@ -14,6 +14,7 @@ from .forms import SENDERS
 from .http import Http, Unreachable
 from .records import Delivery, Gone, Misconfigured, Refused, Result, Retry, Sender
 from .target import Forbidden
+from .variables import check_variables
 
 Show = Callable[[str], Mapping[str, JSON]]
 """A lead as the API shows it, by id. Raises NotFound."""
@@ -28,16 +29,20 @@ _log = logging.getLogger(__name__)
 
 
 class Senders:
-    """The sender of each alert, made when it is first needed and when the alert has changed."""
+    """The sender of each alert, made when it is first needed and when the alert has changed.
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
-        self._environment = environment
+    ``may_send`` says which environment variables an alert may send.
+    """
+
+    def __init__(self, environment: Mapping[str, str], may_send: Callable[[str], bool]) -> None:
+        self._environment, self._may_send = environment, may_send
         self._made: dict[str, tuple[Alert, Sender]] = {}
 
     def of(self, alert: Alert) -> Sender:
         """The sender of an alert. Raises Misconfigured."""
         made = self._made.get(alert.name)
         if made is None or made[0] != alert:
+            check_variables(alert.options, self._may_send)
             made = alert, SENDERS[alert.form](alert.options, self._environment)
             self._made[alert.name] = made
         return made[1]

@@ -110,7 +110,7 @@ class Http:
                     raise TimeoutError
                 return answer
             except (OSError, HTTPException, ValueError) as error:
-                raise Unreachable(self._why(error, limit)) from error
+                raise Unreachable(self._why(error, target.host, limit)) from error
             finally:
                 connection.close()
 
@@ -152,7 +152,7 @@ class Http:
         return sock
 
     def _tls(self, sock: socket.socket, host: str, limit: _Limit) -> socket.socket:
-        context = self._context or _trusting()
+        context = self._context or trusting()
         # Wrapping takes the socket over, so the limit has to know the new one first.
         tls = context.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
         limit.watch(tls)
@@ -174,9 +174,11 @@ class Http:
         finally:
             timer.cancel()
 
-    def _why(self, error: Exception, limit: _Limit) -> str:
+    def _why(self, error: Exception, host: str, limit: _Limit) -> str:
         if limit.has_ended:
             return f"no whole answer within {self._deadline:g} seconds"
+        if isinstance(error, ssl.SSLError):
+            return tls_problem(error, host)
         return "no answer in time" if isinstance(error, TimeoutError) else _text(error)
 
 
@@ -213,9 +215,20 @@ def _answer(response: HTTPResponse) -> Answer:
 
 
 @lru_cache(maxsize=1)
-def _trusting() -> ssl.SSLContext:
-    """Trusts the certificates of certifi, or those of ``SSL_CERT_FILE``."""
-    return ssl.create_default_context(cafile=os.environ.get("SSL_CERT_FILE") or certifi.where())
+def trusting() -> ssl.SSLContext:
+    """Trusts the certificates of certifi, or those of ``SSL_CERT_FILE``. Raises Unreachable."""
+    file = os.environ.get("SSL_CERT_FILE")
+    try:
+        return ssl.create_default_context(cafile=file or certifi.where())
+    except OSError as error:
+        raise Unreachable(f"SSL_CERT_FILE={file} cannot be read: {_text(error)}") from error
+
+
+def tls_problem(error: ssl.SSLError, host: str) -> str:
+    """Why no connection by TLS was made, for people."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"the certificate of {host} is refused: {error.verify_message}"
+    return f"TLS with {host} failed: {(error.reason or str(error)).replace('_', ' ').lower()}"
 
 
 def _text(error: BaseException) -> str:

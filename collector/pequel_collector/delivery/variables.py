@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from .records import Misconfigured
 
 Options = Mapping[str, Any]
 Environment = Mapping[str, str]
+
+
+UNSENT = {"secret_env", "smtp_env"}
+"""Keys whose variables go to no URL that the file chooses: one signs, one names its own server."""
+
+
+def check_variables(options: Options, may_send: Callable[[str], bool]) -> None:
+    """Raise Misconfigured if an alert would send a variable that is not meant for that."""
+    for name in _sent(options):
+        if not may_send(name):
+            raise Misconfigured(
+                f"alerts may not send the environment variable {name}: --alert-env has to list it"
+            )
+
+
+def _sent(options: Options) -> Iterator[str]:
+    """The variables that an alert sends: the values of its keys whose names end in ``_env``."""
+    for key, value in options.items():
+        if key.endswith("_env") and key not in UNSENT:
+            yield from value.values() if isinstance(value, Mapping) else (value,)
 
 
 def required(environment: Environment, name: str) -> str:

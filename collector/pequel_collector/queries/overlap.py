@@ -109,7 +109,7 @@ def _entries_of_accounts(tx: ReadTransaction, listed: Sequence[ListedAccount]) -
     """The entry of each account of ours that is on a list, by the id of the account."""
     by_domain = {each.domain: each.entry for each in listed if each.domain is not None}
     keys = {account_key(each.entry): each.entry for each in listed}
-    found = {id_of(key): keys[key] for key in tx.spans(keys)}
+    found = {id_of(key): keys[key] for key in tx.first_seen(keys)}
     for key, values in tx.trait_values("account", {DOMAIN}):
         account = id_of(key)
         domain = domain_of_account(account, values[-1].value)

@@ -22,7 +22,7 @@ from .migrations.accounting import ACCESS, ACCOUNTING, IMPORTS, REPORTS
 from .migrations.arrivals import ARRIVALS
 from .migrations.console import CONSOLE, SNOOZED
 from .migrations.crm import CRM
-from .migrations.delivery import DELIVERY
+from .migrations.delivery import DELIVERY, KEPT_FOR_A_WHILE
 from .migrations.facts import DECIDED, DERIVED, FACTS, TRAITS_OF, VIEWS
 from .migrations.leads import DEFINITION_CHANGES, LEADS, LEAVING
 from .migrations.metrics import METRICS
@@ -93,6 +93,7 @@ _MIGRATIONS = (
     Migration("0024_crm", CRM),
     Migration("0025_sections", SECTIONS),
     Migration("0026_account_lists", ACCOUNT_LISTS),
+    Migration("0027_kept_for_a_while", KEPT_FOR_A_WHILE),
 )
 
 

@@ -9,8 +9,10 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from pequel_collector.delivery.http import MAX_ANSWER, Http, Unreachable, resolve
-from pequel_collector.delivery.target import Forbidden, parse
+from pequel_collector.delivery.target import BLOCKED_PORTS, Forbidden, parse
 from support.receivers import Receiver, Reply
+
+from .test_addresses import REFUSED
 
 HOSTILE = [
     "http://127.0.0.1:{port}/",
@@ -34,6 +36,46 @@ HOSTILE = [
     "http://[fe80::1%25lo]:{port}/",
     "http://①②⑦.⓪.⓪.①:{port}/",
     "http://127。0。0。1:{port}/",
+    "http://127.0.0.1.:{port}/",
+    "http://0177.1:{port}/",
+    "http://0x7f.1:{port}/",
+    "http://127.0x0.0.01:{port}/",
+    "http://4294967295:{port}/",
+    "http://１２７.０.０.１:{port}/",
+    "http://١٢٧.٠.٠.١:{port}/",
+    "http://127｡0｡0｡1:{port}/",
+    "http://ⓛⓞⓒⓐⓛⓗⓞⓢⓣ:{port}/",
+    "http://[::ffff:127.0.0.1%25lo]:{port}/",
+    "http://[::ffff:0:7f00:1]:{port}/",
+    "http://[::ffff:169.254.169.254]/latest/meta-data/",
+    "http://[64:ff9b::169.254.169.254]/latest/meta-data/",
+    "http://[64:ff9b:1::7f00:1]:{port}/",
+    "http://[2001:0:7f00:1::]:{port}/",
+    "http://[2002:a9fe:a9fe::1]/",
+    "http://[fec0::1]:{port}/",
+    "http://[::1%25lo]:{port}/",
+    "http://[v1.127.0.0.1]:{port}/",
+    "http://[127.0.0.1]:{port}/",
+    "http://127.0.0.1%2f@example.com:{port}/",
+    "http://example.com%00.127.0.0.1:{port}/",
+    "http://%31%32%37.0.0.1:{port}/",
+    "http://@127.0.0.1:{port}/",
+    "http://:@127.0.0.1:{port}/",
+    "http:///127.0.0.1:{port}/",
+    "http:127.0.0.1:{port}/",
+    "HTTP://LOCALHOST:{port}/",
+    "http://127.0.0.1:{port}#@example.com/",
+    "http://127.0.0.1:{port}?@example.com/",
+    "http://93.184.216.34:0/",
+    "http://93.184.216.34:22/",
+    "http://93.184.216.34:25/",
+    "https://93.184.216.34:465/",
+    "http://93.184.216.34:6379@127.0.0.1:{port}/",
+    "data:text/plain,x",
+    "dict://127.0.0.1:{port}/",
+    "ldap://127.0.0.1:{port}/",
+    "ws://127.0.0.1:{port}/",
+    "http+unix://%2Fvar%2Frun%2Fdocker.sock/",
     "http://user@127.0.0.1:{port}/",
     "http://user:password@127.0.0.1:{port}/",
     "http://example.com@127.0.0.1:{port}/",
@@ -90,6 +132,24 @@ class TestWhereItDoesNotGo:
             Http(resolver=resolver, deadline=2).request("POST", url.format(port=receiver.port))
         assert receiver.connections == 0
 
+    @pytest.mark.parametrize("address", REFUSED[:-2])
+    def test_a_name_that_means_such_an_address_is_not_connected_to(
+        self, address: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(socket, "create_connection", pytest.fail)
+        with pytest.raises(Forbidden, match="which is not public"):
+            looked_up(address).request("POST", "http://hooks.example/")
+
+    @pytest.mark.parametrize("port", sorted(BLOCKED_PORTS))
+    def test_ports_of_other_protocols_are_never_connected_to(
+        self, port: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A template chooses the body, and a mail server would take its lines for commands."""
+        monkeypatch.setattr(socket, "create_connection", pytest.fail)
+        http = Http(allow_private=True, resolver=lambda _host, _port: ["127.0.0.1"])
+        with pytest.raises(Forbidden, match="is not for HTTP"):
+            http.request("POST", f"http://mail.example:{port}/", b"MAIL FROM:<a@b.example>\r\n")
+
     def test_a_name_with_one_private_address_among_others_is_refused(
         self, receiver: Receiver
     ) -> None:
@@ -119,9 +179,12 @@ class TestWhereItDoesNotGo:
         assert asked == ["rebind.example"]
         assert connected == [("93.184.216.34", receiver.port)]
 
-    def test_a_redirect_is_not_followed(self, receiver: Receiver, http: Http) -> None:
-        receiver.behaviour = lambda _: Reply(302, {"Location": f"{receiver.url}/other"})
-        assert http.request("POST", receiver.url).status == 302
+    @pytest.mark.parametrize("status", [300, 301, 302, 303, 305, 307, 308, 200, 201])
+    def test_a_redirect_is_not_followed(self, receiver: Receiver, http: Http, status: int) -> None:
+        where = f"{receiver.url}/other"
+        elsewhere = {"Location": where, "Refresh": f"0; url={where}", "Alt-Svc": 'h2=":1"'}
+        receiver.behaviour = lambda _: Reply(status, elsewhere)
+        assert http.request("POST", receiver.url).status == status
         assert [taken.path for taken in receiver.taken] == ["/"]
 
     def test_proxies_of_the_environment_are_not_used(

@@ -42,7 +42,7 @@ ALERT = """
 name = "crm"
 form = "hubspot"
 on = ["qualified", "won"]
-token_env = "HUBSPOT_TOKEN"
+token_env = "PEQUEL_HUBSPOT_TOKEN"
 url = "{url}"
 stages = {{ new = "appointmentscheduled", won = "closedwon", lost = "closedlost" }}
 owners = {{ ada = "77" }}
@@ -64,7 +64,7 @@ def receiver(hubspot: HubSpot) -> Iterator[Receiver]:
 
 def sender(receiver: Receiver, more: str = "", token: str = TOKEN) -> HubSpotSender:
     [alert] = read_catalogue(ALERT.format(url=receiver.url, more=more)).alerts
-    made = make(alert.options, {"HUBSPOT_TOKEN": token})
+    made = make(alert.options, {"PEQUEL_HUBSPOT_TOKEN": token})
     assert isinstance(made, HubSpotSender)
     return made
 
@@ -284,7 +284,7 @@ class TestErrors:
     def test_a_token_that_is_none_is_a_misconfiguration(
         self, receiver: Receiver, token: str
     ) -> None:
-        with pytest.raises(Misconfigured, match="HUBSPOT_TOKEN"):
+        with pytest.raises(Misconfigured, match="PEQUEL_HUBSPOT_TOKEN"):
             sender(receiver, token=token)
 
     @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ HUBSPOT = """
 name = "crm"
 form = "hubspot"
 on = ["qualified"]
-token_env = "HUBSPOT_TOKEN"
+token_env = "PEQUEL_HUBSPOT_TOKEN"
 stages = { new = "appointmentscheduled" }
 """
 
@@ -66,7 +66,7 @@ def test_too_many_fields_are_a_mistake() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ('token_env = "HUBSPOT_TOKEN"', "", "token_env"),
+        ('token_env = "PEQUEL_HUBSPOT_TOKEN"', "", "token_env"),
         ('stages = { new = "appointmentscheduled" }', "", "stages"),
         ("{ new =", "{ won =", 'no "new"'),
         ("{ new =", "{ fresh =", "stages.fresh"),
@@ -77,7 +77,7 @@ def test_a_form_says_what_it_needs(old: str, new: str, said: str) -> None:
 
 
 def test_a_token_in_the_file_is_a_mistake_that_does_not_show_it() -> None:
-    said = problems(HUBSPOT.replace("HUBSPOT_TOKEN", "pat-eu1-secret"))
+    said = problems(HUBSPOT.replace("PEQUEL_HUBSPOT_TOKEN", "pat-eu1-secret"))
     assert "environment variable" in said
     assert "expected the name" in said
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
 
+from pequel_collector.model import bucket_of
 from pequel_collector.ports import (
     Attempted,
     Claimed,
@@ -15,6 +17,7 @@ from pequel_collector.ports import (
     Queued,
     Store,
 )
+from pequel_collector.store.parts import outbox
 
 LEASE = 100
 
@@ -36,6 +39,12 @@ def attempted(claimed: Claimed) -> Attempted:
 def end(store: Store, claimed: Claimed, state: str = "sent", now: int = 11) -> bool:
     with store.writing() as tx:
         return tx.end_delivery(attempted(claimed), state, now, "said", "ref")  # type: ignore[arg-type]
+
+
+def plain_end(store: Store, claimed: Claimed, state: str, now: int) -> None:
+    """End a delivery that has brought no reference."""
+    with store.writing() as tx:
+        assert tx.end_delivery(attempted(claimed), state, now, "said")  # type: ignore[arg-type]
 
 
 def states(store: Store) -> dict[tuple[int, str], str]:
@@ -170,6 +179,86 @@ class TestRedelivering:
             order += [c.change for c in claimed]
             end(store, claimed[0], now=100)
         assert sorted(order) == [1, 2]
+
+
+class TestRemoving:
+    def remove(self, store: Store, before: int, limit: int = 100) -> int:
+        with store.writing() as tx:
+            return tx.remove_deliveries(before, limit)
+
+    def test_what_was_sent_or_dropped_goes_when_it_is_old_and_nothing_else(
+        self, store: Store
+    ) -> None:
+        queue(store, *((n, "a", f"l{n}") for n in range(1, 6)))
+        for claimed, state in zip(claim(store, limit=4), ("sent", "dropped", "dead"), strict=False):
+            plain_end(store, claimed, state, now=20)
+        assert self.remove(store, 20) == 0
+        assert self.remove(store, 21) == 2
+        assert states(store) == {(3, "a"): "dead", (4, "a"): "waiting", (5, "a"): "waiting"}
+
+    def test_slices_are_bounded_and_the_oldest_come_first(self, store: Store) -> None:
+        queue(store, *((n, "a", f"l{n}") for n in range(1, 6)))
+        for claimed in claim(store):
+            plain_end(store, claimed, "sent", now=30 - claimed.change)
+        with store.reading() as view:
+            assert view.oldest_ended_delivery() == 25
+        assert self.remove(store, 100, 2) == 2
+        assert states(store).keys() == {(1, "a"), (2, "a"), (3, "a")}
+        assert [self.remove(store, 100, 2), self.remove(store, 100, 2)] == [2, 1]
+        with store.reading() as view:
+            assert view.oldest_ended_delivery() is None
+
+    def test_the_last_delivery_with_a_reference_stays_because_it_ties_a_record_to_its_lead(
+        self, store: Store
+    ) -> None:
+        queue(store, (1, "a", "l1"), (2, "a", "l1"), (3, "b", "l1"))
+        for alert in ("a", "a", "b"):
+            end(store, claim(store, alert, now=20)[0], now=20)
+        assert self.remove(store, 100) == 1
+        assert states(store).keys() == {(2, "a"), (3, "b")}
+        with store.reading() as view:
+            assert view.reference("a", "l1") == view.reference("b", "l1") == "ref"
+            assert view.lead_of_reference("ref") == "l1"
+
+    def test_sending_again_without_a_reference_forgets_none(self, store: Store) -> None:
+        queue(store, (1, "a", "l1"))
+        end(store, claim(store)[0])
+        with store.writing() as tx:
+            tx.redeliver(tx.deliveries_of_change(1)[0], 60)
+        plain_end(store, claim(store, now=60)[0], "dead", now=60)
+        with store.reading() as view:
+            assert view.reference("a", "l1") == "ref"
+
+
+class TestPlans:
+    """However much waits, no statement reads all of it, also before there are statistics."""
+
+    WAITING = 5_000
+    STATEMENTS = (
+        outbox._NEXT_DUE, outbox._CLAIM, outbox._WAITING_OF, outbox._OLDEST_ENDED, outbox._REMOVE,
+        outbox._REFERENCE, outbox._RELEASE, outbox._GIVE_UP, outbox._SEND_NOW,
+        outbox._ONE_REFERENCE,
+    )  # fmt: skip
+    VALUES = {  # noqa: RUF012 - it is read only
+        "alert": "a", "now": 5, "until": 9, "limit": 4, "subjects": ["l1", "l2"], "before": 2,
+        "lead": "l7", "bucket": bucket_of("l7"), "result": "x", "reference": "r", "change": 7,
+    }  # fmt: skip
+
+    def test_every_statement_uses_the_index_that_is_made_for_it(
+        self, store: Store, store_url: str
+    ) -> None:
+        queue(store, *((n, "a", f"l{n}") for n in range(1, self.WAITING)))
+        explain = "EXPLAIN QUERY PLAN " if store_url.startswith("sqlite") else "EXPLAIN "
+        for statement in self.STATEMENTS:
+            names = re.findall(r"(?<!:):([a-z]+)", statement)
+            values = {name: self.VALUES[name] for name in names}
+            with store.writing() as tx:
+                rows = tx._session.run(explain + statement, **values)  # type: ignore[attr-defined]
+            plan = "\n".join(str(row[-1]) for row in rows)
+            assert "Seq Scan" not in plan, plan
+            assert "SCAN delivery" not in plan, plan
+            if ":lead" in statement or ":subjects" in statement:
+                assert "delivery_due" not in plan, plan
 
 
 class TestTheLog:

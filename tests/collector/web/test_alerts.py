@@ -32,7 +32,7 @@ url = "%s"
 name = "slack"
 form = "slack"
 on = ["overdue"]
-url_env = "SLACK_URL_THAT_IS_NOT_SET"
+url_env = "PEQUEL_SLACK_URL"
 """
 
 
@@ -86,7 +86,7 @@ def test_the_alerts_in_force_and_how_they_do(collector: Collector, client: Flask
         "oldest_waiting_at": "2026-03-01T12:00:00.000Z",
         "problem": None,
     }
-    assert slack["problem"] == "the environment variable SLACK_URL_THAT_IS_NOT_SET is not set"
+    assert slack["problem"] == "the environment variable PEQUEL_SLACK_URL is not set"
     assert (removed["name"], removed["configured"], removed["waiting"]) == ("removed", False, 1)
 
 
@@ -195,7 +195,7 @@ class TestTesting:
     def test_an_alert_that_cannot_be_sent_as_it_is(self, client: FlaskClient) -> None:
         answer = client.post("/v1/alerts/slack/test", headers=ADMIN)
         assert (answer.status_code, answer.json["error"]["code"]) == (400, "misconfigured")
-        assert "SLACK_URL_THAT_IS_NOT_SET" in answer.json["error"]["message"]
+        assert "PEQUEL_SLACK_URL" in answer.json["error"]["message"]
 
     def test_an_alert_that_does_not_exist(self, client: FlaskClient) -> None:
         answer = client.post("/v1/alerts/nope/test", headers=ADMIN)

@@ -44,7 +44,7 @@ when = { event = "used" }
 name = "hubspot"
 form = "hubspot"
 on = ["qualified", "contacted", "assigned", "won", "lost", "given_back"]
-token_env = "HUBSPOT_TOKEN"
+token_env = "PEQUEL_HUBSPOT_TOKEN"
 stages = { new = "appointmentscheduled", won = "closedwon" }
 
 [[alert]]

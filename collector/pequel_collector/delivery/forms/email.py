@@ -18,7 +18,7 @@ from email.utils import formatdate
 from typing import NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from ..http import Http
+from ..http import Http, tls_problem, trusting
 from ..records import Delivery, Misconfigured, Refused, Result, Retry, Sender, Sent
 from ..templates import TemplateFailed, render
 from ..variables import Environment, Options, required
@@ -48,7 +48,7 @@ Connect = Callable[[Server], smtplib.SMTP]
 
 def connect(server: Server) -> smtplib.SMTP:
     """A connection to a server that is encrypted, if it has to be, and logged in."""
-    context = ssl.create_default_context()
+    context = trusting()
     if server.is_tls:
         smtp: smtplib.SMTP = smtplib.SMTP_SSL(
             server.host, server.port, timeout=TIMEOUT, context=context
@@ -91,6 +91,8 @@ class EmailSender:
                 refused = smtp.send_message(mail, self._from, list(self._to))
         except smtplib.SMTPException as error:
             return _failed(error)
+        except ssl.SSLError as error:
+            return Retry(tls_problem(error, self._server.host), is_endpoint=True)
         except OSError as error:
             return Retry(f"the mail server: {error.strerror or error}", is_endpoint=True)
         taken = [address for address in self._to if address not in refused]

@@ -7,7 +7,7 @@ leaf next to its parser.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -51,14 +51,20 @@ from .windows import inherited
 RULES = tuple(f"L{number:02}" for number in range(1, 30))
 
 
-def read_catalogue(text: str, file: str = "pequel.toml") -> Catalogue:
-    """Read the text of a definitions file. Raises ``DefinitionError`` with every problem in it."""
+def read_catalogue(
+    text: str, file: str = "pequel.toml", may_send: Callable[[str], bool] = lambda _variable: True
+) -> Catalogue:
+    """Read the text of a definitions file. Raises ``DefinitionError`` with every problem in it.
+
+    ``may_send`` says which environment variables an alert may send. Without it, the check is left
+    to the sender.
+    """
     try:
         document = parse(text)
     except TomlError as error:
         problem = Problem("valid TOML", f"a mistake: {error}", "toml", file, *error.position)
         raise DefinitionError([problem]) from None
-    source = SourceFile(file, document)
+    source = SourceFile(file, document, may_send=may_send)
     scope = Scope()
     whole = Item(document.data, (), source)
     catalogue = _catalogue(whole, scope)

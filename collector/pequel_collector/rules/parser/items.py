@@ -49,11 +49,15 @@ class UnreadableError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """The file being read: its name, what it holds, and the problems found so far."""
+    """The file being read: its name, what it holds, and the problems found so far.
+
+    ``may_send`` says which environment variables an alert may send.
+    """
 
     file: str
     document: Document
     problems: list[Problem] = field(default_factory=list)
+    may_send: Callable[[str], bool] = lambda _variable: True
 
     @property
     def gives_hints(self) -> bool:

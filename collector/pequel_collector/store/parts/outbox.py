@@ -35,13 +35,16 @@ SELECT DISTINCT lead, alert FROM delivery WHERE lead = ANY(:subjects) AND state 
 """
 
 _NEXT_DUE = """
-SELECT min(next_at) FROM delivery WHERE alert = :alert AND state = 'waiting'
+SELECT min(next_at) FROM delivery
+WHERE alert = :alert AND state = 'waiting' AND next_at IS NOT NULL
 """
 
+# One process writes at a time, so the rows of the inner statement are as it found them. A test of
+# `state` outside of it would let PostgreSQL look for them among all that waits.
 _CLAIM = """
 UPDATE delivery
 SET next_at = :until, attempts = attempts + 1, began_at = coalesce(began_at, :now)
-WHERE state = 'waiting' AND (change, alert, bucket) IN (
+WHERE (change, alert, bucket) IN (
   SELECT change, alert, bucket FROM delivery
   WHERE alert = :alert AND state = 'waiting' AND next_at <= :now
   ORDER BY next_at, change LIMIT :limit
@@ -63,7 +66,8 @@ RETURNING change
 
 _END = """
 UPDATE delivery
-SET state = :state, next_at = NULL, ended_at = :now, result = :result, reference = :reference
+SET state = :state, next_at = NULL, ended_at = :now, result = :result,
+  reference = coalesce(:reference, reference)
 WHERE change = :change AND alert = :alert AND bucket = :bucket
   AND state = 'waiting' AND attempts = :attempt
 RETURNING change
@@ -77,9 +81,28 @@ WHERE lead = :lead AND alert = :alert AND bucket = :bucket AND state = 'waiting'
   )
 """
 
+_ONE_REFERENCE = """
+UPDATE delivery SET reference = NULL
+WHERE lead = :lead AND alert = :alert AND reference = :reference AND change <> :change
+"""
+
+_OLDEST_ENDED = """
+SELECT min(ended_at) FROM delivery WHERE state IN ('sent', 'dropped') AND reference IS NULL
+"""
+
+_REMOVE = """
+DELETE FROM delivery
+WHERE (change, alert, bucket) IN (
+  SELECT change, alert, bucket FROM delivery
+  WHERE state IN ('sent', 'dropped') AND reference IS NULL AND ended_at < :before
+  ORDER BY ended_at LIMIT :limit
+)
+RETURNING change
+"""
+
 _GIVE_UP = """
 UPDATE delivery SET state = 'dead', next_at = NULL, ended_at = :now, result = :result
-WHERE state = 'waiting' AND (change, alert, bucket) IN (
+WHERE (change, alert, bucket) IN (
   SELECT change, alert, bucket FROM delivery
   WHERE alert = :alert AND state = 'waiting' AND next_at <= :now AND queued_at <= :before
   ORDER BY next_at, change LIMIT :limit
@@ -97,10 +120,9 @@ RETURNING change
 _SEND_NOW = """
 UPDATE delivery SET next_at = :now
 WHERE lead = :lead AND alert = :alert AND bucket = :bucket AND state = 'waiting'
-  AND NOT EXISTS (
-    SELECT 1 FROM delivery AS other
-    WHERE other.lead = :lead AND other.alert = :alert AND other.state = 'waiting'
-      AND other.next_at IS NOT NULL
+  AND 0 = (
+    SELECT count(next_at) FROM delivery
+    WHERE lead = :lead AND alert = :alert AND state = 'waiting'
   )
   AND change = (
     SELECT min(change) FROM delivery WHERE lead = :lead AND alert = :alert AND state = 'waiting'
@@ -108,7 +130,8 @@ WHERE lead = :lead AND alert = :alert AND bucket = :bucket AND state = 'waiting'
 """
 
 _DEPTHS = """
-SELECT alert, count(*), min(queued_at) FROM delivery WHERE state = 'waiting' GROUP BY alert
+SELECT alert, count(*), min(queued_at) FROM delivery
+WHERE state = 'waiting' AND queued_at > 0 GROUP BY alert
 """
 
 _LIST = f"SELECT {_COLUMNS} FROM delivery WHERE "
@@ -141,6 +164,11 @@ class OutboxReads:
         [(found,)] = self._session.run(_NEXT_DUE, alert=alert)
         next_at: int | None = found
         return next_at
+
+    def oldest_ended_delivery(self) -> int | None:
+        [(found,)] = self._session.run(_OLDEST_ENDED)
+        ended_at: int | None = found
+        return ended_at
 
     def outbox(self) -> list[OutboxDepth]:
         return [OutboxDepth(unescape(a), *numbers) for a, *numbers in self._session.run(_DEPTHS)]
@@ -192,6 +220,9 @@ class OutboxWrites(OutboxReads):
         ended = bool(self._session.run(_END, **of, **values))
         if ended:
             self._release(attempted.alert, attempted.lead, now)
+        if ended and reference is not None:
+            about = {"change": attempted.change, "alert": attempted.alert, "lead": attempted.lead}
+            self._session.run(_ONE_REFERENCE, **about, reference=reference)
         return ended
 
     def give_up_deliveries(self, alert: str, before: int, now: int, result: str, limit: int) -> int:
@@ -200,6 +231,9 @@ class OutboxWrites(OutboxReads):
         for lead in leads:
             self._release(alert, lead, now)
         return len(leads)
+
+    def remove_deliveries(self, before: int, limit: int) -> int:
+        return len(self._session.run(_REMOVE, before=before, limit=limit))
 
     def redeliver(self, delivery: StoredDelivery, now: int) -> bool:
         lead = {"alert": delivery.alert, "lead": delivery.lead, "bucket": bucket_of(delivery.lead)}

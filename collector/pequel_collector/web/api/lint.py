@@ -54,7 +54,11 @@ def blueprint(collector: Collector) -> Blueprint:
         text = definitions_in(request, collector.settings)
         with READING.held():
             # The active definitions if the body is empty.
-            catalogue = read_catalogue(text, BODY) if text.strip() else collector.catalogue
+            catalogue = (
+                read_catalogue(text, BODY, collector.settings.is_for_alerts)
+                if text.strip()
+                else collector.catalogue
+            )
             if given.get("data") != "true":
                 return json_response(schemas.LINTED.dump(Linted(lint(catalogue, BODY))))
         with EVALUATING.held():

@@ -52,7 +52,7 @@ def blueprint(collector: Collector) -> Blueprint:
         limit = arguments.read(request, _ARGUMENTS)["limit"]
         text = definitions_in(request, collector.settings)
         with READING.held():
-            catalogue = read_catalogue(text, BODY)
+            catalogue = read_catalogue(text, BODY, collector.settings.is_for_alerts)
         instead = "and a preview over HTTP evaluates {limit} at most: use `pequel preview`"
         messages = messages_for(catalogue, MAX_MESSAGES, MAX_WORK, instead)
         with EVALUATING.held():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from hashlib import sha256
 from typing import Any, NamedTuple
 
@@ -96,6 +96,7 @@ UNCHECKED = Checked((), (), None)
 def add(bp: Blueprint, console: Console) -> None:
     """The routes, over a console."""
     collector = console.collector
+    may_send = collector.settings.is_for_alerts
 
     def same_text(status: int) -> Response:
         return _page(console, _text(), form().get("base", ""), status)
@@ -112,7 +113,7 @@ def add(bp: Blueprint, console: Console) -> None:
 
     @bp.post("/editor/check")
     def check_text() -> Response:
-        found = check(_text(), console.latest.names())
+        found = check(_text(), may_send, console.latest.names())
         return json_response(
             {
                 "is_right": found.is_right,
@@ -125,7 +126,7 @@ def add(bp: Blueprint, console: Console) -> None:
     @again(same_text)
     def preview() -> Response:
         text, base = _text(), form().get("base", "")
-        found = _preview(collector, _require_right(text))
+        found = _preview(collector, _require_right(text, may_send))
         return _page(console, text, base, preview=found)
 
     @bp.post("/editor/publish")
@@ -133,7 +134,7 @@ def add(bp: Blueprint, console: Console) -> None:
     @again(same_text)
     def publish() -> Response:
         text, base = _text(), form().get("base", "")
-        _require_right(text)
+        _require_right(text, may_send)
         _require_same(base, collector.catalogue.text)
         by = By(viewer().key.id, _reason())
         with READING.held():
@@ -144,14 +145,15 @@ def add(bp: Blueprint, console: Console) -> None:
         return done(url("console.definitions"), "published", count(len(new.changes), "definition"))
 
 
-def check(text: str, arriving: Collection[str] = ()) -> Checked:
+def check(text: str, may_send: Callable[[str], bool], arriving: Collection[str] = ()) -> Checked:
     """What is wrong with a text, at its place, and how its definitions read.
 
-    ``arriving`` are the names of the events that arrive, which tell a slip.
+    ``may_send`` says which environment variables alerts may send. ``arriving`` are the names of
+    the events that arrive, which tell a slip.
     """
     try:
         with READING.held():
-            catalogue = read_catalogue(text, BODY)
+            catalogue = read_catalogue(text, BODY, may_send)
             findings = ordered(
                 [
                     *lint(catalogue, BODY).findings,
@@ -208,16 +210,16 @@ def sentences_of(catalogue: Catalogue) -> list[Sentence]:
 def _page(console: Console, text: str, base: str, status: int = 200, **values: Any) -> Response:
     known = {"preview": None, "earlier": None, "reason": form().get("reason", "")}
     try:
-        checked = check(text, console.latest.names())
+        checked = check(text, console.collector.settings.is_for_alerts, console.latest.names())
     except Unavailable:  # too many check at once; the script asks again as somebody types
         checked = UNCHECKED
     given = {"text": text, "base": base, "checked": checked}
     return console.page("editor.html", status, **known | given | values)
 
 
-def _require_right(text: str) -> Catalogue:
+def _require_right(text: str, may_send: Callable[[str], bool]) -> Catalogue:
     """The definitions of a text. Raises BadRequest for mistakes, which the page lists."""
-    checked = check(text)
+    checked = check(text, may_send)
     if checked.catalogue is None:
         raise BadRequest("mend the mistakes first", field="text")
     return checked.catalogue

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, get_args
 
 from ....model import LeadState
 from ...language.crm import DELIVERY_FIELDS, LEAD_FIELDS, FieldMap, Source, Sources
-from ..handoff.outside import url, variable
+from ..handoff.outside import sent_variable, url
 from ..items import Fields, Item, ItemParser, choice, read_all
 
 MOST_FIELDS = 100
@@ -104,7 +104,7 @@ def short_text(item: Item) -> str:
 
 
 HUBSPOT: dict[str, ItemParser] = {
-    "token_env": variable,
+    "token_env": sent_variable,
     "url": url,
     "email": sources,
     "domain": sources,
@@ -151,9 +151,9 @@ OLDEST_VERSION = 46
 
 SALESFORCE: dict[str, ItemParser] = {
     "url": url,
-    "client_id_env": variable,
-    "client_secret_env": variable,
-    "refresh_token_env": variable,
+    "client_id_env": sent_variable,
+    "client_secret_env": sent_variable,
+    "refresh_token_env": sent_variable,
     "version": _version,
     "object": choice("Lead", "Contact"),
     "id_field": _api_name,

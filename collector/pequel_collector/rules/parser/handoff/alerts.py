@@ -18,7 +18,7 @@ from ..crm.forms import HUBSPOT, SALESFORCE, hubspot_needs, salesforce_needs
 from ..items import Fields, Item, ItemParser, choice, list_of, one_of, read_all
 from ..project import check_names, tables
 from .lead_conditions import MAX_CONDITIONS, LeadScope, lead_condition
-from .outside import url, variable, variables
+from .outside import sent_variable, url, variable, variables
 
 MOST = 50
 """Alerts of a file: each has threads of its own."""
@@ -84,7 +84,7 @@ def headers_from_variables(item: Item) -> Mapping[str, str]:
         name = str(child.key)
         if not _HEADER.fullmatch(name) or name.lower() in _KEPT:
             raise child.wrong_key("the name of a header that is free to set", f'"{name[:60]}"')
-        found[name] = variable(child)
+        found[name] = sent_variable(child)
     return MappingProxyType(found)
 
 
@@ -141,7 +141,7 @@ COMMON: dict[str, ItemParser] = {
     "when": Item.keep,
 }
 
-_WHERE: dict[str, ItemParser] = {"url": url, "url_env": variable}
+_WHERE: dict[str, ItemParser] = {"url": url, "url_env": sent_variable}
 
 FORMS: dict[str, dict[str, ItemParser]] = {
     "webhook": {

@@ -18,6 +18,18 @@ def variable(item: Item) -> str:
     return item.value
 
 
+def sent_variable(item: Item) -> str:
+    """The name of an environment variable whose value goes to the URL of an alert."""
+    name = variable(item)
+    if not item.source.may_send(name):
+        raise item.wrong(
+            "an environment variable that alerts may send: its name begins with PEQUEL_ and it is "
+            "no setting of the collector, or --alert-env lists it",
+            "another one",
+        )
+    return name
+
+
 def variables(item: Item) -> tuple[str, ...]:
     """One name of an environment variable, or a list of them."""
     if isinstance(item.value, list):
