@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from ...ports import ConsoleReads, ConsoleSession, ConsoleWrites, SavedView
+from ...ports.console import ConsoleReads, ConsoleSession, ConsoleWrites, SavedView
 from ..encoding import escape, unescape
 from ..session import Insertion, Row, Session
 from .lead_list import MAX_INDEXED_OWNER, OPEN_NOW
