@@ -34,7 +34,7 @@ from ..marking.derive import Derivation, save_cache
 from ..marking.evaluators import Evaluators
 from ..marking.preparations import Preparations
 from ..marking.work import LeadDesk
-from ..model import Clock, Lead, iso
+from ..model import JSON, Clock, Lead, iso
 from ..ports import CLI, Act, AuditEntry, By, Store, WriteTransaction
 from ..queries.lists import Lists
 from ..queries.metrics import Metrics
@@ -333,10 +333,17 @@ def _saved(config: str) -> str | None:
 def _audit(
     tx: WriteTransaction, new: NewDefinitions, activation: Activation, by: By, now: int
 ) -> None:
-    """Note that definitions came in force, if any changed."""
-    if activation.changes:
-        what: Act = "definitions_put" if new.origin == "put" else "definitions_loaded"
-        tx.add_audit(AuditEntry(now, what, by, {"versions": dict(activation.changes)}))
+    """Note that another text of definitions came in force, and what it changed."""
+    revised = activation.revision
+    if not activation.changes and not revised.is_rewritten:
+        return
+    details: dict[str, JSON] = {"versions": dict(activation.changes)}
+    if revised.definitions:
+        details["fields"] = {name: each.fields for name, each in revised.definitions.items()}
+    if revised.tables:
+        details["tables"] = revised.tables
+    what: Act = "definitions_put" if new.origin == "put" else "definitions_loaded"
+    tx.add_audit(AuditEntry(now, what, by, details))
 
 
 def _file_or_put(tx: WriteTransaction, filed: NewDefinitions) -> NewDefinitions:

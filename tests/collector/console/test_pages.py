@@ -356,6 +356,62 @@ class TestDefinitions:
         answer = admin.post("/editor/publish", text=text, base=base, reason="again")
         assert answer.status_code == 409
 
+    @pytest.mark.parametrize(
+        ("change", "said"),
+        [
+            (('sla = "4h"', 'sla = "5h"'), "because sla does not decide who qualifies."),
+            (
+                ('sla = "4h"', 'sla = "5h"\npriority = "high"'),
+                "because sla and priority do not decide who qualifies.",
+            ),
+            (("[features]", '[features]\nx = ["y"]'), "because [features] does not"),
+            (("[features]", "# a\n[features]"), "Published. Only comments or the order changed."),
+            (("[features]", "[features]"), "Nothing changed: these definitions are in force"),
+        ],
+    )
+    def test_what_makes_no_version_is_published_too(
+        self, admin: Any, collector: Collector, change: tuple[str, str], said: str
+    ) -> None:
+        admin.get("/editor")
+        [base] = re.findall(r'name="base" value="(\w+)"', admin.page)
+        text = collector.catalogue.text.replace(*change)
+        admin.post("/editor/publish", text=text, base=base, reason="the team is away")
+        assert said in text_of(admin.page)
+        assert collector.catalogue.text == text
+
+    def test_a_change_without_a_version_is_kept_with_its_reason(
+        self, admin: Any, collector: Collector
+    ) -> None:
+        admin.get("/editor")
+        [base] = re.findall(r'name="base" value="(\w+)"', admin.page)
+        text = collector.catalogue.text.replace('sla = "4h"', 'sla = "5h"')
+        admin.post("/editor/publish", text=text, base=base, reason="the team is away")
+        admin.get("/definition?name=set_up")
+        page = text_of(admin.page)
+        assert "Version 1 with other fields" in page
+        assert "by Mia" in page
+        assert "the team is away sla: &#34;4h&#34; → &#34;5h&#34;" in page
+        admin.get("/settings")
+        page = text_of(admin.page)
+        assert "definitions put: sla of set_up by" in page
+        assert "the team is away" in page
+
+    def test_each_time_that_a_version_came_in_force_is_listed(
+        self, admin: Any, clock: Any, collector: Collector
+    ) -> None:
+        first = collector.catalogue.text
+        for text, who in ((first.replace("gte = 3", "gte = 2"), "Ada"), (first, "Ben")):
+            clock.now += 60_000
+            collector.put_definitions(text, By("k", "a change"), who)
+        admin.get("/definition?name=set_up")
+        lines = [text_of(each) for each in re.findall(r"<summary>.*?</summary>", admin.page)]
+        assert [line.partition(" ")[0] + line[7:9] for line in lines] == [
+            "Version 1", "Version 2", "Version 1"
+        ]  # fmt: skip
+        assert "by Ben" in lines[0]
+        assert "by Ada" in lines[1]
+        assert admin.page.count('class="diff"') == 3
+
     def test_an_earlier_version_is_published_again(self, admin: Any, collector: Collector) -> None:
         first = collector.catalogue.text
         admin.get("/editor")

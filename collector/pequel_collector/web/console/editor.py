@@ -14,6 +14,7 @@ from ...errors import BadRequest, Conflict, DefinitionError, NotFound, Unavailab
 from ...lint.finding import ordered
 from ...lint.linter import lint, names_that_do_not_arrive
 from ...marking.active import BODY
+from ...marking.backfill import Activation
 from ...ports import By
 from ...rules.explain.description import description_of
 from ...rules.explain.vocabulary import Vocabulary
@@ -140,9 +141,7 @@ def add(bp: Blueprint, console: Console) -> None:
         with READING.held():
             new = collector.put_definitions(text, by, viewer().actor)
         changes_of(collector, new)
-        if not new.changes:
-            return done(url("console.definitions"), "unchanged")
-        return done(url("console.definitions"), "published", count(len(new.changes), "definition"))
+        return done(url("console.definitions"), *_notice_of(new))
 
 
 def check(text: str, may_send: Callable[[str], bool], arriving: Collection[str] = ()) -> Checked:
@@ -244,6 +243,17 @@ def _preview(collector: Collector, catalogue: Catalogue) -> Preview:
     messages = messages_for(catalogue, MAX_MESSAGES, MAX_WORK, instead)
     with EVALUATING.held():
         return collector.preview(catalogue, Budget(messages, NAMES))
+
+
+def _notice_of(new: Activation) -> tuple[str, ...]:
+    """The notice that says what publishing changed, with its values."""
+    if new.changes:
+        return "published", count(len(new.changes), "definition")
+    if names := new.revision.names:
+        first, *others = names
+        more = others[0] if len(others) == 1 else f"{len(others)} others"
+        return ("revised", f"{first} and {more}", "do") if others else ("revised", first, "does")
+    return ("rewritten",) if new.revision.is_rewritten else ("unchanged",)
 
 
 def _text() -> str:
