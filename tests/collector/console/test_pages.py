@@ -242,6 +242,58 @@ class TestALead:
         assert admin.get(f"/leads/{lead_id}").status_code == 404
 
 
+    def test_that_nobody_has_worked_says_what_to_do(self, admin: Any, ada: str) -> None:
+        admin.get(f"/leads/{ada}")
+        assert "What to do" in admin.page
+        for fields in ({"action": "contact"}, {"action": "dismiss", "reason": "a test"}):
+            admin.post("/leads", lead=ada, next=f"/leads/{ada}", **fields)
+            assert "What to do" not in admin.page
+
+    def test_has_no_loose_dot_before_its_owner(self, admin: Any, ada: str) -> None:
+        admin.post("/leads", lead=ada, action="dismiss", reason="a test")
+        admin.get(f"/leads/{ada}")
+        assert "dismissed with nobody yet · qualified" in text_of(admin.page)
+
+
+class TestAVoidedLead:
+    @pytest.fixture
+    def voided(self, admin: Any, ada: str, collector: Collector) -> str:
+        collector.put_definitions(collector.catalogue.text.replace("gte = 3", "gte = 9"))
+        collector.backfill_briefly()
+        return ada
+
+    def test_says_why_and_not_what_to_do(self, admin: Any, voided: str) -> None:
+        admin.get(f"/leads/{voided}")
+        page = text_of(admin.page)
+        assert "voided with nobody yet" in page
+        assert "the definition changed" in page
+        assert "definition_changed" not in page
+        assert "What to do" not in page
+
+    def test_is_among_the_past_leads_of_its_user(self, admin: Any, voided: str) -> None:
+        admin.get("/user?id=ada")
+        page = text_of(admin.page)
+        assert "Past leads" in page
+        assert "the definition changed · became a lead" in page
+        assert f'href="/leads/{voided}"' in admin.page
+        admin.get("/account?id=acme")
+        assert "Past leads" not in admin.page
+
+    def test_is_counted_below_all_leads(self, admin: Any, voided: str) -> None:
+        admin.get("/?state=any&definition=set_up")
+        [link] = re.findall(r'<a href="([^"]+)">1 voided</a>', admin.page)
+        admin.get(html.unescape(link))
+        assert f'href="/leads/{voided}"' in admin.page
+        admin.get("/")
+        assert "1 voided" not in admin.page
+
+    def test_is_found_from_a_search_without_a_hit(self, admin: Any, voided: str) -> None:
+        admin.get("/?q=ada")
+        [link] = re.findall(r'<a href="([^"]+)">Search the voided ones</a>', admin.page)
+        admin.get(html.unescape(link))
+        assert f'href="/leads/{voided}"' in admin.page
+
+
 class TestLive:
     def test_teaches_before_the_first_event(self, admin: Any) -> None:
         admin.get("/live")
