@@ -241,7 +241,6 @@ class TestALead:
     def test_that_is_not_there_is_not_found(self, admin: Any, lead_id: str) -> None:
         assert admin.get(f"/leads/{lead_id}").status_code == 404
 
-
     def test_that_nobody_has_worked_says_what_to_do(self, admin: Any, ada: str) -> None:
         admin.get(f"/leads/{ada}")
         assert "What to do" in admin.page

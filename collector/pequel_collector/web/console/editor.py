@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, NamedTuple
 
@@ -12,7 +12,7 @@ from ...app.bootstrap import Collector
 from ...audit.preview import Budget, Preview
 from ...errors import BadRequest, Conflict, DefinitionError, NotFound, Unavailable
 from ...lint.finding import ordered
-from ...lint.linter import lint, names_that_do_not_arrive
+from ...lint.linter import lint, names_that_hardly_arrive
 from ...marking.active import BODY
 from ...marking.backfill import Activation
 from ...ports import By
@@ -36,6 +36,8 @@ NAMES = 20
 """Leads of each effect that a dry run names."""
 
 MAX_REASON = 500
+
+NOTHING: Mapping[str, int] = {}
 
 SHOWN = 100
 """Mistakes and findings that are shown."""
@@ -114,7 +116,7 @@ def add(bp: Blueprint, console: Console) -> None:
 
     @bp.post("/editor/check")
     def check_text() -> Response:
-        found = check(_text(), may_send, console.latest.names())
+        found = check(_text(), may_send, console.latest.counts())
         return json_response(
             {
                 "is_right": found.is_right,
@@ -144,11 +146,13 @@ def add(bp: Blueprint, console: Console) -> None:
         return done(url("console.definitions"), *_notice_of(new))
 
 
-def check(text: str, may_send: Callable[[str], bool], arriving: Collection[str] = ()) -> Checked:
+def check(
+    text: str, may_send: Callable[[str], bool], arriving: Mapping[str, int] = NOTHING
+) -> Checked:
     """What is wrong with a text, at its place, and how its definitions read.
 
-    ``may_send`` says which environment variables alerts may send. ``arriving`` are the names of
-    the events that arrive, which tell a slip.
+    ``may_send`` says which environment variables alerts may send. ``arriving`` says how often
+    which events arrive, which tells a slip.
     """
     try:
         with READING.held():
@@ -156,7 +160,7 @@ def check(text: str, may_send: Callable[[str], bool], arriving: Collection[str] 
             findings = ordered(
                 [
                     *lint(catalogue, BODY).findings,
-                    *names_that_do_not_arrive(catalogue, arriving, BODY),
+                    *names_that_hardly_arrive(catalogue, arriving, BODY),
                 ]
             )
     except DefinitionError as error:
@@ -209,7 +213,7 @@ def sentences_of(catalogue: Catalogue) -> list[Sentence]:
 def _page(console: Console, text: str, base: str, status: int = 200, **values: Any) -> Response:
     known = {"preview": None, "earlier": None, "reason": form().get("reason", "")}
     try:
-        checked = check(text, console.collector.settings.is_for_alerts, console.latest.names())
+        checked = check(text, console.collector.settings.is_for_alerts, console.latest.counts())
     except Unavailable:  # too many check at once; the script asks again as somebody types
         checked = UNCHECKED
     given = {"text": text, "base": base, "checked": checked}
