@@ -248,6 +248,15 @@ class TestALead:
             admin.post("/leads", lead=ada, next=f"/leads/{ada}", **fields)
             assert "What to do" not in admin.page
 
+    def test_says_what_was_needed_beside_more(
+        self, admin: Any, ada: str, collector: Collector
+    ) -> None:
+        collector.put_definitions(collector.catalogue.text.replace("gte = 3", "gte = 2"))
+        collector.backfill_briefly()
+        admin.get(f"/leads/{ada}")
+        assert "3 (2 needed)" in text_of(admin.page)
+        assert "3 of 2" not in admin.page
+
     def test_has_no_loose_dot_before_its_owner(self, admin: Any, ada: str) -> None:
         admin.post("/leads", lead=ada, action="dismiss", reason="a test")
         admin.get(f"/leads/{ada}")
@@ -390,6 +399,15 @@ class TestDefinitions:
         assert "set_up changes to version 2: 0 more, 1 fewer" in page
         assert "Fewer: ada@acme.example" in page or "Fewer: Ada Byron" in page
         assert "gte = 3" in collector.catalogue.text
+
+    def test_a_dry_run_goes_to_its_result(self, admin: Any, collector: Collector) -> None:
+        admin.get("/editor")
+        assert 'action="/editor/preview#preview"' in admin.page
+        assert "data-again" not in admin.page
+        admin.post("/editor/preview", text=collector.catalogue.text, base="")
+        assert '<h2 id="preview" tabindex="-1">' in admin.page
+        assert "data-again" in admin.page
+        assert "No lead would come, go or move." in admin.page
 
     def test_are_published_with_a_reason(self, admin: Any, ada: str, collector: Collector) -> None:
         admin.get("/editor")
@@ -614,6 +632,7 @@ class TestTheCatalogue:
         admin.get("/event?name=e")
         page = text_of(admin.page)
         assert "size 2 of 2" in page
+        assert "No definition uses it. Who uses it?" in page
         assert "a number 1, text 1" in page or "text 1, a number 1" in page
 
     def test_marks_names_that_look_alike(self, admin: Any, send: Any) -> None:
