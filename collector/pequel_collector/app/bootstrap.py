@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -366,10 +366,15 @@ def _require_file(tx: WriteTransaction, filed: NewDefinitions) -> None:
         )
 
 
-def read_definitions(config: str) -> Catalogue:
-    """The definitions in a file; none if it is the default one and missing."""
+def read_definitions(
+    config: str, may_send: Callable[[str], bool] = lambda _variable: True
+) -> Catalogue:
+    """The definitions in a file; none if it is the default one and missing.
+
+    ``may_send`` says which environment variables an alert may send, as for ``read_catalogue``.
+    """
     text = _read_text(config)
-    return Catalogue() if text is None else read_catalogue(text, config)
+    return Catalogue() if text is None else read_catalogue(text, config, may_send)
 
 
 def _read_text(config: str) -> str | None:
