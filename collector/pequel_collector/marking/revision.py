@@ -10,14 +10,16 @@ that a lead has to be answered in, who gets it, where alerts go.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Mapping
+from typing import Any
 
 import msgspec
 from msgspec import Struct
 
+from ..rules.language.content_hash import DECIDING
 from ..rules.language.definition import Catalogue
 from ..rules.parser.printer import plain
-from ..rules.parser.table_changes import changes_between, what_changed
+from ..rules.parser.table_changes import what_changed
 from ..rules.parser.toml import parse
 
 
@@ -59,13 +61,12 @@ def revision(before: str, new: Catalogue, versions: dict[str, int]) -> Revision:
     definitions = {}
     for each in new.definitions:
         if each.name in versions and each.name in sources:
-            was = sources[each.name]
-            if fields := _fields(change.path for change in changes_between(was, each.source)):
-                said = what_changed(was, each.source)
+            was, is_ = _other_fields(sources[each.name]), _other_fields(each.source)
+            if fields := _differing(was, is_):
+                said = what_changed(was, is_)
                 definitions[each.name] = FieldsChange(versions[each.name], fields, said)
-    tables = [name for name in dict.fromkeys([*old, *now]) if name != "pql"]
-    differing = [name for name in tables if old.get(name) != now.get(name)]
-    return Revision(definitions, differing, is_rewritten=True)
+    tables = [name for name in _differing(old, now) if name != "pql"]
+    return Revision(definitions, tables, is_rewritten=True)
 
 
 def revision_lines(found: Revision, changes: Collection[str] = ()) -> list[str]:
@@ -84,6 +85,14 @@ def revision_lines(found: Revision, changes: Collection[str] = ()) -> list[str]:
     return lines
 
 
-def _fields(paths: Iterable[str]) -> list[str]:
-    """The keys of a definition that paths are below, each once: ``when`` of ``when.gte``."""
-    return list(dict.fromkeys(path.partition(".")[0].partition("[")[0] for path in paths))
+def _differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """The keys under which two tables differ."""
+    return [key for key in dict.fromkeys([*old, *new]) if old.get(key) != new.get(key)]
+
+
+def _other_fields(source: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a definition that make no version.
+
+    Where the version stays, a condition may be written in another way, and means the same.
+    """
+    return {key: value for key, value in source.items() if key not in DECIDING}

@@ -260,7 +260,10 @@ class TestALead:
     def test_has_no_loose_dot_before_its_owner(self, admin: Any, ada: str) -> None:
         admin.post("/leads", lead=ada, action="dismiss", reason="a test")
         admin.get(f"/leads/{ada}")
-        assert "dismissed with nobody yet · qualified" in text_of(admin.page)
+        assert "dismissed qualified now" in text_of(admin.page)
+        admin.post("/leads", lead=ada, action="reopen")
+        admin.get(f"/leads/{ada}")
+        assert "due in 4 h · with nobody yet · qualified now" in text_of(admin.page)
 
 
 class TestAVoidedLead:
@@ -273,7 +276,7 @@ class TestAVoidedLead:
     def test_says_why_and_not_what_to_do(self, admin: Any, voided: str) -> None:
         admin.get(f"/leads/{voided}")
         page = text_of(admin.page)
-        assert "voided with nobody yet" in page
+        assert "voided qualified now" in page
         assert "the definition changed" in page
         assert "definition_changed" not in page
         assert "What to do" not in page

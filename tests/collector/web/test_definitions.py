@@ -298,6 +298,7 @@ class TestPutting:
         assert said(f"# the same\n{quick}") == ["[project] changed"]
         assert said(f"# the same again\n{quick}") == ["only comments or the order changed"]
         assert said(f"# the same again\n{quick}") == ["nothing changed"]
+        assert said(quick.replace('"used"', '["used"]')) == ["only comments or the order changed"]
         assert said(quick.replace("gte = 2", "gte = 3").replace("4d", "5d")) == [
             "keen → version 2: 0 leads added, 0 withdrawn"
         ]
