@@ -17,11 +17,13 @@ from flask import Blueprint, Response, request, stream_with_context
 from ...access.keys import may
 from ...app.bootstrap import Collector
 from ...app.likely_names import with_likely_names
-from ...errors import NotFound, Unavailable
+from ...errors import Unavailable
 from ...model import Key, Stored
 from ...ports import ANY_REJECTED, StoredRejectedEvent
-from ...queries.events.following import Followed, FollowFilter, Following, FollowPage
+from ...queries.events.following import Followed, Following, FollowPage
 from ...queries.events.last_minute import LastMinute, last_minute
+from ...queries.events.looking_back import MESSAGES, REJECTED, LookedBack, look_back
+from ...queries.events.wanted import FollowFilter
 from ...rules.language.definition import Catalogue
 from ...wire import decode
 from ...wire.normalise import normalise
@@ -124,7 +126,8 @@ def add(bp: Blueprint, console: Console) -> None:
         wanted = FollowFilter(read.get("user"), read.get("event"))
         place = following.place(wanted, None)  # before the list is read, so that nothing is missed
         start = following.page(wanted, 1, place).next_cursor
-        lines = _latest(console, wanted)
+        found = _latest(console, wanted)
+        lines = _latest_lines(found, collector.catalogue)
         return console.page(
             "live.html",
             status,
@@ -133,6 +136,7 @@ def add(bp: Blueprint, console: Console) -> None:
             start=start,
             rate=rate.said(),
             is_empty=not lines and not given,
+            none_of=_none_of(wanted, found),
             write_key=_write_key(console),
             host=request.host_url.rstrip("/") + request.root_path,
             test_event=TEST_EVENT,
@@ -164,29 +168,33 @@ def add(bp: Blueprint, console: Console) -> None:
         return done(url("console.live"), "sent")
 
 
-def _latest(console: Console, wanted: FollowFilter) -> list[dict[str, Any]]:
-    """What arrived last, latest first."""
-    collector = console.collector
-    events = _latest_events(console, wanted)
-    refused = () if any(wanted) else collector.queries.rejected(ANY_REJECTED, LATEST).data
-    found = [
-        *(Followed("event", each.message.received, event=each) for each in events),
-        *(Followed("refused", each.received_at, refused=each) for each in refused),
-    ]
-    found.sort(key=lambda each: each.at or 0, reverse=True)
-    return _lines(found[:LATEST], collector.catalogue)
-
-
-def _latest_events(console: Console, wanted: FollowFilter) -> Sequence[Stored]:
+def _latest(console: Console, wanted: FollowFilter) -> LookedBack:
+    """What arrived last of what is followed."""
     queries = console.collector.queries
-    if wanted.user is None:
-        found = queries.events(LATEST).data
-    else:
-        with suppress(NotFound):  # a user of whom nothing has arrived yet can be followed too
-            found = queries.timeline("user", wanted.user, LATEST).data
-            return [each for each in found if wanted.event in (None, each.message.name)]
-        return ()
-    return [each for each in found if wanted.event in (None, each.message.name)]
+    if any(wanted):
+        with console.collector.store.reading() as tx:
+            return look_back(tx, wanted, LATEST)
+    refused = queries.rejected(ANY_REJECTED, LATEST).data
+    return LookedBack([*queries.events(LATEST).data], [*refused], is_whole=False)
+
+
+def _latest_lines(found: LookedBack, catalogue: Catalogue) -> list[dict[str, Any]]:
+    """The same as lines of the page, latest first."""
+    followed = [
+        *(Followed("event", each.message.received, event=each) for each in found.messages),
+        *(Followed("refused", each.received_at, refused=each) for each in found.rejected),
+    ]
+    followed.sort(key=lambda each: each.at or 0, reverse=True)
+    return _lines(followed[:LATEST], catalogue)
+
+
+def _none_of(wanted: FollowFilter, found: LookedBack) -> str:
+    """Why no line is shown, in words: how far the page has looked back."""
+    if found.is_whole:
+        return "Nothing of this has arrived yet."
+    of = " of this user" if wanted.user is not None else ""
+    events, refused = f"{number(MESSAGES)} events{of}", f"{number(REJECTED)} refused ones"
+    return f"None of this among the latest {events} and the latest {refused}."
 
 
 def _write_key(console: Console) -> str:
