@@ -11,13 +11,15 @@ from ...errors import BadRequest, NotFound
 from ...model import Kind, id_of
 from ...ports import LeadFilter
 from ...queries.adoption import AdoptionFilter
-from ...queries.answers import LeadAnswer, PeoplePage
+from ...queries.answers import LeadAnswer, PeoplePage, Status
 from ...queries.directory import person_traits
+from ...rules.language.definition import Catalogue
 from ..api.queries import storable
 from ..api.subject_export import subjects_as
 from ..asked import arguments
 from .frame import Console
 from .leads import given_filters
+from .progress import PartsMet, parts_met
 from .timeline import days_of, happened
 
 PAGE = 50
@@ -61,12 +63,14 @@ def add(bp: Blueprint, console: Console) -> None:
         identifier = storable(kind, read["id"])
         profile = collector.queries.profile(kind, identifier)
         latest = collector.queries.timeline(kind, identifier, LATEST, read["cursor"])
+        pql = collector.queries.status(kind, identifier)
         return console.page(
             "subject.html",
             kind=kind,
             id=identifier,
             profile=profile,
-            pql=collector.queries.status(kind, identifier),
+            pql=pql,
+            met=_parts_met(collector.catalogue, pql),
             days=days_of(happened(latest.data, collector.catalogue.project.key_events)),
             next_cursor=latest.next_cursor,
             is_first=read["cursor"] is None,
@@ -107,6 +111,16 @@ def add(bp: Blueprint, console: Console) -> None:
         wanted = AdoptionFilter(read["name"], **used)
         page = collector.lists.adoption(wanted, PAGE, read["cursor"])
         return console.page("feature.html", page=page, used=read.get("used"))
+
+
+def _parts_met(catalogue: Catalogue, pql: Status) -> dict[str, PartsMet | None]:
+    """How many parts of each definition are met, by its name; None for one of a single part."""
+    named = {each.name: each for each in catalogue.definitions}
+    return {
+        each["definition"]: parts_met(named[each["definition"]].when, each["leaves"])
+        for each in pql.progress
+        if each["definition"] in named
+    }
 
 
 def _list_page(console: Console, kind: Kind) -> Response:
