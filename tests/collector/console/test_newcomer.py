@@ -10,10 +10,13 @@ import pytest
 
 from pequel_collector.app.bootstrap import Collector, open_collector
 from pequel_collector.config import Settings
+from pequel_collector.model import Message, Stored, iso
+from pequel_collector.rules.language.definition import leaves_of
 from pequel_collector.rules.parser.catalogue import read_catalogue
 from pequel_collector.web.console.progress import PartsMet, parts_met
+from pequel_collector.web.console.uncounted import uncounted
 
-from .conftest import Clock, text_of
+from .conftest import NOW, Clock, text_of
 
 DEFINITIONS = """
 [[pql]]
@@ -62,6 +65,64 @@ class TestProgress:
         assert "Of 1 user seen last, nobody who has no lead of it has done" in text_of(admin.page)
 
 
+class TestAUser:
+    def test_sees_which_events_do_not_count_for_want_of_a_property(
+        self, admin: Any, send: Any
+    ) -> None:
+        send(project("1"), {"userId": "zoe", "event": "project_created"})
+        send(*({"userId": "zoe", "event": "integration_connected"} for _ in range(2)))
+        page = text_of(admin.get("/user?id=zoe").get_data(as_text=True))
+        assert "1 event has no project_id, so it does not count" in page
+        assert "2 events have no kind, so they do not count" in page
+
+    def test_is_told_nothing_of_events_that_count(self, admin: Any, send: Any) -> None:
+        send(project("1"), project("1"), {"userId": "zoe", "event": "other"})
+        assert "not count" not in text_of(admin.get("/user?id=zoe").get_data(as_text=True))
+
+    def test_sees_names_that_look_like_one_of_a_definition(self, admin: Any, send: Any) -> None:
+        send(project("1") | {"event": "project_creatd"})
+        admin.get("/user?id=zoe")
+        page = text_of(admin.page)
+        assert page.count("project_creatd looks like project_created") == 2
+
+
+UNCOUNTED = """
+[project]
+signup = "signed_up"
+
+[[pql]]
+name = "d"
+when.all = [
+  { event = "sent", sum = "bytes", gte = 9, where = { "context.app" = "x" } },
+  { event = "sent", gte = 9, per = "team", within = "1d", of = "signup" },
+  { event = "*", distinct = "@day", gte = 9, where = { plan = { eq = "a", or_missing = true } } },
+  { trait = "plan", eq = "free" },
+]
+"""
+
+
+def message(time: int, **more: Any) -> Stored:
+    return Stored(Message("m", "track", "u:zoe", time, time, "sent", **more), None)
+
+
+def test_what_lacks_a_number_a_part_or_a_value_in_the_window_does_not_count() -> None:
+    [definition] = read_catalogue(UNCOUNTED).definitions
+    messages = [
+        message(NOW, properties={"bytes": "9", "team": "a"}, context={"app": "y"}),
+        message(NOW - 9, properties={"bytes": 9}),
+    ]
+
+    def found(window: Any, **more: Any) -> list[list[tuple[Any, ...]]]:
+        shown = {"holds": False, "window": window, **more}
+        return [list(uncounted(leaf, shown, messages)) for leaf in leaves_of(definition.when)]
+
+    of_sum = [(1, "context.app", False), (1, "bytes", True)]
+    assert found({"from": None, "to": None}) == [of_sum, [(1, "team", False)], [], []]
+    assert found({"from": iso(NOW), "to": None}) == [of_sum[1:], [], [], []]
+    assert found(None) == [of_sum, [], [], []]
+    assert found({}, holds=True) == [[], [], [], []]
+
+
 @pytest.mark.parametrize(
     ("when", "held", "expected"),
     [
@@ -74,7 +135,7 @@ class TestProgress:
             PartsMet(1, 2),
         ),
         (
-            'when = { at_least = 2, of_these = [{ event = "a" }, { event = "b" }, { event = "c" }] }',
+            'when.at_least = 2\nwhen.of_these = [{event = "a"}, {event = "b"}, {event = "c"}]',
             [False, False, True],
             PartsMet(1, 2),
         ),

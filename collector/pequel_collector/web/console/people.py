@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask import Blueprint, Response, request
 
 from ...errors import BadRequest, NotFound
-from ...model import Kind, id_of
+from ...lint.unknown_events import slips_in
+from ...model import Kind, Stored, id_of
 from ...ports import LeadFilter
 from ...queries.adoption import AdoptionFilter
 from ...queries.answers import LeadAnswer, PeoplePage, Status
 from ...queries.directory import person_traits
-from ...rules.language.definition import Catalogue
+from ...rules.language.definition import Catalogue, leaves_of
 from ..api.queries import storable
 from ..api.subject_export import subjects_as
 from ..asked import arguments
@@ -21,6 +22,7 @@ from .frame import Console
 from .leads import given_filters
 from .progress import PartsMet, parts_met
 from .timeline import days_of, happened
+from .uncounted import Uncounted, uncounted
 
 PAGE = 50
 """Users or accounts of a page."""
@@ -64,6 +66,8 @@ def add(bp: Blueprint, console: Console) -> None:
         profile = collector.queries.profile(kind, identifier)
         latest = collector.queries.timeline(kind, identifier, LATEST, read["cursor"])
         pql = collector.queries.status(kind, identifier)
+        likely = slips_in(profile.event_counts, collector.catalogue)
+        key_events = collector.catalogue.project.key_events
         return console.page(
             "subject.html",
             kind=kind,
@@ -71,7 +75,9 @@ def add(bp: Blueprint, console: Console) -> None:
             profile=profile,
             pql=pql,
             met=_parts_met(collector.catalogue, pql),
-            days=days_of(happened(latest.data, collector.catalogue.project.key_events)),
+            uncounted=_uncounted(collector.catalogue, pql, latest.data),
+            likely=likely,
+            days=days_of(happened(latest.data, key_events, likely=likely)),
             next_cursor=latest.next_cursor,
             is_first=read["cursor"] is None,
             people=_people(console, identifier) if kind == "account" else None,
@@ -113,13 +119,26 @@ def add(bp: Blueprint, console: Console) -> None:
         return console.page("feature.html", page=page, used=read.get("used"))
 
 
+def _uncounted(
+    catalogue: Catalogue, pql: Status, latest: Sequence[Stored]
+) -> dict[str, list[list[Uncounted]]]:
+    """Which of the latest messages each leaf of a definition passes over, by its name."""
+    return {
+        each["definition"]: [
+            uncounted(leaf, shown, latest)
+            for leaf, shown in zip(leaves_of(found.when), each["leaves"], strict=False)
+        ]
+        for each in pql.progress
+        if (found := catalogue.named(each["definition"]))
+    }
+
+
 def _parts_met(catalogue: Catalogue, pql: Status) -> dict[str, PartsMet | None]:
     """How many parts of each definition are met, by its name; None for one of a single part."""
-    named = {each.name: each for each in catalogue.definitions}
     return {
-        each["definition"]: parts_met(named[each["definition"]].when, each["leaves"])
+        each["definition"]: parts_met(found.when, each["leaves"])
         for each in pql.progress
-        if each["definition"] in named
+        if (found := catalogue.named(each["definition"]))
     }
 
 
