@@ -7,6 +7,7 @@ from contextlib import closing
 from typing import Any
 
 import pytest
+from flask import Flask
 
 from pequel_collector.app.bootstrap import Collector, open_collector
 from pequel_collector.config import Settings
@@ -121,6 +122,16 @@ def test_what_lacks_a_number_a_part_or_a_value_in_the_window_does_not_count() ->
     assert found({"from": iso(NOW), "to": None}) == [of_sum[1:], [], [], []]
     assert found(None) == [of_sum, [], [], []]
     assert found({}, holds=True) == [[], [], [], []]
+
+
+def test_the_live_page_says_that_requests_come_with_an_unknown_key(
+    admin: Any, app: Flask, clock: Clock
+) -> None:
+    client = app.test_client()
+    for _ in range(2):
+        client.post("/v1/track", json={}, headers={"X-Write-Key": f"pk_w_{'0' * 32}"})
+    page = text_of(admin.get("/live").get_data(as_text=True))
+    assert "0 in the last minute; 2 requests with an unknown key (pk_w_0000…)" in page
 
 
 @pytest.mark.parametrize(

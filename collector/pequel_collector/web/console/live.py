@@ -34,7 +34,7 @@ from .forms import again
 from .frame import Console, done, needs, url, viewer
 from .leads import given_filters
 from .timeline import properties_of
-from .words import number
+from .words import count, number
 
 LATEST = 50
 """Lines with which the page begins."""
@@ -68,7 +68,8 @@ class Rate:
                 return kept[1]
             with self._collector.store.reading() as tx:
                 found = last_minute(tx, self._collector.clock())
-            self._kept = now, in_words(found)
+            unknown = unknown_in_words(*self._collector.keys.refused.within_last_minute())
+            self._kept = now, in_words(found) + unknown
             return self._kept[1]
 
 
@@ -77,6 +78,13 @@ def in_words(found: LastMinute) -> str:
     least = "" if found.is_whole else "at least "
     refused = f", {number(found.refused)} refused" if found.refused else ""
     return f"{least}{number(found.events)} in the last minute{refused}"
+
+
+def unknown_in_words(requests: int, latest: str) -> str:
+    """How many requests came with a key that nobody knows, and how the latest key begins."""
+    if not requests:
+        return ""
+    return f"; {count(requests, 'request')} with an unknown key ({latest})"
 
 
 class LiveArguments(arguments.NoArguments):
