@@ -11,7 +11,7 @@ from flask import Flask
 
 from pequel_collector.app.bootstrap import Collector, open_collector
 from pequel_collector.config import Settings
-from pequel_collector.model import Message, Stored, iso
+from pequel_collector.model import Message, Stored, iso, lead_id, user_key
 from pequel_collector.rules.language.definition import leaves_of
 from pequel_collector.rules.parser.catalogue import read_catalogue
 from pequel_collector.web.console.progress import PartsMet, parts_met
@@ -132,6 +132,32 @@ def test_the_live_page_says_that_requests_come_with_an_unknown_key(
         client.post("/v1/track", json={}, headers={"X-Write-Key": f"pk_w_{'0' * 32}"})
     page = text_of(admin.get("/live").get_data(as_text=True))
     assert "0 in the last minute; 2 requests with an unknown key (pk_w_0000…)" in page
+
+
+class TestAnAccount:
+    def test_is_listed_with_what_is_known_of_it(self, admin: Any, send: Any) -> None:
+        traits = {"name": "Acme Inc", "plan": "pro", "country": "DE", "employees": 120}
+        send({"type": "group", "userId": "zoe", "groupId": "acme", "traits": traits})
+        page = text_of(admin.get("/accounts").get_data(as_text=True))
+        assert "Acme Inc country DE employees 120 plan pro" in page
+
+    def test_has_people_with_their_roles_and_addresses(self, admin: Any, send: Any) -> None:
+        people = {"zoe": {"role": "admin"}, "kim": {"title": "CTO"}, "lou": {"email": 5}, "max": {}}
+        for user, traits in people.items():
+            known = {"name": user.title(), "email": f"{user}+?a@acme.example", **traits}
+            send({"type": "identify", "userId": user, "traits": known})
+            send({"userId": user, "event": "reported", "context": {"groupId": "acme"}})
+        more = {"userId": "zoe", "event": "reported", "context": {"groupId": "acme"}}
+        send(*(more for _ in range(3)))
+        page = admin.get("/account?id=acme").get_data(as_text=True)
+        assert "Zoe is a lead admin zoe+?a@acme.example" in text_of(page)
+        assert "Kim CTO kim+?a@acme.example" in text_of(page)
+        assert page.count('href="mailto:') == 3
+        assert 'href="mailto:zoe%2B%3Fa@acme.example"' in page
+        admin.get(f"/leads/{lead_id('activated', user_key('zoe'), 1)}")
+        page = text_of(admin.page)
+        assert "Zoe , admin zoe+?a@acme.example · 4 events in 30 days" in page
+        assert "Kim , CTO" in page
 
 
 @pytest.mark.parametrize(

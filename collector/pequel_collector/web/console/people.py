@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from flask import Blueprint, Response, request
 
 from ...errors import BadRequest, NotFound
 from ...lint.unknown_events import slips_in
-from ...model import Kind, Stored, id_of
-from ...ports import LeadFilter
+from ...model import JSON, Kind, Stored, id_of
+from ...ports import LeadFilter, ReadTransaction
 from ...queries.adoption import AdoptionFilter
-from ...queries.answers import LeadAnswer, PeoplePage, Status
+from ...queries.answers import LeadAnswer, ListedSubject, PeoplePage, Status
 from ...queries.directory import person_traits
 from ...rules.language.definition import Catalogue, leaves_of
 from ..api.queries import storable
@@ -29,6 +30,10 @@ PAGE = 50
 
 LATEST = 100
 """Messages of a page of a timeline."""
+
+
+KNOWN = 6
+"""Traits of an account that a list shows."""
 
 
 class SubjectsArguments(arguments.SubjectArguments):
@@ -151,8 +156,22 @@ def _list_page(console: Console, kind: Kind) -> Response:
     accounts = [id_of(each.key) for each in page.data] if kind == "account" else []
     with collector.store.reading() as tx:
         of_people = tx.open_leads_of_people(accounts, collector.clock())
-    lists = {"page": page, "of_people": of_people, "traits": traits}
+        known = _known_of(tx, kind, page.data)
+    lists = {"page": page, "of_people": of_people, "traits": traits, "known": known}
     return console.page("subjects.html", kind=kind, given=given, **lists)
+
+
+def _known_of(
+    tx: ReadTransaction, kind: Kind, shown: Sequence[ListedSubject]
+) -> dict[str, Mapping[str, JSON]]:
+    """What is known of each, by key: what describes a person; the first traits of an account.
+
+    The traits that the list has for an account are those of a person, as in the API.
+    """
+    if kind == "user":
+        return {each.key: each.traits for each in shown}
+    found = tx.traits({each.key: [each.key] for each in shown})
+    return {key: dict(islice(sorted(traits.items()), KNOWN)) for key, traits in found.items()}
 
 
 def _csv_of(console: Console, kind: Kind) -> Response:
