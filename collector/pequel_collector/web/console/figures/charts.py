@@ -16,6 +16,9 @@ MAX_POINTS = 60
 """Columns of a chart, the last ones."""
 
 LABELS = 6
+NAME = 66
+"""The width of a name, such as ``2026-03-02``."""
+
 WIDEST = 48
 
 Points = Sequence[tuple[str, int]]
@@ -66,11 +69,13 @@ def _axis(most: int, size: Size) -> Iterator[Markup]:
 
 
 def _names(points: Points, size: Size) -> Iterator[Markup]:
-    """The names of some columns, each at the left edge of its own."""
+    """The names of some columns, each at the left edge of its own, if it fits."""
     step = _step(points, size.width - LEFT)
     every = -(-len(points) // LABELS)
     for number in range(0, len(points), max(every, int(80 // step) + 1)):
-        yield _TEXT.format("below", LEFT + number * step, size.height - 4, points[number][0])
+        x = LEFT + number * step
+        if x + NAME <= size.width:
+            yield _TEXT.format("below", x, size.height - 4, points[number][0])
 
 
 def _step(points: Points, width: int) -> float:
