@@ -6,7 +6,6 @@ The events of one name have no index, so a bounded number of messages is looked 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
 from typing import NamedTuple
 
 from ...model import Stored, fact_order
@@ -20,7 +19,7 @@ MESSAGES = 5_000
 REJECTED = 1_000
 """Rejected events that are looked at, the latest."""
 
-AT_ONCE = 500
+AT_ONCE = 200
 
 
 class LookedBack(NamedTuple):
@@ -38,12 +37,23 @@ def look_back(tx: ReadTransaction, wanted: FollowFilter, limit: int) -> LookedBa
         messages = tx.latest(MESSAGES, wanted.event)
         is_whole = not _has_more_than(tx, MESSAGES)
     else:
-        own = list(islice(_latest_of(tx, subjects), MESSAGES + 1))
-        messages = [each for each in own[:MESSAGES] if is_wanted(each, wanted, subjects)]
-        is_whole = len(own) <= MESSAGES
+        messages, is_whole = _of_user(tx, wanted, subjects, limit)
     some, is_more = rejected_page(tx, ANY_REJECTED, REJECTED, None)
     rejected = [each for each in some if is_refused_wanted(each, wanted, subjects)]
     return LookedBack(messages[:limit], rejected[:limit], is_whole and not is_more)
+
+
+def _of_user(
+    tx: ReadTransaction, wanted: FollowFilter, subjects: frozenset[str], limit: int
+) -> tuple[list[Stored], bool]:
+    """The latest messages that are wanted of a user, and whether all of them were looked at."""
+    found: list[Stored] = []
+    for looked_at, each in enumerate(_latest_of(tx, subjects)):
+        if looked_at == MESSAGES or len(found) == limit:
+            return found, False
+        if is_wanted(each, wanted, subjects):
+            found.append(each)
+    return found, True
 
 
 def _latest_of(tx: ReadTransaction, subjects: frozenset[str]) -> Iterator[Stored]:
