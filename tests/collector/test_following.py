@@ -18,6 +18,7 @@ from pequel_collector.errors import TooMany
 from pequel_collector.importing.line import Line
 from pequel_collector.ingest import import_runs
 from pequel_collector.ingest.event_log import Import
+from pequel_collector.queries.events import looking_back
 from pequel_collector.rules.parser.catalogue import read_catalogue
 from pequel_collector.store.parts import arrivals
 from pequel_collector.web.app import create_app
@@ -125,6 +126,19 @@ def test_a_user_is_followed_under_all_ids_with_the_leads_it_opens(client: FlaskC
         "refused:missing_field",
         "lead:keen",
     ]
+
+
+def test_a_user_is_followed_with_what_was_refused_under_any_id(client: FlaskClient) -> None:
+    place = start(client, user="ada")
+    send(client, used("m1", anonymousId="v1"))
+    for ids in ({"anonymousId": "v1"}, {"userId": "ada"}, {"anonymousId": "ada"}, {"userId": "b"}):
+        send(client, {"type": "track", **ids})
+    for odd in ({"userId": ["ada"]}, {"userId": True}, {}):
+        send(client, {"type": "track", **odd})
+    assert follow(client, place, user="ada") == ["m1", *["refused:missing_field"] * 3]
+    place = start(client, user="7")
+    send(client, {"type": "track", "userId": 7})
+    assert follow(client, place, user="7") == ["refused:missing_field"]
 
 
 def test_an_event_is_followed_by_its_name_with_the_leads_it_opens(client: FlaskClient) -> None:
@@ -306,6 +320,34 @@ class TestTheLastItems:
         for number in range(5):
             send(client, used(f"m{number}", event="seen"))
         assert [told(item) for item in page(client, last=9)["data"]] == ["m3", "m4"]
+
+    def test_with_a_filter_come_from_before_the_log_of_arrivals(
+        self, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(arrivals, "KEPT", 2)
+        monkeypatch.setattr(arrivals, "TRIMMED_EVERY", 1)
+        send(client, used("old", event="rare"), {"type": "track", "userId": "ada"})
+        for number in range(5):
+            send(client, used(f"m{number}", user="bob", event="seen"))
+        send(client, used("new", event="rare"))
+        assert [told(item) for item in page(client, last=9, event="rare")["data"]][-2:] == [
+            "old",
+            "new",
+        ]
+        found = [told(item) for item in page(client, last=9, user="ada")["data"]]
+        assert sorted(found) == ["new", "old", "refused:missing_field"]
+
+    def test_with_a_filter_come_from_so_many_messages(
+        self, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(arrivals, "KEPT", 2)
+        monkeypatch.setattr(arrivals, "TRIMMED_EVERY", 1)
+        monkeypatch.setattr(looking_back, "MESSAGES", 3)
+        send(client, used("a-old", event="rare"))
+        for number in range(3):
+            send(client, used(f"m{number}", user="bob", event="seen"))
+        assert page(client, last=9, event="rare")["data"] == []
+        assert told(page(client, last=9, user="ada")["data"][0]) == "a-old"
 
     @pytest.mark.parametrize("given", [{"last": 0}, {"last": 101}, {"last": 5, "after": "WyJ"}])
     def test_are_named_if_wrong(self, client: FlaskClient, given: dict[str, Any]) -> None:

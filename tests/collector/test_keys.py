@@ -186,6 +186,20 @@ class TestLastUsed:
         keys.save_uses()
         assert self.last_used(keys) == [clock.now]
 
+    def test_is_kept_for_the_keys_in_the_settings_too(self, store: Store, clock: Clock) -> None:
+        settings, first = Settings(write_key="w", read_key="r"), clock.now
+        keys = Keys(store, clock, settings)
+        for _ in range(3):
+            keys.find("w")
+            keys.save_uses()
+            clock.now += 60_000
+        assert self.last_used(Keys(store, clock, settings)) == [first, None]
+        clock.now += 3_600_000
+        keys.find("w")
+        keys.save_uses()
+        assert self.last_used(keys) == [clock.now, None]
+        assert self.last_used(Keys(store, clock, Settings(write_key="another"))) == [None]
+
     def test_without_a_use_nothing_is_written(
         self, keys: Keys, store: Store, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -15,7 +15,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from pequel_collector.access.keys import Keys
-from pequel_collector.app.bootstrap import assemble
+from pequel_collector.app.bootstrap import assemble, open_collector
 from pequel_collector.config import Settings
 from pequel_collector.model import iso, parse_iso
 from pequel_collector.queries import directory, near
@@ -381,6 +381,39 @@ class TestNear:
         monkeypatch.setattr(near, "SET", 1)
         monkeypatch.setattr(near, "AT_ONCE", 1)
         assert not api.get("/v1/near", definition="set_up")["complete"]
+
+
+HALVES = """
+[[pql]]
+name = "both"
+when.all = [
+  { event = "made", gte = 4 },
+  { event = "shared", gte = 2 },
+  { trait = "plan", eq = "free" },
+]
+unless = [{ event = "left" }]
+"""
+
+
+def test_who_has_begun_one_part_is_near_behind_those_with_progress_in_all(store_url: str) -> None:
+    settings = Settings(database=store_url, write_key="w", read_key="r")
+    catalogue = read_catalogue(HALVES)
+    with closing(open_collector(settings, catalogue, clock=lambda: NOW)) as collector:
+        api = Api(create_app(collector).test_client())
+        done = {"all": (1, 1), "much": (4, 0), "little": (1, 0), "fits": (0, 0), "gone": (2, 0)}
+        batch = []
+        for user, (made, shared) in done.items():
+            batch.append({"type": "identify", "userId": user, "traits": {"plan": "free"}})
+            names = ["made"] * made + ["shared"] * shared + ["left"] * (user == "gone")
+            batch += [{"type": "track", "userId": user, "event": name} for name in names]
+        api.send(batch)
+        for limit in (1, 100):
+            found = api.all("/v1/near", definition="both", limit=limit)
+            assert [(each["subject"]["id"], each["progress"]) for each in found] == [
+                ("all", 0.25),
+                ("much", 0),
+                ("little", 0),
+            ]
 
 
 class TestAdoption:

@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 
-from pequel_collector.access.refused import LOG_INTERVAL, beginning_of
+from pequel_collector.access.refused import LOG_INTERVAL, SECONDS, beginning_of
 from pequel_collector.app.bootstrap import Collector, open_collector
 from pequel_collector.app.jobs import Housekeeper
 from pequel_collector.config import Settings
@@ -85,6 +85,21 @@ def test_there_is_one_line_a_minute(
     clock.now += LOG_INTERVAL
     work(collector)
     assert len(lines(caplog)) == 2
+
+
+def test_those_of_the_last_minute_are_counted_in_bounded_memory(
+    collector: Collector, clock: Clock
+) -> None:
+    refused = collector.keys.refused
+    assert refused.within_last_minute() == (0, "")
+    for _ in range(100):
+        refused.add(WRONG)
+        refused.add("a password")
+        clock.now += 1_000
+    assert refused.within_last_minute() == (118, "not in the form of a key")
+    assert len(refused._by_second) == SECONDS
+    clock.now += 59_000
+    assert refused.within_last_minute()[0] == 0
 
 
 def test_a_known_key_leaves_no_trace(

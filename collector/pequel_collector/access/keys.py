@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from dataclasses import replace
 from hashlib import sha256
 from threading import Lock
 from typing import Literal, NamedTuple, cast, get_args
@@ -11,7 +12,7 @@ from typing import Literal, NamedTuple, cast, get_args
 from ..config import Settings
 from ..errors import BadRequest, NotFound
 from ..model import JSON, Key, iso
-from ..ports import CLI, Act, AuditEntry, By, Store, WriteTransaction
+from ..ports import CLI, Act, AuditEntry, By, ReadTransaction, Store, WriteTransaction
 from ..rules.language.routing import LONGEST_NAME, PARTNER_NAME, is_partner_name
 from .refused import RefusedKeys
 
@@ -104,7 +105,7 @@ class Keys:
         token.
         """
         digest = digest_of(token)
-        return self._given.get(digest) or self._used(self._find_stored(digest))
+        return self._used(self._given.get(digest) or self._find_stored(digest))
 
     def marked(self, mark: str) -> Key | None:
         """The key of a mark; None if it has ended, or another one has its id now."""
@@ -160,6 +161,9 @@ class Keys:
             return
         with self._store.writing() as tx:
             tx.use_keys(used, since)
+            for key in self._given.values():
+                if key.id in used and (_last_use(tx, key) or 0) <= since:
+                    tx.set_meta(_used_name(key), str(used[key.id]))
         self._saved.update(used)
 
     def needs_first(self) -> bool:
@@ -186,7 +190,8 @@ class Keys:
     def listed(self) -> list[Key]:
         """Every key, also revoked ones: first those of the settings, then by age, oldest first."""
         with self._store.reading() as view:
-            return [*self._given.values(), *view.keys()]
+            given = [replace(k, last_used_at=_last_use(view, k)) for k in self._given.values()]
+            return [*given, *view.keys()]
 
     def revoke(self, key_id: str, by: By = CLI) -> bool:
         """Revoke a stored key. Returns False if there is no active key with this id."""
@@ -282,6 +287,17 @@ def _check_partner(kind: KeyKind, partner: str | None) -> None:
             f"partner: found {found}, expected {PARTNER_NAME}",
             field="partner",
         )
+
+
+def _used_name(key: Key) -> str:
+    """Under which name the store has the last use of a key in the settings."""
+    return f"used {mark_of(key)}"
+
+
+def _last_use(tx: ReadTransaction, key: Key) -> int | None:
+    """When a key in the settings was last used, which has no row of its own."""
+    text = tx.meta(_used_name(key))
+    return None if text is None else int(text)
 
 
 def _given(settings: Settings) -> list[Key]:

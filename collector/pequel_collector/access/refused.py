@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections import deque
 from collections.abc import Callable
 from threading import Lock
 
@@ -11,6 +12,9 @@ from ..ports import Store
 
 LOG_INTERVAL = 60_000
 """Milliseconds between two lines of the log."""
+
+SECONDS = 60
+"""Seconds of which the requests are counted one by one, for those who look now."""
 
 TALLY = "unknown_keys"
 """The name of the running total in the store."""
@@ -30,6 +34,7 @@ class RefusedKeys:
         self._lock = Lock()
         self._unsaved = self._unlogged = 0
         self._latest = ""
+        self._by_second: deque[tuple[int, int]] = deque(maxlen=SECONDS)
         self._logged_at: int | None = None
 
     def add(self, token: str) -> None:
@@ -38,6 +43,17 @@ class RefusedKeys:
             self._unsaved += 1
             self._unlogged += 1
             self._latest = beginning_of(token)
+            second = self._clock() // 1000
+            is_new = not self._by_second or self._by_second[-1][0] != second
+            before = 0 if is_new else self._by_second.pop()[1]
+            self._by_second.append((second, before + 1))
+
+    def within_last_minute(self) -> tuple[int, str]:
+        """How many requests this process refused, and how the key of the latest one begins."""
+        now = self._clock() // 1000
+        with self._lock:
+            recent = [number for second, number in self._by_second if 0 <= now - second < SECONDS]
+            return sum(recent), self._latest
 
     def save(self) -> None:
         """Store what was counted, and log it if the last line is a minute old."""

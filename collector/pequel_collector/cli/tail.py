@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from typing import Any, Protocol
 
@@ -18,7 +18,9 @@ from ..marking.active import active_definitions
 from ..marking.evaluators import active_evaluators
 from ..model import JSON
 from ..ports import Store
-from ..queries.events.following import FollowFilter, Following, FollowPage
+from ..queries.events.following import Following, FollowPage
+from ..queries.events.looking_back import MESSAGES
+from ..queries.events.wanted import FollowFilter
 from ..queries.queries import Queries
 from ..rules.language.definition import Catalogue
 from ..rules.parser.catalogue import read_catalogue
@@ -105,6 +107,8 @@ class FollowedStore:
         self._watch, self._wanted = ArrivalWatch(store), wanted
         self._place = self._following.place(wanted, None)
         self._first = None if last is None else self._following.latest(wanted, last)
+        if self._first is not None:
+            _say_if_none(self._first.data, wanted)
 
     def pages(self) -> Iterator[list[JSON]]:
         if self._first is not None:
@@ -143,6 +147,8 @@ class FollowedCollector:
         self._given = {name: text for name, text in wanted._asdict().items() if text is not None}
         first = self._get() if last is None else self._get(last=str(last))
         self._first, self._cursor = first["data"], first["next_cursor"]
+        if last is not None:
+            _say_if_none(self._first, wanted)
 
     def pages(self) -> Iterator[list[JSON]]:
         if self._first:
@@ -164,6 +170,13 @@ class FollowedCollector:
 
     def _get(self, **more: str) -> Any:
         return self._collector.get("/v1/events/stream", {**self._given, **more})
+
+
+def _say_if_none(first: Sequence[Any], wanted: FollowFilter) -> None:
+    """Say that none of the last items is wanted, and among how many events they were looked for."""
+    if not first and any(wanted):
+        of = " of this user" if wanted.user is not None else ""
+        click.echo(f"none of this among the latest {MESSAGES:,} events{of}", err=True)
 
 
 def _key() -> str:

@@ -159,8 +159,8 @@ class MessageReads(Protocol):
     def latest_named(self, subjects: Collection[str]) -> str | None:
         """The account in the latest message of these users or visitors that names one."""
 
-    def latest(self, limit: int) -> list[Stored]:
-        """The messages that were received last, latest first."""
+    def latest(self, limit: int, name: str | None = None) -> list[Stored]:
+        """The messages that were received last, latest first; with a name, those of them."""
 
     def message(self, mid: str) -> Stored | None:
         """The message of an id; None if it is not stored."""

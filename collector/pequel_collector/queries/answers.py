@@ -91,15 +91,20 @@ class Path(NamedTuple):
 
 
 class NearSubject(NamedTuple):
-    """Somebody who is near a definition: ``missing`` are the leaves that do not hold yet."""
+    """Somebody who is near a definition, with the progress of each of its leaves."""
 
     key: str
     account: str | None
     traits: Mapping[str, JSON]
     last_seen: int
     progress: float
-    missing: Sequence[JSON]
+    leaves: Sequence[dict[str, JSON]]
     likelihood: float | None = None
+
+    @property
+    def missing(self) -> list[JSON]:
+        """The leaves that do not hold yet."""
+        return [leaf for leaf in self.leaves if not leaf["holds"]]
 
 
 class NearPage(NamedTuple):

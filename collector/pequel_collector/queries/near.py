@@ -19,7 +19,7 @@ from ..rules.explain.evidence import Explainer
 from .answers import NearSubject
 from .directory import named, person_traits
 from .events.recent import Known, recently_seen
-from .likely import millionths
+from .likely import MILLION, millionths
 
 NearSort = Literal["progress", "likelihood"]
 
@@ -55,7 +55,11 @@ class Near(NamedTuple):
 
 
 class _Candidate(NamedTuple):
-    """Somebody with a progress. ``rank`` is the progress or the likelihood, in millionths."""
+    """Somebody who has begun. ``rank`` is a whole number, which a cursor can have.
+
+    It is the likelihood in millionths; or the overall progress, and after it the mean of the
+    leaves' progress.
+    """
 
     known: Known
     rank: int
@@ -139,14 +143,18 @@ def _candidates(snapshot: Snapshot, rule: Rule, some: list[Known]) -> list[_Cand
         if ctx is None:
             continue
         evaluator = snapshot.evaluators.of(each.key)
-        progress = Explainer(evaluator, rule, ctx, FACTS_LOOKED_AT).progress()
-        if (
-            progress["progress"] > 0
-            and progress["can_still_qualify"]
-            and not progress["blocked_by"]
-        ):
-            found.append(_Candidate(each, round(progress["progress"] * 1_000_000), progress))
+        explainer = Explainer(evaluator, rule, ctx, FACTS_LOOKED_AT)
+        progress = explainer.progress()
+        has_begun = progress["progress"] > 0 or explainer.has_begun()
+        if has_begun and progress["can_still_qualify"] and not progress["blocked_by"]:
+            rank = rank_of(progress["progress"], explainer.mean())
+            found.append(_Candidate(each, rank, progress))
     return found
+
+
+def rank_of(progress: float, mean: float) -> int:
+    """Overall progress and the mean of the leaves' as one whole number; the former goes first."""
+    return millionths(progress) * (MILLION + 1) + millionths(mean)
 
 
 def _with_likelihood(scores: Scores, some: list[_Candidate]) -> list[_Candidate]:
@@ -177,6 +185,6 @@ def _answer(snapshot: Snapshot, candidate: _Candidate) -> NearSubject:
         traits=named(traits, person_traits(snapshot.evaluators.catalogue)),
         last_seen=known.last,
         progress=candidate.answer["progress"],
-        missing=[leaf for leaf in candidate.answer["leaves"] if not leaf["holds"]],
+        leaves=candidate.answer["leaves"],
         likelihood=candidate.likelihood,
     )

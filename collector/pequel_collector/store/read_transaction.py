@@ -51,7 +51,7 @@ from .parts.routing import RoutingReads
 from .parts.subject_search import SubjectSearch
 from .parts.traits import current_traits
 from .sections import Sections
-from .session import Session
+from .session import Row, Session
 
 MESSAGES_AT_ONCE = 500
 """Messages that one statement reads."""
@@ -104,14 +104,20 @@ class SqlReadTransaction(
     def latest_named(self, subjects: Collection[str]) -> str | None:
         return self._index.latest_named(subjects)
 
-    def latest(self, limit: int) -> list[Stored]:
+    def latest(self, limit: int, name: str | None = None) -> list[Stored]:
         found: list[Stored] = []
         block = self._index.open_block
-        while len(found) < limit and block > 0:
-            arrivals = self._session.run(sql.ARRIVALS, block=block, limit=limit - len(found))
+        while limit > 0 and block > 0:
+            arrivals = self._latest_in(block, limit, name)
             found += map(rows.to_message, arrivals)
+            limit -= len(arrivals) if name is None else self.messages_in_block(block)
             block -= 1
         return found
+
+    def _latest_in(self, block: int, limit: int, name: str | None) -> list[Row]:
+        if name is None:
+            return self._session.run(sql.ARRIVALS, block=block, limit=limit)
+        return self._session.run(sql.ARRIVALS_NAMED, block=block, limit=limit, name=name)
 
     def message(self, mid: str) -> Stored | None:
         found = self._session.run(sql.MESSAGES, mids=[mid])

@@ -42,6 +42,10 @@ ARRIVALS = f"""
 ORDER BY received DESC, mid DESC LIMIT :limit
 """
 
+ARRIVALS_NAMED = f"""
+SELECT * FROM ({ARRIVALS}) arrivals WHERE name = :name ORDER BY received DESC, mid DESC
+"""
+
 # -- messages that are removed -------------------------------------------------------------------
 
 BLOCKS_OF = "SELECT mid, block FROM event WHERE mid = ANY(:mids)"

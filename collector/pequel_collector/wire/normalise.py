@@ -26,6 +26,7 @@ from .bounds import check_shared, read_event
 from .event import Envelope, Event, EventError, mismatch, missing
 from .event_time import event_time, time_sent
 from .junk_ids import JunkIds, is_placeholder, junk_ids, may_link
+from .near_misses import near_misses_in
 
 MAX_LENGTH = 512
 """Characters in an id or a name."""
@@ -342,8 +343,10 @@ def _rejected(
         mid = identifier(decode.message_id(raw), "messageId")
     except EventError:
         mid = None
-    what = index, error.code, error.message, error.field, mid
     text = kept.payload(raw)
     if text is None:
+        what = index, error.code, error.message, error.field, mid
         return RejectedEvent(*what, received=received, is_kept=False)
+    message = error.message + near_misses_in(error, raw)
+    what = index, error.code, message, error.field, mid
     return RejectedEvent(*what, text, kept.envelope, received)

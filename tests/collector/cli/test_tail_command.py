@@ -22,7 +22,7 @@ from pequel_collector.cli.collector_url import CollectorUrl
 from pequel_collector.cli.commands import pequel
 from pequel_collector.cli.tail import FollowedCollector, FollowedStore, text_of
 from pequel_collector.config import Settings
-from pequel_collector.queries.events.following import FollowFilter
+from pequel_collector.queries.events.wanted import FollowFilter
 from pequel_collector.rules.parser.catalogue import read_catalogue
 from pequel_collector.web.app import create_app
 from support.processes import KEYS, run_server
@@ -99,6 +99,20 @@ def test_the_last_items_of_a_collector_come_first_too() -> None:
     assert [next(pages), next(pages)] == [[{"kind": "event"}], [{"kind": "lead"}]]
     first, second = (call.request.params for call in responses.calls)
     assert (first, second["after"], "last" in second) == ({"last": "5"}, "c0", False)
+
+
+@responses.activate
+def test_no_last_item_with_a_filter_says_how_many_events_were_looked_at(
+    collector: Collector, capsys: pytest.CaptureFixture[str]
+) -> None:
+    responses.get(STREAM, json=page(cursor="c0"))
+    FollowedStore(collector.store, FollowFilter(event="rare"), last=2)
+    FollowedCollector(CollectorUrl(URL, "r"), FollowFilter(user="bob"), last=2)
+    FollowedStore(collector.store, ALL, last=2)
+    assert capsys.readouterr().err.splitlines() == [
+        "none of this among the latest 5,000 events",
+        "none of this among the latest 5,000 events of this user",
+    ]
 
 
 @pytest.mark.parametrize(("number", "shown"), [(None, "some"), (1200, "1,200")])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from pequel_collector.insights.metrics.figure import of_duration, of_rate
 from pequel_collector.insights.metrics.rates import Rate
 from pequel_collector.insights.metrics.survival import Duration
 from pequel_collector.rules.parser.catalogue import read_catalogue
-from pequel_collector.web.console.figures.charts import columns, sparkline
+from pequel_collector.web.console.figures.charts import LARGE, SMALL, Size, columns
 from pequel_collector.web.console.figures.readings import amounts, lasting, reading
 
 from .conftest import Clock, text_of
@@ -66,11 +67,21 @@ class TestReadings:
 
 class TestCharts:
     def test_have_nothing_that_the_policy_forbids(self) -> None:
-        for drawn in (columns, sparkline):
-            chart = drawn([("2026-03-02", 3), ("2026-03-09", 0)], 'Leads "by" <week>')
+        for size in (LARGE, SMALL):
+            chart = columns([("2026-03-02", 3), ("2026-03-09", 0)], 'Leads "by" <week>', size)
             assert not re.search(r"<style|<script|style=|onload|http", chart)
             assert chart.count("<svg") == 1
             assert "Leads &#34;by&#34; &lt;week&gt;: 2026-03-02: 3" in chart
+
+    def test_have_labels_within_the_picture(self) -> None:
+        points = [(f"2026-{month:02}-02", month) for month in range(1, 13)]
+        for width, height in (LARGE, SMALL):
+            chart = columns(points, "Leads", Size(width, height))
+            assert ">12</text>" in chart
+            assert ">2026-01-02</text>" in chart
+            at = [float(x) for x in re.findall(r'class="below" x="([\d.]+)"', chart)]
+            assert all(next_ - x >= 80 for x, next_ in pairwise(at))
+            assert at[-1] + 66 <= width
 
     def test_are_small_and_nothing_of_nothing(self) -> None:
         points = [(f"2026-{number}", number) for number in range(500)]
@@ -114,6 +125,8 @@ class TestThePages:
     def test_a_definition_says_how_it_does(self, admin: Any, ada: str) -> None:
         admin.get("/definition?name=set_up")
         assert "PQL → customer none old enough to tell · 1 too young" in text_of(admin.page)
+        assert "Leads marked in each week, by the Monday on which it begins" in admin.page
+        assert '<text class="below"' in admin.page
 
 
 PAGES = (

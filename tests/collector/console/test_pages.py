@@ -14,7 +14,9 @@ import pytest
 
 from pequel_collector.app.bootstrap import Collector
 from pequel_collector.ports import By, LeadFilter
+from pequel_collector.queries.events import looking_back
 from pequel_collector.web.app import create_app
+from pequel_collector.web.console.live import LATEST
 
 from .conftest import Browser, text_of
 
@@ -361,6 +363,27 @@ class TestLive:
         assert 'name=a"' in admin.page
         assert 'name=b"' not in admin.page
         assert admin.get("/live?user=nobody").status_code == 200
+
+    def test_looks_back_for_the_events_of_one_name(
+        self, admin: Any, send: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        send({"userId": "u1", "event": "rare"})
+        send(*({"userId": "u2", "event": "usual"} for _ in range(LATEST)))
+        admin.get("/live?event=rare")
+        assert "/event?name=rare" in admin.page
+        admin.get("/live?event=never")
+        assert "Nothing of this has arrived yet." in admin.page
+        monkeypatch.setattr(looking_back, "MESSAGES", LATEST)
+        admin.get("/live?event=rare")
+        assert "None of this among the latest 5,000 events and" in admin.page
+        admin.get("/live?event=rare&user=u2")
+        assert "Nothing of this" in admin.page
+
+    def test_shows_what_was_refused_of_one_user(self, admin: Any, send: Any) -> None:
+        send({"userId": "zoe"}, {"anonymousId": "zoe"}, {"userId": "bob"}, {"event": "nobody"})
+        page = admin.get("/live?user=zoe").get_data(as_text=True)
+        assert page.count('class="refused"') == 2
+        assert "bob" not in text_of(page)
 
     def test_needs_a_place_to_go_on(self, admin: Any) -> None:
         for path in ("/live/lines", "/live/lines?after=x", "/live?odd=1"):

@@ -210,6 +210,37 @@ class TestARefusal:
     def test_says_what_was_found_and_what_was_expected(self, event: Any, said: str) -> None:
         assert said in refusal(event).message
 
+    @pytest.mark.parametrize(
+        ("event", "hint"),
+        [
+            ({"userid": "u1"}, ": found userid; did you mean userId?"),
+            ({"user_id": "u1"}, ": found user_id; did you mean userId?"),
+            ({"usrId": "u1"}, ": found usrId; did you mean userId?"),
+            ({"anonymous-id": "v1"}, ": found anonymous-id; did you mean anonymousId?"),
+            ({"GroupID": "a"}, ": found GroupID; did you mean groupId?"),
+            (
+                {"user_id": "u1", "time_stamp": "2026-03-01"},
+                ": found user_id and time_stamp; did you mean userId and timestamp?",
+            ),
+            ({"user_id": "u1", "userid": "u1"}, ": found user_id; did you mean userId?"),
+            ({"userId": None, "userid": "u1"}, ""),
+            ({"uid": "u1", "user": "u1", "rudderId": "u1", "u\nserid": "u1"}, ""),
+            ({"user" + "_" * 30 + "id": "u1"}, ""),
+        ],
+    )
+    def test_names_a_key_that_looks_like_a_field(self, event: Any, hint: str) -> None:
+        start = "expected a userId or an anonymousId, or a groupId alone"
+        assert refusal({"type": "track", "event": "e", **event}).message == start + hint
+
+    def test_names_a_key_that_looks_like_the_name_or_the_type(self) -> None:
+        assert refusal({"type": "track", "userId": "u1", "Event": "e"}).message == (
+            "event: not there, expected the name of the event: found Event; did you mean event?"
+        )
+        assert ": found Type; did you mean type?" in refusal({"Type": "track"}).message
+
+    def test_names_no_key_where_nothing_is_missing(self) -> None:
+        assert "did you mean" not in refusal(TRACK | {"timestamp": 5, "userid": "u1"}).message
+
     def test_says_it_briefly(self) -> None:
         assert len(refusal(TRACK | {"type": "x" * 500}).message) < 200
 

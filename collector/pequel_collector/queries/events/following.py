@@ -7,18 +7,18 @@ behind: the item ``missed``.
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Literal, NamedTuple
 
-from ...identity.subject import Subject
-from ...model import Stored, account_key, subject_key
+from ...model import Stored, account_key
 from ...ports import Arrival, ReadTransaction, StoredRejectedEvent
 from ..answers import LeadAnswer
 from ..cursors import decode_place, encode, list_id
 from ..queries import Queries
+from .looking_back import look_back
+from .wanted import FollowFilter, ids_wanted, is_refused_wanted, is_wanted
 
 ARRIVALS_AT_ONCE = 64
 """Arrivals that a step reads."""
@@ -27,13 +27,6 @@ MAX_STEPS = 10
 """Steps of a page. With filters it may come out empty, and still have a next one."""
 
 What = Literal["event", "refused", "lead", "missed"]
-
-
-class FollowFilter(NamedTuple):
-    """What to follow: what one user does, or the events of one name. None means all."""
-
-    user: str | None = None
-    event: str | None = None
 
 
 class Place(NamedTuple):
@@ -100,7 +93,8 @@ class Following:
     def latest(self, wanted: FollowFilter, number: int) -> FollowPage:
         """The last items that arrived, oldest first, and the place after them.
 
-        It looks at a bounded part of the log: with filters there may be fewer.
+        It looks at a bounded part of the log. With a filter, older messages and rejected events
+        come from what is stored, so there are fewer only where those looked at have no more.
         """
         with self._queries.store.reading() as tx:
             end = tx.last_arrival()
@@ -112,6 +106,8 @@ class Following:
                 found = [*self._items(tx, named, wanted, subjects), *found]
                 if not named or len(found) >= number:
                     break
+            if any(wanted) and len(found) < number:
+                found = [*_older(tx, wanted, number, found), *found]
         place = Place(end + 1, 0)
         return FollowPage(found[-number:], encode(_list(wanted), *place), place)
 
@@ -148,7 +144,9 @@ class Following:
                 yield Followed("missed", number=item.arrival.left_out)
             elif (stored := messages.get(item.id)) and is_wanted(stored, wanted, subjects):
                 yield Followed("event", stored.message.received, event=stored)
-            elif (refused := rejected.get(item.id)) and is_refused_wanted(refused, wanted):
+            elif (refused := rejected.get(item.id)) and is_refused_wanted(
+                refused, wanted, subjects
+            ):
                 yield Followed("refused", refused.received_at, refused=refused)
             elif item.kind == "lead" and (answer := leads.get(item.id)):
                 yield Followed("lead", answer.lead.marked_at, lead=answer)
@@ -172,6 +170,28 @@ class Following:
             }
         answers = self._queries.answers_in(tx, list(found.values()))
         return {answer.lead.id: answer for answer in answers}
+
+
+def _older(
+    tx: ReadTransaction, wanted: FollowFilter, number: int, found: Sequence[Followed]
+) -> list[Followed]:
+    """What is stored of what is wanted besides what was found, oldest first."""
+    known = {each.event.message.mid for each in found if each.event}
+    known_refused = {each.refused.id for each in found if each.refused}
+    stored = look_back(tx, wanted, number)
+    older = [
+        *(
+            Followed("event", each.message.received, event=each)
+            for each in stored.messages
+            if each.message.mid not in known
+        ),
+        *(
+            Followed("refused", each.received_at, refused=each)
+            for each in stored.rejected
+            if each.id not in known_refused
+        ),
+    ]
+    return sorted(older, key=lambda each: each.at or 0)
 
 
 def _by_arrival(
@@ -248,31 +268,3 @@ def named_backwards(tx: ReadTransaction, end: int) -> Iterator[Named]:
 def ids_of(named: Sequence[Named], kind: What) -> list[str]:
     """The ids of the items of one kind."""
     return [item.id for item in named if item.kind == kind]
-
-
-def ids_wanted(tx: ReadTransaction, wanted: FollowFilter) -> frozenset[str]:
-    """The ids of the user that is followed."""
-    if wanted.user is None:
-        return frozenset()
-    subject = Subject.of(tx, "user", wanted.user)
-    return frozenset({subject_key("user", wanted.user), subject.key, *subject.ids})
-
-
-def is_wanted(stored: Stored, wanted: FollowFilter, subjects: frozenset[str]) -> bool:
-    """Whether a message is of the user and the name that are followed."""
-    of_user = wanted.user is None or stored.message.subject in subjects
-    return of_user and wanted.event in (None, stored.message.name)
-
-
-def is_refused_wanted(refused: StoredRejectedEvent, wanted: FollowFilter) -> bool:
-    """The same for a refused event, by what it says itself."""
-    if not any(wanted):
-        return True
-    try:
-        payload = json.loads(refused.event.payload)
-    except (ValueError, RecursionError):  # it was refused because it is no JSON
-        return False
-    if not isinstance(payload, dict):
-        return False
-    of_user = wanted.user in (None, payload.get("userId"))
-    return of_user and wanted.event in (None, payload.get("event"))

@@ -18,6 +18,7 @@ from ..language.definition import (
     Guard,
     Internal,
     Personal,
+    TraitLeaf,
     leaves_of,
 )
 from ..language.sentence import describe_leaf
@@ -62,6 +63,21 @@ class Explainer:
             "blocked_by": [g["guard"] for g in self.guards() if g["blocks"]],
             "can_still_qualify": self._can_hold(self.rule.definition.when),
         }
+
+    def has_begun(self) -> bool:
+        """Whether the subject did something of it. A trait, or what was not done, is no beginning.
+
+        Overall progress is 0 as long as one of ``all`` has none, so it does not say this.
+        """
+        return any(
+            each.share > 0 and each.observed and not isinstance(each.leaf, TraitLeaf)
+            for each in self._explanations.values()
+        )
+
+    def mean(self) -> float:
+        """The mean progress of the leaves, 0 to 1."""
+        shares = [each.share for each in self._explanations.values()]
+        return sum(shares) / len(shares)
 
     def guards(self) -> list[dict[str, JSON]]:
         """Each guard, and whether it blocks."""

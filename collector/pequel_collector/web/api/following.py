@@ -15,7 +15,8 @@ from ...app.bootstrap import Collector
 from ...app.likely_names import with_likely_names
 from ...errors import BadRequest, Unavailable
 from ...model import JSON
-from ...queries.events.following import FollowFilter, Following, FollowPage
+from ...queries.events.following import Following, FollowPage
+from ...queries.events.wanted import FollowFilter
 from ...rules.language.definition import Catalogue
 from ..answers import schemas
 from ..asked import arguments

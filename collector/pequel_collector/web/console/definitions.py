@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from difflib import unified_diff
+from functools import partial
 from typing import NamedTuple
 
 from flask import Blueprint, Response, request
@@ -16,6 +17,7 @@ from ...queries.partner_view import definitions_for_partner
 from ..asked import arguments
 from . import figures
 from .frame import Console, page_for, viewer
+from .progress import parts_met
 
 COUNTED = 1_000
 """Leads of a definition that are counted."""
@@ -107,7 +109,11 @@ def add(bp: Blueprint, console: Console) -> None:
         answer = _named(collector.queries.definitions().data, given["name"])
         page = collector.lists.near(given["name"], NEAR, given["cursor"])
         return console.page(
-            "near.html", answer=answer, page=page, parts=console.parts[given["name"]]
+            "near.html",
+            answer=answer,
+            page=page,
+            parts=console.parts[given["name"]],
+            met=partial(parts_met, answer.definition.when),
         )
 
 

@@ -17,11 +17,13 @@ from flask import Blueprint, Response, request, stream_with_context
 from ...access.keys import may
 from ...app.bootstrap import Collector
 from ...app.likely_names import with_likely_names
-from ...errors import NotFound, Unavailable
+from ...errors import Unavailable
 from ...model import Key, Stored
 from ...ports import ANY_REJECTED, StoredRejectedEvent
-from ...queries.events.following import Followed, FollowFilter, Following, FollowPage
+from ...queries.events.following import Followed, Following, FollowPage
 from ...queries.events.last_minute import LastMinute, last_minute
+from ...queries.events.looking_back import MESSAGES, REJECTED, LookedBack, look_back
+from ...queries.events.wanted import FollowFilter
 from ...rules.language.definition import Catalogue
 from ...wire import decode
 from ...wire.normalise import normalise
@@ -32,7 +34,7 @@ from .forms import again
 from .frame import Console, done, needs, url, viewer
 from .leads import given_filters
 from .timeline import properties_of
-from .words import number
+from .words import count, number
 
 LATEST = 50
 """Lines with which the page begins."""
@@ -66,7 +68,8 @@ class Rate:
                 return kept[1]
             with self._collector.store.reading() as tx:
                 found = last_minute(tx, self._collector.clock())
-            self._kept = now, in_words(found)
+            unknown = unknown_in_words(*self._collector.keys.refused.within_last_minute())
+            self._kept = now, in_words(found) + unknown
             return self._kept[1]
 
 
@@ -75,6 +78,13 @@ def in_words(found: LastMinute) -> str:
     least = "" if found.is_whole else "at least "
     refused = f", {number(found.refused)} refused" if found.refused else ""
     return f"{least}{number(found.events)} in the last minute{refused}"
+
+
+def unknown_in_words(requests: int, latest: str) -> str:
+    """How many requests came with a key that nobody knows, and how the latest key begins."""
+    if not requests:
+        return ""
+    return f"; {count(requests, 'request')} with an unknown key ({latest})"
 
 
 class LiveArguments(arguments.NoArguments):
@@ -124,7 +134,8 @@ def add(bp: Blueprint, console: Console) -> None:
         wanted = FollowFilter(read.get("user"), read.get("event"))
         place = following.place(wanted, None)  # before the list is read, so that nothing is missed
         start = following.page(wanted, 1, place).next_cursor
-        lines = _latest(console, wanted)
+        found = _latest(console, wanted)
+        lines = _latest_lines(found, collector.catalogue)
         return console.page(
             "live.html",
             status,
@@ -133,6 +144,7 @@ def add(bp: Blueprint, console: Console) -> None:
             start=start,
             rate=rate.said(),
             is_empty=not lines and not given,
+            none_of=_none_of(wanted, found),
             write_key=_write_key(console),
             host=request.host_url.rstrip("/") + request.root_path,
             test_event=TEST_EVENT,
@@ -164,29 +176,33 @@ def add(bp: Blueprint, console: Console) -> None:
         return done(url("console.live"), "sent")
 
 
-def _latest(console: Console, wanted: FollowFilter) -> list[dict[str, Any]]:
-    """What arrived last, latest first."""
-    collector = console.collector
-    events = _latest_events(console, wanted)
-    refused = () if any(wanted) else collector.queries.rejected(ANY_REJECTED, LATEST).data
-    found = [
-        *(Followed("event", each.message.received, event=each) for each in events),
-        *(Followed("refused", each.received_at, refused=each) for each in refused),
-    ]
-    found.sort(key=lambda each: each.at or 0, reverse=True)
-    return _lines(found[:LATEST], collector.catalogue)
-
-
-def _latest_events(console: Console, wanted: FollowFilter) -> Sequence[Stored]:
+def _latest(console: Console, wanted: FollowFilter) -> LookedBack:
+    """What arrived last of what is followed."""
     queries = console.collector.queries
-    if wanted.user is None:
-        found = queries.events(LATEST).data
-    else:
-        with suppress(NotFound):  # a user of whom nothing has arrived yet can be followed too
-            found = queries.timeline("user", wanted.user, LATEST).data
-            return [each for each in found if wanted.event in (None, each.message.name)]
-        return ()
-    return [each for each in found if wanted.event in (None, each.message.name)]
+    if any(wanted):
+        with console.collector.store.reading() as tx:
+            return look_back(tx, wanted, LATEST)
+    refused = queries.rejected(ANY_REJECTED, LATEST).data
+    return LookedBack([*queries.events(LATEST).data], [*refused], is_whole=False)
+
+
+def _latest_lines(found: LookedBack, catalogue: Catalogue) -> list[dict[str, Any]]:
+    """The same as lines of the page, latest first."""
+    followed = [
+        *(Followed("event", each.message.received, event=each) for each in found.messages),
+        *(Followed("refused", each.received_at, refused=each) for each in found.rejected),
+    ]
+    followed.sort(key=lambda each: each.at or 0, reverse=True)
+    return _lines(followed[:LATEST], catalogue)
+
+
+def _none_of(wanted: FollowFilter, found: LookedBack) -> str:
+    """Why no line is shown, in words: how far the page has looked back."""
+    if found.is_whole:
+        return "Nothing of this has arrived yet."
+    of = " of this user" if wanted.user is not None else ""
+    events, refused = f"{number(MESSAGES)} events{of}", f"{number(REJECTED)} refused ones"
+    return f"None of this among the latest {events} and the latest {refused}."
 
 
 def _write_key(console: Console) -> str:

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from flask import Blueprint, Response, request
 
 from ...errors import BadRequest, NotFound
-from ...model import Kind, id_of
-from ...ports import LeadFilter
+from ...lint.unknown_events import slips_in
+from ...model import JSON, Kind, Stored, id_of
+from ...ports import LeadFilter, ReadTransaction
 from ...queries.adoption import AdoptionFilter
-from ...queries.answers import LeadAnswer, PeoplePage
+from ...queries.answers import LeadAnswer, ListedSubject, PeoplePage, Status
 from ...queries.directory import person_traits
+from ...rules.language.definition import Catalogue, leaves_of
 from ..api.queries import storable
 from ..api.subject_export import subjects_as
 from ..asked import arguments
 from .frame import Console
 from .leads import given_filters
+from .progress import PartsMet, parts_met
 from .timeline import days_of, happened
+from .uncounted import Uncounted, uncounted
 
 PAGE = 50
 """Users or accounts of a page."""
@@ -29,6 +34,9 @@ LATEST = 100
 
 VOIDED = 20
 """Voided leads of a subject that its page names."""
+
+KNOWN = 6
+"""Traits of an account that a list shows."""
 
 
 class SubjectsArguments(arguments.SubjectArguments):
@@ -66,6 +74,8 @@ def add(bp: Blueprint, console: Console) -> None:
         profile = collector.queries.profile(kind, identifier)
         pql = collector.queries.status(kind, identifier)
         latest = collector.queries.timeline(kind, identifier, LATEST, read["cursor"])
+        likely = slips_in(profile.event_counts, collector.catalogue)
+        key_events = collector.catalogue.project.key_events
         return console.page(
             "subject.html",
             kind=kind,
@@ -73,7 +83,10 @@ def add(bp: Blueprint, console: Console) -> None:
             profile=profile,
             pql=pql,
             voided=_voided(console, pql.key),
-            days=days_of(happened(latest.data, collector.catalogue.project.key_events)),
+            met=_parts_met(collector.catalogue, pql),
+            uncounted=_uncounted(collector.catalogue, pql, latest.data),
+            likely=likely,
+            days=days_of(happened(latest.data, key_events, likely=likely)),
             next_cursor=latest.next_cursor,
             is_first=read["cursor"] is None,
             people=_people(console, identifier) if kind == "account" else None,
@@ -115,6 +128,29 @@ def add(bp: Blueprint, console: Console) -> None:
         return console.page("feature.html", page=page, used=read.get("used"))
 
 
+def _uncounted(
+    catalogue: Catalogue, pql: Status, latest: Sequence[Stored]
+) -> dict[str, list[list[Uncounted]]]:
+    """Which of the latest messages each leaf of a definition passes over, by its name."""
+    return {
+        each["definition"]: [
+            uncounted(leaf, shown, latest)
+            for leaf, shown in zip(leaves_of(found.when), each["leaves"], strict=False)
+        ]
+        for each in pql.progress
+        if (found := catalogue.named(each["definition"]))
+    }
+
+
+def _parts_met(catalogue: Catalogue, pql: Status) -> dict[str, PartsMet | None]:
+    """How many parts of each definition are met, by its name; None for one of a single part."""
+    return {
+        each["definition"]: parts_met(found.when, each["leaves"])
+        for each in pql.progress
+        if (found := catalogue.named(each["definition"]))
+    }
+
+
 def _list_page(console: Console, kind: Kind) -> Response:
     """Users or accounts, those seen last first, or those that a search finds."""
     collector, given = console.collector, given_filters()
@@ -124,8 +160,22 @@ def _list_page(console: Console, kind: Kind) -> Response:
     accounts = [id_of(each.key) for each in page.data] if kind == "account" else []
     with collector.store.reading() as tx:
         of_people = tx.open_leads_of_people(accounts, collector.clock())
-    lists = {"page": page, "of_people": of_people, "traits": traits}
+        known = _known_of(tx, kind, page.data)
+    lists = {"page": page, "of_people": of_people, "traits": traits, "known": known}
     return console.page("subjects.html", kind=kind, given=given, **lists)
+
+
+def _known_of(
+    tx: ReadTransaction, kind: Kind, shown: Sequence[ListedSubject]
+) -> dict[str, Mapping[str, JSON]]:
+    """What is known of each, by key: what describes a person; the first traits of an account.
+
+    The traits that the list has for an account are those of a person, as in the API.
+    """
+    if kind == "user":
+        return {each.key: each.traits for each in shown}
+    found = tx.traits({each.key: [each.key] for each in shown})
+    return {key: dict(islice(sorted(traits.items()), KNOWN)) for key, traits in found.items()}
 
 
 def _csv_of(console: Console, kind: Kind) -> Response:

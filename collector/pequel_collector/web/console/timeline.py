@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from ...model import JSON, Message, Stored, parse_iso
 
@@ -13,7 +14,8 @@ class Happened:
     """One line: an event, or several of one name in a row.
 
     ``time`` is that of the latest of them, ``earliest`` that of the first. ``is_key`` says that a
-    key event of the project is meant, ``is_deciding`` that it decided a lead.
+    key event of the project is meant, ``is_deciding`` that it decided a lead. ``looks_like`` is the
+    name that was probably meant, where no definition uses this one.
     """
 
     time: int
@@ -26,16 +28,24 @@ class Happened:
     properties: Mapping[str, JSON]
     is_key: bool = False
     is_deciding: bool = False
+    looks_like: str | None = None
     times: int = 1
 
 
 def happened(
-    messages: Iterable[Stored], key_events: Collection[str] = (), deciding: Collection[str] = ()
+    messages: Iterable[Stored],
+    key_events: Collection[str] = (),
+    deciding: Collection[str] = (),
+    likely: Mapping[str | None, str] = MappingProxyType({}),
 ) -> list[Happened]:
-    """Messages, latest first, as lines. Neighbours of one name are one line, unless they decide."""
+    """Messages, latest first, as lines. Neighbours of one name are one line, unless they decide.
+
+    ``likely`` has the name that was probably meant, by the name that came.
+    """
     lines: list[Happened] = []
     for stored in messages:
         line = _line(stored, key_events, deciding)
+        line.looks_like = likely.get(stored.message.name)
         if lines and _is_repeated(lines[-1], line):
             lines[-1].times += 1
             lines[-1].earliest = line.time

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from urllib.parse import quote
 
 from markupsafe import Markup, escape
 
@@ -105,6 +106,11 @@ def day(time: int | None) -> Markup:
 def number(value: float) -> str:
     """A number with its thousands apart."""
     return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}".rstrip("0").rstrip(".")
+
+
+def address(text: str) -> str:
+    """An e-mail address as a part of a link: nothing in it can add a field to the message."""
+    return quote(text, safe="@", errors="replace")
 
 
 def count(value: int, one: str, many: str | None = None) -> str:
@@ -233,6 +239,7 @@ def about_account(answer: LeadAnswer) -> list[str]:
 FILTERS = {
     "said": said,
     "number": number,
+    "address": address,
     "first_up": first_up,
     "clipped": clipped,
     "who": who,

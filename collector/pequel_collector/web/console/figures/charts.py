@@ -7,18 +7,31 @@ would take to bring a library's charts under the policy of the pages.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from markupsafe import Markup
 
-WIDTH, HEIGHT = 560, 140
 LEFT, BELOW, ABOVE = 40, 20, 10
 MAX_POINTS = 60
 """Columns of a chart, the last ones."""
 
 LABELS = 6
+NAME = 66
+"""The width of a name, such as ``2026-03-02``."""
+
 WIDEST = 48
 
 Points = Sequence[tuple[str, int]]
+
+
+class Size(NamedTuple):
+    """The size of a picture. Text keeps its size where the page shows the picture at this width."""
+
+    width: int
+    height: int
+
+
+LARGE, SMALL = Size(560, 140), Size(280, 90)
 
 _SVG = Markup('<svg viewBox="0 0 {} {}" class="chart" role="img" aria-label="{}">{}</svg>')
 _COLUMN = Markup('<rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"/>')
@@ -26,24 +39,18 @@ _LINE = Markup('<path d="M{} {:.1f}H{}"/>')
 _TEXT = Markup('<text class="{}" x="{:.1f}" y="{:.1f}">{}</text>')
 
 
-def columns(points: Points, title: str) -> Markup:
+def columns(points: Points, title: str, size: Size = LARGE) -> Markup:
     """Columns with their labels; the title is for those who do not see them."""
     shown = points[-MAX_POINTS:]
     if not shown:
         return Markup("")
-    inside = [*_axis(_top(shown)), *_columns(shown, LEFT, WIDTH, ABOVE, HEIGHT - BELOW)]
-    return _SVG.format(
-        WIDTH, HEIGHT, _said(shown, title), Markup("").join([*inside, *_names(shown)])
-    )
-
-
-def sparkline(points: Points, title: str) -> Markup:
-    """Small columns without labels."""
-    shown = points[-MAX_POINTS:]
-    if not shown:
-        return Markup("")
-    inside = Markup("").join(_columns(shown, 0, 160, 1, 32))
-    return _SVG.format(160, 32, _said(shown, title), inside)
+    bottom = size.height - BELOW
+    inside = [
+        *_axis(_top(shown), size),
+        *_columns(shown, LEFT, size.width, ABOVE, bottom),
+        *_names(shown, size),
+    ]
+    return _SVG.format(*size, _said(shown, title), Markup("").join(inside))
 
 
 def _columns(points: Points, left: int, right: int, top: int, bottom: int) -> Iterator[Markup]:
@@ -54,19 +61,21 @@ def _columns(points: Points, left: int, right: int, top: int, bottom: int) -> It
         yield _COLUMN.format(left + number * step, bottom - height, max(1.0, step - 3), height)
 
 
-def _axis(most: int) -> Iterator[Markup]:
+def _axis(most: int, size: Size) -> Iterator[Markup]:
     """The lines of nothing and of the most, with their numbers."""
-    for value, y in ((0, HEIGHT - BELOW), (most, ABOVE)):
-        yield _LINE.format(LEFT - 4, y, WIDTH)
+    for value, y in ((0, size.height - BELOW), (most, ABOVE)):
+        yield _LINE.format(LEFT - 4, y, size.width)
         yield _TEXT.format("side", LEFT - 8, y + 4, f"{value:,}")
 
 
-def _names(points: Points) -> Iterator[Markup]:
-    """The names of some columns, each at the left edge of its own."""
-    step = _step(points, WIDTH - LEFT)
+def _names(points: Points, size: Size) -> Iterator[Markup]:
+    """The names of some columns, each at the left edge of its own, if it fits."""
+    step = _step(points, size.width - LEFT)
     every = -(-len(points) // LABELS)
     for number in range(0, len(points), max(every, int(80 // step) + 1)):
-        yield _TEXT.format("below", LEFT + number * step, HEIGHT - 4, points[number][0])
+        x = LEFT + number * step
+        if x + NAME <= size.width:
+            yield _TEXT.format("below", x, size.height - 4, points[number][0])
 
 
 def _step(points: Points, width: int) -> float:

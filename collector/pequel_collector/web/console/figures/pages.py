@@ -19,7 +19,7 @@ from ...api.queries import page_slot
 from ...asked import arguments
 from ..frame import Console
 from ..leads import given_filters
-from .charts import columns, sparkline
+from .charts import SMALL, columns
 from .readings import Listed, Reading, Row, lists_of, reading, rows_of, trend_of
 
 MEMBERS = 50
@@ -171,7 +171,7 @@ def outlook(console: Console, definition: str) -> Outlook | None:
     signups, customers = (
         reading("rate", found[name].values) for name in ("signup_to_pql", "pql_to_customer")
     )
-    return Outlook(sparkline(trend, "Leads by week"), signups, customers, health)
+    return Outlook(columns(trend, "Leads by week", SMALL), signups, customers, health)
 
 
 _OF_A_DEFINITION = ("volume", "signup_to_pql", "pql_to_customer", "definition_health")
