@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from markupsafe import Markup, escape
 
+from ...leads.routing import route_in
 from ...model import JSON, id_of, iso, kind_of
 from ...ports import Change
 from ...queries.answers import LeadAnswer
@@ -158,8 +159,8 @@ HISTORY = {
     "voided": "Taken back",
     "superseded": "The definition changed",
     "merged": "Merged with a lead of the same person",
-    "routed": "Given to {who} by a route",
-    "escalated": "Passed on to {who}",
+    "routed": "Given to {who} by {route}",
+    "escalated": "Passed on to {who} by {route}",
     "due_soon": "Is due soon",
     "overdue": "Became overdue",
     "assigned": "Assigned to {who}",
@@ -185,8 +186,10 @@ def happened(change: Change) -> Markup:
     until = after.get("snoozed_until")
     worth = (after.get("currency"), after.get("amount"))
     text = HISTORY.get(change.what, first_up(change.what.replace("_", " ")))
+    route = route_in(change.actor)
     return escape(text).format(
         who=said(who, 40),
+        route=Markup("a route") if route is None else Markup("the route ") + said(route, 60),
         until=str(until)[:10] if until else "later",
         amount=said(" ".join(str(each) for each in worth if each), 40),
     )
@@ -220,6 +223,7 @@ FILTERS = {
     "brief": brief,
     "guard": guard,
     "happened": happened,
+    "route_in": route_in,
     "about_account": about_account,
     "day": day,
     "clock": clock,
