@@ -53,7 +53,7 @@ class TestTheInbox:
         clock.now += 5 * 3_600_000
         admin.get("/")
         tabs = text_of(re.findall(r'<nav class="tabs".*?</nav>', admin.page, re.DOTALL)[0])
-        assert tabs == "Open 1 New 1 Mine 0 Overdue 1 Snoozed 0 All 1"
+        assert tabs == "Open 1 New 1 Mine 0 Overdue 1 Snoozed 0 Dismissed 0 All 1"
         assert "overdue, was due" in text_of(admin.page)
 
     @pytest.mark.parametrize("query", ["color=red", "state=odd", "limit=0", "q=a&q=b", "cursor=x"])
@@ -122,7 +122,7 @@ class TestChanges:
         admin.post("/leads", lead=ada, action="snooze", until="3d")
         admin.get("/")
         assert "snoozed, back in 3 d" not in text_of(admin.page)
-        assert "Open 0 New 0 Mine 0 Overdue 0 Snoozed 1 All 1" in text_of(admin.page)
+        assert "Open 0 New 0 Mine 0 Overdue 0 Snoozed 1 Dismissed 0 All 1" in text_of(admin.page)
         admin.get("/?snoozed=true")
         assert "snoozed, back in 3 d" in text_of(admin.page)
         admin.post("/leads", lead=ada, action="wake")
@@ -163,11 +163,37 @@ class TestChanges:
         assert "Assigned 2 leads" in admin.page
         assert {self.lead(collector, id_).owner for id_ in ids} == {"ben"}
 
-    def test_that_fail_for_some_say_for_which_and_why(self, admin: Any, ada: str) -> None:
-        answer = admin.post("/leads", lead=[ada, "nothing"], action="assign", owner="ben")
+    def test_that_fail_for_some_come_back_to_the_list_with_names(
+        self, admin: Any, ada: str, send: Any, collector: Collector
+    ) -> None:
+        send({"userId": "bob", "event": "teammate_invited", "context": {"groupId": "globex"}})
+        [other] = [
+            a.lead.id for a in collector.queries.pqls(LeadFilter(), 9).data if a.lead.id != ada
+        ]
+        admin.post("/leads", lead=ada, action="win")
+        fields = {"action": "dismiss", "reason": "x", "next": "/?definition=team"}
+        answer = admin.post("/leads", lead=[ada, other, "nothing"], **fields)
         assert answer.status_code == 200
-        assert "1 lead changed, 1 not" in text_of(admin.page)
-        assert "there is no lead" in text_of(admin.page)
+        words = text_of(admin.page)
+        assert "1 lead was changed, 2 not: Ada Byron is won already 1 more" in words
+        assert "<h1>Leads</h1>" in admin.page
+        assert "<option selected>team</option>" in admin.page
+        answer = admin.post("/leads", lead=[ada, other], **fields)
+        assert answer.status_code == 409
+        assert "globex is dismissed already" in text_of(admin.page)
+
+    def test_of_dismissed_leads_take_them_up_again(
+        self, admin: Any, ada: str, collector: Collector
+    ) -> None:
+        admin.post("/leads", lead=ada, action="dismiss", reason="a slip")
+        admin.get("/?state=dismissed")
+        assert "Dismissed 1" in text_of(admin.page)
+        assert "Ada Byron" in admin.page
+        assert 'value="reopen">Reopen' in admin.page
+        assert 'value="dismiss"' not in admin.page
+        admin.post("/leads", lead=[ada], action="reopen", next="/?state=dismissed")
+        assert "Reopened the lead" in admin.page
+        assert self.lead(collector, ada).state == "new"
 
     def test_that_the_state_forbids_are_refused(self, admin: Any, ada: str) -> None:
         admin.post("/leads", lead=ada, action="win")

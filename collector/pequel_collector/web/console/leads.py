@@ -81,8 +81,13 @@ def add(bp: Blueprint, console: Console) -> None:
         return as_csv(collector.queries.all_pqls(wanted, tests, viewer().key.partner))
 
 
-def list_page(console: Console, given: Mapping[str, str], status: int = 200) -> Response:
-    """The list of leads with these filters."""
+def list_page(
+    console: Console,
+    given: Mapping[str, str],
+    status: int = 200,
+    result: Mapping[str, Any] | None = None,
+) -> Response:
+    """The list of leads with these filters. ``result`` is what a form did, where not all worked."""
     queries, catalogue = console.collector.queries, console.collector.catalogue
     wanted, tests, limit, cursor = filters_in(given)
     with page_slot(limit):
@@ -94,6 +99,7 @@ def list_page(console: Console, given: Mapping[str, str], status: int = 200) -> 
             leads=found.data,
             next_cursor=found.next_cursor,
             given=given,
+            result=result,
             tabs=tabs,
             laid_aside=_laid_aside(queries, wanted, tests, viewer().key.partner),
             views=_views(console) if viewer().may("read") else [],
@@ -145,6 +151,7 @@ def _tabs(queries: Queries, given: Mapping[str, str], viewer: Viewer) -> list[Ta
         ("Mine", {"owner": viewer.actor}),
         ("Overdue", {"overdue": "true"}),
         ("Snoozed", {"snoozed": "true"}),
+        ("Dismissed", {"state": "dismissed"}),
         ("All", {"state": "any"}),
     )
     partner = viewer.key.partner
