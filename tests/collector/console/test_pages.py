@@ -37,6 +37,33 @@ class TestTheInbox:
         assert "No leads yet" in admin.page
         assert "2 definitions are in force" in text_of(admin.page)
 
+    @pytest.mark.parametrize(
+        ("path", "words"),
+        [
+            ("/", "No open leads New ones appear here the moment somebody qualifies."),
+            ("/?sort=due_at", "No open leads"),
+            ("/?state=new", "No new leads New ones appear here"),
+            ("/?owner=Mia", "You have no open leads"),
+            ("/?overdue=true", "Nothing is overdue"),
+            ("/?snoozed=true", "Nothing is snoozed"),
+        ],
+    )
+    def test_says_where_leads_are_while_a_tab_has_none(
+        self, admin: Any, ada: str, path: str, words: str
+    ) -> None:
+        admin.post("/leads", lead=ada, action="dismiss", reason="a slip")
+        admin.get(path)
+        found = text_of(admin.page)
+        assert words in found
+        assert "1 dismissed · 1 in every state" in found
+        assert "No lead fits these filters" not in found
+
+    def test_counts_what_is_snoozed_while_nothing_is_open(self, admin: Any, ada: str) -> None:
+        admin.post("/leads", lead=ada, action="snooze", until="3d")
+        admin.get("/")
+        assert "1 snoozed · 1 in every state" in text_of(admin.page)
+        assert "Not in this list" not in admin.page
+
     def test_begins_each_lead_with_its_sentence(self, admin: Any, ada: str) -> None:
         admin.get("/")
         assert "Ada Byron at Acme Inc created 3 different projects" in text_of(admin.page)

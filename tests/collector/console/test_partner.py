@@ -93,7 +93,7 @@ def claim(browser: Browser, lead: str) -> Any:
 class TestAPartner:
     def test_sees_its_own_leads_without_who_it_is(self, eva: Browser) -> None:
         lead = lead_of(eva)
-        assert "Open 1 New 1 Overdue 0 Snoozed 0 All 1" in text_of(eva.page)
+        assert "Open 1 New 1 Overdue 0 Snoozed 0 Dismissed 0 All 1" in text_of(eva.page)
         eva.get(f"/leads/{lead}")
         assert "•••@acme.example" in eva.page
         assert "ada@acme" not in eva.page

@@ -27,6 +27,16 @@ COUNTED = 1_000
 PAGE = 25
 """Leads of a page."""
 
+EMPTY = {
+    "Open": "No open leads",
+    "New": "No new leads",
+    "Mine": "You have no open leads",
+    "Overdue": "Nothing is overdue",
+    "Snoozed": "Nothing is snoozed",
+    "Dismissed": "Nothing was dismissed",
+}
+"""What a tab without leads says."""
+
 OF_TAB = ("state", "owner", "overdue", "snoozed")
 """The parameters that a tab sets."""
 
@@ -109,6 +119,7 @@ def list_page(
             reasons=changes.REASONS,
             owners=known_owners(console),
             once=secrets.token_hex(8),
+            empty=_empty(given, tabs),
             is_empty=not given and not found.data and tabs[-1].number == "0",
             address=url("console.inbox", **given),
         )
@@ -160,6 +171,12 @@ def _tabs(queries: Queries, given: Mapping[str, str], viewer: Viewer) -> list[Ta
         for name, own in tabs
         if partner is None or name != "Mine"
     ]
+
+
+def _empty(given: Mapping[str, str], tabs: Sequence[Tab]) -> str | None:
+    """What a list without leads says; None if it may be for want of other filters."""
+    is_filtered = any(name not in (*OF_TAB, "sort") for name in given)
+    return None if is_filtered else next((EMPTY.get(tab.name) for tab in tabs if tab.is_here), None)
 
 
 def _total_of(queries: Queries, given: Mapping[str, str], partner: str | None) -> Total | None:
