@@ -64,6 +64,27 @@ class TestTheInbox:
         assert "1 snoozed · 1 in every state" in text_of(admin.page)
         assert "Not in this list" not in admin.page
 
+    @pytest.mark.parametrize("text", ["byron", "ACME.example", "@acme", "inc", "acme", "ada b"])
+    def test_finds_a_lead_by_any_word(self, admin: Any, ada: str, text: str) -> None:
+        admin.get(f"/?q={text}")
+        assert f'href="/leads/{ada}"' in admin.page
+
+    def test_offers_other_lists_where_a_search_finds_no_lead(self, admin: Any, ada: str) -> None:
+        admin.get("/?q=yron%26x")
+        assert f'href="/leads/{ada}"' not in admin.page
+        assert '<a href="/users?q=yron%26x">users</a>' in admin.page
+        assert '<a href="/accounts?q=yron%26x">accounts</a>' in admin.page
+
+    def test_finds_an_owner_however_it_is_written(self, admin: Any, ada: str) -> None:
+        admin.post("/leads", lead=ada, action="assign", owner="Ben Okafor")
+        for owner in ("ben+okafor", "BEN+OKAFOR", "Ben+Okafor"):
+            admin.get(f"/?owner={owner}")
+            assert f'href="/leads/{ada}"' in admin.page, owner
+            rows = list(csv.DictReader(io.StringIO(admin.get(f"/leads.csv?owner={owner}").text)))
+            assert [row["owner"] for row in rows] == ["Ben Okafor"]
+        admin.get("/?owner=ben")
+        assert "No lead fits these filters" in admin.page
+
     def test_begins_each_lead_with_its_sentence(self, admin: Any, ada: str) -> None:
         admin.get("/")
         assert "Ada Byron at Acme Inc created 3 different projects" in text_of(admin.page)

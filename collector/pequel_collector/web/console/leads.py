@@ -19,7 +19,7 @@ from ..api.queries import page_slot, tests_in
 from ..asked import arguments
 from . import changes
 from .frame import Console, page_for, url, viewer
-from .owners import known_owners
+from .owners import known_owners, with_known_owner
 
 COUNTED = 1_000
 """Leads that the number of a tab counts."""
@@ -81,12 +81,12 @@ def add(bp: Blueprint, console: Console) -> None:
     @bp.get("/")
     @page_for("leads")
     def inbox() -> Response:
-        return list_page(console, given_filters())
+        return list_page(console, _asked_for(console))
 
     @bp.get("/leads.csv")
     @page_for("leads")
     def leads_csv() -> Response:
-        given = {name: text for name, text in given_filters().items() if name != "cursor"}
+        given = {name: text for name, text in _asked_for(console).items() if name != "cursor"}
         wanted, tests, _, _ = filters_in(given)
         return as_csv(collector.queries.all_pqls(wanted, tests, viewer().key.partner))
 
@@ -123,6 +123,12 @@ def list_page(
             is_empty=not given and not found.data and tabs[-1].number == "0",
             address=url("console.inbox", **given),
         )
+
+
+def _asked_for(console: Console) -> dict[str, str]:
+    """The filters of the address, as whoever looks may use them."""
+    given = given_filters()
+    return with_known_owner(console, given) if viewer().may("read") else given
 
 
 def given_filters() -> dict[str, str]:
