@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 from ...leads.routing import route_in
 from ...model import JSON, id_of, iso, kind_of
 from ...ports import Change
-from ...queries.answers import LeadAnswer
+from ...queries.answers import LeadAnswer, LedgerAnswer
 from ..json import encode
 
 CLIP = 120
@@ -179,10 +179,11 @@ HISTORY = {
 """The words of the ledger for people."""
 
 
-def happened(change: Change) -> Markup:
+def happened(change: Change | LedgerAnswer) -> Markup:
     """An entry of the ledger in words."""
     after = change.after if isinstance(change.after, Mapping) else {}
-    who = after.get("owner") or after.get("partner") or change.partner or "nobody"
+    partner = change.partner if isinstance(change, Change) else None
+    who = after.get("owner") or after.get("partner") or partner or "nobody"
     until = after.get("snoozed_until")
     worth = (after.get("currency"), after.get("amount"))
     text = HISTORY.get(change.what, first_up(change.what.replace("_", " ")))
