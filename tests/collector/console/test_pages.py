@@ -277,6 +277,8 @@ class TestViews:
     def test_are_saved_shown_and_removed(self, admin: Any) -> None:
         admin.post("/views", name="Big ones", query="definition=set_up&cursor=x")
         assert '<a href="/?definition=set_up"' in admin.page
+        assert "Remove “Big ones” for everybody?" in text_of(admin.page)
+        assert "Everybody who uses the console sees it." in text_of(admin.page)
         [path] = re.findall(r'action="(/views/\w+/remove)"', admin.page)
         admin.post(path)
         assert "Big ones" not in admin.page
@@ -306,6 +308,17 @@ class TestALead:
         assert "Used: basics Not yet: reports" in page
         assert admin.page.count("<circle") == 3
         assert admin.page.count('class="deciding"') == 3
+
+    def test_links_e_mail_addresses_wherever_they_stand(self, admin: Any, ada: str) -> None:
+        link = '<a href="mailto:ada@acme.example"><bdi>ada@acme.example</bdi></a>'
+        for path in ("/", f"/leads/{ada}", "/users", "/user?id=ada", "/account?id=acme"):
+            admin.get(path)
+            assert link in admin.page, path
+
+    def test_says_nothing_of_null(self, admin: Any, ada: str) -> None:
+        admin.post("/leads", lead=ada, action="win", amount="12k", next=f"/leads/{ada}")
+        assert "an amount such as &#34;1200.00&#34;, or nothing" in admin.page
+        assert "null" not in text_of(admin.page)
 
     def test_has_a_proof(self, admin: Any, ada: str) -> None:
         admin.get(f"/leads/{ada}/proof")

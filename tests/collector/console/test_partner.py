@@ -93,6 +93,8 @@ def claim(browser: Browser, lead: str) -> Any:
 class TestAPartner:
     def test_sees_its_own_leads_without_who_it_is(self, eva: Browser) -> None:
         lead = lead_of(eva)
+        assert "Eva partner north Log out" in text_of(eva.page)
+        assert "mailto:" not in eva.page
         assert "Open 1 New 1 Overdue 0 Snoozed 0 Dismissed 0 All 1" in text_of(eva.page)
         eva.get(f"/leads/{lead}")
         assert "•••@acme.example" in eva.page

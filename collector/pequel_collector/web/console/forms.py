@@ -6,6 +6,7 @@ were sent, and with the mistake beside the field.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from io import BytesIO
@@ -134,11 +135,16 @@ def _refused(error: PequelError, page: Callable[[int], Response]) -> Response:
     problem = errors.problem_of(error)
     field = str(problem.details.get("field", "")).rpartition(".")[2]
     address = request.root_path + request.path
-    g.mistake = Mistake(_name_of_form(address), field, words.first_up(problem.message))
+    g.mistake = Mistake(_name_of_form(address), field, _for_people(problem.message))
     response = page(problem.status)
     if problem.status in (429, 503):
         response.headers["Retry-After"] = str(problem.details.get("retry_after", 2))
     return response
+
+
+def _for_people(message: str) -> str:
+    """A message as a page says it. A field of a form is left empty where JSON has null."""
+    return words.first_up(re.sub(r", or null$", ", or nothing", message))
 
 
 def _name_of_form(address: str) -> str:

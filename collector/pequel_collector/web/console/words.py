@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from urllib.parse import quote
 
 from markupsafe import Markup, escape
 
@@ -20,6 +21,11 @@ LONG = 600
 """Characters of a value where it stands alone."""
 
 _NEEDED = re.compile(r" \([^()]*\b(?:needed|allowed)\)")
+_ADDRESS = re.compile(r"[\w.!#$'+/=^`{|}~-]{1,64}@[\w-]+(\.[\w-]+)*", re.ASCII)
+"""An e-mail address that a link can hold: one recipient, and nothing besides."""
+
+MAX_ADDRESS = 254
+
 _UNITS = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1_000, "s"))
 _FEW = 2
 """Up to so many of a unit, a length is said in the next smaller one: ``47 h``, not ``2 d``."""
@@ -47,6 +53,14 @@ def said(value: JSON, limit: int = CLIP) -> Markup:
     short = clipped(text, limit)
     title = "" if short == text else f' title="{escape(text[:LONG])}"'
     return Markup(f"<bdi{title}>{escape(short)}</bdi>")  # noqa: S704 - both are escaped
+
+
+def mailed(value: JSON, limit: int = CLIP) -> Markup:
+    """A value of strangers; a link to write to it, if it is an e-mail address."""
+    shown = said(value, limit)
+    if not isinstance(value, str) or len(value) > MAX_ADDRESS or not _ADDRESS.fullmatch(value):
+        return shown
+    return Markup('<a href="mailto:{}">{}</a>').format(quote(value, safe="@"), shown)
 
 
 def as_text(value: JSON) -> str:
@@ -215,6 +229,7 @@ def about_account(answer: LeadAnswer) -> list[str]:
 
 FILTERS = {
     "said": said,
+    "mailed": mailed,
     "number": number,
     "first_up": first_up,
     "clipped": clipped,
