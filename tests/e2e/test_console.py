@@ -369,7 +369,7 @@ def paths_of(site: Site) -> list[str]:
     leads = [answer.lead.id for answer in site.collector.queries.pqls(LeadFilter(), 10).data]
     subjects = [f"/{kind}?id={quote(id_)}" for kind, id_ in (("user", "ada"), ("account", "acme"))]
     return [
-        "/", "/?state=lost", "/live", "/definitions", "/definition?name=set_up",
+        "/", "/?state=lost", "/activity", "/live", "/definitions", "/definition?name=set_up",
         "/near?name=set_up", "/editor",
         "/users", "/accounts", "/catalogue", "/settings", "/figures",
         "/figures?role=product&by=definition",

@@ -36,7 +36,8 @@ name = "rest"
 assign = "round_robin:dach"
 """
 ELSEWHERE = (
-    "/live", "/users", "/accounts", "/catalogue", "/settings", "/alerts", "/routes", "/editor",
+    "/activity", "/live", "/users", "/accounts", "/catalogue", "/settings", "/alerts", "/routes",
+    "/editor",
     "/figures", "/figure?name=volume", "/user?id=ada", "/account?id=acme", "/near?name=set_up",
     "/definition?name=set_up", "/feature?name=basics", "/event?name=project_created",
 )  # fmt: skip
