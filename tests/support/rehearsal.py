@@ -36,8 +36,8 @@ Span = tuple[int, int]
 LONGEST = 4 * DAY
 """The longest time for which nothing comes."""
 
-BLOCK = 7
-"""Messages after which postings are written: few, so that they are."""
+BLOCK, SECTION = 7, 2
+"""Messages of a block, and blocks of a section: few, so that there are some of each."""
 
 
 @cache
@@ -78,6 +78,7 @@ class Rehearsal:
     def _start(self, catalogue: Catalogue) -> Collector:
         clock, settings = self.clock, Settings()
         self.collector = assemble(settings, self.store, catalogue, clock)
+        self.collector.index_messages()
         return self.collector
 
     @property
@@ -95,7 +96,7 @@ class Rehearsal:
     def restart(self) -> None:
         """The same catalogue over the same database, with nothing remembered."""
         if isinstance(self.store, SqlStore):
-            self.store = SqlStore(self.store.url, self.store._database, BLOCK)
+            self.store = SqlStore(self.store.url, self.store._database, BLOCK, SECTION)
         self._start(self.collector.catalogue)
 
     def clock(self) -> int:
@@ -224,4 +225,4 @@ def compare(
 def _in_memory() -> Store:
     memory = SqliteMemory()
     memory._connection.deserialize(empty_database())
-    return SqlStore("sqlite://", memory, BLOCK)
+    return SqlStore("sqlite://", memory, BLOCK, SECTION)

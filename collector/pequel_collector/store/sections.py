@@ -99,12 +99,13 @@ _ADD_NAMINGS_IN_RANGE = add_namings(_IN_RANGE.format("subject"))
 _ADD_COUNTS = {
     column: f"""
 INSERT INTO section_count (section, subject, name, bucket, number)
-SELECT CAST(:section AS BIGINT), {_KEYS[column]}, name, {_BUCKETS[column]}, count(*) FROM event
-WHERE {_IN_RANGE.format(column)} AND name IS NOT NULL AND {column} IN (
-  SELECT {column} FROM event WHERE {_IN_RANGE.format(column)}
-  GROUP BY {column} HAVING count(*) >= {MANY_IN_BLOCK}
-)
-GROUP BY {column}, name, {_BUCKETS[column]}
+SELECT CAST(:section AS BIGINT), {_KEYS[column]}, name, {_BUCKETS[column]}, number FROM (
+  SELECT {column}, name, {_BUCKETS[column]}, count(*) AS number,
+    sum(count(*)) OVER (PARTITION BY {column}) AS messages
+  FROM event WHERE {_IN_RANGE.format(column)}
+  GROUP BY {column}, name, {_BUCKETS[column]}
+) counted
+WHERE messages >= {MANY_IN_BLOCK} AND name IS NOT NULL
 ORDER BY 2, 3
 """
     for column in _KEYS

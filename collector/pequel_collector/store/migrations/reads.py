@@ -87,14 +87,16 @@ READS = (
 # other subjects are counted when somebody asks.
 MANY_IN_BLOCK = 16
 
+# Without a subquery, which PostgreSQL joins badly while it has no statistics of new rows.
 _ADD_COUNTS = """
 INSERT INTO event_count (block, subject, name, bucket, number)
-SELECT block, {key}, name, {bucket}, count(*) FROM event
-WHERE {blocks} AND name IS NOT NULL AND {own} AND (block, {column}) IN (
-  SELECT block, {column} FROM event WHERE {column} IS NOT NULL AND {blocks}
-  GROUP BY block, {column} HAVING count(*) >= {many}
-)
-GROUP BY block, {column}, name, {bucket}
+SELECT block, {key}, name, {bucket}, number FROM (
+  SELECT block, {column}, name, {bucket}, count(*) AS number,
+    sum(count(*)) OVER (PARTITION BY block, {column}) AS messages
+  FROM event WHERE {blocks} AND {own}
+  GROUP BY block, {column}, name, {bucket}
+) counted
+WHERE messages >= {many} AND name IS NOT NULL
 ORDER BY block, {column}, name
 """
 
