@@ -32,11 +32,13 @@ def add(bp: Blueprint, console: Console) -> None:
     def activity() -> Response:
         read = arguments.read(request, _ACTIVITY)
         actor = viewer().actor if read["actor"] == ME else read["actor"]
+        page = console.collector.queries.changes_by(actor, PAGE, read["cursor"])
         return console.page(
             "activity.html",
             actor=actor,
             is_own=actor == viewer().actor,
-            page=console.collector.queries.changes_by(actor, PAGE, read["cursor"]),
+            page=page,
+            is_short=page.next_cursor is not None and len(page.data) < PAGE,
             given={"actor": read["actor"]},
             is_first=read["cursor"] is None,
             looked_back=MAX_LOOKED_BACK,
