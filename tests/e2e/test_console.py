@@ -225,6 +225,33 @@ class TestWorkingLeads:
         expect(page.locator(".lead")).to_have_count(1)
         assert page.url == f"{site.url}/?q=ada"
 
+    def test_help_and_search_have_keys_on_every_page(self, site: Site, opened: Open) -> None:
+        site.lead("ada")
+        page = opened(site)
+        for path in ("/users", "/live", "/settings"):
+            page.goto(site.url + path)
+            page.keyboard.press("?")
+            expect(page.get_by_role("dialog")).to_be_visible()
+            page.keyboard.press("Escape")
+        page.keyboard.press("/")
+        expect(page.get_by_label("Search leads")).to_be_focused()
+        page.goto(site.url + "/users")
+        page.keyboard.press("/")
+        expect(page.locator("#q")).to_be_focused()
+        assert page.url == f"{site.url}/users"
+
+    def test_the_focus_stays_in_the_list_after_a_change(self, site: Site, opened: Open) -> None:
+        site.lead("ada", "ben", "cem")
+        page = opened(site)
+        for key in "jjxd":
+            page.keyboard.press(key)
+        page.keyboard.type("not a fit")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("status")).to_have_text("Dismissed the lead.")
+        expect(page.locator(".lead").nth(1).locator("[data-open]")).to_be_focused()
+        page.goto(site.url + "/")
+        expect(page.locator(".lead").nth(1).locator("[data-open]")).not_to_be_focused()
+
     def test_without_scripts(self, site: Site, opened: Open) -> None:
         site.lead("ada")
         page = opened(site, java_script_enabled=False)
@@ -360,7 +387,7 @@ def paths_of(site: Site) -> list[str]:
     leads = [answer.lead.id for answer in site.collector.queries.pqls(LeadFilter(), 10).data]
     subjects = [f"/{kind}?id={quote(id_)}" for kind, id_ in (("user", "ada"), ("account", "acme"))]
     return [
-        "/", "/?state=lost", "/live", "/definitions", "/definition?name=set_up",
+        "/", "/?state=lost", "/activity", "/live", "/definitions", "/definition?name=set_up",
         "/near?name=set_up", "/editor",
         "/users", "/accounts", "/catalogue", "/settings", "/figures",
         "/figures?role=product&by=definition",

@@ -32,6 +32,7 @@ from .deadlines import WAITING, passed
 from .holdout import HOLDOUT, falls_in, is_held_out
 from .outbox import to_send
 from .router import Router
+from .routing import route_actor
 from .states import Outcome, apply, is_claimed, outcome, outcome_of, winning
 from .transitions import LeadKey, transitions_of
 from .view import needs_of, view_of
@@ -407,11 +408,6 @@ class Ledger:
     def _save(self, lead: Lead) -> None:
         self._saved[lead.id] = lead
         self._of(lead.subject)[LeadKey(lead.definition, lead.cycle)] = lead
-
-
-def route_actor(routed: Routed) -> str:
-    """Who did what a route decided, as the ledger names it."""
-    return "routes" if routed.name is None else f"route:{routed.name}"
 
 
 def _can_come_back(lead: Lead) -> bool:

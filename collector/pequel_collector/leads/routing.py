@@ -22,6 +22,9 @@ from ..rules.language.lead_condition import LeadView, holds
 from ..rules.language.lead_sentence import describe_condition
 from ..rules.language.routing import Assignment, Escalation, Route, RoutingTables
 
+ROUTE_ACTOR = "route:"
+"""With a name: a route, as the ledger names who did something."""
+
 
 @dataclass(slots=True)
 class Load:
@@ -55,6 +58,18 @@ def escalate(tables: RoutingTables, route: Route, step: int, load: Load) -> Rout
 def taker_of(tables: RoutingTables, assign: Assignment, load: Load) -> str | None:
     """Who takes the next lead of an assignment; None if all of them are full."""
     return next((n for n in _next_of(assign, load) if _has_room(tables, assign, n, load)), None)
+
+
+def route_actor(routed: Routed) -> str:
+    """Who did what a route decided, as the ledger names it."""
+    return "routes" if routed.name is None else f"{ROUTE_ACTOR}{routed.name}"
+
+
+def route_in(actor: str | None) -> str | None:
+    """The route that did what an entry of the ledger says; None if somebody else did."""
+    if actor is None or not actor.startswith(ROUTE_ACTOR):
+        return None
+    return actor.removeprefix(ROUTE_ACTOR)
 
 
 def counted_as(routed: Routed) -> str | None:

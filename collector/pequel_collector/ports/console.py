@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import NamedTuple, Protocol
 
+from .leads import Change
+
 
 class ConsoleSession(NamedTuple):
     """A token of a session of the console. Tokens of one ``family`` are one session.
@@ -48,6 +50,12 @@ class ConsoleReads(Protocol):
 
         Those with names of 64 characters or more are left out.
         """
+
+    def last_change(self) -> int:
+        """The number of the newest entry of the ledger of leads; 0 while it is empty."""
+
+    def changes_by(self, actor: str, after: int, before: int, limit: int) -> list[Change]:
+        """What somebody did with leads, newest first: their entries between two numbers."""
 
     def open_leads_of_people(self, accounts: Collection[str], now: int) -> dict[str, int]:
         """How many open leads the people of each account are, by its id, counted up to 1,000."""

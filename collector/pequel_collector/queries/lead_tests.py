@@ -9,6 +9,7 @@ from ..model import id_of
 from ..ports import LeadFilter
 from .answers import LeadAnswer
 from .values import is_written_as
+from .word_search import finds
 
 MAX_TESTED = 2_000
 """Leads that one page of such a list looks at. So a page may be short, and have a next one."""
@@ -20,7 +21,8 @@ AT_ONCE = 200
 class LeadTests:
     """What leads must be besides what a ``LeadFilter`` says. None means any.
 
-    ``q`` begins the subject's id, e-mail address or name, or the account. ``traits`` are values
+    ``q`` begins a word of the subject's id, e-mail address or name, or of the account's id or name.
+    ``traits`` are values
     as text, by name. ``account`` is the account that the lead is of, or was in, ``owner`` who
     looks after it.
     """
@@ -53,13 +55,14 @@ class LeadTests:
             return False
         if self.owner is not None and answer.lead.owner != self.owner:
             return False
-        return self.q is None or self._is_found(answer, self.q.lower())
+        return self.q is None or self._is_found(answer, self.q)
 
     @staticmethod
-    def _is_found(answer: LeadAnswer, prefix: str) -> bool:
-        names = [answer.traits.get("email"), answer.traits.get("name"), answer.account]
+    def _is_found(answer: LeadAnswer, wanted: str) -> bool:
+        own, of_account = answer.traits, answer.brief.account_traits
+        names = [own.get("email"), own.get("name"), answer.account, of_account.get("name")]
         every = [id_of(answer.lead.subject), *(name for name in names if isinstance(name, str))]
-        return any(name.lower().startswith(prefix) for name in every)
+        return any(finds(wanted, name) for name in every)
 
 
 NO_TESTS = LeadTests()

@@ -75,6 +75,9 @@ LOOKED_AT = 64
 MAX_COUNTED = 10_000
 """Leads that are counted; if there are more, the number says so."""
 
+MAX_LOOKED_BACK = 10_000
+"""Entries of the ledger that one page of what somebody did looks at."""
+
 MAX_NAMED = 20
 """Definitions that an error names."""
 
@@ -262,6 +265,22 @@ class Queries:
             found = tx.changes_after(number, limit)
             data = _entries(self._snapshot(tx), found)
         return Page(data, encode(of, found[-1].number if found else number))
+
+    def changes_by(self, actor: str, limit: int, cursor: str | None = None) -> Page[LedgerAnswer]:
+        """What somebody did with leads, newest first.
+
+        A page looks at a part of the ledger: it may be short, and still have a next one. Raises
+        BadRequest for a cursor of another list.
+        """
+        of = list_id("changes by", actor)
+        place = None if cursor is None else decode_number_cursor(of, cursor)
+        with self.store.reading() as tx:
+            before = tx.last_change() + 1 if place is None else place
+            start = max(0, before - 1 - MAX_LOOKED_BACK)
+            found = tx.changes_by(actor, start, before, limit)
+            data = _entries(self._snapshot(tx), found)
+        place = found[-1].number if len(found) == limit else start + 1
+        return Page(data, encode(of, place) if place > 1 else None)
 
     def _changes_of_partner(
         self, partner: str, limit: int, after: str | None

@@ -422,6 +422,11 @@ CHANGES = _CHANGES.format("lead = :lead")
 
 CHANGES_AFTER = _CHANGES.format("number > :number") + " LIMIT :limit"
 
+CHANGES_BY = (
+    _CHANGES.format("number > :after AND number < :before AND actor = :actor")
+    + " DESC LIMIT :limit"
+)
+
 LATEST_CHANGES = CHANGES + " DESC LIMIT :limit"
 
 COUNT_CHANGES = "SELECT count(*) FROM change WHERE lead = :lead"

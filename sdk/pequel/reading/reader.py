@@ -175,7 +175,7 @@ class Reader:
             qualified_from: qualified at this time or later; a datetime without a zone is UTC.
             qualified_to: qualified before this time.
             marked_after: marked after this time.
-            q: leads whose id, e-mail address, name or account begins with this text.
+            q: leads whose id, e-mail address, name or account has a word that begins with this.
             traits: leads whose subject now has these traits, by name.
             holds_now: leads whose definition is met now, or is not.
             version: leads of this version of their definition.

@@ -184,7 +184,7 @@ class TestTheList:
     def test_changes_no_lead_that_cannot_be(self, admin: Any, ada: str, id_: str) -> None:
         answer = admin.post("/leads", lead=[ada, id_], action="assign", owner="zoe")
         assert answer.status_code == 200
-        assert "1 lead changed, 1 not" in text_of(admin.page)
+        assert "1 lead was changed, 1 not: 1 that cannot be found" in text_of(admin.page)
 
     @pytest.mark.parametrize(
         ("name", "found"), [("", "nothing"), ("a\0b", "NUL"), ("x" * 61, "61")]

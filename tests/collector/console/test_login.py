@@ -22,7 +22,7 @@ from pequel_collector.web.console.frame import local
 from pequel_collector.web.console.throttle import ADDRESSES, WINDOW, WRONG_KEYS, Throttle
 
 PAGES = [
-    "/live", "/definitions", "/definition?name=set_up", "/near?name=x", "/editor",
+    "/activity", "/live", "/definitions", "/definition?name=set_up", "/near?name=x", "/editor",
     "/users", "/user?id=ada",
     "/accounts", "/account?id=acme", "/feature?name=basics", "/catalogue", "/event?name=x",
     "/settings", "/leads.csv", "/leads/0", "/leads/0/proof", "/live/lines?after=x",

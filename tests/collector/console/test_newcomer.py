@@ -144,19 +144,19 @@ class TestAnAccount:
     def test_has_people_with_their_roles_and_addresses(self, admin: Any, send: Any) -> None:
         people = {"zoe": {"role": "admin"}, "kim": {"title": "CTO"}, "lou": {"email": 5}, "max": {}}
         for user, traits in people.items():
-            known = {"name": user.title(), "email": f"{user}+?a@acme.example", **traits}
+            known = {"name": user.title(), "email": f"{user}+a@acme.example", **traits}
             send({"type": "identify", "userId": user, "traits": known})
             send({"userId": user, "event": "reported", "context": {"groupId": "acme"}})
         more = {"userId": "zoe", "event": "reported", "context": {"groupId": "acme"}}
         send(*(more for _ in range(3)))
         page = admin.get("/account?id=acme").get_data(as_text=True)
-        assert "Zoe is a lead admin zoe+?a@acme.example" in text_of(page)
-        assert "Kim CTO kim+?a@acme.example" in text_of(page)
+        assert "Zoe is a lead admin zoe+a@acme.example" in text_of(page)
+        assert "Kim CTO kim+a@acme.example" in text_of(page)
         assert page.count('href="mailto:') == 3
-        assert 'href="mailto:zoe%2B%3Fa@acme.example"' in page
+        assert 'href="mailto:zoe%2Ba@acme.example"' in page
         admin.get(f"/leads/{lead_id('activated', user_key('zoe'), 1)}")
         page = text_of(admin.page)
-        assert "Zoe , admin zoe+?a@acme.example · 4 events in 30 days" in page
+        assert "Zoe , admin zoe+a@acme.example · 4 events in 30 days" in page
         assert "Kim , CTO" in page
 
 

@@ -39,6 +39,54 @@ class TestTheInbox:
         assert "No leads yet" in admin.page
         assert "2 definitions are in force" in text_of(admin.page)
 
+    @pytest.mark.parametrize(
+        ("path", "words"),
+        [
+            ("/", "No open leads New ones appear here the moment somebody qualifies."),
+            ("/?sort=due_at", "No open leads"),
+            ("/?state=new", "No new leads New ones appear here"),
+            ("/?owner=Mia", "You have no open leads"),
+            ("/?overdue=true", "Nothing is overdue"),
+            ("/?snoozed=true", "Nothing is snoozed"),
+        ],
+    )
+    def test_says_where_leads_are_while_a_tab_has_none(
+        self, admin: Any, ada: str, path: str, words: str
+    ) -> None:
+        admin.post("/leads", lead=ada, action="dismiss", reason="a slip")
+        admin.get(path)
+        found = text_of(admin.page)
+        assert words in found
+        assert "1 dismissed · 1 in every state" in found
+        assert "No lead fits these filters" not in found
+
+    def test_counts_what_is_snoozed_while_nothing_is_open(self, admin: Any, ada: str) -> None:
+        admin.post("/leads", lead=ada, action="snooze", until="3d")
+        admin.get("/")
+        assert "1 snoozed · 1 in every state" in text_of(admin.page)
+        assert "Not in this list" not in admin.page
+
+    @pytest.mark.parametrize("text", ["byron", "ACME.example", "@acme", "inc", "acme", "ada b"])
+    def test_finds_a_lead_by_any_word(self, admin: Any, ada: str, text: str) -> None:
+        admin.get(f"/?q={text}")
+        assert f'href="/leads/{ada}"' in admin.page
+
+    def test_offers_other_lists_where_a_search_finds_no_lead(self, admin: Any, ada: str) -> None:
+        admin.get("/?q=yron%26x")
+        assert f'href="/leads/{ada}"' not in admin.page
+        assert '<a href="/users?q=yron%26x">users</a>' in admin.page
+        assert '<a href="/accounts?q=yron%26x">accounts</a>' in admin.page
+
+    def test_finds_an_owner_however_it_is_written(self, admin: Any, ada: str) -> None:
+        admin.post("/leads", lead=ada, action="assign", owner="Ben Okafor")
+        for owner in ("ben+okafor", "BEN+OKAFOR", "Ben+Okafor"):
+            admin.get(f"/?owner={owner}")
+            assert f'href="/leads/{ada}"' in admin.page, owner
+            rows = list(csv.DictReader(io.StringIO(admin.get(f"/leads.csv?owner={owner}").text)))
+            assert [row["owner"] for row in rows] == ["Ben Okafor"]
+        admin.get("/?owner=ben")
+        assert "No lead fits these filters" in admin.page
+
     def test_begins_each_lead_with_its_sentence(self, admin: Any, ada: str) -> None:
         admin.get("/")
         assert "Ada Byron at Acme Inc created 3 different projects" in text_of(admin.page)
@@ -55,7 +103,7 @@ class TestTheInbox:
         clock.now += 5 * 3_600_000
         admin.get("/")
         tabs = text_of(re.findall(r'<nav class="tabs".*?</nav>', admin.page, re.DOTALL)[0])
-        assert tabs == "Open 1 New 1 Mine 0 Overdue 1 Snoozed 0 All 1"
+        assert tabs == "Open 1 New 1 Mine 0 Overdue 1 Snoozed 0 Dismissed 0 All 1"
         assert "overdue, was due" in text_of(admin.page)
 
     @pytest.mark.parametrize("query", ["color=red", "state=odd", "limit=0", "q=a&q=b", "cursor=x"])
@@ -124,7 +172,7 @@ class TestChanges:
         admin.post("/leads", lead=ada, action="snooze", until="3d")
         admin.get("/")
         assert "snoozed, back in 3 d" not in text_of(admin.page)
-        assert "Open 0 New 0 Mine 0 Overdue 0 Snoozed 1 All 1" in text_of(admin.page)
+        assert "Open 0 New 0 Mine 0 Overdue 0 Snoozed 1 Dismissed 0 All 1" in text_of(admin.page)
         admin.get("/?snoozed=true")
         assert "snoozed, back in 3 d" in text_of(admin.page)
         admin.post("/leads", lead=ada, action="wake")
@@ -165,11 +213,37 @@ class TestChanges:
         assert "Assigned 2 leads" in admin.page
         assert {self.lead(collector, id_).owner for id_ in ids} == {"ben"}
 
-    def test_that_fail_for_some_say_for_which_and_why(self, admin: Any, ada: str) -> None:
-        answer = admin.post("/leads", lead=[ada, "nothing"], action="assign", owner="ben")
+    def test_that_fail_for_some_come_back_to_the_list_with_names(
+        self, admin: Any, ada: str, send: Any, collector: Collector
+    ) -> None:
+        send({"userId": "bob", "event": "teammate_invited", "context": {"groupId": "globex"}})
+        [other] = [
+            a.lead.id for a in collector.queries.pqls(LeadFilter(), 9).data if a.lead.id != ada
+        ]
+        admin.post("/leads", lead=ada, action="win")
+        fields = {"action": "dismiss", "reason": "x", "next": "/?definition=team"}
+        answer = admin.post("/leads", lead=[ada, other, "nothing"], **fields)
         assert answer.status_code == 200
-        assert "1 lead changed, 1 not" in text_of(admin.page)
-        assert "there is no lead" in text_of(admin.page)
+        words = text_of(admin.page)
+        assert "1 lead was changed, 2 not: Ada Byron is won already 1 more" in words
+        assert "<h1>Leads</h1>" in admin.page
+        assert "<option selected>team</option>" in admin.page
+        answer = admin.post("/leads", lead=[ada, other], **fields)
+        assert answer.status_code == 409
+        assert "globex is dismissed already" in text_of(admin.page)
+
+    def test_of_dismissed_leads_take_them_up_again(
+        self, admin: Any, ada: str, collector: Collector
+    ) -> None:
+        admin.post("/leads", lead=ada, action="dismiss", reason="a slip")
+        admin.get("/?state=dismissed")
+        assert "Dismissed 1" in text_of(admin.page)
+        assert "Ada Byron" in admin.page
+        assert 'value="reopen">Reopen' in admin.page
+        assert 'value="dismiss"' not in admin.page
+        admin.post("/leads", lead=[ada], action="reopen", next="/?state=dismissed")
+        assert "Reopened the lead" in admin.page
+        assert self.lead(collector, ada).state == "new"
 
     def test_that_the_state_forbids_are_refused(self, admin: Any, ada: str) -> None:
         admin.post("/leads", lead=ada, action="win")
@@ -205,6 +279,8 @@ class TestViews:
     def test_are_saved_shown_and_removed(self, admin: Any) -> None:
         admin.post("/views", name="Big ones", query="definition=set_up&cursor=x")
         assert '<a href="/?definition=set_up"' in admin.page
+        assert "Remove “Big ones” for everybody?" in text_of(admin.page)
+        assert "Everybody who uses the console sees it." in text_of(admin.page)
         [path] = re.findall(r'action="(/views/\w+/remove)"', admin.page)
         admin.post(path)
         assert "Big ones" not in admin.page
@@ -234,6 +310,17 @@ class TestALead:
         assert "Used: basics Not yet: reports" in page
         assert admin.page.count("<circle") == 3
         assert admin.page.count('class="deciding"') == 3
+
+    def test_links_e_mail_addresses_wherever_they_stand(self, admin: Any, ada: str) -> None:
+        link = '<a href="mailto:ada@acme.example"><bdi>ada@acme.example</bdi></a>'
+        for path in ("/", f"/leads/{ada}", "/users", "/user?id=ada", "/account?id=acme"):
+            admin.get(path)
+            assert link in admin.page, path
+
+    def test_says_nothing_of_null(self, admin: Any, ada: str) -> None:
+        admin.post("/leads", lead=ada, action="win", amount="12k", next=f"/leads/{ada}")
+        assert "an amount such as &#34;1200.00&#34;, or nothing" in admin.page
+        assert "null" not in text_of(admin.page)
 
     def test_has_a_proof(self, admin: Any, ada: str) -> None:
         admin.get(f"/leads/{ada}/proof")

@@ -36,7 +36,8 @@ name = "rest"
 assign = "round_robin:dach"
 """
 ELSEWHERE = (
-    "/live", "/users", "/accounts", "/catalogue", "/settings", "/alerts", "/routes", "/editor",
+    "/activity", "/live", "/users", "/accounts", "/catalogue", "/settings", "/alerts", "/routes",
+    "/editor",
     "/figures", "/figure?name=volume", "/user?id=ada", "/account?id=acme", "/near?name=set_up",
     "/definition?name=set_up", "/feature?name=basics", "/event?name=project_created",
 )  # fmt: skip
@@ -93,7 +94,9 @@ def claim(browser: Browser, lead: str) -> Any:
 class TestAPartner:
     def test_sees_its_own_leads_without_who_it_is(self, eva: Browser) -> None:
         lead = lead_of(eva)
-        assert "Open 1 New 1 Overdue 0 Snoozed 0 All 1" in text_of(eva.page)
+        assert "Eva partner north Log out" in text_of(eva.page)
+        assert "mailto:" not in eva.page
+        assert "Open 1 New 1 Overdue 0 Snoozed 0 Dismissed 0 All 1" in text_of(eva.page)
         eva.get(f"/leads/{lead}")
         assert "•••@acme.example" in eva.page
         assert "ada@acme" not in eva.page
@@ -165,6 +168,24 @@ class TestOthers:
         [lead] = set(re.findall(r'href="/leads/(\w+)"', admin.page))
         admin.get(f"/leads/{lead}")
         words = text_of(admin.page)
-        assert "Route germans gave it to north" in words
+        assert "Given to north by the route germans" in words
         assert "Partner north, not claimed" in words
-        assert "Given to north by a route" in words
+        assert "by route:" not in words
+
+    def test_see_who_has_a_lead_now_and_who_had_it_first(
+        self, admin: Browser, leads: list[str], clock: Clock
+    ) -> None:
+        admin.get("/?q=bob")
+        [lead] = set(re.findall(r'href="/leads/(\w+)"', admin.page))
+        admin.get(f"/leads/{lead}")
+        words = text_of(admin.page)
+        assert "With ben; given by the route rest now every lead; ben is next" in words
+        clock.now += 3_600_000
+        fields = {"lead": lead, "action": "assign", "next": f"/leads/{lead}"}
+        admin.post("/leads", owner="Mia", **fields)
+        words = text_of(admin.page)
+        assert "With Mia; taken now First given to ben by the route rest" in words
+        assert "Given to ben by the route rest 1 h ago every lead; ben is next" in words
+        clock.now += 3_600_000
+        admin.post("/leads", owner="eva", **fields)
+        assert "With eva; given by Mia now First given to ben" in text_of(admin.page)

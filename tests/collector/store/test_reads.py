@@ -14,7 +14,7 @@ import pytest
 from pequel_collector.errors import NotFound
 from pequel_collector.identity.subject import Subject
 from pequel_collector.model import Lead, Stored, fact_order
-from pequel_collector.ports import LeadFilter, Membership, ReadTransaction, Store, Trait
+from pequel_collector.ports import Change, LeadFilter, Membership, ReadTransaction, Store, Trait
 from pequel_collector.store import open_store
 from pequel_collector.store.parts.traits import FEW_VALUES, MIN_FEW
 from pequel_collector.store.session import Session
@@ -304,6 +304,22 @@ class TestTheListOfLeadsByATrait:
         with store.reading() as view:
             found = view.open_leads_of_people(["acme", "b\0", "none"], 9)
         assert found == {"acme": 2, "b\0": 1, "none": 0}
+
+    def test_knows_what_somebody_did_newest_first(self, store: Store) -> None:
+        with store.reading() as view:
+            assert view.last_change() == 0
+        actors = ["mia", "ben", "mia", None, "é\0", "mia", "Mia"]
+        with store.writing() as tx:
+            for at, actor in enumerate(actors):
+                tx.log([Change(f"l{at}", at, "contacted", {}, {}, "why", actor)])
+        with store.reading() as view:
+            assert view.last_change() == 7
+            for actor, numbers in (("mia", [6, 3, 1]), ("é\0", [5]), ("Mia", [7]), ("none", [])):
+                found = view.changes_by(actor, 0, 8, 10)
+                assert [each.number for each in found] == numbers, actor
+                assert {each.actor for each in found} <= {actor}
+            assert [each.number for each in view.changes_by("mia", 1, 6, 10)] == [3]
+            assert [each.number for each in view.changes_by("mia", 0, 8, 2)] == [6, 3]
 
     def test_names_no_owner_where_there_is_none(self, store: Store) -> None:
         _save(store, _lead(1, "u:1"))

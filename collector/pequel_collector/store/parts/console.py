@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from ...ports.console import ConsoleReads, ConsoleSession, ConsoleWrites, SavedView
+from ...ports.leads import Change
+from .. import rows
 from ..encoding import escape, unescape
 from ..session import Insertion, Row, Session
+from ..statements import CHANGES_BY, LAST_CHANGE
 from .lead_list import MAX_INDEXED_OWNER, OPEN_NOW
 
 MAX_COUNTED = 1_000
@@ -63,6 +66,14 @@ class SqlConsoleReads(ConsoleReads):
     def lead_owners(self, limit: int) -> list[str]:
         found = [owner for (owner,) in self._session.run(_OWNERS, limit=limit)]
         return [unescape(owner) for owner in found if len(owner) < MAX_INDEXED_OWNER]
+
+    def last_change(self) -> int:
+        [(number,)] = self._session.run(LAST_CHANGE)
+        return int(number)
+
+    def changes_by(self, actor: str, after: int, before: int, limit: int) -> list[Change]:
+        values = {"actor": actor, "after": after, "before": before, "limit": limit}
+        return [rows.to_change(row) for row in self._session.run(CHANGES_BY, **values)]
 
     def open_leads_of_people(self, accounts: Collection[str], now: int) -> dict[str, int]:
         return {

@@ -6,6 +6,7 @@ from flask import Blueprint
 
 from ...app.bootstrap import Collector
 from . import (
+    activity,
     alerting,
     catalogue,
     definitions,
@@ -27,6 +28,7 @@ PARTS = (
     leads,
     lead,
     lead_forms,
+    activity,
     live,
     definitions,
     editor,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -11,13 +12,18 @@ from ...app.bootstrap import Collector
 from ...errors import BadRequest, NotFound, PequelError
 from ...leads.states import state_at
 from ...marking.work import LeadChange
-from ...model import JSON, Lead, iso
+from ...model import CLOSED_STATES, JSON, Lead, iso
 from ..api.partners import of_key
+from ..api.queries import storable
 from ..asked.lead_body import MAX_LENGTH, MAX_NOTE, lead_change
 from .forms import required
+from .words import who
 
 MAX_AT_ONCE = 100
 """Leads that one form changes."""
+
+MAX_NAMED = 10
+"""Leads that were not changed and that a page names."""
 
 SNOOZES: Mapping[str, tuple[int, str]] = {
     "4h": (4 * 3_600_000, "4 hours"),
@@ -35,7 +41,7 @@ Fields = dict[str, JSON]
 
 
 class Failed(NamedTuple):
-    """A lead that was not changed, and why."""
+    """A lead that was not changed, and why, as words after its name."""
 
     lead_id: str
     message: str
@@ -146,8 +152,18 @@ def change_all(
             changed.append(id_)
         except PequelError as error:
             errors.append(error)
-            failed.append(Failed(id_, error.message))
+            failed.append(Failed(id_, _why(error)))
     return Outcome(changed, errors, failed)
+
+
+def names_of(collector: Collector, outcome: Outcome, partner: str | None) -> dict[str, str]:
+    """What people call the first leads that were not changed, by id; without those not there."""
+    found = {}
+    for each in outcome.failed[:MAX_NAMED]:
+        with suppress(NotFound):
+            answer = collector.queries.pql(storable("lead", each.lead_id), partner)
+            found[each.lead_id] = who(answer)
+    return found
 
 
 def require_ids(ids: Sequence[str]) -> list[str]:
@@ -166,6 +182,11 @@ def require_action(form: Mapping[str, str]) -> str:
         expected = ", ".join(ACTIONS)
         raise BadRequest(f"action: found {name[:40]!a}, expected one of {expected}", field="action")
     return name
+
+
+def _why(error: PequelError) -> str:
+    state = error.details.get("state")
+    return f"is {state} already" if state in CLOSED_STATES else f"was not changed: {error.message}"
 
 
 def _asked(fields: Fields, now: int, actor: str, once: str) -> LeadChange:

@@ -6,6 +6,7 @@ were sent, and with the mistake beside the field.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from io import BytesIO
@@ -17,6 +18,7 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser
 
+from ...access.keys import Scope
 from ...errors import BadRequest, Forbidden, PequelError, TooLarge
 from .. import bodies, errors
 from . import words
@@ -106,24 +108,48 @@ def again(page: Callable[[int], Response]) -> Callable[[View], View]:
             except PequelError as error:
                 return _refused(error, page)
 
+        checked.page_again = page  # type: ignore[attr-defined]  # a mark on the function
         return checked
 
     return wrap
 
 
+def can_come_again(view: View) -> bool:
+    """Whether a view is of a form that has a page to come again."""
+    return hasattr(view, "page_again")
+
+
+def page_again(view: View, address: str, message: str) -> Response:
+    """The page of a form at an address, with the fields of this request, and a message."""
+    g.mistake = Mistake(_name_of_form(address), "", message)
+    page: Callable[[int], Response] = view.page_again  # type: ignore[attr-defined]
+    return page(200)
+
+
+def scopes_of(view: View) -> Sequence[Scope]:
+    """The scopes that a key needs for a view."""
+    return [getattr(view, "scope", "read"), *getattr(view, "needed", ())]
+
+
 def _refused(error: PequelError, page: Callable[[int], Response]) -> Response:
     problem = errors.problem_of(error)
     field = str(problem.details.get("field", "")).rpartition(".")[2]
-    g.mistake = Mistake(_name_of_form(), field, words.first_up(problem.message))
+    address = request.root_path + request.path
+    g.mistake = Mistake(_name_of_form(address), field, _for_people(problem.message))
     response = page(problem.status)
     if problem.status in (429, 503):
         response.headers["Retry-After"] = str(problem.details.get("retry_after", 2))
     return response
 
 
-def _name_of_form() -> str:
+def _for_people(message: str) -> str:
+    """A message as a page says it. A field of a form is left empty where JSON has null."""
+    return words.first_up(re.sub(r", or null$", ", or nothing", message))
+
+
+def _name_of_form(address: str) -> str:
     action = form().get("action")
-    return request.root_path + request.path + (f"#{action}" if action else "")
+    return address + (f"#{action}" if action else "")
 
 
 def mistake() -> Mistake | None:

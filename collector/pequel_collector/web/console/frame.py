@@ -18,11 +18,11 @@ from ... import __version__
 from ...access.keys import Scope, kinds_with
 from ...access.sessions import IDLE, Sessions, Viewer
 from ...app.bootstrap import Collector
-from ...errors import Forbidden, PequelError
+from ...errors import Forbidden, PequelError, TooLarge
 from ...wire.ids import Ids
 from .. import errors
 from ..paths import require_utf8
-from . import forms, words
+from . import forms, interrupted, words
 from .arrivals import Latest
 from .forms import form
 from .throttle import Throttle
@@ -216,6 +216,7 @@ def needs(scope: Scope) -> Callable[[View], View]:
             _require(viewer(), scope)
             return view(*args, **values)
 
+        checked.needed = (scope,)  # type: ignore[attr-defined]  # a mark on the function
         return checked
 
     return wrap
@@ -296,15 +297,35 @@ def _check(console: Console) -> Response | None:
     """Let a request pass that may be answered; the form for a key instead of a page."""
     require_utf8(request)
     console.look()
-    if request.method == "POST":
-        g.form = forms.read_form(MAX_FORM if g.viewer else MAX_LOGIN)
-        _require_own_page(g.viewer)
     view = current_app.view_functions[request.endpoint or ""]
-    if g.viewer is None and not getattr(view, "is_public", False):
-        return login_page(console)
-    if g.viewer is not None and not getattr(view, "is_public", False):
+    is_public = getattr(view, "is_public", False)
+    if request.method == "POST":
+        is_whole = _read_form(is_public)
+        _require_own_page(g.viewer)
+        if g.viewer is None and not is_public:
+            return _ended_page(console, interrupted.refused() if is_whole else None)
+    if g.viewer is None and not is_public:
+        return login_page(console, ended=interrupted.ENDED if COOKIE in request.cookies else "")
+    if g.viewer is not None and not is_public:
         _require(g.viewer, getattr(view, "scope", "read"))
     return None
+
+
+def _read_form(is_public: bool) -> bool:
+    """Read the form; False for one that is too long for somebody who is not logged in."""
+    try:
+        g.form = forms.read_form(MAX_FORM if g.viewer else MAX_LOGIN)
+    except TooLarge:
+        if g.viewer or is_public:
+            raise
+        return False
+    return True
+
+
+def _ended_page(console: Console, kept: interrupted.Kept | None) -> Response:
+    """The form for a key, for somebody whose session ended before they sent a form."""
+    what = interrupted.IS_LOST if kept is None else interrupted.COMES_BACK
+    return login_page(console, kept=kept, ended=f"{interrupted.ENDED} {what}")
 
 
 def _require(viewer: Viewer, scope: Scope) -> None:
@@ -320,14 +341,24 @@ def is_for_people() -> bool:
     return is_page and request.method == "GET" and not request.path.startswith("/v1")
 
 
-def login_page(console: Console, wrong: str = "", status: int | None = None) -> Response:
-    """The form for a key. At the root it is the page; elsewhere it stands for one that needs it."""
+def login_page(
+    console: Console,
+    wrong: str = "",
+    status: int | None = None,
+    kept: interrupted.Kept | None = None,
+    ended: str = "",
+) -> Response:
+    """The form for a key. At the root it is the page; elsewhere it stands for one that needs it.
+
+    ``kept`` is a form that comes back after the login, and ``ended`` says that a session has ended.
+    """
     if status is None:
         status = 200 if request.path == "/" else 401
     asked = address() if request.method == "GET" else url("console.inbox")
     target = local(form().get("next"), asked)
     name = form().get("name", "") if request.endpoint == "console.login" else ""
-    return console.page("login.html", status, wrong=wrong, next=target, name=name)
+    said = {"wrong": wrong, "ended": ended}
+    return console.page("login.html", status, next=target, name=name, kept=kept, **said)
 
 
 def error_page(console: Console, error: Exception) -> Response:

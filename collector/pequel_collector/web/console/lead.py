@@ -14,6 +14,7 @@ from ...queries.answers import LeadAnswer, Person
 from ..api.queries import storable
 from . import changes, partner
 from .frame import Console, page_for, url, viewer
+from .holders import holder_of
 from .owners import known_owners
 from .timeline import days_of, deciding_in, happened, strip_of
 
@@ -61,6 +62,7 @@ def lead_page(console: Console, lead_id: str, status: int = 200) -> Response:
         days=days_of(lines),
         is_more=latest.next_cursor is not None,
         people=_people(console, answer),
+        holder=holder_of(answer.lead.owner, answer.history or ()),
         allowed=LEGAL[state_at(answer.lead, collector.clock())],
         snoozes=changes.SNOOZES,
         reasons=changes.REASONS,

@@ -45,8 +45,7 @@ def add(bp: Blueprint, console: Console) -> None:
         if outcome.refusal is not None:
             raise outcome.refusal
         if outcome.failed:
-            status = 200 if outcome.changed else 409
-            return console.page("changed.html", status, outcome=outcome, back=back)
+            return _list_after(console, outcome, back)
         notice = changes.ACTIONS[changes.require_action(given)][1]
         number = len(outcome.changed)
         return done(back, notice, "the lead" if number == 1 else f"{number} leads")
@@ -91,6 +90,17 @@ def _sender(console: Console, status: int) -> Response:
     if path.startswith("/leads/"):
         return lead_page(console, unquote(path.removeprefix("/leads/")), status)
     return list_page(console, _filters_of(place.query), status)
+
+
+def _list_after(console: Console, outcome: changes.Outcome, back: str) -> Response:
+    """The list from which leads were changed, with what was done and what was not."""
+    result = {
+        "changed": len(outcome.changed),
+        "failed": outcome.failed,
+        "names": changes.names_of(console.collector, outcome, viewer().key.partner),
+    }
+    status = 200 if outcome.changed else 409
+    return list_page(console, _filters_of(urlsplit(back).query), status, result)
 
 
 def _filters_of(query: str) -> dict[str, str]:

@@ -19,13 +19,23 @@ from ..api.queries import page_slot, tests_in
 from ..asked import arguments
 from . import changes
 from .frame import Console, page_for, url, viewer
-from .owners import known_owners
+from .owners import known_owners, with_known_owner
 
 COUNTED = 1_000
 """Leads that the number of a tab counts."""
 
 PAGE = 25
 """Leads of a page."""
+
+EMPTY = {
+    "Open": "No open leads",
+    "New": "No new leads",
+    "Mine": "You have no open leads",
+    "Overdue": "Nothing is overdue",
+    "Snoozed": "Nothing is snoozed",
+    "Dismissed": "Nothing was dismissed",
+}
+"""What a tab without leads says."""
 
 OF_TAB = ("state", "owner", "overdue", "snoozed")
 """The parameters that a tab sets."""
@@ -71,18 +81,23 @@ def add(bp: Blueprint, console: Console) -> None:
     @bp.get("/")
     @page_for("leads")
     def inbox() -> Response:
-        return list_page(console, given_filters())
+        return list_page(console, _asked_for(console))
 
     @bp.get("/leads.csv")
     @page_for("leads")
     def leads_csv() -> Response:
-        given = {name: text for name, text in given_filters().items() if name != "cursor"}
+        given = {name: text for name, text in _asked_for(console).items() if name != "cursor"}
         wanted, tests, _, _ = filters_in(given)
         return as_csv(collector.queries.all_pqls(wanted, tests, viewer().key.partner))
 
 
-def list_page(console: Console, given: Mapping[str, str], status: int = 200) -> Response:
-    """The list of leads with these filters."""
+def list_page(
+    console: Console,
+    given: Mapping[str, str],
+    status: int = 200,
+    result: Mapping[str, Any] | None = None,
+) -> Response:
+    """The list of leads with these filters. ``result`` is what a form did, where not all worked."""
     queries, catalogue = console.collector.queries, console.collector.catalogue
     wanted, tests, limit, cursor = filters_in(given)
     with page_slot(limit):
@@ -94,6 +109,7 @@ def list_page(console: Console, given: Mapping[str, str], status: int = 200) -> 
             leads=found.data,
             next_cursor=found.next_cursor,
             given=given,
+            result=result,
             tabs=tabs,
             laid_aside=_laid_aside(queries, wanted, tests, viewer().key.partner),
             voided=_voided(queries, given, wanted, tests),
@@ -104,9 +120,16 @@ def list_page(console: Console, given: Mapping[str, str], status: int = 200) -> 
             reasons=changes.REASONS,
             owners=known_owners(console),
             once=secrets.token_hex(8),
+            empty=_empty(given, tabs),
             is_empty=not given and not found.data and tabs[-1].number == "0",
             address=url("console.inbox", **given),
         )
+
+
+def _asked_for(console: Console) -> dict[str, str]:
+    """The filters of the address, as whoever looks may use them."""
+    given = given_filters()
+    return with_known_owner(console, given) if viewer().may("read") else given
 
 
 def given_filters() -> dict[str, str]:
@@ -146,6 +169,7 @@ def _tabs(queries: Queries, given: Mapping[str, str], viewer: Viewer) -> list[Ta
         ("Mine", {"owner": viewer.actor}),
         ("Overdue", {"overdue": "true"}),
         ("Snoozed", {"snoozed": "true"}),
+        ("Dismissed", {"state": "dismissed"}),
         ("All", {"state": "any"}),
     )
     partner = viewer.key.partner
@@ -154,6 +178,12 @@ def _tabs(queries: Queries, given: Mapping[str, str], viewer: Viewer) -> list[Ta
         for name, own in tabs
         if partner is None or name != "Mine"
     ]
+
+
+def _empty(given: Mapping[str, str], tabs: Sequence[Tab]) -> str | None:
+    """What a list without leads says; None if it may be for want of other filters."""
+    is_filtered = any(name not in (*OF_TAB, "sort") for name in given)
+    return None if is_filtered else next((EMPTY.get(tab.name) for tab in tabs if tab.is_here), None)
 
 
 def _total_of(queries: Queries, given: Mapping[str, str], partner: str | None) -> Total | None:

@@ -7,7 +7,7 @@ from flask import Blueprint, Response, request
 from ...access.keys import kinds_with, may
 from ...errors import NotFound
 from .. import credentials
-from . import frame
+from . import frame, interrupted
 from .forms import form
 from .frame import Console, done, log_in, log_out, login_page, page_for, public, url, viewer
 
@@ -27,19 +27,22 @@ def add(bp: Blueprint, console: Console) -> None:
     @public
     def login() -> Response:
         address = request.remote_addr or ""
+        kept = interrupted.carried()
         if wait := console.throttle.wait(address):
-            page = login_page(console, f"Too many wrong keys: try again in {wait} s.", 429)
+            page = login_page(console, f"Too many wrong keys: try again in {wait} s.", 429, kept)
             page.headers["Retry-After"] = str(wait)
             return page
         token = form().get("key", "").strip()[:MAX_KEY]
         key = credentials.find(console.collector.keys, token) if token else None
         if key is None or not may(key, "leads"):
             console.throttle.failed(address)
-            return login_page(console, _mistake(token, None if key is None else key.kind), 401)
+            mistake = _mistake(token, None if key is None else key.kind)
+            return login_page(console, mistake, 401, kept)
         console.throttle.succeeded(address)
         new = console.sessions.open(key, _name(form().get("name", "")))
         target = frame.local(form().get("next"), url("console.inbox"))
-        return log_in(done(target), new.token)
+        again = None if kept is None else interrupted.page_of(kept, new.viewer)
+        return log_in(done(target) if again is None else again, new.token)
 
     @bp.get("/open/<token>")
     @public

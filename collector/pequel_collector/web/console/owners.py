@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ...rules.language.definition import Catalogue
 from .frame import Console, viewer
 
@@ -17,6 +19,18 @@ def known_owners(console: Console) -> list[str]:
         owners = tx.lead_owners(OFFERED)
     known = [viewer().actor, *_named_in(console.collector.catalogue), *owners]
     return list(dict.fromkeys(each for each in known if each.strip()))[:OFFERED]
+
+
+def with_known_owner(console: Console, given: Mapping[str, str]) -> dict[str, str]:
+    """The filters of a list, with the owner as it is written, where only the capitals differ."""
+    wanted = given.get("owner")
+    if wanted is None:
+        return dict(given)
+    with console.collector.store.reading() as tx:
+        owners = [viewer().actor, *_named_in(console.collector.catalogue), *tx.lead_owners(OFFERED)]
+    alike = [each for each in owners if each.casefold() == wanted.casefold()]
+    owner = wanted if wanted in alike or not alike else alike[0]
+    return {**given, "owner": owner}
 
 
 def _named_in(catalogue: Catalogue) -> list[str]:

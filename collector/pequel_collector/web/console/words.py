@@ -8,9 +8,10 @@ from urllib.parse import quote
 
 from markupsafe import Markup, escape
 
+from ...leads.routing import route_in
 from ...model import JSON, id_of, iso, kind_of
 from ...ports import Change
-from ...queries.answers import LeadAnswer
+from ...queries.answers import LeadAnswer, LedgerAnswer
 from ..json import encode
 
 CLIP = 120
@@ -20,6 +21,11 @@ LONG = 600
 """Characters of a value where it stands alone."""
 
 _NEEDED = re.compile(r" \([^()]*\b(?:needed|allowed)\)")
+_ADDRESS = re.compile(r"[\w.!#$'+/=^`{|}~-]{1,64}@[\w-]+(\.[\w-]+)*", re.ASCII)
+"""An e-mail address that a link can hold: one recipient, and nothing besides."""
+
+MAX_ADDRESS = 254
+
 _UNITS = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1_000, "s"))
 _FEW = 2
 """Up to so many of a unit, a length is said in the next smaller one: ``47 h``, not ``2 d``."""
@@ -47,6 +53,14 @@ def said(value: JSON, limit: int = CLIP) -> Markup:
     short = clipped(text, limit)
     title = "" if short == text else f' title="{escape(text[:LONG])}"'
     return Markup(f"<bdi{title}>{escape(short)}</bdi>")  # noqa: S704 - both are escaped
+
+
+def mailed(value: JSON, limit: int = CLIP) -> Markup:
+    """A value of strangers; a link to write to it, if it is an e-mail address."""
+    shown = said(value, limit)
+    if not isinstance(value, str) or len(value) > MAX_ADDRESS or not _ADDRESS.fullmatch(value):
+        return shown
+    return Markup('<a href="mailto:{}">{}</a>').format(quote(value, safe="@"), shown)
 
 
 def as_text(value: JSON) -> str:
@@ -108,11 +122,6 @@ def number(value: float) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}".rstrip("0").rstrip(".")
 
 
-def address(text: str) -> str:
-    """An e-mail address as a part of a link: nothing in it can add a field to the message."""
-    return quote(text, safe="@", errors="replace")
-
-
 def count(value: int, one: str, many: str | None = None) -> str:
     """A number with its noun."""
     return f"{number(value)} {one if value == 1 else many or one + 's'}"
@@ -164,8 +173,8 @@ HISTORY = {
     "voided": "Taken back",
     "superseded": "The definition changed",
     "merged": "Merged with a lead of the same person",
-    "routed": "Given to {who} by a route",
-    "escalated": "Passed on to {who}",
+    "routed": "Given to {who} by {route}",
+    "escalated": "Passed on to {who} by {route}",
     "due_soon": "Is due soon",
     "overdue": "Became overdue",
     "assigned": "Assigned to {who}",
@@ -205,15 +214,18 @@ def play(answer: LeadAnswer) -> str | None:
     return answer.brief.play if answer.state in ("new", "assigned", "expired") else None
 
 
-def happened(change: Change) -> Markup:
+def happened(change: Change | LedgerAnswer) -> Markup:
     """An entry of the ledger in words."""
     after = change.after if isinstance(change.after, Mapping) else {}
-    who = after.get("owner") or after.get("partner") or change.partner or "nobody"
+    partner = change.partner if isinstance(change, Change) else None
+    who = after.get("owner") or after.get("partner") or partner or "nobody"
     until = after.get("snoozed_until")
     worth = (after.get("currency"), after.get("amount"))
     text = HISTORY.get(change.what, first_up(change.what.replace("_", " ")))
+    route = route_in(change.actor)
     return escape(text).format(
         who=said(who, 40),
+        route=Markup("a route") if route is None else Markup("the route ") + said(route, 60),
         until=str(until)[:10] if until else "later",
         amount=said(" ".join(str(each) for each in worth if each), 40),
     )
@@ -238,8 +250,8 @@ def about_account(answer: LeadAnswer) -> list[str]:
 
 FILTERS = {
     "said": said,
+    "mailed": mailed,
     "number": number,
-    "address": address,
     "first_up": first_up,
     "clipped": clipped,
     "who": who,
@@ -251,6 +263,7 @@ FILTERS = {
     "reason": reason,
     "why_voided": why_voided,
     "play": play,
+    "route_in": route_in,
     "about_account": about_account,
     "day": day,
     "clock": clock,

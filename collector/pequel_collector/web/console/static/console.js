@@ -117,6 +117,17 @@ class Rows {
 const list = one("form[data-keys]");
 const rows = list && new Rows(list);
 
+// The page after a change of several leads is a new one: it goes on where the first of them was.
+const PLACE = "pequel-place";
+list?.addEventListener("submit", () => sessionStorage.setItem(PLACE, rows.rows.indexOf(rows.selected[0])));
+function goOn() {
+  const place = sessionStorage.getItem(PLACE);
+  sessionStorage.removeItem(PLACE);
+  if (place === null || one("details.menu[open]")) return;
+  if (rows) rows.move(Number(place) + 1);
+  else one("#main").focus();
+}
+
 function keyOf(event) {
   const isTyping = event.target.closest("input:not([type=checkbox]), textarea, select, dialog[open]");
   const isOther = event.ctrlKey || event.metaKey || event.altKey || event.isComposing;
@@ -129,14 +140,21 @@ function actOnPage(key) {
   return Boolean(menu);
 }
 
+// A page without a search of its own leads to that of the leads.
+function search() {
+  const field = one("#q");
+  if (field) {
+    field.focus();
+    field.select();
+  } else location.assign(document.body.dataset.search);
+}
+
 document.addEventListener("keydown", (event) => {
   const key = keyOf(event);
   if (key.length !== 1) return;
-  const search = one("#q");
   let isDone = false;
-  if (key === "/" && search) {
-    search.focus();
-    search.select();
+  if (key === "/") {
+    search();
     isDone = true;
   } else if (key === "?" && one("#help")) {
     one("#help").showModal();
@@ -161,4 +179,6 @@ for (const form of all("form[data-auto]"))
   form.addEventListener("change", (event) => {
     if (event.target.tagName === "SELECT") form.requestSubmit();
   });
+if (location.hash === "#q" && one("#q")) search();
+goOn();
 localTimes(document);
