@@ -19,8 +19,9 @@ from oracle.toml import to_toml
 from pequel_collector.app.bootstrap import open_collector
 from pequel_collector.cli.commands import pequel
 from pequel_collector.config import Settings
-from pequel_collector.insights.diff import Change, OnData, diff
+from pequel_collector.insights.diff import OnData, diff
 from pequel_collector.rules.parser.catalogue import read_catalogue
+from pequel_collector.rules.parser.table_changes import Change
 from pequel_collector.web.answers.diff_schemas import NAMED, OnDataAnswer
 from pequel_collector.web.app import create_app
 from support.described import client_of

@@ -346,6 +346,24 @@ class TestDefinitions:
         page.get_by_role("link", name="Set up").click()
         expect(page.get_by_text("four, not three")).to_be_visible()
 
+    def test_a_dry_run_on_a_phone_goes_to_its_result(self, site: Site, opened: Open) -> None:
+        page = opened(site, "/editor", viewport=NARROW)
+        text = page.get_by_label("The definitions file")
+        text.fill(DEFINITIONS + "# a line\n" * 100)
+        text.evaluate("each => { each.scrollTop = 600 }")
+        page.get_by_role("button", name="Dry run").click()
+        result = page.get_by_role("heading", name="What it would do")
+        expect(result).to_be_in_viewport()
+        expect(result).to_be_focused()
+        assert text.evaluate("each => each.scrollTop") == 600
+
+    def test_that_were_published_list_what_changed_in_sight(self, site: Site, opened: Open) -> None:
+        site.collector.put_definitions(DEFINITIONS.replace("gte = 3", "gte = 4"))
+        page = opened(site, "/definition?name=set_up", viewport=NARROW)
+        box = page.locator(".diff").first
+        expect(box.locator(".added")).to_contain_text("gte = 4")
+        assert box.evaluate("each => each.scrollWidth <= each.clientWidth")
+
 
 class TestLive:
     def test_stays_small_under_many_events(self, site: Site, opened: Open) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -34,7 +34,7 @@ from ..marking.derive import Derivation, save_cache
 from ..marking.evaluators import Evaluators
 from ..marking.preparations import Preparations
 from ..marking.work import LeadDesk
-from ..model import Clock, Lead, iso
+from ..model import JSON, Clock, Lead, iso
 from ..ports import CLI, Act, AuditEntry, By, Store, WriteTransaction
 from ..queries.lists import Lists
 from ..queries.metrics import Metrics
@@ -333,10 +333,17 @@ def _saved(config: str) -> str | None:
 def _audit(
     tx: WriteTransaction, new: NewDefinitions, activation: Activation, by: By, now: int
 ) -> None:
-    """Note that definitions came in force, if any changed."""
-    if activation.changes:
-        what: Act = "definitions_put" if new.origin == "put" else "definitions_loaded"
-        tx.add_audit(AuditEntry(now, what, by, {"versions": dict(activation.changes)}))
+    """Note that another text of definitions came in force, and what it changed."""
+    revised = activation.revision
+    if not activation.changes and not revised.is_rewritten:
+        return
+    details: dict[str, JSON] = {"versions": dict(activation.changes)}
+    if revised.definitions:
+        details["fields"] = {name: each.fields for name, each in revised.definitions.items()}
+    if revised.tables:
+        details["tables"] = revised.tables
+    what: Act = "definitions_put" if new.origin == "put" else "definitions_loaded"
+    tx.add_audit(AuditEntry(now, what, by, details))
 
 
 def _file_or_put(tx: WriteTransaction, filed: NewDefinitions) -> NewDefinitions:
@@ -359,10 +366,15 @@ def _require_file(tx: WriteTransaction, filed: NewDefinitions) -> None:
         )
 
 
-def read_definitions(config: str) -> Catalogue:
-    """The definitions in a file; none if it is the default one and missing."""
+def read_definitions(
+    config: str, may_send: Callable[[str], bool] = lambda _variable: True
+) -> Catalogue:
+    """The definitions in a file; none if it is the default one and missing.
+
+    ``may_send`` says which environment variables an alert may send, as for ``read_catalogue``.
+    """
     text = _read_text(config)
-    return Catalogue() if text is None else read_catalogue(text, config)
+    return Catalogue() if text is None else read_catalogue(text, config, may_send)
 
 
 def _read_text(config: str) -> str | None:

@@ -102,9 +102,9 @@ class Housekeeper:
             return
         self._reported = found
         self._on_definitions(self.collector)
-        changes = self._reloaded.changes if self._reloaded else found.changes
+        changed = self._reloaded or found
         self._reloaded = None
-        self._on_changes(change_lines(changes) or ["nothing changed"])
+        self._on_changes(change_lines(changed.changes, changed.revision))
 
     def _backfill(self) -> bool:
         progress = self.collector.backfill_some()

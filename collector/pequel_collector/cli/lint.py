@@ -18,7 +18,14 @@ from ..lint.linter import lint as find
 from ..model import iso
 from ..rules.language.definition import Catalogue
 from ..web.answers.schemas import LINTED
-from .options import definitions_file, definitions_path, example, stated
+from .options import (
+    definitions_file,
+    definitions_path,
+    example,
+    settings_from,
+    settings_options,
+    stated,
+)
 from .output import columns, echo_as
 
 
@@ -30,6 +37,7 @@ from .output import columns, echo_as
     )
 )
 @definitions_file
+@settings_options("alert_env")
 @click.option(
     "--database",
     metavar="URL",
@@ -59,6 +67,7 @@ def lint(
     context: click.Context,
     /,
     file: str | None,
+    alert_env: str | None,
     database: str | None,
     capacity: int | None,
     with_coverage: bool,
@@ -76,7 +85,8 @@ def lint(
     database = stated({"database": database}).get("database")
     if with_coverage and database is None:
         raise click.UsageError("--coverage needs data: add --database")
-    catalogue = read_definitions(path)
+    may_send = settings_from({"alert_env": alert_env}).is_for_alerts
+    catalogue = read_definitions(path, may_send)
     sample = None if database is None else _sample(database, catalogue)
     report = find(catalogue, Path(path).as_posix(), sample, capacity)
     rows = coverage(catalogue, sample) if with_coverage and sample is not None else None

@@ -28,7 +28,7 @@ from .output import columns, printable
     )
 )
 @definitions_file
-@settings_options("database")
+@settings_options("database", "alert_env")
 @click.option(
     "--limit",
     type=click.IntRange(min=0),
@@ -43,7 +43,9 @@ from .output import columns, printable
     default="text",
     help="The output format.",
 )
-def preview(file: str | None, database: str | None, limit: int, output_format: str) -> None:
+def preview(
+    file: str | None, database: str | None, alert_env: str | None, limit: int, output_format: str
+) -> None:
     """Show whom other definitions would mark.
 
     FILE is a definitions file; without it, the one in PEQUEL_CONFIG, else pequel.toml. For each
@@ -52,9 +54,9 @@ def preview(file: str | None, database: str | None, limit: int, output_format: s
     the database meanwhile.
     """
     path = definitions_path(file)
-    new = NewDefinitions(read_definitions(path))
-    url = settings_from({"database": database}).database
-    with closing(open_store(url, make=False)) as store, _progress() as progress:
+    settings = settings_from({"database": database, "alert_env": alert_env})
+    new = NewDefinitions(read_definitions(path, settings.is_for_alerts))
+    with closing(open_store(settings.database, make=False)) as store, _progress() as progress:
         found = previewed(store, new, now, progress, Budget(names=limit))
     if output_format == "json":
         click.echo(json.dumps(PREVIEW.dump(found), ensure_ascii=False))

@@ -73,7 +73,15 @@ def bars(lead: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield measure, str(observed) if observed is not None else "-"
         else:
             filled = round(min(1.0, share) * BAR)
-            yield measure, f"{'█' * filled}{'░' * (BAR - filled)} {observed} of {needed}"
+            yield measure, f"{'█' * filled}{'░' * (BAR - filled)} {_measured(leaf)}"
+
+
+def _measured(leaf: Mapping[str, Any]) -> str:
+    """What was observed beside what was needed: ``1 of 3``, and ``4 (3 needed)`` for more."""
+    observed, needed = leaf["observed"], leaf["needed"]
+    if observed <= needed:
+        return f"{observed} of {needed}"
+    return f"{observed} ({needed} {'needed' if leaf.get('holds') else 'allowed'})"
 
 
 def facts(lead: Mapping[str, Any]) -> list[tuple[str, str]]:

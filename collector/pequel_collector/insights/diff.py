@@ -6,21 +6,20 @@ so     keen changed: when.gte 3 → 2; on the data 12 gained, none lost, 40 earl
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from ..errors import NotFound
 from ..marking.active import active_definitions
-from ..model import JSON
 from ..ports import ReadTransaction
 from ..rules.explain.description import description_of
 from ..rules.explain.vocabulary import Vocabulary
 from ..rules.language.definition import Catalogue
 from ..rules.parser.catalogue import read_catalogue
 from ..rules.parser.printer import shared_tables
+from ..rules.parser.table_changes import Change, changes_between
 from .backtest import Backtest, Question, backtest, end_of_data
 from .bulk import Budget, OnProgress
 from .completed import completed
@@ -30,22 +29,7 @@ Status = Literal["added", "removed", "changed"]
 ACTIVE = "active"
 """Stands for the definitions in force."""
 
-SHOWN = 20
-"""Changes that one line names."""
-
 _VERSION = re.compile(r"(?P<name>[^\n]{1,128})@(?P<number>[1-9]\d{0,8})")
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A value at a path of a table: before and after, None where it is not there."""
-
-    path: str
-    before: JSON = None
-    after: JSON = None
-
-    def __str__(self) -> str:
-        return f"{self.path}: {_shown(self.before)} → {_shown(self.after)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +86,7 @@ def diff(old: Catalogue, new: Catalogue) -> Diff:
     """How two catalogues differ, in words."""
     names = dict.fromkeys(d.name for d in (*new.definitions, *old.definitions))
     found = [_definition_diff(name, old, new) for name in names]
-    shared = _changes(_shared(old), _shared(new))
+    shared = changes_between(_shared(old), _shared(new))
     return Diff([each for each in found if each is not None], list(shared))
 
 
@@ -163,44 +147,12 @@ def _definition_diff(name: str, before: Catalogue, after: Catalogue) -> Definiti
     now = None if new is None else description_of(new, Vocabulary(after))
     status: Status = "added" if old is None else "removed" if new is None else "changed"
     both = [{} if each is None else each.source for each in (old, new)]
-    changes = list(_changes(*both)) if status == "changed" else []
+    changes = list(changes_between(*both)) if status == "changed" else []
     return DefinitionDiff(name, status, was, now, changes)
 
 
 def _shared(catalogue: Catalogue) -> dict[str, Any]:
     return shared_tables(catalogue.text) if catalogue.text else {}
-
-
-def what_changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
-    """What lies between the tables of two versions of a definition, in one line."""
-    found = [str(each) for each in _changes(old, new)]
-    if not found:
-        return "another table of the file that it reads"
-    more = f" … and {len(found) - SHOWN:,} more" if len(found) > SHOWN else ""
-    return "; ".join(found[:SHOWN]) + more
-
-
-def _shown(value: JSON) -> str:
-    return "nothing" if value is None else json.dumps(value, ensure_ascii=False)
-
-
-def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Change]:
-    before, after = dict(_flat(old)), dict(_flat(new))
-    for path in dict.fromkeys([*before, *after]):
-        if before.get(path) != after.get(path):
-            yield Change(path, before.get(path), after.get(path))
-
-
-def _flat(table: Any, path: str = "") -> Iterator[tuple[str, JSON]]:
-    """Every value below a table, by its path; a list of plain values is one value."""
-    if isinstance(table, Mapping) and table:
-        for name, value in table.items():
-            yield from _flat(value, f"{path}.{name}" if path else str(name))
-    elif isinstance(table, list) and any(isinstance(each, Mapping) for each in table):
-        for number, value in enumerate(table):
-            yield from _flat(value, f"{path}[{number}]")
-    else:
-        yield path, table
 
 
 # -- on the data -----------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import NamedTuple
 
 from ..insights.sample import ENOUGH, Sample
@@ -62,7 +62,10 @@ RULES: dict[str, Rule] = {
     ),
     "L03": Rule("warning", "no key action", (activity_only.no_key_action,)),
     "L04": Rule(
-        "warning", "never or not lately received", data_checks=(unused_names.not_received,)
+        "warning",
+        "never or not lately received",
+        data_checks=(unused_names.not_received,),
+        catalogue_checks=(unknown_events.received_strays,),
     ),
     "L05": Rule("warning", "once is not enough", data_checks=(numbers.once_is_not_enough,)),
     "L06": Rule("warning", "no window", (shape.no_window,)),
@@ -126,14 +129,15 @@ def lint(
     return Report(ordered(found), len(catalogue.definitions), looked, is_small)
 
 
-def names_that_do_not_arrive(
-    catalogue: Catalogue, arriving: Collection[str], file: str = "pequel.toml"
+def names_that_hardly_arrive(
+    catalogue: Catalogue, arriving: Mapping[str, int], file: str = "pequel.toml"
 ) -> Iterator[Finding]:
-    """L04, where only the names of the events that arrive are known: those that look alike."""
+    """L04, where only the events that arrive are known, and how often: names that look alike."""
     parts = _parts_of(catalogue)
     numbers = {each.name: number for number, each in enumerate(catalogue.definitions)}
     accepted = {each.name: dict(each.accepted).get("L04") for each in catalogue.definitions}
-    for name, found in unknown_events.likely_slips(catalogue, arriving):
+    slips, strays = unknown_events.likely_slips, unknown_events.strays
+    for name, found in (*slips(catalogue, arriving), *strays(catalogue, arriving)):
         at = _place(_spans_of(parts, "pql", numbers[name]), found)
         yield Finding("L04", "warning", name, file, *at, found.message, accepted=accepted[name])
 

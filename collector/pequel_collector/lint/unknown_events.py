@@ -1,9 +1,9 @@
-"""Events that arrive under a name that nothing uses, beside one that definitions use: L26."""
+"""Events of nearly one name, one in a definition and one that arrives: L26, and some of L04."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from ..insights.sample import ENOUGH, Sample
 from ..rules.language.definition import Catalogue, pattern_of
@@ -39,16 +39,81 @@ def misspelt_events(catalogue: Catalogue, sample: Sample) -> Iterator[tuple[str,
 LONGEST = 64
 """Letters of a name that is looked at, where names are only known by what arrives."""
 
+RARER = 10
+"""An event that arrives so many times less often than one of nearly its name is a stray."""
 
-def likely_slips(catalogue: Catalogue, arriving: Collection[str]) -> Iterator[tuple[str, Found]]:
-    """L04 by the names of what arrives: a name in a definition that is a slip of one of them."""
+
+def likely_slips(catalogue: Catalogue, arriving: Mapping[str, int]) -> Iterator[tuple[str, Found]]:
+    """L04 by what arrives, and how often: a name in a definition that is a slip of one of them."""
     near = _by_slip(name for name in arriving if len(name) <= LONGEST)
-    known = set(arriving)
+    named = {*_declared(catalogue), *(name for _, _, name in uses(catalogue))}
     for definition, path, name in dict.fromkeys(uses(catalogue)):
-        if name in known or name.endswith("*") or len(name) > LONGEST:
+        if name in arriving or name.endswith("*") or len(name) > LONGEST:
             continue
-        if meant := _meant(name, near):
+        if meant := _likeliest(name, _slips_of(name, near), arriving, named):
             yield definition, Found(f"{name} does not arrive: did you mean {meant}?", path)
+
+
+def strays(catalogue: Catalogue, arriving: Mapping[str, int]) -> Iterator[tuple[str, Found]]:
+    """L04: a name in a definition that arrives, and nearly that name arrives much more often.
+
+    A leaf that lists both names means both, and so does a file that names the event elsewhere.
+    """
+    declared = set(_declared(catalogue))
+    near = _by_slip(name for name in arriving if len(name) <= LONGEST)
+    found = list(dict.fromkeys(uses(catalogue)))
+    listed = set(found)
+    for definition, path, name in found:
+        if len(name) > LONGEST or not arriving.get(name) or name in declared:
+            continue
+        twins = {each for each in _slips_of(name, near) if not _is_series(name, each)}
+        meant = max(twins, key=lambda other: (arriving[other], other), default=name)
+        if _is_stray(name, meant, arriving) and (definition, path, meant) not in listed:
+            yield (
+                definition,
+                Found(
+                    f"{name} was received {_times(arriving[name])}, and {meant} "
+                    f"{_times(arriving[meant])}: did you mean {meant}?",
+                    path,
+                ),
+            )
+
+
+def _likeliest(
+    name: str, found: Collection[str], arriving: Mapping[str, int], named: Collection[str]
+) -> str | None:
+    """Which of the names that a name is a slip of was meant; None if there is none.
+
+    That is one of the same words, then one that the file names, then one that arrives more often.
+    A stray was not meant.
+    """
+    often = max(found, key=lambda other: arriving[other], default=name)
+    return min(
+        (each for each in found if not _is_stray(each, often, arriving)),
+        key=lambda each: (words(each) != words(name), each not in named, -arriving[each], each),
+        default=None,
+    )
+
+
+def _is_stray(name: str, other: str, arriving: Mapping[str, int]) -> bool:
+    """Whether a name arrives so much less often than another that it looks like a slip of it."""
+    return name != other and arriving[name] * RARER <= arriving[other]
+
+
+def _is_series(name: str, other: str) -> bool:
+    """Whether two names differ in words of one letter only: ``variant_a_shown``."""
+    both = [words(each).split() for each in (name, other)]
+    long = [[word for word in each if len(word) > 1] for each in both]
+    return both[0] != both[1] and long[0] == long[1]
+
+
+def _times(number: int) -> str:
+    return "once" if number == 1 else f"{number:,} times"
+
+
+def received_strays(catalogue: Catalogue, sample: Sample) -> Iterator[tuple[str, Found]]:
+    """The strays among the latest events of a sample."""
+    return strays(catalogue, {name: each.count for name, each in sample.events.items()})
 
 
 def uses(catalogue: Catalogue) -> Iterator[tuple[str, str, str]]:
@@ -83,8 +148,13 @@ def _by_slip(names: Iterable[str]) -> dict[str, list[str]]:
 
 def _meant(name: str, near: dict[str, list[str]]) -> str | None:
     """The known name that a name is a slip of. ``step_1`` and ``step_2`` are no slips."""
+    return min(_slips_of(name, near), default=None)
+
+
+def _slips_of(name: str, near: dict[str, list[str]]) -> set[str]:
+    """The known names that a name may be a slip of, in any order."""
     found = {other for slip in slips(name) for other in near.get(slip, ())}
-    return min((other for other in found if _letters(other) != _letters(name)), default=None)
+    return {other for other in found if _letters(other) != _letters(name)}
 
 
 def _letters(name: str) -> str:

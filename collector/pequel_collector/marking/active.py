@@ -17,6 +17,7 @@ from ..leads.ledger import Effects
 from ..ports import ReadTransaction, Version, WriteTransaction
 from ..rules.language.definition import Catalogue
 from ..rules.language.quantities import many
+from .revision import Revision, revision_lines
 
 CATALOGUE = "catalogue"
 """The meta entry with the version of the evaluators in force, and after a space the digest of the
@@ -60,8 +61,8 @@ class ActiveDefinitions(Struct, frozen=True):
     time, None if there was none. If a changed file replaced definitions that were put over HTTP,
     ``replaced_put_at`` is when those were put. ``versions`` are by definition name. ``changes``
     are the version numbers of the definitions that differ from those before, as in
-    ``DefinitionChange``. ``kept`` are the names of definitions that were taken out while they
-    looked forward: their leads stay.
+    ``DefinitionChange``, and ``revision`` is what else differs. ``kept`` are the names of
+    definitions that were taken out while they looked forward: their leads stay.
     """
 
     text: str
@@ -72,6 +73,7 @@ class ActiveDefinitions(Struct, frozen=True):
     versions: dict[str, ActiveVersion] = msgspec.field(default_factory=dict, name="standing")
     changes: dict[str, int | None] = msgspec.field(default_factory=dict)
     kept: list[str] = msgspec.field(default_factory=list)
+    revision: Revision = msgspec.field(default_factory=Revision)
 
 
 class BackfillProgress(Struct):
@@ -172,9 +174,10 @@ def activations(active: ActiveDefinitions | None) -> Mapping[tuple[str, str], in
     return {(name, hash_): since for name, (hash_, since) in versions.items()}
 
 
-def change_lines(changes: Mapping[str, int | None]) -> list[str]:
-    """One line for each definition that changed: ``set_up → version 2``."""
-    return [_arrow(name, version) for name, version in changes.items()]
+def change_lines(changes: Mapping[str, int | None], revised: Revision) -> list[str]:
+    """One line for each definition that changed: ``set_up → version 2``; then what else did."""
+    arrows = [_arrow(name, version) for name, version in changes.items()]
+    return [*arrows, *revision_lines(revised, changes)] or ["nothing changed"]
 
 
 def backfill_lines(progress: BackfillProgress) -> list[str]:

@@ -16,7 +16,7 @@ on one database, each step starts from what the others have done.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic, sleep
 
@@ -36,6 +36,7 @@ from .change import NewDefinitions, Plan, plan
 from .derive import Derivation
 from .evaluators import Evaluators
 from .preparations import Preparations
+from .revision import Revision
 
 SUBJECTS_PER_STEP = 50
 SECONDS_PER_STEP = 0.05
@@ -52,13 +53,14 @@ OnProgress = Callable[[BackfillProgress], None]
 class Activation:
     """The evaluators of definitions that came in force, and the versions that are new.
 
-    ``changes`` are as in ``ActiveDefinitions``; empty if the same definitions were in force.
-    ``is_retroactive`` says that a back-fill began.
+    ``changes`` and ``revision`` are as in ``ActiveDefinitions``; both are empty if the same text
+    was in force. ``is_retroactive`` says that a back-fill began.
     """
 
     evaluators: Evaluators
-    versions: list[Version]
-    changes: dict[str, int | None]
+    versions: Sequence[Version]
+    changes: Mapping[str, int | None]
+    revision: Revision
     is_retroactive: bool
 
 
@@ -109,7 +111,9 @@ def activate(
         )
     tx.set_meta(CATALOGUE, f"{evaluators.version} {digest(new.catalogue.text)}")
     is_retroactive = prepared.epoch is not None
-    return Activation(evaluators, list(planned.versions), dict(planned.changes), is_retroactive)
+    return Activation(
+        evaluators, planned.versions, planned.changes, planned.revision, is_retroactive
+    )
 
 
 def finish(
@@ -160,12 +164,13 @@ def _record(tx: WriteTransaction, new: NewDefinitions, planned: Plan, now: int) 
         tx.add_version(version)
     if planned.active != active_definitions(tx):
         set_active_definitions(tx, planned.active)
-    tx.log_definitions(
-        [
-            DefinitionEntry(name, version, now, new.origin, new.actor, new.reason)
-            for name, version in planned.changes.items()
-        ]
-    )
+    said = (now, new.origin, new.actor, new.reason)
+    came = [DefinitionEntry(name, version, *said) for name, version in planned.changes.items()]
+    revised = [
+        DefinitionEntry(name, change.version, *said, change.said)
+        for name, change in planned.revision.definitions.items()
+    ]
+    tx.log_definitions([*came, *revised])
 
 
 def _all_changes(

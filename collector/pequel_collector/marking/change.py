@@ -26,6 +26,7 @@ from .active import (
     active_versions,
 )
 from .evaluators import Evaluators
+from .revision import Revision, revision
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +48,15 @@ class NewDefinitions:
 class Plan:
     """What comes in force: ``versions`` are those that are new, ``recorded`` those that are not.
 
-    ``changes`` are the definitions that differ from those in force, as in ``ActiveDefinitions``.
+    ``changes`` are the definitions that differ from those in force, as in ``ActiveDefinitions``,
+    and ``revision`` is what else differs.
     """
 
     active: ActiveDefinitions
     versions: Sequence[Version]
     recorded: Sequence[Version]
     changes: Mapping[str, int | None]
+    revision: Revision
 
     def evaluators(self, catalogue: Catalogue, epoch: int = 0) -> Evaluators:
         """The evaluators of the definitions, as if they were in force."""
@@ -68,6 +71,7 @@ def plan(tx: ReadTransaction, new: NewDefinitions, now: int) -> Plan:
     known = [*recorded, *versions]
     since = active_versions(new.catalogue, before, known, now)
     changes = _changes(before.versions if before else {}, since, known)
+    revised = _revision(before, new.catalogue, changes, known)
     active = ActiveDefinitions(
         text=new.catalogue.text,
         origin=new.origin,
@@ -76,12 +80,13 @@ def plan(tx: ReadTransaction, new: NewDefinitions, now: int) -> Plan:
         replaced_put_at=new.replaced_put_at,
         versions=since,
         changes=changes,
+        revision=revised,
         kept=_kept(before, new.catalogue),
     )
     if before is not None and (before.text, before.origin) == (active.text, active.origin):
         active = replace(active, at=before.at, replaced_put_at=before.replaced_put_at)
-        active = replace(active, changes=before.changes)
-    return Plan(active, versions, recorded, changes)
+        active = replace(active, changes=before.changes, revision=before.revision)
+    return Plan(active, versions, recorded, changes, revised)
 
 
 def _new_versions(catalogue: Catalogue, known: Sequence[Version], now: int) -> list[Version]:
@@ -114,6 +119,20 @@ def _changes(
         if name not in before or before[name].hash != version.hash
     }
     return {**came, **dict.fromkeys(name for name in before if name not in after)}
+
+
+def _revision(
+    before: ActiveDefinitions | None,
+    catalogue: Catalogue,
+    changes: Collection[str],
+    known: Collection[Version],
+) -> Revision:
+    """What differs from the definitions in force besides versions; nothing if there were none."""
+    if before is None:
+        return Revision()
+    numbers = {(version.name, version.hash): version.version for version in known}
+    same = [each for each in catalogue.definitions if each.name not in changes]
+    return revision(before.text, catalogue, {d.name: numbers[d.name, d.hash] for d in same})
 
 
 def _kept(before: ActiveDefinitions | None, catalogue: Catalogue) -> list[str]:

@@ -27,6 +27,8 @@ class DefinitionEntry(NamedTuple):
 
     ``version`` is None if the definition was taken out. ``origin`` is ``file`` or ``put``, None for
     entries from before the log. ``actor`` and ``reason`` are who did it and why, as they said.
+    With ``changed``, the version was in force before and stays so: it says which other fields of
+    the definition changed, such as ``sla: "3d" → "4d"``.
     """
 
     name: str
@@ -35,6 +37,7 @@ class DefinitionEntry(NamedTuple):
     origin: str | None = None
     actor: str | None = None
     reason: str | None = None
+    changed: str | None = None
 
 
 class By(NamedTuple):
@@ -95,7 +98,7 @@ class DecisionReads(Protocol):
         """All versions of all definitions, oldest first."""
 
     def definition_log(self) -> list[DefinitionEntry]:
-        """When which version of each definition came in force, oldest first."""
+        """When which version of each definition came in force or got other fields, oldest first."""
 
     def keys(self) -> list[Key]:
         """All keys, revoked ones too, oldest first."""

@@ -276,13 +276,14 @@ class VersionAnswer(NamedTuple):
 
 
 class DefinitionAnswer(NamedTuple):
-    """An active definition, and every version of it."""
+    """An active definition, every version of it, and the log of what changed it, oldest first."""
 
     definition: Definition
     description: str
     version: int | None
     in_force_since: int | None
     versions: Sequence[VersionAnswer]
+    log: Sequence[DefinitionEntry] = ()
 
 
 class Definitions(NamedTuple):

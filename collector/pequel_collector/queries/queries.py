@@ -10,7 +10,6 @@ from difflib import get_close_matches
 from ..errors import BadRequest, NotFound
 from ..identity.conflicts import conflicts_of
 from ..identity.subject import Subject
-from ..insights.diff import what_changed
 from ..insights.likelihood.scores import Scores
 from ..leads.states import contacts_of, is_claimed, is_overdue, state_at
 from ..leads.transitions import LeadKey, transitions_of
@@ -33,6 +32,7 @@ from ..ports import (
 )
 from ..rules.explain.evidence import Explainer
 from ..rules.parser.printer import shared_tables
+from ..rules.parser.table_changes import what_changed
 from ..usage import balance_of, balances
 from .answers import (
     ClaimAnswer,
@@ -350,7 +350,10 @@ class Queries:
             evaluators, versions = self._evaluators_in(tx), tx.versions()
             active, backfill = active_definitions(tx), backfill_progress(tx)
             log = tx.definition_log()
-        latest = {(each.name, each.version): each for each in log}
+        latest = {(each.name, each.version): each for each in log if each.changed is None}
+        logs: defaultdict[str, list[DefinitionEntry]] = defaultdict(list)
+        for entry in log:
+            logs[entry.name].append(entry)
         own: defaultdict[str, list[VersionAnswer]] = defaultdict(list)
         for version in versions:
             before = own[version.name][-1:]
@@ -364,6 +367,7 @@ class Queries:
                 version=evaluators.versions.get(definition.name),
                 in_force_since=since.get(definition.name),
                 versions=own[definition.name],
+                log=logs[definition.name],
             )
             for definition in evaluators.catalogue.definitions
         ]

@@ -24,7 +24,7 @@ from .migrations.console import CONSOLE, SNOOZED
 from .migrations.crm import CRM
 from .migrations.delivery import DELIVERY, KEPT_FOR_A_WHILE
 from .migrations.facts import DECIDED, DERIVED, FACTS, TRAITS_OF, VIEWS
-from .migrations.leads import DEFINITION_CHANGES, LEADS, LEAVING
+from .migrations.leads import DEFINITION_CHANGES, LEADS, LEAVING, OTHER_FIELDS
 from .migrations.metrics import METRICS
 from .migrations.persons import (
     HISTORIES,
@@ -94,6 +94,7 @@ _MIGRATIONS = (
     Migration("0025_sections", SECTIONS),
     Migration("0026_account_lists", ACCOUNT_LISTS),
     Migration("0027_kept_for_a_while", KEPT_FOR_A_WHILE),
+    Migration("0028_other_fields", OTHER_FIELDS),
 )
 
 

@@ -446,13 +446,14 @@ ADD_VERSION = Insertion(
 )
 
 DEFINITION_LOG = """
-SELECT name, version, at, origin, actor, reason FROM definition_change ORDER BY number
+SELECT name, version, at, origin, actor, reason, changed FROM definition_change ORDER BY number
 """
 
 LAST_DEFINITION_ENTRY = "SELECT coalesce(max(number), 0) FROM definition_change"
 
 LOG_DEFINITIONS = Insertion(
-    "definition_change", ("number", "name", "version", "at", "origin", "actor", "reason")
+    "definition_change",
+    ("number", "name", "version", "at", "origin", "actor", "reason", "changed"),
 )
 
 KEYS = """

@@ -59,6 +59,17 @@ class TestExitStatus:
     ) -> None:
         assert lint(toml, *arguments).exit_code == status
 
+    def test_a_variable_that_alerts_may_not_send_fails_unless_it_is_listed(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        toml = FINE + '[[alert]]\nname = "a"\non = ["won"]\nurl_env = "HOOK_URL"\n'
+        refused = lint(toml)
+        assert refused.exit_code == 1
+        assert "--alert-env lists it" in refused.output
+        assert lint(toml, "--alert-env", "OTHER,HOOK_URL").exit_code == 0
+        monkeypatch.setenv("PEQUEL_ALERT_ENV", "HOOK_URL")
+        assert lint(toml).exit_code == 0
+
     def test_a_file_that_the_grammar_refuses_fails_with_its_places(self) -> None:
         done = lint('[[pql]]\nname = "a"\n')
         assert done.exit_code == 1

@@ -52,6 +52,14 @@ def test_counts_and_names_whom_it_would_gain_and_move() -> None:
     )
 
 
+def test_refuses_a_variable_that_alerts_may_not_send_unless_it_is_listed() -> None:
+    toml = TWICE + '[[alert]]\nname = "a"\non = ["won"]\nurl_env = "HOOK_URL"\n'
+    refused = _run(toml)
+    assert refused.exit_code == 1
+    assert "--alert-env lists it" in refused.output
+    assert _run(toml, "--alert-env", "HOOK_URL").exit_code == 0
+
+
 def test_names_as_many_as_it_is_told_to() -> None:
     assert _run("", "--limit", "1").stdout.splitlines() == [
         "keen → no longer in force: 0 more, 2 fewer",

@@ -328,6 +328,69 @@ class TestALead:
     def test_that_is_not_there_is_not_found(self, admin: Any, lead_id: str) -> None:
         assert admin.get(f"/leads/{lead_id}").status_code == 404
 
+    def test_that_nobody_has_worked_says_what_to_do(self, admin: Any, ada: str) -> None:
+        admin.get(f"/leads/{ada}")
+        assert "What to do" in admin.page
+        for fields in ({"action": "contact"}, {"action": "dismiss", "reason": "a test"}):
+            admin.post("/leads", lead=ada, next=f"/leads/{ada}", **fields)
+            assert "What to do" not in admin.page
+
+    def test_says_what_was_needed_beside_more(
+        self, admin: Any, ada: str, collector: Collector
+    ) -> None:
+        collector.put_definitions(collector.catalogue.text.replace("gte = 3", "gte = 2"))
+        collector.backfill_briefly()
+        admin.get(f"/leads/{ada}")
+        assert "3 (2 needed)" in text_of(admin.page)
+        assert "3 of 2" not in admin.page
+
+    def test_has_no_loose_dot_before_its_owner(self, admin: Any, ada: str) -> None:
+        admin.post("/leads", lead=ada, action="dismiss", reason="a test")
+        admin.get(f"/leads/{ada}")
+        assert "dismissed qualified now" in text_of(admin.page)
+        admin.post("/leads", lead=ada, action="reopen")
+        admin.get(f"/leads/{ada}")
+        assert "due in 4 h · with nobody yet · qualified now" in text_of(admin.page)
+
+
+class TestAVoidedLead:
+    @pytest.fixture
+    def voided(self, admin: Any, ada: str, collector: Collector) -> str:
+        collector.put_definitions(collector.catalogue.text.replace("gte = 3", "gte = 9"))
+        collector.backfill_briefly()
+        return ada
+
+    def test_says_why_and_not_what_to_do(self, admin: Any, voided: str) -> None:
+        admin.get(f"/leads/{voided}")
+        page = text_of(admin.page)
+        assert "voided qualified now" in page
+        assert "the definition changed" in page
+        assert "definition_changed" not in page
+        assert "What to do" not in page
+
+    def test_is_among_the_past_leads_of_its_user(self, admin: Any, voided: str) -> None:
+        admin.get("/user?id=ada")
+        page = text_of(admin.page)
+        assert "Past leads" in page
+        assert "the definition changed · became a lead" in page
+        assert f'href="/leads/{voided}"' in admin.page
+        admin.get("/account?id=acme")
+        assert "Past leads" not in admin.page
+
+    def test_is_counted_below_all_leads(self, admin: Any, voided: str) -> None:
+        admin.get("/?state=any&definition=set_up")
+        [link] = re.findall(r'<a href="([^"]+)">1 voided</a>', admin.page)
+        admin.get(html.unescape(link))
+        assert f'href="/leads/{voided}"' in admin.page
+        admin.get("/")
+        assert "1 voided" not in admin.page
+
+    def test_is_found_from_a_search_without_a_hit(self, admin: Any, voided: str) -> None:
+        admin.get("/?q=ada")
+        [link] = re.findall(r'<a href="([^"]+)">Search the voided ones</a>', admin.page)
+        admin.get(html.unescape(link))
+        assert f'href="/leads/{voided}"' in admin.page
+
 
 class TestLive:
     def test_teaches_before_the_first_event(self, admin: Any) -> None:
@@ -427,6 +490,15 @@ class TestDefinitions:
         assert "Fewer: ada@acme.example" in page or "Fewer: Ada Byron" in page
         assert "gte = 3" in collector.catalogue.text
 
+    def test_a_dry_run_goes_to_its_result(self, admin: Any, collector: Collector) -> None:
+        admin.get("/editor")
+        assert 'action="/editor/preview#preview"' in admin.page
+        assert "data-again" not in admin.page
+        admin.post("/editor/preview", text=collector.catalogue.text, base="")
+        assert '<h2 id="preview" tabindex="-1">' in admin.page
+        assert "data-again" in admin.page
+        assert "No lead would come, go or move." in admin.page
+
     def test_are_published_with_a_reason(self, admin: Any, ada: str, collector: Collector) -> None:
         admin.get("/editor")
         [base] = re.findall(r'name="base" value="(\w+)"', admin.page)
@@ -442,6 +514,62 @@ class TestDefinitions:
         assert '<span class="added">' in admin.page
         answer = admin.post("/editor/publish", text=text, base=base, reason="again")
         assert answer.status_code == 409
+
+    @pytest.mark.parametrize(
+        ("change", "said"),
+        [
+            (('sla = "4h"', 'sla = "5h"'), "because sla does not decide who qualifies."),
+            (
+                ('sla = "4h"', 'sla = "5h"\npriority = "high"'),
+                "because sla and priority do not decide who qualifies.",
+            ),
+            (("[features]", '[features]\nx = ["y"]'), "because [features] does not"),
+            (("[features]", "# a\n[features]"), "Published. Only comments or the order changed."),
+            (("[features]", "[features]"), "Nothing changed: these definitions are in force"),
+        ],
+    )
+    def test_what_makes_no_version_is_published_too(
+        self, admin: Any, collector: Collector, change: tuple[str, str], said: str
+    ) -> None:
+        admin.get("/editor")
+        [base] = re.findall(r'name="base" value="(\w+)"', admin.page)
+        text = collector.catalogue.text.replace(*change)
+        admin.post("/editor/publish", text=text, base=base, reason="the team is away")
+        assert said in text_of(admin.page)
+        assert collector.catalogue.text == text
+
+    def test_a_change_without_a_version_is_kept_with_its_reason(
+        self, admin: Any, collector: Collector
+    ) -> None:
+        admin.get("/editor")
+        [base] = re.findall(r'name="base" value="(\w+)"', admin.page)
+        text = collector.catalogue.text.replace('sla = "4h"', 'sla = "5h"')
+        admin.post("/editor/publish", text=text, base=base, reason="the team is away")
+        admin.get("/definition?name=set_up")
+        page = text_of(admin.page)
+        assert "Version 1 with other fields" in page
+        assert "by Mia" in page
+        assert "the team is away sla: &#34;4h&#34; → &#34;5h&#34;" in page
+        admin.get("/settings")
+        page = text_of(admin.page)
+        assert "definitions put: sla of set_up by" in page
+        assert "the team is away" in page
+
+    def test_each_time_that_a_version_came_in_force_is_listed(
+        self, admin: Any, clock: Any, collector: Collector
+    ) -> None:
+        first = collector.catalogue.text
+        for text, who in ((first.replace("gte = 3", "gte = 2"), "Ada"), (first, "Ben")):
+            clock.now += 60_000
+            collector.put_definitions(text, By("k", "a change"), who)
+        admin.get("/definition?name=set_up")
+        lines = [text_of(each) for each in re.findall(r"<summary>.*?</summary>", admin.page)]
+        assert [line.partition(" ")[0] + line[7:9] for line in lines] == [
+            "Version 1", "Version 2", "Version 1"
+        ]  # fmt: skip
+        assert "by Ben" in lines[0]
+        assert "by Ada" in lines[1]
+        assert admin.page.count('class="diff"') == 3
 
     def test_an_earlier_version_is_published_again(self, admin: Any, collector: Collector) -> None:
         first = collector.catalogue.text
@@ -594,6 +722,7 @@ class TestTheCatalogue:
         admin.get("/event?name=e")
         page = text_of(admin.page)
         assert "size 2 of 2" in page
+        assert "No definition uses it. Who uses it?" in page
         assert "a number 1, text 1" in page or "text 1, a number 1" in page
 
     def test_marks_names_that_look_alike(self, admin: Any, send: Any) -> None:

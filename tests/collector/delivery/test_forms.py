@@ -29,7 +29,7 @@ from pequel_collector.delivery.records import (
 )
 from pequel_collector.delivery.templates import LONGEST, TemplateFailed, render
 from pequel_collector.delivery.verdict import MAX_AFTER, retry_after, verdict
-from pequel_collector.delivery.wording import HEADLINES, headline
+from pequel_collector.delivery.wording import HEADLINES, bars, headline
 from pequel_collector.rules.language.alerts import EVENTS
 from pequel_collector.rules.parser.handoff.alerts import FORMS
 from pequel_collector.web.openapi.examples import LEAD
@@ -450,3 +450,18 @@ def test_every_change_has_a_headline() -> None:
         said = headline(replace(DELIVERY, type=f"lead.{event}"))
         assert "ada@acme.example" in said
         assert "{" not in said
+
+
+@pytest.mark.parametrize(
+    ("observed", "holds", "said"),
+    [
+        (1, False, "1 of 3"),
+        (3, True, "3 of 3"),
+        (5, True, "5 (3 needed)"),
+        (5, False, "5 (3 allowed)"),
+    ],
+)
+def test_more_than_was_needed_stands_beside_it(observed: int, holds: bool, said: str) -> None:
+    leaf = {"measure": "used", "observed": observed, "needed": 3, "holds": holds}
+    [(_, bar)] = bars({"evidence": {"leaves": [leaf]}})
+    assert bar.endswith(f" {said}")

@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pequel_collector.insights.sample import Arrivals, Sample
+from pequel_collector.lint.linter import names_that_hardly_arrive
 from pequel_collector.lint.unknown_events import slips
+from pequel_collector.rules.parser.catalogue import read_catalogue
 from support.samples import linted
 
 NAME = "project_created"
@@ -83,3 +85,63 @@ def test_a_definition_of_any_event_does_not_use_a_name() -> None:
 def test_a_name_without_one_letter_is_a_slip_of_it(name: str, data: st.DataObject) -> None:
     place = data.draw(st.integers(0, len(name) - 1))
     assert slips(name) & slips(name[:place] + name[place + 1 :])
+
+
+def doubted(event: str, toml: str = "", **arriving: int) -> list[str]:
+    """What is said of a definition of an event, where only names and numbers are known."""
+    text = f'[[pql]]\nname = "it"\nwhen = {{ event = {event}, gte = 3 }}\n{toml}'
+    counts = {name.replace("__", " "): number for name, number in arriving.items()}
+    return [found.message for found in names_that_hardly_arrive(read_catalogue(text), counts)]
+
+
+class TestASlipOfWhatArrives:
+    def test_is_told_the_name_that_arrives_often(self) -> None:
+        said = ["projekt_created does not arrive: did you mean project_created?"]
+        assert doubted('"projekt_created"', Project__Created=1, project_created=16) == said
+
+    def test_is_told_the_same_words_first(self) -> None:
+        said = ["project_created does not arrive: did you mean projectCreated?"]
+        assert doubted('"project_created"', projectCreated=10, projects_created=40) == said
+
+    def test_is_told_a_name_of_the_file_before_another(self) -> None:
+        said = ["projekt_created does not arrive: did you mean project_created?"]
+        toml = '[project]\nkey_events = ["project_created"]\n'
+        assert doubted('"projekt_created"', toml, projecd_created=20, project_created=4) == said
+
+
+class TestARareNameWithAFrequentTwin:
+    SAID = (
+        "project_creatd was received once, and project_created 16 times: "
+        "did you mean project_created?"
+    )
+
+    def test_is_doubted(self) -> None:
+        assert doubted('"project_creatd"', project_creatd=1, project_created=16) == [self.SAID]
+
+    def test_is_doubted_by_the_linter_with_data(self) -> None:
+        sample = Sample(
+            events={"project_creatd": Arrivals(1), NAME: Arrivals(16)},
+            lasts={"project_creatd": 0, NAME: 0},
+        )
+        report = linted('[[pql]]\nname = "it"\nwhen = { event = "project_creatd" }\n', sample)
+        found = [each.code for each in report.findings if each.message == self.SAID]
+        assert found == ["L04"]
+
+    @pytest.mark.parametrize(
+        ("event", "toml", "arriving"),
+        [
+            ('"project_creatd"', "", {"project_creatd": 2, "project_created": 19}),
+            ('["project_creatd", "project_created"]', "", {"project_creatd": 1, NAME: 99}),
+            (
+                '"project_creatd"',
+                '[features]\nf = ["project_creatd"]\n',
+                {"project_creatd": 1, NAME: 99},
+            ),
+            ('"step_1_done"', "", {"step_1_done": 1, "step_2_done": 99}),
+            ('"variant_a_shown"', "", {"variant_a_shown": 1, "variant_b_shown": 99}),
+            ('"project_created"', "", {"project_creatd": 1, NAME: 16}),
+            ('"project_*"', "", {"project_creatd": 1, NAME: 16}),
+        ],
+    )  # fmt: skip
+    def test_is_meant_otherwise(self, event: str, toml: str, arriving: dict[str, int]) -> None:
+        assert doubted(event, toml, **arriving) == []

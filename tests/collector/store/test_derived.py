@@ -14,6 +14,7 @@ from pequel_collector.ports import (
     AuditEntry,
     By,
     Change,
+    DefinitionEntry,
     LeadCursor,
     LeadFilter,
     Membership,
@@ -405,6 +406,18 @@ class TestWhatPeopleDecide:
                 tx.add_version(version)
         with store.reading() as view:
             assert view.versions() == versions
+
+    def test_the_log_of_definitions_is_as_it_was_written(self, store: Store) -> None:
+        entries = [
+            DefinitionEntry("a", 1, 5, "file", "file", "\0é"),
+            DefinitionEntry("a", 1, 6, "put", "ada", None, 'title: "\0" → "é"'),
+            DefinitionEntry("a", None, 7, "put"),
+        ]
+        for entry in entries:
+            with store.writing() as tx:
+                tx.log_definitions([entry])
+        with store.reading() as view:
+            assert view.definition_log() == entries
 
     def test_a_version_is_recorded_once(self, store: Store) -> None:
         with store.writing() as tx:

@@ -16,8 +16,8 @@ from flask.testing import FlaskClient
 from pequel_collector.app import bootstrap
 from pequel_collector.app.bootstrap import Collector, open_collector
 from pequel_collector.config import Settings
-from pequel_collector.insights.diff import what_changed
 from pequel_collector.model import iso
+from pequel_collector.rules.parser.table_changes import what_changed
 from pequel_collector.web.api import preview
 from pequel_collector.web.app import create_app
 from support.streams import NOW, marks, messages_of, plain_event
@@ -284,6 +284,41 @@ class TestPutting:
             "keen → version 2: 1 lead added, 0 withdrawn",
             "other → no longer in force: 0 leads added, 0 withdrawn",
         ]
+
+    def test_says_what_changed_besides_versions(self, http: FlaskClient, real: Collector) -> None:
+        def said(text: str) -> list[str]:
+            changes: list[str] = put(http, text)["changes"]
+            return changes
+
+        slow = f'{KEEN}sla = "3d"\ntitle = "Keen"\n'
+        put(http, slow)
+        quick = slow.replace("3d", "4d")
+        assert said(quick) == ['keen, still version 1: sla: "3d" → "4d"']
+        assert said(quick + '[project]\nkey_events = ["paid"]\n') == ["[project] changed"]
+        assert said(f"# the same\n{quick}") == ["[project] changed"]
+        assert said(f"# the same again\n{quick}") == ["only comments or the order changed"]
+        assert said(f"# the same again\n{quick}") == ["nothing changed"]
+        assert said(quick.replace('"used"', '["used"]')) == ["only comments or the order changed"]
+        assert said(quick.replace("gte = 2", "gte = 3").replace("4d", "5d")) == [
+            "keen → version 2: 0 leads added, 0 withdrawn"
+        ]
+
+    def test_keeps_who_changed_a_field_that_makes_no_version_and_why(
+        self, http: FlaskClient, real: Collector
+    ) -> None:
+        put(http, f'{KEEN}sla = "3d"\n')
+        slower = f'{KEEN}sla = "4d"\nowner = "ada"\n'
+        http.put("/v1/definitions?actor=ben&reason=holidays", data=slower, headers=ADMIN)
+        with real.store.reading() as view:
+            last = view.definition_log()[-1]
+        assert (last.name, last.version, last.actor, last.reason) == ("keen", 1, "ben", "holidays")
+        assert last.changed == 'sla: "3d" → "4d"; owner: nothing → "ada"'
+        [act, *_] = http.get("/v1/audit", headers=ADMIN).json["data"]
+        assert (act["what"], act["reason"]) == ("definitions_put", "holidays")
+        assert act["details"] == {"versions": {}, "fields": {"keen": ["sla", "owner"]}}
+        [definition] = http.get("/v1/definitions", headers=READ).json["data"]
+        [version] = definition["versions"]
+        assert version["reason"] is None, "the version came in force for another reason"
 
     def test_says_what_changed_where_history_is_long(
         self, http: FlaskClient, real: Collector, monkeypatch: pytest.MonkeyPatch

@@ -30,6 +30,9 @@ from .personal import digest
 from .quantities import CALENDAR
 
 _OPTIONS = ("after_silence", "cooldown", "clock")
+DECIDING = frozenset({"subject", "when", "unless", "on_change", *_OPTIONS})
+"""The keys of a definition that decide who qualifies, and when."""
+
 _UNORDERED = ("where", "comparisons", "traits")  # all of them count, whichever comes first
 
 

@@ -69,3 +69,5 @@ DEFINITION_CHANGES = (
     FROM definition_version
     """,
 )
+
+OTHER_FIELDS = ("ALTER TABLE definition_change ADD COLUMN changed text",)

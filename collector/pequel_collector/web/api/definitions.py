@@ -8,6 +8,7 @@ from ...app.bootstrap import Collector
 from ...errors import Forbidden
 from ...marking.active import backfill_lines, change_lines
 from ...marking.backfill import Activation
+from ...marking.revision import revision_lines
 from ...ports import By
 from ...queries.partner_view import definitions_for_partner
 from ..answers import schemas
@@ -104,5 +105,5 @@ def changes_of(collector: Collector, new: Activation) -> list[str]:
     if new.changes and new.is_retroactive:
         progress = collector.backfill_briefly()
         if progress and progress.is_finished:
-            return backfill_lines(progress)
-    return change_lines(new.changes) or ["nothing changed"]
+            return [*backfill_lines(progress), *revision_lines(new.revision, new.changes)]
+    return change_lines(new.changes, new.revision)

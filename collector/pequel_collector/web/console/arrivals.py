@@ -40,7 +40,8 @@ class Latest:
             self._kept = self._clock(), found
             return found
 
-    def names(self) -> list[str]:
-        """The names of the events that arrive, the most frequent first."""
+    def counts(self) -> dict[str, int]:
+        """How often which events arrive, the most frequent first."""
         events = self.look(KNOWN_FOR).events
-        return sorted(events, key=lambda name: (-events[name].count, name))[:NAMES]
+        names = sorted(events, key=lambda name: (-events[name].count, name))[:NAMES]
+        return {name: events[name].count for name in names}

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from difflib import unified_diff
-from itertools import pairwise
 from typing import NamedTuple
 
 from flask import Blueprint, Response, request
 
 from ...errors import NotFound
-from ...ports import LeadFilter
-from ...queries.answers import DefinitionAnswer, Total, VersionAnswer
+from ...ports import DefinitionEntry, LeadFilter
+from ...queries.answers import DefinitionAnswer, Total
 from ...queries.partner_view import definitions_for_partner
 from ..asked import arguments
 from . import figures
@@ -27,6 +26,9 @@ NEAR = 20
 LEADS = 10
 """Leads of a definition that its page lists."""
 
+LOGGED = 50
+"""Changes of a definition that its page lists."""
+
 
 class Line(NamedTuple):
     """A line of a difference: ``kind`` is ``added``, ``removed`` or ``same``."""
@@ -36,9 +38,9 @@ class Line(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """A version in the history of a definition, and how it differs from the one before."""
+    """An entry in the log of a definition, and how its version differs from the one before."""
 
-    answer: VersionAnswer
+    logged: DefinitionEntry
     lines: Sequence[Line]
 
 
@@ -96,7 +98,7 @@ def add(bp: Blueprint, console: Console) -> None:
             leads=collector.queries.pqls(wanted, LEADS).data,
             open=counted(name),
             outlook=figures.outlook(console, name),
-            history=list(history_of(answer.versions)),
+            history=history_of(answer),
         )
 
     @bp.get("/near")
@@ -109,15 +111,21 @@ def add(bp: Blueprint, console: Console) -> None:
         )
 
 
-def history_of(versions: Sequence[VersionAnswer]) -> Iterator[Entry]:
-    """The versions of a definition, the latest first, each with what it changed."""
-    ordered = sorted(versions, key=lambda each: each.version.version)
-    entries = [
-        Entry(after, difference(before.version.text, after.version.text))
-        for before, after in pairwise(ordered)
-    ]
-    first = [Entry(each, [Line("same", text) for text in _lines(each)]) for each in ordered[:1]]
-    return reversed([*first, *entries])
+def history_of(answer: DefinitionAnswer) -> list[Entry]:
+    """What changed a definition, the latest first, each with what it changed in the text.
+
+    A version stands there each time that it came in force.
+    """
+    texts = {each.version.version: each.version.text for each in answer.versions}
+    entries, before = [], None
+    for logged in answer.log:
+        lines: Sequence[Line] = ()
+        if logged.changed is None and logged.version is not None:
+            text = texts[logged.version]
+            lines = _whole(text) if before is None else difference(before, text)
+            before = text
+        entries.append(Entry(logged, lines))
+    return entries[: -LOGGED - 1 : -1]
 
 
 def difference(before: str, after: str) -> list[Line]:
@@ -128,8 +136,8 @@ def difference(before: str, after: str) -> list[Line]:
     return [Line(kinds[line[:1]], line[1:]) for line in lines]
 
 
-def _lines(answer: VersionAnswer) -> list[str]:
-    return answer.version.text.splitlines()
+def _whole(text: str) -> list[Line]:
+    return [Line("same", line) for line in text.splitlines()]
 
 
 def _named(found: Sequence[DefinitionAnswer], name: str) -> DefinitionAnswer:

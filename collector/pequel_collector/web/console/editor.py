@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, NamedTuple
 
@@ -12,8 +12,9 @@ from ...app.bootstrap import Collector
 from ...audit.preview import Budget, Preview
 from ...errors import BadRequest, Conflict, DefinitionError, NotFound, Unavailable
 from ...lint.finding import ordered
-from ...lint.linter import lint, names_that_do_not_arrive
+from ...lint.linter import lint, names_that_hardly_arrive
 from ...marking.active import BODY
+from ...marking.backfill import Activation
 from ...ports import By
 from ...rules.explain.description import description_of
 from ...rules.explain.vocabulary import Vocabulary
@@ -35,6 +36,8 @@ NAMES = 20
 """Leads of each effect that a dry run names."""
 
 MAX_REASON = 500
+
+NOTHING: Mapping[str, int] = {}
 
 SHOWN = 100
 """Mistakes and findings that are shown."""
@@ -113,7 +116,7 @@ def add(bp: Blueprint, console: Console) -> None:
 
     @bp.post("/editor/check")
     def check_text() -> Response:
-        found = check(_text(), may_send, console.latest.names())
+        found = check(_text(), may_send, console.latest.counts())
         return json_response(
             {
                 "is_right": found.is_right,
@@ -140,16 +143,16 @@ def add(bp: Blueprint, console: Console) -> None:
         with READING.held():
             new = collector.put_definitions(text, by, viewer().actor)
         changes_of(collector, new)
-        if not new.changes:
-            return done(url("console.definitions"), "unchanged")
-        return done(url("console.definitions"), "published", count(len(new.changes), "definition"))
+        return done(url("console.definitions"), *_notice_of(new))
 
 
-def check(text: str, may_send: Callable[[str], bool], arriving: Collection[str] = ()) -> Checked:
+def check(
+    text: str, may_send: Callable[[str], bool], arriving: Mapping[str, int] = NOTHING
+) -> Checked:
     """What is wrong with a text, at its place, and how its definitions read.
 
-    ``may_send`` says which environment variables alerts may send. ``arriving`` are the names of
-    the events that arrive, which tell a slip.
+    ``may_send`` says which environment variables alerts may send. ``arriving`` says how often
+    which events arrive, which tells a slip.
     """
     try:
         with READING.held():
@@ -157,7 +160,7 @@ def check(text: str, may_send: Callable[[str], bool], arriving: Collection[str] 
             findings = ordered(
                 [
                     *lint(catalogue, BODY).findings,
-                    *names_that_do_not_arrive(catalogue, arriving, BODY),
+                    *names_that_hardly_arrive(catalogue, arriving, BODY),
                 ]
             )
     except DefinitionError as error:
@@ -210,7 +213,7 @@ def sentences_of(catalogue: Catalogue) -> list[Sentence]:
 def _page(console: Console, text: str, base: str, status: int = 200, **values: Any) -> Response:
     known = {"preview": None, "earlier": None, "reason": form().get("reason", "")}
     try:
-        checked = check(text, console.collector.settings.is_for_alerts, console.latest.names())
+        checked = check(text, console.collector.settings.is_for_alerts, console.latest.counts())
     except Unavailable:  # too many check at once; the script asks again as somebody types
         checked = UNCHECKED
     given = {"text": text, "base": base, "checked": checked}
@@ -244,6 +247,17 @@ def _preview(collector: Collector, catalogue: Catalogue) -> Preview:
     messages = messages_for(catalogue, MAX_MESSAGES, MAX_WORK, instead)
     with EVALUATING.held():
         return collector.preview(catalogue, Budget(messages, NAMES))
+
+
+def _notice_of(new: Activation) -> tuple[str, ...]:
+    """The notice that says what publishing changed, with its values."""
+    if new.changes:
+        return "published", count(len(new.changes), "definition")
+    if names := new.revision.names:
+        first, *others = names
+        more = others[0] if len(others) == 1 else f"{len(others)} others"
+        return ("revised", f"{first} and {more}", "do") if others else ("revised", first, "does")
+    return ("rewritten",) if new.revision.is_rewritten else ("unchanged",)
 
 
 def _text() -> str:

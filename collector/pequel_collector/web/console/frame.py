@@ -96,6 +96,8 @@ NOTICES = {
     "removed": "Removed the view.",
     "revoked": "Revoked the key.",
     "published": "Published. {0} changed.",
+    "revised": "Published. No version changed, because {0} {1} not decide who qualifies.",
+    "rewritten": "Published. Only comments or the order changed.",
     "unchanged": "Nothing changed: these definitions are in force already.",
     "sent": "Sent a test event.",
 }

@@ -112,6 +112,7 @@ def list_page(
             result=result,
             tabs=tabs,
             laid_aside=_laid_aside(queries, wanted, tests, viewer().key.partner),
+            voided=_voided(queries, given, wanted, tests),
             views=_views(console) if viewer().may("read") else [],
             definitions=[each.name for each in catalogue.definitions],
             sorts=SORTS,
@@ -202,6 +203,15 @@ def _laid_aside(
     if wanted.snoozed is not False or wanted.overdue or tests:
         return None
     return queries.count_pqls(replace(wanted, snoozed=True), partner=partner, up_to=COUNTED)
+
+
+def _voided(
+    queries: Queries, given: Mapping[str, str], wanted: LeadFilter, tests: LeadTests
+) -> Total | None:
+    """The voided leads that a list of all leaves out; None for other lists, and for a search."""
+    if given.get("state") != "any" or tests or viewer().key.partner is not None:
+        return None
+    return queries.count_pqls(replace(wanted, state="voided"), up_to=COUNTED)
 
 
 def _views(console: Console) -> list[SavedView]:

@@ -27,6 +27,10 @@ LATEST = 100
 """Messages of a page of a timeline."""
 
 
+VOIDED = 20
+"""Voided leads of a subject that its page names."""
+
+
 class SubjectsArguments(arguments.SubjectArguments):
     """The list of users or accounts."""
 
@@ -60,13 +64,15 @@ def add(bp: Blueprint, console: Console) -> None:
         read = arguments.read(request, _SUBJECT)
         identifier = storable(kind, read["id"])
         profile = collector.queries.profile(kind, identifier)
+        pql = collector.queries.status(kind, identifier)
         latest = collector.queries.timeline(kind, identifier, LATEST, read["cursor"])
         return console.page(
             "subject.html",
             kind=kind,
             id=identifier,
             profile=profile,
-            pql=collector.queries.status(kind, identifier),
+            pql=pql,
+            voided=_voided(console, pql.key),
             days=days_of(happened(latest.data, collector.catalogue.project.key_events)),
             next_cursor=latest.next_cursor,
             is_first=read["cursor"] is None,
@@ -133,6 +139,12 @@ def _csv_of(console: Console, kind: Kind) -> Response:
 
 def _read(given: Mapping[str, str]) -> dict[str, Any]:
     return arguments.read_values({name: [text] for name, text in given.items()}, _SUBJECTS)
+
+
+def _voided(console: Console, subject: str) -> list[LeadAnswer]:
+    """The voided leads of a user or an account, the latest first."""
+    wanted = LeadFilter(subject=subject, state="voided", sort="-marked_at")
+    return list(console.collector.queries.pqls(wanted, VOIDED).data)
 
 
 def _leads_of_people(console: Console, account: str) -> dict[str, list[LeadAnswer]]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import cast, get_args
+from typing import Any, cast, get_args
 
 from flask import Blueprint, Response
 
 from ...access.keys import KINDS, KeyKind
 from ...errors import BadRequest, NotFound
-from ...ports import By
+from ...ports import AuditEntry, By
 from ...rules.language.quantities import QuantityError, milliseconds
 from ...rules.language.routing import LONGEST_NAME
 from .forms import again, form, optional
@@ -38,6 +38,7 @@ def add(bp: Blueprint, console: Console) -> None:
             revoked=[key for key in keys if key.revoked_at is not None],
             usage=collector.queries.usage(keys),
             acts=collector.queries.audit(ACTS).data if is_admin else None,
+            changed_by=changed_by,
             may_define=viewer().may("define"),
             kinds=KINDS,
             overlaps=OVERLAPS,
@@ -73,6 +74,18 @@ def add(bp: Blueprint, console: Console) -> None:
         if not collector.keys.revoke(key_id[:64], _by()):
             raise NotFound("there is no active key of this id that is stored")
         return done(url("console.settings"), "revoked")
+
+
+def changed_by(act: AuditEntry) -> list[str]:
+    """What a change of definitions changed, in words; nothing for other acts."""
+    details = cast(dict[str, Any], act.details)
+    versions = (
+        f"{name} → {'taken out' if version is None else f'version {version}'}"
+        for name, version in details.get("versions", {}).items()
+    )
+    fields = (f"{', '.join(keys)} of {name}" for name, keys in details.get("fields", {}).items())
+    tables = (f"[{table}]" for table in details.get("tables", ()))
+    return [*versions, *fields, *tables]
 
 
 def _by() -> By:

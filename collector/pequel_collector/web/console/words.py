@@ -193,6 +193,27 @@ HISTORY = {
 """The words of the ledger for people."""
 
 
+REASONS = {"definition_changed": "the definition changed"}
+"""Reasons of the ledger that are codes, for people; others are words already."""
+
+
+def reason(text: str) -> str:
+    """Why a lead changed, in words."""
+    return REASONS.get(text, text)
+
+
+def why_voided(answer: LeadAnswer) -> str:
+    """Why a voided lead is none any more."""
+    if answer.lead.merged_into is not None:
+        return "merged with a lead of the same person"
+    return reason(answer.lead.withdrawn or "")
+
+
+def play(answer: LeadAnswer) -> str | None:
+    """What to do with a lead, as long as nobody has got in touch and nothing has closed it."""
+    return answer.brief.play if answer.state in ("new", "assigned", "expired") else None
+
+
 def happened(change: Change | LedgerAnswer) -> Markup:
     """An entry of the ledger in words."""
     after = change.after if isinstance(change.after, Mapping) else {}
@@ -240,6 +261,9 @@ FILTERS = {
     "guard": guard,
     "happened": happened,
     "route_in": route_in,
+    "reason": reason,
+    "why_voided": why_voided,
+    "play": play,
     "about_account": about_account,
     "day": day,
     "clock": clock,

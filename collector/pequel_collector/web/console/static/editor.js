@@ -9,6 +9,7 @@ const sentences = form.querySelector("[data-sentences]");
 const stale = form.querySelector("[data-stale]");
 const title = form.querySelector("#marks-title");
 const AFTER = 350; // milliseconds without a key
+const PLACE = "pequel-editor-place";
 let timer = 0;
 let latest = 0;
 let marks = [];
@@ -111,6 +112,20 @@ async function check() {
     title.textContent = `The check failed: ${error.message}`;
   }
 }
+
+// A form that was sent comes back as a new page: the text stands where it stood.
+form.addEventListener("submit", () => {
+  const place = { top: text.scrollTop, left: text.scrollLeft, height: text.style.height };
+  sessionStorage.setItem(PLACE, JSON.stringify(place));
+});
+if ("again" in form.dataset) {
+  const place = JSON.parse(sessionStorage.getItem(PLACE) ?? "{}");
+  text.style.height = place.height ?? "";
+  text.scrollTop = place.top ?? 0;
+  text.scrollLeft = place.left ?? 0;
+}
+sessionStorage.removeItem(PLACE);
+if (location.hash === "#preview") document.getElementById("preview")?.focus();
 
 text.addEventListener("input", () => {
   draw();
