@@ -118,11 +118,11 @@ const list = one("form[data-keys]");
 const rows = list && new Rows(list);
 
 // The page after a change of several leads is a new one: it goes on where the first of them was.
-const PLACE = "pequel-place";
-list?.addEventListener("submit", () => sessionStorage.setItem(PLACE, rows.rows.indexOf(rows.selected[0])));
+const FIRST_CHANGED = "pequel-first-changed";
+list?.addEventListener("submit", () => sessionStorage.setItem(FIRST_CHANGED, rows.rows.indexOf(rows.selected[0])));
 function goOn() {
-  const place = sessionStorage.getItem(PLACE);
-  sessionStorage.removeItem(PLACE);
+  const place = sessionStorage.getItem(FIRST_CHANGED);
+  sessionStorage.removeItem(FIRST_CHANGED);
   if (place === null || one("details.menu[open]")) return;
   if (rows) rows.move(Number(place) + 1);
   else one("#main").focus();
