@@ -108,8 +108,8 @@ class Settings:
     def is_for_alerts(self, variable: str) -> bool:
         """Whether an alert may send the value of an environment variable.
 
-        Whoever may change definitions chooses the variable and the URL. So it is one that begins
-        with PEQUEL_ and has no other use, or one that ``alert_env`` lists.
+        Who may change definitions chooses the variable and the URL. So only two kinds of variables
+        are allowed: those that begin with PEQUEL_ and are no setting, and those in ``alert_env``.
         """
         listed = {name.strip() for name in self.alert_env.split(",")}
         return variable in listed or (variable.startswith(PREFIX) and variable not in _OWN)

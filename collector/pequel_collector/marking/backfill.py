@@ -97,7 +97,7 @@ def activate(
 
     A version is recorded for each definition whose content is new. If marks may change, a back-fill
     begins. Definitions that are in force already change nothing. What was ``prepared`` is used if
-    nobody has changed the definitions meanwhile.
+    the definitions are still the same as then.
     """
     progress = backfill_progress(tx)
     if prepared is None or prepared.basis != (active_definitions(tx), _epoch(progress)):

@@ -56,7 +56,7 @@ class Evaluators:
         found = {d.name: known.get((d.name, d.hash)) for d in catalogue.definitions}
         self.versions = {name: 0 if v is None else v.version for name, v in found.items()}
         self.words = VersionWords(catalogue, versions, self.versions, self.descriptions)
-        """What each version of the definitions says of its leads."""
+        """The texts that the leads of each version show."""
         since = since or {}
         self.activated = {
             d.name: since.get((d.name, d.hash), version.created_at)

@@ -136,7 +136,7 @@ class History:
         self.stamp = sum(stamp)
         self.head, self._head_bytes = _decode_state(rest[:head]), head
         self._base, self._encoded = rest[head : head + base], rest[head + base :]
-        self._measured_at = self._facts
+        self._measured_at = self._number_of_facts
 
     def write(self) -> bytes:
         """Encode the open page."""
@@ -150,11 +150,11 @@ class History:
 
     def _encode_head(self) -> bytes:
         head = _encoder.encode(self.head)
-        self._head_bytes, self._measured_at = len(head), self._facts
+        self._head_bytes, self._measured_at = len(head), self._number_of_facts
         return head
 
     @property
-    def _facts(self) -> int:
+    def _number_of_facts(self) -> int:
         """About how many facts it has."""
         return self.sealed * FACTS_PER_PAGE + self._count + len(self._decoded)
 
@@ -177,7 +177,7 @@ class History:
             self._pages.clear()
         if len(self._decoded) > DECODED_FACTS:
             self._encode_facts()
-            if self._facts > GROWN * self._measured_at:
+            if self._number_of_facts > GROWN * self._measured_at:
                 self._encode_head()  # to know how many bytes it has
 
     @property

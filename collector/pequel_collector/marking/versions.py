@@ -24,7 +24,7 @@ ATTEMPTS = 4
 
 
 class Words(NamedTuple):
-    """What a version says of its leads.
+    """The texts that the leads of a version show.
 
     ``title`` and ``play``, which is what to do, make no version: they are those of today, as long
     as the definition is in force. ``description`` is the version as a sentence, None for one that

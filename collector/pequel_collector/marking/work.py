@@ -190,8 +190,8 @@ class LeadWork:
 def tag(lead_id: str, revision: int) -> str:
     """The tag of a lead for ``ETag`` and ``If-Match``; every change of it has another.
 
-    ``revision`` counts the changes of this lead: from a number of the ledger, whoever sees some of
-    the leads could learn how often all others change.
+    ``revision`` is the number of changes of this lead. It is not a number of the ledger, which
+    would tell a partner how often the leads of others change.
     """
     return blake2b(f"{lead_id}\0{revision}".encode(), digest_size=8).hexdigest()
 

@@ -132,7 +132,7 @@ class DecisionWrites(Protocol):
         """Append to the administrative acts. The store gives the entry its number."""
 
     def expire_key(self, key_id: str, at: int) -> None:
-        """Set the time from which on a key lets nobody in."""
+        """Set the time when a key stops working."""
 
     def use_keys(self, times: Mapping[str, int], since: int) -> None:
         """Set when each key was last used, unless it was used after ``since`` anyway."""

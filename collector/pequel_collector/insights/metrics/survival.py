@@ -114,7 +114,7 @@ def quantiles(lengths: Lengths, now: int, shares: Sequence[float]) -> list[int |
 
 
 class _Run(NamedTuple):
-    """Arrivals one after another while nobody else leaves: the share and the number under way."""
+    """A run of arrivals without a departure: the share and the number under way when it began."""
 
     under_way: float
     at_risk: int

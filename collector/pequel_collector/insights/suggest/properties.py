@@ -1,7 +1,7 @@
 """Which properties have values that are worth counting, and what they are in one event.
 
-The latest messages are asked, whoever sent them. What people turned into plays no part, so the
-choice of properties says nothing of conversion.
+They are found in the latest messages of all senders. The search does not look at who converted, so
+the choice of properties says nothing of conversion.
 """
 
 from __future__ import annotations

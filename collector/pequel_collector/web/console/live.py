@@ -129,27 +129,7 @@ def add(bp: Blueprint, console: Console) -> None:
         yield rendered(page)
 
     def page(status: int = 200) -> Response:
-        given = given_filters()
-        read = arguments.read_values({n: [text] for n, text in given.items()}, _LIVE)
-        wanted = FollowFilter(read.get("user"), read.get("event"))
-        place = following.place(wanted, None)  # before the list is read, so that nothing is missed
-        start = following.page(wanted, 1, place).next_cursor
-        found = _latest(console, wanted)
-        lines = _latest_lines(found, collector.catalogue)
-        return console.page(
-            "live.html",
-            status,
-            lines=lines,
-            given=given,
-            start=start,
-            rate=rate.said(),
-            is_empty=not lines and not given,
-            none_of=_none_of(wanted, found),
-            write_key=_write_key(console),
-            host=request.host_url.rstrip("/") + request.root_path,
-            test_event=TEST_EVENT,
-            may_send=viewer().may("send"),
-        )
+        return _page(console, following, rate, status)
 
     @bp.get("/live")
     def live() -> Response:
@@ -174,6 +154,30 @@ def add(bp: Blueprint, console: Console) -> None:
     def send_test() -> Response:
         _send_test(console, viewer().key)
         return done(url("console.live"), "sent")
+
+
+def _page(console: Console, following: Following, rate: Rate, status: int) -> Response:
+    given = given_filters()
+    read = arguments.read_values({n: [text] for n, text in given.items()}, _LIVE)
+    wanted = FollowFilter(read.get("user"), read.get("event"))
+    place = following.place(wanted, None)  # before the list is read, so that nothing is missed
+    start = following.page(wanted, 1, place).next_cursor
+    found = _latest(console, wanted)
+    lines = _latest_lines(found, console.collector.catalogue)
+    return console.page(
+        "live.html",
+        status,
+        lines=lines,
+        given=given,
+        start=start,
+        rate=rate.said(),
+        is_empty=not lines and not given,
+        none_of=_none_of(wanted, found),
+        write_key=_write_key(console),
+        host=request.host_url.rstrip("/") + request.root_path,
+        test_event=TEST_EVENT,
+        may_send=viewer().may("send"),
+    )
 
 
 def _latest(console: Console, wanted: FollowFilter) -> LookedBack:

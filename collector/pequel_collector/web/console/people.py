@@ -68,33 +68,6 @@ def add(bp: Blueprint, console: Console) -> None:
     """The routes, over a console."""
     collector = console.collector
 
-    def one(kind: Kind) -> Response:
-        read = arguments.read(request, _SUBJECT)
-        identifier = storable(kind, read["id"])
-        profile = collector.queries.profile(kind, identifier)
-        pql = collector.queries.status(kind, identifier)
-        latest = collector.queries.timeline(kind, identifier, LATEST, read["cursor"])
-        likely = slips_in(profile.event_counts, collector.catalogue)
-        key_events = collector.catalogue.project.key_events
-        return console.page(
-            "subject.html",
-            kind=kind,
-            id=identifier,
-            profile=profile,
-            pql=pql,
-            voided=_voided(console, pql.key),
-            met=_parts_met(collector.catalogue, pql),
-            uncounted=_uncounted(collector.catalogue, pql, latest.data),
-            likely=likely,
-            days=days_of(happened(latest.data, key_events, likely=likely)),
-            next_cursor=latest.next_cursor,
-            is_first=read["cursor"] is None,
-            people=_people(console, identifier) if kind == "account" else None,
-            leads_of_people=_leads_of_people(console, identifier) if kind == "account" else {},
-            parts=console.parts,
-            titles={each.name: each.title for each in collector.catalogue.definitions},
-        )
-
     @bp.get("/users")
     def users() -> Response:
         return _list_page(console, "user")
@@ -113,11 +86,11 @@ def add(bp: Blueprint, console: Console) -> None:
 
     @bp.get("/user")
     def user() -> Response:
-        return one("user")
+        return _subject_page(console, "user")
 
     @bp.get("/account")
     def account() -> Response:
-        return one("account")
+        return _subject_page(console, "account")
 
     @bp.get("/feature")
     def feature() -> Response:
@@ -126,6 +99,36 @@ def add(bp: Blueprint, console: Console) -> None:
         wanted = AdoptionFilter(read["name"], **used)
         page = collector.lists.adoption(wanted, PAGE, read["cursor"])
         return console.page("feature.html", page=page, used=read.get("used"))
+
+
+def _subject_page(console: Console, kind: Kind) -> Response:
+    """The page of a user or an account."""
+    collector = console.collector
+    read = arguments.read(request, _SUBJECT)
+    identifier = storable(kind, read["id"])
+    profile = collector.queries.profile(kind, identifier)
+    pql = collector.queries.status(kind, identifier)
+    latest = collector.queries.timeline(kind, identifier, LATEST, read["cursor"])
+    likely = slips_in(profile.event_counts, collector.catalogue)
+    key_events = collector.catalogue.project.key_events
+    return console.page(
+        "subject.html",
+        kind=kind,
+        id=identifier,
+        profile=profile,
+        pql=pql,
+        voided=_voided(console, pql.key),
+        met=_parts_met(collector.catalogue, pql),
+        uncounted=_uncounted(collector.catalogue, pql, latest.data),
+        likely=likely,
+        days=days_of(happened(latest.data, key_events, likely=likely)),
+        next_cursor=latest.next_cursor,
+        is_first=read["cursor"] is None,
+        people=_people(console, identifier) if kind == "account" else None,
+        leads_of_people=_leads_of_people(console, identifier) if kind == "account" else {},
+        parts=console.parts,
+        titles={each.name: each.title for each in collector.catalogue.definitions},
+    )
 
 
 def _uncounted(
